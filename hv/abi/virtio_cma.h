@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * virtio-cma wire contract: device id, configuration space, requests,
+ * responses, events.
+ *
+ * Shared, unchanged, by the QEMU device, the guest kernel driver, the protocol
+ * engine, tests and fuzzers. docs/protocol.md is the normative text; this file
+ * is its machine-readable form. It declares layout only: no function, no
+ * policy, nothing that needs more than <linux/types.h>.
+ *
+ * All integers are little-endian. Every field named "reserved" is zero when
+ * sent and is checked when received. Addresses and sizes are in bytes.
+ */
+#ifndef HVCMA_ABI_VIRTIO_CMA_H
+#define HVCMA_ABI_VIRTIO_CMA_H
+
+#include <linux/types.h>
+
+#ifdef __KERNEL__
+#include <linux/build_bug.h>
+#include <linux/stddef.h>
+#define VIRTIO_CMA_ASSERT(cond)	static_assert(cond)
+#else
+#include <stddef.h>
+#define VIRTIO_CMA_ASSERT(cond)	_Static_assert(cond, #cond)
+#endif
+
+/* The highest id that virtio-pci accepts: 0x1040 + 63 = PCI device 1af4:107f. */
+#define VIRTIO_ID_CMA			63
+
+/* Queue numbers. */
+#define VIRTIO_CMA_VQ_REQUEST		0	/* guest to host, answered */
+#define VIRTIO_CMA_VQ_EVENT		1	/* host to guest */
+#define VIRTIO_CMA_VQ_REPORT		2	/* guest to host, answered, REPORT only */
+#define VIRTIO_CMA_NR_VQS		3
+
+#define VIRTIO_CMA_NAME_BYTES		32	/* NUL padded, not always terminated */
+#define VIRTIO_CMA_PATH_BYTES		64
+#define VIRTIO_CMA_KIND_BYTES		16
+
+/* Upper bounds a device may announce; a driver can size buffers by them. */
+#define VIRTIO_CMA_MAX_REQUEST_BYTES	65536
+#define VIRTIO_CMA_MAX_RESPONSE_BYTES	262144
+#define VIRTIO_CMA_MAX_BULK_BLOCKS	8192
+
+/* config.mode */
+#define VIRTIO_CMA_MODE_PRIVATE		0
+#define VIRTIO_CMA_MODE_REUSABLE	1
+#define VIRTIO_CMA_MODE_STATIC		2
+
+/* config.attr_policy: how the guest maps blocks */
+#define VIRTIO_CMA_ATTR_AUTO		0	/* by the coherency of the client */
+#define VIRTIO_CMA_ATTR_CACHED		1	/* Normal Write-Back for every client */
+#define VIRTIO_CMA_ATTR_UNCACHED	2	/* Normal Non-cacheable for every client */
+
+/* config.flags */
+#define VIRTIO_CMA_F_DEFAULT		0x1	/* the VM's default region */
+#define VIRTIO_CMA_F_HPA		0x2	/* DMA addresses are host-physical (unsafe-noiommu=on) */
+
+struct virtio_cma_config {
+	__le64 region_base_gpa;
+	__le64 region_bytes;
+	__le64 granule_bytes;		/* power of two */
+	__le32 mode;
+	__le32 attr_policy;
+	__le32 flags;
+	__le32 nr_clients;		/* size of the client table, absent ones included */
+	__le32 max_request_bytes;
+	__le32 max_response_bytes;
+	__le32 max_bulk_blocks;
+	__le32 reserved;
+	__le64 pin_limit_bytes;		/* most that may be pinned at once */
+	__le64 pinned_bytes;		/* live */
+	__le64 backed_bytes;		/* live, pinned ones included */
+	__u8 name[VIRTIO_CMA_NAME_BYTES];
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_config) == 112);
+
+/* hdr.op */
+#define VIRTIO_CMA_OP_CLIENTS		1
+#define VIRTIO_CMA_OP_CLAIM		2
+#define VIRTIO_CMA_OP_RELEASE		3
+#define VIRTIO_CMA_OP_ALLOC		4
+#define VIRTIO_CMA_OP_ALLOC_BULK	5
+#define VIRTIO_CMA_OP_FREE		6
+#define VIRTIO_CMA_OP_BUSY		7
+#define VIRTIO_CMA_OP_QUERY		8
+#define VIRTIO_CMA_OP_REPORT		9
+
+/*
+ * The one status table: wire number, errno a program maps it to, sentence.
+ * Users expand the columns they need; the errno column is a bare token so that
+ * code without <errno.h> can drop it.
+ */
+#define VIRTIO_CMA_STATUS_TABLE(X)						\
+	X(OK,		0,  0,		"success")				\
+	X(INVAL,	1,  EINVAL,	"malformed request")			\
+	X(UNSUPP,	2,  EOPNOTSUPP,	"unknown operation or flag")		\
+	X(TOO_BIG,	3,  EMSGSIZE,	"request or response over the limit")	\
+	X(NO_CLIENT,	4,  ENODEV,	"no such client")			\
+	X(CLIENT_STATE,	5,  EALREADY,	"client is not in the state for this")	\
+	X(REFUSED,	6,  EACCES,	"refused by the host's policy")		\
+	X(NO_SPACE,	7,  ENOSPC,	"not enough free granules")		\
+	X(FRAGMENTED,	8,  ENOMEM,	"no free run is long enough")		\
+	X(ADDR_LIMIT,	9,  ERANGE,	"no free memory below the address limit") \
+	X(NO_BACKING,	10, ENOBUFS,	"host is out of hugepages")		\
+	X(PIN_LIMIT,	11, EDQUOT,	"pin limit reached")			\
+	X(BUSY,		12, EBUSY,	"only busy granules are left")		\
+	X(NOT_BLOCK,	13, ENOENT,	"range is not an allocated block")	\
+	X(RANGE,	14, EFAULT,	"address outside the region")		\
+	X(IO,		15, EIO,	"host failed")
+
+#define VIRTIO_CMA_STATUS_ENUM(name, nr, err, text) VIRTIO_CMA_S_##name = nr,
+enum virtio_cma_status {
+	VIRTIO_CMA_STATUS_TABLE(VIRTIO_CMA_STATUS_ENUM)
+	VIRTIO_CMA_NR_STATUS
+};
+
+/* Every request starts with this; bytes is the length of the whole request. */
+struct virtio_cma_req_hdr {
+	__le32 op;
+	__le32 bytes;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_req_hdr) == 8);
+
+/*
+ * Every response starts with this; bytes is the length of the valid response.
+ * detail, by status: INVAL, UNSUPP: offset in the request of the offending
+ * field; TOO_BIG: the limit in bytes; NO_CLIENT, CLIENT_STATE, REFUSED: the
+ * client; NO_SPACE: free bytes; FRAGMENTED: longest free run in bytes;
+ * ADDR_LIMIT: lowest free DMA address; PIN_LIMIT: the limit in bytes;
+ * BUSY: guest-physical base of the first busy granule; NOT_BLOCK, RANGE: index
+ * of the offending range in the request; else 0.
+ */
+struct virtio_cma_resp_hdr {
+	__le32 status;
+	__le32 bytes;
+	__le64 detail;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_resp_hdr) == 16);
+
+struct virtio_cma_range {
+	__le64 base_gpa;
+	__le64 bytes;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_range) == 16);
+
+/* client.bus */
+#define VIRTIO_CMA_BUS_PCI		1	/* path "0000:00/03.0[/SS.F...]": root bus, then slot.function per hop */
+#define VIRTIO_CMA_BUS_PLATFORM		2	/* path "0xADDR": base of the first register window */
+
+/* client.state */
+#define VIRTIO_CMA_CLIENT_ABSENT	0	/* named by the operator, not plugged */
+#define VIRTIO_CMA_CLIENT_PRESENT	1	/* plugged, bus mastering held off */
+#define VIRTIO_CMA_CLIENT_CLAIMED	2	/* may become bus master */
+
+struct virtio_cma_client {
+	__le32 id;			/* index in the client table */
+	__u8 bus;
+	__u8 state;
+	__u8 coherent;			/* 0 guest decides, 1 coherent, 2 not */
+	__u8 reserved;
+	__u8 kind[VIRTIO_CMA_KIND_BYTES];
+	__u8 name[VIRTIO_CMA_NAME_BYTES];	/* the operator's name of the device */
+	__u8 path[VIRTIO_CMA_PATH_BYTES];	/* NUL padded and terminated */
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_client) == 120);
+
+struct virtio_cma_clients_req {
+	struct virtio_cma_req_hdr hdr;
+	__le32 first;
+	__le32 max_clients;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_clients_req) == 16);
+
+struct virtio_cma_clients_resp {
+	struct virtio_cma_resp_hdr hdr;
+	__le32 nr_total;
+	__le32 nr_clients;
+	struct virtio_cma_client clients[];
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_clients_resp) == 24);
+
+/* CLAIM and RELEASE */
+struct virtio_cma_client_req {
+	struct virtio_cma_req_hdr hdr;
+	__le32 client;
+	__le32 reserved;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_client_req) == 16);
+
+struct virtio_cma_claim_resp {
+	struct virtio_cma_resp_hdr hdr;
+	__le32 attr;			/* VIRTIO_CMA_ATTR_* for this client */
+	__le32 reserved;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_claim_resp) == 24);
+
+/* alloc.flags */
+#define VIRTIO_CMA_ALLOC_FAST		0x1	/* no retries, no backing of new pages */
+#define VIRTIO_CMA_ALLOC_CONTIG		0x2	/* one block in one extent; without it: as many blocks as it takes */
+#define VIRTIO_CMA_ALLOC_FLAGS		0x3
+
+/* alloc.client when the block serves several clients */
+#define VIRTIO_CMA_CLIENT_SHARED	0xffffffffU
+
+/* alloc.purpose: shown in reports, no other meaning */
+#define VIRTIO_CMA_PURPOSE_OTHER	0
+#define VIRTIO_CMA_PURPOSE_POOL		1	/* held and sub-allocated by the driver */
+#define VIRTIO_CMA_PURPOSE_COHERENT	2
+#define VIRTIO_CMA_PURPOSE_USER		3
+#define VIRTIO_CMA_NR_PURPOSES		4
+
+struct virtio_cma_alloc_req {
+	struct virtio_cma_req_hdr hdr;
+	__le64 bytes;			/* rounded up to whole granules */
+	__le64 align_bytes;		/* of the DMA address; 0 or a power of two */
+	__le64 max_dma_addr;		/* highest address of the block's last byte */
+	__le32 flags;
+	__le32 client;
+	__le32 purpose;
+	__le32 nr_hints;
+	struct virtio_cma_range hints[];	/* tried first, in this order */
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_alloc_req) == 48);
+
+struct virtio_cma_block {
+	__le64 base_gpa;
+	__le64 base_dma;
+	__le64 bytes;
+	__le32 attr;
+	__le32 reserved;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_block) == 32);
+
+struct virtio_cma_alloc_resp {
+	struct virtio_cma_resp_hdr hdr;
+	__le32 nr_blocks;
+	__le32 reserved;
+	struct virtio_cma_block blocks[];
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_alloc_resp) == 24);
+
+struct virtio_cma_bulk_req {
+	struct virtio_cma_req_hdr hdr;
+	__le64 block_bytes;
+	__le64 align_bytes;
+	__le64 max_dma_addr;
+	__le32 flags;			/* CONTIG is implied */
+	__le32 client;
+	__le32 purpose;
+	__le32 nr_blocks;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_bulk_req) == 48);
+
+struct virtio_cma_bulk_block {
+	__le64 base_gpa;
+	__le64 base_dma;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_bulk_block) == 16);
+
+/* Status OK whenever at least one block was granted. */
+struct virtio_cma_bulk_resp {
+	struct virtio_cma_resp_hdr hdr;
+	__le32 nr_blocks;		/* granted, 0 on failure */
+	__le32 stop_status;		/* why no more were, OK when all were granted */
+	struct virtio_cma_bulk_block blocks[];
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_bulk_resp) == 24);
+
+/* All ranges are freed, or none: each must be exactly one allocated block. */
+struct virtio_cma_free_req {
+	struct virtio_cma_req_hdr hdr;
+	__le32 nr_ranges;
+	__le32 reserved;
+	struct virtio_cma_range ranges[];
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_free_req) == 16);
+
+/*
+ * The guest could not vacate the block: it goes back, and the granules that
+ * the ranges touch (all of the block without ranges) are not offered again
+ * until the guest says BUSY_CLEAR for them or is reset.
+ */
+#define VIRTIO_CMA_BUSY_SET		0
+#define VIRTIO_CMA_BUSY_CLEAR		1	/* block.bytes is 0: no block goes back */
+
+struct virtio_cma_busy_req {
+	struct virtio_cma_req_hdr hdr;
+	struct virtio_cma_range block;
+	__le32 action;
+	__le32 nr_ranges;
+	struct virtio_cma_range ranges[];
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_busy_req) == 32);
+
+/* query.what */
+#define VIRTIO_CMA_QUERY_STATES		0	/* one byte per granule */
+#define VIRTIO_CMA_QUERY_EXTENTS	1	/* struct virtio_cma_extent each */
+#define VIRTIO_CMA_QUERY_COUNTERS	2	/* struct virtio_cma_counters, first and nr 0 */
+
+struct virtio_cma_query_req {
+	struct virtio_cma_req_hdr hdr;
+	__le32 what;
+	__le32 reserved;
+	__le64 first;
+	__le64 nr;			/* at most this many; 0 for as many as fit */
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_query_req) == 32);
+
+/* Granule state byte: one of these, plus flags. */
+#define VIRTIO_CMA_GRANULE_UNBACKED	0
+#define VIRTIO_CMA_GRANULE_MIGRATABLE	1
+#define VIRTIO_CMA_GRANULE_PINNED	2
+#define VIRTIO_CMA_GRANULE_STATE_MASK	0x0f
+#define VIRTIO_CMA_GRANULE_LENT		0x10
+#define VIRTIO_CMA_GRANULE_BUSY		0x20
+
+struct virtio_cma_extent {
+	__le64 base_gpa;
+	__le64 base_dma;
+	__le64 bytes;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_extent) == 24);
+
+struct virtio_cma_query_resp {
+	struct virtio_cma_resp_hdr hdr;
+	__le64 total;			/* items there are */
+	__le64 nr;			/* items that follow */
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_query_resp) == 32);
+
+struct virtio_cma_counters {
+	__le64 free_bytes;
+	__le64 allocated_bytes;
+	__le64 busy_bytes;
+	__le64 longest_free_bytes;
+	__le64 nr_blocks;
+	__le64 nr_extents;
+	__le64 nr_alloc_ok;
+	__le64 nr_alloc_failed;
+	__le64 nr_freed;
+	__le64 nr_bad_requests;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_counters) == 80);
+
+/* report.what */
+#define VIRTIO_CMA_REPORT_LENT		0	/* bitmap: bit i is granule first + i */
+#define VIRTIO_CMA_REPORT_COUNTERS	1	/* struct virtio_cma_guest_counters, first and nr 0 */
+
+struct virtio_cma_report_req {
+	struct virtio_cma_req_hdr hdr;
+	__le32 what;
+	__le32 reserved;
+	__le64 first;
+	__le64 nr;
+	__u8 payload[];
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_report_req) == 32);
+
+struct virtio_cma_guest_counters {
+	__le64 held_bytes;		/* in blocks the driver holds */
+	__le64 coherent_bytes;		/* of these handed to drivers */
+	__le64 bounce_bytes;		/* of these in use by streaming maps */
+	__le64 nr_coherent_ok;
+	__le64 nr_coherent_failed;
+	__le64 nr_map_direct;
+	__le64 nr_map_bounced;
+	__le64 nr_map_failed;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_guest_counters) == 64);
+
+/* event.type */
+#define VIRTIO_CMA_EVENT_CLIENT_ADDED	1
+#define VIRTIO_CMA_EVENT_CLIENT_REMOVED	2
+
+struct virtio_cma_event {
+	__le32 type;
+	__le32 client;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_event) == 8);
+
+#endif /* HVCMA_ABI_VIRTIO_CMA_H */

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-3-Clause */
+/*
+ * Block allocator: finds runs of whole granules in one region.
+ *
+ * Knows granule numbers and the DMA address of each granule; knows nothing of
+ * pages, pins, clients or wire formats (see engine.h). Allocates no memory: the
+ * caller gives one buffer whose size it asks for. Not thread safe: the caller
+ * serialises all calls on one allocator.
+ *
+ * Words: a *granule* is known by its index from 0. A granule is *unknown*
+ * (no DMA address yet), *free*, *allocated* or *withheld* (busy). A *run* is a
+ * maximal set of free granules that are consecutive both by index and by DMA
+ * address: it never crosses an extent border. A *block* is what one
+ * hvcma_alloc_block() took.
+ *
+ * Cost: with alignment up to the granule every operation is O(1) for best-fit
+ * and O(log n) for first-fit and next-fit, n being the number of granules.
+ * alloc.c documents what larger alignments and odd address limits cost.
+ */
+#ifndef HVCMA_CORE_ALLOC_H
+#define HVCMA_CORE_ALLOC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HVCMA_DMA_UNKNOWN	UINT64_MAX	/* granule without a DMA address */
+#define HVCMA_MAX_GRANULES	(UINT32_C(1) << 30)
+
+enum hvcma_policy {
+	HVCMA_BEST_FIT,		/* smallest run that fits */
+	HVCMA_FIRST_FIT,	/* lowest granule index */
+	HVCMA_NEXT_FIT,		/* like first-fit, from where the last one ended */
+	HVCMA_NR_POLICIES
+};
+
+struct hvcma_alloc;		/* lives in the caller's buffer */
+
+/* Why a search failed, most specific last resort first. */
+enum hvcma_fit {
+	HVCMA_FIT_OK,
+	HVCMA_FIT_NO_SPACE,	/* fewer free granules than asked, in all */
+	HVCMA_FIT_FRAGMENTED,	/* enough, but no run is long (or aligned) enough */
+	HVCMA_FIT_ADDR_LIMIT,	/* a run would do, but lies above max_dma */
+};
+
+struct hvcma_fit_request {
+	uint64_t nr_granules;	/* > 0 */
+	uint64_t align_bytes;	/* of the DMA address: 0 or a power of two */
+	uint64_t max_dma;	/* highest DMA address of the block's last byte */
+	bool quick;		/* bound the effort: may miss a fit that exists */
+};
+
+struct hvcma_alloc_stats {
+	uint64_t nr_granules;
+	uint64_t nr_known;	/* with a DMA address */
+	uint64_t nr_free;	/* in runs: known, neither allocated nor withheld */
+	uint64_t nr_allocated;
+	uint64_t nr_withheld;
+	uint64_t nr_blocks;
+	uint64_t nr_runs;
+};
+
+/**
+ * hvcma_alloc_buffer_bytes() - size of the buffer hvcma_alloc_init() needs.
+ * @nr_granules: 1 .. HVCMA_MAX_GRANULES
+ * @policy: search policy
+ *
+ * Return: bytes, or 0 if an argument is out of range.
+ */
+size_t hvcma_alloc_buffer_bytes(uint64_t nr_granules, enum hvcma_policy policy);
+
+/**
+ * hvcma_alloc_init() - make an allocator in @buffer; every granule is unknown.
+ * @buffer: zeroed memory of hvcma_alloc_buffer_bytes(), 64-byte aligned; stays
+ *	the caller's, must outlive the allocator, freed by the caller
+ * @granule_bytes: power of two
+ *
+ * Return: the allocator (inside @buffer), or NULL if an argument is invalid.
+ */
+struct hvcma_alloc *hvcma_alloc_init(void *buffer, size_t buffer_bytes,
+				     uint64_t nr_granules,
+				     uint64_t granule_bytes,
+				     enum hvcma_policy policy);
+
+/**
+ * hvcma_alloc_learn() - tell the DMA address of a granule that is not allocated.
+ * @granule: index; must not be allocated
+ * @dma: granule-aligned address, or HVCMA_DMA_UNKNOWN to forget it
+ *
+ * A free granule joins or leaves runs accordingly. Telling the same address
+ * again does nothing.
+ *
+ * Return: true, or false if @granule is out of range or allocated, or @dma is
+ * misaligned or its end wraps (nothing changed).
+ */
+bool hvcma_alloc_learn(struct hvcma_alloc *a, uint64_t granule, uint64_t dma);
+
+/** hvcma_alloc_dma() - DMA address of @granule, HVCMA_DMA_UNKNOWN if none. */
+uint64_t hvcma_alloc_dma(const struct hvcma_alloc *a, uint64_t granule);
+
+/**
+ * hvcma_alloc_block() - take one block: one run, one extent.
+ * @first: out, index of the block's first granule; untouched on failure
+ *
+ * Return: HVCMA_FIT_OK or why not.
+ */
+enum hvcma_fit hvcma_alloc_block(struct hvcma_alloc *a,
+				 const struct hvcma_fit_request *req,
+				 uint64_t *first);
+
+/**
+ * hvcma_alloc_block_at() - take exactly [first, first + nr) if all of it is one
+ * free stretch inside one run and satisfies @req's alignment and limit.
+ *
+ * Return: true if taken.
+ */
+bool hvcma_alloc_block_at(struct hvcma_alloc *a, uint64_t first,
+			  const struct hvcma_fit_request *req);
+
+/**
+ * hvcma_alloc_longest() - longest block obtainable under @req's alignment and
+ * limit, nr_granules being the most that is of interest.
+ *
+ * Return: granules, 0 if none. Exact for alignments up to the granule.
+ */
+uint64_t hvcma_alloc_longest(const struct hvcma_alloc *a,
+			     const struct hvcma_fit_request *req);
+
+/**
+ * hvcma_alloc_free() - give back a block. [first, first + nr) must be exactly
+ * one block.
+ *
+ * Return: true, or false (nothing changed) if it is not.
+ */
+bool hvcma_alloc_free(struct hvcma_alloc *a, uint64_t first, uint64_t nr);
+
+/**
+ * hvcma_alloc_block_granules() - length of the block that starts at @first.
+ *
+ * Return: granules, 0 if no block starts there or @first is out of range.
+ */
+uint64_t hvcma_alloc_block_granules(const struct hvcma_alloc *a, uint64_t first);
+
+/**
+ * hvcma_alloc_next_block() - first block that starts at or after @from.
+ *
+ * Return: true and @first, @nr set, or false if there is none.
+ */
+bool hvcma_alloc_next_block(const struct hvcma_alloc *a, uint64_t from,
+			    uint64_t *first, uint64_t *nr);
+
+/**
+ * hvcma_alloc_withhold() - keep a granule that is not allocated out of runs
+ * (@on) or let it back in. Idempotent; the state survives forgetting the
+ * address.
+ *
+ * Return: false if @granule is out of range or allocated.
+ */
+bool hvcma_alloc_withhold(struct hvcma_alloc *a, uint64_t granule, bool on);
+
+bool hvcma_alloc_is_allocated(const struct hvcma_alloc *a, uint64_t granule);
+bool hvcma_alloc_is_withheld(const struct hvcma_alloc *a, uint64_t granule);
+
+void hvcma_alloc_stats(const struct hvcma_alloc *a,
+		       struct hvcma_alloc_stats *stats);
+
+/**
+ * hvcma_alloc_next_unknown() - first stretch of granules at or after @from that
+ * are unknown and not withheld, at most @max_granules of it.
+ *
+ * Return: true and @first, @nr set, or false if there is none.
+ */
+bool hvcma_alloc_next_unknown(const struct hvcma_alloc *a, uint64_t from,
+			      uint64_t max_granules, uint64_t *first,
+			      uint64_t *nr);
+
+/** hvcma_alloc_is_valid() - check every invariant; O(n), for debug and tests. */
+bool hvcma_alloc_is_valid(const struct hvcma_alloc *a);
+
+#endif /* HVCMA_CORE_ALLOC_H */

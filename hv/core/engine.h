@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-3-Clause */
+/*
+ * Protocol engine: one virtio-cma request in, one response out.
+ *
+ * Owns the allocator and client states of one region, validates everything a
+ * guest sends, and calls the host through struct hvcma_engine_ops. Knows nothing
+ * of virtqueues, QEMU, files or page tables. Allocates no memory, never blocks
+ * itself, never aborts on guest input. Not thread safe: the caller serialises.
+ *
+ * Rules it enforces (docs/protocol.md):
+ *  - a granule is pinned from before its ALLOC is answered until after its FREE
+ *  - clients are quiesced before any granule is unpinned behind the guest's back
+ *    (reset, teardown); a client that cannot be quiesced keeps every granule
+ *    pinned ("quarantine")
+ *  - requests are checked whole before the first effect
+ */
+#ifndef HVCMA_CORE_ENGINE_H
+#define HVCMA_CORE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hv/abi/virtio_cma.h"
+#include "hv/core/alloc.h"
+
+/*
+ * What the engine asks of its host. All are called with the caller's lock held,
+ * from inside engine calls, and must not call back into the engine. Those that
+ * return int return 0 or a negative enum virtio_cma_status value
+ * (-VIRTIO_CMA_S_NO_BACKING, -VIRTIO_CMA_S_PIN_LIMIT, -VIRTIO_CMA_S_IO, ...),
+ * all or nothing.
+ */
+struct hvcma_engine_ops {
+	/* Give [first, first + nr) host pages (contents: zero if new). */
+	int (*back)(void *opaque, uint64_t first, uint64_t nr);
+	/* Long-term pin backed granules. */
+	int (*pin)(void *opaque, uint64_t first, uint64_t nr);
+	/* Undo pin; cannot fail. drop_backing may be honoured or not. */
+	void (*unpin)(void *opaque, uint64_t first, uint64_t nr);
+	/*
+	 * Current DMA address of each granule into dma[0..nr), or
+	 * HVCMA_DMA_UNKNOWN for an unbacked one. Final for pinned granules.
+	 */
+	int (*dma_addr)(void *opaque, uint64_t first, uint64_t nr, uint64_t *dma);
+	/* Let the client become bus master; or say why not. */
+	int (*claim)(void *opaque, uint32_t client);
+	/*
+	 * Bus master off, flushed, device reset; on return 0 the client does no
+	 * more DMA. Non-zero: it may; the engine then unpins nothing.
+	 */
+	int (*quiesce)(void *opaque, uint32_t client);
+	/* Optional: called after each state change worth a trace event. */
+	void (*trace)(void *opaque, const char *event, uint64_t a, uint64_t b,
+		      uint64_t c);
+};
+
+struct hvcma_engine_config {
+	uint64_t region_base_gpa;	/* granule-aligned */
+	uint64_t region_bytes;		/* whole granules, > 0 */
+	uint64_t granule_bytes;		/* power of two, >= 4096 */
+	uint64_t pin_limit_bytes;	/* 0: the whole region */
+	uint32_t mode;			/* VIRTIO_CMA_MODE_* */
+	uint32_t attr_policy;		/* VIRTIO_CMA_ATTR_* */
+	uint32_t flags;			/* VIRTIO_CMA_F_* */
+	uint32_t nr_clients;		/* size of the client table */
+	enum hvcma_policy policy;
+	const char *name;		/* copied; shorter than VIRTIO_CMA_NAME_BYTES */
+};
+
+/* Host-order mirror of one client-table entry, for setting it up and reports. */
+struct hvcma_client_info {
+	uint8_t bus;			/* VIRTIO_CMA_BUS_* */
+	uint8_t coherent;
+	const char *kind;		/* each shorter than its wire field */
+	const char *name;
+	const char *path;
+};
+
+struct hvcma_engine_counters {
+	uint64_t backed_bytes;
+	uint64_t pinned_bytes;
+	uint64_t lent_bytes;
+	uint64_t busy_bytes;
+	uint64_t free_bytes;		/* in runs */
+	uint64_t allocated_bytes;
+	uint64_t longest_free_bytes;
+	uint64_t nr_blocks;
+	uint64_t nr_extents;
+	uint64_t nr_alloc_ok;
+	uint64_t nr_alloc_failed;
+	uint64_t nr_freed;		/* blocks */
+	uint64_t nr_bad_requests;
+	uint64_t nr_quarantined_bytes;	/* pinned because a client would not quiesce */
+	uint64_t nr_requests[VIRTIO_CMA_OP_REPORT + 1];	/* by op; [0] unknown ones */
+	bool guest_valid;		/* the guest has reported */
+	struct {
+		uint64_t held_bytes, coherent_bytes, bounce_bytes;
+		uint64_t nr_coherent_ok, nr_coherent_failed;
+		uint64_t nr_map_direct, nr_map_bounced, nr_map_failed;
+	} guest;
+};
+
+struct hvcma_engine;		/* lives in the caller's buffer */
+
+/**
+ * hvcma_engine_check_config() - say what is wrong with a configuration.
+ *
+ * Return: NULL if valid, else a constant sentence fragment such as
+ * "region size is not a multiple of the granule".
+ */
+const char *hvcma_engine_check_config(const struct hvcma_engine_config *config);
+
+/** hvcma_engine_buffer_bytes() - buffer size for a valid config, else 0. */
+size_t hvcma_engine_buffer_bytes(const struct hvcma_engine_config *config);
+
+/**
+ * hvcma_engine_init() - make an engine in @buffer and learn the DMA address of
+ * every granule that is backed already.
+ * @buffer: zeroed, 64-byte aligned, stays the caller's, freed by the caller
+ *	after hvcma_engine_fini()
+ * @ops: must outlive the engine
+ *
+ * Return: 0 with *@out set, or a negative status (-VIRTIO_CMA_S_INVAL for a bad
+ * configuration, or what ops->dma_addr returned).
+ */
+int hvcma_engine_init(void *buffer, size_t buffer_bytes,
+		      const struct hvcma_engine_config *config,
+		      const struct hvcma_engine_ops *ops, void *opaque,
+		      struct hvcma_engine **out);
+
+/**
+ * hvcma_engine_request() - serve one request.
+ * @req, @req_bytes: the engine's own copy of what the guest sent (caller copies
+ *	once); every content and length is allowed
+ * @resp, @resp_bytes: buffer for the response; at most what the guest offered
+ * @from_report_queue: only REPORT is served there, and REPORT only there
+ * @used_bytes: out, bytes of @resp that are valid: 0 if @resp_bytes cannot hold
+ *	a response header (then the request had no effect)
+ *
+ * Never fails: failures are statuses in the response.
+ */
+void hvcma_engine_request(struct hvcma_engine *e, const void *req,
+			  size_t req_bytes, void *resp, size_t resp_bytes,
+			  bool from_report_queue, size_t *used_bytes);
+
+/** hvcma_engine_get_config() - fill the device configuration space. */
+void hvcma_engine_get_config(const struct hvcma_engine *e,
+			     struct virtio_cma_config *config);
+
+/**
+ * hvcma_engine_set_base() - region_base_gpa became known (memory device plugged).
+ * Only without allocated blocks. In guest-physical regions the host re-learns
+ * DMA addresses through ops->dma_addr.
+ *
+ * Return: 0, -VIRTIO_CMA_S_INVAL (misaligned or wraps), -VIRTIO_CMA_S_BUSY
+ * (blocks held), or what ops->dma_addr returned.
+ */
+int hvcma_engine_set_base(struct hvcma_engine *e, uint64_t region_base_gpa);
+
+/**
+ * hvcma_engine_client_added() - client @id is plugged (ABSENT to PRESENT).
+ * @info: copied
+ *
+ * Return: 0, -VIRTIO_CMA_S_NO_CLIENT (id out of range), -VIRTIO_CMA_S_CLIENT_STATE,
+ * -VIRTIO_CMA_S_INVAL (a string does not fit).
+ */
+int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
+			      const struct hvcma_client_info *info);
+
+/**
+ * hvcma_engine_client_removed() - client @id is about to be unplugged: quiesces
+ * it if CLAIMED, then ABSENT.
+ *
+ * Return: 0; -VIRTIO_CMA_S_NO_CLIENT; what ops->quiesce returned (the client is
+ * ABSENT all the same, and its region quarantined).
+ */
+int hvcma_engine_client_removed(struct hvcma_engine *e, uint32_t id);
+
+/** hvcma_engine_client_state() - VIRTIO_CMA_CLIENT_*; ABSENT if out of range. */
+uint8_t hvcma_engine_client_state(const struct hvcma_engine *e, uint32_t id);
+
+/**
+ * hvcma_engine_reset() - guest or VM reset: quiesce every claimed client, then
+ * free and unpin every block, clear busy and lent marks and guest counters.
+ *
+ * Return: 0, or what the first failing ops->quiesce returned: then every block
+ * stays pinned and allocated (quarantine) until a later reset succeeds.
+ */
+int hvcma_engine_reset(struct hvcma_engine *e);
+
+/**
+ * hvcma_engine_fini() - reset, for good. The buffer may be freed on return 0.
+ *
+ * Return: as hvcma_engine_reset(); non-zero means memory must not be released.
+ */
+int hvcma_engine_fini(struct hvcma_engine *e);
+
+/**
+ * hvcma_engine_restore_block() - migration: take and pin a block the source had.
+ *
+ * Return: 0, -VIRTIO_CMA_S_RANGE, -VIRTIO_CMA_S_NO_SPACE (not free),
+ * -VIRTIO_CMA_S_FRAGMENTED (not one extent here), or what ops->back/pin returned.
+ */
+int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
+			       uint64_t nr_granules, uint32_t client,
+			       uint32_t purpose);
+
+/** hvcma_engine_next_block() - iterate blocks by index; false at the end. */
+bool hvcma_engine_next_block(const struct hvcma_engine *e, uint64_t from,
+			     uint64_t *first, uint64_t *nr_granules,
+			     uint32_t *client, uint32_t *purpose);
+
+/** hvcma_engine_granule_state() - state byte of the wire format. */
+uint8_t hvcma_engine_granule_state(const struct hvcma_engine *e, uint64_t granule);
+
+/** hvcma_engine_next_extent() - iterate extents; false at the end. */
+bool hvcma_engine_next_extent(const struct hvcma_engine *e, uint64_t from_granule,
+			      uint64_t *first, uint64_t *nr_granules,
+			      uint64_t *dma);
+
+void hvcma_engine_counters(const struct hvcma_engine *e,
+			   struct hvcma_engine_counters *counters);
+
+/** hvcma_status_name() - "NO_SPACE"; "?" for an unknown status. */
+const char *hvcma_status_name(uint32_t status);
+/** hvcma_status_text() - the sentence of the status table. */
+const char *hvcma_status_text(uint32_t status);
+
+/** hvcma_engine_is_valid() - every invariant; O(n), debug builds and tests. */
+bool hvcma_engine_is_valid(const struct hvcma_engine *e);
+
+#endif /* HVCMA_CORE_ENGINE_H */
