@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# The steps of the test environment builder: what each makes, from what, and the machinery that
+# runs them. A step's product is a directory (or file) in the cache, named after the step and a
+# key over everything it was made from: its plan (package versions), its recipe, the keys of the
+# steps it needs. It is made elsewhere and renamed, so a product that exists is complete. OUT
+# holds symbolic links to products.
+
+STEPS='qemu-amd64 qemu-src meson qemu-headers-amd64
+cross kernel-amd64-6.12 kernel-arm64-6.12 busybox-amd64 busybox-arm64
+kernel-amd64-6.1 kernel-arm64-6.1 sysroot-arm64 qemu-headers-arm64
+kernel-arm64-6.12-cloud kernel-arm64-6.1-cloud rootfs-arm64 e2fs-arm64'
+
+# step_define NAME: sets step_recipe (file), step_verb and step_args (functions plan_VERB and
+# make_VERB with these arguments), step_needs (other steps) and step_out (path under OUT).
+step_define()
+{
+	step_args=
+	step_needs=
+	step_out=$1
+	step_verb=$(echo "$1" | tr - _)
+	case $1 in
+	qemu-src | qemu-amd64) step_recipe=qemu ;;
+	meson) step_recipe=qemu step_out= ;;
+	qemu-headers-amd64)
+		step_recipe=qemu step_verb=qemu_headers step_args=amd64
+		step_needs='qemu-src meson' ;;
+	qemu-headers-arm64)
+		step_recipe=qemu step_verb=qemu_headers step_args=arm64
+		step_needs='qemu-src meson cross sysroot-arm64' ;;
+	cross) step_recipe=cross step_needs=sysroot-arm64 ;;
+	sysroot-arm64) step_recipe=cross ;;
+	kernel-*)
+		step_recipe=kernel step_verb=kernel step_needs=cross
+		step_args=$(echo "${1#kernel-}" | tr - ' ')
+		step_out=kernel/$(echo "${1#kernel-}" | sed 's,-,/,') ;;
+	busybox-*)
+		step_recipe=userland step_verb=busybox step_args=${1#busybox-} ;;
+	rootfs-arm64 | e2fs-arm64) step_recipe=userland ;;
+	*) die "unknown target '$1' (--list shows all)" ;;
+	esac
+}
+
+# All steps that the given ones need, and they themselves, each after those it needs.
+step_closure()
+{
+	for step; do
+		step_define "$step"
+		for need in $step_needs; do
+			(step_closure "$need")
+		done
+		echo "$step"
+	done | awk '!seen[$0]++'
+}
+
+step_plan_file()
+{
+	echo "$CACHE/plans/$1-$(cat "$ENV_DIR/apt.sh" "$ENV_DIR/$step_recipe.sh" | digest)"
+}
+
+# step_product NAME: path of its product; fails while the versions it is made of are not known.
+step_product()
+(
+	step_define "$1"
+	plan=$(step_plan_file "$1")
+	[ -e "$plan" ] || exit 1
+	key=$({
+		cat "$plan" "$ENV_DIR/common.sh" "$ENV_DIR/$step_recipe.sh"
+		for need in $step_needs; do
+			step_product "$need" || echo unknown
+		done
+	} | digest)
+	echo "$CACHE/products/$1-$key"
+)
+
+# step_link NAME PRODUCT: make it visible under OUT.
+step_link()
+(
+	step_define "$1"
+	[ -n "$step_out" ] || exit 0
+	[ "$(readlink "$OUT/$step_out")" = "$2" ] && exit 0
+	mkdir -p "$(dirname "$OUT/$step_out")"
+	ln -sfnT "$2" "$OUT/$step_out"
+)
+
+# step_ready NAME: its product exists; show it under OUT.
+step_ready()
+{
+	product=$(step_product "$1") && [ -e "$product" ] && step_link "$1" "$product"
+}
+
+# What recipes may use: DEST (make this; it becomes FINAL), WORK (scratch), ARCHIVE (directory of
+# the downloaded files), PLAN, and the functions below.
+need()
+{
+	step_product "$1"
+}
+
+archives()
+{
+	sed -n "s,^\($1[^ ]*\) .*,$ARCHIVE/\1,p" "$PLAN"
+}
+
+# unpack DIR [NAME-PATTERN]: packages of the plan.
+unpack()
+{
+	mkdir -p "$1"
+	archives "${2-}" | grep '\.deb$' | while read -r deb; do
+		dpkg-deb -x "$deb" "$1" || exit 1
+	done
+}
+
+# step_make NAME: in a process of its own; its output is the step's log.
+step_make()
+(
+	set -e
+	step_define "$1"
+	PLAN=$(step_plan_file "$1")
+	ARCHIVE=$CACHE/files
+	WORK=$CACHE/tmp/$1
+	rm -rf "$WORK"
+	mkdir -p "$WORK"
+	if ! [ -e "$PLAN" ]; then
+		# shellcheck disable=SC2086 # arguments are words
+		"plan_$step_verb" $step_args >"$WORK/plan"
+		mv "$WORK/plan" "$PLAN"
+	fi
+	FINAL=$(step_product "$1")
+	if ! [ -e "$FINAL" ]; then
+		fetch "$PLAN" "$WORK/download" || die "$1: download failed"
+		DEST=$WORK/product
+		# shellcheck disable=SC2086
+		"make_$step_verb" $step_args
+		mkdir -p "$CACHE/products"
+		mv -T "$DEST" "$FINAL"
+	fi
+	rm -rf "$WORK"
+	step_link "$1" "$FINAL"
+)
+
+# step_run NAME COUNT: step_make with a line of progress for people.
+step_run()
+{
+	log=$CACHE/log/$1
+	mkdir -p "$CACHE/log"
+	start=$(date +%s)
+	# Not in a condition: the shell would ignore the recipe's own failures.
+	step_make "$1" >"$log" 2>&1 &
+	if ! wait $!; then
+		printf 'env: error: %s failed, the end of %s:\n' "$1" "$log" >&2
+		tail -n 15 "$log" >&2
+		return 1
+	fi
+	echo "$1" >>"$CACHE/tmp/done"
+	say "[$(grep -c . "$CACHE/tmp/done")/$2] $1 ... $(($(date +%s) - start)) s"
+}
+
+# Those of the steps, and of what they need, that are not ready; links the others under OUT.
+steps_missing()
+{
+	step_closure "$@" | while read -r step; do
+		step_ready "$step" || echo "$step"
+	done
+}
+
+# steps_build NAME...: independent ones in parallel; make is the scheduler.
+steps_build()
+{
+	[ "$REFRESH" = daily ] && [ -z "$(steps_missing "$@")" ] && return
+	apt_refresh "$REFRESH"
+	todo=$(steps_missing "$@" | tr '\n' ' ')
+	count=$(echo "$todo" | wc -w)
+	say "$count to make: $todo"
+	rm -rf "$CACHE/tmp"
+	mkdir -p "$CACHE/tmp"
+	for step in $todo; do
+		step_define "$step"
+		echo "all: $step"
+		printf '%s:' "$step"
+		for need in $step_needs; do
+			case " $todo" in
+			*" $need "*) printf ' %s' "$need" ;;
+			esac
+		done
+		printf '\n\t@%s --cache %s --out %s --step %s %s\n' \
+			"$ENV_DIR/build" "$CACHE" "$OUT" "$step" "$count"
+	done >"$CACHE/tmp/steps.mk"
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -r -k -j "${HVCMA_JOBS:-3}" \
+		-f "$CACHE/tmp/steps.mk" all || die "not everything was made; run again to resume"
+}
+
+# steps_prune NAME...: keep only what these steps use.
+steps_prune()
+{
+	for step in $(step_closure "$@"); do
+		step_define "$step"
+		step_product "$step"
+		step_plan_file "$step"
+		cut -d ' ' -f 1 "$(step_plan_file "$step")" 2>/dev/null | sed "s,^,$CACHE/files/,"
+	done >"$CACHE/keep"
+	for path in "$CACHE"/products/* "$CACHE"/plans/* "$CACHE"/files/*; do
+		grep -qxF "$path" "$CACHE/keep" || rm -rf "$path"
+	done
+	rm -f "$CACHE/keep"
+}
