@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Subcommands of the hvcma program: the table entry each one provides and the
+ * exit codes they share. One file per subcommand.
+ */
+#ifndef HVCMA_CLI_COMMAND_H
+#define HVCMA_CLI_COMMAND_H
+
+/* Exit codes of the program, shown by --help. */
+enum hvcma_exit {
+	HVCMA_EXIT_OK = 0,
+	HVCMA_EXIT_FAILED = 1,		/* no connection, no answer, or a refusal */
+	HVCMA_EXIT_USAGE = 2,
+	HVCMA_EXIT_NO_DEVICE = 3,	/* QEMU answered: there is no such device or field */
+};
+
+struct hvcma_command {
+	const char *name;
+	const char *summary;		/* one line, for hvcma --help */
+	/*
+	 * argv[0] is the subcommand. Prints results to stdout and errors to
+	 * stderr. Return: an enum hvcma_exit value.
+	 */
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct hvcma_command hvcma_command_status;
+
+#endif /* HVCMA_CLI_COMMAND_H */

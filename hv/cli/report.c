@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Layout of a region's report for people. See report.h.
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "hv/cli/report.h"
+
+#define MAP_COLUMNS	64u
+#define LIST_MAX	16u		/* lines per list; --json has them all */
+
+static struct json_object *member(struct json_object *obj, const char *key)
+{
+	struct json_object *value = NULL;
+
+	if (obj && json_object_is_type(obj, json_type_object))
+		json_object_object_get_ex(obj, key, &value);
+	return value;
+}
+
+static uint64_t number(struct json_object *obj, const char *key)
+{
+	return json_object_get_uint64(member(obj, key));
+}
+
+static bool truth(struct json_object *obj, const char *key)
+{
+	return json_object_get_boolean(member(obj, key));
+}
+
+static const char *string(struct json_object *obj, const char *key)
+{
+	struct json_object *value = member(obj, key);
+
+	return value ? json_object_get_string(value) : "?";
+}
+
+static size_t length(struct json_object *list)
+{
+	return list && json_object_is_type(list, json_type_array) ?
+		json_object_array_length(list) : 0;
+}
+
+struct size_text {
+	char text[32];
+};
+
+/* The largest unit that says it exactly. */
+static struct size_text size_text(uint64_t bytes)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	struct size_text s;
+	size_t unit = 0;
+
+	while (bytes && bytes % 1024 == 0 && unit < 4) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(s.text, sizeof(s.text), "%" PRIu64 " %s", bytes, units[unit]);
+	return s;
+}
+
+static void print_title(FILE *out, const char *device, struct json_object *region)
+{
+	fprintf(out, "region %s (%s): %s at gpa 0x%" PRIx64 ", granule %s\n",
+		string(region, "name"), device,
+		size_text(number(region, "bytes")).text,
+		number(region, "base-gpa"),
+		size_text(number(region, "granule-bytes")).text);
+	fprintf(out, "  mode %s%s, policy %s, provider %s, pin limit %s\n",
+		string(region, "mode"),
+		truth(region, "default") ? " (default region)" : "",
+		string(region, "policy"), string(region, "provider"),
+		size_text(number(region, "pin-limit-bytes")).text);
+	if (truth(region, "unsafe-noiommu"))
+		fputs("  UNSAFE: no IOMMU, DMA addresses are host-physical\n", out);
+}
+
+enum column { PINNED, MIGRATABLE, UNBACKED, LENT, BUSY, NR_COLUMNS };
+
+/* Granules per state; lent and busy ones are also counted by their state. */
+static void count_granules(struct json_object *runs, uint64_t counts[NR_COLUMNS])
+{
+	memset(counts, 0, NR_COLUMNS * sizeof(*counts));
+	for (size_t i = 0; i < length(runs); i++) {
+		struct json_object *run = json_object_array_get_idx(runs, i);
+		const char *state = string(run, "state");
+		uint64_t nr = number(run, "nr");
+
+		if (!strcmp(state, "pinned"))
+			counts[PINNED] += nr;
+		else if (!strcmp(state, "migratable"))
+			counts[MIGRATABLE] += nr;
+		else if (!strcmp(state, "unbacked"))
+			counts[UNBACKED] += nr;
+		if (truth(run, "lent"))
+			counts[LENT] += nr;
+		if (truth(run, "busy"))
+			counts[BUSY] += nr;
+	}
+}
+
+static void print_totals(FILE *out, struct json_object *runs,
+			 uint64_t granule_bytes)
+{
+	static const char *const names[NR_COLUMNS] = {
+		"pinned", "migratable", "unbacked", "lent", "busy",
+	};
+	uint64_t counts[NR_COLUMNS];
+
+	count_granules(runs, counts);
+	for (size_t i = 0; i < NR_COLUMNS; i++)
+		fprintf(out, "%s%s %s", i ? ", " : "  ", names[i],
+			size_text(counts[i] * granule_bytes).text);
+	fputc('\n', out);
+}
+
+static char run_mark(struct json_object *run)
+{
+	const char *state = string(run, "state");
+
+	if (truth(run, "busy"))
+		return 'b';
+	if (truth(run, "lent"))
+		return 'l';
+	if (!strcmp(state, "pinned"))
+		return '#';
+	return !strcmp(state, "migratable") ? '+' : '.';
+}
+
+/*
+ * One character per granule, or per bucket of granules when there are more of
+ * them than columns. A bucket shows the rarest thing in it that matters most:
+ *
+ *	granules   . . . #|. . . .|+ + . .|      4 per bucket
+ *	map              #       .       +
+ */
+static void print_map(FILE *out, struct json_object *runs, uint64_t nr_granules)
+{
+	static const char order[] = ".+l#b";
+	uint64_t per_column = nr_granules / MAP_COLUMNS +
+			      !!(nr_granules % MAP_COLUMNS);
+	char map[MAP_COLUMNS + 1] = "";
+
+	if (!nr_granules)
+		return;
+	memset(map, '.', nr_granules / per_column + !!(nr_granules % per_column));
+	for (size_t i = 0; i < length(runs); i++) {
+		struct json_object *run = json_object_array_get_idx(runs, i);
+		uint64_t first = number(run, "first"), nr = number(run, "nr");
+		char mark = run_mark(run);
+
+		if (!nr || first >= nr_granules || nr > nr_granules - first)
+			continue;
+		for (uint64_t c = first / per_column;
+		     c <= (first + nr - 1) / per_column; c++)
+			if (strchr(order, mark) > strchr(order, map[c]))
+				map[c] = mark;
+	}
+	fprintf(out, "  map [%s]\n"
+		"      # pinned, + migratable, . unbacked, l lent, b busy; %" PRIu64 " granule%s each\n",
+		map, per_column, per_column == 1 ? "" : "s");
+}
+
+static void print_rest(FILE *out, size_t nr)
+{
+	if (nr > LIST_MAX)
+		fprintf(out, "    ... and %zu more\n", nr - LIST_MAX);
+}
+
+static void print_extents(FILE *out, struct json_object *extents)
+{
+	size_t nr = length(extents);
+
+	fprintf(out, "  extents %zu\n", nr);
+	for (size_t i = 0; i < nr && i < LIST_MAX; i++) {
+		struct json_object *e = json_object_array_get_idx(extents, i);
+
+		fprintf(out, "    gpa 0x%09" PRIx64 "  dma 0x%09" PRIx64 "  %s\n",
+			number(e, "base-gpa"), number(e, "base-dma"),
+			size_text(number(e, "bytes")).text);
+	}
+	print_rest(out, nr);
+}
+
+static void print_window(FILE *out, struct json_object *window)
+{
+	if (number(window, "last"))
+		fprintf(out, "  dma window 0x%" PRIx64 "..0x%" PRIx64 "\n",
+			number(window, "first"), number(window, "last"));
+	else
+		fputs("  dma window none\n", out);
+}
+
+static void print_clients(FILE *out, struct json_object *clients)
+{
+	size_t nr = length(clients);
+
+	fprintf(out, "  clients %zu\n", nr);
+	for (size_t i = 0; i < nr && i < LIST_MAX; i++) {
+		struct json_object *c = json_object_array_get_idx(clients, i);
+
+		fprintf(out, "    %-10s %-8s %-14s %-8s bus master %s\n",
+			string(c, "name"), string(c, "bus"), string(c, "path"),
+			string(c, "state"), truth(c, "bus-master") ? "on" : "off");
+	}
+	print_rest(out, nr);
+}
+
+static void print_blocks(FILE *out, struct json_object *blocks,
+			 struct json_object *region)
+{
+	uint64_t granule_bytes = number(region, "granule-bytes");
+	size_t nr = length(blocks);
+
+	fprintf(out, "  blocks %zu\n", nr);
+	for (size_t i = 0; i < nr && i < LIST_MAX; i++) {
+		struct json_object *b = json_object_array_get_idx(blocks, i);
+
+		fprintf(out, "    gpa 0x%09" PRIx64 "  %-8s %-10s %s\n",
+			number(region, "base-gpa") +
+				number(b, "first") * granule_bytes,
+			size_text(number(b, "nr") * granule_bytes).text,
+			string(b, "client"), string(b, "purpose"));
+	}
+	print_rest(out, nr);
+}
+
+static void print_counter(FILE *out, const char *key, struct json_object *value)
+{
+	size_t bytes = strlen(key);
+
+	if (bytes > 6 && !strcmp(key + bytes - 6, "-bytes"))
+		fprintf(out, "    %-26.*s %s\n", (int)bytes - 6, key,
+			size_text(json_object_get_uint64(value)).text);
+	else
+		fprintf(out, "    %-26s %s\n", key, json_object_get_string(value));
+}
+
+/* Whatever counters there are, so that a newer device needs no newer program. */
+static void print_counters(FILE *out, const char *title,
+			   struct json_object *counters)
+{
+	if (!counters || !json_object_is_type(counters, json_type_object) ||
+	    !json_object_object_length(counters))
+		return;
+	fprintf(out, "  %s\n", title);
+	json_object_object_foreach(counters, key, value)
+		print_counter(out, key, value);
+}
+
+void hvcma_report_print(FILE *out, const char *device, struct json_object *report)
+{
+	struct json_object *region = member(report, "region");
+	uint64_t granule_bytes = number(region, "granule-bytes");
+
+	print_title(out, device, region);
+	print_totals(out, member(report, "granules"), granule_bytes);
+	if (granule_bytes)
+		print_map(out, member(report, "granules"),
+			  number(region, "bytes") / granule_bytes);
+	print_extents(out, member(report, "extents"));
+	print_window(out, member(report, "dma-window"));
+	print_clients(out, member(report, "clients"));
+	print_blocks(out, member(report, "blocks"), region);
+	print_counters(out, "counters", member(report, "counters"));
+	print_counters(out, "guest", member(report, "guest"));
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * hvcma status: asks a running QEMU for the reports of its virtio-cma devices
+ * and prints them for people, as JSON, or one field for scripts.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+#include <json-c/json_pointer.h>
+
+#include "hv/cli/command.h"
+#include "hv/cli/qmp.h"
+#include "hv/cli/report.h"
+
+#define DEFAULT_TIMEOUT_S	10u
+#define MAX_TIMEOUT_S		3600u
+
+struct options {
+	const char *socket;
+	const char *device;		/* NULL: all */
+	const char *field;		/* JSON pointer, NULL: the whole report */
+	unsigned int timeout_s;
+	bool json;
+};
+
+static const char help[] =
+	"usage: hvcma status --qmp SOCKET [OPTION...]\n"
+	"Shows what a virtual machine's virtio-cma regions hold: pinned, migratable and\n"
+	"unbacked memory, extents, DMA window, clients, blocks and counters.\n"
+	"\n"
+	"  --qmp SOCKET      QEMU's QMP unix socket (-qmp unix:SOCKET,server=on,wait=off)\n"
+	"  --device ID       only this device: its id, or its QOM path\n"
+	"  --json            as JSON: an object with one report per device\n"
+	"  --field POINTER   only this field of the report, by JSON pointer, for scripts\n"
+	"                    (/counters/pinned-bytes, /clients/0/bus-master)\n"
+	"  --timeout SECONDS how long to wait for each answer (default 10)\n"
+	"  --help            this text\n"
+	"\n"
+	"exit status: 0 success, 1 no connection or no answer, 2 wrong usage,\n"
+	"3 no such device or field\n";
+
+static int usage_error(const char *what, const char *value)
+{
+	fprintf(stderr, "hvcma status: %s%s (--help explains)\n", what, value);
+	return HVCMA_EXIT_USAGE;
+}
+
+static int failed(const struct hvcma_error *err)
+{
+	fprintf(stderr, "hvcma status: %s\n", err->text);
+	return HVCMA_EXIT_FAILED;
+}
+
+static int parse_options(int argc, char **argv, struct options *opt)
+{
+	static const struct option longs[] = {
+		{ "qmp", required_argument, NULL, 'q' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "field", required_argument, NULL, 'f' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	unsigned long seconds;
+	char *end;
+	int c;
+
+	*opt = (struct options){ .timeout_s = DEFAULT_TIMEOUT_S };
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+		switch (c) {
+		case 'q':
+			opt->socket = optarg;
+			break;
+		case 'd':
+			opt->device = optarg;
+			break;
+		case 'j':
+			opt->json = true;
+			break;
+		case 'f':
+			opt->field = optarg;
+			break;
+		case 't':
+			errno = 0;
+			seconds = strtoul(optarg, &end, 10);
+			if (errno || *end || end == optarg || seconds < 1 ||
+			    seconds > MAX_TIMEOUT_S)
+				return usage_error("--timeout is 1 to 3600 seconds, not ", optarg);
+			opt->timeout_s = seconds;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			exit(HVCMA_EXIT_OK);
+		default:
+			return HVCMA_EXIT_USAGE;
+		}
+	}
+	if (optind < argc)
+		return usage_error("unexpected argument ", argv[optind]);
+	if (!opt->socket)
+		return usage_error("--qmp is missing", "");
+	return HVCMA_EXIT_OK;
+}
+
+/* Adds the virtio-cma devices among the children of @parent to @devices. */
+static int list_children(struct hvcma_qmp *qmp, const char *parent,
+			 struct json_object *devices, struct hvcma_error *err)
+{
+	struct json_object *args = json_object_new_object(), *list;
+	int ret;
+
+	json_object_object_add(args, "path", json_object_new_string(parent));
+	ret = hvcma_qmp_execute(qmp, "qom-list", args, &list, err);
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *entry = json_object_array_get_idx(list, i);
+		struct json_object *name, *type;
+		char path[512];
+
+		if (!json_object_object_get_ex(entry, "name", &name) ||
+		    !json_object_object_get_ex(entry, "type", &type) ||
+		    strncmp(json_object_get_string(type), "child<virtio-cma-", 17))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", parent,
+			 json_object_get_string(name));
+		json_object_object_add(devices, json_object_get_string(name),
+				       json_object_new_string(path));
+	}
+	json_object_put(list);
+	return 0;
+}
+
+/* title -> QOM path of each device asked for. */
+static int find_devices(struct hvcma_qmp *qmp, const struct options *opt,
+			struct json_object *devices, struct hvcma_error *err)
+{
+	char path[512];
+	int ret;
+
+	if (opt->device) {
+		snprintf(path, sizeof(path), "%s%s",
+			 *opt->device == '/' ? "" : "/machine/peripheral/",
+			 opt->device);
+		json_object_object_add(devices, opt->device,
+				       json_object_new_string(path));
+		return 0;
+	}
+	ret = list_children(qmp, "/machine/peripheral", devices, err);
+	if (!ret)
+		ret = list_children(qmp, "/machine/peripheral-anon", devices, err);
+	return ret;
+}
+
+static int get_report(struct hvcma_qmp *qmp, const char *path,
+		      struct json_object **report, struct hvcma_error *err)
+{
+	struct json_object *args = json_object_new_object();
+
+	json_object_object_add(args, "path", json_object_new_string(path));
+	json_object_object_add(args, "property", json_object_new_string("report"));
+	return hvcma_qmp_execute(qmp, "qom-get", args, report, err);
+}
+
+static int print_field(struct json_object *reports, const char *field)
+{
+	struct json_object *value;
+
+	json_object_object_foreach(reports, device, report) {
+		if (json_pointer_get(report, field, &value)) {
+			fprintf(stderr, "hvcma status: device %s reports no field '%s'\n",
+				device, field);
+			return HVCMA_EXIT_NO_DEVICE;
+		}
+		puts(json_object_is_type(value, json_type_string) ?
+			json_object_get_string(value) :
+			json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
+	}
+	return HVCMA_EXIT_OK;
+}
+
+static int print_reports(struct json_object *reports, const struct options *opt)
+{
+	bool first = true;
+
+	if (opt->field)
+		return print_field(reports, opt->field);
+	if (opt->json) {
+		puts(json_object_to_json_string_ext(reports, JSON_C_TO_STRING_PRETTY));
+		return HVCMA_EXIT_OK;
+	}
+	json_object_object_foreach(reports, device, report) {
+		if (!first)
+			putchar('\n');
+		first = false;
+		hvcma_report_print(stdout, device, report);
+	}
+	return HVCMA_EXIT_OK;
+}
+
+static int status(struct hvcma_qmp *qmp, const struct options *opt,
+		  struct json_object *devices, struct json_object *reports)
+{
+	struct hvcma_error err;
+	int ret;
+
+	ret = find_devices(qmp, opt, devices, &err);
+	if (ret)
+		return failed(&err);
+	if (!json_object_object_length(devices)) {
+		fputs("hvcma status: this QEMU has no virtio-cma device\n", stderr);
+		return HVCMA_EXIT_NO_DEVICE;
+	}
+	json_object_object_foreach(devices, title, path) {
+		struct json_object *report;
+
+		ret = get_report(qmp, json_object_get_string(path), &report, &err);
+		if (ret) {
+			failed(&err);
+			return ret == -ENOENT ? HVCMA_EXIT_NO_DEVICE :
+						HVCMA_EXIT_FAILED;
+		}
+		json_object_object_add(reports, title, report);
+	}
+	return print_reports(reports, opt);
+}
+
+static int run(int argc, char **argv)
+{
+	struct json_object *devices, *reports;
+	struct hvcma_error err;
+	struct hvcma_qmp *qmp;
+	struct options opt;
+	int ret;
+
+	ret = parse_options(argc, argv, &opt);
+	if (ret)
+		return ret;
+	if (hvcma_qmp_connect(opt.socket, opt.timeout_s * 1000, &qmp, &err))
+		return failed(&err);
+	devices = json_object_new_object();
+	reports = json_object_new_object();
+	ret = status(qmp, &opt, devices, reports);
+	json_object_put(reports);
+	json_object_put(devices);
+	hvcma_qmp_close(qmp);
+	return ret;
+}
+
+const struct hvcma_command hvcma_command_status = {
+	.name = "status",
+	.summary = "show what the virtio-cma regions of a virtual machine hold",
+	.run = run,
+};
