@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The one Makefile. "make help" lists the targets.
+# Builds into ./build; run ../configure in another folder to build out of tree.
+
+O = build
+SETUP_GOALS = demo check check-% bench world plugin guest lint fuzz
+NO_CONFIG_GOALS = help clean distclean
+
+GOALS := $(or $(MAKECMDGOALS),all)
+ifneq ($(filter-out $(NO_CONFIG_GOALS),$(GOALS)),)
+include config.mak
+endif
+srcdir ?= .
+
+# Targets that test or demonstrate bring their own prerequisites; plain "make"
+# only uses what it finds.
+config.mak: $(srcdir)/configure
+	$(if $(filter $(SETUP_GOALS),$(GOALS)),$(srcdir)/tests/env/deps all)
+	$(srcdir)/configure $(CONFIGURE_ARGS)
+
+ifeq ($(V),1)
+Q =
+say = @:
+else
+Q = @
+say = @printf '  %-7s %s\n'
+endif
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.PHONY: all world plugin guest env demo check bench fuzz lint install \
+	uninstall help clean distclean FORCE
+
+all: native
+
+# ---- one set of rules, instantiated for each architecture --------------------
+CORE_SRC := $(sort $(wildcard $(srcdir)/hv/core/*.c))
+HOST_SRC := $(sort $(filter-out %_main.c,$(wildcard $(srcdir)/hv/host/*.c)))
+CLI_SRC := $(sort $(wildcard $(srcdir)/hv/cli/*.c))
+PLUGIN_SRC := $(sort $(filter-out %/loader.c,$(wildcard $(srcdir)/qemu-device/*.c)))
+
+ENV = $(O)/env
+BASE_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(DEFS) -fPIC -fvisibility=hidden \
+	-I$(srcdir) -MMD -MP
+
+CC_native = $(CC)
+AR_native = $(AR)
+JSON_native = $(JSON_C_CFLAGS)
+JSON_LIBS_native = $(JSON_C_LIBS)
+CROSS = $(abspath $(ENV))/cross/bin/aarch64-linux-gnu-
+CC_cross = $(CROSS)gcc
+AR_cross = $(CROSS)ar
+JSON_cross = -I$(abspath $(ENV))/sysroot-arm64/usr/include/json-c
+JSON_LIBS_cross = -ljson-c
+
+# arch_rules ARCH KIND: ARCH names the output folder, KIND the tool set
+define arch_rules
+A_$(1) = $(O)/$(1)
+QH_$(1) = $$(or $$(QEMU_HEADERS_$(1)),$(ENV)/qemu-headers-$(1))
+
+obj_$(1) = $$(patsubst $(srcdir)/%.c,$(O)/$(1)/obj/%.o,$$(1))
+
+$(O)/$(1)/obj/hv/%.o: $(srcdir)/hv/%.c config.mak | $$(ready_$(2))
+	$(say) CC $(1)/hv/$$*.o
+	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$(BASE_CFLAGS) $$(if $$(findstring /cli/,$$@),$$(JSON_$(2))) -c -o $$@ $$<
+
+$(O)/$(1)/libhvcma-core.a: $$(call obj_$(1),$(CORE_SRC))
+	$(say) AR $$(@:$(O)/%=%)
+	$(Q)rm -f $$@ && $$(AR_$(2)) rcs $$@ $$^
+
+$(O)/$(1)/libhvcma-host.a: $$(call obj_$(1),$(HOST_SRC))
+	$(say) AR $$(@:$(O)/%=%)
+	$(Q)rm -f $$@ && $$(AR_$(2)) rcs $$@ $$^
+
+$(O)/$(1)/hvcma: $$(call obj_$(1),$(CLI_SRC)) $(O)/$(1)/libhvcma-core.a
+	$(say) LD $$(@:$(O)/%=%)
+	$(Q)$$(CC_$(2)) $(LDFLAGS) -o $$@ $$^ $$(JSON_LIBS_$(2))
+
+$(O)/$(1)/hvcma-pin-keeper: $(O)/$(1)/obj/hv/host/pin_keeper_main.o $(O)/$(1)/libhvcma-host.a
+	$(say) LD $$(@:$(O)/%=%)
+	$(Q)$$(CC_$(2)) $(LDFLAGS) -o $$@ $$^ -luring
+
+$(O)/$(1)/obj/qemu-device/%.o: $(srcdir)/qemu-device/%.c config.mak $$(QH_$(1))/cflags
+	$(say) CC $(1)/qemu-device/$$*.o
+	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$$$(cat $$(QH_$(1))/cflags) -iquote $(srcdir) \
+		$(CFLAGS) -fPIC -fvisibility=hidden $(PLUGIN_WARN) -MMD -MP -c -o $$@ $$<
+
+$(O)/$(1)/hvcma-qemu.so: $$(call obj_$(1),$(PLUGIN_SRC)) $(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
+	$(say) LD $$(@:$(O)/%=%)
+	$(Q)$$(CC_$(2)) -shared $(LDFLAGS) -o $$@ $$^ -luring -lglib-2.0
+
+$(O)/$(1)/hvcma-preload.so: $(srcdir)/qemu-device/loader.c config.mak | $$(ready_$(2))
+	$(say) LD $$(@:$(O)/%=%)
+	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$(BASE_CFLAGS) -shared $(LDFLAGS) -o $$@ $$< -ldl
+
+$(1): $(O)/$(1)/hvcma $(O)/$(1)/hvcma-pin-keeper
+$(1)-plugin: $(O)/$(1)/hvcma-preload.so $(O)/$(1)/hvcma-qemu.so $(O)/$(1)/hvcma-pin-keeper
+.PHONY: $(1) $(1)-plugin
+endef
+
+PLUGIN_WARN = $(filter-out -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition,$(WARN))
+ready_native =
+ready_cross = $(ENV)/cross/bin $(ENV)/sysroot-arm64
+QEMU_HEADERS_$(NATIVE) = $(QEMU_HEADERS)
+NATIVE ?= amd64
+$(eval $(call arch_rules,$(NATIVE),native))
+ifneq ($(NATIVE),arm64)
+$(eval $(call arch_rules,arm64,cross))
+endif
+
+native: $(NATIVE)
+plugin: $(NATIVE)-plugin
+
+# ---- test environment --------------------------------------------------------
+ENV_BUILD = $(srcdir)/tests/env/build --out $(ENV) --cache $(HVCMA_CACHE)
+ENV_PLUGIN = qemu-amd64 qemu-headers-amd64
+
+# Everything the virtual machines need, from Debian packages.
+env:
+	$(Q)$(srcdir)/tests/env/deps all
+	$(Q)$(ENV_BUILD) all
+
+$(ENV)/%:
+	$(Q)$(srcdir)/tests/env/deps all
+	$(Q)$(ENV_BUILD) all
+
+# ---- guest modules -----------------------------------------------------------
+GUEST_KERNELS = amd64/6.1 amd64/6.12 arm64/6.1 arm64/6.12
+GUEST_SRC := $(wildcard $(srcdir)/guest-driver/* $(srcdir)/tests/guest/* $(srcdir)/hv/abi/*.h)
+GUEST_KO = $(GUEST_KERNELS:%=$(O)/guest/%/virtio_cma.ko)
+
+# kbuild writes beside the sources, so each kernel gets a copy of them.
+$(O)/guest/%/virtio_cma.ko: $(GUEST_SRC) | $(ENV)/kernel
+	$(say) KBUILD guest/$*
+	$(Q)d=$(abspath $(O))/guest/$*/src && mkdir -p $$d/hv && \
+	rm -rf $$d/hv/abi && cp -r $(srcdir)/hv/abi $$d/hv/ && \
+	cp -rp $(srcdir)/guest-driver $(srcdir)/tests/guest $$d/ && \
+	for m in guest-driver guest; do \
+		$(ENV)/kernel/$*/kbuild M=$$d/$$m modules >$$d/$$m.log 2>&1 || { cat $$d/$$m.log; exit 1; }; \
+		if grep -q 'warning:' $$d/$$m.log; then cat $$d/$$m.log; exit 1; fi; \
+		cp $$d/$$m/*.ko $(O)/guest/$*/ || exit 1; \
+	done
+
+guest: $(GUEST_KO)
+
+world: native plugin arm64 arm64-plugin guest
+
+# ---- tests -------------------------------------------------------------------
+TEST_CFLAGS = $(BASE_CFLAGS) $(CMOCKA_CFLAGS) -UNDEBUG -DHVCMA_DEBUG
+HV_TEST_SRC = $(CORE_SRC) $(HOST_SRC)
+UNIT_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/unit/test_*.c)))
+LOOPBACK_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/loopback/test_*.c)))
+QTEST_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/qtest/test_*.c)))
+QTEST_LIB = $(sort $(filter-out $(srcdir)/tests/qtest/test_%,$(wildcard $(srcdir)/tests/qtest/*.c)))
+FUZZ_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/fuzz/fuzz_*.c)))
+BENCH_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/bench/bench_*.c)))
+ASAN_BIN = $(patsubst $(O)/tests/%,$(O)/tests/asan/%,$(UNIT_BIN) $(LOOPBACK_BIN))
+
+# Tests compile the engine with its invariants checked after every change.
+hv_test_objs = $(patsubst $(srcdir)/%.c,$(O)/tests/$(1)/%.o,$(HV_TEST_SRC))
+ASAN = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+$(O)/tests/obj/%.o: $(srcdir)/%.c config.mak
+	$(say) CC tests/$*.o
+	$(Q)mkdir -p $(@D) && $(CC) $(TEST_CFLAGS) -c -o $@ $<
+$(O)/tests/obj-asan/%.o: $(srcdir)/%.c config.mak
+	$(say) CC asan/$*.o
+	$(Q)mkdir -p $(@D) && $(CC) $(TEST_CFLAGS) $(ASAN) -c -o $@ $<
+$(O)/tests/obj-fuzz/%.o: $(srcdir)/%.c config.mak
+	$(say) CC fuzz/$*.o
+	$(Q)mkdir -p $(@D) && $(CLANG) -std=gnu11 -O1 -g -I$(srcdir) -DHVCMA_DEBUG -MMD -MP \
+		-fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+
+# link_test CC FLAGS: the test's own object, the parts under test, libraries
+link_test = $(say) LD $(@:$(O)/%=%) ; mkdir -p $(@D) && $(1) -o $@ $^ -lcmocka -luring
+ifneq ($(V),1)
+link_test = @printf '  %-7s %s\n' LD $(@:$(O)/%=%) && mkdir -p $(@D) && $(1) -o $@ $^ -lcmocka -luring
+endif
+
+$(UNIT_BIN) $(LOOPBACK_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(call hv_test_objs,obj)
+	$(call link_test,$(CC))
+$(ASAN_BIN): $(O)/tests/asan/%: $(O)/tests/obj-asan/tests/%.o $(call hv_test_objs,obj-asan)
+	$(call link_test,$(CC) $(ASAN))
+$(FUZZ_BIN): $(O)/tests/%: $(O)/tests/obj-fuzz/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj-fuzz/%.o,$(CORE_SRC))
+	$(call link_test,$(CLANG) -fsanitize=fuzzer,address,undefined)
+$(QTEST_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(QTEST_LIB) $(CORE_SRC))
+	$(call link_test,$(CC))
+# Figures are taken from what ships: optimised, without invariant checks.
+$(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
+	$(say) LD $(@:$(O)/%=%)
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $< $(if $(findstring bench_queue,$@),$(QTEST_LIB)) \
+		$(filter %.a,$^) -luring -lcmocka
+
+LAYERS = layers unit loopback asan fuzz cli qtest vm nested
+RUN = HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/run
+
+need_layers =
+need_unit = $(UNIT_BIN)
+need_loopback = $(LOOPBACK_BIN)
+need_asan = $(ASAN_BIN)
+need_fuzz = $(FUZZ_BIN)
+need_cli = $(NATIVE)
+need_qtest = plugin $(QTEST_BIN)
+need_vm = world
+need_nested = world
+
+check: $(foreach l,$(LAYERS),$(need_$(l)))
+	$(Q)$(RUN) $(if $(T),-t $(T)) $(LAYERS)
+
+define check_rule
+check-$(1): $$(need_$(1))
+	$(Q)$$(RUN) $$(if $$(T),-t $$(T)) $(1)
+.PHONY: check-$(1)
+endef
+$(foreach l,$(LAYERS),$(eval $(call check_rule,$(l))))
+
+bench: world $(BENCH_BIN)
+	$(Q)$(RUN) $(if $(B),-t $(B)) bench
+
+# FUZZ_SECONDS per fuzzer; "make check" uses a few.
+fuzz: $(FUZZ_BIN)
+	$(Q)FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) $(RUN) fuzz
+
+demo: world
+	$(Q)HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/nested/demo $(DEMO_ARGS)
+
+lint: | $(ENV)/kernel
+	$(Q)HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/lint
+
+# ---- installation ------------------------------------------------------------
+PLUGINDIR = $(libdir)/hvcma
+install: native plugin
+	install -D -m 755 $(O)/$(NATIVE)/hvcma $(DESTDIR)$(bindir)/hvcma
+	install -D -m 644 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-preload.so $(O)/$(NATIVE)/hvcma-qemu.so
+	install -D -m 755 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-pin-keeper
+	install -D -m 644 -t $(DESTDIR)$(mandir)/man1 $(srcdir)/docs/man/*.1
+	install -D -m 644 -t $(DESTDIR)$(mandir)/man7 $(srcdir)/docs/man/*.7
+
+uninstall:
+	rm -f $(DESTDIR)$(bindir)/hvcma $(patsubst $(srcdir)/docs/man/%.1,$(DESTDIR)$(mandir)/man1/%.1,$(wildcard $(srcdir)/docs/man/*.1)) \
+		$(patsubst $(srcdir)/docs/man/%.7,$(DESTDIR)$(mandir)/man7/%.7,$(wildcard $(srcdir)/docs/man/*.7))
+	rm -rf $(DESTDIR)$(PLUGINDIR)
+
+clean:
+	rm -rf $(filter-out $(O)/env,$(wildcard $(O)/*))
+
+distclean:
+	rm -rf $(O) config.mak config.log
+
+help:
+	@echo 'Two to start with:'
+	@echo '  make demo       the main job, end to end: a device without an IOMMU driven by its'
+	@echo '                  stock driver in a nested guest; sets up all it needs'
+	@echo '  make check      every test layer; T=name runs the tests whose name contains it'
+	@echo
+	@echo 'Building:'
+	@echo '  make            libraries, the hvcma command, the pin keeper'
+	@echo '  make plugin     the QEMU plugin for this machine (needs "make env" or --qemu-headers)'
+	@echo '  make guest      virtio_cma.ko for every kernel of the test environment'
+	@echo '  make world      all of the above, for this machine and for arm64'
+	@echo '  make env        the test environment: stock QEMU, kernels, cross tools, from packages'
+	@echo '  make install    command, plugin, manual pages (DESTDIR, and the folders of configure)'
+	@echo '  make clean      remove what was built, keep the environment; distclean removes that too'
+	@echo
+	@echo 'Testing:'
+	@echo '  make check-L    one layer, L being one of: $(LAYERS)'
+	@echo '  make bench      the figures; B=name runs one'
+	@echo '  make fuzz       the fuzzers for FUZZ_SECONDS each (600)'
+	@echo '  make lint       checkpatch, sparse, shellcheck'
+	@echo
+	@echo 'Variables: V=1 shows commands; CONFIGURE_ARGS; HVCMA_CACHE (downloads and images,'
+	@echo '~/.cache/hvcma); DEMO_ARGS (see tests/nested/demo --help).'
+
+-include $(shell find $(O) -name env -prune -o -name guest -prune -o -name '*.d' -print 2>/dev/null)
