@@ -182,7 +182,7 @@ package_version()
 # package_depends NAME[=VERSION] PREFIX: the first dependency that starts with PREFIX.
 package_depends()
 {
-	apt-cache -c "$APT_CONF" show --no-all-versions "$1" |
+	apt-cache -c "$APT_CONF" show --no-all-versions "$1" 2>/dev/null |
 		sed -n 's/^Depends: //p' | tr ',|' '\n\n' |
 		sed -n "s/^ *\($2[^ ]*\).*/\1/p" | head -n 1
 }

@@ -8,9 +8,9 @@
 # holds symbolic links to products.
 
 STEPS='qemu-amd64 qemu-src meson qemu-headers-amd64
-cross kernel-amd64-6.12 kernel-arm64-6.12 busybox-amd64 busybox-arm64
+cross cross-amd64 kernel-amd64-6.12 kernel-arm64-6.12 busybox-amd64 busybox-arm64
 kernel-amd64-6.1 kernel-arm64-6.1 sysroot-arm64 qemu-headers-arm64
-kernel-arm64-6.12-cloud kernel-arm64-6.1-cloud rootfs-arm64 e2fs-arm64'
+kernel-arm64-6.12-cloud kernel-arm64-6.1-cloud rootfs-arm64 e2fs-arm64 e2fs-amd64'
 
 # step_define NAME: sets step_recipe (file), step_verb and step_args (functions plan_VERB and
 # make_VERB with these arguments), step_needs (other steps) and step_out (path under OUT).
@@ -30,14 +30,17 @@ step_define()
 		step_recipe=qemu step_verb=qemu_headers step_args=arm64
 		step_needs='qemu-src meson cross sysroot-arm64' ;;
 	cross) step_recipe=cross step_needs=sysroot-arm64 ;;
+	cross-amd64) step_recipe=cross ;;
 	sysroot-arm64) step_recipe=cross ;;
 	kernel-*)
 		step_recipe=kernel step_verb=kernel step_needs=cross
+		case $1 in kernel-amd64-*) step_needs=cross-amd64 ;; esac
 		step_args=$(echo "${1#kernel-}" | tr - ' ')
 		step_out=kernel/$(echo "${1#kernel-}" | sed 's,-,/,') ;;
 	busybox-*)
 		step_recipe=userland step_verb=busybox step_args=${1#busybox-} ;;
-	rootfs-arm64 | e2fs-arm64) step_recipe=userland ;;
+	e2fs-*) step_recipe=userland step_verb=e2fs step_args=${1#e2fs-} ;;
+	rootfs-arm64) step_recipe=userland step_needs=busybox-amd64 ;;
 	*) die "unknown target '$1' (--list shows all)" ;;
 	esac
 }
@@ -99,7 +102,7 @@ need()
 
 archives()
 {
-	sed -n "s,^\($1[^ ]*\) .*,$ARCHIVE/\1,p" "$PLAN"
+	sed -nE "s,^(($1)[^ ]*) .*,$ARCHIVE/\1,p" "$PLAN"
 }
 
 # unpack DIR [NAME-PATTERN]: packages of the plan.
@@ -145,6 +148,7 @@ step_run()
 	log=$CACHE/log/$1
 	mkdir -p "$CACHE/log"
 	start=$(date +%s)
+	unset MAKEFLAGS MFLAGS MAKELEVEL
 	# Not in a condition: the shell would ignore the recipe's own failures.
 	step_make "$1" >"$log" 2>&1 &
 	if ! wait $!; then
@@ -186,7 +190,8 @@ steps_build()
 		printf '\n\t@%s --cache %s --out %s --step %s %s\n' \
 			"$ENV_DIR/build" "$CACHE" "$OUT" "$step" "$count"
 	done >"$CACHE/tmp/steps.mk"
-	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s -r -k -j "${HVCMA_JOBS:-3}" \
+	unset MAKEFLAGS MFLAGS MAKELEVEL
+	make -s -r -k -j "${HVCMA_JOBS:-3}" \
 		-f "$CACHE/tmp/steps.mk" all || die "not everything was made; run again to resume"
 }
 
