@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# Helpers inside test guests (busybox): modules, PCI devices, files on a disk.
+
+# load NAME...: insert the modules of the initramfs in its order, up to each NAME.
+load()
+{
+	for wanted; do
+		grep -q "/$wanted\.ko$" /modules.order-to-load || {
+			echo "no module $wanted in this initramfs"
+			return 1
+		}
+		while read -r ko; do
+			name=$(basename "$ko" .ko)
+			grep -q "^$(echo "$name" | tr - _) " /proc/modules || insmod "$ko" || return 1
+			[ "$name" != "$wanted" ] || break
+		done </modules.order-to-load
+	done
+}
+
+# pci_find VENDOR DEVICE (as in sysfs, 0x1b36 0x0010): first address, such as 0000:00:03.0
+pci_find()
+{
+	for dev in /sys/bus/pci/devices/*; do
+		[ "$(cat "$dev/vendor") $(cat "$dev/device")" != "$1 $2" ] || {
+			basename "$dev"
+			return 0
+		}
+	done
+	return 1
+}
+
+nvme_pci()
+{
+	pci_find 0x1b36 0x0010
+}
+
+edu_pci()
+{
+	pci_find 0x1234 0x11e8
+}
+
+# pci_command ADDRESS: the command register in hexadecimal, from the device itself
+pci_command()
+{
+	xxd -p -s 4 -l 2 "/sys/bus/pci/devices/$1/config" | sed 's/\(..\)\(..\)/\2\1/'
+}
+
+# pci_is_master ADDRESS
+pci_is_master()
+{
+	[ $((0x$(pci_command "$1") & 4)) -ne 0 ]
+}
+
+# pci_set_master ADDRESS: what any program with root in the guest can try
+pci_set_master()
+{
+	printf '\006\001' | dd of="/sys/bus/pci/devices/$1/config" bs=2 seek=2 conv=notrunc 2>/dev/null
+}
+
+# wait_for SECONDS COMMAND...
+wait_for()
+{
+	left=$(($1 * 10))
+	shift
+	until "$@"; do
+		left=$((left - 1))
+		[ "$left" -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+# disk_ready DISK: the block device appears, within 20 s
+disk_ready()
+{
+	wait_for 20 test -b "/dev/$1"
+}
+
+# disk_fill DISK MIB: filesystem and a file of random bytes; prints the file's md5
+disk_fill()
+{
+	mke2fs "/dev/$1" >/dev/null 2>&1 && mount -t ext4 "/dev/$1" /mnt &&
+		dd if=/dev/urandom of=/tmp/source bs=1M count="$2" 2>/dev/null &&
+		cp /tmp/source /mnt/file && sync && md5sum </tmp/source | cut -c 1-32 &&
+		rm /tmp/source
+}
+
+# disk_check: the file's md5, read from the disk
+disk_check()
+{
+	echo 3 >/proc/sys/vm/drop_caches
+	md5sum </mnt/file | cut -c 1-32
+}
+
+# io_forever FILE: reads and writes without end, in the background
+io_forever()
+{
+	(while dd if=/dev/urandom of="$1" bs=64k count=64 conv=fsync 2>/dev/null &&
+		dd if="$1" of=/dev/null bs=64k iflag=direct 2>/dev/null; do :; done) >/dev/null 2>&1 &
+}
+
+# cma_dir: sysfs group of the first virtio-cma device
+cma_dir()
+{
+	for group in /sys/bus/virtio/devices/*/vcma; do
+		[ -d "$group" ] && echo "$group" && return
+	done
+	return 1
+}

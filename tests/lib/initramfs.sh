@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# Initramfs of a test guest: busybox, the agent, its helpers and modules. Sourced.
+
+KERNELS='6.12 6.1'
+
+# kernel_dir ARCH SERIES: vmlinuz, modules/, release, ...
+kernel_dir()
+{
+	echo "$HVCMA_BUILD/env/kernel/$1/$2"
+}
+
+# guest_module ARCH SERIES NAME: a module of this project
+guest_module()
+{
+	echo "$HVCMA_BUILD/guest/$1/${2%-cloud}/$3.ko"
+}
+
+# initramfs FILE ARCH SERIES MODULE... [-- INITRAMFS-OPTION...]
+# Modules are loaded by the guest's load helper in this order.
+initramfs()
+{
+	ir_out=$1 ir_arch=$2 ir_modules=$(kernel_dir "$2" "$3")/modules
+	shift 3
+	ir_names=
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		ir_names="$ir_names $1"
+		shift
+	done
+	[ $# -eq 0 ] || shift
+	# shellcheck disable=SC2086 # module names are words
+	"$HVCMA_SRC/tests/env/initramfs" -o "$ir_out" -b "$HVCMA_BUILD/env/busybox-$ir_arch" \
+		-i "$HVCMA_SRC/tests/lib/guest/init" \
+		-f "$HVCMA_SRC/tests/lib/guest/helpers.sh:/helpers.sh" \
+		-m "$ir_modules" $ir_names "$@"
+}

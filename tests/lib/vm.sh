@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# One virtual machine at a time: start, drive, look at, end. Sourced by tests on the outer
+# machine and, for nested guests, inside the nested host (busybox).
+#
+# Every guest runs the agent of tests/lib/guest/init on its second serial port: commands go in
+# line by line, so a test is one script outside and nothing but small helpers inside.
+#
+#	vm_start ARCH KERNEL INITRAMFS [QEMU-OPTION...]
+#	vm_booted N SECONDS	the agent has started N times (N > 1: after resets)
+#	guest COMMAND...	run in the guest: its output, its status
+#	monitor COMMAND...	to QEMU's human monitor
+#	status POINTER		field of the region's report (hvcma status --field)
+#	vm_quit | vm_kill	end it, politely or with SIGKILL
+#
+# Read by vm_start: VM_MEMORY (-m), VM_APPEND (kernel command line), VM_MACHINE (-M options),
+# VM_CPU, VM_LIMIT_S (the machine's life at most), VM_ACCEL, VM_NO_PRELOAD (run without plugin).
+# GUEST_LIMIT_S bounds each guest command.
+
+VM_NATIVE=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
+VM_TMP=$(mktemp -d "${TMPDIR:-/tmp}/hvcma-vm.XXXXXX")
+VM_DIR=
+vm_pid=
+trap 'vm_cleanup' EXIT
+trap 'exit 130' INT TERM HUP
+
+vm_cleanup()
+{
+	vm_kill
+	if [ -n "${HVCMA_KEEP-}" ]; then
+		note "logs are kept in $VM_TMP"
+	else
+		rm -rf "$VM_TMP"
+	fi
+}
+
+# wait_until SECONDS COMMAND...: poll until the command succeeds.
+wait_until()
+{
+	wu_left=$(($1 * 20))
+	shift
+	until "$@"; do
+		wu_left=$((wu_left - 1))
+		[ "$wu_left" -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+vm_machine()
+{
+	case $1 in
+	amd64) echo "-M q35${VM_MACHINE:+,$VM_MACHINE} -cpu ${VM_CPU:-max}" ;;
+	arm64) echo "-M virt,gic-version=3${VM_MACHINE:+,$VM_MACHINE} -cpu ${VM_CPU:-cortex-a57}" ;;
+	esac
+}
+
+vm_console()
+{
+	[ "$1" = amd64 ] && echo ttyS0 || echo ttyAMA0
+}
+
+vm_qemu()
+{
+	[ "$1" = amd64 ] && vm_program=qemu-system-x86_64 || vm_program=qemu-system-aarch64
+	if [ -x "$HVCMA_BUILD/env/qemu-$VM_NATIVE/bin/$vm_program" ]; then
+		echo "$HVCMA_BUILD/env/qemu-$VM_NATIVE/bin/$vm_program"
+	else
+		echo "$vm_program"
+	fi
+}
+
+vm_start()
+{
+	vm_arch=$1 vm_kernel=$2 vm_initramfs=$3
+	shift 3
+	VM_DIR=$(mktemp -d "$VM_TMP/XXXXXX")
+	mkfifo "$VM_DIR/agent.in" "$VM_DIR/monitor.in"
+	: >"$VM_DIR/agent.out"
+	: >"$VM_DIR/monitor.out"
+	exec 7<>"$VM_DIR/agent.in" 8<>"$VM_DIR/monitor.in"
+	vm_preload=$HVCMA_BUILD/$VM_NATIVE/hvcma-preload.so
+	[ -z "${VM_NO_PRELOAD-}" ] || vm_preload=
+	# shellcheck disable=SC2046 # options are words
+	HVCMA_PRELOAD=$vm_preload timeout -k 5 "${VM_LIMIT_S:-60}" "$(vm_qemu "$vm_arch")" \
+		$(vm_machine "$vm_arch") -accel "${VM_ACCEL:-tcg,thread=multi}" -smp 2 \
+		-m "${VM_MEMORY:-512M,maxmem=8G}" -nodefaults -no-user-config -display none \
+		-chardev "file,id=console,path=$VM_DIR/console.log" -serial chardev:console \
+		-chardev "pipe,id=agent,path=$VM_DIR/agent" -serial chardev:agent \
+		-chardev "pipe,id=monitor,path=$VM_DIR/monitor" -mon chardev=monitor \
+		-qmp "unix:$VM_DIR/qmp,server=on,wait=off" -pidfile "$VM_DIR/pid" \
+		-kernel "$vm_kernel" -initrd "$vm_initramfs" \
+		-append "console=$(vm_console "$vm_arch") panic=-1 ${VM_APPEND-}" \
+		"$@" 7>&- 8>&- >"$VM_DIR/qemu.log" 2>&1 </dev/null &
+	vm_pid=$!
+}
+
+vm_alive()
+{
+	[ -n "$vm_pid" ] && kill -0 "$vm_pid" 2>/dev/null
+}
+
+vm_dead()
+{
+	! vm_alive
+}
+
+# Counted, so that each reset can be waited for.
+vm_has_booted()
+{
+	[ "$(grep -c '^@boot' "$VM_DIR/agent.out")" -ge "$1" ] || vm_dead
+}
+
+vm_booted()
+{
+	wait_until "$2" vm_has_booted "$1" && vm_alive && return
+	note "the guest did not boot (start $1) within $2 s"
+	vm_logs
+	return 1
+}
+
+# The end of all logs, as TAP notes.
+vm_logs()
+{
+	for vm_log in qemu.log monitor.out console.log agent.out; do
+		note "---- $vm_log: $(tail -n "${1:-15}" "$VM_DIR/$vm_log" 2>/dev/null | tr -d '\r')"
+	done
+}
+
+guest_done()
+{
+	grep -q "^@done $1 " "$VM_DIR/agent.out" || vm_dead
+}
+
+guest()
+{
+	read -r guest_id </proc/sys/kernel/random/uuid
+	echo "$guest_id $*" >&7
+	if ! wait_until "${GUEST_LIMIT_S:-30}" guest_done "$guest_id"; then
+		note "no end within ${GUEST_LIMIT_S:-30} s: guest $*" >&2
+		return 124
+	fi
+	tr -d '\r' <"$VM_DIR/agent.out" |
+		sed -n "/^@begin $guest_id/,/^@done $guest_id/{/^@begin /d;/^@done /d;p;}"
+	return "$(sed -n "s/^@done $guest_id \([0-9]*\).*/\1/p" "$VM_DIR/agent.out" | grep . || echo 125)"
+}
+
+monitor()
+{
+	echo "$*" >&8
+}
+
+# status POINTER [DEVICE]
+status()
+{
+	"$HVCMA_BUILD/$VM_NATIVE/hvcma" status --qmp "$VM_DIR/qmp" --device "${2:-cma0}" --field "$1"
+}
+
+# status_is POINTER VALUE: for check and wait_until.
+status_is()
+{
+	[ "$(status "$1" 2>/dev/null)" = "$2" ]
+}
+
+vm_forget()
+{
+	wait "$vm_pid" 2>/dev/null
+	vm_status=$?
+	vm_pid=
+	exec 7>&- 8>&-
+}
+
+vm_quit()
+{
+	[ -n "$vm_pid" ] || return 0
+	monitor quit
+	if wait_until 10 vm_dead; then
+		vm_forget
+		return "$vm_status"
+	fi
+	note "QEMU did not quit within 10 s"
+	vm_kill
+	return 1
+}
+
+vm_kill()
+{
+	[ -n "$vm_pid" ] || return 0
+	kill -KILL "$(cat "$VM_DIR/pid" 2>/dev/null)" "$vm_pid" 2>/dev/null
+	vm_forget
+}
