@@ -31,7 +31,8 @@ struct hvcma_provider_config {
 	uint64_t granule_bytes;
 	uint64_t page_bytes;		/* host page that backs the mapping; divides the granule */
 	uint64_t pin_limit_bytes;	/* 0: no limit */
-	int fd;				/* the memory's file, -1 if none: needed to discard */
+	int fd;				/* the memory's file, -1 if none: needed to discard; borrowed */
+	uint64_t fd_offset_bytes;	/* where in the file the region begins */
 	bool need_hpa;			/* physical addresses are wanted: refuse without */
 };
 
@@ -45,34 +46,55 @@ struct hvcma_provider_stats {
 struct hvcma_provider;
 
 /*
- * Methods. [first, first + nr) are granules; out of range is -ERANGE. All that
- * return int return 0 or a negative errno and are all or nothing.
+ * Methods. [first, first + nr) are granules; out of range is -ERANGE, an empty
+ * range does nothing. All that return int return 0 or a negative errno, and
+ * leave the words for a failure in p->error. All are all or nothing, except
+ * where said.
  */
 struct hvcma_provider_ops {
 	const char *type;		/* "local", "fake" */
-	/* Fault pages in. -ENOMEM: out of (huge)pages; never SIGBUS. */
+	/*
+	 * Give unbacked granules host pages (zeroed; backed ones keep theirs).
+	 * -ENOMEM: out of (huge)pages; never SIGBUS. -EIO: a page is poisoned;
+	 * -EOPNOTSUPP: the kernel cannot populate. On failure what was faulted
+	 * in is given back; where that is impossible (no fd) the granules that
+	 * did get all their pages stay backed, and stats and hpa say so.
+	 */
 	int (*back)(struct hvcma_provider *p, uint64_t first, uint64_t nr);
-	/* Long-term pin. -EDQUOT: pin limit; -EBUSY: one is pinned already; -ENODATA: one is unbacked. */
+	/*
+	 * Long-term pin. -EDQUOT: pin limit; -EBUSY: one is pinned already;
+	 * -ENODATA: one is unbacked; -ENOMEM: RLIMIT_MEMLOCK, or the kernel is
+	 * short of memory; -EIO: the kernel refused for another reason.
+	 * May move pages (out of movable zones): ask for hpa afterwards.
+	 */
 	int (*pin)(struct hvcma_provider *p, uint64_t first, uint64_t nr);
-	/* -EINVAL if one is not pinned (nothing changed); else cannot fail. */
+	/*
+	 * -EINVAL if one is not pinned (nothing changed). -EIO: the kernel
+	 * refused; the granules it refused stay pinned, which is safe.
+	 */
 	int (*unpin)(struct hvcma_provider *p, uint64_t first, uint64_t nr);
-	/* Drop host pages of unpinned granules. -EBUSY if one is pinned, -EOPNOTSUPP without fd. */
+	/*
+	 * Drop host pages of unpinned granules; their contents are lost.
+	 * -EBUSY if one is pinned, -EOPNOTSUPP without fd, -EIO.
+	 */
 	int (*discard)(struct hvcma_provider *p, uint64_t first, uint64_t nr);
 	/*
 	 * Host-physical base of each granule; UINT64_MAX for an unbacked one.
-	 * Without need_hpa: 0 for a backed one.
-	 * -EIO: a granule is not physically contiguous.
+	 * Without need_hpa: 0 for a backed one. Final for pinned granules only.
+	 * -EIO: a granule is not physically contiguous, or a pinned one is no
+	 * longer mapped (someone else discarded it).
 	 */
 	int (*hpa)(struct hvcma_provider *p, uint64_t first, uint64_t nr,
 		   uint64_t *hpa);
 	void (*stats)(const struct hvcma_provider *p,
 		      struct hvcma_provider_stats *stats);
-	/* Unpins what is pinned. Only after every client is quiet. */
+	/* Unpins what is pinned, then frees. Only after every client is quiet. */
 	void (*destroy)(struct hvcma_provider *p);
 };
 
 struct hvcma_provider {
 	const struct hvcma_provider_ops *ops;
+	struct hvcma_error error;	/* words for the last method that failed */
 };
 
 /**
@@ -80,17 +102,32 @@ struct hvcma_provider {
  *
  * Pins through io_uring registered buffers (long-term, FOLL_LONGTERM), finds
  * physical addresses in /proc/self/pagemap (CAP_SYS_ADMIN), backs with
- * MADV_POPULATE_WRITE.
+ * MADV_POPULATE_WRITE. Granules whose pages are in place already count as
+ * backed. The mapping must be shared, writable, and outlive the provider.
  *
  * Return: 0 with *@out owned by the caller (ops->destroy), or -EPERM (no
- * CAP_SYS_ADMIN and need_hpa; io_uring forbidden), -ENOSYS (no io_uring),
- * -EINVAL (misaligned config), -ENOMEM; @err says it in words.
+ * CAP_SYS_ADMIN and need_hpa; io_uring forbidden; RLIMIT_MEMLOCK below what may
+ * be pinned and no CAP_IPC_LOCK), -EMFILE (too few file descriptors), -ENOSYS
+ * (no io_uring, or one before Linux 5.19), -EINVAL (misaligned config),
+ * -ENOMEM; @err says it in words.
  */
 int hvcma_provider_local_create(const struct hvcma_provider_config *config,
 				struct hvcma_provider **out,
 				struct hvcma_error *err);
 
-/* A fault: the nr-th call (from 0) of the method fails with error, count times. */
+/**
+ * hvcma_provider_local_pin_fds() - the descriptors that hold a local provider's
+ * pins, all there from its creation on.
+ * @fds: out, the array; owned by the provider, valid until it is destroyed
+ *
+ * A duplicate of each one in another process keeps every pin alive when this
+ * process dies (see keeper.h); destroy still unpins.
+ *
+ * Return: their number, 0 if @p is not local.
+ */
+size_t hvcma_provider_local_pin_fds(const struct hvcma_provider *p,
+				    const int **fds);
+
 enum hvcma_fake_method {
 	HVCMA_FAKE_BACK, HVCMA_FAKE_PIN, HVCMA_FAKE_HPA, HVCMA_FAKE_DISCARD,
 	HVCMA_FAKE_NR_METHODS
@@ -114,11 +151,21 @@ int hvcma_provider_fake_create(const struct hvcma_provider_config *config,
 			       struct hvcma_provider **out,
 			       struct hvcma_error *err);
 
-/** hvcma_fake_inject() - arm a fault of a fake provider; error 0 disarms. */
+/**
+ * hvcma_fake_inject() - arm a fault of a fake provider, in place of an earlier
+ * one of that method.
+ * @nr: calls of the method that still work, counted from now
+ * @count: calls after those that fail, without any effect
+ * @error: errno, of either sign; 0 disarms
+ */
 void hvcma_fake_inject(struct hvcma_provider *p, enum hvcma_fake_method method,
 		       uint64_t nr, uint64_t count, int error);
 
-/** hvcma_fake_move() - a migratable granule changes its physical address. -EBUSY if pinned. */
+/**
+ * hvcma_fake_move() - a migratable granule changes its physical address.
+ *
+ * Return: 0, -ERANGE, -EINVAL (@hpa misaligned), -EBUSY if pinned.
+ */
 int hvcma_fake_move(struct hvcma_provider *p, uint64_t granule, uint64_t hpa);
 
 #endif /* HVCMA_HOST_PROVIDER_H */

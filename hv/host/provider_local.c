@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Local provider: memory mapped in this process, which has the privileges to pin
+ * it and to see where it lies. Combines pin.h and pagemap.h with the rules of
+ * granules.h, and puts refusals into words.
+ *
+ * The table of states is this provider's memory of what it and others did:
+ * pages may also come (someone touches the memory) or go (someone punches a
+ * hole) behind its back, so it looks again where that matters.
+ */
+#define _GNU_SOURCE	/* fallocate */
+#include "hv/host/provider.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hv/host/granules.h"
+#include "hv/host/hugepages.h"
+#include "hv/host/pagemap.h"
+#include "hv/host/pin.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE	23	/* Linux 5.14 */
+#endif
+
+#define LOOK_GRANULES	256	/* states looked up at once */
+
+/*
+ * A page that the kernel is trying to migrate is unmapped for a moment, even if
+ * it is pinned and the attempt will fail: so an absent page is looked at again.
+ */
+#define ABSENT_RETRIES	50
+#define ABSENT_WAIT_US	1000
+
+struct local {
+	struct hvcma_provider base;
+	struct hvcma_granules granules;
+	struct hvcma_pagemap pagemap;
+	struct hvcma_pins pins;
+	char *memory;
+	uint64_t page_bytes;
+	int fd;
+	uint64_t fd_offset_bytes;
+	bool need_hpa;
+	uint64_t nr_pin_calls;
+	uint64_t nr_unpin_calls;
+};
+
+static struct local *to_local(const struct hvcma_provider *p)
+{
+	return (struct local *)p;	/* base comes first */
+}
+
+static char *granule_address(const struct local *l, uint64_t granule)
+{
+	return l->memory + granule * l->granules.bytes;
+}
+
+static int locate(struct local *l, uint64_t first, uint64_t nr, uint64_t *hpa)
+{
+	int ret = hvcma_pagemap_locate(&l->pagemap, granule_address(l, first),
+				       l->granules.bytes, l->page_bytes, nr, hpa);
+
+	if (ret) {
+		hvcma_error_set(&l->base.error, "region %s: cannot read /proc/self/pagemap: %s",
+				l->granules.name, strerror(-ret));
+		return -EIO;
+	}
+	return 0;
+}
+
+/* Unbacked granules of the range whose pages are all there become backed. */
+static int refresh(struct local *l, uint64_t first, uint64_t nr)
+{
+	uint64_t hpa[LOOK_GRANULES];
+	uint64_t at = first, run, len;
+
+	while ((len = hvcma_granules_next_run(&l->granules, at, first + nr,
+					      HVCMA_GRANULE_UNBACKED, &run))) {
+		uint64_t i;
+		int ret;
+
+		if (len > LOOK_GRANULES)
+			len = LOOK_GRANULES;
+		ret = locate(l, run, len, hpa);
+		if (ret)
+			return ret;
+		for (i = 0; i < len; i++) {
+			if (hpa[i] != HVCMA_HPA_ABSENT)
+				hvcma_granules_set(&l->granules, run + i, 1, HVCMA_GRANULE_BACKED);
+		}
+		at = run + len;
+	}
+	return 0;
+}
+
+static int punch(struct local *l, uint64_t first, uint64_t nr)
+{
+	uint64_t bytes = l->granules.bytes;
+
+	if (fallocate(l->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)(l->fd_offset_bytes + first * bytes), (off_t)(nr * bytes)))
+		return -errno;
+	return 0;
+}
+
+static int populate(struct local *l, uint64_t first, uint64_t nr)
+{
+	uint64_t bytes = nr * l->granules.bytes;
+	struct hvcma_hugepages pool;
+
+	if (!madvise(granule_address(l, first), bytes, MADV_POPULATE_WRITE))
+		return 0;
+
+	switch (errno) {
+	case EINVAL:
+		hvcma_error_set(&l->base.error, "region %s: the kernel cannot populate the mapping (it takes Linux 5.14 or newer, and memory that is writable)",
+				l->granules.name);
+		return -EOPNOTSUPP;
+	case EHWPOISON:
+		hvcma_error_set(&l->base.error, "region %s: a page of granules %" PRIu64 " to %" PRIu64
+				" is poisoned", l->granules.name, first, first + nr - 1);
+		return -EIO;
+	default:	/* EFAULT: what a touch would have made a SIGBUS; ENOMEM */
+		if (hvcma_hugepages_read(l->page_bytes, &pool))
+			hvcma_error_set(&l->base.error, "region %s: the host has no memory for %" PRIu64 " bytes: %s",
+					l->granules.name, bytes, strerror(errno));
+		else
+			hvcma_error_set(&l->base.error, "region %s: the host is out of hugepages of %" PRIu64
+					" bytes: up to %" PRIu64 " wanted; the pool has %" PRIu64
+					", %" PRIu64 " free, of which %" PRIu64 " reserved",
+					l->granules.name, l->page_bytes, bytes / l->page_bytes,
+					pool.total, pool.free, pool.reserved);
+		return -ENOMEM;
+	}
+}
+
+/* Some of the unbacked granules of the range have pages now: drop these. */
+static void undo_populate(struct local *l, uint64_t first, uint64_t nr)
+{
+	uint64_t at = first, run, len;
+
+	while (l->fd >= 0 &&
+	       (len = hvcma_granules_next_run(&l->granules, at, first + nr,
+					      HVCMA_GRANULE_UNBACKED, &run))) {
+		punch(l, run, len);
+		at = run + len;
+	}
+	refresh(l, first, nr);	/* what could not be dropped is backed */
+}
+
+static int local_back(struct hvcma_provider *p, uint64_t first, uint64_t nr)
+{
+	struct local *l = to_local(p);
+	struct hvcma_granules *g = &l->granules;
+	uint64_t at, run, len;
+	struct hvcma_error why;
+	int ret = hvcma_granules_may_back(g, first, nr, &p->error);
+
+	if (!ret)
+		ret = refresh(l, first, nr);	/* so that undoing spares these */
+	if (ret)
+		return ret;
+
+	for (at = first; (len = hvcma_granules_next_run(g, at, first + nr,
+							HVCMA_GRANULE_UNBACKED, &run));
+	     at = run + len) {
+		ret = populate(l, run, len);
+		if (ret) {
+			why = p->error;
+			undo_populate(l, first, nr);
+			p->error = why;
+			return ret;
+		}
+	}
+	for (at = first; (len = hvcma_granules_next_run(g, at, first + nr,
+							HVCMA_GRANULE_UNBACKED, &run));
+	     at = run + len)
+		hvcma_granules_set(g, run, len, HVCMA_GRANULE_BACKED);
+	return 0;
+}
+
+/* Does RLIMIT_MEMLOCK apply to what this process pins? */
+static bool memlock_applies(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, data))
+		return true;
+	return !(data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK));
+}
+
+static uint64_t memlock_bytes(void)
+{
+	struct rlimit limit;
+
+	if (!memlock_applies() || getrlimit(RLIMIT_MEMLOCK, &limit) ||
+	    limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return limit.rlim_cur;
+}
+
+static int local_pin(struct hvcma_provider *p, uint64_t first, uint64_t nr)
+{
+	struct local *l = to_local(p);
+	uint64_t bytes = nr * l->granules.bytes;
+	uint64_t limit;
+	int ret = hvcma_granules_may_pin(&l->granules, first, nr, &p->error);
+
+	l->nr_pin_calls++;
+	if (ret)
+		return ret;
+
+	ret = hvcma_pins_add(&l->pins, first, nr);
+	if (!ret) {
+		hvcma_granules_set(&l->granules, first, nr, HVCMA_GRANULE_PINNED);
+		return 0;
+	}
+
+	limit = memlock_bytes();
+	if (ret == -ENOMEM && limit != UINT64_MAX) {
+		hvcma_error_set(&p->error, "region %s: cannot pin %" PRIu64 " bytes more: this user's RLIMIT_MEMLOCK is %" PRIu64
+				" bytes, and there is no CAP_IPC_LOCK",
+				l->granules.name, bytes, limit);
+		return ret;
+	}
+	hvcma_error_set(&p->error, "region %s: the kernel refuses to pin %" PRIu64
+			" bytes at granule %" PRIu64 ": %s",
+			l->granules.name, bytes, first, strerror(-ret));
+	return ret == -ENOMEM ? ret : -EIO;
+}
+
+static int local_unpin(struct hvcma_provider *p, uint64_t first, uint64_t nr)
+{
+	struct local *l = to_local(p);
+	uint64_t done;
+	int ret = hvcma_granules_may_unpin(&l->granules, first, nr, &p->error);
+
+	l->nr_unpin_calls++;
+	if (ret)
+		return ret;
+
+	ret = hvcma_pins_remove(&l->pins, first, nr, &done);
+	hvcma_granules_set(&l->granules, first, done, HVCMA_GRANULE_BACKED);
+	if (!ret)
+		return 0;
+
+	hvcma_error_set(&p->error, "region %s: the kernel refuses to unpin granule %" PRIu64
+			", it stays pinned: %s", l->granules.name, first + done, strerror(-ret));
+	return -EIO;
+}
+
+static int local_discard(struct hvcma_provider *p, uint64_t first, uint64_t nr)
+{
+	struct local *l = to_local(p);
+	int ret = hvcma_granules_may_discard(&l->granules, first, nr, &p->error);
+
+	if (ret || !nr)
+		return ret;
+
+	if (l->fd < 0) {
+		hvcma_error_set(&p->error, "region %s: its memory has no file, cannot be discarded",
+				l->granules.name);
+		return -EOPNOTSUPP;
+	}
+	ret = punch(l, first, nr);
+	if (ret) {
+		hvcma_error_set(&p->error, "region %s: cannot punch a hole at granule %" PRIu64 ": %s",
+				l->granules.name, first, strerror(-ret));
+		return -EIO;
+	}
+	hvcma_granules_set(&l->granules, first, nr, HVCMA_GRANULE_UNBACKED);
+	return 0;
+}
+
+/* Is a granule absent that should not be? */
+static bool lost_one(const struct local *l, uint64_t first, uint64_t nr, const uint64_t *hpa)
+{
+	uint64_t i;
+
+	for (i = 0; i < nr; i++) {
+		if (hpa[i] == HVCMA_HPA_ABSENT &&
+		    l->granules.state[first + i] != HVCMA_GRANULE_UNBACKED)
+			return true;
+	}
+	return false;
+}
+
+static int local_hpa(struct hvcma_provider *p, uint64_t first, uint64_t nr, uint64_t *hpa)
+{
+	const struct timespec wait = { .tv_nsec = ABSENT_WAIT_US * 1000 };
+	struct local *l = to_local(p);
+	struct hvcma_granules *g = &l->granules;
+	int retries = ABSENT_RETRIES;
+	uint64_t i;
+	int ret = hvcma_granules_may_locate(g, first, nr, &p->error);
+
+	if (!ret)
+		ret = locate(l, first, nr, hpa);
+	while (!ret && lost_one(l, first, nr, hpa) && retries--) {
+		nanosleep(&wait, NULL);
+		ret = locate(l, first, nr, hpa);
+	}
+	if (ret)
+		return ret;
+
+	for (i = 0; i < nr; i++) {
+		if (hpa[i] == HVCMA_HPA_ABSENT && g->state[first + i] == HVCMA_GRANULE_PINNED) {
+			hvcma_error_set(&p->error, "region %s: granule %" PRIu64
+					" is pinned, but no longer mapped: someone else discarded it",
+					g->name, first + i);
+			return -EIO;
+		}
+		if (hpa[i] == HVCMA_HPA_SPLIT) {
+			hvcma_error_set(&p->error, "region %s: granule %" PRIu64 " of %" PRIu64
+					" bytes is not one run of host memory (pages of %" PRIu64 ")",
+					g->name, first + i, g->bytes, l->page_bytes);
+			return -EIO;
+		}
+	}
+	for (i = 0; i < nr; i++) {
+		bool absent = hpa[i] == HVCMA_HPA_ABSENT;
+
+		if (g->state[first + i] != HVCMA_GRANULE_PINNED)
+			hvcma_granules_set(g, first + i, 1, absent ? HVCMA_GRANULE_UNBACKED :
+								     HVCMA_GRANULE_BACKED);
+		if (!absent && !l->need_hpa)
+			hpa[i] = 0;
+	}
+	return 0;
+}
+
+static void local_stats(const struct hvcma_provider *p, struct hvcma_provider_stats *stats)
+{
+	const struct local *l = to_local(p);
+
+	hvcma_granules_stats(&l->granules, stats);
+	stats->nr_pin_calls = l->nr_pin_calls;
+	stats->nr_unpin_calls = l->nr_unpin_calls;
+}
+
+static void local_destroy(struct hvcma_provider *p)
+{
+	struct local *l = to_local(p);
+
+	hvcma_pins_fini(&l->pins);
+	hvcma_pagemap_close(&l->pagemap);
+	hvcma_granules_fini(&l->granules);
+	free(l);
+}
+
+static const struct hvcma_provider_ops local_ops = {
+	.type = "local",
+	.back = local_back,
+	.pin = local_pin,
+	.unpin = local_unpin,
+	.discard = local_discard,
+	.hpa = local_hpa,
+	.stats = local_stats,
+	.destroy = local_destroy,
+};
+
+static int check_mapping(const struct hvcma_provider_config *config, struct hvcma_error *err)
+{
+	uint64_t system_page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (config->page_bytes % system_page) {
+		hvcma_error_set(err, "region %s: host pages of %" PRIu64
+				" bytes are not a multiple of the system's, %" PRIu64,
+				config->name, config->page_bytes, system_page);
+		return -EINVAL;
+	}
+	if (!config->base || (uintptr_t)config->base % config->page_bytes ||
+	    config->fd_offset_bytes % config->page_bytes) {
+		hvcma_error_set(err, "region %s: mapping at %p, file offset %" PRIu64
+				": not aligned to the host page, %" PRIu64, config->name,
+				config->base, config->fd_offset_bytes, config->page_bytes);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* What is refused here would otherwise fail in the middle of the guest's work. */
+static int check_memlock(const struct hvcma_provider_config *config, struct hvcma_error *err)
+{
+	uint64_t want = config->pin_limit_bytes && config->pin_limit_bytes < config->bytes ?
+			config->pin_limit_bytes : config->bytes;
+	uint64_t limit = memlock_bytes();
+
+	if (want <= limit)
+		return 0;
+
+	hvcma_error_set(err, "region %s: up to %" PRIu64 " bytes may be pinned, but RLIMIT_MEMLOCK is %" PRIu64
+			" bytes and there is no CAP_IPC_LOCK: raise it or set a pin limit",
+			config->name, want, limit);
+	return -EPERM;
+}
+
+/* @err has what went wrong; say for which region. */
+static void name_region(struct hvcma_error *err, const char *name)
+{
+	struct hvcma_error why;
+
+	if (!err)
+		return;
+	why = *err;
+	hvcma_error_set(err, "region %s: %s", name, why.text);
+}
+
+int hvcma_provider_local_create(const struct hvcma_provider_config *config,
+				struct hvcma_provider **out,
+				struct hvcma_error *err)
+{
+	struct local *l = calloc(1, sizeof(*l));
+	int ret;
+
+	if (!l) {
+		hvcma_error_set(err, "region %s: no memory for a local provider", config->name);
+		return -ENOMEM;
+	}
+	l->base.ops = &local_ops;
+	l->memory = config->base;
+	l->page_bytes = config->page_bytes;
+	l->fd = config->fd;
+	l->fd_offset_bytes = config->fd_offset_bytes;
+	l->need_hpa = config->need_hpa;
+
+	ret = hvcma_granules_init(&l->granules, config, err);
+	if (ret)
+		goto free_provider;
+	ret = check_mapping(config, err);
+	if (!ret)
+		ret = check_memlock(config, err);
+	if (ret)
+		goto fini_granules;
+
+	ret = hvcma_pagemap_open(&l->pagemap, err);
+	if (ret) {
+		name_region(err, config->name);
+		goto fini_granules;
+	}
+	if (config->need_hpa && !l->pagemap.has_hpa) {
+		hvcma_error_set(err, "region %s: physical addresses are wanted, but /proc/self/pagemap shows none to this process: it needs CAP_SYS_ADMIN",
+				config->name);
+		ret = -EPERM;
+		goto close_pagemap;
+	}
+
+	ret = hvcma_pins_init(&l->pins, config->base, config->bytes, config->granule_bytes, err);
+	if (ret) {
+		name_region(err, config->name);
+		goto close_pagemap;
+	}
+
+	ret = refresh(l, 0, l->granules.nr);
+	if (ret) {
+		hvcma_error_set(err, "%s", l->base.error.text);
+		goto fini_pins;
+	}
+
+	*out = &l->base;
+	return 0;
+
+fini_pins:
+	hvcma_pins_fini(&l->pins);
+close_pagemap:
+	hvcma_pagemap_close(&l->pagemap);
+fini_granules:
+	hvcma_granules_fini(&l->granules);
+free_provider:
+	free(l);
+	return ret;
+}
+
+size_t hvcma_provider_local_pin_fds(const struct hvcma_provider *p, const int **fds)
+{
+	const struct local *l = to_local(p);
+
+	if (p->ops != &local_ops)
+		return 0;
+	*fds = l->pins.ring_fd;
+	return l->pins.nr_rings;
+}
