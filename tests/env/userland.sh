@@ -40,7 +40,7 @@ make_e2fs()
 plan_rootfs_arm64()
 {
 	# shellcheck disable=SC2046 # a list of words
-	plan_closure -t "$GUEST_SUITE-backports" $(printf '%s:arm64 ' qemu-system-arm \
+	plan_closure -t "$GUEST_SUITE-backports" $(printf '%s:arm64 ' qemu-system-arm ipxe-qemu \
 		busybox-static e2fsprogs libjson-c5 liburing2 libglib2.0-0) |
 		grep -E '_(arm64|all)\.deb ' |
 		plan_without 'debconf|adduser|passwd|libpam.*|libsemanage.*|perl.*|gcc-.*-base'
