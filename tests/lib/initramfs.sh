@@ -3,8 +3,6 @@
 #
 # Initramfs of a test guest: busybox, the agent, its helpers and modules. Sourced.
 
-KERNELS='6.12 6.1'
-
 # kernel_dir ARCH SERIES: vmlinuz, modules/, release, ...
 kernel_dir()
 {
@@ -33,5 +31,6 @@ initramfs()
 	"$HVCMA_SRC/tests/env/initramfs" -o "$ir_out" -b "$HVCMA_BUILD/env/busybox-$ir_arch" \
 		-i "$HVCMA_SRC/tests/lib/guest/init" \
 		-f "$HVCMA_SRC/tests/lib/guest/helpers.sh:/helpers.sh" \
+		-f "$HVCMA_SRC/tests/lib/guest/agent:/agent" \
 		-m "$ir_modules" $ir_names "$@"
 }

@@ -63,11 +63,7 @@ vm_console()
 vm_qemu()
 {
 	[ "$1" = amd64 ] && vm_program=qemu-system-x86_64 || vm_program=qemu-system-aarch64
-	if [ -x "$HVCMA_BUILD/env/qemu-$VM_NATIVE/bin/$vm_program" ]; then
-		echo "$HVCMA_BUILD/env/qemu-$VM_NATIVE/bin/$vm_program"
-	else
-		echo "$vm_program"
-	fi
+	echo "$HVCMA_BUILD/env/qemu-$VM_NATIVE/bin/$vm_program"
 }
 
 vm_start()
@@ -123,7 +119,7 @@ vm_booted()
 vm_logs()
 {
 	for vm_log in qemu.log monitor.out console.log agent.out; do
-		note "---- $vm_log: $(tail -n "${1:-15}" "$VM_DIR/$vm_log" 2>/dev/null | tr -d '\r')"
+		note "---- $vm_log: $(tail -n 15 "$VM_DIR/$vm_log" 2>/dev/null | tr -d '\r')"
 	done
 }
 
@@ -136,13 +132,12 @@ guest()
 {
 	read -r guest_id </proc/sys/kernel/random/uuid
 	echo "$guest_id $*" >&7
-	if ! wait_until "${GUEST_LIMIT_S:-30}" guest_done "$guest_id"; then
-		note "no end within ${GUEST_LIMIT_S:-30} s: guest $*" >&2
-		return 124
-	fi
+	wait_until "${GUEST_LIMIT_S:-30}" guest_done "$guest_id"
 	tr -d '\r' <"$VM_DIR/agent.out" |
 		sed -n "/^@begin $guest_id/,/^@done $guest_id/{/^@begin /d;/^@done /d;p;}"
-	return "$(sed -n "s/^@done $guest_id \([0-9]*\).*/\1/p" "$VM_DIR/agent.out" | grep . || echo 125)"
+	guest_status=$(sed -n "s/^@done $guest_id \([0-9]*\).*/\1/p" "$VM_DIR/agent.out")
+	[ -n "$guest_status" ] || note "no end within ${GUEST_LIMIT_S:-30} s: guest $*" >&2
+	return "${guest_status:-124}"
 }
 
 monitor()

@@ -77,10 +77,20 @@ disk_ready()
 	wait_for 20 test -b "/dev/$1"
 }
 
+# disk_format DISK: ext4 where there is a tool for it, else ext2
+disk_format()
+{
+	if [ -x /usr/sbin/mkfs.ext4 ]; then
+		/usr/sbin/mkfs.ext4 -q -F "/dev/$1"
+	else
+		mke2fs -F "/dev/$1" >/dev/null
+	fi
+}
+
 # disk_fill DISK MIB: filesystem and a file of random bytes; prints the file's md5
 disk_fill()
 {
-	mke2fs "/dev/$1" >/dev/null 2>&1 && mount -t ext4 "/dev/$1" /mnt &&
+	disk_format "$1" && mount -t ext4 "/dev/$1" /mnt &&
 		dd if=/dev/urandom of=/tmp/source bs=1M count="$2" 2>/dev/null &&
 		cp /tmp/source /mnt/file && sync && md5sum </tmp/source | cut -c 1-32 &&
 		rm /tmp/source

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# A nested host: an arm64 machine without IOMMU, emulated, whose kernel is a KVM host with
+# hugepages and whose root holds QEMU, the plugin and these tests. Sourced, after vm.sh and
+# initramfs.sh, on the outer machine.
+#
+#	nested_start SERIES GUEST-SERIES [QEMU-OPTION...]	boot the nested host
+#	nested_run SCRIPT [ARGUMENT...]		run tests/nested/guest/SCRIPT in it
+#
+# Inside: / is the root tree (read-only), /mnt this project's part of it, laid out as outside:
+# $HVCMA_BUILD is /mnt/build, $HVCMA_SRC is /mnt/src.
+
+NESTED_HUGEPAGES='hugepagesz=32M hugepages=6 hugepagesz=2M hugepages=96'
+
+# nested_root: the image of the root tree, made once per version of that tree.
+nested_root()
+{
+	nr_tree=$(readlink -f "$HVCMA_BUILD/env/rootfs-arm64")
+	nr_image=$HVCMA_BUILD/nested/$(basename "$nr_tree").img
+	if [ ! -e "$nr_image" ]; then
+		mkdir -p "$HVCMA_BUILD/nested"
+		rm -f "$HVCMA_BUILD"/nested/rootfs-*.img
+		nested_image "$nr_tree" "$nr_image.new" >&2 && mv "$nr_image.new" "$nr_image"
+	fi
+	echo "$nr_image"
+}
+
+# nested_image TREE FILE: a filesystem just large enough.
+nested_image()
+{
+	ni_kib=$(du -sk --apparent-size "$1" | cut -f 1)
+	rm -f "$2"
+	PATH=$PATH:/usr/sbin:/sbin mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$1" "$2" \
+		"$((ni_kib * 11 / 10 + 8192))k"
+}
+
+# nested_payload FILE SERIES: what the nested host and its guest of that kernel run.
+nested_payload()
+{
+	np_tree=$VM_TMP/payload
+	np_env=$np_tree/build/env
+	mkdir -p "$np_tree/src/tests" "$np_env/kernel/arm64/$2" "$np_env/qemu-arm64/bin"
+	cp -RL "$HVCMA_BUILD/arm64" "$np_tree/build/"
+	cp -R "$HVCMA_SRC/tests/lib" "$HVCMA_SRC/tests/nested" "$np_tree/src/tests/"
+	cp -L "$(kernel_dir arm64 "$2")/vmlinuz" "$np_env/kernel/arm64/$2/"
+	cp "$HVCMA_SRC/tests/nested/guest/qemu" "$np_env/qemu-arm64/bin/qemu-system-aarch64"
+	nested_guest_initramfs "$np_tree/build/initramfs" "$2"
+	nested_image "$np_tree" "$1"
+	rm -rf "$np_tree"
+}
+
+# The innermost guest has the real mkfs.ext4, with the libraries it needs.
+nested_guest_initramfs()
+{
+	ng_e2fs=$HVCMA_BUILD/env/e2fs-arm64
+	set -- "$1" "$2" -f "$ng_e2fs/sbin/mke2fs:/usr/sbin/mkfs.ext4" \
+		-f "$ng_e2fs/etc/mke2fs.conf:/etc/mke2fs.conf" \
+		-f "$ng_e2fs/lib/ld-linux-aarch64.so.1:/lib/ld-linux-aarch64.so.1"
+	for ng_lib in libc.so.6 libext2fs.so.2 libcom_err.so.2 libe2p.so.2 libblkid.so.1 libuuid.so.1; do
+		set -- "$@" -f "$(find "$ng_e2fs/" -name $ng_lib | head -n 1):/lib/$ng_lib"
+	done
+	ng_file=$1 ng_series=$2
+	shift 2
+	initramfs "$ng_file" arm64 "$ng_series" virtio_pci crc32c_generic ext4 \
+		"$(guest_module arm64 "$ng_series" virtio_cma)" nvme uio_pci_generic -- "$@"
+}
+
+nested_start()
+{
+	ns_series=$1 ns_guest_series=$2
+	shift 2
+	initramfs "$VM_TMP/nested-initramfs" arm64 "$ns_series" virtio_blk \
+		"$(kernel_dir arm64 "$ns_series")/vfio.ko" vfio_iommu_type1 vfio-pci -- \
+		-f "$HVCMA_SRC/tests/nested/guest/start:/start"
+	nested_payload "$VM_TMP/payload.img" "$ns_guest_series"
+	VM_NO_PRELOAD=1 VM_ACCEL=tcg,thread=multi,tb-size=512 VM_MEMORY=${NESTED_MEMORY:-2G} \
+	VM_MACHINE=virtualization=on${NESTED_MACHINE:+,$NESTED_MACHINE} \
+	VM_CPU=${NESTED_CPU:-neoverse-v1} VM_LIMIT_S=${NESTED_LIMIT_S:-180} \
+	VM_APPEND="$NESTED_HUGEPAGES ${NESTED_APPEND-}" \
+	vm_start arm64 "$(kernel_dir arm64 "$ns_series")/vmlinuz" "$VM_TMP/nested-initramfs" \
+		-drive "if=none,id=root,format=raw,readonly=on,file=$(nested_root)" \
+		-device virtio-blk-pci,drive=root \
+		-drive "if=none,id=payload,format=raw,readonly=on,file=$VM_TMP/payload.img" \
+		-device virtio-blk-pci,drive=payload \
+		"$@"
+	vm_booted 1 60
+}
+
+nested_run()
+{
+	GUEST_LIMIT_S=${NESTED_LIMIT_S:-180} guest "cd /mnt/src/tests/nested/guest && sh $*"
+}
