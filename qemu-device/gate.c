@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bus-master gate, see gate.h.
+ *
+ * Ways to the bus-master bit of a closed device, and what is done about each:
+ *  - guest or firmware writes configuration space: all accesses go through the
+ *    device's config_write method, which the gate replaces;
+ *  - resets (FLR, secondary bus, power, system) clear the bit in QEMU; VFIO's
+ *    kernel part restores what it found, hence off before reset, then read again;
+ *  - D3 to D0: the kernel may restore the command register saved at D3 entry,
+ *    hence D0 first, then off;
+ *  - an incoming migration loads configuration space behind config_write:
+ *    cleared before the VM runs.
+ */
+
+#include "qemu/osdep.h"
+#include <sys/ioctl.h>
+#include <linux/vfio.h>
+
+#include "hw/pci/pci.h"
+#include "hw/pci/pci_device.h"
+#include "hw/vfio/vfio-common.h"
+#include "hw/virtio/virtio-pci.h"
+#include "qapi/error.h"
+#include "qemu/error-report.h"
+#include "qemu/log.h"
+#include "qemu/range.h"
+#include "system/runstate.h"
+
+#include "gate.h"
+#include "vfio_noiommu.h"
+
+/* Before the state handlers of devices (0 and up), which may start DMA. */
+#define GATE_VM_CHANGE_PRIORITY (-1)
+
+/* The kernel refuses a reset while someone else holds the device's lock. */
+#define RESET_TRIES 20
+#define RESET_RETRY_US 10000
+
+typedef enum GateState {
+    GATE_CLOSED,    /* quiet, and the guest cannot change that */
+    GATE_OPEN,      /* the guest decides */
+    GATE_CLOSING,   /* the guest no longer decides; not shown quiet yet */
+    GATE_FAILED,    /* as CLOSING, and the device would not stop */
+    GATE_NR_STATES
+} GateState;
+
+struct HvcmaGate {
+    DeviceState *dev;
+    PCIDevice *pci;                     /* NULL: has no bus-master bit */
+    VFIODevice *vfio;                   /* NULL: emulated */
+    uint64_t vfio_config_offset;
+    PCIConfigWriteFunc *config_write;   /* the device's own */
+    HvcmaGateGone *gone;
+    void *gone_opaque;
+    VMChangeStateEntry *vm_change;
+    GateState state;
+    bool needs_reset;                   /* was open, not reset since */
+    QLIST_ENTRY(HvcmaGate) next;
+};
+
+static QLIST_HEAD(, HvcmaGate) gates = QLIST_HEAD_INITIALIZER(gates);
+
+static HvcmaGate *gate_find(const DeviceState *dev)
+{
+    HvcmaGate *g;
+
+    QLIST_FOREACH(g, &gates, next) {
+        if (g->dev == dev) {
+            return g;
+        }
+    }
+    return NULL;
+}
+
+static const char *gate_device_name(const DeviceState *dev)
+{
+    return dev->id ?: object_get_typename(OBJECT(dev));
+}
+
+static void gate_set_state(HvcmaGate *g, GateState state)
+{
+    static const char *const names[GATE_NR_STATES] = {
+        [GATE_CLOSED] = "closed",
+        [GATE_OPEN] = "open",
+        [GATE_CLOSING] = "closing",
+        [GATE_FAILED] = "failed",
+    };
+    static const bool allowed[GATE_NR_STATES][GATE_NR_STATES] = {
+        [GATE_CLOSED] = { [GATE_OPEN] = true, [GATE_CLOSING] = true },
+        [GATE_OPEN] = { [GATE_CLOSING] = true },
+        [GATE_CLOSING] = { [GATE_CLOSED] = true, [GATE_FAILED] = true },
+        [GATE_FAILED] = { [GATE_CLOSING] = true },
+    };
+
+    assert(allowed[g->state][state]);
+    qemu_log_mask(LOG_TRACE, "hvcma_gate %s: %s -> %s\n",
+                  gate_device_name(g->dev), names[g->state], names[state]);
+    g->state = state;
+}
+
+/* ---- the bit ---- */
+
+/*
+ * Read a word of the device's real configuration space: for VFIO past QEMU's
+ * shadow, and told apart from an error, which vfio_pci_read_config() mixes into
+ * the value.
+ */
+static bool gate_read_config(const HvcmaGate *g, uint32_t addr, uint16_t *val,
+                             Error **errp)
+{
+    uint16_t word;
+
+    if (!g->vfio) {
+        *val = g->pci->config_read(g->pci, addr, sizeof(word));
+        return true;
+    }
+    if (pread(g->vfio->fd, &word, sizeof(word),
+              g->vfio_config_offset + addr) != sizeof(word)) {
+        error_setg_errno(errp, errno, "%s: cannot read configuration space "
+                         "at 0x%x", gate_device_name(g->dev), addr);
+        return false;
+    }
+    *val = le16_to_cpu(word);
+    if (*val == UINT16_MAX) {
+        error_setg(errp, "%s: configuration space at 0x%x reads as 0x%04x: "
+                   "the device does not answer", gate_device_name(g->dev),
+                   addr, *val);
+        return false;
+    }
+    return true;
+}
+
+static bool gate_bus_master_off(HvcmaGate *g, Error **errp)
+{
+    uint16_t command;
+
+    if (!gate_read_config(g, PCI_COMMAND, &command, errp)) {
+        return false;
+    }
+    if (!(command & PCI_COMMAND_MASTER)) {
+        return true;
+    }
+    g->config_write(g->pci, PCI_COMMAND, command & ~PCI_COMMAND_MASTER, 2);
+    if (!gate_read_config(g, PCI_COMMAND, &command, errp)) {
+        return false;
+    }
+    if (command & PCI_COMMAND_MASTER) {
+        error_setg(errp, "%s: bus master bit cannot be cleared, command "
+                   "register reads as 0x%04x", gate_device_name(g->dev),
+                   command);
+        return false;
+    }
+    return true;
+}
+
+static bool gate_power_on(HvcmaGate *g, Error **errp)
+{
+    uint16_t pmcsr;
+
+    if (!g->pci->pm_cap) {
+        return true;
+    }
+    if (!gate_read_config(g, g->pci->pm_cap + PCI_PM_CTRL, &pmcsr, errp)) {
+        return false;
+    }
+    if (pmcsr & PCI_PM_CTRL_STATE_MASK) {
+        /* PME status is cleared by writing 1: not ours to clear. */
+        pmcsr &= ~(PCI_PM_CTRL_STATE_MASK | PCI_PM_CTRL_PME_STATUS);
+        g->config_write(g->pci, g->pci->pm_cap + PCI_PM_CTRL, pmcsr, 2);
+    }
+    return true;
+}
+
+static void gate_config_write(PCIDevice *pci, uint32_t addr, uint32_t val,
+                              int len)
+{
+    HvcmaGate *g = gate_find(DEVICE(pci));
+
+    if (g->state != GATE_OPEN && range_covers_byte(addr, len, PCI_COMMAND)) {
+        uint32_t master = PCI_COMMAND_MASTER << (8 * (PCI_COMMAND - addr));
+
+        if (val & master) {
+            qemu_log_mask(LOG_TRACE, "hvcma_gate %s: bus master refused\n",
+                          gate_device_name(g->dev));
+        }
+        val &= ~master;
+    }
+    g->config_write(pci, addr, val, len);
+}
+
+static void gate_vm_change(void *opaque, bool running, RunState state)
+{
+    HvcmaGate *g = opaque;
+    Error *err = NULL;
+
+    if (running && g->state != GATE_OPEN && !gate_bus_master_off(g, &err)) {
+        error_report_err(err);
+    }
+}
+
+/* ---- reset ---- */
+
+/*
+ * Reset through the kernel, not through vfio_pci_reset(), which does not tell
+ * whether it worked. The kernel keeps configuration space and interrupts.
+ */
+static bool gate_reset_noiommu(HvcmaGate *g)
+{
+    int tries = RESET_TRIES;
+
+    if (!g->vfio->reset_works) {
+        warn_report("%s: has no function-level, power or bus reset: bus master "
+                    "is off, but it cannot be claimed again",
+                    gate_device_name(g->dev));
+        return false;
+    }
+    while (ioctl(g->vfio->fd, VFIO_DEVICE_RESET)) {
+        if (errno != EAGAIN || --tries == 0) {
+            warn_report("%s: reset failed: %s: bus master is off, but it "
+                        "cannot be claimed again", gate_device_name(g->dev),
+                        strerror(errno));
+            return false;
+        }
+        g_usleep(RESET_RETRY_US);
+    }
+    return true;
+}
+
+/*
+ * Only a device without IOMMU can do harm with what it remembers: DMA of the
+ * others ends in the guest's own memory.
+ */
+static void gate_reset(HvcmaGate *g)
+{
+    if (g->vfio && hvcma_vfio_is_noiommu(OBJECT(g->dev))) {
+        if (g->needs_reset && gate_reset_noiommu(g)) {
+            g->needs_reset = false;
+        }
+        return;
+    }
+    device_cold_reset(g->dev);
+    g->needs_reset = false;
+}
+
+static bool gate_quiesce(HvcmaGate *g, Error **errp)
+{
+    if (!g->pci) {
+        gate_reset(g);
+        return true;
+    }
+    if (!gate_power_on(g, errp) || !gate_bus_master_off(g, errp)) {
+        return false;
+    }
+    gate_reset(g);
+    return gate_bus_master_off(g, errp);
+}
+
+/* ---- end of the device ---- */
+
+/* DeviceClass to the unrealize method it had. */
+static GHashTable *unrealize_methods;
+
+/*
+ * DeviceListener.unrealize comes after the device has lost its configuration
+ * space and its bus, hence this hook in the class.
+ */
+static void gate_unrealize(DeviceState *dev)
+{
+    HvcmaGate *g = gate_find(dev);
+    ObjectClass *k = object_get_class(OBJECT(dev));
+    DeviceUnrealize unrealize;
+
+    if (g) {
+        g->gone(g->gone_opaque);
+        assert(!gate_find(dev));
+    }
+    /* A class initialized after its parent was hooked inherited the hook. */
+    while (!g_hash_table_contains(unrealize_methods, k)) {
+        k = object_class_get_parent(k);
+    }
+    unrealize = g_hash_table_lookup(unrealize_methods, k);
+    if (unrealize) {
+        unrealize(dev);
+    }
+}
+
+static void gate_hook_unrealize(DeviceState *dev)
+{
+    DeviceClass *dc = DEVICE_GET_CLASS(dev);
+
+    if (dc->unrealize == gate_unrealize) {
+        return;
+    }
+    if (!unrealize_methods) {
+        unrealize_methods = g_hash_table_new(NULL, NULL);
+    }
+    g_hash_table_insert(unrealize_methods, dc, dc->unrealize);
+    dc->unrealize = gate_unrealize;
+}
+
+/* ---- interface ---- */
+
+static bool gate_check(DeviceState *dev, Error **errp)
+{
+    Object *obj = OBJECT(dev);
+
+    if (gate_find(dev)) {
+        error_setg(errp, "%s: is a client already", gate_device_name(dev));
+        return false;
+    }
+    if (object_dynamic_cast(obj, TYPE_VIRTIO_PCI) &&
+        !object_property_get_bool(obj, "iommu_platform", NULL)) {
+        error_setg(errp, "%s: a %s ignores the bus master bit unless it has "
+                   "iommu_platform=on", gate_device_name(dev),
+                   object_get_typename(obj));
+        return false;
+    }
+    return true;
+}
+
+static bool gate_init_vfio(HvcmaGate *g, Error **errp)
+{
+    g_autofree struct vfio_region_info *info = NULL;
+    int ret;
+
+    g->vfio = vfio_get_vfio_device(OBJECT(g->dev));
+    if (!g->vfio) {
+        return true;
+    }
+    ret = vfio_get_region_info(g->vfio, VFIO_PCI_CONFIG_REGION_INDEX, &info);
+    if (ret) {
+        error_setg_errno(errp, -ret, "%s: VFIO does not tell where its "
+                         "configuration space is", gate_device_name(g->dev));
+        return false;
+    }
+    g->vfio_config_offset = info->offset;
+    return true;
+}
+
+HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
+                          Error **errp)
+{
+    g_autofree HvcmaGate *g = g_new0(HvcmaGate, 1);
+
+    if (!gate_check(dev, errp)) {
+        return NULL;
+    }
+    g->dev = dev;
+    g->gone = gone;
+    g->gone_opaque = opaque;
+    g->state = GATE_CLOSED;
+    g->pci = (PCIDevice *)object_dynamic_cast(OBJECT(dev), TYPE_PCI_DEVICE);
+    if (g->pci) {
+        g->config_write = g->pci->config_write;
+        if (!gate_init_vfio(g, errp) || !gate_power_on(g, errp) ||
+            !gate_bus_master_off(g, errp)) {
+            return NULL;
+        }
+        g->pci->config_write = gate_config_write;
+        g->vm_change = qemu_add_vm_change_state_handler_prio(
+            gate_vm_change, g, GATE_VM_CHANGE_PRIORITY);
+    }
+    gate_hook_unrealize(dev);
+    QLIST_INSERT_HEAD(&gates, g, next);
+    return g_steal_pointer(&g);
+}
+
+bool hvcma_gate_open(HvcmaGate *g, Error **errp)
+{
+    switch (g->state) {
+    case GATE_OPEN:
+        return true;
+    case GATE_CLOSED:
+        break;
+    default:
+        error_setg(errp, "%s: could not be stopped before",
+                   gate_device_name(g->dev));
+        return false;
+    }
+    if (g->needs_reset) {
+        error_setg(errp, "%s: was not reset since it was last in use and may "
+                   "hold addresses of memory that is no longer its own",
+                   gate_device_name(g->dev));
+        return false;
+    }
+    g->needs_reset = true;
+    gate_set_state(g, GATE_OPEN);
+    return true;
+}
+
+bool hvcma_gate_close(HvcmaGate *g, Error **errp)
+{
+    if (g->state == GATE_CLOSED && !hvcma_gate_is_bus_master(g)) {
+        return true;
+    }
+    gate_set_state(g, GATE_CLOSING);
+    if (!gate_quiesce(g, errp)) {
+        gate_set_state(g, GATE_FAILED);
+        return false;
+    }
+    gate_set_state(g, GATE_CLOSED);
+    return true;
+}
+
+bool hvcma_gate_is_open(const HvcmaGate *g)
+{
+    return g->state == GATE_OPEN;
+}
+
+bool hvcma_gate_is_bus_master(const HvcmaGate *g)
+{
+    uint16_t command;
+
+    if (!g->pci) {
+        return g->state != GATE_CLOSED;
+    }
+    return !gate_read_config(g, PCI_COMMAND, &command, NULL) ||
+           (command & PCI_COMMAND_MASTER);
+}
+
+void hvcma_gate_free(HvcmaGate *g)
+{
+    if (!g) {
+        return;
+    }
+    if (g->pci) {
+        qemu_del_vm_change_state_handler(g->vm_change);
+        g->pci->config_write = g->config_write;
+    }
+    QLIST_REMOVE(g, next);
+    g_free(g);
+}

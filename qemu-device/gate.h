@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bus-master gate: decides when a client device may do DMA.
+ *
+ * One gate per client. While it is closed the device cannot become bus master,
+ * whatever the guest writes; closing it stops the device and resets it. It knows
+ * PCI, VFIO and resets, but no region, no memory and no protocol.
+ *
+ * What it cannot hold back: a device that offers a back door to its own
+ * configuration space in its BARs (some GPUs do).
+ *
+ * A device without a bus-master bit (not PCI) is only reset on close.
+ *
+ * All functions need the big QEMU lock and a realized device.
+ */
+#ifndef QEMU_DEVICE_GATE_H
+#define QEMU_DEVICE_GATE_H
+
+#include "hw/qdev-core.h"
+
+typedef struct HvcmaGate HvcmaGate;
+
+/*
+ * The device is about to be unrealized (unplugged, or its plug failed) and can
+ * still be used: the last chance to close the gate. Must free the gate.
+ */
+typedef void HvcmaGateGone(void *opaque);
+
+/**
+ * hvcma_gate_new() - put a closed gate on @dev: bus mastering is off on return.
+ * @dev: must stay alive until hvcma_gate_free()
+ * @gone: called with @opaque before the device's own unrealize
+ *
+ * A device that was in use before is stopped, not reset.
+ *
+ * Return: NULL with @errp if the device has a gate already, does DMA without
+ * regard to the bus-master bit (virtio without iommu_platform=on), or cannot be
+ * shown not to be bus master.
+ */
+HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
+                          Error **errp);
+
+/**
+ * hvcma_gate_open() - from now on the guest decides about bus mastering.
+ *
+ * Opening an open gate is no error.
+ *
+ * Return: false with @errp if the last close failed, or if a device without
+ * IOMMU was open before and could not be reset since: it may still hold
+ * addresses of memory that is no longer its own.
+ */
+bool hvcma_gate_open(HvcmaGate *g, Error **errp);
+
+/**
+ * hvcma_gate_close() - stop the device: power it on if it sleeps, bus master off,
+ * read back (which flushes its posted writes), reset, read back.
+ *
+ * Closing a closed gate is no error; a failed close can be repeated. A device
+ * that has no reset is quiet once bus mastering reads back as off.
+ * Not from within the enter or exit phase of a reset.
+ *
+ * Return: true if the device is quiet: no DMA from here on; false with @errp if
+ * that cannot be shown, the guest's hands being off the bit all the same.
+ */
+bool hvcma_gate_close(HvcmaGate *g, Error **errp);
+
+bool hvcma_gate_is_open(const HvcmaGate *g);
+
+/**
+ * hvcma_gate_is_bus_master() - can the device do DMA at this moment?
+ *
+ * Asks the device itself. True also if it does not answer. Without a bus-master
+ * bit: whether the gate is open.
+ */
+bool hvcma_gate_is_bus_master(const HvcmaGate *g);
+
+/**
+ * hvcma_gate_free() - take the gate off, after a close; gives the device its own
+ * methods back. @g may be NULL.
+ */
+void hvcma_gate_free(HvcmaGate *g);
+
+#endif /* QEMU_DEVICE_GATE_H */

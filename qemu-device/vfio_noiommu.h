@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VFIO without IOMMU: lets QEMU's own vfio-pci use a no-IOMMU group.
+ *
+ * Stock QEMU looks for an IOMMU group only. This adds the other kind: a device
+ * in a /dev/vfio/noiommu-N group attaches if, and only if, a region with
+ * unsafe-noiommu=on names it as a client. Every other device takes the way it
+ * always took. Nothing is mapped for DMA: the guest uses host-physical addresses
+ * that virtio-cma gives it. UNSAFE: such a device can write to all of the host's
+ * memory; the gate (gate.h) only guards against accidents.
+ *
+ * The code installs itself when the module is loaded.
+ */
+#ifndef QEMU_DEVICE_VFIO_NOIOMMU_H
+#define QEMU_DEVICE_VFIO_NOIOMMU_H
+
+#include "qom/object.h"
+
+/** hvcma_vfio_is_noiommu() - is @obj a vfio-pci attached without IOMMU? */
+bool hvcma_vfio_is_noiommu(Object *obj);
+
+/**
+ * hvcma_vfio_group_path() - "/dev/vfio/noiommu-N" of such a device, to be freed
+ * with g_free(); NULL if @obj is none.
+ */
+char *hvcma_vfio_group_path(Object *obj);
+
+#endif /* QEMU_DEVICE_VFIO_NOIOMMU_H */
