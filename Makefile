@@ -41,7 +41,8 @@ CLI_SRC := $(sort $(wildcard $(srcdir)/hv/cli/*.c))
 PLUGIN_SRC := $(sort $(filter-out %/loader.c,$(wildcard $(srcdir)/qemu-device/*.c)))
 
 ENV = $(O)/env
-BASE_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(DEFS) -fPIC -fvisibility=hidden \
+VERSION = 0.1
+BASE_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(DEFS) -DHVCMA_VERSION='"$(VERSION)"' -fPIC -fvisibility=hidden \
 	-I$(srcdir) -MMD -MP
 
 CC_native = $(CC)
@@ -73,9 +74,9 @@ $(O)/$(1)/libhvcma-host.a: $$(call obj_$(1),$(HOST_SRC))
 	$(say) AR $$(@:$(O)/%=%)
 	$(Q)rm -f $$@ && $$(AR_$(2)) rcs $$@ $$^
 
-$(O)/$(1)/hvcma: $$(call obj_$(1),$(CLI_SRC)) $(O)/$(1)/libhvcma-core.a
+$(O)/$(1)/hvcma: $$(call obj_$(1),$(CLI_SRC)) $(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
 	$(say) LD $$(@:$(O)/%=%)
-	$(Q)$$(CC_$(2)) $(LDFLAGS) -o $$@ $$^ $$(JSON_LIBS_$(2))
+	$(Q)$$(CC_$(2)) $(LDFLAGS) -o $$@ $$^ $$(JSON_LIBS_$(2)) -luring
 
 $(O)/$(1)/hvcma-pin-keeper: $(O)/$(1)/obj/hv/host/pin_keeper_main.o $(O)/$(1)/libhvcma-host.a
 	$(say) LD $$(@:$(O)/%=%)
