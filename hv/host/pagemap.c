@@ -106,7 +106,7 @@ int hvcma_pagemap_locate(const struct hvcma_pagemap *pm, const void *base,
 				break;
 			}
 			if (!page)
-				hpa[i] = addr;
+				hpa[i] = pm->has_hpa ? addr : 0;
 			else if (pm->has_hpa && hpa[i] != HVCMA_HPA_SPLIT &&
 				 addr != hpa[i] + page * page_bytes)
 				hpa[i] = HVCMA_HPA_SPLIT;

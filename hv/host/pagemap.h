@@ -17,7 +17,7 @@
 
 struct hvcma_pagemap {
 	int fd;
-	bool has_hpa;		/* the kernel shows physical addresses to this process */
+	bool has_hpa;		/* physical addresses are shown to this process; may be cleared */
 	uint64_t entry_bytes;	/* memory that one entry stands for */
 };
 

@@ -109,7 +109,7 @@ struct hvcma_provider {
  * CAP_SYS_ADMIN and need_hpa; io_uring forbidden; RLIMIT_MEMLOCK below what may
  * be pinned and no CAP_IPC_LOCK), -EMFILE (too few file descriptors), -ENOSYS
  * (no io_uring, or one before Linux 5.19), -EINVAL (misaligned config),
- * -ENOMEM; @err says it in words.
+ * -ENOMEM, or the errno of opening /proc/self/pagemap; @err says it in words.
  */
 int hvcma_provider_local_create(const struct hvcma_provider_config *config,
 				struct hvcma_provider **out,

@@ -50,7 +50,6 @@ struct local {
 	uint64_t page_bytes;
 	int fd;
 	uint64_t fd_offset_bytes;
-	bool need_hpa;
 	uint64_t nr_pin_calls;
 	uint64_t nr_unpin_calls;
 };
@@ -329,13 +328,9 @@ static int local_hpa(struct hvcma_provider *p, uint64_t first, uint64_t nr, uint
 		}
 	}
 	for (i = 0; i < nr; i++) {
-		bool absent = hpa[i] == HVCMA_HPA_ABSENT;
-
 		if (g->state[first + i] != HVCMA_GRANULE_PINNED)
-			hvcma_granules_set(g, first + i, 1, absent ? HVCMA_GRANULE_UNBACKED :
-								     HVCMA_GRANULE_BACKED);
-		if (!absent && !l->need_hpa)
-			hpa[i] = 0;
+			hvcma_granules_set(g, first + i, 1, hpa[i] == HVCMA_HPA_ABSENT ?
+					   HVCMA_GRANULE_UNBACKED : HVCMA_GRANULE_BACKED);
 	}
 	return 0;
 }
@@ -433,7 +428,6 @@ int hvcma_provider_local_create(const struct hvcma_provider_config *config,
 	l->page_bytes = config->page_bytes;
 	l->fd = config->fd;
 	l->fd_offset_bytes = config->fd_offset_bytes;
-	l->need_hpa = config->need_hpa;
 
 	ret = hvcma_granules_init(&l->granules, config, err);
 	if (ret)
@@ -455,6 +449,7 @@ int hvcma_provider_local_create(const struct hvcma_provider_config *config,
 		ret = -EPERM;
 		goto close_pagemap;
 	}
+	l->pagemap.has_hpa = config->need_hpa;	/* else nobody is to see them */
 
 	ret = hvcma_pins_init(&l->pins, config->base, config->bytes, config->granule_bytes, err);
 	if (ret) {

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Pin keeper: a small process that holds the pins of this one a little longer.
+ *
+ * When a process is killed, its memory goes before the devices it had opened
+ * are reset. The keeper (program hvcma-pin-keeper) has duplicates of the
+ * descriptors that hold the pins (provider.h). When its parent dies, it waits
+ * until every watched device file can be opened again, which an exclusive one
+ * such as a VFIO group only can when the kernel has disabled and reset the
+ * device; then it exits, and the pages go.
+ *
+ *	this process         -- socket -->  keeper         pages
+ *	  region's memory                     pin fds ----> pinned
+ *	  /dev/vfio/noiommu-0               tries to open it, once the socket ends
+ *
+ * It can't help against a kill that takes the keeper too (a whole cgroup).
+ */
+#ifndef HVCMA_HOST_KEEPER_H
+#define HVCMA_HOST_KEEPER_H
+
+#include <stddef.h>
+
+#include "hv/host/provider.h"
+
+/* Longest message on the socket, "watch " or "unwatch " and a path. */
+#define HVCMA_KEEPER_MESSAGE_BYTES	512
+
+struct hvcma_keeper;
+
+/**
+ * hvcma_keeper_start() - start a keeper.
+ * @program_path: of hvcma-pin-keeper
+ * @pin_fds, @nr_pin_fds: from hvcma_provider_local_pin_fds(); stay the caller's
+ *
+ * The keeper is no child of the caller (nothing to reap), is in a session of
+ * its own and has none of the caller's descriptors but these and stderr.
+ * Waits until it runs: the time of one exec.
+ *
+ * Return: 0 with *@out owned by the caller (hvcma_keeper_stop()), or the
+ * negative errno of making descriptors or starting the program, -EIO if the
+ * program refused to start; @err says it in words.
+ */
+int hvcma_keeper_start(const char *program_path, const int *pin_fds, size_t nr_pin_fds,
+		       struct hvcma_keeper **out, struct hvcma_error *err);
+
+/**
+ * hvcma_keeper_watch() - hold the pins until @path can be opened again, too.
+ * @path: absolute, of a device file that opens for one user at a time; copied
+ *
+ * Never blocks. A path may be watched twice; it counts once.
+ *
+ * Return: 0, -EINVAL (not absolute), -ENAMETOOLONG, what stat() says (-ENOENT),
+ * -EPIPE (the keeper is dead), -EAGAIN (it is stuck); @err says it in words.
+ */
+int hvcma_keeper_watch(struct hvcma_keeper *k, const char *path, struct hvcma_error *err);
+
+/**
+ * hvcma_keeper_unwatch() - the device at @path is closed for good.
+ *
+ * Return: as hvcma_keeper_watch(), but @path need not exist any more.
+ */
+int hvcma_keeper_unwatch(struct hvcma_keeper *k, const char *path, struct hvcma_error *err);
+
+/**
+ * hvcma_keeper_stop() - every device is quiet: the keeper lets go and exits.
+ * Never blocks. Frees @k; NULL is allowed.
+ */
+void hvcma_keeper_stop(struct hvcma_keeper *k);
+
+#endif /* HVCMA_HOST_KEEPER_H */

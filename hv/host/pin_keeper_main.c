@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * hvcma-pin-keeper: holds pins until the devices of a dead parent are quiet.
+ * keeper.h has the why and the parent's side; this is the program.
+ *
+ * Rule: in doubt, hold. A message that is not understood, a path that can't be
+ * remembered, an open that fails for another reason than "busy": each keeps the
+ * pages pinned until someone kills this process, and is logged.
+ */
+#define _GNU_SOURCE	/* close_range */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hv/host/keeper.h"
+
+#define MIN_WAIT_MS	10
+#define MAX_WAIT_MS	1000
+#define FIRST_NOTICE_MS	60000	/* then after twice as long each time: a bounded log */
+
+struct watch {
+	struct watch *next;
+	int error;		/* logged already */
+	char path[];
+};
+
+struct keeper {
+	struct watch *watches;
+	bool in_doubt;
+};
+
+static void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void log_line(const char *fmt, ...)
+{
+	char text[HVCMA_KEEPER_MESSAGE_BYTES + 128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	dprintf(STDERR_FILENO, "hvcma-pin-keeper[%d]: %s\n", (int)getpid(), text);
+}
+
+static struct watch **find(struct keeper *k, const char *path)
+{
+	struct watch **w = &k->watches;
+
+	while (*w && strcmp((*w)->path, path))
+		w = &(*w)->next;
+	return w;
+}
+
+static void watch_add(struct keeper *k, const char *path)
+{
+	struct watch **end = find(k, path);
+	size_t bytes = strlen(path) + 1;
+
+	if (*end)
+		return;
+	*end = calloc(1, sizeof(**end) + bytes);
+	if (*end) {
+		memcpy((*end)->path, path, bytes);
+		return;
+	}
+	log_line("no memory to watch %s: the pins will be held until I am killed", path);
+	k->in_doubt = true;
+}
+
+static void watch_drop(struct watch **w)
+{
+	struct watch *dead = *w;
+
+	if (!dead)
+		return;
+	*w = dead->next;
+	free(dead);
+}
+
+/* False once the parent has said stop: its devices are quiet. */
+static bool obey(struct keeper *k, const char *message)
+{
+	if (!strcmp(message, "stop"))
+		return false;
+	if (!strncmp(message, "watch /", 7)) {
+		watch_add(k, message + 6);
+	} else if (!strncmp(message, "unwatch /", 9)) {
+		watch_drop(find(k, message + 8));
+	} else {
+		log_line("unknown message '%s': the pins will be held until I am killed", message);
+		k->in_doubt = true;
+	}
+	return true;
+}
+
+/* True when the parent is dead, false when it has said stop. */
+static bool outlive_parent(struct keeper *k, int life_fd)
+{
+	char message[HVCMA_KEEPER_MESSAGE_BYTES + 1];
+
+	for (;;) {
+		ssize_t len = recv(life_fd, message, sizeof(message) - 1, 0);
+
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len <= 0)
+			return true;
+		message[len] = '\0';
+		if (!obey(k, message))
+			return false;
+	}
+}
+
+static bool is_quiet(struct watch *w)
+{
+	/* O_EXCL: what makes a block device exclusive; character devices ignore it. */
+	int fd = open(w->path, O_RDWR | O_EXCL | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		close(fd);
+		return true;
+	}
+	switch (errno) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return true;	/* the device is gone */
+	case EBUSY:
+		return false;
+	default:
+		if (w->error != errno)
+			log_line("cannot open %s, holding the pins: %s", w->path, strerror(errno));
+		w->error = errno;
+		return false;
+	}
+}
+
+static void wait_for_devices(struct keeper *k)
+{
+	unsigned long long waited_ms = 0, notice_ms = FIRST_NOTICE_MS;
+	unsigned int wait_ms = MIN_WAIT_MS;
+
+	for (;;) {
+		struct timespec wait = {
+			.tv_sec = wait_ms / 1000,
+			.tv_nsec = wait_ms % 1000 * 1000000L,
+		};
+		struct watch **w = &k->watches;
+
+		while (*w) {
+			if (is_quiet(*w))
+				watch_drop(w);
+			else
+				w = &(*w)->next;
+		}
+		if (!k->watches && !k->in_doubt)
+			return;
+
+		if (waited_ms >= notice_ms) {
+			log_line("still holding pins after %llu s, for %s", waited_ms / 1000,
+				 k->watches ? k->watches->path : "lack of a clear order");
+			notice_ms *= 2;
+		}
+		nanosleep(&wait, NULL);
+		waited_ms += wait_ms;
+		wait_ms = wait_ms * 2 < MAX_WAIT_MS ? wait_ms * 2 : MAX_WAIT_MS;
+	}
+}
+
+static int compare_fds(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Close all but the standard descriptors and @fd, which gets sorted. */
+static void close_others(int *fd, int nr)
+{
+	unsigned int from = STDERR_FILENO + 1;
+	int i;
+
+	qsort(fd, (size_t)nr, sizeof(*fd), compare_fds);
+	for (i = 0; i < nr; i++) {
+		if ((unsigned int)fd[i] > from)
+			close_range(from, (unsigned int)fd[i] - 1, 0);
+		from = (unsigned int)fd[i] + 1;
+	}
+	close_range(from, ~0U, 0);
+}
+
+static bool parse_fd(const char *text, int *fd)
+{
+	char *end;
+	long value;
+
+	errno = 0;
+	value = strtol(text, &end, 10);
+	if (errno || end == text || *end || value <= STDERR_FILENO || value > 1 << 30)
+		return false;
+	*fd = (int)value;
+	return fcntl(*fd, F_GETFD) >= 0;
+}
+
+static void usage(FILE *to)
+{
+	fputs("Usage: hvcma-pin-keeper LIFE-FD PIN-FD...\n"
+	      "Holds the pins of QEMU's hvcma regions until the devices are quiet, should QEMU\n"
+	      "be killed. QEMU starts it; there is no use in starting it by hand.\n"
+	      "\n"
+	      "LIFE-FD  socket to the parent, which sends \"watch PATH\", \"unwatch PATH\" or\n"
+	      "         \"stop\"; its end means that the parent died. Then the keeper waits until\n"
+	      "         every watched device file can be opened (is not busy), and exits.\n"
+	      "PIN-FD   io_uring descriptors that hold pins.\n"
+	      "\n"
+	      "Only SIGKILL ends it early. It unpins memory that a device may still write to.\n",
+	      to);
+}
+
+int main(int argc, char **argv)
+{
+	struct keeper k = { 0 };
+	sigset_t all;
+	int life_fd;
+	int *fd;
+	int i;
+
+	if (argc == 2 && !strcmp(argv[1], "--help")) {
+		usage(stdout);
+		return 0;
+	}
+	if (argc < 3) {
+		usage(stderr);
+		return 2;
+	}
+
+	fd = calloc((size_t)argc, sizeof(*fd));
+	if (!fd) {
+		log_line("no memory for %d descriptors", argc - 1);
+		return 1;
+	}
+	for (i = 0; i < argc - 1; i++) {
+		if (!parse_fd(argv[i + 1], &fd[i])) {
+			log_line("'%s' is not an open descriptor above 2", argv[i + 1]);
+			return 2;
+		}
+	}
+	life_fd = fd[0];
+	close_others(fd, argc - 1);
+	free(fd);
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	if (chdir("/")) {
+		log_line("cannot leave the working directory: %s", strerror(errno));
+		return 1;
+	}
+
+	/* Not the parent's child: nothing for it to reap. */
+	switch (fork()) {
+	case -1:
+		log_line("cannot fork: %s", strerror(errno));
+		return 1;
+	case 0:
+		break;
+	default:
+		_exit(0);
+	}
+
+	if (!outlive_parent(&k, life_fd))
+		return 0;
+	if (k.watches || k.in_doubt)
+		log_line("the parent died: holding its pins until its devices are quiet");
+	wait_for_devices(&k);
+	log_line("the devices are quiet: letting go of the pins");
+	return 0;
+}
