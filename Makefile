@@ -231,17 +231,17 @@ lint: | $(ENV)/kernel
 
 # ---- installation ------------------------------------------------------------
 PLUGINDIR = $(libdir)/hvcma
+MAN_SECTIONS = 1 4 7
 install: native plugin
 	install -D -m 755 $(O)/$(NATIVE)/hvcma $(DESTDIR)$(bindir)/hvcma
 	install -D -m 644 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-preload.so $(O)/$(NATIVE)/hvcma-qemu.so
 	install -D -m 755 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-pin-keeper
-	install -D -m 644 -t $(DESTDIR)$(mandir)/man1 $(srcdir)/docs/man/*.1
-	install -D -m 644 -t $(DESTDIR)$(mandir)/man7 $(srcdir)/docs/man/*.7
+	$(foreach s,$(MAN_SECTIONS),install -D -m 644 -t $(DESTDIR)$(mandir)/man$(s) $(wildcard $(srcdir)/docs/man/*.$(s)) &&) true
 
 uninstall:
-	rm -f $(DESTDIR)$(bindir)/hvcma $(patsubst $(srcdir)/docs/man/%.1,$(DESTDIR)$(mandir)/man1/%.1,$(wildcard $(srcdir)/docs/man/*.1)) \
-		$(patsubst $(srcdir)/docs/man/%.7,$(DESTDIR)$(mandir)/man7/%.7,$(wildcard $(srcdir)/docs/man/*.7))
+	rm -f $(DESTDIR)$(bindir)/hvcma
 	rm -rf $(DESTDIR)$(PLUGINDIR)
+	rm -f $(foreach s,$(MAN_SECTIONS),$(patsubst $(srcdir)/docs/man/%,$(DESTDIR)$(mandir)/man$(s)/%,$(wildcard $(srcdir)/docs/man/*.$(s))))
 
 clean:
 	rm -rf $(filter-out $(O)/env,$(wildcard $(O)/*))
