@@ -18,7 +18,10 @@ host_suite()
 {
 	# shellcheck source=/dev/null
 	codename=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
-	[ "$codename" = "$GUEST_SUITE" ] && echo "$GUEST_SUITE" || echo "$SOURCE_SUITE"
+	case $codename in
+	"$GUEST_SUITE") echo "$codename" ;;
+	*) echo "$SOURCE_SUITE" ;;
+	esac
 }
 
 apt_get()
@@ -30,6 +33,7 @@ apt_get()
 # names of Debian's suites; only Debian's own archive has the -updates suite beside them.
 apt_mirrors()
 {
+	# shellcheck disable=SC2016 # apt expands these
 	apt-get indextargets --no-release-info --format \
 		'$(REPO_URI) $(RELEASE) $(COMPONENT)' 2>/dev/null | awk '
 		$3 != "main" { next }
@@ -125,9 +129,13 @@ apt_configure()
 # Plans made from older lists go; products whose files stay the same are found again.
 apt_refresh()
 {
+	refreshed=
 	apt_configure
 	[ "$1" != now ] && [ -n "$(find "$APT_DIR/updated" -mtime -1 2>/dev/null)" ] && return
+	say "fetching package lists"
 	if apt_get update; then
+		# shellcheck disable=SC2034 # for steps_build
+		refreshed=1
 		rm -rf "$CACHE/plans"
 		mkdir -p "$CACHE/plans"
 		: >"$APT_DIR/updated"
@@ -183,7 +191,7 @@ package_version()
 package_depends()
 {
 	apt-cache -c "$APT_CONF" show --no-all-versions "$1" 2>/dev/null |
-		sed -n 's/^Depends: //p' | tr ',|' '\n\n' |
+		sed -n 's/^Depends: //p' | tr ',|' '\n' |
 		sed -n "s/^ *\($2[^ ]*\).*/\1/p" | head -n 1
 }
 

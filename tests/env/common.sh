@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 #
-# Messages and small helpers of the test environment builder; sourced by the others.
+# Messages and small helpers of the test environment builder.
 
 say()
 {
@@ -18,12 +18,6 @@ die()
 digest()
 {
 	sha256sum | cut -c 1-12
-}
-
-# script FILE: standard input becomes an executable script.
-script()
-{
-	cat >"$1" && chmod 755 "$1"
 }
 
 # Run a command while no other run uses the cache.

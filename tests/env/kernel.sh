@@ -42,6 +42,7 @@ make_kernel()
 
 	unpack "$DEST/root" 'linux-(headers|kbuild)-'
 	unpack "$DEST/root" '(libelf1|zlib1g)_'
+	# shellcheck disable=SC2016 # for make
 	sed -i 's,/usr/src/,$(dir $(lastword $(MAKEFILE_LIST)))../,' \
 		"$DEST/root/usr/src/linux-headers-$release/Makefile"
 	ln -s "root/usr/src/linux-headers-$release" "$DEST/headers"

@@ -5,7 +5,11 @@
 
 qemu_suite()
 {
-	[ "$(host_suite)" = "$GUEST_SUITE" ] && echo "$GUEST_SUITE-backports" || host_suite
+	if [ "$(host_suite)" = "$GUEST_SUITE" ]; then
+		echo "$GUEST_SUITE-backports"
+	else
+		host_suite
+	fi
 }
 
 # The C library stays the machine's own; maintainer scripts and their needs are not for us.
@@ -95,7 +99,7 @@ make_qemu_headers()
 	fi
 	mkdir "$build"
 	(
-		cd "$build"
+		cd "$build" || exit
 		PYTHONPATH=$(need meson)
 		export PYTHONPATH PYTHONDONTWRITEBYTECODE=1
 		"$src/configure" ${cross:+"--cross-prefix=$cross"} --python=/usr/bin/python3 \

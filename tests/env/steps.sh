@@ -7,6 +7,7 @@
 # steps it needs. It is made elsewhere and renamed, so a product that exists is complete. OUT
 # holds symbolic links to products.
 
+# shellcheck disable=SC2034 # used by build
 STEPS='qemu-amd64 qemu-src meson qemu-headers-amd64
 cross cross-amd64 kernel-amd64-6.12 kernel-arm64-6.12 busybox-amd64 busybox-arm64
 kernel-amd64-6.1 kernel-arm64-6.1 sysroot-arm64 qemu-headers-arm64
@@ -41,7 +42,6 @@ step_define()
 		step_recipe=userland step_verb=busybox step_args=${1#busybox-} ;;
 	e2fs-*) step_recipe=userland step_verb=e2fs step_args=${1#e2fs-} ;;
 	rootfs-arm64) step_recipe=userland step_needs=busybox-amd64 ;;
-	*) die "unknown target '$1' (--list shows all)" ;;
 	esac
 }
 
@@ -69,7 +69,7 @@ step_product()
 	plan=$(step_plan_file "$1")
 	[ -e "$plan" ] || exit 1
 	key=$({
-		cat "$plan" "$ENV_DIR/common.sh" "$ENV_DIR/$step_recipe.sh"
+		cat "$plan" "$ENV_DIR/recipe.sh" "$ENV_DIR/$step_recipe.sh"
 		for need in $step_needs; do
 			step_product "$need" || echo unknown
 		done
@@ -93,27 +93,6 @@ step_ready()
 	product=$(step_product "$1") && [ -e "$product" ] && step_link "$1" "$product"
 }
 
-# What recipes may use: DEST (make this; it becomes FINAL), WORK (scratch), ARCHIVE (directory of
-# the downloaded files), PLAN, and the functions below.
-need()
-{
-	step_product "$1"
-}
-
-archives()
-{
-	sed -nE "s,^(($1)[^ ]*) .*,$ARCHIVE/\1,p" "$PLAN"
-}
-
-# unpack DIR [NAME-PATTERN]: packages of the plan.
-unpack()
-{
-	mkdir -p "$1"
-	archives "${2-}" | grep '\.deb$' | while read -r deb; do
-		dpkg-deb -x "$deb" "$1" || exit 1
-	done
-}
-
 # step_make NAME: in a process of its own; its output is the step's log.
 step_make()
 (
@@ -131,7 +110,10 @@ step_make()
 	fi
 	FINAL=$(step_product "$1")
 	if ! [ -e "$FINAL" ]; then
-		fetch "$PLAN" "$WORK/download" || die "$1: download failed"
+		if ! fetch "$PLAN" "$WORK/download"; then
+			: >"$CACHE/tmp/download-failed"
+			die "$1: download failed"
+		fi
 		DEST=$WORK/product
 		# shellcheck disable=SC2086
 		"make_$step_verb" $step_args
@@ -168,11 +150,23 @@ steps_missing()
 	done
 }
 
-# steps_build NAME...: independent ones in parallel; make is the scheduler.
+# steps_build NAME...: those missing, independent ones in parallel; make is the scheduler.
 steps_build()
 {
 	[ "$REFRESH" = daily ] && [ -z "$(steps_missing "$@")" ] && return
 	apt_refresh "$REFRESH"
+	steps_make "$@" && return
+	# Between two refreshes, files of superseded versions leave the archives.
+	if [ -e "$CACHE/tmp/download-failed" ] && [ -z "$refreshed" ]; then
+		say "trying again with fresh package lists"
+		apt_refresh now
+		steps_make "$@" && return
+	fi
+	die "not everything was made; run again to resume"
+}
+
+steps_make()
+{
 	todo=$(steps_missing "$@" | tr '\n' ' ')
 	count=$(echo "$todo" | wc -w)
 	say "$count to make: $todo"
@@ -191,8 +185,7 @@ steps_build()
 			"$ENV_DIR/build" "$CACHE" "$OUT" "$step" "$count"
 	done >"$CACHE/tmp/steps.mk"
 	unset MAKEFLAGS MFLAGS MAKELEVEL
-	make -s -r -k -j "${HVCMA_JOBS:-3}" \
-		-f "$CACHE/tmp/steps.mk" all || die "not everything was made; run again to resume"
+	make -s -r -k -j "${HVCMA_JOBS:-3}" -f "$CACHE/tmp/steps.mk" all
 }
 
 # steps_prune NAME...: keep only what these steps use.

@@ -34,7 +34,7 @@ make_e2fs()
 {
 	unpack "$DEST"
 	prune_tree "$DEST"
-	rm -rf "$DEST/usr/share" "$DEST/usr/bin" "$DEST/usr/sbin"
+	rm -rf "${DEST:?}/usr/share" "${DEST:?}/usr/bin" "${DEST:?}/usr/sbin"
 }
 
 plan_rootfs_arm64()
