@@ -39,6 +39,7 @@ struct HvcmaFabricPort {
     struct rcu_head rcu;
     HvcmaFabric *fabric;
     PCIDevice *dev;
+    hwaddr last_fault;
     QLIST_ENTRY(HvcmaFabricPort) next;
 };
 
@@ -69,8 +70,15 @@ static void fabric_count_fault(HvcmaFabricPort *port, hwaddr addr,
                                IOMMUAccessFlags flag)
 {
     HvcmaFabric *f = port->fabric;
-    uint64_t nr = qatomic_fetch_inc(&f->nr_faults) + 1;
+    hwaddr last = qatomic_xchg(&port->last_fault, addr);
+    uint64_t nr;
 
+    /* QEMU goes on word by word where an access hits nothing: one fault. */
+    if (addr > last && addr - last <= sizeof(uint64_t) &&
+        (addr & FABRIC_PAGE_MASK)) {
+        return;
+    }
+    nr = qatomic_fetch_inc(&f->nr_faults) + 1;
     /* A broken guest faults without end: tell of the 1st, 2nd, 4th, 8th... */
     if (is_power_of_2(nr)) {
         warn_report("virtio-cma %s: %s: DMA %s address 0x%" HWADDR_PRIx
