@@ -60,6 +60,21 @@ tap_skip()
 	echo "ok $tap_nr - $1 # SKIP $2"
 }
 
+# tap_import FILE PREFIX: the results another test wrote, up to its plan.
+tap_import()
+{
+	tap_plan=
+	while read -r tap_line; do
+		case $tap_line in
+		"ok "*) tap_result 0 "$2: ${tap_line#ok * - }" ;;
+		"not ok "*) tap_result 1 "$2: ${tap_line#not ok * - }" ;;
+		1..*) tap_plan=$tap_line ;;
+		*) echo "$tap_line" | sed '/^#/!s/^/# /' ;;
+		esac
+	done <"$1"
+	[ -n "$tap_plan" ] || tap_result 1 "$2: comes to its end"
+}
+
 skip_all()
 {
 	echo "1..0 # SKIP $*"

@@ -59,6 +59,33 @@ pci_set_master()
 	printf '\006\001' | dd of="/sys/bus/pci/devices/$1/config" bs=2 seek=2 conv=notrunc 2>/dev/null
 }
 
+# edu_dma ADDRESS SOURCE TARGET BYTES DIRECTION: DMA of the edu device, 0 from memory, 2 to it;
+# its own buffer is at 0x40000. Registers are reached through /dev/mem: no driver has a say.
+edu_dma()
+{
+	bar=$(sed -n '1s/ .*//p' "/sys/bus/pci/devices/$1/resource")
+	devmem $((bar + 0x80)) 64 "$2"
+	devmem $((bar + 0x88)) 64 "$3"
+	devmem $((bar + 0x90)) 64 "$4"
+	devmem $((bar + 0x98)) 64 $(($5 | 1))
+	wait_for 5 eval '[ $(($(devmem $((bar + 0x98)) 64) & 1)) -eq 0 ]'
+}
+
+# edu_copy ADDRESS SOURCE TARGET: 4 bytes of memory by way of the edu device
+edu_copy()
+{
+	edu_dma "$1" "$2" 0x40000 4 0 && edu_dma "$1" 0x40000 "$3" 4 2
+}
+
+# uio_bind ADDRESS: a driver for any device with an interrupt, which programs nothing
+uio_bind()
+{
+	load uio_pci_generic
+	echo uio_pci_generic >"/sys/bus/pci/devices/$1/driver_override"
+	echo "$1" >/sys/bus/pci/drivers_probe
+	[ -e "/sys/bus/pci/devices/$1/driver" ]
+}
+
 # wait_for SECONDS COMMAND...
 wait_for()
 {

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# What VM tests put into a machine (a region on hugepages, an NVMe disk), and the questions they
+# ask about them from outside the guest. Sourced after tap.sh, vm.sh and hugepages.sh.
+
+REGION_MIB=64
+REGION_PAGE_KIB=2048
+
+# region_options ID PROPERTIES: a region; REGION_DEVICE: virtio-cma-pci (default) or -device.
+region_options()
+{
+	echo "-object memory-backend-memfd,id=$1-mem,size=${REGION_MIB}M,hugetlb=on,hugetlbsize=${REGION_PAGE_KIB}k,share=on" \
+		"-device ${REGION_DEVICE:-virtio-cma-pci},id=$1,memdev=$1-mem,$2"
+}
+
+region_hugepages()
+{
+	hugepages_need "$REGION_PAGE_KIB" $((REGION_MIB * 1024 / REGION_PAGE_KIB))
+}
+
+# disk_options ID IMAGE [NVME-PROPERTY]
+disk_options()
+{
+	echo "-blockdev driver=raw,node-name=$1-disk,file.driver=file,file.filename=$2" \
+		"-device nvme,id=$1,drive=$1-disk,serial=$1${3:+,$3}"
+}
+
+# disk_outside IMAGE: md5 of the guest's file, extracted from the image.
+disk_outside()
+{
+	PATH=$PATH:/usr/sbin:/sbin debugfs -R "dump /file $VM_TMP/extracted" "$1" >/dev/null 2>&1
+	md5sum <"$VM_TMP/extracted" | cut -c 1-32
+}
+
+# What the kernel says QEMU has pinned, in bytes.
+pinned_by_kernel()
+{
+	awk '/^VmPin:/ { print $2 * 1024 }' "/proc/$(cat "$VM_DIR/pid")/status"
+}
+
+# What the device says and what the kernel says agree, and there is something.
+pins_agree()
+{
+	pa_device=$(status /counters/pinned-bytes)
+	[ "$pa_device" -gt 0 ] && equal "$pa_device" "$(pinned_by_kernel)"
+}
+
+is_quiet()
+{
+	status_is /counters/pinned-bytes 0 && status_is /clients/0/bus-master false &&
+		[ "$(pinned_by_kernel)" -eq 0 ]
+}
+
+# quiet_again SECONDS: no bus master and nothing pinned, within that time.
+quiet_again()
+{
+	wait_until "$1" is_quiet && return
+	note "pinned $(status /counters/pinned-bytes) bytes, kernel says $(pinned_by_kernel)," \
+		"bus master $(status /clients/0/bus-master)"
+	return 1
+}
+
+# monitor_answered LINES PATTERN: after so many lines of its output
+monitor_answered()
+{
+	tail -n +"$1" "$VM_DIR/monitor.out" | grep -q "$2"
+}
+
+# guest_memory GPA: the 32-bit word there, as the machine sees it, by way of the monitor
+guest_memory()
+{
+	gm_lines=$(wc -l <"$VM_DIR/monitor.out")
+	gm_answer=$(printf '%016x: ' "$1")
+	monitor "xp /1wx $(printf '0x%x' "$1")"
+	wait_until 5 monitor_answered "$gm_lines" "^$gm_answer" || return 1
+	tail -n +"$gm_lines" "$VM_DIR/monitor.out" | tr -d '\r' | sed -n "s/^$gm_answer//p"
+}
+
+# dma_of GPA: the DMA address of a backed granule's byte
+dma_of()
+{
+	do_index=0
+	while do_gpa=$(status "/extents/$do_index/base-gpa" 2>/dev/null); do
+		if [ "$1" -ge "$do_gpa" ] &&
+			[ "$1" -lt $((do_gpa + $(status "/extents/$do_index/bytes"))) ]; then
+			echo $(($(status "/extents/$do_index/base-dma") + $1 - do_gpa))
+			return
+		fi
+		do_index=$((do_index + 1))
+	done
+	return 1
+}
+
+# fabric_faults: DMA outside of pinned granules since start; only with x-fabric=on.
+fabric_faults()
+{
+	status /counters/fabric-faults
+}

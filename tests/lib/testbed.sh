@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# All that tests with virtual machines source.
+
+set -u
+for testbed_part in tap vm initramfs hugepages region; do
+	# shellcheck source=/dev/null
+	. "$HVCMA_SRC/tests/lib/$testbed_part.sh"
+done

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# In the nested host: the real edu device can't write to this host's memory before it is claimed,
+# whatever the guest tells it; once claimed, the same copy arrives (or this test shows nothing).
+
+. ./lib.sh
+
+REGION_PAGE_KIB=2048 REGION_MIB=64
+edu=$(edu_pci)
+vfio_take "$edu"
+region_hugepages
+# shellcheck disable=SC2046 # options are words
+nested_guest $(region_options cma0 clients=edu0,unsafe-noiommu=on) -device "vfio-pci,host=$edu,id=edu0"
+check "the guest boots" vm_booted 1 60
+
+base=$(status /region/base-gpa)
+target=$((base + 4096))
+guest "devmem $base 32 0x12345678; devmem $target 32 0xa5a5a5a5"
+check "the region is memory" equal 0x12345678 "$(guest_memory "$base")"
+dma=$(dma_of "$base")
+guest "pci_set_master \$(edu_pci); edu_copy \$(edu_pci) $dma $((dma + 4096))"
+refute "unclaimed: the guest does not see the bus-master bit set" guest 'pci_is_master $(edu_pci)'
+refute "unclaimed: the real bus-master bit is not set" pci_is_master "$edu"
+check "unclaimed: host memory is untouched" equal 0xa5a5a5a5 "$(guest_memory $target)"
+
+check "a driver binds, the device is claimed" guest 'load virtio_cma && uio_bind $(edu_pci)'
+guest 'pci_set_master $(edu_pci)'
+check "claimed: the real bus-master bit is set" pci_is_master "$edu"
+guest "edu_copy \$(edu_pci) $dma $((dma + 4096))"
+check "claimed: the same copy arrives" equal 0x12345678 "$(guest_memory $target)"
+[ "$tap_failed" -eq 0 ] || vm_logs
+check "QEMU ends well" vm_quit
+refute "after QEMU: the real bus-master bit is not set" pci_is_master "$edu"
+tap_end

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# In the nested host: its NVMe controller, behind no IOMMU, is driven by the guest's stock driver.
+#
+#	nvme.sh PAGE-KIB
+#
+# Prints "file MD5" for the outer machine, which compares it with the image.
+
+. ./lib.sh
+
+REGION_PAGE_KIB=$1 REGION_MIB=128
+nvme=$(nvme_pci)
+vfio_take "$nvme"
+region_hugepages
+# shellcheck disable=SC2046 # options are words
+nested_guest $(region_options cma0 clients=nv0,unsafe-noiommu=on) -device "vfio-pci,host=$nvme,id=nv0"
+check "the guest boots" vm_booted 1 60
+check "before the guest driver: nothing is pinned" status_is /counters/pinned-bytes 0
+refute "before the guest driver: the controller is no bus master" pci_is_master "$nvme"
+guest load ext4 nvme
+check "the stock driver finds its disk" guest disk_ready nvme0n1
+check "the controller is bus master" pci_is_master "$nvme"
+check "the client is claimed" status_is /clients/0/state claimed
+check "kernel and device agree on what is pinned" pins_agree
+source=$(guest disk_fill nvme0n1 16)
+check "16 MiB read back are what was written" equal "$source" "$(guest disk_check)"
+guest umount /mnt
+echo "file $source"
+[ "$tap_failed" -eq 0 ] || vm_logs
+check "QEMU ends well" vm_quit
+refute "after QEMU: the controller is no bus master" pci_is_master "$nvme"
+check "after QEMU: no hugepage stays in use" wait_until 5 no_hugepage_used
+check "after QEMU: no pin keeper is left" wait_until 5 no_keeper
+tap_end

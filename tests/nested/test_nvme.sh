@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The main job: NVMe without an IOMMU passed through to a KVM guest on Arm, with and without
+# Stage-2 Force Write-Back, on both kernels, with large and small hugepages.
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+. "$HVCMA_SRC/tests/lib/nested.sh"
+
+has_fwb()
+{
+	guest 'dmesg | grep -q "Stage-2 Force Write-Back"'
+}
+
+# nvme_case CPU FWB-CHECK HOST-SERIES GUEST-SERIES PAGE-KIB
+nvme_case()
+{
+	what="$1, host $3, guest $4, pages of $5 KiB"
+	rm -f "$VM_TMP/disk"
+	truncate -s 64M "$VM_TMP/disk"
+	# shellcheck disable=SC2046 # options are words
+	NESTED_CPU=$1 nested_start "$3" "$4" $(disk_options nv "$VM_TMP/disk")
+	check "$what: the nested host boots" vm_alive
+	$2 "$what: $1 and Stage-2 Force Write-Back" has_fwb
+	nested_run nvme.sh "$5" >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what"
+	check "$what: the image outside holds the file" \
+		equal "$(sed -n 's/^file //p' "$VM_TMP/results")" "$(disk_outside "$VM_TMP/disk")"
+	vm_quit
+}
+
+nvme_case neoverse-v1 check 6.12-cloud 6.12 32768
+nvme_case neoverse-n1 refute 6.1-cloud 6.1 2048
+tap_end

@@ -1,0 +1,57 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The stock nvme driver behind a real address translation. The emulated NVMe controller sees, as
+# bus master, only pinned granules, at their true host-physical addresses:
+#
+#	guest pages      |  a  |  b  | pool |  pool  |     |
+#	                               \       \
+#	the controller   ....... hpa of it ..... hpa of it ....   anything else faults
+#
+# A file goes to a fresh filesystem and comes back; the image is compared from outside.
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+
+# nvme_case ARCH SERIES TRANSPORT
+nvme_case()
+{
+	what="$1 $2 over $3"
+	case $3 in
+	pci) REGION_DEVICE=virtio-cma-pci transport=virtio_pci ;;
+	mmio) REGION_DEVICE=virtio-cma-device transport=virtio_mmio ;;
+	esac
+	image=$VM_TMP/disk
+	rm -f "$image"
+	truncate -s 64M "$image"
+	initramfs "$VM_TMP/initramfs" "$1" "$2" $transport crc32c_generic ext4 \
+		"$(guest_module "$1" "$2" virtio_cma)" nvme
+	# shellcheck disable=SC2046 # options are words
+	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+		-global virtio-mmio.force-legacy=false \
+		$(region_options cma0 clients=nv0,unsafe-noiommu=on,x-fabric=on) \
+		$(disk_options nv0 "$image")
+	if ! vm_booted 1 40; then
+		tap_result 1 "$what: the guest boots"
+		return
+	fi
+	check "$what: before the guest driver, no bus master" status_is /clients/0/bus-master false
+	check "$what: before the guest driver, nothing is pinned" status_is /counters/pinned-bytes 0
+	guest load ext4 nvme
+	check "$what: the stock driver finds its disk" guest disk_ready nvme0n1
+	check "$what: the client is claimed" status_is /clients/0/state claimed
+	check "$what: kernel and device agree on what is pinned" pins_agree
+	source=$(guest disk_fill nvme0n1 24)
+	check "$what: 24 MiB read back are what was written" equal "$source" "$(guest disk_check)"
+	guest umount /mnt
+	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
+	check "$what: the image outside holds the file" equal "$source" "$(disk_outside "$image")"
+	[ "$tap_failed" -eq 0 ] || vm_logs
+	check "$what: QEMU ends well" vm_quit
+}
+
+region_hugepages
+nvme_case amd64 6.12 pci
+nvme_case amd64 6.1 pci
+nvme_case arm64 6.12 mmio
+nvme_case arm64 6.1 pci
+tap_end

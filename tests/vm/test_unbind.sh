@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Taking drivers away, also in the middle of I/O: the client is quiet before memory goes, and
+# everything comes back when drivers do.
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+
+nvme_unbind='basename $(readlink /sys/bus/pci/drivers/nvme/0000:*) >/tmp/nvme; cat /tmp/nvme >/sys/bus/pci/drivers/nvme/unbind'
+nvme_bind='cat /tmp/nvme >/sys/bus/pci/drivers/nvme/bind'
+cma_unbind='basename $(readlink /sys/bus/virtio/drivers/virtio_cma/virtio*) >/tmp/cma; cat /tmp/cma >/sys/bus/virtio/drivers/virtio_cma/unbind'
+cma_bind='cat /tmp/cma >/sys/bus/virtio/drivers/virtio_cma/bind'
+
+# unbind_case ARCH SERIES
+unbind_case()
+{
+	what="$1 $2"
+	image=$VM_TMP/disk
+	rm -f "$image"
+	truncate -s 64M "$image"
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci crc32c_generic ext4 \
+		"$(guest_module "$1" "$2" virtio_cma)" nvme
+	# shellcheck disable=SC2046 # options are words
+	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+		$(region_options cma0 clients=nv0,unsafe-noiommu=on,x-fabric=on) \
+		$(disk_options nv0 "$image")
+	if ! vm_booted 1 40; then
+		tap_result 1 "$what: the guest boots"
+		return
+	fi
+	guest 'load ext4 nvme; disk_ready nvme0n1'
+	refute "$what: rmmod is refused while the client is bound" guest 'rmmod virtio_cma 2>/dev/null'
+	guest "$nvme_unbind"
+	check "$what: nvme unbound: no longer claimed" status_is /clients/0/state present
+	check "$what: nvme unbound: no bus master" status_is /clients/0/bus-master false
+	guest "$nvme_bind"
+	check "$what: nvme bound again: the disk is back" guest disk_ready nvme0n1
+	check "$what: nvme bound again: I/O works" guest 'disk_fill nvme0n1 4 >/tmp/md5; disk_check | cmp - /tmp/md5'
+
+	guest 'io_forever /mnt/busy; sleep 1; umount -l /mnt'
+	guest "$nvme_unbind"
+	check "$what: nvme unbound in mid-I/O: no bus master" status_is /clients/0/bus-master false
+	guest "$nvme_bind"
+	check "$what: nvme bound after that: the disk is back" guest 'wait_for 20 ls /dev/nvme*n1'
+
+	guest 'disk=$(ls /dev/nvme*n1); (while dd if=$disk of=/dev/null bs=64k iflag=direct; do :; done) >/dev/null 2>&1 & sleep 1'
+	check "$what: virtio-cma unbound in mid-I/O returns" guest "$cma_unbind"
+	check "$what: virtio-cma unbound in mid-I/O: quiet" quiet_again 5
+	guest "$cma_bind"
+	guest "$nvme_bind 2>/dev/null"
+	check "$what: virtio-cma and nvme back: the disk is back" guest 'wait_for 20 ls /dev/nvme*n1'
+	guest "$nvme_unbind"
+	check "$what: rmmod works once the client is unbound" guest rmmod virtio_cma
+	check "$what: module gone: quiet" quiet_again 5
+	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
+	refute "$what: no warning or oops in the guest" guest 'dmesg | grep -E "WARNING:|BUG:|Oops|Call trace|Call Trace"'
+	[ "$tap_failed" -eq 0 ] || vm_logs
+	check "$what: QEMU ends well" vm_quit
+}
+
+region_hugepages
+unbind_case amd64 6.12
+unbind_case arm64 6.1
+tap_end
