@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Backing: host memory of one region as the engine sees it. See backing.h.
+ */
+#include "qemu/osdep.h"
+#include <dlfcn.h>
+#include "qemu/cutils.h"
+#include "qemu/lockable.h"
+#include "exec/ramblock.h"
+#include "exec/memory.h"
+#include "exec/cpu-common.h"
+
+#include "backing.h"
+#include "hv/host/keeper.h"
+
+#define KEEPER_PROGRAM "hvcma-pin-keeper"
+
+struct HvcmaBacking {
+    VirtIOCMA *s;
+    struct hvcma_provider *provider;
+    struct hvcma_keeper *keeper;
+    uint64_t nr_pinned;         /* granules; discards are off while not 0 */
+    /*
+     * With x-fabric=on: DMA base of each pinned granule to its index. Devices
+     * look up outside the big lock, hence a lock of its own.
+     */
+    QemuMutex pinned_lock;
+    GHashTable *pinned;
+};
+
+/* The status for the guest; the words, which it must not see, to the log. */
+static int status_of_errno(HvcmaBacking *b, int ret)
+{
+    if (ret) {
+        HVCMA_TRACE(b->s, "%s", b->provider->error.text);
+    }
+    switch (-ret) {
+    case 0:
+        return 0;
+    case EDQUOT:
+        return -VIRTIO_CMA_S_PIN_LIMIT;
+    default:
+        return -VIRTIO_CMA_S_IO;
+    }
+}
+
+/* "METHOD:NR:COUNT:ERRNO", for tests. */
+static bool fault_inject(struct hvcma_provider *provider, const char *name,
+                         const char *spec, Error **errp)
+{
+    static const char *const methods[HVCMA_FAKE_NR_METHODS] = {
+        [HVCMA_FAKE_BACK] = "back",
+        [HVCMA_FAKE_PIN] = "pin",
+        [HVCMA_FAKE_HPA] = "hpa",
+        [HVCMA_FAKE_DISCARD] = "discard",
+    };
+    g_auto(GStrv) part = g_strsplit(spec, ":", -1);
+    uint64_t nr, count;
+    int method, error;
+
+    if (g_strv_length(part) == 4 &&
+        !qemu_strtou64(part[1], NULL, 10, &nr) &&
+        !qemu_strtou64(part[2], NULL, 10, &count) &&
+        !qemu_strtoi(part[3], NULL, 10, &error) && error > 0) {
+        for (method = 0; method < HVCMA_FAKE_NR_METHODS; method++) {
+            if (!strcmp(part[0], methods[method])) {
+                hvcma_fake_inject(provider, method, nr, count, error);
+                return true;
+            }
+        }
+    }
+    error_setg(errp, "virtio-cma '%s': x-fake-fault='%s' is not "
+               "back|pin|hpa|discard:NR:COUNT:ERRNO with a positive ERRNO",
+               name, spec);
+    return false;
+}
+
+static bool provider_create(HvcmaBacking *b, Error **errp)
+{
+    VirtIOCMA *s = b->s;
+    MemoryRegion *mr = &s->opts.memdev->mr;
+    struct hvcma_provider_config config = {
+        .name = s->config.name,
+        .base = memory_region_get_ram_ptr(mr),
+        .bytes = s->config.region_bytes,
+        .granule_bytes = s->config.granule_bytes,
+        .page_bytes = host_memory_backend_pagesize(s->opts.memdev),
+        .pin_limit_bytes = s->config.pin_limit_bytes,
+        .fd = s->opts.memdev->share ? memory_region_get_fd(mr) : -1,
+        .fd_offset_bytes = mr->ram_block->fd_offset,
+        .need_hpa = s->opts.unsafe_noiommu,
+    };
+    struct hvcma_fake_config fake = {
+        .base_hpa = s->opts.fake_base_hpa,
+        .extent_granules = s->opts.fake_extent_granules,
+        .shuffle = s->opts.fake_shuffle,
+    };
+    struct hvcma_error err = { "" };
+    int ret;
+
+    if (!g_strcmp0(s->opts.provider, "fake")) {
+        ret = hvcma_provider_fake_create(&config, &fake, &b->provider, &err);
+    } else {
+        ret = hvcma_provider_local_create(&config, &b->provider, &err);
+    }
+    if (ret) {
+        error_setg(errp, "virtio-cma '%s': %s", s->config.name, err.text);
+        return false;
+    }
+    if (s->opts.fake_fault) {
+        return fault_inject(b->provider, s->config.name, s->opts.fake_fault,
+                            errp);
+    }
+    return true;
+}
+
+/* The keeper is installed beside the plugin, which is this very file. */
+static char *keeper_path(void)
+{
+    g_autofree char *folder = NULL;
+    Dl_info self;
+
+    if (!dladdr((void *)keeper_path, &self)) {
+        return NULL;
+    }
+    folder = g_path_get_dirname(self.dli_fname);
+    return g_build_filename(folder, KEEPER_PROGRAM, NULL);
+}
+
+static bool keeper_start(HvcmaBacking *b, Error **errp)
+{
+    g_autofree char *path = keeper_path();
+    struct hvcma_error err = { "" };
+    const int *fds;
+    size_t nr_fds = hvcma_provider_local_pin_fds(b->provider, &fds);
+
+    if (!path || hvcma_keeper_start(path, fds, nr_fds, &b->keeper, &err)) {
+        error_setg(errp, "virtio-cma '%s': unsafe-noiommu=on needs a pin "
+                   "keeper: %s", b->s->config.name,
+                   path ? err.text : "folder of the plugin is unknown");
+        return false;
+    }
+    return true;
+}
+
+HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp)
+{
+    HvcmaBacking *b = g_new0(HvcmaBacking, 1);
+
+    b->s = s;
+    qemu_mutex_init(&b->pinned_lock);
+    if (s->opts.fabric) {
+        b->pinned = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free,
+                                          NULL);
+    }
+    if (!provider_create(b, errp) ||
+        (s->opts.unsafe_noiommu && g_strcmp0(s->opts.provider, "fake") &&
+         !keeper_start(b, errp))) {
+        hvcma_backing_free(b);
+        return NULL;
+    }
+    return b;
+}
+
+void hvcma_backing_free(HvcmaBacking *b)
+{
+    if (!b) {
+        return;
+    }
+    if (b->nr_pinned) {
+        ram_block_uncoordinated_discard_disable(false);
+    }
+    if (b->provider) {
+        b->provider->ops->destroy(b->provider);
+    }
+    if (b->keeper) {
+        hvcma_keeper_stop(b->keeper);
+    }
+    if (b->pinned) {
+        g_hash_table_destroy(b->pinned);
+    }
+    qemu_mutex_destroy(&b->pinned_lock);
+    g_free(b);
+}
+
+const char *hvcma_backing_type(const HvcmaBacking *b)
+{
+    return b->provider->ops->type;
+}
+
+void hvcma_backing_stats(const HvcmaBacking *b,
+                         struct hvcma_provider_stats *stats)
+{
+    b->provider->ops->stats(b->provider, stats);
+}
+
+int hvcma_backing_back(HvcmaBacking *b, uint64_t first, uint64_t nr)
+{
+    int ret = b->provider->ops->back(b->provider, first, nr);
+
+    return ret == -ENOMEM ? -VIRTIO_CMA_S_NO_BACKING : status_of_errno(b, ret);
+}
+
+static uint64_t granule_gpa(HvcmaBacking *b, uint64_t granule)
+{
+    return b->s->opts.memaddr + granule * b->s->config.granule_bytes;
+}
+
+int hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first, uint64_t nr,
+                           uint64_t *dma)
+{
+    int ret = b->provider->ops->hpa(b->provider, first, nr, dma);
+    uint64_t i;
+
+    if (ret) {
+        return status_of_errno(b, ret);
+    }
+    if (!b->s->opts.unsafe_noiommu) {
+        for (i = 0; i < nr; i++) {
+            if (dma[i] != UINT64_MAX) {
+                dma[i] = granule_gpa(b, first + i);
+            }
+        }
+    }
+    return 0;
+}
+
+/* Make freshly pinned granules visible to the fabric. */
+static int pinned_add(HvcmaBacking *b, uint64_t first, uint64_t nr)
+{
+    g_autofree uint64_t *dma = g_new(uint64_t, nr);
+    uint64_t i;
+    int ret = hvcma_backing_dma_addr(b, first, nr, dma);
+
+    if (ret) {
+        return ret;
+    }
+    QEMU_LOCK_GUARD(&b->pinned_lock);
+    for (i = 0; i < nr; i++) {
+        g_hash_table_insert(b->pinned, g_memdup2(&dma[i], sizeof(dma[i])),
+                            GSIZE_TO_POINTER(first + i));
+    }
+    return 0;
+}
+
+static gboolean granule_in_range(gpointer key, gpointer value, gpointer opaque)
+{
+    const uint64_t *range = opaque;
+    uint64_t granule = GPOINTER_TO_SIZE(value);
+
+    return granule >= range[0] && granule - range[0] < range[1];
+}
+
+static void pinned_remove(HvcmaBacking *b, uint64_t first, uint64_t nr)
+{
+    uint64_t range[2] = { first, nr };
+
+    QEMU_LOCK_GUARD(&b->pinned_lock);
+    g_hash_table_foreach_remove(b->pinned, granule_in_range, range);
+}
+
+int hvcma_backing_pin(HvcmaBacking *b, uint64_t first, uint64_t nr)
+{
+    int ret;
+
+    if (!b->nr_pinned && ram_block_uncoordinated_discard_disable(true)) {
+        error_report("virtio-cma '%s': can't pin while another device depends "
+                     "on discarding guest memory", b->s->config.name);
+        return -VIRTIO_CMA_S_IO;
+    }
+    ret = status_of_errno(b, b->provider->ops->pin(b->provider, first, nr));
+    if (!ret && b->pinned) {
+        ret = pinned_add(b, first, nr);
+        if (ret) {
+            b->provider->ops->unpin(b->provider, first, nr);
+        }
+    }
+    if (!ret) {
+        b->nr_pinned += nr;
+    } else if (!b->nr_pinned) {
+        ram_block_uncoordinated_discard_disable(false);
+    }
+    return ret;
+}
+
+void hvcma_backing_unpin(HvcmaBacking *b, uint64_t first, uint64_t nr)
+{
+    struct hvcma_provider *p = b->provider;
+    int ret;
+
+    if (b->pinned) {
+        pinned_remove(b, first, nr);
+    }
+    ret = p->ops->unpin(p, first, nr);
+    if (ret) {
+        error_report("virtio-cma '%s': unpinning %" PRIu64 " granules from %"
+                     PRIu64 " failed: %s", b->s->config.name, nr, first,
+                     p->error.text);
+        return;
+    }
+    b->nr_pinned -= nr;
+    if (!b->nr_pinned) {
+        ram_block_uncoordinated_discard_disable(false);
+    }
+    if (b->s->opts.discard) {
+        ret = p->ops->discard(p, first, nr);
+        if (ret) {
+            warn_report("virtio-cma '%s': %" PRIu64 " granules from %" PRIu64
+                        " keep their host pages: %s", b->s->config.name, nr,
+                        first, p->error.text);
+        }
+    }
+}
+
+bool hvcma_backing_lookup(void *opaque, uint64_t dma, uint64_t *gpa,
+                          uint64_t *bytes_left)
+{
+    HvcmaBacking *b = opaque;
+    uint64_t granule_bytes = b->s->config.granule_bytes;
+    uint64_t offset = dma & (granule_bytes - 1);
+    uint64_t base = dma - offset;
+    gpointer granule;
+
+    QEMU_LOCK_GUARD(&b->pinned_lock);
+    if (!g_hash_table_lookup_extended(b->pinned, &base, NULL, &granule)) {
+        return false;
+    }
+    *gpa = granule_gpa(b, GPOINTER_TO_SIZE(granule)) + offset;
+    *bytes_left = granule_bytes - offset;
+    return true;
+}
+
+void hvcma_backing_unwatch(HvcmaBacking *b, const char *group_path)
+{
+    struct hvcma_error err = { "" };
+
+    if (b->keeper && hvcma_keeper_unwatch(b->keeper, group_path, &err)) {
+        warn_report("virtio-cma '%s': %s", b->s->config.name, err.text);
+    }
+}
+
+bool hvcma_backing_watch(HvcmaBacking *b, const char *group_path, Error **errp)
+{
+    struct hvcma_error err = { "" };
+
+    if (b->keeper && hvcma_keeper_watch(b->keeper, group_path, &err)) {
+        error_setg(errp, "virtio-cma '%s': %s", b->s->config.name, err.text);
+        return false;
+    }
+    return true;
+}

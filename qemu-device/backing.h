@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Backing: host memory of one region as the engine sees it.
+ *
+ * Joins a memory backend of QEMU to a provider (hv/host), translates errors to
+ * statuses of the protocol and decides what a DMA address is: host-physical
+ * with unsafe-noiommu=on, else guest-physical. Knows no client and no request.
+ *
+ * While a granule is pinned, RAM discards by others (balloon) are off and, with
+ * unsafe-noiommu=on, a keeper process holds the pins beyond QEMU's death.
+ */
+#ifndef QEMU_DEVICE_BACKING_H
+#define QEMU_DEVICE_BACKING_H
+
+#include "virtio_cma.h"
+#include "hv/host/provider.h"
+
+/**
+ * hvcma_backing_new() - provider for the region of @s (config and address set).
+ *
+ * Errors: what the provider lacks (CAP_SYS_ADMIN, io_uring, pages), a bad
+ * x-fake-fault, a keeper that does not start.
+ */
+HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp);
+
+/** hvcma_backing_free() - orderly end: unpins. Only after clients are quiet. */
+void hvcma_backing_free(HvcmaBacking *b);
+
+/** hvcma_backing_type() - "local" or "fake". */
+const char *hvcma_backing_type(const HvcmaBacking *b);
+
+void hvcma_backing_stats(const HvcmaBacking *b,
+                         struct hvcma_provider_stats *stats);
+
+/* Engine operations; return 0 or a negative VIRTIO_CMA_S_*. */
+int hvcma_backing_back(HvcmaBacking *b, uint64_t first, uint64_t nr);
+int hvcma_backing_pin(HvcmaBacking *b, uint64_t first, uint64_t nr);
+void hvcma_backing_unpin(HvcmaBacking *b, uint64_t first, uint64_t nr);
+int hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first, uint64_t nr,
+                           uint64_t *dma);
+
+/**
+ * hvcma_backing_lookup() - translate a DMA address inside a pinned granule.
+ * @opaque: the HvcmaBacking
+ * @gpa: out
+ * @bytes_left: out, to the end of the granule
+ *
+ * May be called from any thread, without the big lock.
+ *
+ * Return: false if no granule pinned there.
+ */
+bool hvcma_backing_lookup(void *opaque, uint64_t dma, uint64_t *gpa,
+                          uint64_t *bytes_left);
+
+/**
+ * hvcma_backing_watch() - the keeper, if any, holds the pins until the group
+ * can be opened by someone else.
+ * @group_path: "/dev/vfio/noiommu-N"
+ */
+bool hvcma_backing_watch(HvcmaBacking *b, const char *group_path, Error **errp);
+
+/** hvcma_backing_unwatch() - the device of that group is quiet for good. */
+void hvcma_backing_unwatch(HvcmaBacking *b, const char *group_path);
+
+#endif /* QEMU_DEVICE_BACKING_H */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Clients: the guest devices that regions serve.
+ *
+ * Keeps the registry of all regions, finds out when a named device is plugged
+ * and unplugged, puts a gate on it, and tells engine and guest. It decides
+ * nothing about requests (the engine does) and knows no register of a device
+ * (gate.c does).
+ *
+ * A client device is followed from the end of its realize, when its gate is put
+ * on with bus mastering off, to the start of its unrealize, when the gate says
+ * that it is going and is closed while the device can still be reset.
+ */
+#ifndef QEMU_DEVICE_CLIENTS_H
+#define QEMU_DEVICE_CLIENTS_H
+
+#include "virtio_cma.h"
+
+/**
+ * hvcma_clients_new() - parse the "clients" property.
+ *
+ * Return: the table, empty without the property; NULL with @errp set if an id
+ * is empty, too long or named twice.
+ */
+HvcmaClients *hvcma_clients_new(VirtIOCMA *s, Error **errp);
+void hvcma_clients_free(HvcmaClients *c);
+
+uint32_t hvcma_clients_nr(const HvcmaClients *c);
+
+/** hvcma_clients_id() - the operator's id of client @client (in range). */
+const char *hvcma_clients_id(const HvcmaClients *c, uint32_t client);
+
+/** hvcma_clients_is_bus_master() - may it do DMA now? false if not plugged. */
+bool hvcma_clients_is_bus_master(const HvcmaClients *c, uint32_t client);
+
+/** hvcma_clients_bus_path() - bus and path, "" while not plugged. */
+void hvcma_clients_bus_path(const HvcmaClients *c, uint32_t client,
+                            const char **bus, const char **path);
+
+/** hvcma_clients_fabric_faults() - DMA refused by the fabric; 0 without one. */
+uint64_t hvcma_clients_fabric_faults(const HvcmaClients *c);
+
+/**
+ * hvcma_clients_register() - enter the region into the registry and adopt the
+ * clients that are plugged already. @s has its engine.
+ *
+ * Errors: name or default flag taken by another region, client named by another
+ * region, client unfit for this region.
+ */
+bool hvcma_clients_register(VirtIOCMA *s, Error **errp);
+
+/**
+ * hvcma_clients_unregister() - let go of every client: gates closed, engine
+ * told. Comes before hvcma_engine_fini().
+ */
+void hvcma_clients_unregister(VirtIOCMA *s);
+
+/**
+ * hvcma_clients_claim() - open the client's gate.
+ * hvcma_clients_quiesce() - close it: bus master off, device reset.
+ *
+ * Return: 0 or a negative VIRTIO_CMA_S_*; the reason was reported.
+ */
+int hvcma_clients_claim(HvcmaClients *c, uint32_t client);
+int hvcma_clients_quiesce(HvcmaClients *c, uint32_t client);
+
+/**
+ * hvcma_clients_noiommu_region() - the region with unsafe-noiommu=on that names
+ * this device.
+ * @device_id: id of the -device option; NULL is in no region
+ *
+ * A region that comes later on the command line counts, unless it is written as
+ * JSON: QEMU keeps no list of those.
+ *
+ * Return: its name, NULL if there is none.
+ */
+const char *hvcma_clients_noiommu_region(const char *device_id);
+
+/**
+ * hvcma_clients_noiommu_attach() - may this vfio-pci device attach to a
+ * no-IOMMU group?
+ * @device_id: id of the -device option, NULL if it has none
+ * @group_path: "/dev/vfio/noiommu-N", for the message
+ *
+ * Return: true only if a region with unsafe-noiommu=on names the device; else
+ * @errp says what the command line lacks.
+ */
+bool hvcma_clients_noiommu_attach(const char *device_id, const char *group_path,
+                                  Error **errp);
+
+#endif /* QEMU_DEVICE_CLIENTS_H */

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The region of virtio-cma as a memory device of the machine, for the PCI proxy
+ * and for the type that sits on virtio-mmio. Knows addresses and mapping only.
+ */
+#include "qemu/osdep.h"
+#include "hw/boards.h"
+#include "qapi/qapi-types-machine.h"
+
+#include "virtio_cma.h"
+
+static VirtIOCMA *vcma_of(const MemoryDeviceState *md)
+{
+    Object *obj = OBJECT(md);
+
+    if (!object_dynamic_cast(obj, TYPE_VIRTIO_CMA)) {
+        obj = object_resolve_path_component(obj, "virtio-backend");
+    }
+    return VIRTIO_CMA(obj);
+}
+
+static uint64_t get_addr(const MemoryDeviceState *md)
+{
+    return vcma_of(md)->opts.memaddr;
+}
+
+static void set_addr(MemoryDeviceState *md, uint64_t addr, Error **errp)
+{
+    vcma_of(md)->opts.memaddr = addr;
+}
+
+/* What the machine would check too, but with the numbers of this region. */
+static bool check_maxmem(VirtIOCMA *s, Error **errp)
+{
+    MachineState *ms = MACHINE(qdev_get_machine());
+    uint64_t limit = ms->maxram_size - ms->ram_size;
+    uint64_t used;
+
+    if (!ms->device_memory) {
+        return true;            /* the machine's own message says it */
+    }
+    used = ms->device_memory->used_region_size;
+    if (used > limit || s->config.region_bytes > limit - used) {
+        error_setg(errp, "virtio-cma '%s': region of %" PRIu64 " bytes does "
+                   "not fit: maxmem leaves %" PRIu64 " bytes for memory "
+                   "devices, %" PRIu64 " of them in use", s->config.name,
+                   s->config.region_bytes, limit, used);
+        return false;
+    }
+    return true;
+}
+
+static MemoryRegion *get_memory_region(MemoryDeviceState *md, Error **errp)
+{
+    VirtIOCMA *s = vcma_of(md);
+
+    /* The machine asks before realize: what it relies on is checked here. */
+    if (!s->engine && (!hvcma_options_check(s, errp) ||
+                       !check_maxmem(s, errp))) {
+        return NULL;
+    }
+    return host_memory_backend_get_memory(s->opts.memdev);
+}
+
+static uint64_t get_plugged_size(const MemoryDeviceState *md, Error **errp)
+{
+    return memory_region_size(&vcma_of(md)->opts.memdev->mr);
+}
+
+static uint64_t get_min_alignment(const MemoryDeviceState *md)
+{
+    return vcma_of(md)->config.granule_bytes;
+}
+
+/*
+ * MemoryDeviceInfo is a closed union: a pmem device is the member that says
+ * what is true here (address, size, memdev). The rest is in QOM properties.
+ */
+static void fill_device_info(const MemoryDeviceState *md,
+                             MemoryDeviceInfo *info)
+{
+    VirtioPMEMDeviceInfo *vi = g_new0(VirtioPMEMDeviceInfo, 1);
+    VirtIOCMA *s = vcma_of(md);
+
+    vi->id = g_strdup(DEVICE(md)->id);
+    vi->memaddr = s->opts.memaddr;
+    vi->size = memory_region_size(&s->opts.memdev->mr);
+    vi->memdev = object_get_canonical_path(OBJECT(s->opts.memdev));
+    info->type = MEMORY_DEVICE_INFO_KIND_VIRTIO_PMEM;
+    info->u.virtio_pmem.data = vi;
+}
+
+void hvcma_memory_device_class_init(ObjectClass *klass)
+{
+    MemoryDeviceClass *mdc = MEMORY_DEVICE_CLASS(klass);
+
+    mdc->get_addr = get_addr;
+    mdc->set_addr = set_addr;
+    mdc->get_plugged_size = get_plugged_size;
+    mdc->get_memory_region = get_memory_region;
+    mdc->get_min_alignment = get_min_alignment;
+    mdc->fill_device_info = fill_device_info;
+}
+
+static bool plugs_itself(VirtIOCMA *s)
+{
+    return object_dynamic_cast(OBJECT(s), TYPE_VIRTIO_CMA_DEVICE);
+}
+
+bool hvcma_memory_device_pre_plug(VirtIOCMA *s, Error **errp)
+{
+    ERRP_GUARD();
+    MachineState *ms = MACHINE(qdev_get_machine());
+    const char *region = s->config.name;
+
+    if (!ms->device_memory) {
+        error_setg(errp, "virtio-cma '%s': machine '%s' has no device memory "
+                   "(-m SIZE,maxmem=SIZE with maxmem above the RAM size; some "
+                   "machines such as microvm have none at all)", region,
+                   MACHINE_GET_CLASS(ms)->name);
+        return false;
+    }
+    if (plugs_itself(s)) {
+        memory_device_pre_plug(MEMORY_DEVICE(s), ms, errp);
+    }
+    return !*errp;
+}
+
+void hvcma_memory_device_plug(VirtIOCMA *s)
+{
+    if (plugs_itself(s)) {
+        memory_device_plug(MEMORY_DEVICE(s), MACHINE(qdev_get_machine()));
+    }
+}
+
+void hvcma_memory_device_unplug(VirtIOCMA *s)
+{
+    if (plugs_itself(s)) {
+        memory_device_unplug(MEMORY_DEVICE(s), MACHINE(qdev_get_machine()));
+    }
+}
+
+static void virtio_cma_device_class_init(ObjectClass *klass, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+
+    dc->user_creatable = true;
+    dc->hotpluggable = false;   /* virtio-mmio slots are fixed */
+    dc->desc = "contiguous pinned memory for guest devices (virtio-mmio)";
+    hvcma_memory_device_class_init(klass);
+}
+
+static const TypeInfo virtio_cma_device_info = {
+    .name = TYPE_VIRTIO_CMA_DEVICE,
+    .parent = TYPE_VIRTIO_CMA,
+    .class_init = virtio_cma_device_class_init,
+    .interfaces = (InterfaceInfo[]) {
+        { TYPE_MEMORY_DEVICE },
+        { }
+    },
+};
+
+static void virtio_cma_device_register_types(void)
+{
+    type_register_static(&virtio_cma_device_info);
+}
+type_init(virtio_cma_device_register_types)

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * virtio-cma in a migration stream: which blocks the guest holds, for whom, and
+ * which clients it has claimed. The memory itself travels as RAM.
+ *
+ * The destination claims and pins again through the same engine, so a host that
+ * can't (pin limit, pages, a client that is missing) fails the load, with
+ * nothing left claimed or pinned. Busy and lent marks and the guest's counters
+ * are hints; they start afresh.
+ *
+ * A region that gave out host-physical addresses can't move: blocked.
+ */
+#include "qemu/osdep.h"
+#include "migration/blocker.h"
+#include "migration/vmstate.h"
+#include "qemu/cutils.h"
+
+#include "clients.h"
+#include "virtio_cma.h"
+
+typedef struct SavedBlock {
+    uint64_t first;
+    uint64_t nr;
+    uint32_t client;
+    uint32_t purpose;
+} SavedBlock;
+
+typedef struct SavedClient {
+    uint8_t id[VIRTIO_CMA_NAME_BYTES];
+    uint8_t claimed;
+} SavedClient;
+
+struct HvcmaMigration {
+    VirtIOCMA *s;
+    uint64_t base_gpa;
+    uint64_t region_bytes;
+    uint64_t granule_bytes;
+    int32_t nr_clients;
+    int32_t nr_blocks;
+    SavedClient *client;
+    SavedBlock *block;
+};
+
+static void saved_free(HvcmaMigration *m)
+{
+    g_free(m->client);
+    g_free(m->block);
+    m->client = NULL;
+    m->block = NULL;
+    m->nr_clients = 0;
+    m->nr_blocks = 0;
+}
+
+static int state_pre_save(void *opaque)
+{
+    HvcmaMigration *m = opaque;
+    VirtIOCMA *s = m->s;
+    uint64_t from = 0;
+    GArray *blocks;
+    SavedBlock b = { };
+    uint32_t i;
+
+    saved_free(m);
+    m->base_gpa = s->config.region_base_gpa;
+    m->region_bytes = s->config.region_bytes;
+    m->granule_bytes = s->config.granule_bytes;
+
+    m->nr_clients = s->config.nr_clients;
+    m->client = g_new0(SavedClient, m->nr_clients);
+    for (i = 0; i < s->config.nr_clients; i++) {
+        pstrcpy((char *)m->client[i].id, sizeof(m->client[i].id),
+                hvcma_clients_id(s->clients, i));
+        m->client[i].claimed = hvcma_engine_client_state(s->engine, i) ==
+                               VIRTIO_CMA_CLIENT_CLAIMED;
+    }
+
+    blocks = g_array_new(false, true, sizeof(SavedBlock));
+    while (hvcma_engine_next_block(s->engine, from, &b.first, &b.nr, &b.client,
+                                   &b.purpose)) {
+        g_array_append_val(blocks, b);
+        from = b.first + b.nr;
+    }
+    m->nr_blocks = blocks->len;
+    m->block = (SavedBlock *)g_array_free(blocks, false);
+    return 0;
+}
+
+static int state_post_save(void *opaque)
+{
+    saved_free(opaque);
+    return 0;
+}
+
+static int state_pre_load(void *opaque)
+{
+    saved_free(opaque);
+    return 0;
+}
+
+static bool same(VirtIOCMA *s, const char *what, uint64_t here, uint64_t there)
+{
+    if (here != there) {
+        error_report("virtio-cma '%s': %s is 0x%" PRIx64 " here, 0x%" PRIx64
+                     " at the source", s->config.name, what, here, there);
+    }
+    return here == there;
+}
+
+static bool load_matches(HvcmaMigration *m)
+{
+    VirtIOCMA *s = m->s;
+    int32_t i;
+
+    if (!same(s, "base address", s->config.region_base_gpa, m->base_gpa) ||
+        !same(s, "size", s->config.region_bytes, m->region_bytes) ||
+        !same(s, "granule", s->config.granule_bytes, m->granule_bytes) ||
+        !same(s, "number of clients", s->config.nr_clients, m->nr_clients)) {
+        return false;
+    }
+    for (i = 0; i < m->nr_clients; i++) {
+        const char *id = hvcma_clients_id(s->clients, i);
+
+        m->client[i].id[VIRTIO_CMA_NAME_BYTES - 1] = 0;
+        if (strcmp((char *)m->client[i].id, id)) {
+            error_report("virtio-cma '%s': client %d is '%s' here, '%s' at the "
+                         "source", s->config.name, i, id, m->client[i].id);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* As the guest does it: by a request. */
+static bool claim_again(VirtIOCMA *s, uint32_t client)
+{
+    struct virtio_cma_client_req req = {
+        .hdr.op = cpu_to_le32(VIRTIO_CMA_OP_CLAIM),
+        .hdr.bytes = cpu_to_le32(sizeof(req)),
+        .client = cpu_to_le32(client),
+    };
+    struct virtio_cma_claim_resp resp;
+    uint32_t status;
+    size_t used;
+
+    hvcma_engine_request(s->engine, &req, sizeof(req), &resp, sizeof(resp),
+                         false, &used);
+    status = le32_to_cpu(resp.hdr.status);
+    if (status) {
+        error_report("virtio-cma '%s': client '%s' was claimed at the source "
+                     "and can't be here: %s", s->config.name,
+                     hvcma_clients_id(s->clients, client),
+                     hvcma_status_text(status));
+    }
+    return !status;
+}
+
+static bool restore(HvcmaMigration *m)
+{
+    VirtIOCMA *s = m->s;
+    int32_t i;
+    int ret;
+
+    for (i = 0; i < m->nr_clients; i++) {
+        if (m->client[i].claimed && !claim_again(s, i)) {
+            return false;
+        }
+    }
+    for (i = 0; i < m->nr_blocks; i++) {
+        SavedBlock *b = &m->block[i];
+
+        ret = hvcma_engine_restore_block(s->engine, b->first, b->nr, b->client,
+                                         b->purpose);
+        if (ret) {
+            error_report("virtio-cma '%s': the block of %" PRIu64 " granules "
+                         "from %" PRIu64 " can't be held here: %s",
+                         s->config.name, b->nr, b->first,
+                         hvcma_status_text(-ret));
+            return false;
+        }
+    }
+    return true;
+}
+
+static int state_post_load(void *opaque, int version_id)
+{
+    HvcmaMigration *m = opaque;
+    int ret = 0;
+
+    hvcma_engine_reset(m->s->engine);
+    if (!load_matches(m)) {
+        ret = -EINVAL;
+    } else if (!restore(m)) {
+        hvcma_engine_reset(m->s->engine);
+        ret = -EINVAL;
+    }
+    saved_free(m);
+    return ret;
+}
+
+static const VMStateDescription vmstate_block = {
+    .name = TYPE_VIRTIO_CMA "/block",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT64(first, SavedBlock),
+        VMSTATE_UINT64(nr, SavedBlock),
+        VMSTATE_UINT32(client, SavedBlock),
+        VMSTATE_UINT32(purpose, SavedBlock),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+static const VMStateDescription vmstate_client = {
+    .name = TYPE_VIRTIO_CMA "/client",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT8_ARRAY(id, SavedClient, VIRTIO_CMA_NAME_BYTES),
+        VMSTATE_UINT8(claimed, SavedClient),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+static const VMStateDescription vmstate_state = {
+    .name = TYPE_VIRTIO_CMA "/state",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .pre_save = state_pre_save,
+    .post_save = state_post_save,
+    .pre_load = state_pre_load,
+    .post_load = state_post_load,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT64(base_gpa, HvcmaMigration),
+        VMSTATE_UINT64(region_bytes, HvcmaMigration),
+        VMSTATE_UINT64(granule_bytes, HvcmaMigration),
+        VMSTATE_INT32(nr_clients, HvcmaMigration),
+        VMSTATE_INT32(nr_blocks, HvcmaMigration),
+        VMSTATE_STRUCT_VARRAY_ALLOC(client, HvcmaMigration, nr_clients, 1,
+                                    vmstate_client, SavedClient),
+        VMSTATE_STRUCT_VARRAY_ALLOC(block, HvcmaMigration, nr_blocks, 1,
+                                    vmstate_block, SavedBlock),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+const VMStateDescription vmstate_virtio_cma = {
+    .name = TYPE_VIRTIO_CMA,
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_STRUCT_POINTER(migration, VirtIOCMA, vmstate_state,
+                               HvcmaMigration),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
+bool hvcma_migration_init(VirtIOCMA *s, Error **errp)
+{
+    if (s->opts.unsafe_noiommu) {
+        error_setg(&s->migration_blocker, "virtio-cma '%s': "
+                   "unsafe-noiommu=on: the guest's devices hold physical "
+                   "addresses of this host", s->config.name);
+        if (migrate_add_blocker(&s->migration_blocker, errp)) {
+            return false;
+        }
+    }
+    s->migration = g_new0(HvcmaMigration, 1);
+    s->migration->s = s;
+    return true;
+}
+
+void hvcma_migration_cleanup(VirtIOCMA *s)
+{
+    saved_free(s->migration);
+    g_free(s->migration);
+    s->migration = NULL;
+    migrate_del_blocker(&s->migration_blocker);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Properties of virtio-cma: from what the user wrote to a checked engine
+ * configuration. Judges one region by itself; what regions mean to each other
+ * is for clients.c, where the region lies for memory_device.c.
+ */
+#include "qemu/osdep.h"
+#include "qemu/cutils.h"
+#include "exec/cpu-common.h"
+#include "exec/memory.h"
+
+#include "virtio_cma.h"
+
+typedef struct Choice {
+    const char *word;
+    uint32_t value;
+} Choice;
+
+static const Choice policies[] = {
+    { "best-fit", HVCMA_BEST_FIT },
+    { "first-fit", HVCMA_FIRST_FIT },
+    { "next-fit", HVCMA_NEXT_FIT },
+    { }
+};
+
+static const Choice attrs[] = {
+    { "auto", VIRTIO_CMA_ATTR_AUTO },
+    { "cached", VIRTIO_CMA_ATTR_CACHED },
+    { "uncached", VIRTIO_CMA_ATTR_UNCACHED },
+    { }
+};
+
+static const Choice modes[] = {
+    { "private", VIRTIO_CMA_MODE_PRIVATE },
+    { }
+};
+
+enum { PROVIDER_LOCAL, PROVIDER_FAKE };
+
+static const Choice providers[] = {
+    { "local", PROVIDER_LOCAL },
+    { "fake", PROVIDER_FAKE },
+    { }
+};
+
+/* An absent word means the first choice. */
+static bool choose(const char *region, const char *property, const char *word,
+                   const Choice *choices, uint32_t *value, Error **errp)
+{
+    g_autoptr(GString) known = g_string_new("");
+    const Choice *c;
+
+    for (c = choices; c->word; c++) {
+        if (!word || !strcmp(word, c->word)) {
+            *value = c->value;
+            return true;
+        }
+        g_string_append_printf(known, "%s%s", known->len ? ", " : "", c->word);
+    }
+    error_setg(errp, "virtio-cma '%s': %s='%s' is not supported, supported: %s",
+               region, property, word, known->str);
+    return false;
+}
+
+static bool check_name(VirtIOCMA *s, Error **errp)
+{
+    const char *id = hvcma_device_id(s);
+
+    if (!s->opts.name) {
+        s->opts.name = g_strdup(id ? id : "virtio-cma");
+    }
+    if (!s->opts.name[0] || strlen(s->opts.name) >= VIRTIO_CMA_NAME_BYTES) {
+        error_setg(errp, "virtio-cma name '%s' has %zu bytes, limit: 1 to %d",
+                   s->opts.name, strlen(s->opts.name),
+                   VIRTIO_CMA_NAME_BYTES - 1);
+        return false;
+    }
+    s->config.name = s->opts.name;
+    return true;
+}
+
+static bool check_memdev(VirtIOCMA *s, bool fake, Error **errp)
+{
+    HostMemoryBackend *memdev = s->opts.memdev;
+    const char *region = s->opts.name;
+    g_autofree char *memdev_id = NULL;
+    size_t page_bytes;
+
+    if (!memdev) {
+        error_setg(errp, "virtio-cma '%s': property 'memdev' is not set",
+                   region);
+        return false;
+    }
+
+    memdev_id = g_strdup(object_get_canonical_path_component(OBJECT(memdev)));
+    if (host_memory_backend_is_mapped(memdev)) {
+        error_setg(errp, "virtio-cma '%s': memdev '%s' is already used",
+                   region, memdev_id);
+        return false;
+    }
+    if (!memory_region_is_ram(&memdev->mr) ||
+        memory_region_is_rom(&memdev->mr) || !memdev->mr.ram_block) {
+        error_setg(errp, "virtio-cma '%s': memdev '%s' is not ordinary RAM",
+                   region, memdev_id);
+        return false;
+    }
+    page_bytes = host_memory_backend_pagesize(memdev);
+    if (qemu_ram_is_noreserve(memdev->mr.ram_block) && !fake) {
+        error_setg(errp, "virtio-cma '%s': memdev '%s' has reserve=off: its "
+                   "pages could be missing when the guest needs them",
+                   region, memdev_id);
+        return false;
+    }
+    if (s->opts.unsafe_noiommu && !fake &&
+        page_bytes <= qemu_real_host_page_size()) {
+        error_setg(errp, "virtio-cma '%s': unsafe-noiommu=on needs hugepages, "
+                   "but memdev '%s' has pages of %zu bytes (use hugetlb=on)",
+                   region, memdev_id, page_bytes);
+        return false;
+    }
+    if (s->opts.discard && !fake &&
+        (!memdev->share || memory_region_get_fd(&memdev->mr) < 0)) {
+        error_setg(errp, "virtio-cma '%s': discard=on needs a file, but memdev "
+                   "'%s' has none or share=off", region, memdev_id);
+        return false;
+    }
+    return true;
+}
+
+static bool check_sizes(VirtIOCMA *s, bool fake, Error **errp)
+{
+    uint64_t bytes = memory_region_size(&s->opts.memdev->mr);
+    uint64_t page_bytes = host_memory_backend_pagesize(s->opts.memdev);
+    uint64_t granule_bytes = s->opts.granule_bytes ?: page_bytes;
+    const char *region = s->opts.name;
+
+    if (!is_power_of_2(granule_bytes)) {
+        error_setg(errp, "virtio-cma '%s': granule=%" PRIu64 " is not a power "
+                   "of two", region, granule_bytes);
+        return false;
+    }
+    if (granule_bytes < page_bytes) {
+        error_setg(errp, "virtio-cma '%s': granule=%" PRIu64 " is below the "
+                   "memdev's page size of %" PRIu64, region, granule_bytes,
+                   page_bytes);
+        return false;
+    }
+    if (s->opts.unsafe_noiommu && !fake && granule_bytes > page_bytes) {
+        error_setg(errp, "virtio-cma '%s': granule=%" PRIu64 " is above the "
+                   "memdev's page size of %" PRIu64 ": with unsafe-noiommu=on "
+                   "a granule must be one host page", region, granule_bytes,
+                   page_bytes);
+        return false;
+    }
+    if (!QEMU_IS_ALIGNED(bytes, granule_bytes)) {
+        error_setg(errp, "virtio-cma '%s': memdev size %" PRIu64 " is not a "
+                   "multiple of the granule %" PRIu64, region, bytes,
+                   granule_bytes);
+        return false;
+    }
+    if (s->opts.pin_limit_bytes &&
+        !QEMU_IS_ALIGNED(s->opts.pin_limit_bytes, granule_bytes)) {
+        error_setg(errp, "virtio-cma '%s': pin-limit=%" PRIu64 " is not a "
+                   "multiple of the granule %" PRIu64, region,
+                   s->opts.pin_limit_bytes, granule_bytes);
+        return false;
+    }
+
+    s->config.region_bytes = bytes;
+    s->config.granule_bytes = granule_bytes;
+    s->config.pin_limit_bytes = s->opts.pin_limit_bytes;
+    return true;
+}
+
+static bool check_experimental(VirtIOCMA *s, bool fake, Error **errp)
+{
+    const char *region = s->opts.name;
+
+    if (s->opts.fabric && !s->opts.unsafe_noiommu) {
+        error_setg(errp, "virtio-cma '%s': x-fabric=on hands out host-physical "
+                   "addresses and so needs unsafe-noiommu=on", region);
+        return false;
+    }
+    if (!fake && s->opts.fake_fault) {
+        error_setg(errp, "virtio-cma '%s': x-fake-fault='%s' needs "
+                   "x-provider=fake", region, s->opts.fake_fault);
+        return false;
+    }
+    if (fake && !QEMU_IS_ALIGNED(s->opts.fake_base_hpa,
+                                 s->config.granule_bytes)) {
+        error_setg(errp, "virtio-cma '%s': x-fake-base=0x%" PRIx64 " is not a "
+                   "multiple of the granule %" PRIu64, region,
+                   s->opts.fake_base_hpa, s->config.granule_bytes);
+        return false;
+    }
+    return true;
+}
+
+bool hvcma_options_check(VirtIOCMA *s, Error **errp)
+{
+    HvcmaOptions *o = &s->opts;
+    uint32_t policy, provider;
+
+    if (!check_name(s, errp) ||
+        !choose(o->name, "mode", o->mode, modes, &s->config.mode, errp) ||
+        !choose(o->name, "policy", o->policy, policies, &policy, errp) ||
+        !choose(o->name, "attr", o->attr, attrs, &s->config.attr_policy,
+                errp) ||
+        !choose(o->name, "x-provider", o->provider, providers, &provider,
+                errp)) {
+        return false;
+    }
+    s->config.policy = policy;
+    s->config.flags = (o->is_default ? VIRTIO_CMA_F_DEFAULT : 0) |
+                      (o->unsafe_noiommu ? VIRTIO_CMA_F_HPA : 0);
+
+    return check_memdev(s, provider == PROVIDER_FAKE, errp) &&
+           check_sizes(s, provider == PROVIDER_FAKE, errp) &&
+           check_experimental(s, provider == PROVIDER_FAKE, errp);
+}

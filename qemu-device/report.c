@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reports: the region's state as QOM properties, for qom-get of QMP and HMP.
+ *
+ * "report" is a struct of all the others. Reading has no effect on anything.
+ * Visitors fail on writing only where the reader went away, and then every
+ * further call fails as well: so errors are left to the outermost call.
+ */
+#include "qemu/osdep.h"
+#include "qapi/visitor.h"
+
+#include "backing.h"
+#include "clients.h"
+#include "virtio_cma.h"
+
+typedef void Part(VirtIOCMA *s, Visitor *v, const char *name);
+
+static void put_u64(Visitor *v, const char *name, uint64_t value)
+{
+    visit_type_uint64(v, name, &value, NULL);
+}
+
+static void put_bool(Visitor *v, const char *name, bool value)
+{
+    visit_type_bool(v, name, &value, NULL);
+}
+
+static void put_str(Visitor *v, const char *name, const char *value)
+{
+    char *str = (char *)value;
+
+    visit_type_str(v, name, &str, NULL);
+}
+
+static void start_struct(Visitor *v, const char *name)
+{
+    visit_start_struct(v, name, NULL, 0, NULL);
+}
+
+static void end_struct(Visitor *v)
+{
+    visit_check_struct(v, NULL);
+    visit_end_struct(v, NULL);
+}
+
+static void start_list(Visitor *v, const char *name)
+{
+    visit_start_list(v, name, NULL, 0, NULL);
+}
+
+static void end_list(Visitor *v)
+{
+    visit_check_list(v, NULL);
+    visit_end_list(v, NULL);
+}
+
+static uint64_t nr_granules(VirtIOCMA *s)
+{
+    return s->config.region_bytes / s->config.granule_bytes;
+}
+
+static void put_region(VirtIOCMA *s, Visitor *v, const char *name)
+{
+    static const char *const policies[] = {
+        [HVCMA_BEST_FIT] = "best-fit",
+        [HVCMA_FIRST_FIT] = "first-fit",
+        [HVCMA_NEXT_FIT] = "next-fit",
+    };
+
+    start_struct(v, name);
+    put_str(v, "name", s->config.name);
+    put_str(v, "mode", "private");
+    put_u64(v, "base-gpa", s->config.region_base_gpa);
+    put_u64(v, "bytes", s->config.region_bytes);
+    put_u64(v, "granule-bytes", s->config.granule_bytes);
+    put_str(v, "policy", policies[s->config.policy]);
+    put_bool(v, "default", s->opts.is_default);
+    put_bool(v, "unsafe-noiommu", s->opts.unsafe_noiommu);
+    put_str(v, "provider", hvcma_backing_type(s->backing));
+    put_u64(v, "pin-limit-bytes",
+            s->config.pin_limit_bytes ?: s->config.region_bytes);
+    end_struct(v);
+}
+
+static void put_granule_run(Visitor *v, uint64_t first, uint64_t nr,
+                            uint8_t state)
+{
+    static const char *const names[] = {
+        [VIRTIO_CMA_GRANULE_UNBACKED] = "unbacked",
+        [VIRTIO_CMA_GRANULE_MIGRATABLE] = "migratable",
+        [VIRTIO_CMA_GRANULE_PINNED] = "pinned",
+    };
+
+    start_struct(v, NULL);
+    put_u64(v, "first", first);
+    put_u64(v, "nr", nr);
+    put_str(v, "state", names[state & VIRTIO_CMA_GRANULE_STATE_MASK]);
+    put_bool(v, "lent", state & VIRTIO_CMA_GRANULE_LENT);
+    put_bool(v, "busy", state & VIRTIO_CMA_GRANULE_BUSY);
+    end_struct(v);
+}
+
+static void put_granules(VirtIOCMA *s, Visitor *v, const char *name)
+{
+    uint64_t total = nr_granules(s), first, next;
+
+    start_list(v, name);
+    for (first = 0; first < total; first = next) {
+        uint8_t state = hvcma_engine_granule_state(s->engine, first);
+
+        next = first + 1;
+        while (next < total &&
+               hvcma_engine_granule_state(s->engine, next) == state) {
+            next++;
+        }
+        put_granule_run(v, first, next - first, state);
+    }
+    end_list(v);
+}
+
+static void put_extents(VirtIOCMA *s, Visitor *v, const char *name)
+{
+    uint64_t from = 0, first, nr, dma;
+
+    start_list(v, name);
+    while (hvcma_engine_next_extent(s->engine, from, &first, &nr, &dma)) {
+        start_struct(v, NULL);
+        put_u64(v, "base-gpa", s->config.region_base_gpa +
+                               first * s->config.granule_bytes);
+        put_u64(v, "base-dma", dma);
+        put_u64(v, "bytes", nr * s->config.granule_bytes);
+        end_struct(v);
+        from = first + nr;
+    }
+    end_list(v);
+}
+
+/* The span of DMA addresses the region's backed granules lie in. */
+static void put_dma_window(VirtIOCMA *s, Visitor *v, const char *name)
+{
+    uint64_t from = 0, first, nr, dma, lowest = UINT64_MAX, highest = 0;
+
+    while (hvcma_engine_next_extent(s->engine, from, &first, &nr, &dma)) {
+        lowest = MIN(lowest, dma);
+        highest = MAX(highest, dma + nr * s->config.granule_bytes - 1);
+        from = first + nr;
+    }
+    start_struct(v, name);
+    put_u64(v, "first", from ? lowest : 0);
+    put_u64(v, "last", highest);
+    end_struct(v);
+}
+
+static void put_blocks(VirtIOCMA *s, Visitor *v, const char *name)
+{
+    static const char *const purposes[VIRTIO_CMA_NR_PURPOSES] = {
+        [VIRTIO_CMA_PURPOSE_OTHER] = "other",
+        [VIRTIO_CMA_PURPOSE_POOL] = "pool",
+        [VIRTIO_CMA_PURPOSE_COHERENT] = "coherent",
+        [VIRTIO_CMA_PURPOSE_USER] = "user",
+    };
+    uint64_t from = 0, first, nr;
+    uint32_t client, purpose;
+
+    start_list(v, name);
+    while (hvcma_engine_next_block(s->engine, from, &first, &nr, &client,
+                                   &purpose)) {
+        start_struct(v, NULL);
+        put_u64(v, "first", first);
+        put_u64(v, "nr", nr);
+        put_str(v, "client", client < s->config.nr_clients ?
+                hvcma_clients_id(s->clients, client) : "shared");
+        put_str(v, "purpose", purpose < VIRTIO_CMA_NR_PURPOSES ?
+                purposes[purpose] : "?");
+        end_struct(v);
+        from = first + nr;
+    }
+    end_list(v);
+}
+
+static void put_clients(VirtIOCMA *s, Visitor *v, const char *name)
+{
+    static const char *const states[] = {
+        [VIRTIO_CMA_CLIENT_ABSENT] = "absent",
+        [VIRTIO_CMA_CLIENT_PRESENT] = "present",
+        [VIRTIO_CMA_CLIENT_CLAIMED] = "claimed",
+    };
+    const char *bus, *path;
+    uint32_t i;
+
+    start_list(v, name);
+    for (i = 0; i < s->config.nr_clients; i++) {
+        hvcma_clients_bus_path(s->clients, i, &bus, &path);
+        start_struct(v, NULL);
+        put_u64(v, "id", i);
+        put_str(v, "name", hvcma_clients_id(s->clients, i));
+        put_str(v, "bus", bus);
+        put_str(v, "path", path);
+        put_str(v, "state", states[hvcma_engine_client_state(s->engine, i)]);
+        put_bool(v, "bus-master", hvcma_clients_is_bus_master(s->clients, i));
+        end_struct(v);
+    }
+    end_list(v);
+}
+
+static void put_counters(VirtIOCMA *s, Visitor *v, const char *name)
+{
+    struct hvcma_engine_counters c;
+    struct hvcma_provider_stats stats;
+
+    hvcma_engine_counters(s->engine, &c);
+    hvcma_backing_stats(s->backing, &stats);
+    start_struct(v, name);
+    put_u64(v, "backed-bytes", c.backed_bytes);
+    put_u64(v, "pinned-bytes", c.pinned_bytes);
+    put_u64(v, "migratable-bytes", c.backed_bytes - c.pinned_bytes);
+    put_u64(v, "unbacked-bytes", s->config.region_bytes - c.backed_bytes);
+    put_u64(v, "lent-bytes", c.lent_bytes);
+    put_u64(v, "busy-bytes", c.busy_bytes);
+    put_u64(v, "free-bytes", c.free_bytes);
+    put_u64(v, "allocated-bytes", c.allocated_bytes);
+    put_u64(v, "longest-free-bytes", c.longest_free_bytes);
+    put_u64(v, "quarantined-bytes", c.nr_quarantined_bytes);
+    put_u64(v, "blocks", c.nr_blocks);
+    put_u64(v, "extents", c.nr_extents);
+    put_u64(v, "alloc-ok", c.nr_alloc_ok);
+    put_u64(v, "alloc-failed", c.nr_alloc_failed);
+    put_u64(v, "freed", c.nr_freed);
+    put_u64(v, "bad-requests", c.nr_bad_requests);
+    put_u64(v, "provider-pinned-bytes", stats.pinned_bytes);
+    put_u64(v, "pin-calls", stats.nr_pin_calls);
+    put_u64(v, "unpin-calls", stats.nr_unpin_calls);
+    put_u64(v, "fabric-faults", hvcma_clients_fabric_faults(s->clients));
+    end_struct(v);
+}
+
+static void put_guest(VirtIOCMA *s, Visitor *v, const char *name)
+{
+    struct hvcma_engine_counters c;
+
+    hvcma_engine_counters(s->engine, &c);
+    start_struct(v, name);
+    put_bool(v, "valid", c.guest_valid);
+    put_u64(v, "held-bytes", c.guest.held_bytes);
+    put_u64(v, "coherent-bytes", c.guest.coherent_bytes);
+    put_u64(v, "bounce-bytes", c.guest.bounce_bytes);
+    put_u64(v, "coherent-ok", c.guest.nr_coherent_ok);
+    put_u64(v, "coherent-failed", c.guest.nr_coherent_failed);
+    put_u64(v, "map-direct", c.guest.nr_map_direct);
+    put_u64(v, "map-bounced", c.guest.nr_map_bounced);
+    put_u64(v, "map-failed", c.guest.nr_map_failed);
+    end_struct(v);
+}
+
+static void put_fabric_faults(VirtIOCMA *s, Visitor *v, const char *name)
+{
+    put_u64(v, name, hvcma_clients_fabric_faults(s->clients));
+}
+
+typedef struct PartInfo {
+    const char *name;
+    const char *type;
+    Part *put;
+    const char *description;
+} PartInfo;
+
+static const PartInfo parts[] = {
+    { "region", "struct", put_region, "what was configured" },
+    { "granules", "list", put_granules, "runs of granules in one state" },
+    { "extents", "list", put_extents, "runs contiguous in DMA addresses" },
+    { "dma-window", "struct", put_dma_window, "lowest and highest DMA address" },
+    { "blocks", "list", put_blocks, "what the guest holds, for whom" },
+    { "clients", "list", put_clients, "devices served from the region" },
+    { "counters", "struct", put_counters, "bytes and events" },
+    { "guest", "struct", put_guest, "what the guest driver reported" },
+};
+
+static void put_report(VirtIOCMA *s, Visitor *v, const char *name)
+{
+    size_t i;
+
+    start_struct(v, name);
+    for (i = 0; i < ARRAY_SIZE(parts); i++) {
+        parts[i].put(s, v, parts[i].name);
+    }
+    end_struct(v);
+}
+
+static const PartInfo whole = {
+    "report", "struct", put_report, "all of the region's state"
+};
+
+static const PartInfo faults = {
+    "fabric-faults", "uint64", put_fabric_faults,
+    "DMA outside pinned granules, with x-fabric=on"
+};
+
+static void get_part(Object *obj, Visitor *v, const char *name, void *opaque,
+                     Error **errp)
+{
+    VirtIOCMA *s = VIRTIO_CMA(obj);
+    const PartInfo *part = opaque;
+
+    if (!s->engine) {
+        error_setg(errp, "virtio-cma: '%s' exists on a realized device only",
+                   part->name);
+        return;
+    }
+    part->put(s, v, name);
+}
+
+static void add_part(ObjectClass *klass, const PartInfo *part)
+{
+    object_class_property_add(klass, part->name, part->type, get_part, NULL,
+                              NULL, (void *)part);
+    object_class_property_set_description(klass, part->name,
+                                          part->description);
+}
+
+/* "clients" is an option already: its state is in the report only. */
+static bool has_own_property(const PartInfo *part)
+{
+    return part->put != put_clients;
+}
+
+void hvcma_report_class_init(ObjectClass *klass)
+{
+    size_t i;
+
+    add_part(klass, &whole);
+    add_part(klass, &faults);
+    for (i = 0; i < ARRAY_SIZE(parts); i++) {
+        if (has_own_property(&parts[i])) {
+            add_part(klass, &parts[i]);
+        }
+    }
+}
+
+void hvcma_report_alias_properties(Object *proxy, Object *vdev)
+{
+    size_t i;
+
+    object_property_add_alias(proxy, whole.name, vdev, whole.name);
+    object_property_add_alias(proxy, faults.name, vdev, faults.name);
+    for (i = 0; i < ARRAY_SIZE(parts); i++) {
+        if (has_own_property(&parts[i])) {
+            object_property_add_alias(proxy, parts[i].name, vdev,
+                                      parts[i].name);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * virtio-cma device: state shared by the files of the plugin.
+ *
+ * virtio_cma.c      life of the device, queues, reset
+ * options.c         properties to checked configuration
+ * backing.c         host memory of the region: provider, pins, addresses
+ * clients.c         devices served by regions, their gates
+ * report.c          QOM properties that tell the region's state
+ * migration.c       vmstate
+ * memory_device.c   the region as a memory device; type of the MMIO transport
+ * virtio_cma_pci.c  PCI proxy
+ * gate.c, vfio_noiommu.c, fabric.c  what clients can do on the bus
+ *
+ * Everything runs under the big QEMU lock unless its comment says otherwise.
+ *
+ * Trace: property trace=on prints each request, state change and client event
+ * of that device through info_report() (stderr, or the monitor that caused it).
+ * It is a property because "-d trace:..." only knows events that were compiled
+ * into QEMU.
+ */
+#ifndef QEMU_DEVICE_VIRTIO_CMA_H
+#define QEMU_DEVICE_VIRTIO_CMA_H
+
+#include "hw/mem/memory-device.h"
+#include "hw/virtio/virtio.h"
+#include "qapi/error.h"
+#include "qemu/error-report.h"
+#include "qemu/notify.h"
+#include "qom/object.h"
+#include "system/hostmem.h"
+
+#include "hv/abi/virtio_cma.h"
+#include "hv/core/engine.h"
+
+/* Back end of the PCI proxy; the MMIO device is a subclass. */
+#define TYPE_VIRTIO_CMA "virtio-cma"
+#define TYPE_VIRTIO_CMA_DEVICE "virtio-cma-device"
+#define TYPE_VIRTIO_CMA_PCI "virtio-cma-pci-base"
+
+OBJECT_DECLARE_SIMPLE_TYPE(VirtIOCMA, VIRTIO_CMA)
+
+typedef struct HvcmaBacking HvcmaBacking;
+typedef struct HvcmaClients HvcmaClients;
+typedef struct HvcmaMigration HvcmaMigration;
+
+/* As the user gave them; options.c alone interprets them. */
+typedef struct HvcmaOptions {
+    HostMemoryBackend *memdev;
+    uint64_t memaddr;           /* guest-physical base, 0: chosen by QEMU */
+    char *name;
+    char *mode;
+    char *clients;
+    char *policy;
+    char *attr;
+    bool is_default;
+    bool discard;
+    bool unsafe_noiommu;
+    bool trace;
+    uint64_t pin_limit_bytes;
+    uint64_t granule_bytes;
+    char *provider;
+    bool fabric;
+    uint32_t fake_extent_granules;
+    bool fake_shuffle;
+    uint64_t fake_base_hpa;
+    char *fake_fault;
+} HvcmaOptions;
+
+struct VirtIOCMA {
+    VirtIODevice parent_obj;
+
+    HvcmaOptions opts;
+    struct hvcma_engine_config config;
+
+    VirtQueue *request_vq;
+    VirtQueue *event_vq;
+    VirtQueue *report_vq;
+    QEMUBH *request_bh;         /* continues a queue that hit its budget */
+    QEMUBH *report_bh;
+    uint8_t *request_buf;       /* VIRTIO_CMA_MAX_REQUEST_BYTES */
+    uint8_t *response_buf;      /* VIRTIO_CMA_MAX_RESPONSE_BYTES */
+    uint8_t *event_pending;     /* by client: VIRTIO_CMA_EVENT_* or 0 */
+
+    struct hvcma_engine *engine;
+    void *engine_buf;
+    HvcmaBacking *backing;
+    HvcmaClients *clients;
+    HvcmaMigration *migration;
+    Error *migration_blocker;
+    Notifier exit_notifier;
+};
+
+#define HVCMA_TRACE(s, fmt, ...)                                        \
+    do {                                                                \
+        if ((s)->opts.trace) {                                          \
+            info_report("virtio-cma %s: " fmt, (s)->config.name,        \
+                        ## __VA_ARGS__);                                \
+        }                                                               \
+    } while (0)
+
+/* ---- virtio_cma.c ---- */
+
+/**
+ * hvcma_device_id() - id the user gave to the -device option, or NULL. For the
+ * PCI transport it belongs to the proxy.
+ */
+const char *hvcma_device_id(VirtIOCMA *s);
+
+/**
+ * hvcma_send_event() - tell the guest driver that a client came or went.
+ * @type: VIRTIO_CMA_EVENT_*
+ *
+ * Kept until the guest offers a buffer; a later event of the same client
+ * replaces an undelivered one, for the guest reads the current state anyway.
+ */
+void hvcma_send_event(VirtIOCMA *s, uint32_t client, uint32_t type);
+
+/* ---- options.c ---- */
+
+/**
+ * hvcma_options_check() - everything about the properties that can be judged
+ * before the region has an address: fills @s->config but region_base_gpa and
+ * nr_clients.
+ *
+ * Return: false with @errp naming the region, the value and the limit.
+ */
+bool hvcma_options_check(VirtIOCMA *s, Error **errp);
+
+/* ---- report.c ---- */
+
+/** hvcma_report_class_init() - "report" and its parts, read only. */
+void hvcma_report_class_init(ObjectClass *klass);
+
+/** hvcma_report_alias_properties() - the same on the PCI proxy. */
+void hvcma_report_alias_properties(Object *proxy, Object *vdev);
+
+/* ---- migration.c ---- */
+
+extern const VMStateDescription vmstate_virtio_cma;
+
+/**
+ * hvcma_migration_init() - buffers for saving and loading; blocks migration of
+ * a region whose addresses are host-physical.
+ */
+bool hvcma_migration_init(VirtIOCMA *s, Error **errp);
+void hvcma_migration_cleanup(VirtIOCMA *s);
+
+/* ---- memory_device.c ---- */
+
+/** hvcma_memory_device_class_init() - for the PCI proxy and the MMIO device. */
+void hvcma_memory_device_class_init(ObjectClass *klass);
+
+/**
+ * hvcma_memory_device_pre_plug() - have an address for the region.
+ *
+ * The machine does that for the PCI proxy before it is realized; the MMIO
+ * transport has no machine hook, so the device does it itself. Either way the
+ * result is in @s->opts.memaddr, or @errp says what the machine lacks.
+ */
+bool hvcma_memory_device_pre_plug(VirtIOCMA *s, Error **errp);
+
+/** hvcma_memory_device_plug() - map the region (MMIO; the machine does PCI). */
+void hvcma_memory_device_plug(VirtIOCMA *s);
+void hvcma_memory_device_unplug(VirtIOCMA *s);
+
+#endif /* QEMU_DEVICE_VIRTIO_CMA_H */

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * virtio-cma-pci: virtio-cma behind virtio-pci. Transport, hot-unplug and the
+ * properties of the device shown on the proxy; nothing of the protocol.
+ */
+#include "qemu/osdep.h"
+#include "hw/qdev-properties.h"
+#include "hw/virtio/virtio-md-pci.h"
+#include "hw/virtio/virtio-pci.h"
+#include "qemu/module.h"
+#include "standard-headers/linux/virtio_ids.h"
+
+#include "clients.h"
+#include "virtio_cma.h"
+
+typedef struct VirtIOCMAPCI {
+    VirtIOMDPCI parent_obj;
+    VirtIOCMA vdev;
+} VirtIOCMAPCI;
+
+DECLARE_INSTANCE_CHECKER(VirtIOCMAPCI, VIRTIO_CMA_PCI, TYPE_VIRTIO_CMA_PCI)
+
+static void virtio_cma_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(&VIRTIO_CMA_PCI(proxy)->vdev);
+
+    if (proxy->nvectors == (uint32_t)DEV_NVECTORS_UNSPECIFIED) {
+        proxy->nvectors = VIRTIO_CMA_NR_VQS + 1;
+    }
+    virtio_pci_force_virtio_1(proxy);
+    if (!qdev_realize(DEVICE(vdev), BUS(&proxy->bus), errp)) {
+        return;
+    }
+    /*
+     * The guest reads the id in PCI configuration space, where it is by now.
+     * QEMU's x-query-virtio-status aborts on ids it does not know: leave it one
+     * that it does, of a device without features of its own.
+     */
+    vdev->device_id = VIRTIO_ID_PMEM;
+}
+
+/* Hot-unplug takes the memory away: only when nobody uses it. */
+static void virtio_cma_pci_unplug_request_check(VirtIOMDPCI *vmd, Error **errp)
+{
+    VirtIOCMA *s = &VIRTIO_CMA_PCI(vmd)->vdev;
+    uint64_t first, nr;
+    uint32_t client, purpose, i;
+
+    for (i = 0; i < s->config.nr_clients; i++) {
+        if (hvcma_engine_client_state(s->engine, i) ==
+            VIRTIO_CMA_CLIENT_CLAIMED) {
+            error_setg(errp, "virtio-cma '%s': client '%s' is in use by the "
+                       "guest", s->config.name,
+                       hvcma_clients_id(s->clients, i));
+            return;
+        }
+    }
+    if (hvcma_engine_next_block(s->engine, 0, &first, &nr, &client,
+                                &purpose)) {
+        error_setg(errp, "virtio-cma '%s': the guest holds a block of %" PRIu64
+                   " bytes for client '%s'", s->config.name,
+                   nr * s->config.granule_bytes,
+                   client < s->config.nr_clients ?
+                   hvcma_clients_id(s->clients, client) : "shared");
+    }
+}
+
+static const Property virtio_cma_pci_properties[] = {
+    DEFINE_PROP_BIT("ioeventfd", VirtIOPCIProxy, flags,
+                    VIRTIO_PCI_FLAG_USE_IOEVENTFD_BIT, true),
+    DEFINE_PROP_UINT32("vectors", VirtIOPCIProxy, nvectors,
+                       DEV_NVECTORS_UNSPECIFIED),
+};
+
+static void virtio_cma_pci_class_init(ObjectClass *klass, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+    PCIDeviceClass *pc = PCI_DEVICE_CLASS(klass);
+
+    VIRTIO_PCI_CLASS(klass)->realize = virtio_cma_pci_realize;
+    VIRTIO_MD_PCI_CLASS(klass)->unplug_request_check =
+        virtio_cma_pci_unplug_request_check;
+    pc->revision = VIRTIO_PCI_ABI_VERSION;
+    pc->class_id = PCI_CLASS_OTHERS;
+    dc->desc = "contiguous pinned memory for guest devices";
+    set_bit(DEVICE_CATEGORY_MISC, dc->categories);
+    device_class_set_props(dc, virtio_cma_pci_properties);
+    hvcma_memory_device_class_init(klass);
+}
+
+static void virtio_cma_pci_instance_init(Object *obj)
+{
+    VirtIOCMAPCI *proxy = VIRTIO_CMA_PCI(obj);
+
+    virtio_instance_init_common(obj, &proxy->vdev, sizeof(proxy->vdev),
+                                TYPE_VIRTIO_CMA);
+    hvcma_report_alias_properties(obj, OBJECT(&proxy->vdev));
+}
+
+static const VirtioPCIDeviceTypeInfo virtio_cma_pci_info = {
+    .base_name = TYPE_VIRTIO_CMA_PCI,
+    .parent = TYPE_VIRTIO_MD_PCI,
+    .generic_name = "virtio-cma-pci",
+    .instance_size = sizeof(VirtIOCMAPCI),
+    .instance_init = virtio_cma_pci_instance_init,
+    .class_init = virtio_cma_pci_class_init,
+};
+
+static void virtio_cma_pci_register_types(void)
+{
+    virtio_pci_types_register(&virtio_cma_pci_info);
+}
+type_init(virtio_cma_pci_register_types)
