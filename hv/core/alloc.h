@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-3-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause) */
 /*
  * Block allocator: finds runs of whole granules in one region.
  *
@@ -13,9 +13,10 @@
  * address: it never crosses an extent border. A *block* is what one
  * hvcma_alloc_block() took.
  *
- * Cost: with alignment up to the granule every operation is O(1) for best-fit
- * and O(log n) for first-fit and next-fit, n being the number of granules.
- * alloc.c documents what larger alignments and odd address limits cost.
+ * Cost: taking and giving back a block is O(1) for best-fit and O(log n) for
+ * first-fit and next-fit, n being the number of granules, plus one step per
+ * granule of the block. alloc.c says what alignments above the granule and odd
+ * address limits add. Memory: at most 30 bytes per granule.
  */
 #ifndef HVCMA_CORE_ALLOC_H
 #define HVCMA_CORE_ALLOC_H
@@ -28,7 +29,12 @@
 #define HVCMA_MAX_GRANULES	(UINT32_C(1) << 30)
 
 enum hvcma_policy {
-	HVCMA_BEST_FIT,		/* smallest run that fits */
+	/*
+	 * Smallest run that fits, in the highest range of addresses that has one
+	 * (ranges end at 2^28, 2^30, 2^32, 2^36, 2^40): low memory is left for
+	 * who needs it. Above 1024 granules within 1/64 of the smallest.
+	 */
+	HVCMA_BEST_FIT,
 	HVCMA_FIRST_FIT,	/* lowest granule index */
 	HVCMA_NEXT_FIT,		/* like first-fit, from where the last one ended */
 	HVCMA_NR_POLICIES
@@ -59,6 +65,7 @@ struct hvcma_alloc_stats {
 	uint64_t nr_withheld;
 	uint64_t nr_blocks;
 	uint64_t nr_runs;
+	uint64_t nr_extents;
 };
 
 /**
@@ -110,6 +117,19 @@ enum hvcma_fit hvcma_alloc_block(struct hvcma_alloc *a,
 				 uint64_t *first);
 
 /**
+ * hvcma_alloc_block_within() - take one block inside the granules
+ * [@first, @first + @nr), the lowest that fits.
+ * @budget: in and out, runs and blocks that may still be looked at
+ * @block: out, index of the block's first granule; untouched on failure
+ *
+ * Return: true if taken; false if nothing fits, the budget ran out or the range
+ * is out of bounds.
+ */
+bool hvcma_alloc_block_within(struct hvcma_alloc *a, uint64_t first, uint64_t nr,
+			      const struct hvcma_fit_request *req,
+			      uint32_t *budget, uint64_t *block);
+
+/**
  * hvcma_alloc_block_at() - take exactly [first, first + nr) if all of it is one
  * free stretch inside one run and satisfies @req's alignment and limit.
  *
@@ -127,6 +147,9 @@ bool hvcma_alloc_block_at(struct hvcma_alloc *a, uint64_t first,
 uint64_t hvcma_alloc_longest(const struct hvcma_alloc *a,
 			     const struct hvcma_fit_request *req);
 
+/** hvcma_alloc_lowest_dma() - lowest free address, HVCMA_DMA_UNKNOWN if none; O(runs). */
+uint64_t hvcma_alloc_lowest_dma(const struct hvcma_alloc *a);
+
 /**
  * hvcma_alloc_free() - give back a block. [first, first + nr) must be exactly
  * one block.
@@ -141,6 +164,16 @@ bool hvcma_alloc_free(struct hvcma_alloc *a, uint64_t first, uint64_t nr);
  * Return: granules, 0 if no block starts there or @first is out of range.
  */
 uint64_t hvcma_alloc_block_granules(const struct hvcma_alloc *a, uint64_t first);
+
+/**
+ * hvcma_alloc_set_owner() - keep a value with the block that starts at @first.
+ *
+ * Return: false if no block starts there. A new block's owner is 0.
+ */
+bool hvcma_alloc_set_owner(struct hvcma_alloc *a, uint64_t first, uint64_t owner);
+
+/** hvcma_alloc_owner() - the value kept with the block, 0 if none starts there. */
+uint64_t hvcma_alloc_owner(const struct hvcma_alloc *a, uint64_t first);
 
 /**
  * hvcma_alloc_next_block() - first block that starts at or after @from.
@@ -159,6 +192,10 @@ bool hvcma_alloc_next_block(const struct hvcma_alloc *a, uint64_t from,
  */
 bool hvcma_alloc_withhold(struct hvcma_alloc *a, uint64_t granule, bool on);
 
+/** hvcma_alloc_next_withheld() - first withheld granule at or after @from; false if none. */
+bool hvcma_alloc_next_withheld(const struct hvcma_alloc *a, uint64_t from,
+			       uint64_t *granule);
+
 bool hvcma_alloc_is_allocated(const struct hvcma_alloc *a, uint64_t granule);
 bool hvcma_alloc_is_withheld(const struct hvcma_alloc *a, uint64_t granule);
 
@@ -174,6 +211,26 @@ void hvcma_alloc_stats(const struct hvcma_alloc *a,
 bool hvcma_alloc_next_unknown(const struct hvcma_alloc *a, uint64_t from,
 			      uint64_t max_granules, uint64_t *first,
 			      uint64_t *nr);
+
+/**
+ * hvcma_alloc_next_extent() - first extent that starts at or after @from: a
+ * maximal set of granules, in whatever state, that are consecutive by index and
+ * by DMA address.
+ *
+ * Return: true and @first, @nr set, or false if there is none.
+ */
+bool hvcma_alloc_next_extent(const struct hvcma_alloc *a, uint64_t from,
+			     uint64_t *first, uint64_t *nr);
+
+/**
+ * hvcma_alloc_nth_extent() - first granule of the @nth extent, counted from 0
+ * by index; O(n / 64). Return: false if there are fewer.
+ */
+bool hvcma_alloc_nth_extent(const struct hvcma_alloc *a, uint64_t nth,
+			    uint64_t *first);
+
+/** hvcma_alloc_free_before() - length of the part of a run that ends before @granule. */
+uint64_t hvcma_alloc_free_before(const struct hvcma_alloc *a, uint64_t granule);
 
 /** hvcma_alloc_is_valid() - check every invariant; O(n), for debug and tests. */
 bool hvcma_alloc_is_valid(const struct hvcma_alloc *a);

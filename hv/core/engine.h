@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later OR BSD-3-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause) */
 /*
  * Protocol engine: one virtio-cma request in, one response out.
  *
@@ -36,7 +36,7 @@ struct hvcma_engine_ops {
 	int (*back)(void *opaque, uint64_t first, uint64_t nr);
 	/* Long-term pin backed granules. */
 	int (*pin)(void *opaque, uint64_t first, uint64_t nr);
-	/* Undo pin; cannot fail. drop_backing may be honoured or not. */
+	/* Undo pin; cannot fail. Any subset of pinned granules may be named. */
 	void (*unpin)(void *opaque, uint64_t first, uint64_t nr);
 	/*
 	 * Current DMA address of each granule into dma[0..nr), or
@@ -65,6 +65,7 @@ struct hvcma_engine_config {
 	uint32_t flags;			/* VIRTIO_CMA_F_* */
 	uint32_t nr_clients;		/* size of the client table */
 	enum hvcma_policy policy;
+	bool unpin_discards;		/* ops->unpin drops the backing, too */
 	const char *name;		/* copied; shorter than VIRTIO_CMA_NAME_BYTES */
 };
 
@@ -157,6 +158,15 @@ void hvcma_engine_get_config(const struct hvcma_engine *e,
  * (blocks held), or what ops->dma_addr returned.
  */
 int hvcma_engine_set_base(struct hvcma_engine *e, uint64_t region_base_gpa);
+
+/**
+ * hvcma_engine_refresh() - ask ops->dma_addr again about every granule that is
+ * not allocated: what the guest or the host touched or dropped meanwhile shows
+ * in counters, states and extents. O(granules).
+ *
+ * Return: 0 or what ops->dma_addr returned; some granules may be up to date then.
+ */
+int hvcma_engine_refresh(struct hvcma_engine *e);
 
 /**
  * hvcma_engine_client_added() - client @id is plugged (ABSENT to PRESENT).

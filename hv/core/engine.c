@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause)
+/*
+ * Protocol engine: configuration, start, header checks and dispatch.
+ *
+ * What a request means is in engine_client.c, engine_alloc.c, engine_free.c and
+ * engine_query.c.
+ */
+#include <string.h>
+
+#include "hv/core/engine_internal.h"
+
+#define ALIGN_BYTES	64u
+
+const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
+{
+	uint64_t granule = config->granule_bytes;
+	size_t name_bytes = config->name ? strlen(config->name) : 0;
+
+	if (granule < 4096 || (granule & (granule - 1)))
+		return "granule is not a power of two of at least 4096 bytes";
+	if (!config->region_bytes || (config->region_bytes & (granule - 1)))
+		return "region size is not a multiple of the granule";
+	if (config->region_bytes / granule > HVCMA_MAX_GRANULES)
+		return "region has more than 2^30 granules";
+	if (config->region_base_gpa & (granule - 1))
+		return "region base is not aligned to the granule";
+	if (config->region_base_gpa > UINT64_MAX - config->region_bytes)
+		return "region wraps around the address space";
+	if (config->pin_limit_bytes && config->pin_limit_bytes < granule)
+		return "pin limit is smaller than a granule";
+	if (config->mode > VIRTIO_CMA_MODE_STATIC)
+		return "mode is unknown";
+	if (config->attr_policy > VIRTIO_CMA_ATTR_UNCACHED)
+		return "memory attribute policy is unknown";
+	if (config->flags & ~(uint32_t)(VIRTIO_CMA_F_DEFAULT | VIRTIO_CMA_F_HPA))
+		return "a flag is unknown";
+	if ((unsigned int)config->policy >= HVCMA_NR_POLICIES)
+		return "allocation policy is unknown";
+	if (config->nr_clients > HVCMA_MAX_CLIENTS)
+		return "more than 4096 clients";
+	if (!name_bytes || name_bytes >= VIRTIO_CMA_NAME_BYTES)
+		return "name is empty or longer than 31 bytes";
+	return NULL;
+}
+
+/* --- one buffer for everything ---------------------------------------- */
+
+struct layout {
+	size_t clients, lent, grants, dma, alloc, end;
+};
+
+static size_t align_up(size_t bytes)
+{
+	return (bytes + ALIGN_BYTES - 1) & ~(size_t)(ALIGN_BYTES - 1);
+}
+
+static uint64_t lent_words(const struct hvcma_engine_config *config)
+{
+	return (config->region_bytes / config->granule_bytes + 63) / 64;
+}
+
+static struct layout layout_of(const struct hvcma_engine_config *config)
+{
+	struct layout l;
+
+	l.clients = align_up(sizeof(struct hvcma_engine));
+	l.lent = l.clients + align_up(config->nr_clients * sizeof(struct hvcma_client));
+	l.grants = l.lent + align_up(lent_words(config) * sizeof(uint64_t));
+	l.dma = l.grants + align_up(VIRTIO_CMA_MAX_BULK_BLOCKS * sizeof(struct hvcma_grant));
+	l.alloc = l.dma + align_up(HVCMA_DMA_CHUNK * sizeof(uint64_t));
+	l.end = l.alloc + hvcma_alloc_buffer_bytes(config->region_bytes / config->granule_bytes,
+						   config->policy);
+	return l;
+}
+
+size_t hvcma_engine_buffer_bytes(const struct hvcma_engine_config *config)
+{
+	return hvcma_engine_check_config(config) ? 0 : layout_of(config).end;
+}
+
+int hvcma_engine_init(void *buffer, size_t buffer_bytes,
+		      const struct hvcma_engine_config *config,
+		      const struct hvcma_engine_ops *ops, void *opaque,
+		      struct hvcma_engine **out)
+{
+	struct hvcma_engine *e = buffer;
+	uint8_t *bytes = buffer;
+	enum virtio_cma_status status;
+	struct layout l;
+
+	if (!buffer || hvcma_engine_check_config(config) || !ops->back || !ops->pin ||
+	    !ops->unpin || !ops->dma_addr || !ops->claim || !ops->quiesce)
+		return -VIRTIO_CMA_S_INVAL;
+	l = layout_of(config);
+	if (buffer_bytes < l.end)
+		return -VIRTIO_CMA_S_INVAL;
+
+	e->config = *config;
+	memcpy(e->name, config->name, strlen(config->name));
+	e->config.name = e->name;
+	e->ops = ops;
+	e->opaque = opaque;
+	e->granule_shift = (uint32_t)__builtin_ctzll(config->granule_bytes);
+	e->nr_granules = (uint32_t)(config->region_bytes >> e->granule_shift);
+	if (!config->pin_limit_bytes || config->pin_limit_bytes > config->region_bytes)
+		e->config.pin_limit_bytes = config->region_bytes;
+	e->pin_limit = (uint32_t)(e->config.pin_limit_bytes >> e->granule_shift);
+	e->clients = (void *)(bytes + l.clients);
+	e->lent = (void *)(bytes + l.lent);
+	e->grants = (void *)(bytes + l.grants);
+	e->dma = (void *)(bytes + l.dma);
+	e->alloc = hvcma_alloc_init(bytes + l.alloc, l.end - l.alloc, e->nr_granules,
+				    config->granule_bytes, config->policy);
+	if (!e->alloc)
+		return -VIRTIO_CMA_S_INVAL;
+
+	status = hvcma_learn_range(e, 0, e->nr_granules, false);
+	if (status)
+		return -(int)status;
+	hvcma_engine_check(e);
+	*out = e;
+	return 0;
+}
+
+/* --- addresses -------------------------------------------------------- */
+
+/*
+ * Ask the host where granules are and tell the allocator. Allocated ones keep
+ * their address: they are pinned. On failure some may be up to date already.
+ */
+enum virtio_cma_status hvcma_learn_range(struct hvcma_engine *e, uint64_t first,
+					 uint64_t nr, bool must_be_backed)
+{
+	for (uint64_t end = first + nr; first < end; first += nr) {
+		int rc;
+
+		nr = end - first < HVCMA_DMA_CHUNK ? end - first : HVCMA_DMA_CHUNK;
+		rc = e->ops->dma_addr(e->opaque, first, nr, e->dma);
+		if (rc)
+			return hvcma_host_status(rc);
+		for (uint64_t i = 0; i < nr; i++) {
+			if (hvcma_alloc_is_allocated(e->alloc, first + i))
+				continue;
+			if (must_be_backed && e->dma[i] == HVCMA_DMA_UNKNOWN)
+				return VIRTIO_CMA_S_IO;
+			if (!hvcma_alloc_learn(e->alloc, first + i, e->dma[i]))
+				return VIRTIO_CMA_S_IO;
+		}
+	}
+	return VIRTIO_CMA_S_OK;
+}
+
+int hvcma_engine_refresh(struct hvcma_engine *e)
+{
+	enum virtio_cma_status status = hvcma_learn_range(e, 0, e->nr_granules, false);
+
+	hvcma_engine_check(e);
+	return -(int)status;
+}
+
+int hvcma_engine_set_base(struct hvcma_engine *e, uint64_t region_base_gpa)
+{
+	struct hvcma_alloc_stats stats;
+
+	if ((region_base_gpa & (e->config.granule_bytes - 1)) ||
+	    region_base_gpa > UINT64_MAX - e->config.region_bytes)
+		return -VIRTIO_CMA_S_INVAL;
+	hvcma_alloc_stats(e->alloc, &stats);
+	if (stats.nr_blocks)
+		return -VIRTIO_CMA_S_BUSY;
+	e->config.region_base_gpa = region_base_gpa;
+	return hvcma_engine_refresh(e);
+}
+
+/*
+ * The range at @offset of the request, the @index-th of its kind, in granules:
+ * whole ones, inside the region.
+ */
+enum virtio_cma_status hvcma_range_get(const struct hvcma_engine *e,
+				       struct hvcma_call *call, size_t offset,
+				       uint64_t index, struct hvcma_grant *granules)
+{
+	uint64_t mask = e->config.granule_bytes - 1;
+	struct virtio_cma_range range;
+	uint64_t base, bytes;
+
+	memcpy(&range, call->req + offset, sizeof(range));
+	base = hvcma_from_le64(range.base_gpa);
+	bytes = hvcma_from_le64(range.bytes);
+	if (base & mask)
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offset + offsetof(struct virtio_cma_range, base_gpa));
+	if (!bytes || (bytes & mask))
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offset + offsetof(struct virtio_cma_range, bytes));
+	if (base < e->config.region_base_gpa ||
+	    base - e->config.region_base_gpa >= e->config.region_bytes ||
+	    bytes > e->config.region_bytes - (base - e->config.region_base_gpa))
+		return hvcma_refuse(call, VIRTIO_CMA_S_RANGE, index);
+	granules->first = (uint32_t)((base - e->config.region_base_gpa) >> e->granule_shift);
+	granules->nr = (uint32_t)(bytes >> e->granule_shift);
+	return VIRTIO_CMA_S_OK;
+}
+
+/* --- requests --------------------------------------------------------- */
+
+static const struct {
+	enum virtio_cma_status (*serve)(struct hvcma_engine *e, struct hvcma_call *call);
+	uint32_t min_bytes;		/* the part that every request of the kind has */
+	bool on_report_queue;
+} requests[] = {
+	[VIRTIO_CMA_OP_CLIENTS] = {
+		hvcma_serve_clients, sizeof(struct virtio_cma_clients_req), false
+	},
+	[VIRTIO_CMA_OP_CLAIM] = {
+		hvcma_serve_claim, sizeof(struct virtio_cma_client_req), false
+	},
+	[VIRTIO_CMA_OP_RELEASE] = {
+		hvcma_serve_release, sizeof(struct virtio_cma_client_req), false
+	},
+	[VIRTIO_CMA_OP_ALLOC] = {
+		hvcma_serve_alloc, sizeof(struct virtio_cma_alloc_req), false
+	},
+	[VIRTIO_CMA_OP_ALLOC_BULK] = {
+		hvcma_serve_bulk, sizeof(struct virtio_cma_bulk_req), false
+	},
+	[VIRTIO_CMA_OP_FREE] = {
+		hvcma_serve_free, sizeof(struct virtio_cma_free_req), false
+	},
+	[VIRTIO_CMA_OP_BUSY] = {
+		hvcma_serve_busy, sizeof(struct virtio_cma_busy_req), false
+	},
+	[VIRTIO_CMA_OP_QUERY] = {
+		hvcma_serve_query, sizeof(struct virtio_cma_query_req), false
+	},
+	[VIRTIO_CMA_OP_REPORT] = {
+		hvcma_serve_report, sizeof(struct virtio_cma_report_req), true
+	},
+};
+
+static enum virtio_cma_status serve(struct hvcma_engine *e, struct hvcma_call *call,
+				    bool from_report_queue)
+{
+	const size_t bytes_offset = offsetof(struct virtio_cma_req_hdr, bytes);
+	struct virtio_cma_req_hdr hdr;
+	uint32_t op;
+
+	if (call->req_bytes < sizeof(hdr))
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL, bytes_offset);
+	if (call->req_bytes > VIRTIO_CMA_MAX_REQUEST_BYTES)
+		return hvcma_refuse(call, VIRTIO_CMA_S_TOO_BIG, VIRTIO_CMA_MAX_REQUEST_BYTES);
+	memcpy(&hdr, call->req, sizeof(hdr));
+	op = hvcma_from_le32(hdr.op);
+	if (op >= sizeof(requests) / sizeof(requests[0]) || !requests[op].serve) {
+		e->nr_requests[0]++;
+		return hvcma_refuse(call, VIRTIO_CMA_S_UNSUPP,
+				    offsetof(struct virtio_cma_req_hdr, op));
+	}
+	e->nr_requests[op]++;
+	if (requests[op].on_report_queue != from_report_queue)
+		return hvcma_refuse(call, VIRTIO_CMA_S_UNSUPP,
+				    offsetof(struct virtio_cma_req_hdr, op));
+	if (hvcma_from_le32(hdr.bytes) != call->req_bytes ||
+	    call->req_bytes < requests[op].min_bytes)
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL, bytes_offset);
+	return requests[op].serve(e, call);
+}
+
+/* Statuses that a correct guest never causes. */
+static bool is_bad_request(enum virtio_cma_status status)
+{
+	return status == VIRTIO_CMA_S_INVAL || status == VIRTIO_CMA_S_UNSUPP ||
+	       status == VIRTIO_CMA_S_TOO_BIG || status == VIRTIO_CMA_S_NO_CLIENT ||
+	       status == VIRTIO_CMA_S_NOT_BLOCK || status == VIRTIO_CMA_S_RANGE;
+}
+
+void hvcma_engine_request(struct hvcma_engine *e, const void *req,
+			  size_t req_bytes, void *resp, size_t resp_bytes,
+			  bool from_report_queue, size_t *used_bytes)
+{
+	struct virtio_cma_resp_hdr hdr;
+	struct hvcma_call call = {
+		.req = req,
+		.req_bytes = req_bytes,
+		.resp = resp,
+		.resp_bytes = resp_bytes,
+		.used_bytes = sizeof(hdr),
+	};
+	enum virtio_cma_status status;
+
+	if (resp_bytes < sizeof(hdr)) {
+		e->nr_bad_requests++;
+		*used_bytes = 0;
+		return;
+	}
+	if (call.resp_bytes > VIRTIO_CMA_MAX_RESPONSE_BYTES)
+		call.resp_bytes = VIRTIO_CMA_MAX_RESPONSE_BYTES;
+
+	status = serve(e, &call, from_report_queue);
+	if (is_bad_request(status))
+		e->nr_bad_requests++;
+	if (status)
+		call.used_bytes = sizeof(hdr);
+	hdr.status = hvcma_to_le32(status);
+	hdr.bytes = hvcma_to_le32((uint32_t)call.used_bytes);
+	hdr.detail = hvcma_to_le64(status ? call.detail : 0);
+	memcpy(resp, &hdr, sizeof(hdr));
+	*used_bytes = call.used_bytes;
+	hvcma_engine_check(e);
+}

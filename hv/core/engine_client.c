@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause)
+/*
+ * Clients: their states, CLIENTS, CLAIM, RELEASE, quiescing.
+ *
+ *                 added            claimed
+ *        ABSENT ---------> PRESENT --------> CLAIMED ----.
+ *          ^  ^             | ^  ^ released     |        | could not be
+ *          |  '-- removed --' |  '--------------'        | quiesced
+ *          |                  |                          v
+ *          |                  '------ quiesced ------- STUCK
+ *          '-------- quiesced -------- LOST <- removed --'
+ *
+ * Does not touch granules: what a state means for pins is decided by the callers
+ * of hvcma_quarantine_check() and hvcma_quiesce_all().
+ */
+#include <string.h>
+
+#include "hv/core/engine_internal.h"
+
+#define TO(state)	(1u << HVCMA_CLIENT_##state)
+
+static const uint8_t transitions[HVCMA_NR_CLIENT_STATES] = {
+	[HVCMA_CLIENT_ABSENT]	= TO(PRESENT),
+	[HVCMA_CLIENT_PRESENT]	= TO(CLAIMED) | TO(ABSENT),
+	[HVCMA_CLIENT_CLAIMED]	= TO(PRESENT) | TO(ABSENT) | TO(STUCK) | TO(LOST),
+	[HVCMA_CLIENT_STUCK]	= TO(PRESENT) | TO(ABSENT) | TO(LOST),
+	[HVCMA_CLIENT_LOST]	= TO(ABSENT),
+};
+
+static bool is_unquiet(enum hvcma_client_state state)
+{
+	return state == HVCMA_CLIENT_STUCK || state == HVCMA_CLIENT_LOST;
+}
+
+/* False, without effect, if the table does not allow the step. */
+static bool set_state(struct hvcma_engine *e, uint32_t id, enum hvcma_client_state to)
+{
+	enum hvcma_client_state from = e->clients[id].state;
+
+	if (!(transitions[from] & 1u << to))
+		return false;
+	e->nr_unquiet = e->nr_unquiet - is_unquiet(from) + is_unquiet(to);
+	e->clients[id].state = to;
+	hvcma_trace(e, "client", id, from, to);
+	return true;
+}
+
+uint8_t hvcma_client_wire_state(const struct hvcma_client *client)
+{
+	switch (client->state) {
+	case HVCMA_CLIENT_PRESENT:
+		return VIRTIO_CMA_CLIENT_PRESENT;
+	case HVCMA_CLIENT_CLAIMED:
+	case HVCMA_CLIENT_STUCK:
+		return VIRTIO_CMA_CLIENT_CLAIMED;
+	default:
+		return VIRTIO_CMA_CLIENT_ABSENT;
+	}
+}
+
+uint8_t hvcma_engine_client_state(const struct hvcma_engine *e, uint32_t id)
+{
+	if (id >= e->config.nr_clients)
+		return VIRTIO_CMA_CLIENT_ABSENT;
+	return hvcma_client_wire_state(&e->clients[id]);
+}
+
+/* The client of an ALLOC exists and is there, and the purpose is known. */
+enum virtio_cma_status hvcma_owner_check(const struct hvcma_engine *e,
+					 struct hvcma_call *call, uint32_t client,
+					 uint32_t purpose, size_t purpose_offset)
+{
+	if (purpose >= VIRTIO_CMA_NR_PURPOSES)
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL, purpose_offset);
+	if (client == VIRTIO_CMA_CLIENT_SHARED)
+		return VIRTIO_CMA_S_OK;
+	if (client >= e->config.nr_clients)
+		return hvcma_refuse(call, VIRTIO_CMA_S_NO_CLIENT, client);
+	if (hvcma_engine_client_state(e, client) == VIRTIO_CMA_CLIENT_ABSENT)
+		return hvcma_refuse(call, VIRTIO_CMA_S_CLIENT_STATE, client);
+	return VIRTIO_CMA_S_OK;
+}
+
+/* VIRTIO_CMA_ATTR_* of memory for a client, or for all of them (SHARED). */
+uint32_t hvcma_client_attr(const struct hvcma_engine *e, uint32_t client)
+{
+	if (e->config.attr_policy != VIRTIO_CMA_ATTR_AUTO ||
+	    client == VIRTIO_CMA_CLIENT_SHARED)
+		return e->config.attr_policy;
+	switch (e->clients[client].wire.coherent) {
+	case 1:
+		return VIRTIO_CMA_ATTR_CACHED;
+	case 2:
+		return VIRTIO_CMA_ATTR_UNCACHED;
+	default:
+		return VIRTIO_CMA_ATTR_AUTO;
+	}
+}
+
+/* Nothing may be unpinned while a client may be doing DMA unasked. */
+enum virtio_cma_status hvcma_quarantine_check(const struct hvcma_engine *e,
+					      struct hvcma_call *call)
+{
+	uint32_t id = 0;
+
+	if (!e->nr_unquiet)
+		return VIRTIO_CMA_S_OK;
+	while (!is_unquiet(e->clients[id].state))
+		id++;
+	return hvcma_refuse(call, VIRTIO_CMA_S_REFUSED, id);
+}
+
+/*
+ * Bring a client that may be doing DMA to @quiet; if the host cannot, to
+ * @unquiet. Returns what the host said.
+ */
+static int quiesce(struct hvcma_engine *e, uint32_t id,
+		   enum hvcma_client_state quiet, enum hvcma_client_state unquiet)
+{
+	int rc = e->ops->quiesce(e->opaque, id);
+
+	if (!rc)
+		set_state(e, id, quiet);
+	else if (e->clients[id].state != unquiet)
+		set_state(e, id, unquiet);
+	return rc;
+}
+
+/* Every client, even if one fails. Returns the first failure. */
+int hvcma_quiesce_all(struct hvcma_engine *e)
+{
+	int first_rc = 0;
+
+	for (uint32_t id = 0; id < e->config.nr_clients; id++) {
+		enum hvcma_client_state state = e->clients[id].state;
+		int rc = 0;
+
+		if (state == HVCMA_CLIENT_CLAIMED || state == HVCMA_CLIENT_STUCK)
+			rc = quiesce(e, id, HVCMA_CLIENT_PRESENT, HVCMA_CLIENT_STUCK);
+		else if (state == HVCMA_CLIENT_LOST)
+			rc = quiesce(e, id, HVCMA_CLIENT_ABSENT, HVCMA_CLIENT_LOST);
+		if (!first_rc)
+			first_rc = rc;
+	}
+	return first_rc;
+}
+
+static bool copy_string(__u8 *field, size_t field_bytes, const char *s)
+{
+	size_t bytes = s ? strlen(s) : 0;
+
+	if (bytes >= field_bytes)
+		return false;
+	memset(field, 0, field_bytes);
+	if (bytes)
+		memcpy(field, s, bytes);
+	return true;
+}
+
+int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
+			      const struct hvcma_client_info *info)
+{
+	struct virtio_cma_client wire = {
+		.id = hvcma_to_le32(id),
+		.bus = info->bus,
+		.coherent = info->coherent,
+	};
+
+	if (id >= e->config.nr_clients)
+		return -VIRTIO_CMA_S_NO_CLIENT;
+	if ((info->bus != VIRTIO_CMA_BUS_PCI && info->bus != VIRTIO_CMA_BUS_PLATFORM) ||
+	    info->coherent > 2 ||
+	    !copy_string(wire.kind, sizeof(wire.kind), info->kind) ||
+	    !copy_string(wire.name, sizeof(wire.name), info->name) ||
+	    !copy_string(wire.path, sizeof(wire.path), info->path))
+		return -VIRTIO_CMA_S_INVAL;
+	if (!set_state(e, id, HVCMA_CLIENT_PRESENT))
+		return -VIRTIO_CMA_S_CLIENT_STATE;
+	e->clients[id].wire = wire;
+	hvcma_engine_check(e);
+	return 0;
+}
+
+int hvcma_engine_client_removed(struct hvcma_engine *e, uint32_t id)
+{
+	int rc = 0;
+
+	if (id >= e->config.nr_clients)
+		return -VIRTIO_CMA_S_NO_CLIENT;
+	switch (e->clients[id].state) {
+	case HVCMA_CLIENT_PRESENT:
+		set_state(e, id, HVCMA_CLIENT_ABSENT);
+		break;
+	case HVCMA_CLIENT_CLAIMED:
+	case HVCMA_CLIENT_STUCK:
+		rc = quiesce(e, id, HVCMA_CLIENT_ABSENT, HVCMA_CLIENT_LOST);
+		break;
+	default:
+		break;
+	}
+	hvcma_engine_check(e);
+	return rc;
+}
+
+enum virtio_cma_status hvcma_serve_clients(struct hvcma_engine *e, struct hvcma_call *call)
+{
+	struct virtio_cma_clients_req req;
+	struct virtio_cma_clients_resp resp = { 0 };
+	uint32_t first, nr;
+	size_t room;
+
+	memcpy(&req, call->req, sizeof(req));
+	if (call->req_bytes != sizeof(req))
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_req_hdr, bytes));
+	first = hvcma_from_le32(req.first);
+	nr = hvcma_from_le32(req.max_clients);
+	if (first > e->config.nr_clients)
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_clients_req, first));
+	if (nr > e->config.nr_clients - first)
+		nr = e->config.nr_clients - first;
+	if (call->resp_bytes < sizeof(resp) + (nr ? sizeof(struct virtio_cma_client) : 0))
+		return hvcma_refuse(call, VIRTIO_CMA_S_TOO_BIG, call->resp_bytes);
+	room = (call->resp_bytes - sizeof(resp)) / sizeof(struct virtio_cma_client);
+	if (nr > room)
+		nr = (uint32_t)room;
+
+	call->used_bytes = sizeof(resp);
+	for (uint32_t id = first; id < first + nr; id++) {
+		struct virtio_cma_client wire = e->clients[id].wire;
+
+		wire.id = hvcma_to_le32(id);
+		wire.state = hvcma_client_wire_state(&e->clients[id]);
+		memcpy(call->resp + call->used_bytes, &wire, sizeof(wire));
+		call->used_bytes += sizeof(wire);
+	}
+	resp.nr_total = hvcma_to_le32(e->config.nr_clients);
+	resp.nr_clients = hvcma_to_le32(nr);
+	memcpy(call->resp, &resp, sizeof(resp));
+	return VIRTIO_CMA_S_OK;
+}
+
+/* What CLAIM and RELEASE have in common: one known client. */
+static enum virtio_cma_status get_client(const struct hvcma_engine *e,
+					 struct hvcma_call *call, uint32_t *id)
+{
+	struct virtio_cma_client_req req;
+
+	memcpy(&req, call->req, sizeof(req));
+	if (call->req_bytes != sizeof(req))
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_req_hdr, bytes));
+	if (req.reserved)
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_client_req, reserved));
+	*id = hvcma_from_le32(req.client);
+	if (*id >= e->config.nr_clients)
+		return hvcma_refuse(call, VIRTIO_CMA_S_NO_CLIENT, *id);
+	return VIRTIO_CMA_S_OK;
+}
+
+/* The host refused to let a client go, or to stop it. */
+static enum virtio_cma_status refused_by_host(struct hvcma_call *call, int rc, uint32_t id)
+{
+	enum virtio_cma_status status = hvcma_host_status(rc);
+
+	return hvcma_refuse(call, status, status == VIRTIO_CMA_S_REFUSED ? id : 0);
+}
+
+enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_call *call)
+{
+	struct virtio_cma_claim_resp resp = { 0 };
+	enum virtio_cma_status status;
+	uint32_t id;
+	int rc;
+
+	status = get_client(e, call, &id);
+	if (status)
+		return status;
+	if (e->clients[id].state != HVCMA_CLIENT_PRESENT)
+		return hvcma_refuse(call, VIRTIO_CMA_S_CLIENT_STATE, id);
+	if (call->resp_bytes < sizeof(resp))
+		return hvcma_refuse(call, VIRTIO_CMA_S_TOO_BIG, call->resp_bytes);
+	rc = e->ops->claim(e->opaque, id);
+	if (rc)
+		return refused_by_host(call, rc, id);
+	set_state(e, id, HVCMA_CLIENT_CLAIMED);
+
+	resp.attr = hvcma_to_le32(hvcma_client_attr(e, id));
+	memcpy(call->resp, &resp, sizeof(resp));
+	call->used_bytes = sizeof(resp);
+	return VIRTIO_CMA_S_OK;
+}
+
+enum virtio_cma_status hvcma_serve_release(struct hvcma_engine *e, struct hvcma_call *call)
+{
+	enum virtio_cma_status status;
+	uint32_t id;
+	int rc;
+
+	status = get_client(e, call, &id);
+	if (status)
+		return status;
+	if (hvcma_engine_client_state(e, id) != VIRTIO_CMA_CLIENT_CLAIMED)
+		return hvcma_refuse(call, VIRTIO_CMA_S_CLIENT_STATE, id);
+	rc = quiesce(e, id, HVCMA_CLIENT_PRESENT, HVCMA_CLIENT_STUCK);
+	return rc ? refused_by_host(call, rc, id) : VIRTIO_CMA_S_OK;
+}

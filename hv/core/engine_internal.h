@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause) */
+/*
+ * Inside of the protocol engine: its data and the seams between its files.
+ *
+ *   engine.c         configuration, start, header checks, dispatch, base
+ *   engine_client.c  client states, CLIENTS, CLAIM, RELEASE, quiescing
+ *   engine_grant.c   finding, backing, pinning and verifying blocks; undoing it
+ *   engine_alloc.c   ALLOC, ALLOC_BULK, restore
+ *   engine_free.c    FREE, BUSY, reset
+ *   engine_query.c   QUERY, REPORT, counters, iterators
+ *   engine_check.c   invariants
+ *
+ * Not for users of engine.h.
+ */
+#ifndef HVCMA_CORE_ENGINE_INTERNAL_H
+#define HVCMA_CORE_ENGINE_INTERNAL_H
+
+#include "hv/core/engine.h"
+#include "hv/core/le.h"
+
+#define HVCMA_MAX_CLIENTS	4096
+#define HVCMA_DMA_CHUNK		512	/* addresses read from the host at once */
+
+/*
+ * STUCK and LOST clients may still be doing DMA: the host could not quiesce
+ * them, and as long as there is one nothing is unpinned. LOST ones are unplugged.
+ */
+enum hvcma_client_state {
+	HVCMA_CLIENT_ABSENT,
+	HVCMA_CLIENT_PRESENT,
+	HVCMA_CLIENT_CLAIMED,
+	HVCMA_CLIENT_STUCK,
+	HVCMA_CLIENT_LOST,
+	HVCMA_NR_CLIENT_STATES
+};
+
+struct hvcma_client {
+	enum hvcma_client_state state;	/* by hvcma_client_set_state() only */
+	struct virtio_cma_client wire;	/* its state field is filled when sent */
+};
+
+/* A block being granted. */
+struct hvcma_grant {
+	uint32_t first;
+	uint32_t nr;
+};
+
+struct hvcma_engine {
+	struct hvcma_engine_config config;
+	char name[VIRTIO_CMA_NAME_BYTES];
+	const struct hvcma_engine_ops *ops;
+	void *opaque;
+	uint32_t granule_shift;
+	uint32_t nr_granules;
+	uint32_t pin_limit;		/* granules */
+	struct hvcma_alloc *alloc;	/* pinned granules are its allocated ones */
+	struct hvcma_client *clients;
+	uint32_t nr_unquiet;		/* clients STUCK or LOST */
+	uint64_t *lent;			/* bit per granule */
+	uint64_t nr_lent;
+	struct hvcma_grant *grants;	/* scratch, VIRTIO_CMA_MAX_BULK_BLOCKS */
+	uint64_t *dma;			/* scratch, HVCMA_DMA_CHUNK */
+	uint64_t nr_alloc_ok, nr_alloc_failed, nr_freed, nr_bad_requests;
+	uint64_t nr_requests[VIRTIO_CMA_OP_REPORT + 1];
+	bool guest_valid;
+	struct virtio_cma_guest_counters guest;
+};
+
+/* One request on its way through the engine. */
+struct hvcma_call {
+	const uint8_t *req;
+	size_t req_bytes;
+	uint8_t *resp;
+	size_t resp_bytes;		/* room */
+	size_t used_bytes;		/* of resp, header included, on success */
+	uint64_t detail;		/* on failure */
+};
+
+/* A block's owner, as kept by the allocator. */
+#define HVCMA_OWNER(client, purpose)	((uint64_t)(purpose) << 32 | (client))
+#define HVCMA_OWNER_CLIENT(owner)	((uint32_t)(owner))
+#define HVCMA_OWNER_PURPOSE(owner)	((uint32_t)((owner) >> 32) & 0xff)
+#define HVCMA_OWNER_MARK		(UINT64_C(1) << 63)	/* named in this FREE */
+
+static inline enum virtio_cma_status
+hvcma_refuse(struct hvcma_call *call, enum virtio_cma_status status, uint64_t detail)
+{
+	call->detail = detail;
+	return status;
+}
+
+static inline void hvcma_trace(const struct hvcma_engine *e, const char *event,
+			       uint64_t a, uint64_t b, uint64_t c)
+{
+	if (e->ops->trace)
+		e->ops->trace(e->opaque, event, a, b, c);
+}
+
+static inline uint64_t hvcma_gpa(const struct hvcma_engine *e, uint64_t granule)
+{
+	return e->config.region_base_gpa + (granule << e->granule_shift);
+}
+
+static inline uint64_t hvcma_bytes(const struct hvcma_engine *e, uint64_t granules)
+{
+	return granules << e->granule_shift;
+}
+
+/* What a host operation returned, as a status. */
+static inline enum virtio_cma_status hvcma_host_status(int rc)
+{
+	if (rc > 0 || rc <= -VIRTIO_CMA_NR_STATUS)
+		return VIRTIO_CMA_S_IO;
+	return (enum virtio_cma_status)-rc;
+}
+
+/* Trap on a broken invariant, in debug builds; after each mutation. */
+#ifdef HVCMA_DEBUG
+void hvcma_engine_check(const struct hvcma_engine *e);
+#else
+static inline void hvcma_engine_check(const struct hvcma_engine *e)
+{
+	(void)e;
+}
+#endif
+
+/* engine.c */
+enum virtio_cma_status hvcma_range_get(const struct hvcma_engine *e,
+				       struct hvcma_call *call, size_t offset,
+				       uint64_t index, struct hvcma_grant *granules);
+enum virtio_cma_status hvcma_learn_range(struct hvcma_engine *e, uint64_t first,
+					 uint64_t nr, bool must_be_backed);
+
+/* engine_client.c */
+enum virtio_cma_status hvcma_owner_check(const struct hvcma_engine *e,
+					 struct hvcma_call *call, uint32_t client,
+					 uint32_t purpose, size_t purpose_offset);
+uint32_t hvcma_client_attr(const struct hvcma_engine *e, uint32_t client);
+enum virtio_cma_status hvcma_quarantine_check(const struct hvcma_engine *e,
+					      struct hvcma_call *call);
+int hvcma_quiesce_all(struct hvcma_engine *e);
+uint8_t hvcma_client_wire_state(const struct hvcma_client *client);
+enum virtio_cma_status hvcma_serve_clients(struct hvcma_engine *e, struct hvcma_call *call);
+enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_call *call);
+enum virtio_cma_status hvcma_serve_release(struct hvcma_engine *e, struct hvcma_call *call);
+
+/* engine_grant.c */
+struct hvcma_job {
+	struct hvcma_fit_request fit;	/* of one block; nr_granules unused if gather */
+	bool gather;			/* blocks of any length */
+	bool partial;			/* some are better than none */
+	uint64_t owner;
+	uint64_t left;			/* granules still to be granted */
+	uint32_t max_grants;
+	const uint8_t *hints;		/* checked struct virtio_cma_range */
+	uint32_t nr_hints;
+
+	/* by hvcma_grant() */
+	uint32_t nr_grants;		/* in e->grants, all pinned on return */
+	enum hvcma_fit why;		/* last failed search */
+	enum virtio_cma_status host;	/* last refusal of the host to back */
+	uint32_t hint_budget;		/* runs and blocks still to be looked at */
+	uint64_t back_from;		/* unknown granules before it were tried */
+	uint64_t back_refused;		/* as many at once were refused */
+	uint64_t back_chunk;		/* try to back this many, even if fewer will do */
+};
+
+enum virtio_cma_status hvcma_grant(struct hvcma_engine *e, struct hvcma_job *job);
+enum virtio_cma_status hvcma_grant_refusal(const struct hvcma_engine *e,
+					   const struct hvcma_job *job,
+					   enum virtio_cma_status status,
+					   struct hvcma_call *call);
+void hvcma_ungrant(struct hvcma_engine *e, uint64_t first, uint64_t nr);
+
+/* engine_alloc.c */
+enum virtio_cma_status hvcma_serve_alloc(struct hvcma_engine *e, struct hvcma_call *call);
+enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_call *call);
+
+/* engine_free.c */
+enum virtio_cma_status hvcma_serve_free(struct hvcma_engine *e, struct hvcma_call *call);
+enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_call *call);
+
+/* engine_query.c */
+void hvcma_lent_clear(struct hvcma_engine *e);
+enum virtio_cma_status hvcma_serve_query(struct hvcma_engine *e, struct hvcma_call *call);
+enum virtio_cma_status hvcma_serve_report(struct hvcma_engine *e, struct hvcma_call *call);
+
+#endif /* HVCMA_CORE_ENGINE_INTERNAL_H */

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause)
+/*
+ * What can be seen: QUERY, REPORT, counters, iterators, configuration space.
+ *
+ * Changes nothing but what the guest reports about itself.
+ */
+#include <string.h>
+
+#include "hv/core/engine_internal.h"
+
+/* --- for the host ----------------------------------------------------- */
+
+static bool is_lent(const struct hvcma_engine *e, uint64_t granule)
+{
+	return e->lent[granule / 64] >> (granule % 64) & 1;
+}
+
+uint8_t hvcma_engine_granule_state(const struct hvcma_engine *e, uint64_t granule)
+{
+	uint8_t state = VIRTIO_CMA_GRANULE_MIGRATABLE;
+
+	if (granule >= e->nr_granules)
+		return VIRTIO_CMA_GRANULE_UNBACKED;
+	if (hvcma_alloc_is_allocated(e->alloc, granule))
+		state = VIRTIO_CMA_GRANULE_PINNED;
+	else if (hvcma_alloc_dma(e->alloc, granule) == HVCMA_DMA_UNKNOWN)
+		state = VIRTIO_CMA_GRANULE_UNBACKED;
+	if (is_lent(e, granule))
+		state |= VIRTIO_CMA_GRANULE_LENT;
+	if (hvcma_alloc_is_withheld(e->alloc, granule))
+		state |= VIRTIO_CMA_GRANULE_BUSY;
+	return state;
+}
+
+bool hvcma_engine_next_block(const struct hvcma_engine *e, uint64_t from,
+			     uint64_t *first, uint64_t *nr_granules,
+			     uint32_t *client, uint32_t *purpose)
+{
+	uint64_t owner;
+
+	if (!hvcma_alloc_next_block(e->alloc, from, first, nr_granules))
+		return false;
+	owner = hvcma_alloc_owner(e->alloc, *first);
+	*client = HVCMA_OWNER_CLIENT(owner);
+	*purpose = HVCMA_OWNER_PURPOSE(owner);
+	return true;
+}
+
+bool hvcma_engine_next_extent(const struct hvcma_engine *e, uint64_t from_granule,
+			      uint64_t *first, uint64_t *nr_granules,
+			      uint64_t *dma)
+{
+	if (!hvcma_alloc_next_extent(e->alloc, from_granule, first, nr_granules))
+		return false;
+	*dma = hvcma_alloc_dma(e->alloc, *first);
+	return true;
+}
+
+static uint64_t longest_free(const struct hvcma_engine *e)
+{
+	struct hvcma_fit_request any = {
+		.nr_granules = e->nr_granules,
+		.max_dma = UINT64_MAX,
+	};
+
+	return hvcma_alloc_longest(e->alloc, &any);
+}
+
+void hvcma_engine_counters(const struct hvcma_engine *e,
+			   struct hvcma_engine_counters *counters)
+{
+	struct hvcma_alloc_stats stats;
+
+	hvcma_alloc_stats(e->alloc, &stats);
+	*counters = (struct hvcma_engine_counters){
+		.backed_bytes = hvcma_bytes(e, stats.nr_known),
+		.pinned_bytes = hvcma_bytes(e, stats.nr_allocated),
+		.lent_bytes = hvcma_bytes(e, e->nr_lent),
+		.busy_bytes = hvcma_bytes(e, stats.nr_withheld),
+		.free_bytes = hvcma_bytes(e, stats.nr_free),
+		.allocated_bytes = hvcma_bytes(e, stats.nr_allocated),
+		.longest_free_bytes = hvcma_bytes(e, longest_free(e)),
+		.nr_blocks = stats.nr_blocks,
+		.nr_extents = stats.nr_extents,
+		.nr_alloc_ok = e->nr_alloc_ok,
+		.nr_alloc_failed = e->nr_alloc_failed,
+		.nr_freed = e->nr_freed,
+		.nr_bad_requests = e->nr_bad_requests,
+		.nr_quarantined_bytes = e->nr_unquiet ? hvcma_bytes(e, stats.nr_allocated) : 0,
+		.guest_valid = e->guest_valid,
+		.guest = {
+			.held_bytes = hvcma_from_le64(e->guest.held_bytes),
+			.coherent_bytes = hvcma_from_le64(e->guest.coherent_bytes),
+			.bounce_bytes = hvcma_from_le64(e->guest.bounce_bytes),
+			.nr_coherent_ok = hvcma_from_le64(e->guest.nr_coherent_ok),
+			.nr_coherent_failed = hvcma_from_le64(e->guest.nr_coherent_failed),
+			.nr_map_direct = hvcma_from_le64(e->guest.nr_map_direct),
+			.nr_map_bounced = hvcma_from_le64(e->guest.nr_map_bounced),
+			.nr_map_failed = hvcma_from_le64(e->guest.nr_map_failed),
+		},
+	};
+	memcpy(counters->nr_requests, e->nr_requests, sizeof(e->nr_requests));
+}
+
+void hvcma_engine_get_config(const struct hvcma_engine *e,
+			     struct virtio_cma_config *config)
+{
+	struct hvcma_alloc_stats stats;
+
+	hvcma_alloc_stats(e->alloc, &stats);
+	*config = (struct virtio_cma_config){
+		.region_base_gpa = hvcma_to_le64(e->config.region_base_gpa),
+		.region_bytes = hvcma_to_le64(e->config.region_bytes),
+		.granule_bytes = hvcma_to_le64(e->config.granule_bytes),
+		.mode = hvcma_to_le32(e->config.mode),
+		.attr_policy = hvcma_to_le32(e->config.attr_policy),
+		.flags = hvcma_to_le32(e->config.flags),
+		.nr_clients = hvcma_to_le32(e->config.nr_clients),
+		.max_request_bytes = hvcma_to_le32(VIRTIO_CMA_MAX_REQUEST_BYTES),
+		.max_response_bytes = hvcma_to_le32(VIRTIO_CMA_MAX_RESPONSE_BYTES),
+		.max_bulk_blocks = hvcma_to_le32(VIRTIO_CMA_MAX_BULK_BLOCKS),
+		.pin_limit_bytes = hvcma_to_le64(e->config.pin_limit_bytes),
+		.pinned_bytes = hvcma_to_le64(hvcma_bytes(e, stats.nr_allocated)),
+		.backed_bytes = hvcma_to_le64(hvcma_bytes(e, stats.nr_known)),
+	};
+	memcpy(config->name, e->name, sizeof(config->name));
+}
+
+/* --- QUERY ------------------------------------------------------------ */
+
+static void fill_states(const struct hvcma_engine *e, uint64_t first, uint64_t nr,
+			uint8_t *items)
+{
+	for (uint64_t i = 0; i < nr; i++)
+		items[i] = hvcma_engine_granule_state(e, first + i);
+}
+
+static void fill_extents(const struct hvcma_engine *e, uint64_t first, uint64_t nr,
+			 uint8_t *items)
+{
+	uint64_t at = 0, nr_granules, dma;
+
+	hvcma_alloc_nth_extent(e->alloc, first, &at);
+	for (; nr; nr--, items += sizeof(struct virtio_cma_extent)) {
+		struct virtio_cma_extent extent;
+
+		hvcma_engine_next_extent(e, at, &at, &nr_granules, &dma);
+		extent.base_gpa = hvcma_to_le64(hvcma_gpa(e, at));
+		extent.base_dma = hvcma_to_le64(dma);
+		extent.bytes = hvcma_to_le64(hvcma_bytes(e, nr_granules));
+		memcpy(items, &extent, sizeof(extent));
+		at += nr_granules;
+	}
+}
+
+static void fill_counters(const struct hvcma_engine *e, uint64_t first, uint64_t nr,
+			  uint8_t *items)
+{
+	struct hvcma_engine_counters c;
+	struct virtio_cma_counters wire;
+
+	(void)first;
+	(void)nr;
+	hvcma_engine_counters(e, &c);
+	wire = (struct virtio_cma_counters){
+		.free_bytes = hvcma_to_le64(c.free_bytes),
+		.allocated_bytes = hvcma_to_le64(c.allocated_bytes),
+		.busy_bytes = hvcma_to_le64(c.busy_bytes),
+		.longest_free_bytes = hvcma_to_le64(c.longest_free_bytes),
+		.nr_blocks = hvcma_to_le64(c.nr_blocks),
+		.nr_extents = hvcma_to_le64(c.nr_extents),
+		.nr_alloc_ok = hvcma_to_le64(c.nr_alloc_ok),
+		.nr_alloc_failed = hvcma_to_le64(c.nr_alloc_failed),
+		.nr_freed = hvcma_to_le64(c.nr_freed),
+		.nr_bad_requests = hvcma_to_le64(c.nr_bad_requests),
+	};
+	memcpy(items, &wire, sizeof(wire));
+}
+
+enum virtio_cma_status hvcma_serve_query(struct hvcma_engine *e, struct hvcma_call *call)
+{
+	static const struct {
+		size_t item_bytes;
+		void (*fill)(const struct hvcma_engine *e, uint64_t first, uint64_t nr,
+			     uint8_t *items);
+	} whats[] = {
+		[VIRTIO_CMA_QUERY_STATES] = { 1, fill_states },
+		[VIRTIO_CMA_QUERY_EXTENTS] = { sizeof(struct virtio_cma_extent), fill_extents },
+		[VIRTIO_CMA_QUERY_COUNTERS] = { sizeof(struct virtio_cma_counters),
+						fill_counters },
+	};
+	struct virtio_cma_query_req req;
+	struct virtio_cma_query_resp resp = { 0 };
+	struct hvcma_alloc_stats stats;
+	uint64_t first, nr, total, room;
+	uint32_t what;
+
+	memcpy(&req, call->req, sizeof(req));
+	if (call->req_bytes != sizeof(req))
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_req_hdr, bytes));
+	if (req.reserved)
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_query_req, reserved));
+	what = hvcma_from_le32(req.what);
+	if (what >= sizeof(whats) / sizeof(whats[0]))
+		return hvcma_refuse(call, VIRTIO_CMA_S_UNSUPP,
+				    offsetof(struct virtio_cma_query_req, what));
+	first = hvcma_from_le64(req.first);
+	nr = hvcma_from_le64(req.nr);
+	hvcma_alloc_stats(e->alloc, &stats);
+	switch (what) {
+	case VIRTIO_CMA_QUERY_STATES:
+		total = e->nr_granules;
+		break;
+	case VIRTIO_CMA_QUERY_EXTENTS:
+		total = stats.nr_extents;
+		break;
+	default:
+		total = 1;
+		if (nr)
+			return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+					    offsetof(struct virtio_cma_query_req, nr));
+		if (first)
+			return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+					    offsetof(struct virtio_cma_query_req, first));
+	}
+	if (first > total)
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_query_req, first));
+	if (!nr || nr > total - first)
+		nr = total - first;
+	if (call->resp_bytes < sizeof(resp) + (nr ? whats[what].item_bytes : 0))
+		return hvcma_refuse(call, VIRTIO_CMA_S_TOO_BIG, call->resp_bytes);
+	room = (call->resp_bytes - sizeof(resp)) / whats[what].item_bytes;
+	if (nr > room)
+		nr = room;
+
+	whats[what].fill(e, first, nr, call->resp + sizeof(resp));
+	resp.total = hvcma_to_le64(total);
+	resp.nr = hvcma_to_le64(nr);
+	memcpy(call->resp, &resp, sizeof(resp));
+	call->used_bytes = sizeof(resp) + (size_t)nr * whats[what].item_bytes;
+	return VIRTIO_CMA_S_OK;
+}
+
+/* --- REPORT ----------------------------------------------------------- */
+
+void hvcma_lent_clear(struct hvcma_engine *e)
+{
+	memset(e->lent, 0, ((size_t)e->nr_granules + 63) / 64 * sizeof(uint64_t));
+	e->nr_lent = 0;
+}
+
+static enum virtio_cma_status report_lent(struct hvcma_engine *e, struct hvcma_call *call,
+					  uint64_t first, uint64_t nr)
+{
+	const uint8_t *bits = call->req + sizeof(struct virtio_cma_report_req);
+	uint64_t bits_bytes = call->req_bytes - sizeof(struct virtio_cma_report_req);
+
+	if (!nr || nr > (uint64_t)VIRTIO_CMA_MAX_REQUEST_BYTES * 8 ||
+	    bits_bytes != (nr + 7) / 8 || (nr % 8 && bits[nr / 8] >> (nr % 8)))
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_report_req, nr));
+	if (first >= e->nr_granules || nr > e->nr_granules - first)
+		return hvcma_refuse(call, VIRTIO_CMA_S_RANGE, 0);
+	for (uint64_t i = 0; i < nr; i++) {
+		bool lent = bits[i / 8] >> (i % 8) & 1;
+
+		if (lent == is_lent(e, first + i))
+			continue;
+		e->lent[(first + i) / 64] ^= UINT64_C(1) << ((first + i) % 64);
+		e->nr_lent += lent ? 1 : UINT64_MAX;
+	}
+	return VIRTIO_CMA_S_OK;
+}
+
+static enum virtio_cma_status report_counters(struct hvcma_engine *e,
+					      struct hvcma_call *call, uint64_t first,
+					      uint64_t nr)
+{
+	if (call->req_bytes != sizeof(struct virtio_cma_report_req) + sizeof(e->guest))
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_req_hdr, bytes));
+	if (first)
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_report_req, first));
+	if (nr)
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_report_req, nr));
+	memcpy(&e->guest, call->req + sizeof(struct virtio_cma_report_req), sizeof(e->guest));
+	e->guest_valid = true;
+	return VIRTIO_CMA_S_OK;
+}
+
+enum virtio_cma_status hvcma_serve_report(struct hvcma_engine *e, struct hvcma_call *call)
+{
+	struct virtio_cma_report_req req;
+	uint64_t first, nr;
+
+	memcpy(&req, call->req, sizeof(req));
+	if (req.reserved)
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_report_req, reserved));
+	first = hvcma_from_le64(req.first);
+	nr = hvcma_from_le64(req.nr);
+	switch (hvcma_from_le32(req.what)) {
+	case VIRTIO_CMA_REPORT_LENT:
+		return report_lent(e, call, first, nr);
+	case VIRTIO_CMA_REPORT_COUNTERS:
+		return report_counters(e, call, first, nr);
+	default:
+		return hvcma_refuse(call, VIRTIO_CMA_S_UNSUPP,
+				    offsetof(struct virtio_cma_report_req, what));
+	}
+}
