@@ -7,11 +7,11 @@
 REGION_MIB=64
 REGION_PAGE_KIB=2048
 
-# region_options ID PROPERTIES: a region; REGION_DEVICE: virtio-cma-pci (default) or -device.
+# region_options ID PROPERTIES [DEVICE-TYPE]: options for a region
 region_options()
 {
 	echo "-object memory-backend-memfd,id=$1-mem,size=${REGION_MIB}M,hugetlb=on,hugetlbsize=${REGION_PAGE_KIB}k,share=on" \
-		"-device ${REGION_DEVICE:-virtio-cma-pci},id=$1,memdev=$1-mem,$2"
+		"-device ${3:-virtio-cma-pci},id=$1,memdev=$1-mem,$2"
 }
 
 region_hugepages()

@@ -9,10 +9,10 @@
 #
 #	vm_start ARCH KERNEL INITRAMFS [QEMU-OPTION...]
 #	vm_booted N SECONDS	the agent has started N times (N > 1: after resets)
-#	guest COMMAND...	run in the guest: its output, its status
+#	guest COMMAND...	run in the guest: its output, its status (guest_live: as it comes)
 #	monitor COMMAND...	to QEMU's human monitor
 #	status POINTER		field of the region's report (hvcma status --field)
-#	vm_quit | vm_kill	end it, politely or with SIGKILL
+#	vm_quit | vm_kill	end it, politely (printing logs if a check failed) or with SIGKILL
 #
 # Read by vm_start: VM_MEMORY (-m), VM_APPEND (kernel command line), VM_MACHINE (-M options),
 # VM_CPU, VM_LIMIT_S (the machine's life at most), VM_ACCEL, VM_NO_PRELOAD (run without plugin).
@@ -128,6 +128,13 @@ guest_done()
 	grep -q "^@done $1 " "$VM_DIR/agent.out" || vm_dead
 }
 
+# guest_status ID: the command's exit status, 124 if it has not ended.
+guest_status()
+{
+	gs_status=$(sed -n "s/^@done $1 \([0-9]*\).*/\1/p" "$VM_DIR/agent.out")
+	return "${gs_status:-124}"
+}
+
 guest()
 {
 	read -r guest_id </proc/sys/kernel/random/uuid
@@ -135,9 +142,32 @@ guest()
 	wait_until "${GUEST_LIMIT_S:-30}" guest_done "$guest_id"
 	tr -d '\r' <"$VM_DIR/agent.out" |
 		sed -n "/^@begin $guest_id/,/^@done $guest_id/{/^@begin /d;/^@done /d;p;}"
-	guest_status=$(sed -n "s/^@done $guest_id \([0-9]*\).*/\1/p" "$VM_DIR/agent.out")
-	[ -n "$guest_status" ] || note "no end within ${GUEST_LIMIT_S:-30} s: guest $*" >&2
-	return "${guest_status:-124}"
+	guest_status "$guest_id" && return
+	gs_status=$?
+	[ "$gs_status" -ne 124 ] || note "no end within ${GUEST_LIMIT_S:-30} s: guest $*" >&2
+	return "$gs_status"
+}
+
+# guest_live COMMAND...: as guest, its output line by line as it comes.
+guest_live()
+{
+	gl_seen=$(wc -l <"$VM_DIR/agent.out")
+	read -r guest_id </proc/sys/kernel/random/uuid
+	echo "$guest_id $*" >&7
+	gl_left=$((${GUEST_LIMIT_S:-30} * 20))
+	while :; do
+		! guest_done "$guest_id" || gl_left=0
+		gl_total=$(wc -l <"$VM_DIR/agent.out")
+		if [ "$gl_total" -gt "$gl_seen" ]; then
+			sed -n "$((gl_seen + 1)),${gl_total}p" "$VM_DIR/agent.out" | tr -d '\r' |
+				grep -v '^@'
+			gl_seen=$gl_total
+		fi
+		[ "$gl_left" -gt 0 ] || break
+		gl_left=$((gl_left - 1))
+		sleep 0.05
+	done
+	guest_status "$guest_id"
 }
 
 monitor()
@@ -168,6 +198,7 @@ vm_forget()
 vm_quit()
 {
 	[ -n "$vm_pid" ] || return 0
+	[ "$tap_failed" -eq 0 ] || vm_logs
 	monitor quit
 	if wait_until 10 vm_dead; then
 		vm_forget

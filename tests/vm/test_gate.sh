@@ -51,7 +51,6 @@ gate_case()
 	guest "edu_copy \$(edu_pci) $(dma_of $pool) $(($(dma_of $pool) + 4096))"
 	check "$what: claimed: addresses of pinned granules are not caught" equal "$faults" "$(fabric_faults)"
 	check "$what: claimed: the copy arrives" equal "$(guest_memory $pool)" "$(guest_memory $((pool + 4096)))"
-	[ "$tap_failed" -eq 0 ] || vm_logs
 	check "$what: QEMU ends well" vm_quit
 }
 
