@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Streaming mappings through bounce buffers: the device gets pages of the pool
+ * in place of the driver's own, which lie where it can't or must not reach.
+ * All functions run in any context.
+ */
+#ifndef VCMA_BOUNCE_H
+#define VCMA_BOUNCE_H
+
+#include <linux/dma-direction.h>
+#include <linux/types.h>
+
+struct vcma_client;
+
+/**
+ * vcma_bounce_map() - map [@phys, @phys + @bytes) of ordinary RAM.
+ * @max_dma: highest DMA address of the last byte
+ * @attrs: DMA_ATTR_SKIP_CPU_SYNC leaves the buffer as it is
+ *
+ * The offset in the page, and of the client's larger min_align_mask, is kept.
+ * Unless told otherwise the buffer is filled for every direction: a device that
+ * writes less than it was asked for must not uncover what was there before.
+ *
+ * Return: DMA address, or DMA_MAPPING_ERROR (counted, traced, not logged).
+ */
+dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes,
+			   u64 max_dma, unsigned long attrs);
+
+/** vcma_bounce_unmap() - copy back if @dir says so, and free. */
+void vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
+		       enum dma_data_direction dir, unsigned long attrs);
+
+/** vcma_bounce_sync() - copy part of a mapping, to the CPU's side or to the device's. */
+void vcma_bounce_sync(struct vcma_client *c, dma_addr_t dma, size_t bytes,
+		      enum dma_data_direction dir, bool for_cpu);
+
+/** vcma_bounce_max_bytes() - the longest mapping drivers should ask for. */
+size_t vcma_bounce_max_bytes(struct vcma_client *c);
+
+#endif /* VCMA_BOUNCE_H */

@@ -1,0 +1,576 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Clients: matching, CLAIM at bind, RELEASE at unbind (client.h).
+ *
+ * Which notification does what:
+ *	BIND_DRIVER		dma_configure() is done, probe() is next: claim
+ *	UNBOUND_DRIVER		the driver and its managed resources are gone: release
+ *	DRIVER_NOT_BOUND	probe() failed, but managed resources are freed only
+ *				later and no notification follows: a work item
+ *				waits for the device's lock, then releases
+ *
+ * Lock order: see region.h. Notifications come with the device's lock held.
+ */
+#include <linux/bitops.h>
+#include <linux/device.h>
+#include <linux/kstrtox.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "client.h"
+#include "coherent.h"
+#include "compat.h"
+#include "dma_ops.h"
+#include "region.h"
+#include "request.h"
+#include "trace.h"
+
+/* Table entries asked for at once, and accepted in all. */
+#define VCMA_CLIENTS_PER_REQUEST	32
+#define VCMA_MAX_CLIENTS		65536
+
+static const char * const vcma_client_state_names[] = {
+	[VCMA_CLIENT_IDLE] = "idle",
+	[VCMA_CLIENT_CLAIMED] = "claimed",
+	[VCMA_CLIENT_REFUSED] = "refused",
+};
+
+/* Bit n of entry m: state m may become state n. */
+static const u8 vcma_client_steps[VCMA_CLIENT_NR_STATES] = {
+	[VCMA_CLIENT_IDLE] = BIT(VCMA_CLIENT_CLAIMED) | BIT(VCMA_CLIENT_REFUSED),
+	[VCMA_CLIENT_CLAIMED] = BIT(VCMA_CLIENT_IDLE),
+	[VCMA_CLIENT_REFUSED] = BIT(VCMA_CLIENT_IDLE),
+};
+
+const char *vcma_client_state_name(enum vcma_client_state state)
+{
+	return vcma_client_state_names[state];
+}
+
+static void vcma_client_set_state(struct vcma_client *c, enum vcma_client_state state)
+{
+	lockdep_assert_held(&c->region->clients.lock);
+	WARN(!(vcma_client_steps[c->state] & BIT(state)), "client %s: %s to %s",
+	     c->name, vcma_client_state_name(c->state), vcma_client_state_name(state));
+	trace_vcma_client_state(c, c->state, state);
+	WRITE_ONCE(c->state, state);
+}
+
+/* ---- the table ---- */
+
+static void vcma_client_unbound_work(struct work_struct *work);
+
+static struct vcma_client *vcma_client_get(struct vcma_region *r, u32 id)
+{
+	struct vcma_client *c = xa_load(&r->clients.by_id, id);
+	int err;
+
+	if (c)
+		return c;
+	c = kzalloc(sizeof(*c), GFP_KERNEL);
+	if (!c)
+		return NULL;
+	c->region = r;
+	c->id = id;
+	spin_lock_init(&c->lock);
+	INIT_LIST_HEAD(&c->whole_blocks);
+	INIT_WORK(&c->unbound_work, vcma_client_unbound_work);
+	vcma_dma_ops_init(c);
+	err = xa_err(xa_store(&r->clients.by_id, id, c, GFP_KERNEL));
+	if (err) {
+		kfree(c);
+		return NULL;
+	}
+	return c;
+}
+
+/* Return: 0, -ENOMEM or -EPROTO. */
+static int vcma_client_update(struct vcma_region *r, u32 id,
+			      const struct virtio_cma_client *wire)
+{
+	struct vcma_client *c;
+	u64 base = 0;
+
+	if (le32_to_cpu(wire->id) != id || wire->reserved ||
+	    wire->state > VIRTIO_CMA_CLIENT_CLAIMED ||
+	    strnlen(wire->path, sizeof(wire->path)) == sizeof(wire->path))
+		goto wrong;
+	if (wire->state != VIRTIO_CMA_CLIENT_ABSENT) {
+		if (wire->bus != VIRTIO_CMA_BUS_PCI && wire->bus != VIRTIO_CMA_BUS_PLATFORM)
+			goto wrong;
+		if (wire->bus == VIRTIO_CMA_BUS_PLATFORM && kstrtou64(wire->path, 16, &base))
+			goto wrong;
+	}
+
+	c = vcma_client_get(r, id);
+	if (!c)
+		return -ENOMEM;
+	c->bus = wire->bus;
+	c->host_state = wire->state;
+	c->mmio_base = base;
+	memcpy(c->name, wire->name, sizeof(wire->name));
+	memcpy(c->path, wire->path, sizeof(wire->path));
+	r->clients.nr_absent += wire->state == VIRTIO_CMA_CLIENT_ABSENT;
+	return 0;
+
+wrong:
+	vcma_region_break(r, "CLIENTS: malformed table entry");
+	return -EPROTO;
+}
+
+static int vcma_clients_refresh(struct vcma_region *r)
+{
+	struct virtio_cma_client *wire;
+	u32 first = 0, total = 0, nr, i;
+	int err = 0;
+
+	lockdep_assert_held(&r->clients.lock);
+	if (!r->nr_clients)
+		return 0;
+	wire = kcalloc(VCMA_CLIENTS_PER_REQUEST, sizeof(*wire), GFP_KERNEL);
+	if (!wire)
+		return -ENOMEM;
+
+	atomic_set(&r->clients.stale, 0);
+	r->clients.nr_absent = 0;
+	do {
+		err = vcma_request_clients(r, first, VCMA_CLIENTS_PER_REQUEST, wire,
+					   &nr, &total);
+		if (!err && total > VCMA_MAX_CLIENTS)
+			err = -E2BIG;
+		if (!err && !nr && first < total)
+			err = -EPROTO;
+		for (i = 0; !err && i < nr; i++)
+			err = vcma_client_update(r, first + i, &wire[i]);
+		first += nr;
+	} while (!err && first < total);
+	kfree(wire);
+	if (err) {
+		atomic_set(&r->clients.stale, 1);
+		dev_err(r->dev, "region %s: reading the client table: %pe\n", r->name,
+			ERR_PTR(err));
+	}
+	return err;
+}
+
+static void vcma_clients_refresh_work(struct work_struct *work)
+{
+	struct vcma_clients *cs = container_of(work, struct vcma_clients, refresh_work);
+	struct vcma_region *r = container_of(cs, struct vcma_region, clients);
+
+	mutex_lock(&cs->lock);
+	if (atomic_read(&cs->stale))
+		vcma_clients_refresh(r);
+	mutex_unlock(&cs->lock);
+}
+
+void vcma_clients_changed(struct vcma_region *r)
+{
+	atomic_set(&r->clients.stale, 1);
+	queue_work(r->wq, &r->clients.refresh_work);
+}
+
+/* ---- matching ---- */
+
+/* "0000:00/03.0/00.1": root bus, then slot.function of each hop down to @pdev. */
+static bool vcma_pci_path(struct pci_dev *pdev, char *path, size_t size)
+{
+	char tail[VIRTIO_CMA_PATH_BYTES] = "", hop[sizeof(tail)];
+	struct pci_bus *bus;
+
+	for (;;) {
+		if (snprintf(hop, sizeof(hop), "/%02x.%x%s", PCI_SLOT(pdev->devfn),
+			     PCI_FUNC(pdev->devfn), tail) >= sizeof(hop))
+			return false;
+		strscpy(tail, hop, sizeof(tail));
+		bus = pdev->bus;
+		if (pci_is_root_bus(bus))
+			break;
+		if (!bus->self)		/* virtual bus of SR-IOV */
+			return false;
+		pdev = bus->self;
+	}
+	return snprintf(path, size, "%04x:%02x%s", pci_domain_nr(bus), bus->number,
+			tail) < size;
+}
+
+struct vcma_address {
+	u32 bus;
+	u64 mmio_base;
+	char path[VIRTIO_CMA_PATH_BYTES];
+};
+
+/* Where is @dev, in the table's words? Return: false if nowhere. */
+static bool vcma_dev_address(struct device *dev, struct vcma_address *address)
+{
+	struct resource *res;
+
+	if (dev_is_pci(dev)) {
+		address->bus = VIRTIO_CMA_BUS_PCI;
+		return vcma_pci_path(to_pci_dev(dev), address->path, sizeof(address->path));
+	}
+	if (dev->bus != &platform_bus_type)
+		return false;
+	res = platform_get_resource(to_platform_device(dev), IORESOURCE_MEM, 0);
+	if (!res)
+		return false;
+	address->bus = VIRTIO_CMA_BUS_PLATFORM;
+	address->mmio_base = res->start;
+	return true;
+}
+
+static bool vcma_client_is_at(const struct vcma_client *c,
+			      const struct vcma_address *address)
+{
+	if (c->host_state == VIRTIO_CMA_CLIENT_ABSENT || c->bus != address->bus)
+		return false;
+	if (c->bus == VIRTIO_CMA_BUS_PCI)
+		return !strcmp(c->path, address->path);
+	return c->mmio_base == address->mmio_base;
+}
+
+static struct vcma_client *vcma_clients_find(struct vcma_region *r,
+					     const struct vcma_address *address)
+{
+	struct vcma_client *c;
+	unsigned long id;
+
+	xa_for_each(&r->clients.by_id, id, c) {
+		if (vcma_client_is_at(c, address))
+			return c;
+	}
+	return NULL;
+}
+
+/*
+ * Find the client that @dev is. A device may have been plugged since the table
+ * was read, and its notification may come later than the bus's own: while there
+ * are clients that have not been seen, ask.
+ */
+static struct vcma_client *vcma_clients_match(struct vcma_region *r, struct device *dev)
+{
+	struct vcma_address address = {};
+	struct vcma_client *c;
+
+	if (!vcma_dev_address(dev, &address))
+		return NULL;
+	if (!atomic_read(&r->clients.stale)) {
+		c = vcma_clients_find(r, &address);
+		if (c || !r->clients.nr_absent)
+			return c;
+	}
+	if (vcma_clients_refresh(r))
+		return NULL;
+	return vcma_clients_find(r, &address);
+}
+
+/* The client that has @dev, if any. */
+static struct vcma_client *vcma_clients_by_dev(struct vcma_region *r,
+					       const struct device *dev)
+{
+	struct vcma_client *c;
+	unsigned long id;
+
+	xa_for_each(&r->clients.by_id, id, c) {
+		if (c->dev == dev)
+			return c;
+	}
+	return NULL;
+}
+
+/* ---- claim and release ---- */
+
+static enum vcma_attr vcma_client_attr(struct vcma_region *r, struct device *dev, u32 attr)
+{
+	if (attr == VIRTIO_CMA_ATTR_AUTO)
+		attr = r->attr_policy;
+	if (attr == VIRTIO_CMA_ATTR_AUTO)
+		return dev_is_dma_coherent(dev) ? VCMA_CACHED : VCMA_UNCACHED;
+	return attr == VIRTIO_CMA_ATTR_UNCACHED ? VCMA_UNCACHED : VCMA_CACHED;
+}
+
+/* Return: 0 with memory at hand for the client, or an error, and not claimed. */
+static int vcma_client_claim(struct vcma_client *c)
+{
+	struct vcma_region *r = c->region;
+	u32 attr;
+	int err;
+
+	err = vcma_request_claim(r, c->id, &attr);
+	if (err) {
+		dev_err(c->dev, "region %s: host refuses client '%s': %pe\n", r->name,
+			c->name, ERR_PTR(err));
+		return err;
+	}
+	c->attr = vcma_client_attr(r, c->dev, attr);
+	err = vcma_pool_get(&r->pools[c->attr]);
+	if (err) {
+		dev_err(c->dev, "region %s: no memory for client '%s': %pe\n", r->name,
+			c->name, ERR_PTR(err));
+		vcma_request_release(r, c->id);
+	}
+	return err;
+}
+
+/* @dev is about to be probed. */
+static void vcma_client_attach(struct vcma_client *c, struct device *dev)
+{
+	struct vcma_region *r = c->region;
+	int err;
+
+	if (c->state != VCMA_CLIENT_IDLE) {
+		/* A failed probe before this one has not been cleaned up yet. */
+		if (c->dev == dev)
+			set_dma_ops(dev, &c->ops);
+		return;
+	}
+	if (dev->dma_ops || vcma_dev_has_iommu_dma(dev)) {
+		dev_warn(dev, "region %s: client '%s' has DMA operations already: left alone\n",
+			 r->name, c->name);
+		return;
+	}
+	if (!try_module_get(THIS_MODULE))
+		return;
+
+	c->dev = get_device(dev);
+	c->link = device_link_add(dev, r->dev, DL_FLAG_STATELESS);
+	set_dma_ops(dev, &c->ops);
+	vcma_dev_need_dma_sync(dev);
+	err = vcma_client_claim(c);
+	vcma_client_set_state(c, err ? VCMA_CLIENT_REFUSED : VCMA_CLIENT_CLAIMED);
+	if (err)
+		return;
+	vcma_report_start(r);
+	dev_info(dev, "region %s: client '%s', %s addresses, %s\n", r->name, c->name,
+		 r->flags & VIRTIO_CMA_F_HPA ? "host-physical" : "guest-physical",
+		 c->attr == VCMA_CACHED ? "cached" : "uncached");
+}
+
+/* The host says when the device is quiet; a device that is gone is quiet. */
+static int vcma_client_quiet(struct vcma_client *c)
+{
+	int err = vcma_request_release(c->region, c->id);
+
+	return err == -ENODEV || err == -EALREADY ? 0 : err;
+}
+
+/* c->dev has no driver any more. */
+static void vcma_client_detach(struct vcma_client *c)
+{
+	struct vcma_region *r = c->region;
+	struct device *dev = c->dev;
+	s64 coherent, bounce;
+	int err;
+
+	if (dev->dma_ops == &c->ops)
+		set_dma_ops(dev, NULL);
+	if (c->link)
+		device_link_del(c->link);
+	c->link = NULL;
+
+	if (c->state == VCMA_CLIENT_CLAIMED) {
+		coherent = atomic64_read(&c->coherent_bytes);
+		bounce = atomic64_read(&c->bounce_bytes);
+		if (coherent || bounce)
+			dev_warn(dev, "region %s: driver left %lld bytes allocated, %lld mapped\n",
+				 r->name, coherent, bounce);
+		vcma_region_flush_drops(r);
+		err = vcma_client_quiet(c);
+		if (err)
+			dev_err(dev, "region %s: client '%s' may still do DMA: %pe\n",
+				r->name, c->name, ERR_PTR(err));
+		else
+			vcma_coherent_free_all(c);
+		vcma_pool_put(&r->pools[c->attr]);
+	}
+	vcma_client_set_state(c, VCMA_CLIENT_IDLE);
+	c->dev = NULL;
+	put_device(dev);
+	module_put(THIS_MODULE);
+}
+
+static void vcma_client_unbound_work(struct work_struct *work)
+{
+	struct vcma_client *c = container_of(work, struct vcma_client, unbound_work);
+	struct vcma_clients *cs = &c->region->clients;
+	struct device *dev;
+
+	mutex_lock(&cs->lock);
+	dev = get_device(c->dev);
+	mutex_unlock(&cs->lock);
+	if (!dev)
+		return;
+
+	device_lock(dev);
+	mutex_lock(&cs->lock);
+	if (c->dev == dev && !dev->driver)
+		vcma_client_detach(c);
+	mutex_unlock(&cs->lock);
+	device_unlock(dev);
+	put_device(dev);
+}
+
+/* ---- buses ---- */
+
+static void vcma_clients_notify(struct vcma_region *r, unsigned long action,
+				struct device *dev)
+{
+	struct vcma_client *c;
+
+	mutex_lock(&r->clients.lock);
+	switch (action) {
+	case BUS_NOTIFY_BIND_DRIVER:
+		if (READ_ONCE(r->state) != VCMA_REGION_READY)
+			break;
+		c = vcma_clients_match(r, dev);
+		if (c)
+			vcma_client_attach(c, dev);
+		break;
+	case BUS_NOTIFY_UNBOUND_DRIVER:
+		c = vcma_clients_by_dev(r, dev);
+		if (c)
+			vcma_client_detach(c);
+		break;
+	case BUS_NOTIFY_DRIVER_NOT_BOUND:
+		c = vcma_clients_by_dev(r, dev);
+		if (c)
+			queue_work(r->wq, &c->unbound_work);
+		break;
+	}
+	mutex_unlock(&r->clients.lock);
+}
+
+static int vcma_pci_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	vcma_clients_notify(container_of(nb, struct vcma_region, clients.pci_nb), action,
+			    data);
+	return NOTIFY_DONE;
+}
+
+static int vcma_platform_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	vcma_clients_notify(container_of(nb, struct vcma_region, clients.platform_nb),
+			    action, data);
+	return NOTIFY_DONE;
+}
+
+/* A driver that came before us gave the device addresses it can't reach. */
+static int vcma_warn_if_bound(struct device *dev, void *data)
+{
+	struct vcma_region *r = data;
+	struct vcma_address address = {};
+	struct vcma_client *c;
+
+	if (!dev->driver || !vcma_dev_address(dev, &address))
+		return 0;
+	mutex_lock(&r->clients.lock);
+	c = vcma_clients_find(r, &address);
+	if (c && c->state == VCMA_CLIENT_IDLE)
+		dev_warn(dev, "region %s: client '%s' was bound to %s before virtio_cma came: unbind and bind it\n",
+			 r->name, c->name, dev_driver_string(dev));
+	mutex_unlock(&r->clients.lock);
+	return 0;
+}
+
+void vcma_clients_init(struct vcma_region *r)
+{
+	struct vcma_clients *cs = &r->clients;
+
+	mutex_init(&cs->lock);
+	xa_init(&cs->by_id);
+	INIT_WORK(&cs->refresh_work, vcma_clients_refresh_work);
+	cs->pci_nb.notifier_call = vcma_pci_notify;
+	cs->platform_nb.notifier_call = vcma_platform_notify;
+}
+
+int vcma_clients_start(struct vcma_region *r)
+{
+	struct vcma_clients *cs = &r->clients;
+	int err;
+
+	mutex_lock(&cs->lock);
+	err = vcma_clients_refresh(r);
+	mutex_unlock(&cs->lock);
+	if (err)
+		return err;
+	err = bus_register_notifier(&pci_bus_type, &cs->pci_nb);
+	if (err)
+		return err;
+	err = bus_register_notifier(&platform_bus_type, &cs->platform_nb);
+	if (err) {
+		bus_unregister_notifier(&pci_bus_type, &cs->pci_nb);
+		return err;
+	}
+
+	vcma_region_set_state(r, VCMA_REGION_READY);
+	bus_for_each_dev(&pci_bus_type, NULL, r, vcma_warn_if_bound);
+	bus_for_each_dev(&platform_bus_type, NULL, r, vcma_warn_if_bound);
+	return 0;
+}
+
+/* Return: the device of a client that is not IDLE, with a reference, or NULL. */
+static struct device *vcma_clients_first_dev(struct vcma_region *r)
+{
+	struct device *dev = NULL;
+	struct vcma_client *c;
+	unsigned long id;
+
+	mutex_lock(&r->clients.lock);
+	xa_for_each(&r->clients.by_id, id, c) {
+		dev = get_device(c->dev);
+		if (dev)
+			break;
+	}
+	mutex_unlock(&r->clients.lock);
+	return dev;
+}
+
+void vcma_clients_stop(struct vcma_region *r)
+{
+	struct vcma_clients *cs = &r->clients;
+	struct vcma_client *c;
+	struct device *dev;
+	unsigned long id;
+
+	while ((dev = vcma_clients_first_dev(r))) {
+		device_release_driver(dev);
+		/* Without a driver there was no notification: probe had failed. */
+		device_lock(dev);
+		mutex_lock(&cs->lock);
+		c = vcma_clients_by_dev(r, dev);
+		if (c && !dev->driver)
+			vcma_client_detach(c);
+		mutex_unlock(&cs->lock);
+		device_unlock(dev);
+		put_device(dev);
+	}
+	bus_unregister_notifier(&pci_bus_type, &cs->pci_nb);
+	bus_unregister_notifier(&platform_bus_type, &cs->platform_nb);
+	xa_for_each(&cs->by_id, id, c)
+		cancel_work_sync(&c->unbound_work);
+}
+
+void vcma_clients_forget(struct vcma_region *r)
+{
+	struct vcma_client *c;
+	unsigned long id;
+
+	cancel_work_sync(&r->clients.refresh_work);
+	xa_for_each(&r->clients.by_id, id, c) {
+		vcma_coherent_free_all(c);
+		kfree(c);
+	}
+	xa_destroy(&r->clients.by_id);
+	mutex_destroy(&r->clients.lock);
+}
+
+bool vcma_clients_in_use(struct vcma_region *r)
+{
+	struct device *dev = vcma_clients_first_dev(r);
+
+	put_device(dev);
+	return dev;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Coherent allocations: dma_alloc_coherent() and its kin for a claimed client.
+ */
+#ifndef VCMA_COHERENT_H
+#define VCMA_COHERENT_H
+
+#include <linux/types.h>
+
+struct vcma_client;
+struct vm_area_struct;
+
+/**
+ * vcma_coherent_alloc() - zeroed, contiguous memory of the client's memory type.
+ * @max_dma: highest DMA address of the last byte
+ * @gfp: without __GFP_DIRECT_RECLAIM only the pool is asked
+ * @dma: out
+ *
+ * The DMA address is aligned to @bytes rounded up to a power of two, at most to
+ * the granule, or to 1 MiB where the granule is smaller: as far as Linux CMA
+ * aligns by default.
+ *
+ * Return: CPU address, or NULL (counted, traced, not logged).
+ */
+void *vcma_coherent_alloc(struct vcma_client *c, size_t bytes, u64 max_dma,
+			  gfp_t gfp, dma_addr_t *dma);
+
+/** vcma_coherent_free() - any context. A wrong @dma is a WARN, and ignored. */
+void vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma);
+
+/**
+ * vcma_coherent_mmap() - map part of an allocation to user space.
+ *
+ * Return: 0, -ENXIO (the mapping is larger than the allocation, or there is none).
+ */
+int vcma_coherent_mmap(struct vcma_client *c, struct vm_area_struct *vma,
+		       dma_addr_t dma, size_t bytes);
+
+/** vcma_coherent_free_all() - the client is quiet: take all it holds. */
+void vcma_coherent_free_all(struct vcma_client *c);
+
+#endif /* VCMA_COHERENT_H */

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Differences between the kernel versions this driver builds for, each as one
+ * function with one meaning. No other file looks at LINUX_VERSION_CODE.
+ */
+#ifndef VCMA_COMPAT_H
+#define VCMA_COMPAT_H
+
+#include <linux/device.h>
+#include <linux/version.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+
+#ifndef CONFIG_64BIT
+#error "virtio_cma bounces through the linear map of all RAM: 64-bit kernels only"
+#endif
+
+struct vcma_vq_spec {
+	const char *name;
+	vq_callback_t *callback;
+};
+
+#define VCMA_MAX_VQS	4
+
+/* Find @nr <= VCMA_MAX_VQS virtqueues. */
+static inline int vcma_find_vqs(struct virtio_device *vdev, unsigned int nr,
+				struct virtqueue *vqs[],
+				const struct vcma_vq_spec *specs)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	struct virtqueue_info infos[VCMA_MAX_VQS] = {};
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		infos[i].name = specs[i].name;
+		infos[i].callback = specs[i].callback;
+	}
+	return virtio_find_vqs(vdev, nr, vqs, infos, NULL);
+#else
+	vq_callback_t *callbacks[VCMA_MAX_VQS];
+	const char *names[VCMA_MAX_VQS];
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		names[i] = specs[i].name;
+		callbacks[i] = specs[i].callback;
+	}
+	return virtio_find_vqs(vdev, nr, vqs, callbacks, names, NULL);
+#endif
+}
+
+/*
+ * Does an IOMMU driver serve this device's DMA without setting dev->dma_ops?
+ * (Up to 6.11 it set them.)
+ */
+static inline bool vcma_dev_has_iommu_dma(const struct device *dev)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && IS_ENABLED(CONFIG_IOMMU_DMA)
+	return dev->dma_iommu;
+#else
+	return false;
+#endif
+}
+
+/*
+ * Since 6.10 the DMA API skips dma_sync_*() for a device that once bounced
+ * nothing, and asks again only in dma_set_mask(), which a driver need not call.
+ */
+static inline void vcma_dev_need_dma_sync(struct device *dev)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0) && IS_ENABLED(CONFIG_DMA_NEED_SYNC)
+	dev->dma_skip_sync = false;
+#endif
+}
+
+/* Trace events: since 6.10 the source of a string is named once, in __string(). */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define vcma_assign_str(field, source)	__assign_str(field)
+#else
+#define vcma_assign_str(field, source)	__assign_str(field, source)
+#endif
+
+#endif /* VCMA_COMPAT_H */

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * struct dma_map_ops for clients: address limits, scatterlists, and the shape of
+ * the API; the work is done in coherent.c and bounce.c.
+ *
+ * Left out, so that the DMA API refuses them: get_sgtable, alloc_pages and
+ * alloc_noncontiguous (a private region has no struct pages), map_resource (the
+ * address another device's registers have on the bus is unknown here).
+ */
+#include <linux/dma-map-ops.h>
+#include <linux/dma-mapping.h>
+#include <linux/memremap.h>
+#include <linux/minmax.h>
+#include <linux/scatterlist.h>
+#include <linux/string.h>
+
+#include "bounce.h"
+#include "client.h"
+#include "coherent.h"
+#include "dma_ops.h"
+#include "region.h"
+
+/* Highest DMA address for @mask, as the device and the bus above it allow. */
+static u64 vcma_max_dma(struct device *dev, u64 mask)
+{
+	return min_not_zero(mask, dev->bus_dma_limit);
+}
+
+static void *vcma_dma_alloc(struct device *dev, size_t size, dma_addr_t *dma, gfp_t gfp,
+			    unsigned long attrs)
+{
+	u64 max_dma = vcma_max_dma(dev, dev->coherent_dma_mask);
+	void *cpu;
+
+	cpu = vcma_coherent_alloc(vcma_client_of(dev), size, max_dma, gfp, dma);
+	if (!cpu && !(attrs & DMA_ATTR_NO_WARN) && !(gfp & __GFP_NOWARN))
+		dev_warn_ratelimited(dev, "virtio_cma: no %zu bytes at or below %#llx%s\n",
+				     size, max_dma,
+				     gfpflags_allow_blocking(gfp) ? "" : " (atomic)");
+	return cpu;
+}
+
+static void vcma_dma_free(struct device *dev, size_t size, void *cpu, dma_addr_t dma,
+			  unsigned long attrs)
+{
+	vcma_coherent_free(vcma_client_of(dev), size, dma);
+}
+
+static int vcma_dma_mmap(struct device *dev, struct vm_area_struct *vma, void *cpu,
+			 dma_addr_t dma, size_t size, unsigned long attrs)
+{
+	return vcma_coherent_mmap(vcma_client_of(dev), vma, dma, size);
+}
+
+/* The one place where streaming mappings begin, however the API names them. */
+static dma_addr_t vcma_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
+				    enum dma_data_direction dir, unsigned long attrs)
+{
+	return vcma_bounce_map(vcma_client_of(dev), phys, size,
+			       vcma_max_dma(dev, dma_get_mask(dev)), attrs);
+}
+
+static void vcma_dma_unmap_phys(struct device *dev, dma_addr_t dma, size_t size,
+				enum dma_data_direction dir, unsigned long attrs)
+{
+	vcma_bounce_unmap(vcma_client_of(dev), dma, size, dir, attrs);
+}
+
+static dma_addr_t vcma_dma_map_page(struct device *dev, struct page *page,
+				    unsigned long offset, size_t size,
+				    enum dma_data_direction dir, unsigned long attrs)
+{
+	if (is_pci_p2pdma_page(page))
+		return DMA_MAPPING_ERROR;
+	return vcma_dma_map_phys(dev, page_to_phys(page) + offset, size, dir, attrs);
+}
+
+static void vcma_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
+			      enum dma_data_direction dir, unsigned long attrs)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i)
+		vcma_dma_unmap_phys(dev, sg_dma_address(sg), sg_dma_len(sg), dir, attrs);
+}
+
+static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
+			   enum dma_data_direction dir, unsigned long attrs)
+{
+	u64 granule_bytes = vcma_client_of(dev)->region->granule_bytes;
+	struct scatterlist *sg;
+	int i, err;
+
+	for_each_sg(sgl, sg, nents, i) {
+		err = -EREMOTEIO;
+		if (is_pci_p2pdma_page(sg_page(sg)))
+			goto unmap;
+		err = -EIO;	/* not a matter of waiting for memory */
+		if (sg->length > granule_bytes)
+			goto unmap;
+		err = -ENOMEM;
+		sg->dma_address = vcma_dma_map_phys(dev, sg_phys(sg), sg->length, dir, attrs);
+		if (sg->dma_address == DMA_MAPPING_ERROR)
+			goto unmap;
+		sg_dma_len(sg) = sg->length;
+	}
+	return nents;
+
+unmap:
+	vcma_dma_unmap_sg(dev, sgl, i, dir, attrs | DMA_ATTR_SKIP_CPU_SYNC);
+	return err;
+}
+
+static void vcma_dma_sync_for_cpu(struct device *dev, dma_addr_t dma, size_t size,
+				  enum dma_data_direction dir)
+{
+	vcma_bounce_sync(vcma_client_of(dev), dma, size, dir, true);
+}
+
+static void vcma_dma_sync_for_device(struct device *dev, dma_addr_t dma, size_t size,
+				     enum dma_data_direction dir)
+{
+	vcma_bounce_sync(vcma_client_of(dev), dma, size, dir, false);
+}
+
+static void vcma_dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sgl, int nents,
+				     enum dma_data_direction dir)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i)
+		vcma_dma_sync_for_cpu(dev, sg_dma_address(sg), sg_dma_len(sg), dir);
+}
+
+static void vcma_dma_sync_sg_for_device(struct device *dev, struct scatterlist *sgl,
+					int nents, enum dma_data_direction dir)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i)
+		vcma_dma_sync_for_device(dev, sg_dma_address(sg), sg_dma_len(sg), dir);
+}
+
+/*
+ * A mask is good if there is memory to back it with, and then some is put into the
+ * pool: a mapping can't wait for it later. Called from dma_set_mask(), at probe.
+ */
+static int vcma_dma_supported(struct device *dev, u64 mask)
+{
+	struct vcma_client *c = vcma_client_of(dev);
+	u64 max_dma = vcma_max_dma(dev, mask);
+	int err = -ENODEV;
+
+	if (vcma_client_is_claimed(c))
+		err = vcma_pool_reach(&c->region->pools[c->attr], max_dma);
+	if (err)
+		dev_warn(dev, "virtio_cma: region %s has nothing at or below %#llx: %pe\n",
+			 c->region->name, max_dma, ERR_PTR(err));
+	return !err;
+}
+
+/* Host-physical addresses are not known before memory is pinned: assume any. */
+static u64 vcma_dma_get_required_mask(struct device *dev)
+{
+	const struct vcma_region *r = vcma_client_of(dev)->region;
+
+	if (r->flags & VIRTIO_CMA_F_HPA)
+		return DMA_BIT_MASK(64);
+	return DMA_BIT_MASK(fls64(r->base_gpa + r->bytes - 1));
+}
+
+static size_t vcma_dma_max_mapping_size(struct device *dev)
+{
+	return vcma_bounce_max_bytes(vcma_client_of(dev));
+}
+
+static const struct dma_map_ops vcma_dma_ops = {
+	.alloc = vcma_dma_alloc,
+	.free = vcma_dma_free,
+	.mmap = vcma_dma_mmap,
+	.map_page = vcma_dma_map_page,
+	.unmap_page = vcma_dma_unmap_phys,
+	.map_sg = vcma_dma_map_sg,
+	.unmap_sg = vcma_dma_unmap_sg,
+	.sync_single_for_cpu = vcma_dma_sync_for_cpu,
+	.sync_single_for_device = vcma_dma_sync_for_device,
+	.sync_sg_for_cpu = vcma_dma_sync_sg_for_cpu,
+	.sync_sg_for_device = vcma_dma_sync_sg_for_device,
+	.dma_supported = vcma_dma_supported,
+	.get_required_mask = vcma_dma_get_required_mask,
+	.max_mapping_size = vcma_dma_max_mapping_size,
+};
+
+void vcma_dma_ops_init(struct vcma_client *c)
+{
+	memcpy((void *)&c->ops, &vcma_dma_ops, sizeof(c->ops));
+}

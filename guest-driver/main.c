@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * virtio_cma: contiguous, pinned memory from the hypervisor for devices that no
+ * IOMMU serves. Module parameters, and the order in which the parts of a region
+ * start and stop.
+ */
+#include <linux/module.h>
+
+#include "client.h"
+#include "main.h"
+#include "mode.h"
+#include "region.h"
+#include "report.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+static unsigned long vcma_pool_bytes;
+module_param_named(pool_bytes, vcma_pool_bytes, ulong, 0444);
+MODULE_PARM_DESC(pool_bytes,
+		 "memory taken ahead of need, per region and memory type (default: half the region, at most 16 MiB)");
+
+unsigned int vcma_request_timeout_ms = 30000;
+module_param_named(request_timeout_ms, vcma_request_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(request_timeout_ms,
+		 "how long to wait for the host's answer before giving up on it (default: 30000)");
+
+static void vcma_event(void *ctx, const struct virtio_cma_event *event)
+{
+	struct vcma_region *r = ctx;
+
+	switch (le32_to_cpu(event->type)) {
+	case VIRTIO_CMA_EVENT_CLIENT_ADDED:
+	case VIRTIO_CMA_EVENT_CLIENT_REMOVED:
+		vcma_clients_changed(r);
+		break;
+	default:
+		dev_warn_ratelimited(r->dev, "region %s: unknown event %u\n", r->name,
+				     le32_to_cpu(event->type));
+	}
+}
+
+int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
+{
+	struct vcma_region *r;
+	int err, attr;
+
+	err = vcma_region_create(transport, &r);
+	if (err)
+		return err;
+	for (attr = 0; attr < VCMA_NR_ATTRS; attr++)
+		vcma_pool_init(&r->pools[attr], r, attr, vcma_pool_bytes);
+	vcma_report_init(r);
+	vcma_clients_init(r);
+	transport->event_ctx = r;
+	smp_store_release(&transport->event, vcma_event);
+
+	err = vcma_clients_start(r);
+	if (err) {
+		vcma_region_set_state(r, VCMA_REGION_STOPPING);
+		*out = r;
+		return err;
+	}
+	dev_info(r->dev, "region %s: %s, %llu bytes at %#llx, granule %llu, pool %llu, %u clients\n",
+		 r->name, r->mode->name, r->bytes, r->base_gpa, r->granule_bytes,
+		 r->pools[0].high_bytes, r->nr_clients);
+	*out = r;
+	return 0;
+}
+
+void vcma_stop(struct vcma_region *r)
+{
+	vcma_region_set_state(r, VCMA_REGION_STOPPING);
+	vcma_clients_stop(r);
+	vcma_report_stop(r);
+	vcma_region_flush_drops(r);
+}
+
+void vcma_finish(struct vcma_region *r)
+{
+	int attr;
+
+	vcma_region_set_state(r, VCMA_REGION_DEAD);
+	vcma_clients_forget(r);
+	for (attr = 0; attr < VCMA_NR_ATTRS; attr++)
+		vcma_pool_destroy(&r->pools[attr]);
+	vcma_region_destroy(r);
+}
+
+void vcma_shutdown(struct vcma_region *r)
+{
+	vcma_region_set_state(r, VCMA_REGION_STOPPING);
+	vcma_report_stop(r);
+	vcma_region_set_state(r, VCMA_REGION_DEAD);
+}
+
+static int __init vcma_init(void)
+{
+	return vcma_virtio_register();
+}
+module_init(vcma_init);
+
+static void __exit vcma_exit(void)
+{
+	vcma_virtio_unregister();
+}
+module_exit(vcma_exit);
+
+MODULE_DESCRIPTION("Contiguous host memory for DMA without an IOMMU (virtio-cma)");
+MODULE_LICENSE("GPL");

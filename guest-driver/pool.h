@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Pool: blocks that are pinned and mapped ahead of need, sub-allocated by pages
+ * without talking to the host, from any context. Serves coherent allocations
+ * (coherent.c) and bounce buffers (bounce.c) alike; knows nothing of what the
+ * pages are used for, but keeps one record per page for its users.
+ *
+ * While the pool has users it is filled to high_bytes; when less than low_bytes
+ * of it is free it grows in the background until target_bytes are free; whole
+ * idle blocks beyond high_bytes of free memory go back after a while. Without
+ * users it is empty.
+ */
+#ifndef VCMA_POOL_H
+#define VCMA_POOL_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+struct vcma_block;
+struct vcma_client;
+struct vcma_region;
+
+/* Memory type of a mapping; each has its own pool. */
+enum vcma_attr {
+	VCMA_CACHED,		/* Normal Write-Back */
+	VCMA_UNCACHED,		/* Normal Non-cacheable; write-combining on x86 */
+	VCMA_NR_ATTRS
+};
+
+/*
+ * Record of one page of a pool block. The first page of an allocation speaks for
+ * all of it; the others only say where it is.
+ */
+struct vcma_slot {
+	struct vcma_client *owner;	/* first page; NULL: nothing starts here */
+	phys_addr_t orig;	/* bounce.c: what this page stands for */
+	u64 bytes;		/* first page: length in use, from @orig's page offset */
+	u32 nr;			/* first page: pages */
+	u32 first;		/* index of the first page */
+};
+
+#define VCMA_NO_ORIG	PHYS_ADDR_MAX	/* not a bounce buffer */
+
+struct vcma_pool {
+	struct vcma_region *region;
+	enum vcma_attr attr;
+	u64 low_bytes, target_bytes, high_bytes;
+
+	struct mutex lock;		/* blocks (writers), nr_users */
+	struct list_head blocks;	/* RCU */
+	unsigned int nr_users;
+	atomic64_t free_bytes;
+	atomic64_t refill_limit;	/* address limit the next refill obeys */
+	unsigned long refill_after;	/* jiffies */
+	struct work_struct refill;
+	struct delayed_work trim;
+};
+
+/* Where an allocation may lie. */
+struct vcma_fit {
+	unsigned int nr;	/* pages, > 0 */
+	u64 align_pages;	/* power of two; of the DMA page number */
+	u64 match;		/* DMA page number modulo align_pages */
+	u64 max_dma;		/* highest DMA address of the last byte */
+};
+
+/* Pages got from the pool. */
+struct vcma_piece {
+	struct vcma_block *block;
+	struct vcma_slot *slot;	/* of the first page */
+	void *cpu;
+	u64 dma;
+};
+
+/** vcma_pool_init() - an empty pool. @size_bytes: 0 for the default size. */
+void vcma_pool_init(struct vcma_pool *pool, struct vcma_region *r,
+		    enum vcma_attr attr, u64 size_bytes);
+
+/**
+ * vcma_pool_get() - one more user; the first one fills the pool. May sleep.
+ *
+ * Return: 0 (at least one block is held), or why none could be got.
+ */
+int vcma_pool_get(struct vcma_pool *pool);
+
+/**
+ * vcma_pool_put() - one user less; the last one empties the pool, but for blocks
+ * with pages in use, which stay held. May sleep.
+ */
+void vcma_pool_put(struct vcma_pool *pool);
+
+/** vcma_pool_destroy() - drop what is left; no page may be in use. May sleep. */
+void vcma_pool_destroy(struct vcma_pool *pool);
+
+/**
+ * vcma_pool_alloc() - take pages; any context but NMI. Wakes the refill if little
+ * is left or nothing fits.
+ * @owner: recorded with the pages
+ * @orig, @bytes: recorded in the first slot
+ *
+ * Return: true and @piece filled, or false.
+ */
+bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
+		     struct vcma_client *owner, phys_addr_t orig, u64 bytes,
+		     struct vcma_piece *piece);
+
+/** vcma_pool_free() - give back the allocation whose first slot is @slot. */
+void vcma_pool_free(struct vcma_block *block, struct vcma_slot *slot);
+
+/**
+ * vcma_pool_grow() - get more memory from the host now. May sleep.
+ *
+ * Return: 0 if any came, else why not.
+ */
+int vcma_pool_grow(struct vcma_pool *pool, u64 bytes, u64 max_dma);
+
+/**
+ * vcma_pool_reach() - make sure that some of the pool lies at or below @max_dma.
+ * May sleep.
+ *
+ * Return: 0, or why the host has no such memory.
+ */
+int vcma_pool_reach(struct vcma_pool *pool, u64 max_dma);
+
+/**
+ * vcma_pool_slot() - first slot of the allocation that contains @dma.
+ * @block: a pool block that contains @dma
+ *
+ * Return: slot, or NULL if nothing is allocated there.
+ */
+struct vcma_slot *vcma_pool_slot(const struct vcma_block *block, u64 dma);
+
+/** vcma_pool_free_owned() - take everything from @owner. Return: allocations. */
+unsigned int vcma_pool_free_owned(struct vcma_pool *pool,
+				  const struct vcma_client *owner);
+
+#endif /* VCMA_POOL_H */

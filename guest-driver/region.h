@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A region as the guest sees it, and the blocks of it that the guest holds.
+ *
+ * A block is whole granules, one extent: one guest-physical range, one DMA
+ * range, one CPU mapping. Translation between the three is an addition within
+ * one block and is never done across two.
+ *
+ * Lock order, outermost first, over the whole driver:
+ *	device_lock() of a client device	driver core
+ *	vcma_clients.lock			mutex
+ *	vcma_pool.lock				mutex
+ *	vcma_region.index_lock			mutex
+ *	vcma_client.lock, vcma_region.state_lock, the transport's locks
+ *						spinlocks, interrupts off, leaves
+ * Allocating, mapping, unmapping and looking up take none of the mutexes unless
+ * the pool has to grow.
+ */
+#ifndef VCMA_REGION_H
+#define VCMA_REGION_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "client.h"
+#include "pool.h"
+#include "report.h"
+#include "transport.h"
+
+struct gen_pool;
+struct vcma_mode;
+
+enum vcma_region_state {
+	VCMA_REGION_STARTING,
+	VCMA_REGION_READY,
+	VCMA_REGION_STOPPING,	/* no new clients; requests still work */
+	VCMA_REGION_DEAD,	/* the host failed us, or was reset: no requests any more */
+	VCMA_REGION_NR_STATES
+};
+
+/* Why a block is held, and who frees it. */
+enum vcma_block_use {
+	VCMA_BLOCK_POOL,	/* sub-allocated; pool.c */
+	VCMA_BLOCK_WHOLE,	/* one coherent allocation; coherent.c */
+};
+
+/* What a block must satisfy. */
+struct vcma_want {
+	u64 bytes;		/* > 0; rounded up to whole granules */
+	u64 align_bytes;	/* of the DMA address; 0 or a power of two */
+	u64 max_dma;		/* highest DMA address of the last byte */
+	enum vcma_attr attr;
+	enum vcma_block_use use;
+	u32 client;		/* id, or VIRTIO_CMA_CLIENT_SHARED */
+};
+
+struct vcma_block {
+	struct vcma_region *region;
+	u64 base_gpa;
+	u64 base_dma;
+	u64 bytes;
+	enum vcma_attr attr;
+	enum vcma_block_use use;
+	void *cpu;			/* mapping of all of it, by the mode */
+	struct list_head node;		/* in the pool, or in the client's whole blocks */
+	struct llist_node drop_node;
+	struct rcu_head rcu;
+
+	/* VCMA_BLOCK_POOL */
+	struct gen_pool *pages;
+	struct vcma_slot *slots;	/* one per page */
+
+	/* VCMA_BLOCK_WHOLE */
+	struct vcma_client *owner;
+	u64 used_bytes;
+};
+
+struct vcma_region {
+	struct vcma_transport *transport;
+	struct device *dev;
+	const struct vcma_mode *mode;
+	struct workqueue_struct *wq;	/* WQ_MEM_RECLAIM */
+
+	/* Configuration, checked, constant. */
+	u64 base_gpa;
+	u64 bytes;
+	u64 granule_bytes;
+	unsigned int granule_shift;
+	u32 attr_policy;
+	u32 flags;
+	u32 nr_clients;
+	size_t max_request_bytes;
+	size_t max_response_bytes;
+	u32 max_bulk_blocks;
+	char name[VIRTIO_CMA_NAME_BYTES + 1];
+
+	spinlock_t state_lock;
+	enum vcma_region_state state;
+
+	/* Held blocks, one entry per granule; read under RCU. */
+	struct mutex index_lock;
+	struct xarray by_gpa;		/* granule number in the region */
+	struct xarray by_dma;		/* DMA address >> granule_shift */
+
+	struct llist_head dropped;	/* blocks to give back from process context */
+	struct work_struct drop_work;
+
+	struct vcma_pool pools[VCMA_NR_ATTRS];
+	struct vcma_clients clients;
+	struct vcma_report report;
+	struct vcma_stats stats;
+};
+
+/**
+ * vcma_region_create() - read and check the configuration, claim the addresses.
+ * @transport: ready to carry calls; stays the caller's, outlives the region
+ * @out: region in state STARTING
+ *
+ * Return: 0; -EINVAL (the configuration contradicts itself or this kernel),
+ * -EOPNOTSUPP (unknown mode), -EBUSY (addresses are in use), -ENOMEM. All but
+ * -ENOMEM are logged.
+ */
+int vcma_region_create(struct vcma_transport *transport, struct vcma_region **out);
+
+/**
+ * vcma_region_destroy() - forget everything. The host must have taken all blocks
+ * back already, or be about to be reset before it hears of this guest again.
+ */
+void vcma_region_destroy(struct vcma_region *r);
+
+/** vcma_region_set_state() - the one setter; an illegal step is a WARN, ignored. */
+void vcma_region_set_state(struct vcma_region *r, enum vcma_region_state state);
+const char *vcma_region_state_name(enum vcma_region_state state);
+
+/** vcma_region_break() - the host broke the contract: log @why, stop talking. */
+void vcma_region_break(struct vcma_region *r, const char *why);
+
+/** vcma_region_is_live() - may requests be sent? */
+static inline bool vcma_region_is_live(const struct vcma_region *r)
+{
+	return READ_ONCE(r->state) != VCMA_REGION_DEAD;
+}
+
+/**
+ * vcma_region_hold() - get one block from the host and map it. May sleep.
+ * @out: the block, the caller's until vcma_region_drop()
+ *
+ * Return: 0, or the error of the request, -ENOMEM, or -EPROTO (the host's answer
+ * was refused; the region is dead now). Nothing is held on failure.
+ */
+int vcma_region_hold(struct vcma_region *r, const struct vcma_want *want,
+		     struct vcma_block **out);
+
+/**
+ * vcma_region_hold_bulk() - get up to @max blocks like @want in one request.
+ * @blocks: room for @max <= VCMA_BULK_BLOCKS pointers
+ *
+ * Return: how many were got (> 0), else an error as of vcma_region_hold().
+ */
+#define VCMA_BULK_BLOCKS	64
+int vcma_region_hold_bulk(struct vcma_region *r, const struct vcma_want *want,
+			  unsigned int max, struct vcma_block **blocks);
+
+/**
+ * vcma_region_drop() - unmap a block nobody uses and give it to the host. May
+ * sleep. If the host doesn't take it, it stays the host's concern: logged.
+ */
+void vcma_region_drop(struct vcma_block *block);
+
+/** vcma_region_drop_later() - the same, from any context. */
+void vcma_region_drop_later(struct vcma_block *block);
+
+/** vcma_region_flush_drops() - wait until all drop_later() so far are done. */
+void vcma_region_flush_drops(struct vcma_region *r);
+
+/**
+ * vcma_block_by_dma(), vcma_block_by_gpa() - held block that contains an address.
+ * Call under rcu_read_lock(); the block stays valid beyond it only while the
+ * caller knows of a live allocation in it.
+ *
+ * Return: block or NULL.
+ */
+struct vcma_block *vcma_block_by_dma(struct vcma_region *r, u64 dma);
+struct vcma_block *vcma_block_by_gpa(struct vcma_region *r, u64 gpa);
+
+/** vcma_region_round_up() - @bytes in whole granules, 0 if that overflows. */
+static inline u64 vcma_region_round_up(const struct vcma_region *r, u64 bytes)
+{
+	return (bytes + r->granule_bytes - 1) & ~(r->granule_bytes - 1);
+}
+
+#endif /* VCMA_REGION_H */

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reports of the guest's counters to the host (report.h).
+ */
+#include <linux/string.h>
+
+#include "region.h"
+#include "request.h"
+
+#define VCMA_REPORT_PERIOD	HZ
+
+static void vcma_report_collect(struct vcma_region *r,
+				struct virtio_cma_guest_counters *counters)
+{
+	struct vcma_stats *s = &r->stats;
+
+	*counters = (struct virtio_cma_guest_counters) {
+		.held_bytes = cpu_to_le64(atomic64_read(&s->held_bytes)),
+		.coherent_bytes = cpu_to_le64(atomic64_read(&s->coherent_bytes)),
+		.bounce_bytes = cpu_to_le64(atomic64_read(&s->bounce_bytes)),
+		.nr_coherent_ok = cpu_to_le64(atomic64_read(&s->nr_coherent_ok)),
+		.nr_coherent_failed = cpu_to_le64(atomic64_read(&s->nr_coherent_failed)),
+		.nr_map_direct = cpu_to_le64(atomic64_read(&s->nr_map_direct)),
+		.nr_map_bounced = cpu_to_le64(atomic64_read(&s->nr_map_bounced)),
+		.nr_map_failed = cpu_to_le64(atomic64_read(&s->nr_map_failed)),
+	};
+}
+
+/* The host asks for nothing here: a report that fails is sent again next time. */
+static void vcma_report_work(struct work_struct *work)
+{
+	struct vcma_report *report = container_of(to_delayed_work(work),
+						  struct vcma_report, work);
+	struct vcma_region *r = container_of(report, struct vcma_region, report);
+	struct virtio_cma_guest_counters now;
+
+	vcma_report_collect(r, &now);
+	if (memcmp(&now, &report->sent, sizeof(now)) && !vcma_request_report(r, &now))
+		report->sent = now;
+	/* Idle clients hold nothing; what is held changes no more. */
+	if (vcma_region_is_live(r) && (now.held_bytes ||
+				       memcmp(&now, &report->sent, sizeof(now))))
+		queue_delayed_work(r->wq, &report->work, VCMA_REPORT_PERIOD);
+}
+
+void vcma_report_init(struct vcma_region *r)
+{
+	INIT_DEFERRABLE_WORK(&r->report.work, vcma_report_work);
+}
+
+void vcma_report_start(struct vcma_region *r)
+{
+	queue_delayed_work(r->wq, &r->report.work, VCMA_REPORT_PERIOD);
+}
+
+void vcma_report_stop(struct vcma_region *r)
+{
+	cancel_delayed_work_sync(&r->report.work);
+}

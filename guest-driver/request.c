@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests of the wire contract: fill in, carry, check the answer (request.h).
+ */
+#include <linux/errno.h>
+#include <linux/ktime.h>
+#include <linux/overflow.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "region.h"
+#include "request.h"
+#include "trace.h"
+
+static int vcma_status_errno(u32 status)
+{
+#define VCMA_STATUS_ERRNO(name, nr, err, text) [nr] = -(err),
+	static const int errnos[] = { VIRTIO_CMA_STATUS_TABLE(VCMA_STATUS_ERRNO) };
+
+	return errnos[status];
+}
+
+static int vcma_protocol_error(struct vcma_region *r, const char *why)
+{
+	vcma_region_break(r, why);
+	return -EPROTO;
+}
+
+/*
+ * Carry one request. The header of @req is filled in here. On success the
+ * response is at least @min_bytes long, and @*bytes (if asked for) says how long.
+ */
+static int vcma_call_queue(struct vcma_region *r, enum vcma_queue queue, u32 op,
+			   struct virtio_cma_req_hdr *req, size_t req_bytes,
+			   struct virtio_cma_resp_hdr *resp, size_t resp_bytes,
+			   size_t min_bytes, size_t *bytes)
+{
+	struct vcma_transport *t = r->transport;
+	ktime_t start = ktime_get();
+	unsigned int noio;
+	size_t used = 0;
+	u32 status, len;
+	int err;
+
+	if (!vcma_region_is_live(r))
+		return -ESHUTDOWN;
+	if (req_bytes > r->max_request_bytes || resp_bytes > r->max_response_bytes)
+		return -EMSGSIZE;
+
+	req->op = cpu_to_le32(op);
+	req->bytes = cpu_to_le32(req_bytes);
+
+	noio = memalloc_noio_save();
+	err = t->ops->call(t, queue, req, req_bytes, resp, resp_bytes, &used);
+	memalloc_noio_restore(noio);
+
+	trace_vcma_request(r, op, err, err ? 0 : le32_to_cpu(resp->status),
+			   ktime_us_delta(ktime_get(), start));
+	if (err == -ETIMEDOUT)
+		vcma_region_break(r, "no response within request_timeout_ms");
+	if (err)
+		return err;
+
+	if (used < sizeof(*resp) || used > resp_bytes)
+		return vcma_protocol_error(r, "response without a header");
+	len = le32_to_cpu(resp->bytes);
+	if (len < sizeof(*resp) || len > used)
+		return vcma_protocol_error(r, "response length contradicts its header");
+	status = le32_to_cpu(resp->status);
+	if (status >= VIRTIO_CMA_NR_STATUS)
+		return vcma_protocol_error(r, "unknown status");
+	if (status != VIRTIO_CMA_S_OK)
+		return vcma_status_errno(status);
+	if (len < min_bytes)
+		return vcma_protocol_error(r, "response is too short");
+	if (bytes)
+		*bytes = len;
+	return 0;
+}
+
+static int vcma_call(struct vcma_region *r, u32 op,
+		     struct virtio_cma_req_hdr *req, size_t req_bytes,
+		     struct virtio_cma_resp_hdr *resp, size_t resp_bytes,
+		     size_t min_bytes, size_t *bytes)
+{
+	return vcma_call_queue(r, VCMA_QUEUE_REQUEST, op, req, req_bytes,
+			       resp, resp_bytes, min_bytes, bytes);
+}
+
+int vcma_request_clients(struct vcma_region *r, u32 first, u32 max,
+			 struct virtio_cma_client *clients, u32 *nr, u32 *nr_total)
+{
+	struct virtio_cma_clients_req req = {
+		.first = cpu_to_le32(first),
+		.max_clients = cpu_to_le32(max),
+	};
+	struct virtio_cma_clients_resp *resp;
+	size_t resp_bytes = struct_size(resp, clients, max);
+	u32 got, total;
+	size_t bytes;
+	int err;
+
+	resp = kzalloc(resp_bytes, GFP_NOIO);
+	if (!resp)
+		return -ENOMEM;
+	err = vcma_call(r, VIRTIO_CMA_OP_CLIENTS, &req.hdr, sizeof(req),
+			&resp->hdr, resp_bytes, sizeof(*resp), &bytes);
+	if (err)
+		goto out;
+
+	got = le32_to_cpu(resp->nr_clients);
+	total = le32_to_cpu(resp->nr_total);
+	if (got > max || first > total || got > total - first ||
+	    bytes != struct_size(resp, clients, got)) {
+		err = vcma_protocol_error(r, "CLIENTS: counts contradict each other");
+		goto out;
+	}
+	memcpy(clients, resp->clients, array_size(got, sizeof(*clients)));
+	*nr = got;
+	*nr_total = total;
+out:
+	kfree(resp);
+	return err;
+}
+
+int vcma_request_claim(struct vcma_region *r, u32 client, u32 *attr)
+{
+	struct virtio_cma_client_req req = { .client = cpu_to_le32(client) };
+	struct virtio_cma_claim_resp resp = {};
+	u32 value;
+	int err;
+
+	err = vcma_call(r, VIRTIO_CMA_OP_CLAIM, &req.hdr, sizeof(req),
+			&resp.hdr, sizeof(resp), sizeof(resp), NULL);
+	if (err)
+		return err;
+
+	value = le32_to_cpu(resp.attr);
+	if (value > VIRTIO_CMA_ATTR_UNCACHED || resp.reserved)
+		return vcma_protocol_error(r, "CLAIM: unknown memory type");
+	*attr = value;
+	return 0;
+}
+
+int vcma_request_release(struct vcma_region *r, u32 client)
+{
+	struct virtio_cma_client_req req = { .client = cpu_to_le32(client) };
+	struct virtio_cma_resp_hdr resp = {};
+
+	return vcma_call(r, VIRTIO_CMA_OP_RELEASE, &req.hdr, sizeof(req),
+			 &resp, sizeof(resp), sizeof(resp), NULL);
+}
+
+static u32 vcma_purpose(const struct vcma_want *want)
+{
+	return want->use == VCMA_BLOCK_POOL ? VIRTIO_CMA_PURPOSE_POOL :
+					      VIRTIO_CMA_PURPOSE_COHERENT;
+}
+
+int vcma_request_alloc(struct vcma_region *r, const struct vcma_want *want,
+		       struct vcma_grant *grant)
+{
+	struct virtio_cma_alloc_req req = {
+		.bytes = cpu_to_le64(want->bytes),
+		.align_bytes = cpu_to_le64(want->align_bytes),
+		.max_dma_addr = cpu_to_le64(want->max_dma),
+		.flags = cpu_to_le32(VIRTIO_CMA_ALLOC_CONTIG),
+		.client = cpu_to_le32(want->client),
+		.purpose = cpu_to_le32(vcma_purpose(want)),
+	};
+	struct virtio_cma_alloc_resp *resp;
+	struct virtio_cma_block *block;
+	size_t resp_bytes = struct_size(resp, blocks, 1);
+	size_t bytes;
+	int err;
+
+	resp = kzalloc(resp_bytes, GFP_NOIO);
+	if (!resp)
+		return -ENOMEM;
+	atomic64_inc(&r->stats.nr_alloc_requests);
+	err = vcma_call(r, VIRTIO_CMA_OP_ALLOC, &req.hdr, sizeof(req),
+			&resp->hdr, resp_bytes, resp_bytes, &bytes);
+	if (err)
+		goto out;
+
+	block = &resp->blocks[0];
+	if (le32_to_cpu(resp->nr_blocks) != 1 || bytes != resp_bytes ||
+	    resp->reserved || block->reserved) {
+		err = vcma_protocol_error(r, "ALLOC: not exactly one block");
+		goto out;
+	}
+	*grant = (struct vcma_grant) {
+		.base_gpa = le64_to_cpu(block->base_gpa),
+		.base_dma = le64_to_cpu(block->base_dma),
+		.bytes = le64_to_cpu(block->bytes),
+		.attr = le32_to_cpu(block->attr),
+	};
+out:
+	kfree(resp);
+	return err;
+}
+
+int vcma_request_bulk(struct vcma_region *r, const struct vcma_want *want,
+		      u32 max, struct vcma_grant *grants, u32 *nr)
+{
+	u64 block_bytes = vcma_region_round_up(r, want->bytes);
+	struct virtio_cma_bulk_req req = {
+		.block_bytes = cpu_to_le64(block_bytes),
+		.align_bytes = cpu_to_le64(want->align_bytes),
+		.max_dma_addr = cpu_to_le64(want->max_dma),
+		.flags = cpu_to_le32(VIRTIO_CMA_ALLOC_CONTIG),
+		.client = cpu_to_le32(want->client),
+		.purpose = cpu_to_le32(vcma_purpose(want)),
+		.nr_blocks = cpu_to_le32(max),
+	};
+	struct virtio_cma_bulk_resp *resp;
+	size_t resp_bytes = struct_size(resp, blocks, max);
+	size_t bytes;
+	u32 i, got;
+	int err;
+
+	resp = kzalloc(resp_bytes, GFP_NOIO);
+	if (!resp)
+		return -ENOMEM;
+	atomic64_inc(&r->stats.nr_alloc_requests);
+	err = vcma_call(r, VIRTIO_CMA_OP_ALLOC_BULK, &req.hdr, sizeof(req),
+			&resp->hdr, resp_bytes, sizeof(*resp), &bytes);
+	if (err)
+		goto out;
+
+	got = le32_to_cpu(resp->nr_blocks);
+	if (!got || got > max || bytes != struct_size(resp, blocks, got) ||
+	    le32_to_cpu(resp->stop_status) >= VIRTIO_CMA_NR_STATUS) {
+		err = vcma_protocol_error(r, "ALLOC_BULK: wrong number of blocks");
+		goto out;
+	}
+	for (i = 0; i < got; i++) {
+		grants[i] = (struct vcma_grant) {
+			.base_gpa = le64_to_cpu(resp->blocks[i].base_gpa),
+			.base_dma = le64_to_cpu(resp->blocks[i].base_dma),
+			.bytes = block_bytes,
+			.attr = r->attr_policy,
+		};
+	}
+	*nr = got;
+out:
+	kfree(resp);
+	return err;
+}
+
+int vcma_request_free(struct vcma_region *r, u64 base_gpa, u64 bytes)
+{
+	struct virtio_cma_resp_hdr resp = {};
+	struct virtio_cma_free_req *req;
+	size_t req_bytes = struct_size(req, ranges, 1);
+	int err;
+
+	req = kzalloc(req_bytes, GFP_NOIO);
+	if (!req)
+		return -ENOMEM;
+	req->nr_ranges = cpu_to_le32(1);
+	req->ranges[0].base_gpa = cpu_to_le64(base_gpa);
+	req->ranges[0].bytes = cpu_to_le64(bytes);
+	err = vcma_call(r, VIRTIO_CMA_OP_FREE, &req->hdr, req_bytes,
+			&resp, sizeof(resp), sizeof(resp), NULL);
+	kfree(req);
+	return err;
+}
+
+int vcma_request_report(struct vcma_region *r,
+			const struct virtio_cma_guest_counters *counters)
+{
+	struct virtio_cma_resp_hdr resp = {};
+	struct virtio_cma_report_req *req;
+	size_t req_bytes = struct_size(req, payload, sizeof(*counters));
+	int err;
+
+	req = kzalloc(req_bytes, GFP_NOIO);
+	if (!req)
+		return -ENOMEM;
+	req->what = cpu_to_le32(VIRTIO_CMA_REPORT_COUNTERS);
+	memcpy(req->payload, counters, sizeof(*counters));
+	err = vcma_call_queue(r, VCMA_QUEUE_REPORT, VIRTIO_CMA_OP_REPORT,
+			      &req->hdr, req_bytes, &resp, sizeof(resp),
+			      sizeof(resp), NULL);
+	kfree(req);
+	return err;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The requests of the wire contract as C functions, in host byte order. Every
+ * length, count and reserved field of a response is checked here; whether the
+ * values make sense for the region is for the caller to judge.
+ *
+ * All may sleep, allocate with GFP_NOIO only (a client can be the disk that
+ * memory is reclaimed to), and return 0 or a negative errno: the one the status
+ * table gives for the host's refusal, -EPROTO for an answer outside the contract
+ * (the region is dead then), or what the transport returned (after -ETIMEDOUT
+ * the region is dead, too). Out-parameters are untouched on
+ * failure.
+ */
+#ifndef VCMA_REQUEST_H
+#define VCMA_REQUEST_H
+
+#include <linux/types.h>
+
+#include "hv/abi/virtio_cma.h"
+
+struct vcma_region;
+struct vcma_want;
+
+/* A granted block, as the host says. */
+struct vcma_grant {
+	u64 base_gpa;
+	u64 base_dma;
+	u64 bytes;
+	u32 attr;		/* VIRTIO_CMA_ATTR_* */
+};
+
+/**
+ * vcma_request_clients() - read part of the client table.
+ * @clients: room for @max entries, filled as on the wire
+ * @nr, @nr_total: entries filled, entries there are
+ */
+int vcma_request_clients(struct vcma_region *r, u32 first, u32 max,
+			 struct virtio_cma_client *clients, u32 *nr, u32 *nr_total);
+
+/** vcma_request_claim() - @attr: VIRTIO_CMA_ATTR_*, how to map for this client. */
+int vcma_request_claim(struct vcma_region *r, u32 client, u32 *attr);
+
+/** vcma_request_release() - on return 0 the client does no more DMA. */
+int vcma_request_release(struct vcma_region *r, u32 client);
+
+/** vcma_request_alloc() - one block in one extent. */
+int vcma_request_alloc(struct vcma_region *r, const struct vcma_want *want,
+		       struct vcma_grant *grant);
+
+/**
+ * vcma_request_bulk() - up to @max blocks of @want->bytes each.
+ * @nr: 1..@max of @grants are valid; attr is the region's policy
+ */
+int vcma_request_bulk(struct vcma_region *r, const struct vcma_want *want,
+		      u32 max, struct vcma_grant *grants, u32 *nr);
+
+/** vcma_request_free() - give back one block. */
+int vcma_request_free(struct vcma_region *r, u64 base_gpa, u64 bytes);
+
+/** vcma_request_report() - send the guest's counters. */
+int vcma_request_report(struct vcma_region *r,
+			const struct virtio_cma_guest_counters *counters);
+
+#endif /* VCMA_REQUEST_H */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The seam between the driver and the hypervisor's way of carrying messages:
+ * submit a request and get its response, read the configuration, hear events.
+ * Knows nothing of what the messages say (request.c) or mean (region.c).
+ */
+#ifndef VCMA_TRANSPORT_H
+#define VCMA_TRANSPORT_H
+
+#include <linux/types.h>
+
+#include "hv/abi/virtio_cma.h"
+
+struct device;
+struct vcma_transport;
+
+enum vcma_queue {
+	VCMA_QUEUE_REQUEST,
+	VCMA_QUEUE_REPORT,
+};
+
+struct vcma_transport_ops {
+	/*
+	 * Carry one request and wait for its response. May sleep. @req and @resp
+	 * are the caller's and are not touched after return, whatever the peer
+	 * does later. *@used_bytes <= @resp_bytes is what the peer wrote.
+	 *
+	 * Return: 0; -ENOMEM, -EMSGSIZE (nothing was sent); -ESHUTDOWN (stopped
+	 * or broken before or while waiting); -ETIMEDOUT (the peer may still
+	 * answer: the transport is broken from now on).
+	 */
+	int (*call)(struct vcma_transport *t, enum vcma_queue queue,
+		    const void *req, size_t req_bytes,
+		    void *resp, size_t resp_bytes, size_t *used_bytes);
+
+	/* Copy the configuration as the peer has it now. May sleep. */
+	void (*read_config)(struct vcma_transport *t,
+			    struct virtio_cma_config *config);
+};
+
+struct vcma_transport {
+	const struct vcma_transport_ops *ops;
+	struct device *dev;		/* for messages and sysfs; outlives us */
+
+	/*
+	 * Set by the user of the transport. event: atomic context, may be called
+	 * until the transport is stopped. @event is the transport's own copy;
+	 * its content is not checked.
+	 */
+	void (*event)(void *ctx, const struct virtio_cma_event *event);
+	void *event_ctx;
+};
+
+#endif /* VCMA_TRANSPORT_H */

@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Virtio transport: the virtio driver, its three queues, and the calls on them.
+ *
+ * A call's buffers are its own, not the caller's: if the device does not answer
+ * in time they stay allocated until it answers after all, or is reset. From then
+ * on the transport is stopped: a device that answers one request late would
+ * answer others wrongly.
+ *
+ * Locks: vcma_virtio.lock, a leaf, guards the queues and the calls' states.
+ */
+#include <linux/completion.h>
+#include <linux/device.h>
+#include <linux/jiffies.h>
+#include <linux/module.h>
+#include <linux/scatterlist.h>
+#include <linux/semaphore.h>
+#include <linux/slab.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+
+#include "client.h"
+#include "compat.h"
+#include "main.h"
+#include "region.h"
+#include "sysfs.h"
+#include "transport.h"
+
+#define VCMA_NR_EVENTS		16
+#define VCMA_CALL_DESCRIPTORS	2
+
+struct vcma_call {
+	struct completion done;
+	int err;		/* valid when done */
+	u32 used_bytes;
+	bool abandoned;		/* nobody waits: free when the device is done */
+	void *req;
+	void *resp;
+};
+
+struct vcma_virtio {
+	struct vcma_transport transport;
+	struct virtio_device *vdev;
+	struct vcma_region *region;
+	struct virtqueue *vqs[VIRTIO_CMA_NR_VQS];
+	struct semaphore room[VIRTIO_CMA_NR_VQS];	/* calls that fit the queue */
+	spinlock_t lock;
+	bool stopped;
+	struct virtio_cma_event events[VCMA_NR_EVENTS];
+};
+
+static void vcma_call_free(struct vcma_call *call)
+{
+	if (!call)
+		return;
+	kfree(call->req);
+	kfree(call->resp);
+	kfree(call);
+}
+
+static struct vcma_call *vcma_call_new(const void *req, size_t req_bytes, size_t resp_bytes)
+{
+	struct vcma_call *call = kzalloc(sizeof(*call), GFP_NOIO);
+
+	if (!call)
+		return NULL;
+	init_completion(&call->done);
+	call->req = kmemdup(req, req_bytes, GFP_NOIO);
+	call->resp = kzalloc(resp_bytes, GFP_NOIO);
+	if (!call->req || !call->resp) {
+		vcma_call_free(call);
+		return NULL;
+	}
+	return call;
+}
+
+/* The device is done with @call. Caller holds the lock. */
+static void vcma_call_end(struct vcma_call *call, int err, u32 used_bytes)
+{
+	if (call->abandoned) {
+		vcma_call_free(call);
+		return;
+	}
+	call->err = err;
+	call->used_bytes = used_bytes;
+	complete(&call->done);
+}
+
+static void vcma_virtio_answered(struct virtqueue *vq)
+{
+	struct vcma_virtio *vv = vq->vdev->priv;
+	struct vcma_call *call;
+	unsigned long flags;
+	unsigned int len;
+
+	spin_lock_irqsave(&vv->lock, flags);
+	while ((call = virtqueue_get_buf(vq, &len)))
+		vcma_call_end(call, 0, len);
+	spin_unlock_irqrestore(&vv->lock, flags);
+}
+
+static int vcma_virtio_submit(struct vcma_virtio *vv, struct virtqueue *vq,
+			      struct vcma_call *call, size_t req_bytes, size_t resp_bytes)
+{
+	struct scatterlist out, in, *sgs[] = { &out, &in };
+	unsigned long flags;
+	bool notify = false;
+	int err = -ESHUTDOWN;
+
+	sg_init_one(&out, call->req, req_bytes);
+	sg_init_one(&in, call->resp, resp_bytes);
+	spin_lock_irqsave(&vv->lock, flags);
+	if (!vv->stopped) {
+		err = virtqueue_add_sgs(vq, sgs, 1, 1, call, GFP_ATOMIC);
+		if (!err)
+			notify = virtqueue_kick_prepare(vq);
+	}
+	spin_unlock_irqrestore(&vv->lock, flags);
+	if (notify)
+		virtqueue_notify(vq);
+	return err;
+}
+
+/* Return: whether the device is done with @call; else it is not ours any more. */
+static bool vcma_virtio_wait(struct vcma_virtio *vv, struct vcma_call *call)
+{
+	unsigned long timeout = msecs_to_jiffies(READ_ONCE(vcma_request_timeout_ms));
+	unsigned long flags;
+	bool done;
+
+	if (wait_for_completion_timeout(&call->done, timeout))
+		return true;
+	spin_lock_irqsave(&vv->lock, flags);
+	done = completion_done(&call->done);
+	if (!done) {
+		call->abandoned = true;
+		vv->stopped = true;
+	}
+	spin_unlock_irqrestore(&vv->lock, flags);
+	return done;
+}
+
+static int vcma_virtio_call(struct vcma_transport *t, enum vcma_queue queue,
+			    const void *req, size_t req_bytes,
+			    void *resp, size_t resp_bytes, size_t *used_bytes)
+{
+	struct vcma_virtio *vv = container_of(t, struct vcma_virtio, transport);
+	int nr = queue == VCMA_QUEUE_REPORT ? VIRTIO_CMA_VQ_REPORT : VIRTIO_CMA_VQ_REQUEST;
+	struct vcma_call *call;
+	int err;
+
+	call = vcma_call_new(req, req_bytes, resp_bytes);
+	if (!call)
+		return -ENOMEM;
+
+	down(&vv->room[nr]);
+	err = vcma_virtio_submit(vv, vv->vqs[nr], call, req_bytes, resp_bytes);
+	if (!err && !vcma_virtio_wait(vv, call)) {
+		up(&vv->room[nr]);
+		return -ETIMEDOUT;
+	}
+	up(&vv->room[nr]);
+	if (!err)
+		err = call->err;
+	if (!err) {
+		*used_bytes = min_t(size_t, call->used_bytes, resp_bytes);
+		memcpy(resp, call->resp, *used_bytes);
+	}
+	vcma_call_free(call);
+	return err;
+}
+
+static void vcma_virtio_read_config(struct vcma_transport *t, struct virtio_cma_config *config)
+{
+	struct vcma_virtio *vv = container_of(t, struct vcma_virtio, transport);
+
+	virtio_cread_bytes(vv->vdev, 0, config, sizeof(*config));
+}
+
+static const struct vcma_transport_ops vcma_virtio_ops = {
+	.call = vcma_virtio_call,
+	.read_config = vcma_virtio_read_config,
+};
+
+/* ---- events ---- */
+
+/* Caller holds the lock. The queue has room for all events. */
+static void vcma_virtio_post_event(struct vcma_virtio *vv, struct virtio_cma_event *event)
+{
+	struct scatterlist sg;
+
+	sg_init_one(&sg, event, sizeof(*event));
+	virtqueue_add_inbuf(vv->vqs[VIRTIO_CMA_VQ_EVENT], &sg, 1, event, GFP_ATOMIC);
+}
+
+static void vcma_virtio_event(struct virtqueue *vq)
+{
+	struct vcma_virtio *vv = vq->vdev->priv;
+	struct vcma_transport *t = &vv->transport;
+	void (*deliver)(void *ctx, const struct virtio_cma_event *event);
+	struct virtio_cma_event *event, copy;
+	unsigned long flags;
+	unsigned int len;
+
+	deliver = smp_load_acquire(&t->event);
+	spin_lock_irqsave(&vv->lock, flags);
+	while (!vv->stopped && (event = virtqueue_get_buf(vq, &len))) {
+		copy = *event;
+		vcma_virtio_post_event(vv, event);
+		if (deliver && len == sizeof(copy))
+			deliver(t->event_ctx, &copy);
+	}
+	spin_unlock_irqrestore(&vv->lock, flags);
+	virtqueue_kick(vq);
+}
+
+/* ---- the device ---- */
+
+static int vcma_virtio_open(struct vcma_virtio *vv)
+{
+	static const struct vcma_vq_spec specs[VIRTIO_CMA_NR_VQS] = {
+		[VIRTIO_CMA_VQ_REQUEST] = { "request", vcma_virtio_answered },
+		[VIRTIO_CMA_VQ_EVENT] = { "event", vcma_virtio_event },
+		[VIRTIO_CMA_VQ_REPORT] = { "report", vcma_virtio_answered },
+	};
+	struct virtio_device *vdev = vv->vdev;
+	unsigned long flags;
+	int err, i;
+
+	err = vcma_find_vqs(vdev, VIRTIO_CMA_NR_VQS, vv->vqs, specs);
+	if (err)
+		return err;
+	for (i = 0; i < VIRTIO_CMA_NR_VQS; i++) {
+		unsigned int size = virtqueue_get_vring_size(vv->vqs[i]);
+
+		if (size < VCMA_CALL_DESCRIPTORS) {
+			dev_err(&vdev->dev, "queue %d has only %u descriptors\n", i, size);
+			vdev->config->del_vqs(vdev);
+			return -EINVAL;
+		}
+		sema_init(&vv->room[i], size / VCMA_CALL_DESCRIPTORS);
+	}
+	virtio_device_ready(vdev);
+
+	spin_lock_irqsave(&vv->lock, flags);
+	for (i = 0; i < min_t(int, VCMA_NR_EVENTS, vv->vqs[VIRTIO_CMA_VQ_EVENT]->num_free); i++)
+		vcma_virtio_post_event(vv, &vv->events[i]);
+	spin_unlock_irqrestore(&vv->lock, flags);
+	virtqueue_kick(vv->vqs[VIRTIO_CMA_VQ_EVENT]);
+	return 0;
+}
+
+/* Reset the device: on return it has taken everything back and answers no more. */
+static void vcma_virtio_reset(struct vcma_virtio *vv)
+{
+	unsigned long flags;
+	void *call;
+
+	spin_lock_irqsave(&vv->lock, flags);
+	vv->stopped = true;
+	spin_unlock_irqrestore(&vv->lock, flags);
+	virtio_reset_device(vv->vdev);
+
+	spin_lock_irqsave(&vv->lock, flags);
+	while ((call = virtqueue_detach_unused_buf(vv->vqs[VIRTIO_CMA_VQ_REQUEST])))
+		vcma_call_end(call, -ESHUTDOWN, 0);
+	while ((call = virtqueue_detach_unused_buf(vv->vqs[VIRTIO_CMA_VQ_REPORT])))
+		vcma_call_end(call, -ESHUTDOWN, 0);
+	while (virtqueue_detach_unused_buf(vv->vqs[VIRTIO_CMA_VQ_EVENT]))
+		;
+	spin_unlock_irqrestore(&vv->lock, flags);
+}
+
+/* On failure the device is reset and has no queues. */
+static int vcma_virtio_start(struct vcma_virtio *vv)
+{
+	struct vcma_region *r = NULL;
+	int err;
+
+	vv->stopped = false;
+	vv->transport.event = NULL;
+	err = vcma_virtio_open(vv);
+	if (err)
+		return err;
+	err = vcma_start(&vv->transport, &r);
+	if (err) {
+		vcma_virtio_reset(vv);
+		if (r)
+			vcma_finish(r);
+		vv->vdev->config->del_vqs(vv->vdev);
+		return err;
+	}
+	vv->region = r;
+	dev_set_drvdata(&vv->vdev->dev, r);
+	return 0;
+}
+
+static void vcma_virtio_stop(struct vcma_virtio *vv)
+{
+	dev_set_drvdata(&vv->vdev->dev, NULL);
+	vcma_stop(vv->region);
+	vcma_virtio_reset(vv);
+	vcma_finish(vv->region);
+	vv->region = NULL;
+	vv->vdev->config->del_vqs(vv->vdev);
+}
+
+static int vcma_virtio_probe(struct virtio_device *vdev)
+{
+	struct vcma_virtio *vv;
+	int err;
+
+	if (!virtio_has_feature(vdev, VIRTIO_F_VERSION_1)) {
+		dev_err(&vdev->dev, "legacy virtio device: VIRTIO_F_VERSION_1 is required\n");
+		return -ENODEV;
+	}
+	vv = kzalloc(sizeof(*vv), GFP_KERNEL);
+	if (!vv)
+		return -ENOMEM;
+	vv->vdev = vdev;
+	vv->transport.ops = &vcma_virtio_ops;
+	vv->transport.dev = &vdev->dev;
+	spin_lock_init(&vv->lock);
+	vdev->priv = vv;
+
+	err = vcma_virtio_start(vv);
+	if (err) {
+		vdev->priv = NULL;
+		kfree(vv);
+	}
+	return err;
+}
+
+static void vcma_virtio_remove(struct virtio_device *vdev)
+{
+	struct vcma_virtio *vv = vdev->priv;
+
+	if (vv->region)
+		vcma_virtio_stop(vv);
+	vdev->priv = NULL;
+	kfree(vv);
+}
+
+/*
+ * Reboot and kexec: clients are shut down first (they are linked to us). The reset
+ * makes the host stop their DMA, whether or not their drivers did.
+ */
+static void vcma_virtio_shutdown(struct device *dev)
+{
+	struct vcma_virtio *vv = dev_to_virtio(dev)->priv;
+
+	if (!vv->region)
+		return;
+	vcma_shutdown(vv->region);
+	vcma_virtio_reset(vv);
+}
+
+#ifdef CONFIG_PM_SLEEP
+/* Pinned memory does not survive: neither its addresses nor its contents. */
+static int vcma_virtio_freeze(struct virtio_device *vdev)
+{
+	struct vcma_virtio *vv = vdev->priv;
+
+	if (vcma_clients_in_use(vv->region)) {
+		dev_err(&vdev->dev, "can't suspend while clients use the region\n");
+		return -EBUSY;
+	}
+	vcma_virtio_stop(vv);
+	return 0;
+}
+
+static int vcma_virtio_restore(struct virtio_device *vdev)
+{
+	return vcma_virtio_start(vdev->priv);
+}
+#endif
+
+static const struct virtio_device_id vcma_virtio_ids[] = {
+	{ VIRTIO_ID_CMA, VIRTIO_DEV_ANY_ID },
+	{ 0 },
+};
+MODULE_DEVICE_TABLE(virtio, vcma_virtio_ids);
+
+static struct virtio_driver vcma_virtio_driver = {
+	.driver.name = KBUILD_MODNAME,
+	.driver.owner = THIS_MODULE,
+	.driver.dev_groups = vcma_groups,
+	.driver.shutdown = vcma_virtio_shutdown,
+	.id_table = vcma_virtio_ids,
+	.probe = vcma_virtio_probe,
+	.remove = vcma_virtio_remove,
+#ifdef CONFIG_PM_SLEEP
+	.freeze = vcma_virtio_freeze,
+	.restore = vcma_virtio_restore,
+#endif
+};
+
+int vcma_virtio_register(void)
+{
+	return register_virtio_driver(&vcma_virtio_driver);
+}
+
+void vcma_virtio_unregister(void)
+{
+	unregister_virtio_driver(&vcma_virtio_driver);
+}
