@@ -120,9 +120,17 @@ bool hvcma_memory_device_pre_plug(VirtIOCMA *s, Error **errp)
                    MACHINE_GET_CLASS(ms)->name);
         return false;
     }
-    if (plugs_itself(s)) {
-        memory_device_pre_plug(MEMORY_DEVICE(s), ms, errp);
+    if (!plugs_itself(s)) {
+        return true;
     }
+    if (object_property_get_bool(OBJECT(qdev_get_parent_bus(DEVICE(s))->parent),
+                                 "force-legacy", NULL)) {
+        error_setg(errp, "virtio-cma '%s': virtio-mmio is in its legacy "
+                   "version 1, version 2 is needed (-global "
+                   "virtio-mmio.force-legacy=false)", region);
+        return false;
+    }
+    memory_device_pre_plug(MEMORY_DEVICE(s), ms, errp);
     return !*errp;
 }
 

@@ -2,7 +2,8 @@
 /*
  * Reports: the region's state as QOM properties, for qom-get of QMP and HMP.
  *
- * "report" is a struct of all the others. Reading has no effect on anything.
+ * "report" is a struct of all the others. Reading first asks the host where
+ * granules are now (the guest may have touched some), so it costs a look at each.
  * Visitors fail on writing only where the reader went away, and then every
  * further call fails as well: so errors are left to the outermost call.
  */
@@ -300,10 +301,17 @@ static void get_part(Object *obj, Visitor *v, const char *name, void *opaque,
 {
     VirtIOCMA *s = VIRTIO_CMA(obj);
     const PartInfo *part = opaque;
+    int ret;
 
     if (!s->engine) {
         error_setg(errp, "virtio-cma: '%s' exists on a realized device only",
                    part->name);
+        return;
+    }
+    ret = hvcma_engine_refresh(s->engine);
+    if (ret) {
+        error_setg(errp, "virtio-cma '%s': can't learn the addresses of its "
+                   "granules: %s", s->config.name, hvcma_status_text(-ret));
         return;
     }
     part->put(s, v, name);
@@ -332,20 +340,6 @@ void hvcma_report_class_init(ObjectClass *klass)
     for (i = 0; i < ARRAY_SIZE(parts); i++) {
         if (has_own_property(&parts[i])) {
             add_part(klass, &parts[i]);
-        }
-    }
-}
-
-void hvcma_report_alias_properties(Object *proxy, Object *vdev)
-{
-    size_t i;
-
-    object_property_add_alias(proxy, whole.name, vdev, whole.name);
-    object_property_add_alias(proxy, faults.name, vdev, faults.name);
-    for (i = 0; i < ARRAY_SIZE(parts); i++) {
-        if (has_own_property(&parts[i])) {
-            object_property_add_alias(proxy, parts[i].name, vdev,
-                                      parts[i].name);
         }
     }
 }

@@ -38,9 +38,9 @@
 
 const char *hvcma_device_id(VirtIOCMA *s)
 {
-    DeviceState *dev = DEVICE(s);
+    Object *proxy = object_dynamic_cast(OBJECT(s)->parent, TYPE_DEVICE);
 
-    return dev->id || !dev->parent_bus ? dev->id : dev->parent_bus->parent->id;
+    return DEVICE(s)->id ?: (proxy ? DEVICE(proxy)->id : NULL);
 }
 
 /* ---- the host side of the engine ---- */
@@ -319,7 +319,6 @@ static void virtio_cma_reset(VirtIODevice *vdev)
 {
     VirtIOCMA *s = VIRTIO_CMA(vdev);
 
-    HVCMA_TRACE(s, "reset");
     qemu_bh_cancel(s->request_bh);
     qemu_bh_cancel(s->report_bh);
     memset(s->event_pending, 0, s->config.nr_clients);

@@ -129,11 +129,11 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp);
 
 /* ---- report.c ---- */
 
-/** hvcma_report_class_init() - "report" and its parts, read only. */
+/**
+ * hvcma_report_class_init() - "report" and its parts, read only. The PCI proxy
+ * shows them too, as it does all properties of its back end.
+ */
 void hvcma_report_class_init(ObjectClass *klass);
-
-/** hvcma_report_alias_properties() - the same on the PCI proxy. */
-void hvcma_report_alias_properties(Object *proxy, Object *vdev);
 
 /* ---- migration.c ---- */
 

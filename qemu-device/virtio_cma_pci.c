@@ -94,7 +94,6 @@ static void virtio_cma_pci_instance_init(Object *obj)
 
     virtio_instance_init_common(obj, &proxy->vdev, sizeof(proxy->vdev),
                                 TYPE_VIRTIO_CMA);
-    hvcma_report_alias_properties(obj, OBJECT(&proxy->vdev));
 }
 
 static const VirtioPCIDeviceTypeInfo virtio_cma_pci_info = {

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Requests of virtio-cma. See cma.h. Both ends are little-endian here.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/qtest/cma.h"
+
+#define QUEUE_SIZE	256
+
+static void take_buffers(struct cma *c)
+{
+	struct virtio_cma_config config;
+
+	c->request = virtio_memory(&c->v, VIRTIO_CMA_MAX_REQUEST_BYTES * 2);
+	c->response = virtio_memory(&c->v, VIRTIO_CMA_MAX_RESPONSE_BYTES);
+	cma_config(c, &config);
+	c->base_gpa = config.region_base_gpa;
+}
+
+void cma_open(struct cma *c, struct qtest *q, const struct virtio_transport *t)
+{
+	virtio_open(&c->v, q, t, 0, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS, QUEUE_SIZE);
+	take_buffers(c);
+}
+
+void cma_open_on_bus(struct cma *c, struct qtest *q, uint8_t bus)
+{
+	virtio_open(&c->v, q, &virtio_pci, bus, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS, QUEUE_SIZE);
+	take_buffers(c);
+}
+
+void cma_restart(struct cma *c)
+{
+	virtio_restart(&c->v, VIRTIO_CMA_NR_VQS, QUEUE_SIZE);
+}
+
+void cma_config(struct cma *c, struct virtio_cma_config *config)
+{
+	uint64_t addr = c->v.t->config_addr(&c->v);
+	uint32_t *word = (uint32_t *)config;
+	size_t i;
+
+	for (i = 0; i < sizeof(*config) / 4; i++)
+		word[i] = qtest_readl(c->v.q, addr + 4 * i);
+}
+
+int64_t cma_raw(struct cma *c, unsigned int queue, const void *req, size_t req_bytes,
+		void *resp, size_t room)
+{
+	struct vring_buf buf[2] = {
+		{ .addr = c->request, .bytes = (uint32_t)req_bytes },
+		{ .addr = c->response, .bytes = (uint32_t)room, .flags = VRING_WRITE },
+	};
+	unsigned int first = req_bytes ? 0 : 1, last = room ? 2 : 1;
+	int64_t used;
+
+	qtest_write(c->v.q, c->request, req, req_bytes);
+	virtio_post(&c->v, queue, buf + first, last - first);
+	virtio_kick(&c->v, queue);
+	used = virtio_wait(&c->v, queue);
+	if (used > 0) {
+		assert_true((uint64_t)used <= room);
+		qtest_read(c->v.q, c->response, resp, (size_t)used);
+	}
+	return used;
+}
+
+/* Sends a request whose response must be a header at least. */
+static uint32_t request(struct cma *c, unsigned int queue, void *req, size_t req_bytes,
+			void *resp, size_t resp_bytes)
+{
+	struct virtio_cma_resp_hdr *hdr = resp;
+	int64_t used = cma_raw(c, queue, req, req_bytes, resp, resp_bytes);
+
+	assert_true(used >= (int64_t)sizeof(*hdr));
+	assert_int_equal(hdr->bytes, used);
+	assert_true(hdr->status < VIRTIO_CMA_NR_STATUS);
+	return hdr->status;
+}
+
+static uint32_t client_request(struct cma *c, uint32_t op, uint32_t client,
+			       void *resp, size_t resp_bytes)
+{
+	struct virtio_cma_client_req req = {
+		.hdr = { .op = op, .bytes = sizeof(req) },
+		.client = client,
+	};
+
+	return request(c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), resp, resp_bytes);
+}
+
+uint32_t cma_claim(struct cma *c, uint32_t client)
+{
+	struct virtio_cma_claim_resp resp;
+
+	return client_request(c, VIRTIO_CMA_OP_CLAIM, client, &resp, sizeof(resp));
+}
+
+uint32_t cma_release(struct cma *c, uint32_t client)
+{
+	struct virtio_cma_resp_hdr resp;
+
+	return client_request(c, VIRTIO_CMA_OP_RELEASE, client, &resp, sizeof(resp));
+}
+
+uint32_t cma_alloc_below(struct cma *c, uint64_t bytes, uint64_t align_bytes,
+			 uint64_t max_dma_addr, uint32_t client, struct virtio_cma_block *block)
+{
+	struct virtio_cma_alloc_req req = {
+		.hdr = { .op = VIRTIO_CMA_OP_ALLOC, .bytes = sizeof(req) },
+		.bytes = bytes,
+		.align_bytes = align_bytes,
+		.max_dma_addr = max_dma_addr,
+		.flags = VIRTIO_CMA_ALLOC_CONTIG,
+		.client = client,
+		.purpose = VIRTIO_CMA_PURPOSE_POOL,
+	};
+	struct {
+		struct virtio_cma_alloc_resp head;
+		struct virtio_cma_block block;
+	} resp;
+	uint32_t status;
+
+	status = request(c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), &resp, sizeof(resp));
+	if (!status) {
+		assert_int_equal(resp.head.nr_blocks, 1);
+		assert_int_equal(resp.head.hdr.bytes, sizeof(resp));
+		*block = resp.block;
+	}
+	return status;
+}
+
+uint32_t cma_alloc(struct cma *c, uint64_t bytes, uint32_t client,
+		   struct virtio_cma_block *block)
+{
+	return cma_alloc_below(c, bytes, 0, UINT64_MAX, client, block);
+}
+
+uint32_t cma_free(struct cma *c, uint64_t base_gpa, uint64_t bytes)
+{
+	struct {
+		struct virtio_cma_free_req head;
+		struct virtio_cma_range range;
+	} req = {
+		.head.hdr = { .op = VIRTIO_CMA_OP_FREE, .bytes = sizeof(req) },
+		.head.nr_ranges = 1,
+		.range = { .base_gpa = base_gpa, .bytes = bytes },
+	};
+	struct virtio_cma_resp_hdr resp;
+
+	return request(c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), &resp, sizeof(resp));
+}
+
+void cma_client(struct cma *c, uint32_t id, struct virtio_cma_client *client)
+{
+	struct virtio_cma_clients_req req = {
+		.hdr = { .op = VIRTIO_CMA_OP_CLIENTS, .bytes = sizeof(req) },
+		.first = id,
+		.max_clients = 1,
+	};
+	struct {
+		struct virtio_cma_clients_resp head;
+		struct virtio_cma_client client;
+	} resp;
+
+	assert_int_equal(request(c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), &resp,
+				 sizeof(resp)), VIRTIO_CMA_S_OK);
+	assert_int_equal(resp.head.nr_clients, 1);
+	assert_int_equal(resp.client.id, id);
+	*client = resp.client;
+}

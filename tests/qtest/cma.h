@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Requests of virtio-cma as a guest driver would send them, and raw ones that no
+ * driver would send.
+ */
+#ifndef TESTS_QTEST_CMA_H
+#define TESTS_QTEST_CMA_H
+
+#include "hv/abi/virtio_cma.h"
+#include "tests/qtest/virtio.h"
+
+#define MIB		(1024ull * 1024)
+#define CMA_GRANULE	(2 * MIB)
+
+/* A region on memory that is never touched: no privilege, no hugepage. */
+#define CMA_FAKE_REGION	"-object memory-backend-memfd,id=m0,size=64M " \
+			"-device %s,id=cma0,memdev=m0,name=banka,granule=2M,x-provider=fake"
+
+struct cma {
+	struct virtio v;
+	uint64_t request, response;	/* guest memory of cma_raw() */
+	uint64_t base_gpa;
+};
+
+/** cma_open() - find the device and start its driver. */
+void cma_open(struct cma *c, struct qtest *q, const struct virtio_transport *t);
+void cma_open_on_bus(struct cma *c, struct qtest *q, uint8_t bus);
+
+/** cma_restart() - a guest that reboots or reloads its driver. */
+void cma_restart(struct cma *c);
+
+/**
+ * cma_raw() - send @req, receive at most @room bytes.
+ *
+ * Return: used length; -1 if the device wants a reset.
+ */
+int64_t cma_raw(struct cma *c, unsigned int queue, const void *req, size_t req_bytes,
+		void *resp, size_t room);
+
+/** cma_config() - the configuration space. */
+void cma_config(struct cma *c, struct virtio_cma_config *config);
+
+/*
+ * Well-formed requests; each returns the status. Where a response is expected
+ * its length and header are checked.
+ */
+uint32_t cma_claim(struct cma *c, uint32_t client);
+uint32_t cma_release(struct cma *c, uint32_t client);
+uint32_t cma_alloc(struct cma *c, uint64_t bytes, uint32_t client,
+		   struct virtio_cma_block *block);
+uint32_t cma_alloc_below(struct cma *c, uint64_t bytes, uint64_t align_bytes,
+			 uint64_t max_dma_addr, uint32_t client,
+			 struct virtio_cma_block *block);
+uint32_t cma_free(struct cma *c, uint64_t base_gpa, uint64_t bytes);
+
+/** cma_client() - entry @id of the client table. */
+void cma_client(struct cma *c, uint32_t id, struct virtio_cma_client *client);
+
+#endif /* TESTS_QTEST_CMA_H */

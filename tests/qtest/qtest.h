@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A QEMU under test: start and stop, guest-physical accesses through the qtest
+ * protocol, monitor commands through QMP.
+ *
+ * The virtual machine never runs an instruction (-S): what a guest would do is
+ * done from here. Failures of the machinery end the running cmocka test with a
+ * message; nothing here returns an error. Knows nothing of virtio.
+ */
+#ifndef TESTS_QTEST_QTEST_H
+#define TESTS_QTEST_QTEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <json-c/json.h>
+
+/* Seconds after which anything waited for is taken for lost. */
+#define QTEST_TIMEOUT_S		20
+
+struct qtest;
+
+enum qtest_machine {
+	QTEST_Q35,		/* x86_64, RAM at 0 */
+	QTEST_VIRT,		/* aarch64, RAM at 1 GiB */
+	QTEST_MICROVM,
+};
+
+/**
+ * qtest_start() - start QEMU with the plugin and the machine's basic options.
+ * @options: printf format of further command line options, split at spaces
+ */
+struct qtest *qtest_start(enum qtest_machine machine, const char *options, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/**
+ * qtest_stop() - the end of every test: QEMU still answers, then quits, with
+ * exit status 0.
+ */
+void qtest_stop(struct qtest *q);
+
+/** qtest_kill() - SIGKILL instead. */
+void qtest_kill(struct qtest *q);
+
+/**
+ * qtest_expect_refusal() - QEMU ends with status 1 before the guest could run,
+ * and prints @message (a substring) on stderr.
+ */
+void qtest_expect_refusal(enum qtest_machine machine, const char *message,
+			  const char *options, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** qtest_stderr() - what QEMU printed so far; valid until the next call. */
+const char *qtest_stderr(struct qtest *q);
+
+pid_t qtest_pid(const struct qtest *q);
+
+/** qtest_ram_base() - where RAM the test may use freely begins. */
+uint64_t qtest_ram_base(const struct qtest *q);
+
+/** qtest_skip_unless_built() - skip the test if QEMU or the plugin is missing. */
+void qtest_skip_unless_built(void);
+
+/** qtest_plugin() - path of hvcma-preload.so. */
+const char *qtest_plugin(void);
+
+/* ---- guest-physical memory and ports ---- */
+uint8_t qtest_readb(struct qtest *q, uint64_t addr);
+uint16_t qtest_readw(struct qtest *q, uint64_t addr);
+uint32_t qtest_readl(struct qtest *q, uint64_t addr);
+uint64_t qtest_readq(struct qtest *q, uint64_t addr);
+void qtest_writeb(struct qtest *q, uint64_t addr, uint8_t value);
+void qtest_writew(struct qtest *q, uint64_t addr, uint16_t value);
+void qtest_writel(struct qtest *q, uint64_t addr, uint32_t value);
+void qtest_writeq(struct qtest *q, uint64_t addr, uint64_t value);
+void qtest_read(struct qtest *q, uint64_t addr, void *buf, size_t bytes);
+void qtest_write(struct qtest *q, uint64_t addr, const void *buf, size_t bytes);
+void qtest_memset(struct qtest *q, uint64_t addr, uint8_t value, size_t bytes);
+uint32_t qtest_inl(struct qtest *q, uint16_t port);
+void qtest_outl(struct qtest *q, uint16_t port, uint32_t value);
+
+/** qtest_clock_step() - let virtual time pass, for devices with timers. */
+void qtest_clock_step(struct qtest *q, uint64_t ns);
+
+/* ---- PCI configuration space (q35) ---- */
+uint32_t qtest_pci_read(struct qtest *q, uint8_t bus, uint8_t devfn, uint8_t reg);
+void qtest_pci_write(struct qtest *q, uint8_t bus, uint8_t devfn, uint8_t reg,
+		     uint32_t value);
+
+/** qtest_pci_find() - devfn of @id (device << 16 | vendor) on @bus; fails if absent. */
+uint8_t qtest_pci_find(struct qtest *q, uint8_t bus, uint32_t id);
+
+/* ---- monitor ---- */
+
+/**
+ * qtest_qmp() - send one command, wait for its answer; events are kept apart.
+ * @json: printf format of the command, for example
+ *	"{'execute': 'qom-get', ...}" with ' for "
+ *
+ * Return: the object {"return": ...} or {"error": ...}; json_object_put() it.
+ */
+struct json_object *qtest_qmp(struct qtest *q, const char *json, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/** qtest_qmp_ok() - like qtest_qmp(), but an error fails the test; returns the value. */
+struct json_object *qtest_qmp_ok(struct qtest *q, const char *json, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/** qtest_qmp_refused() - the command must fail with @message as a part of the words. */
+void qtest_qmp_refused(struct qtest *q, const char *message, const char *json, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** qtest_wait_event() - wait until QMP has sent this event (from now or before). */
+void qtest_wait_event(struct qtest *q, const char *event);
+
+/**
+ * qtest_get() - one value of the report of device "cma0", by JSON pointer such
+ * as "/counters/pinned-bytes" or "/clients/0/state".
+ */
+int64_t qtest_get(struct qtest *q, const char *pointer);
+void qtest_assert_text(struct qtest *q, const char *pointer, const char *expected);
+
+#endif /* TESTS_QTEST_QTEST_H */

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Every request of the protocol, well-formed, over PCI and over MMIO, against
+ * the real device in QEMU. The region's memory is fake: nothing is pinned on
+ * the host and no privilege is needed (test_local.c has the real one).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/qtest/cma.h"
+
+#define NR_GRANULES	32
+
+struct setup {
+	struct qtest *q;
+	struct cma c;
+};
+
+static struct setup s;
+
+static int start(void **state)
+{
+	const struct virtio_transport *t = *state;
+
+	qtest_skip_unless_built();
+	s.q = qtest_start(t->machine, "-device edu,id=edu0 -device edu,id=edu1 " CMA_FAKE_REGION
+			  ",clients=edu0:edu1", t->device);
+	cma_open(&s.c, s.q, t);
+	return 0;
+}
+
+/* Whatever a test did, a reset leaves nothing behind and QEMU in good health. */
+static int stop(void **state)
+{
+	(void)state;
+	virtio_reset(&s.c.v);
+	assert_int_equal(qtest_get(s.q, "/counters/pinned-bytes"), 0);
+	assert_int_equal(qtest_get(s.q, "/counters/provider-pinned-bytes"), 0);
+	assert_int_equal(qtest_get(s.q, "/counters/blocks"), 0);
+	qtest_stop(s.q);
+	return 0;
+}
+
+static void test_config(void **state)
+{
+	struct virtio_cma_config config;
+
+	(void)state;
+	cma_config(&s.c, &config);
+	assert_true(config.region_base_gpa);
+	assert_int_equal(config.region_base_gpa % CMA_GRANULE, 0);
+	assert_int_equal(config.region_bytes, NR_GRANULES * CMA_GRANULE);
+	assert_int_equal(config.granule_bytes, CMA_GRANULE);
+	assert_int_equal(config.mode, VIRTIO_CMA_MODE_PRIVATE);
+	assert_int_equal(config.flags, 0);
+	assert_int_equal(config.nr_clients, 2);
+	assert_int_equal(config.max_request_bytes, VIRTIO_CMA_MAX_REQUEST_BYTES);
+	assert_int_equal(config.reserved, 0);
+	assert_int_equal(config.pin_limit_bytes, config.region_bytes);
+	assert_int_equal(config.pinned_bytes, 0);
+	assert_string_equal((char *)config.name, "banka");
+}
+
+static void test_clients(void **state)
+{
+	struct virtio_cma_client client;
+
+	(void)state;
+	cma_client(&s.c, 1, &client);
+	assert_string_equal((char *)client.name, "edu1");
+	assert_int_equal(client.bus, VIRTIO_CMA_BUS_PCI);
+	assert_int_equal(client.state, VIRTIO_CMA_CLIENT_PRESENT);
+	assert_true(!strncmp((char *)client.path, "0000:00/", 8));
+}
+
+static void test_claim_release(void **state)
+{
+	struct virtio_cma_client client;
+
+	(void)state;
+	assert_int_equal(cma_claim(&s.c, 0), VIRTIO_CMA_S_OK);
+	cma_client(&s.c, 0, &client);
+	assert_int_equal(client.state, VIRTIO_CMA_CLIENT_CLAIMED);
+	qtest_assert_text(s.q, "/clients/0/state", "claimed");
+	assert_int_equal(cma_claim(&s.c, 0), VIRTIO_CMA_S_CLIENT_STATE);
+	assert_int_equal(cma_release(&s.c, 0), VIRTIO_CMA_S_OK);
+	qtest_assert_text(s.q, "/clients/0/state", "present");
+	assert_int_equal(cma_release(&s.c, 0), VIRTIO_CMA_S_CLIENT_STATE);
+	assert_int_equal(cma_claim(&s.c, 2), VIRTIO_CMA_S_NO_CLIENT);
+}
+
+static void test_alloc_free(void **state)
+{
+	struct virtio_cma_block a, b;
+
+	(void)state;
+	assert_int_equal(cma_claim(&s.c, 0), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_alloc(&s.c, 3 * MIB, 0, &a), VIRTIO_CMA_S_OK);
+	assert_int_equal(a.bytes, 2 * CMA_GRANULE);
+	assert_int_equal(a.base_dma, a.base_gpa);
+	assert_in_range(a.base_gpa, s.c.base_gpa, s.c.base_gpa + (NR_GRANULES - 2) * CMA_GRANULE);
+	assert_int_equal(cma_alloc(&s.c, 1, VIRTIO_CMA_CLIENT_SHARED, &b), VIRTIO_CMA_S_OK);
+	assert_int_equal(b.bytes, CMA_GRANULE);
+	assert_int_equal(qtest_get(s.q, "/counters/pinned-bytes"), 3 * CMA_GRANULE);
+	assert_int_equal(qtest_get(s.q, "/counters/provider-pinned-bytes"), 3 * CMA_GRANULE);
+
+	assert_int_equal(cma_free(&s.c, a.base_gpa, a.bytes), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_free(&s.c, a.base_gpa, a.bytes), VIRTIO_CMA_S_NOT_BLOCK);
+	assert_int_equal(cma_free(&s.c, b.base_gpa, b.bytes), VIRTIO_CMA_S_OK);
+	assert_int_equal(qtest_get(s.q, "/counters/pinned-bytes"), 0);
+	assert_int_equal(qtest_get(s.q, "/counters/freed"), 2);
+}
+
+static void test_alloc_bulk(void **state)
+{
+	struct virtio_cma_bulk_req req = {
+		.hdr = { .op = VIRTIO_CMA_OP_ALLOC_BULK, .bytes = sizeof(req) },
+		.block_bytes = CMA_GRANULE,
+		.max_dma_addr = UINT64_MAX,
+		.client = VIRTIO_CMA_CLIENT_SHARED,
+		.nr_blocks = NR_GRANULES + 1,
+	};
+	struct {
+		struct virtio_cma_bulk_resp head;
+		struct virtio_cma_bulk_block blocks[NR_GRANULES + 1];
+	} resp;
+	uint64_t seen = 0;
+	unsigned int i;
+
+	(void)state;
+	assert_true(cma_raw(&s.c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), &resp, sizeof(resp)) >=
+		    (int64_t)sizeof(resp.head));
+	assert_int_equal(resp.head.hdr.status, VIRTIO_CMA_S_OK);
+	assert_int_equal(resp.head.nr_blocks, NR_GRANULES);
+	assert_int_equal(resp.head.stop_status, VIRTIO_CMA_S_NO_SPACE);
+	for (i = 0; i < NR_GRANULES; i++)
+		seen |= 1ull << (resp.blocks[i].base_gpa - s.c.base_gpa) / CMA_GRANULE;
+	assert_int_equal(seen, (1ull << NR_GRANULES) - 1);
+	assert_int_equal(qtest_get(s.q, "/counters/pinned-bytes"), NR_GRANULES * CMA_GRANULE);
+}
+
+/* A block that the guest could not vacate goes back and is not offered again. */
+static void test_busy(void **state)
+{
+	struct virtio_cma_busy_req busy = {
+		.hdr = { .op = VIRTIO_CMA_OP_BUSY, .bytes = sizeof(busy) },
+		.action = VIRTIO_CMA_BUSY_SET,
+	};
+	struct virtio_cma_resp_hdr resp;
+	struct virtio_cma_block a, b;
+
+	(void)state;
+	assert_int_equal(cma_alloc(&s.c, CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &a), 0);
+	busy.block.base_gpa = a.base_gpa;
+	busy.block.bytes = a.bytes;
+	assert_int_equal(cma_raw(&s.c, VIRTIO_CMA_VQ_REQUEST, &busy, sizeof(busy), &resp, sizeof(resp)),
+			 sizeof(resp));
+	assert_int_equal(resp.status, VIRTIO_CMA_S_OK);
+	assert_int_equal(qtest_get(s.q, "/counters/busy-bytes"), CMA_GRANULE);
+	assert_int_equal(cma_alloc(&s.c, CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &b), 0);
+	assert_int_not_equal(a.base_gpa, b.base_gpa);
+}
+
+static void test_query(void **state)
+{
+	struct virtio_cma_query_req req = {
+		.hdr = { .op = VIRTIO_CMA_OP_QUERY, .bytes = sizeof(req) },
+		.what = VIRTIO_CMA_QUERY_STATES,
+	};
+	struct {
+		struct virtio_cma_query_resp head;
+		uint8_t states[NR_GRANULES];
+	} resp;
+	struct virtio_cma_block block;
+	unsigned int i, nr_pinned = 0;
+
+	(void)state;
+	assert_int_equal(cma_alloc(&s.c, 3 * CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block), 0);
+	assert_int_equal(cma_raw(&s.c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), &resp, sizeof(resp)),
+			 sizeof(resp));
+	assert_int_equal(resp.head.hdr.status, VIRTIO_CMA_S_OK);
+	assert_int_equal(resp.head.total, NR_GRANULES);
+	assert_int_equal(resp.head.nr, NR_GRANULES);
+	for (i = 0; i < NR_GRANULES; i++)
+		nr_pinned += (resp.states[i] & VIRTIO_CMA_GRANULE_STATE_MASK) ==
+			     VIRTIO_CMA_GRANULE_PINNED;
+	assert_int_equal(nr_pinned, 3);
+}
+
+static void test_report(void **state)
+{
+	struct {
+		struct virtio_cma_report_req head;
+		struct virtio_cma_guest_counters counters;
+	} req = {
+		.head.hdr = { .op = VIRTIO_CMA_OP_REPORT, .bytes = sizeof(req) },
+		.head.what = VIRTIO_CMA_REPORT_COUNTERS,
+		.counters = { .held_bytes = 4096, .nr_map_bounced = 7 },
+	};
+	struct virtio_cma_resp_hdr resp;
+
+	(void)state;
+	assert_int_equal(qtest_get(s.q, "/guest/valid"), 0);
+	assert_int_equal(cma_raw(&s.c, VIRTIO_CMA_VQ_REPORT, &req, sizeof(req), &resp, sizeof(resp)),
+			 sizeof(resp));
+	assert_int_equal(resp.status, VIRTIO_CMA_S_OK);
+	assert_int_equal(qtest_get(s.q, "/guest/valid"), 1);
+	assert_int_equal(qtest_get(s.q, "/guest/held-bytes"), 4096);
+	assert_int_equal(qtest_get(s.q, "/guest/map-bounced"), 7);
+}
+
+/* The configuration space is live. */
+static void test_config_live(void **state)
+{
+	struct virtio_cma_config config;
+	struct virtio_cma_block block;
+
+	(void)state;
+	assert_int_equal(cma_alloc(&s.c, CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block), 0);
+	cma_config(&s.c, &config);
+	assert_int_equal(config.pinned_bytes, CMA_GRANULE);
+	assert_true(config.backed_bytes >= CMA_GRANULE);
+}
+
+#define BOTH(test)	\
+	{ #test " over PCI", test, start, stop, (void *)&virtio_pci },	\
+	{ #test " over MMIO", test, start, stop, (void *)&virtio_mmio }
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BOTH(test_config), BOTH(test_clients), BOTH(test_claim_release),
+		BOTH(test_alloc_free), BOTH(test_alloc_bulk), BOTH(test_busy), BOTH(test_query),
+		BOTH(test_report), BOTH(test_config_live),
+	};
+
+	return cmocka_run_group_tests_name("requests", tests, NULL, NULL);
+}
