@@ -148,7 +148,7 @@ guest: $(GUEST_KO)
 world: native plugin arm64 arm64-plugin guest
 
 # ---- tests -------------------------------------------------------------------
-TEST_CFLAGS = $(BASE_CFLAGS) $(CMOCKA_CFLAGS) -UNDEBUG -DHVCMA_DEBUG
+TEST_CFLAGS = $(BASE_CFLAGS) $(CMOCKA_CFLAGS) $(JSON_C_CFLAGS) -UNDEBUG -DHVCMA_DEBUG
 HV_TEST_SRC = $(CORE_SRC) $(HOST_SRC)
 UNIT_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/unit/test_*.c)))
 LOOPBACK_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/loopback/test_*.c)))
@@ -174,9 +174,9 @@ $(O)/tests/obj-fuzz/%.o: $(srcdir)/%.c config.mak
 		-fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
 
 # link_test CC FLAGS: the test's own object, the parts under test, libraries
-link_test = $(say) LD $(@:$(O)/%=%) ; mkdir -p $(@D) && $(1) -o $@ $^ -lcmocka -luring
+link_test = $(say) LD $(@:$(O)/%=%) ; mkdir -p $(@D) && $(1) -o $@ $^ -lcmocka -luring -ljson-c
 ifneq ($(V),1)
-link_test = @printf '  %-7s %s\n' LD $(@:$(O)/%=%) && mkdir -p $(@D) && $(1) -o $@ $^ -lcmocka -luring
+link_test = @printf '  %-7s %s\n' LD $(@:$(O)/%=%) && mkdir -p $(@D) && $(1) -o $@ $^ -lcmocka -luring -ljson-c
 endif
 
 $(UNIT_BIN) $(LOOPBACK_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(call hv_test_objs,obj)
@@ -191,15 +191,15 @@ $(QTEST_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(patsubst $(srcdir)/%.c,$(
 $(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
 	$(say) LD $(@:$(O)/%=%)
 	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $< $(if $(findstring bench_queue,$@),$(QTEST_LIB)) \
-		$(filter %.a,$^) -luring -lcmocka
+		$(filter %.a,$^) -luring -lcmocka -ljson-c
 
 LAYERS = layers unit loopback asan fuzz cli qtest vm nested
 RUN = HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/run
 
 need_layers =
-need_unit = $(UNIT_BIN)
+need_unit = $(NATIVE) $(UNIT_BIN)
 need_loopback = $(LOOPBACK_BIN)
-need_asan = $(ASAN_BIN)
+need_asan = $(NATIVE) $(ASAN_BIN)
 need_fuzz = $(FUZZ_BIN)
 need_cli = $(NATIVE)
 need_qtest = plugin $(QTEST_BIN)

@@ -128,7 +128,7 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_req_hdr) == 8);
  * detail, by status: INVAL, UNSUPP: offset in the request of the offending
  * field; TOO_BIG: the limit in bytes; NO_CLIENT, CLIENT_STATE, REFUSED: the
  * client; NO_SPACE: free bytes; FRAGMENTED: longest free run in bytes;
- * ADDR_LIMIT: lowest free DMA address; PIN_LIMIT: the limit in bytes;
+ * ADDR_LIMIT: lowest free DMA address (0 with FAST); PIN_LIMIT: the limit in bytes;
  * BUSY: guest-physical base of the first busy granule; NOT_BLOCK, RANGE: index
  * of the offending range in the request; else 0.
  */
