@@ -158,7 +158,9 @@ static inline bool small_pool_make(struct small_pool *pool, unsigned int pages)
 	strcpy(pool->path, "/tmp/hvcma-pool-XXXXXX");
 	if (!mkdtemp(pool->path))
 		return false;
-	snprintf(options, sizeof(options), "pagesize=2M,size=%uM", pages * 2);
+	/* min_size: these pages are its own from now on. */
+	snprintf(options, sizeof(options), "pagesize=2M,size=%uM,min_size=%uM", pages * 2,
+		 pages * 2);
 	if (!mount("hvcma", pool->path, "hugetlbfs", 0, options))
 		return true;
 	rmdir(pool->path);
@@ -208,6 +210,12 @@ struct outcome {
 	struct hvcma_error err;
 };
 
+/* In a child: a failing assertion must not carry on with the parent's tests. */
+static inline void be_a_child(void)
+{
+	setenv("CMOCKA_TEST_ABORT", "1", 1);
+}
+
 /* @body runs in a child, which it may spoil at will. */
 static inline struct outcome in_child(void (*body)(struct outcome *o))
 {
@@ -220,6 +228,7 @@ static inline struct outcome in_child(void (*body)(struct outcome *o))
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
+		be_a_child();
 		body(&o);
 		_exit(write(pair[1], &o, sizeof(o)) == sizeof(o) ? 0 : 1);
 	}

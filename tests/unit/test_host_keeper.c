@@ -1,0 +1,687 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Pin keeper, with real pins and a real exclusive device: a loop device opened
+ * with O_EXCL is busy for everyone else, as a VFIO group is. Whether pages are
+ * held is read from a hugetlbfs that nobody else uses: a page of it is free only
+ * when file, mapping and last pin are gone.
+ *
+ *	this test -- fork --> victim: 4 pages pinned, keeper started
+ *	 holds or frees the     | SIGKILL
+ *	 watched device         v
+ *	                      pages in use: 4 while the device is busy, then 0
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tests/unit/host_memory.h"
+
+#include <dirent.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "hv/host/keeper.h"
+
+#ifdef __aarch64__
+#define ARCH	"arm64"
+#else
+#define ARCH	"amd64"
+#endif
+
+#define NR_PAGES	4
+#define NR_DEVICES	2
+#define LONG_ENOUGH_US	400000	/* for a keeper that lets go wrongly */
+
+static struct {
+	char program[512];
+	struct small_pool pool;
+	int loop_control;
+	int loop_nr[NR_DEVICES];
+	char device[NR_DEVICES][32];
+} env;
+
+/* ---- devices ---- */
+
+static int device_take(int i)
+{
+	int fd = open(env.device[i], O_RDWR | O_EXCL | O_CLOEXEC);
+
+	if (fd < 0)
+		fail_msg("%s: %s", env.device[i], strerror(errno));
+	assert_int_equal(open(env.device[i], O_RDWR | O_EXCL | O_CLOEXEC), -1);
+	assert_int_equal(errno, EBUSY);
+	return fd;
+}
+
+static bool devices_make(void)
+{
+	int i;
+
+	env.loop_control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	for (i = 0; env.loop_control >= 0 && i < NR_DEVICES; i++) {
+		int nr = 1000 + getpid() % 10000 * NR_DEVICES + i;
+		int fd;
+
+		env.loop_nr[i] = ioctl(env.loop_control, LOOP_CTL_ADD, nr);
+		snprintf(env.device[i], sizeof(env.device[i]), "/dev/loop%d", nr);
+		if (env.loop_nr[i] < 0)
+			return false;
+		fd = open(env.device[i], O_RDWR | O_EXCL | O_CLOEXEC);
+		if (fd < 0)
+			return false;
+		close(fd);
+	}
+	return env.loop_control >= 0;
+}
+
+static void devices_free(void)
+{
+	int i;
+
+	for (i = 0; i < NR_DEVICES; i++)
+		ioctl(env.loop_control, LOOP_CTL_REMOVE, env.loop_nr[i]);
+	close(env.loop_control);
+}
+
+/* ---- processes ---- */
+
+/* The keeper becomes a child of this process, which asked for orphans; 0: none. */
+static pid_t keeper_pid(void)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *e;
+	pid_t found = 0;
+
+	assert_non_null(dir);
+	while (!found && (e = readdir(dir))) {
+		char path[300], line[128] = "";
+		int pid = atoi(e->d_name), ppid;
+		FILE *f;
+
+		if (!pid)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		if (fgets(line, sizeof(line), f) && strstr(line, "(hvcma-pin-keepe)") &&
+		    sscanf(strrchr(line, ')'), ") %*c %d", &ppid) == 1 && ppid == getpid())
+			found = pid;
+		fclose(f);
+	}
+	closedir(dir);
+	return found;
+}
+
+/* Ends within two seconds, with @status as of waitpid()? */
+static bool ends(pid_t pid, int *status)
+{
+	int i;
+
+	for (i = 0; i < 200; i++) {
+		pid_t got = waitpid(pid, status, WNOHANG);
+
+		assert_true(got >= 0);
+		if (got)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+static void expect_clean_end(pid_t keeper)
+{
+	int status = -1;
+
+	assert_true(keeper > 0);
+	assert_true(ends(keeper, &status));
+	assert_int_equal(status, 0);
+}
+
+static void kill_keeper(pid_t keeper)
+{
+	int status;
+
+	assert_true(keeper > 0);
+	kill(keeper, SIGKILL);
+	assert_true(ends(keeper, &status));
+}
+
+/* Pages pinned and a keeper running, in this process or in a victim. */
+struct holder {
+	struct memory memory;
+	struct hvcma_provider *provider;
+	struct hvcma_keeper *keeper;
+};
+
+static void holder_start(struct holder *h, bool with_keeper)
+{
+	struct hvcma_provider_config config;
+	struct hvcma_error err = { "" };
+	const int *fds;
+	size_t nr;
+
+	h->memory = small_pool_memory(&env.pool, NR_PAGES);
+	config = config_of(&h->memory);
+	h->provider = local_provider(&config);
+	assert_int_equal(h->provider->ops->back(h->provider, 0, NR_PAGES), 0);
+	assert_int_equal(h->provider->ops->pin(h->provider, 0, NR_PAGES), 0);
+	h->keeper = NULL;
+	if (!with_keeper)
+		return;
+	nr = hvcma_provider_local_pin_fds(h->provider, &fds);
+	if (hvcma_keeper_start(env.program, fds, nr, &h->keeper, &err))
+		fail_msg("%s", err.text);
+}
+
+static void holder_end(struct holder *h)
+{
+	h->provider->ops->destroy(h->provider);
+	memory_free(&h->memory);
+	assert_true(small_pool_settles(&env.pool, 0));
+}
+
+typedef void victim_body(struct holder *h);
+
+static pid_t victim_start(bool with_keeper, victim_body *body)
+{
+	int pair[2];
+	char ready;
+	pid_t pid;
+
+	fflush(NULL);
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct holder h;
+
+		be_a_child();
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		setpgid(0, 0);
+		holder_start(&h, with_keeper);
+		if (body)
+			body(&h);
+		must(write(pair[1], "r", 1) == 1, "tell");
+		for (;;)
+			pause();
+	}
+	close(pair[1]);
+	assert_int_equal(read(pair[0], &ready, 1), 1);
+	close(pair[0]);
+	assert_int_equal(small_pool_used(&env.pool), NR_PAGES);
+	return pid;
+}
+
+/* The whole process group, as a shell or a service manager may do. */
+static void victim_kill(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(kill(-pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+}
+
+static void expect_held(void)
+{
+	usleep(LONG_ENOUGH_US);
+	assert_int_equal(small_pool_used(&env.pool), NR_PAGES);
+}
+
+static void watch(struct holder *h, const char *path)
+{
+	struct hvcma_error err = { "" };
+
+	must(!hvcma_keeper_watch(h->keeper, path, &err), err.text);
+}
+
+/* ---- what happens when a process is killed ---- */
+
+static void control_without_a_keeper_pages_go_at_once(void **state)
+{
+	int device = device_take(0);
+
+	(void)state;
+	victim_kill(victim_start(false, NULL));
+	assert_true(small_pool_settles(&env.pool, 0));
+	close(device);
+}
+
+static void watch_first(struct holder *h)
+{
+	watch(h, env.device[0]);
+}
+
+static void pages_stay_until_the_device_is_free(void **state)
+{
+	int device = device_take(0);
+	pid_t keeper;
+
+	(void)state;
+	victim_kill(victim_start(true, watch_first));
+	keeper = keeper_pid();
+	expect_held();
+	close(device);
+	assert_true(small_pool_settles(&env.pool, 0));
+	expect_clean_end(keeper);
+}
+
+static void watch_own_device(struct holder *h)
+{
+	device_take(0);
+	watch(h, env.device[0]);
+}
+
+static void pages_go_soon_after_the_device_of_the_dead(void **state)
+{
+	pid_t victim = victim_start(true, watch_own_device), keeper = keeper_pid();
+
+	(void)state;
+	victim_kill(victim);
+	assert_true(small_pool_settles(&env.pool, 0));
+	expect_clean_end(keeper);
+}
+
+static void nothing_watched_nothing_awaited(void **state)
+{
+	pid_t victim = victim_start(true, NULL), keeper = keeper_pid();
+
+	(void)state;
+	victim_kill(victim);
+	assert_true(small_pool_settles(&env.pool, 0));
+	expect_clean_end(keeper);
+}
+
+static void watch_both(struct holder *h)
+{
+	watch(h, env.device[0]);
+	watch(h, env.device[1]);
+	watch(h, env.device[1]);	/* counts once */
+}
+
+static void every_device_must_be_free(void **state)
+{
+	int first = device_take(0), second = device_take(1);
+	pid_t keeper;
+
+	(void)state;
+	victim_kill(victim_start(true, watch_both));
+	keeper = keeper_pid();
+	close(first);
+	expect_held();
+	close(second);
+	assert_true(small_pool_settles(&env.pool, 0));
+	expect_clean_end(keeper);
+}
+
+static void watch_and_unwatch(struct holder *h)
+{
+	watch_both(h);
+	must(!hvcma_keeper_unwatch(h->keeper, env.device[1], NULL), "unwatch");
+	must(!hvcma_keeper_unwatch(h->keeper, "/never/watched", NULL), "unwatch");
+}
+
+static void an_unwatched_device_is_not_awaited(void **state)
+{
+	int second = device_take(1);
+	pid_t victim = victim_start(true, watch_and_unwatch), keeper = keeper_pid();
+
+	(void)state;
+	victim_kill(victim);
+	assert_true(small_pool_settles(&env.pool, 0));
+	expect_clean_end(keeper);
+	close(second);
+}
+
+static void watch_directory(struct holder *h)
+{
+	watch(h, "/tmp");
+}
+
+static void in_doubt_pages_stay(void **state)
+{
+	pid_t keeper;
+
+	(void)state;
+	victim_kill(victim_start(true, watch_directory));	/* fails, but is not busy */
+	keeper = keeper_pid();
+	expect_held();
+	kill_keeper(keeper);
+	assert_true(small_pool_settles(&env.pool, 0));
+}
+
+static void watch_file_that_goes(struct holder *h)
+{
+	char path[] = "/tmp/hvcma-gone-XXXXXX";
+
+	close(mkstemp(path));
+	watch(h, path);
+	unlink(path);
+}
+
+static void a_device_that_is_gone_is_quiet(void **state)
+{
+	pid_t victim = victim_start(true, watch_file_that_goes), keeper = keeper_pid();
+
+	(void)state;
+	victim_kill(victim);
+	assert_true(small_pool_settles(&env.pool, 0));
+	expect_clean_end(keeper);
+}
+
+static void signals_do_not_end_it(void **state)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGALRM };
+	int device = device_take(0), status;
+	pid_t victim = victim_start(true, watch_first), keeper = keeper_pid();
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		assert_int_equal(kill(keeper, signals[i]), 0);
+	usleep(50000);
+	assert_int_equal(waitpid(keeper, &status, WNOHANG), 0);
+	victim_kill(victim);
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		assert_int_equal(kill(keeper, signals[i]), 0);
+	expect_held();
+	close(device);
+	expect_clean_end(keeper);
+	assert_true(small_pool_settles(&env.pool, 0));
+}
+
+/* ---- what it has and what it is told ---- */
+
+static void it_has_a_session_and_no_descriptor_of_ours(void **state)
+{
+	struct holder h;
+	char path[300], target[300];
+	struct dirent *e;
+	int stray = fcntl(STDERR_FILENO, F_DUPFD, 50);	/* survives an exec */
+	int rings = 0, sockets = 0, files = 0;
+	pid_t keeper;
+	DIR *dir;
+
+	(void)state;
+	holder_start(&h, true);
+	keeper = keeper_pid();
+	assert_true(keeper > 0);
+	assert_int_not_equal(getsid(keeper), getsid(0));
+	assert_int_not_equal(getpgid(keeper), getpgid(0));
+
+	/* The starter waits for the keeper's exec, and it closes before its fork. */
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)keeper);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((e = readdir(dir))) {
+		ssize_t len;
+
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/fd/%s", (int)keeper, e->d_name);
+		len = readlink(path, target, sizeof(target) - 1);
+		assert_true(len > 0);
+		target[len] = '\0';
+		if (!strcmp(target, "anon_inode:[io_uring]"))
+			rings++;
+		else if (!strncmp(target, "socket:", 7) && atoi(e->d_name) > 2)
+			sockets++;
+		else if (atoi(e->d_name) > 2)
+			files++;
+		else if (atoi(e->d_name) < 2)
+			assert_string_equal(target, "/dev/null");
+	}
+	closedir(dir);
+	assert_int_equal(rings, 1);
+	assert_int_equal(sockets, 1);
+	assert_int_equal(files, 0);
+	close(stray);
+	hvcma_keeper_stop(h.keeper);
+	expect_clean_end(keeper);
+	holder_end(&h);
+}
+
+static void an_orderly_end_waits_for_nobody(void **state)
+{
+	int device = device_take(0);
+	struct holder h;
+	pid_t keeper;
+
+	(void)state;
+	holder_start(&h, true);
+	keeper = keeper_pid();
+	watch(&h, env.device[0]);
+	hvcma_keeper_stop(h.keeper);
+	expect_clean_end(keeper);
+	assert_int_equal(small_pool_used(&env.pool), NR_PAGES);	/* ours are still pinned */
+	holder_end(&h);
+	hvcma_keeper_stop(NULL);
+	close(device);
+}
+
+static void destroying_the_provider_unpins_beside_a_keeper(void **state)
+{
+	int device = device_take(0);
+	struct holder h;
+	pid_t keeper;
+
+	(void)state;
+	holder_start(&h, true);
+	keeper = keeper_pid();
+	watch(&h, env.device[0]);
+	holder_end(&h);			/* the pages go although it holds the ring */
+	assert_int_equal(kill(keeper, 0), 0);
+	hvcma_keeper_stop(h.keeper);
+	expect_clean_end(keeper);
+	close(device);
+}
+
+static void bad_paths_are_refused(void **state)
+{
+	struct hvcma_error err;
+	char path[HVCMA_KEEPER_MESSAGE_BYTES + 2];
+	struct holder h;
+	pid_t keeper;
+	size_t i;
+
+	(void)state;
+	holder_start(&h, true);
+	keeper = keeper_pid();
+	assert_int_equal(hvcma_keeper_watch(h.keeper, "dev/null", &err), -EINVAL);
+	assert_words(err.text, "'dev/null' is not absolute");
+	assert_int_equal(hvcma_keeper_watch(h.keeper, "/dev/no-such", &err), -ENOENT);
+	assert_words(err.text, "/dev/no-such");
+	for (i = 0; i < sizeof(path) - 1; i++)
+		path[i] = i % 2 ? '.' : '/';		/* "/././" */
+	path[sizeof(path) - 1] = '\0';
+	assert_int_equal(hvcma_keeper_watch(h.keeper, path, &err), -ENAMETOOLONG);
+	assert_words(err.text, "513 bytes");
+	assert_words(err.text, "limit is 511");
+	assert_int_equal(hvcma_keeper_unwatch(h.keeper, "x", &err), -EINVAL);
+	hvcma_keeper_stop(h.keeper);
+	expect_clean_end(keeper);
+	holder_end(&h);
+}
+
+static void a_stuck_or_dead_keeper_is_an_error(void **state)
+{
+	struct hvcma_error err;
+	struct holder h;
+	pid_t keeper;
+	int ret, i;
+
+	(void)state;
+	holder_start(&h, true);
+	keeper = keeper_pid();
+	kill(keeper, SIGSTOP);
+	for (i = 0, ret = 0; !ret && i < 100000; i++)
+		ret = hvcma_keeper_watch(h.keeper, env.device[0], &err);
+	assert_int_equal(ret, -EAGAIN);
+	assert_words(err.text, env.device[0]);
+	kill(keeper, SIGCONT);
+	kill_keeper(keeper);
+	assert_int_equal(hvcma_keeper_watch(h.keeper, env.device[0], &err), -EPIPE);
+	assert_words(err.text, "it has died");
+	hvcma_keeper_stop(h.keeper);
+	holder_end(&h);
+}
+
+/* No descriptor left for the sockets, for the keeper's end of them, for the pin. */
+static void start_without_descriptors(struct outcome *o)
+{
+	struct hvcma_keeper *k;
+	int fd = STDERR_FILENO, free_fd = dup(fd), left;
+
+	close(free_fd);
+	close_range((unsigned int)free_fd, ~0U, 0);
+	for (left = 3; left >= 0; left--) {
+		limit_resource(RLIMIT_NOFILE, (uint64_t)(free_fd + left));
+		o->ret = hvcma_keeper_start("/bin/true", &fd, 1, &k, &o->err);
+		must(o->ret == -EMFILE && strstr(o->err.text, "pin keeper"), "start");
+		must(dup(fd) == (left ? free_fd : -1), "a descriptor was left open");
+		close(free_fd);
+	}
+}
+
+static void a_failed_start_is_an_error(void **state)
+{
+	struct hvcma_keeper *k = (void *)&env;
+	struct hvcma_error err;
+	struct outcome o;
+	int fd = 2, bad = 1000;
+
+	(void)state;
+	assert_int_equal(hvcma_keeper_start("/no/such/keeper", &fd, 1, &k, &err), -ENOENT);
+	assert_words(err.text, "cannot start pin keeper /no/such/keeper");
+	assert_int_equal(hvcma_keeper_start("/bin/false", &fd, 1, &k, &err), -EIO);
+	assert_words(err.text, "/bin/false gave up");
+	assert_int_equal(hvcma_keeper_start(env.program, &bad, 1, &k, &err), -EBADF);
+	assert_words(err.text, "1 descriptors");
+	assert_ptr_equal(k, (void *)&env);
+	o = in_child(start_without_descriptors);
+	assert_int_equal(o.ret, -EMFILE);
+	assert_words(o.err.text, "pin keeper");
+}
+
+/* ---- the program alone ---- */
+
+static int run_program(const char *arg1, const char *arg2)
+{
+	int status;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		int null = open("/dev/null", O_RDWR);
+
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		execl(env.program, env.program, arg1, arg2, NULL);
+		_exit(99);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void the_program_explains_itself_and_checks_its_arguments(void **state)
+{
+	(void)state;
+	assert_int_equal(run_program("--help", NULL), 0);
+	assert_int_equal(run_program(NULL, NULL), 2);
+	assert_int_equal(run_program("3", NULL), 2);
+	assert_int_equal(run_program("999", "998"), 2);	/* not open */
+	assert_int_equal(run_program("1", "2"), 2);	/* standard ones */
+	assert_int_equal(run_program("3x", "4"), 2);
+	assert_int_equal(run_program("", "99999999999999999999"), 2);
+}
+
+static void a_message_it_does_not_know_makes_it_hold(void **state)
+{
+	char life[12], pin[12];
+	int pair[2], held[2], status;
+	pid_t keeper;
+	char byte;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	assert_int_equal(pipe(held), 0);	/* stands for a pin: seen to be let go */
+	fcntl(pair[0], F_SETFD, FD_CLOEXEC);
+	snprintf(life, sizeof(life), "%d", pair[1]);
+	snprintf(pin, sizeof(pin), "%d", held[1]);
+	assert_int_equal(run_program(life, pin), 0);
+	close(pair[1]);
+	close(held[1]);
+	keeper = keeper_pid();
+	assert_int_equal(send(pair[0], "watch relative", 14, 0), 14);
+	close(pair[0]);
+	usleep(LONG_ENOUGH_US);
+	assert_int_equal(waitpid(keeper, &status, WNOHANG), 0);
+	fcntl(held[0], F_SETFL, O_NONBLOCK);
+	assert_int_equal(read(held[0], &byte, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+	kill_keeper(keeper);
+	assert_int_equal(read(held[0], &byte, 1), 0);
+	close(held[0]);
+}
+
+static bool find_program(void)
+{
+	const char *build = getenv("HVCMA_BUILD");
+
+	snprintf(env.program, sizeof(env.program), "%s/" ARCH "/hvcma-pin-keeper",
+		 build ? build : "build");
+	return !access(env.program, X_OK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(control_without_a_keeper_pages_go_at_once),
+		cmocka_unit_test(pages_stay_until_the_device_is_free),
+		cmocka_unit_test(pages_go_soon_after_the_device_of_the_dead),
+		cmocka_unit_test(nothing_watched_nothing_awaited),
+		cmocka_unit_test(every_device_must_be_free),
+		cmocka_unit_test(an_unwatched_device_is_not_awaited),
+		cmocka_unit_test(in_doubt_pages_stay),
+		cmocka_unit_test(a_device_that_is_gone_is_quiet),
+		cmocka_unit_test(signals_do_not_end_it),
+		cmocka_unit_test(it_has_a_session_and_no_descriptor_of_ours),
+		cmocka_unit_test(an_orderly_end_waits_for_nobody),
+		cmocka_unit_test(destroying_the_provider_unpins_beside_a_keeper),
+		cmocka_unit_test(bad_paths_are_refused),
+		cmocka_unit_test(a_stuck_or_dead_keeper_is_an_error),
+		cmocka_unit_test(a_failed_start_is_an_error),
+		cmocka_unit_test(the_program_explains_itself_and_checks_its_arguments),
+		cmocka_unit_test(a_message_it_does_not_know_makes_it_hold),
+	};
+	int ret;
+
+	SKIP_ALL_UNLESS_ROOT();
+	if (!find_program()) {
+		printf("1..1\nnot ok 1 - no program %s: build it first\n", env.program);
+		return 1;
+	}
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (!small_pool_make(&env.pool, NR_PAGES)) {
+		puts("1..0 # SKIP cannot mount a hugetlbfs of four pages");
+		return 77;
+	}
+	if (!devices_make()) {
+		puts("1..0 # SKIP no loop devices, which are exclusive with O_EXCL");
+		small_pool_free(&env.pool);
+		return 77;
+	}
+	ret = cmocka_run_group_tests(tests, NULL, NULL);
+	devices_free();
+	small_pool_free(&env.pool);
+	return ret;
+}
