@@ -141,10 +141,10 @@ static void fill_extents(const struct hvcma_engine *e, uint64_t first, uint64_t 
 	uint64_t at = 0, nr_granules, dma;
 
 	hvcma_alloc_nth_extent(e->alloc, first, &at);
-	for (; nr; nr--, items += sizeof(struct virtio_cma_extent)) {
+	for (; nr && hvcma_engine_next_extent(e, at, &at, &nr_granules, &dma);
+	     nr--, items += sizeof(struct virtio_cma_extent)) {
 		struct virtio_cma_extent extent;
 
-		hvcma_engine_next_extent(e, at, &at, &nr_granules, &dma);
 		extent.base_gpa = hvcma_to_le64(hvcma_gpa(e, at));
 		extent.base_dma = hvcma_to_le64(dma);
 		extent.bytes = hvcma_to_le64(hvcma_bytes(e, nr_granules));
