@@ -5,7 +5,7 @@
  * The life line is a pair of sockets rather than a pipe: messages stay whole,
  * and writing to a dead keeper is an error instead of a signal.
  */
-#define _GNU_SOURCE	/* POSIX_SPAWN_SETSID */
+#define _GNU_SOURCE	/* POSIX_SPAWN_SETSID, environ */
 #include "hv/host/keeper.h"
 
 #include <errno.h>
@@ -22,8 +22,6 @@
 
 #define FIRST_FREE_FD	3	/* after stdin, stdout, stderr */
 #define FD_DIGITS	12
-
-extern char **environ;
 
 struct hvcma_keeper {
 	int life_fd;
