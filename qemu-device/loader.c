@@ -10,6 +10,7 @@
  *
  * It is no plugin itself: no QOM type, no device, no header of QEMU.
  */
+#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stdint.h>
