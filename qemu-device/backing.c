@@ -37,6 +37,8 @@ static int status_of_errno(HvcmaBacking *b, int ret)
     switch (-ret) {
     case 0:
         return 0;
+    case ENODATA:
+        return -VIRTIO_CMA_S_NO_BACKING;
     case EDQUOT:
         return -VIRTIO_CMA_S_PIN_LIMIT;
     default:

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Command lines that must not start: QEMU ends before the guest could run, with
+ * a message that names the region, the value and the limit. And those that must.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/qtest/cma.h"
+
+#define M0	"-object memory-backend-memfd,id=m0,size=64M "
+#define M1	"-object memory-backend-memfd,id=m1,size=64M "
+#define DEV	"-device virtio-cma-pci,id=cma0,memdev=m0,name=banka,granule=2M,x-provider=fake"
+#define DEV1	"-device virtio-cma-pci,id=cma1,memdev=m1,granule=2M,x-provider=fake"
+
+static const struct refusal {
+	const char *name;
+	const char *options;
+	const char *message;
+} refusals[] = {
+	{ "memdev missing", "-device virtio-cma-pci,id=cma0,name=banka",
+	  "virtio-cma 'banka': property 'memdev' is not set" },
+	{ "memdev unknown", "-device virtio-cma-pci,id=cma0,memdev=mx", "'mx'" },
+	{ "memdev used by two regions", M0 DEV " -device virtio-cma-pci,id=cma1,memdev=m0,granule=2M,x-provider=fake",
+	  "virtio-cma 'cma1': memdev 'm0' is already used" },
+	{ "memdev without reservation",
+	  "-object memory-backend-memfd,id=m0,size=64M,reserve=off -device virtio-cma-pci,id=cma0,memdev=m0,name=banka",
+	  "virtio-cma 'banka': memdev 'm0' has reserve=off" },
+	{ "unsafe-noiommu without hugepages",
+	  M0 "-device virtio-cma-pci,id=cma0,memdev=m0,name=banka,unsafe-noiommu=on",
+	  "virtio-cma 'banka': unsafe-noiommu=on needs hugepages, but memdev 'm0' has pages of 4096 bytes" },
+	{ "discard without a file",
+	  "-object memory-backend-ram,id=m0,size=64M -device virtio-cma-pci,id=cma0,memdev=m0,name=banka,discard=on",
+	  "virtio-cma 'banka': discard=on needs a file, but memdev 'm0' has none" },
+	{ "region no multiple of the granule",
+	  "-object memory-backend-memfd,id=m0,size=65M " DEV,
+	  "virtio-cma 'banka': memdev size 68157440 is not a multiple of the granule 2097152" },
+	{ "granule no power of two",
+	  M0 "-device virtio-cma-pci,id=cma0,memdev=m0,name=banka,granule=3M,x-provider=fake",
+	  "virtio-cma 'banka': granule=3145728 is not a power of two" },
+	{ "granule below the page size",
+	  M0 "-device virtio-cma-pci,id=cma0,memdev=m0,name=banka,granule=1K,x-provider=fake",
+	  "virtio-cma 'banka': granule=1024 is below the memdev's page size of 4096" },
+	{ "pin limit no multiple of the granule", M0 DEV ",pin-limit=3M",
+	  "virtio-cma 'banka': pin-limit=3145728 is not a multiple of the granule 2097152" },
+	{ "address not aligned", M0 DEV ",memaddr=0x180100000", "must be aligned to 0x200000" },
+	{ "two default regions", M0 M1 DEV ",default=on " DEV1 ",default=on",
+	  "virtio-cma 'cma1': default=on, but region 'banka' is the default already, limit: 1" },
+	{ "two regions of one name", M0 M1 DEV " " DEV1 ",name=banka",
+	  "virtio-cma 'banka': another region has that name" },
+	{ "name too long", M0 "-device virtio-cma-pci,memdev=m0,name=abcdefghijklmnopqrstuvwxyz012345",
+	  "virtio-cma name 'abcdefghijklmnopqrstuvwxyz012345' has 32 bytes, limit: 1 to 31" },
+	{ "name empty", M0 "-device virtio-cma-pci,memdev=m0,name=", "has 0 bytes, limit: 1 to 31" },
+	{ "unknown client", M0 DEV ",clients=nobody",
+	  "virtio-cma 'banka': unknown client 'nobody': no -device has that id" },
+	{ "client id too long", M0 DEV ",clients=abcdefghijklmnopqrstuvwxyz012345",
+	  "client id 'abcdefghijklmnopqrstuvwxyz012345'" },
+	{ "client id empty", M0 DEV ",clients=edu0::edu1 -device edu,id=edu0 -device edu,id=edu1",
+	  "has 0 bytes, limit: 1 to 31" },
+	{ "client named twice", M0 DEV ",clients=edu0:edu0 -device edu,id=edu0",
+	  "virtio-cma 'banka': clients='edu0:edu0' names 'edu0' twice" },
+	{ "client of two regions", M0 M1 "-device edu,id=edu0 " DEV ",clients=edu0 " DEV1 ",clients=edu0",
+	  "virtio-cma 'cma1': client 'edu0' is named by region 'banka' already" },
+	{ "client that is no bus device",
+	  M0 DEV ",clients=us0 -device qemu-xhci,id=xhci -device usb-tablet,id=us0,bus=xhci.0",
+	  "virtio-cma 'banka': client 'us0' (usb-tablet) is neither a PCI nor a platform device" },
+	{ "emulated client in a host-physical region",
+	  M0 "-device edu,id=edu0 " DEV ",unsafe-noiommu=on,clients=edu0",
+	  "virtio-cma 'banka': with unsafe-noiommu=on, client 'edu0' (edu) must be a vfio-pci device of a no-IOMMU group" },
+	{ "the same, client after region",
+	  M0 DEV ",unsafe-noiommu=on,clients=edu0 -device edu,id=edu0",
+	  "virtio-cma 'banka': with unsafe-noiommu=on, client 'edu0' (edu) must be a vfio-pci device of a no-IOMMU group" },
+	{ "maxmem too small", "-m 256M,maxmem=288M " M0 DEV,
+	  "virtio-cma 'banka': region of 67108864 bytes does not fit: maxmem leaves 33554432 bytes for memory devices, 0 of them in use" },
+	{ "no maxmem", "-m 256M,maxmem=256M,slots=0 " M0 DEV, "consider specifying the maxmem option" },
+	{ "unsupported mode", M0 DEV ",mode=reusable",
+	  "virtio-cma 'banka': mode='reusable' is not supported, supported: private" },
+	{ "unknown policy", M0 DEV ",policy=worst-fit",
+	  "virtio-cma 'banka': policy='worst-fit' is not supported, supported: best-fit, first-fit, next-fit" },
+	{ "unknown attribute policy", M0 DEV ",attr=pink",
+	  "virtio-cma 'banka': attr='pink' is not supported, supported: auto, cached, uncached" },
+	{ "unknown provider", M0 "-device virtio-cma-pci,id=cma0,memdev=m0,name=banka,x-provider=magic",
+	  "virtio-cma 'banka': x-provider='magic' is not supported, supported: local, fake" },
+	{ "fabric without unsafe-noiommu", M0 DEV ",x-fabric=on",
+	  "virtio-cma 'banka': x-fabric=on hands out host-physical addresses and so needs unsafe-noiommu=on" },
+	{ "fault without fake provider",
+	  M0 "-device virtio-cma-pci,id=cma0,memdev=m0,name=banka,granule=2M,x-fake-fault=pin:0:1:5",
+	  "virtio-cma 'banka': x-fake-fault='pin:0:1:5' needs x-provider=fake" },
+	{ "bad fault", M0 DEV ",x-fake-fault=pin:0:1", "virtio-cma 'banka': x-fake-fault='pin:0:1' is not" },
+	{ "fake base misaligned", M0 DEV ",x-fake-base=4096",
+	  "virtio-cma 'banka': x-fake-base=0x1000 is not a multiple of the granule 2097152" },
+	{ "back end alone", M0 "-device virtio-cma,memdev=m0", "expects a pluggable device type" },
+};
+
+static void test_refusal(void **state)
+{
+	const struct refusal *r = *state;
+
+	qtest_skip_unless_built();
+	qtest_expect_refusal(QTEST_Q35, r->message, "%s", r->options);
+}
+
+static void test_microvm(void **state)
+{
+	(void)state;
+	qtest_skip_unless_built();
+	qtest_expect_refusal(QTEST_MICROVM, "virtio-cma 'banka': machine 'microvm' has no device memory",
+			     "-global virtio-mmio.force-legacy=false "
+			     M0 "-device virtio-cma-device,id=cma0,memdev=m0,name=banka,granule=2M,x-provider=fake");
+}
+
+static void test_legacy_mmio(void **state)
+{
+	(void)state;
+	qtest_skip_unless_built();
+	qtest_expect_refusal(QTEST_VIRT, "virtio-cma 'banka': virtio-mmio is in its legacy version 1",
+			     "-global virtio-mmio.force-legacy=true "
+			     M0 "-device virtio-cma-device,id=cma0,memdev=m0,name=banka,granule=2M,x-provider=fake");
+}
+
+static void test_mmio_maxmem(void **state)
+{
+	(void)state;
+	qtest_skip_unless_built();
+	qtest_expect_refusal(QTEST_VIRT, "virtio-cma 'banka': region of 67108864 bytes does not fit",
+			     "-m 256M,maxmem=288M "
+			     M0 "-device virtio-cma-device,id=cma0,memdev=m0,name=banka,granule=2M,x-provider=fake");
+}
+
+/* The same device again after a refused hotplug: nothing was left behind. */
+static void test_hotplug_refusal_cleans_up(void **state)
+{
+	struct qtest *q;
+
+	(void)state;
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, "-device pcie-root-port,id=rp0 " M0);
+	qtest_qmp_refused(q, "is not a multiple of the granule",
+			  "{'execute': 'device_add', 'arguments': {'driver': 'virtio-cma-pci', 'id': 'cma0',"
+			  "'bus': 'rp0', 'memdev': 'm0', 'granule': 2097152, 'pin-limit': 4096,"
+			  "'x-provider': 'fake'}}");
+	qtest_qmp_refused(q, "names 'a' twice",
+			  "{'execute': 'device_add', 'arguments': {'driver': 'virtio-cma-pci', 'id': 'cma0',"
+			  "'bus': 'rp0', 'memdev': 'm0', 'granule': 2097152, 'clients': 'a:a',"
+			  "'x-provider': 'fake'}}");
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'device_add', 'arguments': {"
+				     "'driver': 'virtio-cma-pci', 'id': 'cma0', 'bus': 'rp0',"
+				     "'memdev': 'm0', 'granule': 2097152, 'x-provider': 'fake'}}"));
+	qtest_assert_text(q, "/region/name", "cma0");
+	qtest_stop(q);
+}
+
+/* Everything set at once, and seen in the report. */
+static void test_all_options(void **state)
+{
+	struct qtest *q;
+
+	(void)state;
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, M0 M1 "-device edu,id=edu0 " DEV
+			",memaddr=0x140000000,policy=next-fit,attr=uncached,default=on,pin-limit=8M,"
+			"mode=private,clients=edu0,trace=on,x-fake-extent=3,x-fake-shuffle=on " DEV1);
+	qtest_assert_text(q, "/region/name", "banka");
+	qtest_assert_text(q, "/region/mode", "private");
+	qtest_assert_text(q, "/region/policy", "next-fit");
+	qtest_assert_text(q, "/region/provider", "fake");
+	assert_int_equal(qtest_get(q, "/region/base-gpa"), 0x140000000);
+	assert_int_equal(qtest_get(q, "/region/bytes"), 64 * MIB);
+	assert_int_equal(qtest_get(q, "/region/granule-bytes"), CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/region/default"), 1);
+	assert_int_equal(qtest_get(q, "/region/unsafe-noiommu"), 0);
+	assert_int_equal(qtest_get(q, "/region/pin-limit-bytes"), 8 * MIB);
+	qtest_stop(q);
+}
+
+/* Legible to tools that know nothing of us, and no abort in QEMU 10.0. */
+static void test_monitor_commands(void **state)
+{
+	struct json_object *info, *kind;
+	struct qtest *q;
+
+	(void)state;
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, M0 DEV);
+	info = qtest_qmp_ok(q, "{'execute': 'query-memory-devices'}");
+	assert_int_equal(json_object_array_length(info), 1);
+	assert_true(json_object_object_get_ex(json_object_array_get_idx(info, 0), "type", &kind));
+	json_object_put(info);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'x-query-virtio'}"));
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'x-query-virtio-status', 'arguments': {"
+				     "'path': '/machine/peripheral/cma0/virtio-backend'}}"));
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'human-monitor-command', 'arguments': {"
+				     "'command-line': 'info qtree'}}"));
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'human-monitor-command', 'arguments': {"
+				     "'command-line': 'qom-get /machine/peripheral/cma0 report'}}"));
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'device-list-properties', 'arguments': {"
+				     "'typename': 'virtio-cma-pci'}}"));
+	qtest_stop(q);
+}
+
+#define NR_REFUSALS	(sizeof(refusals) / sizeof(refusals[0]))
+
+int main(void)
+{
+	static struct CMUnitTest tests[NR_REFUSALS + 6];
+	size_t i;
+
+	for (i = 0; i < NR_REFUSALS; i++)
+		tests[i] = (struct CMUnitTest){ .name = refusals[i].name, .test_func = test_refusal,
+						.initial_state = (void *)&refusals[i] };
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_microvm);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_legacy_mmio);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_mmio_maxmem);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_hotplug_refusal_cleans_up);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_all_options);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_monitor_commands);
+	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}
