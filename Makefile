@@ -129,6 +129,7 @@ $(ENV)/%:
 # ---- guest modules -----------------------------------------------------------
 GUEST_KERNELS = amd64/6.1 amd64/6.12 arm64/6.1 arm64/6.12
 GUEST_SRC := $(wildcard $(srcdir)/guest-driver/* $(srcdir)/tests/guest/* $(srcdir)/hv/abi/*.h)
+GUEST_DIRS := $(wildcard $(srcdir)/guest-driver $(srcdir)/tests/guest)
 GUEST_KO = $(GUEST_KERNELS:%=$(O)/guest/%/virtio_cma.ko)
 
 # kbuild writes beside the sources, so each kernel gets a copy of them.
@@ -136,8 +137,8 @@ $(O)/guest/%/virtio_cma.ko: $(GUEST_SRC) | $(ENV)/kernel
 	$(say) KBUILD guest/$*
 	$(Q)d=$(abspath $(O))/guest/$*/src && mkdir -p $$d/hv && \
 	rm -rf $$d/hv/abi && cp -r $(srcdir)/hv/abi $$d/hv/ && \
-	cp -rp $(srcdir)/guest-driver $(srcdir)/tests/guest $$d/ && \
-	for m in guest-driver guest; do \
+	cp -rp $(GUEST_DIRS) $$d/ && \
+	for m in $(notdir $(GUEST_DIRS)); do \
 		$(ENV)/kernel/$*/kbuild M=$$d/$$m modules >$$d/$$m.log 2>&1 || { cat $$d/$$m.log; exit 1; }; \
 		if grep -q 'warning:' $$d/$$m.log; then cat $$d/$$m.log; exit 1; fi; \
 		cp $$d/$$m/*.ko $(O)/guest/$*/ || exit 1; \
@@ -196,7 +197,7 @@ $(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-host.a $
 LAYERS = layers unit loopback asan fuzz cli qtest vm nested
 RUN = HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/run
 
-need_layers =
+need_layers = $(NATIVE)
 need_unit = $(NATIVE) $(UNIT_BIN)
 need_loopback = $(LOOPBACK_BIN)
 need_asan = $(NATIVE) $(ASAN_BIN)
