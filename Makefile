@@ -194,7 +194,7 @@ $(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-host.a $
 	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $< $(if $(findstring bench_queue,$@),$(QTEST_LIB)) \
 		$(filter %.a,$^) -luring -lcmocka -ljson-c
 
-LAYERS = layers unit loopback asan fuzz cli qtest vm nested
+LAYERS = layers unit loopback asan fuzz qtest vm nested
 RUN = HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/run
 
 need_layers = $(NATIVE)
@@ -202,7 +202,6 @@ need_unit = $(NATIVE) $(UNIT_BIN)
 need_loopback = $(LOOPBACK_BIN)
 need_asan = $(NATIVE) $(ASAN_BIN)
 need_fuzz = $(FUZZ_BIN)
-need_cli = $(NATIVE)
 need_qtest = plugin $(QTEST_BIN)
 need_vm = world
 need_nested = world
