@@ -133,7 +133,7 @@ apt_refresh()
 	apt_configure
 	[ "$1" != now ] && [ -n "$(find "$APT_DIR/updated" -mtime -1 2>/dev/null)" ] && return
 	say "fetching package lists"
-	if apt_get update; then
+	if apt_get update --error-on=any; then
 		# shellcheck disable=SC2034 # for steps_build
 		refreshed=1
 		rm -rf "$CACHE/plans"

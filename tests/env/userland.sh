@@ -39,9 +39,10 @@ make_e2fs()
 
 plan_rootfs_arm64()
 {
+	json=$(package_depends libjson-c-dev:arm64 libjson-c)
 	# shellcheck disable=SC2046 # a list of words
-	plan_closure -t "$GUEST_SUITE-backports" $(printf '%s:arm64 ' qemu-system-arm ipxe-qemu \
-		busybox-static e2fsprogs libjson-c5 liburing2 libglib2.0-0) |
+	plan_closure -t "$GUEST_SUITE-backports" \
+		$(printf '%s:arm64 ' qemu-system-arm ipxe-qemu busybox-static e2fsprogs "$json") |
 		grep -E '_(arm64|all)\.deb ' |
 		plan_without 'debconf|adduser|passwd|libpam.*|libsemanage.*|perl.*|gcc-.*-base'
 }
