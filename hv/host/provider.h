@@ -71,6 +71,8 @@ struct hvcma_provider_ops {
 	/*
 	 * -EINVAL if one is not pinned (nothing changed). -EIO: the kernel
 	 * refused; the granules it refused stay pinned, which is safe.
+	 * Old kernels (seen with Linux 6.1) let go up to two seconds later:
+	 * only then can a discarded hugepage be had again.
 	 */
 	int (*unpin)(struct hvcma_provider *p, uint64_t first, uint64_t nr);
 	/*
