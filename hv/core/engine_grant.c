@@ -101,9 +101,11 @@ static bool back_some(struct hvcma_engine *e, struct hvcma_job *job)
 	while (hvcma_alloc_next_unknown(e->alloc, job->back_from, job->left, &first, &nr)) {
 		uint64_t before = job->gather ? 0 : hvcma_alloc_free_before(e->alloc, first);
 		uint64_t need = before < wanted ? wanted - before : 1;
-		uint64_t most = need > job->back_chunk ? need : job->back_chunk;
+		uint64_t most = need;
 		int rc;
 
+		if (job->left > wanted && most < job->back_chunk)
+			most = job->back_chunk;
 		if (nr > most)
 			nr = most;
 		if (nr >= job->back_refused) {
