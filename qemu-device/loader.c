@@ -11,6 +11,7 @@
  * It is no plugin itself: no QOM type, no device, no header of QEMU.
  */
 #define _GNU_SOURCE
+#define _GNU_SOURCE     /* dladdr */
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stdint.h>

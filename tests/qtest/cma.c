@@ -20,6 +20,7 @@ static void take_buffers(struct cma *c)
 
 	c->request = virtio_memory(&c->v, VIRTIO_CMA_MAX_REQUEST_BYTES * 2);
 	c->response = virtio_memory(&c->v, VIRTIO_CMA_MAX_RESPONSE_BYTES);
+	c->event = virtio_memory(&c->v, sizeof(struct virtio_cma_event));
 	cma_config(c, &config);
 	c->base_gpa = config.region_base_gpa;
 }
@@ -175,4 +176,20 @@ void cma_client(struct cma *c, uint32_t id, struct virtio_cma_client *client)
 	assert_int_equal(resp.head.nr_clients, 1);
 	assert_int_equal(resp.client.id, id);
 	*client = resp.client;
+}
+
+void cma_offer_event(struct cma *c, uint32_t bytes)
+{
+	struct vring_buf buf = { .addr = c->event, .bytes = bytes, .flags = VRING_WRITE };
+
+	virtio_post(&c->v, VIRTIO_CMA_VQ_EVENT, &buf, 1);
+	virtio_kick(&c->v, VIRTIO_CMA_VQ_EVENT);
+}
+
+int64_t cma_next_event(struct cma *c, struct virtio_cma_event *event)
+{
+	int64_t used = virtio_wait(&c->v, VIRTIO_CMA_VQ_EVENT);
+
+	qtest_read(c->v.q, c->event, event, sizeof(*event));
+	return used;
 }

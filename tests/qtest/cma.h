@@ -19,6 +19,7 @@
 struct cma {
 	struct virtio v;
 	uint64_t request, response;	/* guest memory of cma_raw() */
+	uint64_t event;			/* one buffer for events */
 	uint64_t base_gpa;
 };
 
@@ -52,6 +53,12 @@ uint32_t cma_alloc_below(struct cma *c, uint64_t bytes, uint64_t align_bytes,
 			 uint64_t max_dma_addr, uint32_t client,
 			 struct virtio_cma_block *block);
 uint32_t cma_free(struct cma *c, uint64_t base_gpa, uint64_t bytes);
+
+/** cma_offer_event() - post one event buffer of @bytes. */
+void cma_offer_event(struct cma *c, uint32_t bytes);
+
+/** cma_next_event() - wait for the next event; used length, contents in @event. */
+int64_t cma_next_event(struct cma *c, struct virtio_cma_event *event);
 
 /** cma_client() - entry @id of the client table. */
 void cma_client(struct cma *c, uint32_t id, struct virtio_cma_client *client);

@@ -5,6 +5,9 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -16,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -47,11 +51,12 @@ static const struct {
 	const char *options;
 	uint64_t ram_base;
 } machines[] = {
-	[QTEST_Q35] = { "qemu-system-x86_64", "-M q35 -m 256M,maxmem=8G,slots=4", 0x1000000 },
+	[QTEST_Q35] = { "qemu-system-x86_64", "-M q35 -m 256M,maxmem=8G,slots=4 -bios %s/halt.rom",
+			0x1000000 },
 	[QTEST_VIRT] = { "qemu-system-aarch64",
 			 "-M virt -cpu cortex-a57 -m 256M,maxmem=8G,slots=4 "
 			 "-global virtio-mmio.force-legacy=false", 0x41000000 },
-	[QTEST_MICROVM] = { "qemu-system-x86_64", "-M microvm -m 256M", 0x1000000 },
+	[QTEST_MICROVM] = { "qemu-system-x86_64", "-M microvm -m 256M -bios %s/halt.rom", 0x1000000 },
 };
 
 /* ---- process ---- */
@@ -107,13 +112,66 @@ static int split(char *text, char **args, int nr)
 	return nr;
 }
 
+/* "%s" in the options of a machine is the test's folder. */
+static void substitute(const char *format, const char *folder, char *out, size_t bytes)
+{
+	const char *at = strstr(format, "%s");
+
+	if (at)
+		snprintf(out, bytes, "%.*s%s%s", (int)(at - format), format, folder, at + 2);
+	else
+		snprintf(out, bytes, "%s", format);
+}
+
+static unsigned int denied;
+
+void qtest_deny(unsigned int what)
+{
+	denied = what;
+}
+
+/* In the child, as root: a file run by uid 0 gets all capabilities but these. */
+static void deny(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = 4, .filter = filter };
+
+	if (denied & QTEST_NO_IO_URING && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
+		_exit(126);
+	if (denied & QTEST_NO_SYS_ADMIN && prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN))
+		_exit(126);
+}
+
+/* A firmware that does nothing, so that nothing interferes once the VM runs. */
+static void write_halt_rom(const char *folder)
+{
+	static const uint8_t reset_vector[] = { 0xfa, 0xf4, 0xeb, 0xfd };	/* cli; hlt; jmp */
+	uint8_t rom[65536] = { 0 };
+	char path[256];
+	int fd;
+
+	memcpy(rom + 0xfff0, reset_vector, sizeof(reset_vector));
+	snprintf(path, sizeof(path), "%s/halt.rom", folder);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, rom, sizeof(rom)), sizeof(rom));
+	close(fd);
+}
+
 static void run_qemu(struct qtest *q, const char *options, bool connect)
 {
-	char path[4096], basic[4096], *more = strdup(options), *args[MAX_ARGS];
+	char path[4096], format[1024], basic[4096], *more = strdup(options), *args[MAX_ARGS];
 	int nr = 0;
 
 	qemu_path(q->machine, path, sizeof(path));
-	snprintf(basic, sizeof(basic), "%s -accel tcg -S -display none -nodefaults", machines[q->machine].options);
+	snprintf(format, sizeof(format), "%s -accel tcg -S -display none -nodefaults",
+		 machines[q->machine].options);
+	substitute(format, q->folder, basic, sizeof(basic));
 	args[nr++] = path;
 	nr = split(basic, args, nr);
 	nr = split(more, args, nr);
@@ -138,6 +196,7 @@ static void run_qemu(struct qtest *q, const char *options, bool connect)
 	assert_true(q->pid >= 0);
 	if (!q->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		deny();
 		setenv("HVCMA_PRELOAD", qtest_plugin(), 1);
 		dup2(q->stderr_fd, STDERR_FILENO);
 		dup2(q->stderr_fd, STDOUT_FILENO);
@@ -156,6 +215,7 @@ static struct qtest *new_qtest(enum qtest_machine machine)
 	assert_non_null(mkdtemp(folder));
 	q->machine = machine;
 	q->folder = strdup(folder);
+	write_halt_rom(folder);
 	q->stderr_fd = memfd_create("stderr", MFD_CLOEXEC);
 	assert_true(q->stderr_fd >= 0);
 	return q;
@@ -163,6 +223,7 @@ static struct qtest *new_qtest(enum qtest_machine machine)
 
 static void free_qtest(struct qtest *q)
 {
+	static const char *const files[] = { "qtest", "qmp", "halt.rom" };
 	char path[256];
 	int i;
 
@@ -170,10 +231,10 @@ static void free_qtest(struct qtest *q)
 		fclose(q->qtest);
 	if (q->qmp)
 		fclose(q->qmp);
-	snprintf(path, sizeof(path), "%s/qtest", q->folder);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/qmp", q->folder);
-	unlink(path);
+	for (i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", q->folder, files[i]);
+		unlink(path);
+	}
 	rmdir(q->folder);
 	free(q->folder);
 	for (i = 0; i < q->nr_events; i++)
@@ -272,6 +333,11 @@ struct qtest *qtest_start(enum qtest_machine machine, const char *options, ...)
 	setvbuf(q->qmp, NULL, _IONBF, 0);	/* poll() must see what was not read */
 	qmp_greeting(q);
 	return q;
+}
+
+void qtest_run(struct qtest *q)
+{
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'cont'}"));
 }
 
 void qtest_stop(struct qtest *q)
@@ -432,12 +498,6 @@ void qtest_memset(struct qtest *q, uint64_t addr, uint8_t v, size_t bytes)
 	value(q);
 }
 
-void qtest_clock_step(struct qtest *q, uint64_t ns)
-{
-	command(q, "clock_step %llu", (unsigned long long)ns);
-	value(q);
-}
-
 uint32_t qtest_pci_read(struct qtest *q, uint8_t bus, uint8_t devfn, uint8_t reg)
 {
 	qtest_outl(q, 0xcf8, 0x80000000u | bus << 16 | devfn << 8 | (reg & ~3u));
@@ -548,6 +608,18 @@ void qtest_qmp_refused(struct qtest *q, const char *message, const char *json, .
 		fail_msg("should have been refused with \"%s\": %s", message,
 			 json_object_to_json_string(obj));
 	json_object_put(obj);
+}
+
+char *qtest_hmp(struct qtest *q, const char *command)
+{
+	struct json_object *out;
+	char *text;
+
+	out = qtest_qmp_ok(q, "{'execute': 'human-monitor-command', 'arguments': {"
+			   "'command-line': '%s'}}", command);
+	text = strdup(json_object_get_string(out));
+	json_object_put(out);
+	return text;
 }
 
 void qtest_wait_event(struct qtest *q, const char *event)

@@ -3,8 +3,8 @@
  * A QEMU under test: start and stop, guest-physical accesses through the qtest
  * protocol, monitor commands through QMP.
  *
- * The virtual machine never runs an instruction (-S): what a guest would do is
- * done from here. Failures of the machinery end the running cmocka test with a
+ * The virtual machine runs no guest (-S, or a processor that halts): what one
+ * would do is done from here. Failures of the machinery end the running cmocka test with a
  * message; nothing here returns an error. Knows nothing of virtio.
  */
 #ifndef TESTS_QTEST_QTEST_H
@@ -22,6 +22,10 @@
 
 struct qtest;
 
+/* What the next QEMU must do without; see qtest_deny(). */
+#define QTEST_NO_SYS_ADMIN	0x1	/* CAP_SYS_ADMIN */
+#define QTEST_NO_IO_URING	0x2	/* io_uring_setup() fails with EPERM */
+
 enum qtest_machine {
 	QTEST_Q35,		/* x86_64, RAM at 0 */
 	QTEST_VIRT,		/* aarch64, RAM at 1 GiB */
@@ -34,6 +38,15 @@ enum qtest_machine {
  */
 struct qtest *qtest_start(enum qtest_machine machine, const char *options, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/** qtest_deny() - QTEST_NO_* for every QEMU started from now on; 0 for none. */
+void qtest_deny(unsigned int what);
+
+/**
+ * qtest_run() - let virtual time pass. There is still no guest: the firmware of
+ * the x86 machines is one that halts (virt has no code at all).
+ */
+void qtest_run(struct qtest *q);
 
 /**
  * qtest_stop() - the end of every test: QEMU still answers, then quits, with
@@ -81,9 +94,6 @@ void qtest_memset(struct qtest *q, uint64_t addr, uint8_t value, size_t bytes);
 uint32_t qtest_inl(struct qtest *q, uint16_t port);
 void qtest_outl(struct qtest *q, uint16_t port, uint32_t value);
 
-/** qtest_clock_step() - let virtual time pass, for devices with timers. */
-void qtest_clock_step(struct qtest *q, uint64_t ns);
-
 /* ---- PCI configuration space (q35) ---- */
 uint32_t qtest_pci_read(struct qtest *q, uint8_t bus, uint8_t devfn, uint8_t reg);
 void qtest_pci_write(struct qtest *q, uint8_t bus, uint8_t devfn, uint8_t reg,
@@ -111,6 +121,9 @@ struct json_object *qtest_qmp_ok(struct qtest *q, const char *json, ...)
 /** qtest_qmp_refused() - the command must fail with @message as a part of the words. */
 void qtest_qmp_refused(struct qtest *q, const char *message, const char *json, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/** qtest_hmp() - a command of the human monitor; free() what it printed. */
+char *qtest_hmp(struct qtest *q, const char *command);
 
 /** qtest_wait_event() - wait until QMP has sent this event (from now or before). */
 void qtest_wait_event(struct qtest *q, const char *event);

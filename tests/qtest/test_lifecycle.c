@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reset, unplug and replug, of the region and of its clients; the end of QEMU.
+ * After each: nothing pinned, no bus master.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/qtest/cma.h"
+
+#define M0		"-object memory-backend-memfd,id=m0,size=64M "
+#define EDU_ID		0x11e81234u
+#define ROOT_PORT_ID	0x000c1b36u
+#define COMMAND		0x04
+#define COMMAND_MEMORY	0x2
+#define COMMAND_MASTER	0x4
+#define BUS_NUMBERS	0x18
+#define MEMORY_WINDOW	0x20
+#define SHARED		VIRTIO_CMA_CLIENT_SHARED
+
+/* ACPI PCI hotplug registers of q35 */
+#define PCIHP_EJECT	0xcc8
+#define PCIHP_BUS	0xcd0
+
+static struct qtest *q;
+static struct cma c;
+
+static void start(const char *options)
+{
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, "%s", options);
+}
+
+static bool try_bus_master(uint8_t bus, uint8_t devfn)
+{
+	qtest_pci_write(q, bus, devfn, COMMAND, COMMAND_MEMORY | COMMAND_MASTER);
+	return qtest_pci_read(q, bus, devfn, COMMAND) & COMMAND_MASTER;
+}
+
+static bool is_bus_master(uint8_t bus, uint8_t devfn)
+{
+	return qtest_pci_read(q, bus, devfn, COMMAND) & COMMAND_MASTER;
+}
+
+static void assert_idle(void)
+{
+	assert_int_equal(qtest_get(q, "/counters/pinned-bytes"), 0);
+	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 0);
+	assert_int_equal(qtest_get(q, "/counters/blocks"), 0);
+	assert_int_equal(qtest_get(q, "/counters/quarantined-bytes"), 0);
+}
+
+static void start_with_busy_client(struct virtio_cma_block *block, uint8_t *edu)
+{
+	start(M0 "-device edu,id=edu0 -device virtio-cma-pci,id=cma0,memdev=m0,granule=2M,"
+	      "x-provider=fake,clients=edu0");
+	cma_open(&c, q, &virtio_pci);
+	*edu = qtest_pci_find(q, 0, EDU_ID);
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_alloc(&c, 2 * CMA_GRANULE, 0, block), VIRTIO_CMA_S_OK);
+	assert_true(try_bus_master(0, *edu));
+	assert_int_equal(qtest_get(q, "/clients/0/bus-master"), 1);
+}
+
+/* The negative control of all DMA: not claimed, no bus master. */
+static void test_unclaimed_cannot_master(void **state)
+{
+	uint8_t edu;
+
+	(void)state;
+	start(M0 "-device edu,id=edu0 -device edu,id=edu1 -device virtio-cma-pci,id=cma0,memdev=m0,"
+	      "granule=2M,x-provider=fake,clients=edu0");
+	cma_open(&c, q, &virtio_pci);
+	edu = qtest_pci_find(q, 0, EDU_ID);
+	assert_false(try_bus_master(0, edu));
+	assert_int_equal(qtest_get(q, "/clients/0/bus-master"), 0);
+	/* its neighbour is no client: nobody interferes */
+	assert_true(try_bus_master(0, edu + 8));
+
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	assert_false(is_bus_master(0, edu));
+	assert_true(try_bus_master(0, edu));
+	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);
+	assert_false(is_bus_master(0, edu));
+	assert_false(try_bus_master(0, edu));
+	qtest_stop(q);
+}
+
+static void test_device_reset(void **state)
+{
+	struct virtio_cma_block block;
+	uint8_t edu;
+
+	(void)state;
+	start_with_busy_client(&block, &edu);
+	virtio_reset(&c.v);
+	assert_idle();
+	assert_false(is_bus_master(0, edu));
+	assert_false(try_bus_master(0, edu));
+	qtest_assert_text(q, "/clients/0/state", "present");
+
+	/* and all over again */
+	cma_restart(&c);
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_alloc(&c, 64 * MIB, 0, &block), VIRTIO_CMA_S_OK);
+	qtest_stop(q);
+}
+
+static void test_system_reset(void **state)
+{
+	struct virtio_cma_block block;
+	uint8_t edu;
+
+	(void)state;
+	start_with_busy_client(&block, &edu);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'system_reset'}"));
+	qtest_wait_event(q, "RESET");
+	assert_idle();
+	assert_false(is_bus_master(0, edu));
+	qtest_assert_text(q, "/clients/0/state", "present");
+	qtest_stop(q);
+}
+
+/* Orderly end with everything in use: exit status 0 and no complaint. */
+static void test_quit_while_busy(void **state)
+{
+	struct virtio_cma_block block;
+	uint8_t edu;
+
+	(void)state;
+	start_with_busy_client(&block, &edu);
+	assert_null(strstr(qtest_stderr(q), "virtio-cma"));
+	qtest_stop(q);
+}
+
+/* ---- hotplug ---- */
+
+/*
+ *	root bus 0 --- root port rp0 --- bus 1: one slot
+ * ACPI hotplug: the guest ejects by writing the slot's bit.
+ */
+#define PORT	"-device pcie-root-port,id=rp0 "
+
+static void set_up_port(void)
+{
+	uint8_t port = qtest_pci_find(q, 0, ROOT_PORT_ID);
+
+	qtest_pci_write(q, 0, port, BUS_NUMBERS, 0x00010100);
+	qtest_pci_write(q, 0, port, MEMORY_WINDOW, 0xefffe800 & ~0x000f000fu);
+	qtest_pci_write(q, 0, port, COMMAND, COMMAND_MEMORY | COMMAND_MASTER);
+}
+
+static void eject(void)
+{
+	struct json_object *bsel;
+
+	bsel = qtest_qmp_ok(q, "{'execute': 'qom-get', 'arguments': {"
+			    "'path': '/machine/peripheral/rp0/rp0',"
+			    "'property': 'acpi-pcihp-bsel'}}");
+	qtest_outl(q, PCIHP_BUS, (uint32_t)json_object_get_int(bsel));
+	json_object_put(bsel);
+	qtest_outl(q, PCIHP_EJECT, 1);
+	qtest_wait_event(q, "DEVICE_DELETED");
+}
+
+#define DEL(id)	"{'execute': 'device_del', 'arguments': {'id': '" id "'}}"
+
+static void test_region_unplug(void **state)
+{
+	struct virtio_cma_block block;
+
+	(void)state;
+	start(M0 PORT "-device edu,id=edu0 -device virtio-cma-pci,id=cma0,bus=rp0,memdev=m0,"
+	      "granule=2M,name=banka,x-provider=fake,clients=edu0");
+	set_up_port();
+	cma_open_on_bus(&c, q, 1);
+
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	qtest_qmp_refused(q, "virtio-cma 'banka': client 'edu0' is in use by the guest", DEL("cma0"));
+	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);
+
+	assert_int_equal(cma_alloc(&c, 2 * CMA_GRANULE, 0, &block), VIRTIO_CMA_S_OK);
+	qtest_qmp_refused(q, "virtio-cma 'banka': the guest holds a block of 4194304 bytes for client 'edu0'",
+			  DEL("cma0"));
+	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
+
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
+	qtest_qmp_refused(q, "for client 'shared'", DEL("cma0"));
+	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
+
+	json_object_put(qtest_qmp_ok(q, DEL("cma0")));
+	eject();
+
+	/* The memory is free for a new region, the client for a new owner. */
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'device_add', 'arguments': {"
+				     "'driver': 'virtio-cma-pci', 'id': 'cma0', 'bus': 'rp0',"
+				     "'memdev': 'm0', 'granule': 2097152, 'name': 'banka',"
+				     "'clients': 'edu0', 'x-provider': 'fake'}}"));
+	cma_open_on_bus(&c, q, 1);
+	qtest_assert_text(q, "/clients/0/state", "present");
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_alloc(&c, 64 * MIB, 0, &block), VIRTIO_CMA_S_OK);
+	qtest_stop(q);
+}
+
+/* The guest may eject without being asked: gate first, then the memory. */
+static void test_region_ejected_while_busy(void **state)
+{
+	struct virtio_cma_block block;
+	uint8_t edu;
+
+	(void)state;
+	start(M0 PORT "-device edu,id=edu0 -device virtio-cma-pci,id=cma0,bus=rp0,memdev=m0,"
+	      "granule=2M,x-provider=fake,clients=edu0");
+	set_up_port();
+	cma_open_on_bus(&c, q, 1);
+	edu = qtest_pci_find(q, 0, EDU_ID);
+	json_object_put(qtest_qmp_ok(q, DEL("cma0")));
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, 0, &block), VIRTIO_CMA_S_OK);
+	assert_true(try_bus_master(0, edu));
+	eject();
+	assert_false(is_bus_master(0, edu));
+	assert_null(strstr(qtest_stderr(q), "virtio-cma"));
+	qtest_stop(q);
+}
+
+static void test_client_unplug(void **state)
+{
+	struct virtio_cma_client client;
+	struct virtio_cma_event event;
+	struct virtio_cma_block block;
+
+	(void)state;
+	start(M0 PORT "-device edu,id=edu0,bus=rp0 -device virtio-cma-pci,id=cma0,memdev=m0,"
+	      "granule=2M,x-provider=fake,clients=edu0");
+	set_up_port();
+	cma_open(&c, q, &virtio_pci);
+	cma_client(&c, 0, &client);
+	assert_true(strlen((char *)client.path) == strlen("0000:00/01.0/00.0"));
+	assert_string_equal((char *)client.path + 12, "/00.0");
+
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, 0, &block), VIRTIO_CMA_S_OK);
+	assert_true(try_bus_master(1, 0));
+	json_object_put(qtest_qmp_ok(q, DEL("edu0")));
+	eject();
+	qtest_assert_text(q, "/clients/0/state", "absent");
+	qtest_assert_text(q, "/clients/0/path", "");
+
+	/* A buffer that is too small comes back empty; the event waits. */
+	cma_offer_event(&c, sizeof(event) - 1);
+	assert_int_equal(cma_next_event(&c, &event), 0);
+	cma_offer_event(&c, sizeof(event));
+	assert_int_equal(cma_next_event(&c, &event), sizeof(event));
+	assert_int_equal(event.type, VIRTIO_CMA_EVENT_CLIENT_REMOVED);
+	assert_int_equal(event.client, 0);
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_CLIENT_STATE);
+	/* its blocks stay the guest's until it frees them */
+	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
+
+	cma_offer_event(&c, sizeof(event));
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'device_add', 'arguments': {"
+				     "'driver': 'edu', 'id': 'edu0', 'bus': 'rp0'}}"));
+	assert_int_equal(cma_next_event(&c, &event), sizeof(event));
+	assert_int_equal(event.type, VIRTIO_CMA_EVENT_CLIENT_ADDED);
+	qtest_assert_text(q, "/clients/0/state", "present");
+	assert_false(try_bus_master(1, 0));
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	assert_true(try_bus_master(1, 0));
+	qtest_stop(q);
+}
+
+/* Hotplug of what does not fit fails, and leaves the client absent. */
+static void test_unfit_client_hotplug(void **state)
+{
+	(void)state;
+	start(M0 PORT "-device virtio-cma-pci,id=cma1,memdev=m0,granule=2M,x-provider=fake");
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'object-add', 'arguments': {"
+				     "'qom-type': 'memory-backend-memfd', 'id': 'm1',"
+				     "'size': 67108864}}"));
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'device_add', 'arguments': {"
+				     "'driver': 'virtio-cma-pci', 'id': 'cma0', 'bus': 'rp0',"
+				     "'memdev': 'm1', 'granule': 2097152, 'unsafe-noiommu': true,"
+				     "'clients': 'edu0', 'x-provider': 'fake'}}"));
+	qtest_assert_text(q, "/clients/0/state", "absent");
+	qtest_qmp_refused(q, "client 'edu0' (edu) must be a vfio-pci device",
+			  "{'execute': 'device_add', 'arguments': {'driver': 'edu', 'id': 'edu0'}}");
+	qtest_assert_text(q, "/clients/0/state", "absent");
+	qtest_stop(q);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_unclaimed_cannot_master),
+		cmocka_unit_test(test_device_reset),
+		cmocka_unit_test(test_system_reset),
+		cmocka_unit_test(test_quit_while_busy),
+		cmocka_unit_test(test_region_unplug),
+		cmocka_unit_test(test_region_ejected_while_busy),
+		cmocka_unit_test(test_client_unplug),
+		cmocka_unit_test(test_unfit_client_hotplug),
+	};
+
+	return cmocka_run_group_tests_name("life cycle", tests, NULL, NULL);
+}
