@@ -32,7 +32,7 @@ nested_image()
 	ni_kib=$(du -sk --apparent-size "$1" | cut -f 1)
 	rm -f "$2"
 	PATH=$PATH:/usr/sbin:/sbin mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$1" "$2" \
-		"$((ni_kib * 11 / 10 + 8192))k"
+		"$((ni_kib * 11 / 10 + 8192))k" >/dev/null
 }
 
 # nested_payload FILE SERIES: what the nested host and its guest of that kernel run.

@@ -7,7 +7,7 @@
 
 . ./lib.sh
 
-size=$1 REGION_PAGE_KIB=$2 window=$3
+size=$1 REGION_PAGE_KIB=$2 window=$3 VM_LIMIT_S=$((200 + $1 * 2))
 [ "$REGION_PAGE_KIB" -eq 2048 ] && REGION_MIB=128 || REGION_MIB=192
 
 fail()

@@ -9,7 +9,7 @@
 # shellcheck source=tests/lib/guest/helpers.sh
 . "$HVCMA_SRC/tests/lib/guest/helpers.sh"
 
-export VM_ACCEL=kvm VM_CPU=host VM_MEMORY=384M,maxmem=8G
+export VM_ACCEL=kvm VM_CPU=host VM_MEMORY=384M,maxmem=8G VM_LIMIT_S=300
 export VM_APPEND=loglevel=4	# each character on the console leaves the guest
 GUEST_SERIES=$(ls "$HVCMA_BUILD/env/kernel/arm64")
 
