@@ -23,7 +23,6 @@
 #include "hw/virtio/virtio-pci.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
-#include "qemu/log.h"
 #include "qemu/range.h"
 #include "system/runstate.h"
 
@@ -56,6 +55,7 @@ struct HvcmaGate {
     VMChangeStateEntry *vm_change;
     GateState state;
     bool needs_reset;                   /* was open, not reset since */
+    bool trace;
     QLIST_ENTRY(HvcmaGate) next;
 };
 
@@ -78,6 +78,14 @@ static const char *gate_device_name(const DeviceState *dev)
     return dev->id ?: object_get_typename(OBJECT(dev));
 }
 
+#define GATE_TRACE(g, fmt, ...)                                         \
+    do {                                                                \
+        if ((g)->trace) {                                               \
+            info_report("virtio-cma gate of %s: " fmt,                  \
+                        gate_device_name((g)->dev), ## __VA_ARGS__);    \
+        }                                                               \
+    } while (0)
+
 static void gate_set_state(HvcmaGate *g, GateState state)
 {
     static const char *const names[GATE_NR_STATES] = {
@@ -94,8 +102,7 @@ static void gate_set_state(HvcmaGate *g, GateState state)
     };
 
     assert(allowed[g->state][state]);
-    qemu_log_mask(LOG_TRACE, "hvcma_gate %s: %s -> %s\n",
-                  gate_device_name(g->dev), names[g->state], names[state]);
+    GATE_TRACE(g, "%s to %s", names[g->state], names[state]);
     g->state = state;
 }
 
@@ -181,8 +188,7 @@ static void gate_config_write(PCIDevice *pci, uint32_t addr, uint32_t val,
         uint32_t master = PCI_COMMAND_MASTER << (8 * (PCI_COMMAND - addr));
 
         if (val & master) {
-            qemu_log_mask(LOG_TRACE, "hvcma_gate %s: bus master refused\n",
-                          gate_device_name(g->dev));
+            GATE_TRACE(g, "the guest may not set the bus master bit");
         }
         val &= ~master;
     }
@@ -364,6 +370,11 @@ HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
     gate_hook_unrealize(dev);
     QLIST_INSERT_HEAD(&gates, g, next);
     return g_steal_pointer(&g);
+}
+
+void hvcma_gate_set_trace(HvcmaGate *g, bool on)
+{
+    g->trace = on;
 }
 
 bool hvcma_gate_open(HvcmaGate *g, Error **errp)

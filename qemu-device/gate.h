@@ -40,6 +40,9 @@ typedef void HvcmaGateGone(void *opaque);
 HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
                           Error **errp);
 
+/** hvcma_gate_set_trace() - tell of each change of state; off at first. */
+void hvcma_gate_set_trace(HvcmaGate *g, bool on);
+
 /**
  * hvcma_gate_open() - from now on the guest decides about bus mastering.
  *
