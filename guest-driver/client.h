@@ -66,7 +66,7 @@ struct vcma_client {
 };
 
 struct vcma_clients {
-	struct mutex lock;
+	struct mutex lock;		/* the table and all states; taken by notifiers */
 	struct xarray by_id;
 	u32 nr_absent;			/* as of the last refresh */
 	atomic_t stale;			/* the host told of a change since */

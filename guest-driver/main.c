@@ -53,6 +53,7 @@ int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 	vcma_report_init(r);
 	vcma_clients_init(r);
 	transport->event_ctx = r;
+	/* Pairs with the transport's load: the context is complete before the call. */
 	smp_store_release(&transport->event, vcma_event);
 
 	err = vcma_clients_start(r);
@@ -85,13 +86,6 @@ void vcma_finish(struct vcma_region *r)
 	for (attr = 0; attr < VCMA_NR_ATTRS; attr++)
 		vcma_pool_destroy(&r->pools[attr]);
 	vcma_region_destroy(r);
-}
-
-void vcma_shutdown(struct vcma_region *r)
-{
-	vcma_region_set_state(r, VCMA_REGION_STOPPING);
-	vcma_report_stop(r);
-	vcma_region_set_state(r, VCMA_REGION_DEAD);
 }
 
 static int __init vcma_init(void)

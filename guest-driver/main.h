@@ -30,12 +30,6 @@ void vcma_stop(struct vcma_region *r);
 /** vcma_finish() - the transport was reset: free the region. */
 void vcma_finish(struct vcma_region *r);
 
-/**
- * vcma_shutdown() - the machine goes down: start nothing any more. The caller
- * then resets the transport; the region stays, for drivers that still run.
- */
-void vcma_shutdown(struct vcma_region *r);
-
 /* Each transport registers its driver. */
 int vcma_virtio_register(void);
 void vcma_virtio_unregister(void);

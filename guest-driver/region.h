@@ -101,7 +101,7 @@ struct vcma_region {
 	u32 max_bulk_blocks;
 	char name[VIRTIO_CMA_NAME_BYTES + 1];
 
-	spinlock_t state_lock;
+	spinlock_t state_lock;		/* state */
 	enum vcma_region_state state;
 
 	/* Held blocks, one entry per granule; read under RCU. */

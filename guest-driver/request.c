@@ -14,7 +14,8 @@
 
 static int vcma_status_errno(u32 status)
 {
-#define VCMA_STATUS_ERRNO(name, nr, err, text) [nr] = -(err),
+#define VCMA_STATUS_ERRNO(name, nr, err, text)	\
+	[nr] = -(err),
 	static const int errnos[] = { VIRTIO_CMA_STATUS_TABLE(VCMA_STATUS_ERRNO) };
 
 	return errnos[status];

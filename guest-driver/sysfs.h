@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sysfs attributes of a region's device; its driver data is the region, or NULL.
+ * Attributes of a region's device, whose driver data is the region, or NULL.
  */
 #ifndef VCMA_SYSFS_H
 #define VCMA_SYSFS_H

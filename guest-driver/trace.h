@@ -14,8 +14,10 @@
 #include "region.h"
 
 TRACE_EVENT(vcma_request,
+
 	TP_PROTO(struct vcma_region *r, u32 op, int err, u32 status, s64 us),
 	TP_ARGS(r, op, err, status, us),
+
 	TP_STRUCT__entry(
 		__string(dev, dev_name(r->dev))
 		__field(u32, op)
@@ -23,6 +25,7 @@ TRACE_EVENT(vcma_request,
 		__field(u32, status)
 		__field(s64, us)
 	),
+
 	TP_fast_assign(
 		vcma_assign_str(dev, dev_name(r->dev));
 		__entry->op = op;
@@ -30,48 +33,59 @@ TRACE_EVENT(vcma_request,
 		__entry->status = status;
 		__entry->us = us;
 	),
+
 	TP_printk("%s op=%u err=%d status=%u us=%lld", __get_str(dev), __entry->op,
 		  __entry->err, __entry->status, __entry->us)
 );
 
 TRACE_EVENT(vcma_region_state,
+
 	TP_PROTO(struct vcma_region *r, int from, int to),
 	TP_ARGS(r, from, to),
+
 	TP_STRUCT__entry(
 		__string(dev, dev_name(r->dev))
 		__field(int, from)
 		__field(int, to)
 	),
+
 	TP_fast_assign(
 		vcma_assign_str(dev, dev_name(r->dev));
 		__entry->from = from;
 		__entry->to = to;
 	),
+
 	TP_printk("%s %d -> %d", __get_str(dev), __entry->from, __entry->to)
 );
 
 TRACE_EVENT(vcma_client_state,
+
 	TP_PROTO(struct vcma_client *c, int from, int to),
 	TP_ARGS(c, from, to),
+
 	TP_STRUCT__entry(
 		__string(client, c->name)
 		__string(dev, dev_name(c->dev))
 		__field(int, from)
 		__field(int, to)
 	),
+
 	TP_fast_assign(
 		vcma_assign_str(client, c->name);
 		vcma_assign_str(dev, dev_name(c->dev));
 		__entry->from = from;
 		__entry->to = to;
 	),
+
 	TP_printk("%s %s %d -> %d", __get_str(client), __get_str(dev), __entry->from,
 		  __entry->to)
 );
 
 DECLARE_EVENT_CLASS(vcma_block,
+
 	TP_PROTO(struct vcma_block *block),
 	TP_ARGS(block),
+
 	TP_STRUCT__entry(
 		__string(dev, dev_name(block->region->dev))
 		__field(u64, gpa)
@@ -80,6 +94,7 @@ DECLARE_EVENT_CLASS(vcma_block,
 		__field(int, attr)
 		__field(int, use)
 	),
+
 	TP_fast_assign(
 		vcma_assign_str(dev, dev_name(block->region->dev));
 		__entry->gpa = block->base_gpa;
@@ -88,18 +103,23 @@ DECLARE_EVENT_CLASS(vcma_block,
 		__entry->attr = block->attr;
 		__entry->use = block->use;
 	),
+
 	TP_printk("%s gpa=%#llx dma=%#llx bytes=%#llx attr=%d use=%d", __get_str(dev),
 		  __entry->gpa, __entry->dma, __entry->bytes, __entry->attr, __entry->use)
 );
 
 DEFINE_EVENT(vcma_block, vcma_block_hold,
+
 	TP_PROTO(struct vcma_block *block), TP_ARGS(block));
 DEFINE_EVENT(vcma_block, vcma_block_drop,
+
 	TP_PROTO(struct vcma_block *block), TP_ARGS(block));
 
 TRACE_EVENT(vcma_pool_grow,
+
 	TP_PROTO(struct vcma_pool *pool, u64 bytes, u64 max_dma, int err),
 	TP_ARGS(pool, bytes, max_dma, err),
+
 	TP_STRUCT__entry(
 		__string(dev, dev_name(pool->region->dev))
 		__field(int, attr)
@@ -108,6 +128,7 @@ TRACE_EVENT(vcma_pool_grow,
 		__field(s64, free_bytes)
 		__field(int, err)
 	),
+
 	TP_fast_assign(
 		vcma_assign_str(dev, dev_name(pool->region->dev));
 		__entry->attr = pool->attr;
@@ -116,69 +137,84 @@ TRACE_EVENT(vcma_pool_grow,
 		__entry->free_bytes = atomic64_read(&pool->free_bytes);
 		__entry->err = err;
 	),
+
 	TP_printk("%s attr=%d bytes=%#llx max_dma=%#llx free=%#llx err=%d", __get_str(dev),
 		  __entry->attr, __entry->bytes, __entry->max_dma, __entry->free_bytes,
 		  __entry->err)
 );
 
 TRACE_EVENT(vcma_coherent_alloc,
+
 	TP_PROTO(struct vcma_client *c, size_t bytes, u64 max_dma, u64 dma),
 	TP_ARGS(c, bytes, max_dma, dma),
+
 	TP_STRUCT__entry(
 		__string(dev, dev_name(c->dev))
 		__field(size_t, bytes)
 		__field(u64, max_dma)
 		__field(u64, dma)
 	),
+
 	TP_fast_assign(
 		vcma_assign_str(dev, dev_name(c->dev));
 		__entry->bytes = bytes;
 		__entry->max_dma = max_dma;
 		__entry->dma = dma;
 	),
+
 	TP_printk("%s bytes=%zu max_dma=%#llx dma=%#llx", __get_str(dev), __entry->bytes,
 		  __entry->max_dma, __entry->dma)
 );
 
 TRACE_EVENT(vcma_coherent_free,
+
 	TP_PROTO(struct vcma_client *c, size_t bytes, u64 dma),
 	TP_ARGS(c, bytes, dma),
+
 	TP_STRUCT__entry(
 		__string(dev, dev_name(c->dev))
 		__field(size_t, bytes)
 		__field(u64, dma)
 	),
+
 	TP_fast_assign(
 		vcma_assign_str(dev, dev_name(c->dev));
 		__entry->bytes = bytes;
 		__entry->dma = dma;
 	),
+
 	TP_printk("%s bytes=%zu dma=%#llx", __get_str(dev), __entry->bytes, __entry->dma)
 );
 
 DECLARE_EVENT_CLASS(vcma_bounce,
+
 	TP_PROTO(struct vcma_client *c, u64 phys, u64 bytes, u64 dma),
 	TP_ARGS(c, phys, bytes, dma),
+
 	TP_STRUCT__entry(
 		__string(dev, dev_name(c->dev))
 		__field(u64, phys)
 		__field(u64, bytes)
 		__field(u64, dma)
 	),
+
 	TP_fast_assign(
 		vcma_assign_str(dev, dev_name(c->dev));
 		__entry->phys = phys;
 		__entry->bytes = bytes;
 		__entry->dma = dma;
 	),
+
 	TP_printk("%s phys=%#llx bytes=%llu dma=%#llx", __get_str(dev), __entry->phys,
 		  __entry->bytes, __entry->dma)
 );
 
 DEFINE_EVENT(vcma_bounce, vcma_bounce_map,
+
 	TP_PROTO(struct vcma_client *c, u64 phys, u64 bytes, u64 dma),
 	TP_ARGS(c, phys, bytes, dma));
 DEFINE_EVENT(vcma_bounce, vcma_bounce_unmap,
+
 	TP_PROTO(struct vcma_client *c, u64 phys, u64 bytes, u64 dma),
 	TP_ARGS(c, phys, bytes, dma));
 

@@ -7,6 +7,10 @@
  * on the transport is stopped: a device that answers one request late would
  * answer others wrongly.
  *
+ * On reboot and kexec the virtio bus resets the device, and the host with it makes
+ * the clients quiet; the clients' own drivers have been shut down by then (client.c
+ * links them to us).
+ *
  * Locks: vcma_virtio.lock, a leaf, guards the queues and the calls' states.
  */
 #include <linux/completion.h>
@@ -28,6 +32,7 @@
 
 #define VCMA_NR_EVENTS		16
 #define VCMA_CALL_DESCRIPTORS	2
+#define VCMA_WAIT_STEP		(HZ / 2)
 
 struct vcma_call {
 	struct completion done;
@@ -105,39 +110,46 @@ static int vcma_virtio_submit(struct vcma_virtio *vv, struct virtqueue *vq,
 	struct scatterlist out, in, *sgs[] = { &out, &in };
 	unsigned long flags;
 	bool notify = false;
-	int err = -ESHUTDOWN;
+	int err = 0;
 
 	sg_init_one(&out, call->req, req_bytes);
 	sg_init_one(&in, call->resp, resp_bytes);
 	spin_lock_irqsave(&vv->lock, flags);
-	if (!vv->stopped) {
+	if (vv->stopped || virtqueue_is_broken(vq))
+		err = -ESHUTDOWN;
+	if (!err)
 		err = virtqueue_add_sgs(vq, sgs, 1, 1, call, GFP_ATOMIC);
-		if (!err)
-			notify = virtqueue_kick_prepare(vq);
-	}
+	if (!err)
+		notify = virtqueue_kick_prepare(vq);
 	spin_unlock_irqrestore(&vv->lock, flags);
 	if (notify)
 		virtqueue_notify(vq);
 	return err;
 }
 
-/* Return: whether the device is done with @call; else it is not ours any more. */
-static bool vcma_virtio_wait(struct vcma_virtio *vv, struct vcma_call *call)
+/* Return: 0 if the device is done with @call; else why not, and it is not ours any more. */
+static int vcma_virtio_wait(struct vcma_virtio *vv, struct virtqueue *vq,
+			     struct vcma_call *call)
 {
-	unsigned long timeout = msecs_to_jiffies(READ_ONCE(vcma_request_timeout_ms));
+	unsigned int timeout_ms = READ_ONCE(vcma_request_timeout_ms);
+	unsigned long end = jiffies + msecs_to_jiffies(timeout_ms);
 	unsigned long flags;
-	bool done;
+	int err = 0;
 
-	if (wait_for_completion_timeout(&call->done, timeout))
-		return true;
+	/* In steps: nobody wakes us when the bus gives the device up. */
+	do {
+		if (wait_for_completion_timeout(&call->done, VCMA_WAIT_STEP))
+			return 0;
+	} while (!virtqueue_is_broken(vq) && time_before(jiffies, end));
+
 	spin_lock_irqsave(&vv->lock, flags);
-	done = completion_done(&call->done);
-	if (!done) {
+	if (!completion_done(&call->done)) {
 		call->abandoned = true;
 		vv->stopped = true;
+		err = virtqueue_is_broken(vq) ? -ESHUTDOWN : -ETIMEDOUT;
 	}
 	spin_unlock_irqrestore(&vv->lock, flags);
-	return done;
+	return err;
 }
 
 static int vcma_virtio_call(struct vcma_transport *t, enum vcma_queue queue,
@@ -155,17 +167,20 @@ static int vcma_virtio_call(struct vcma_transport *t, enum vcma_queue queue,
 
 	down(&vv->room[nr]);
 	err = vcma_virtio_submit(vv, vv->vqs[nr], call, req_bytes, resp_bytes);
-	if (!err && !vcma_virtio_wait(vv, call)) {
-		up(&vv->room[nr]);
-		return -ETIMEDOUT;
+	if (err)
+		goto out;
+	err = vcma_virtio_wait(vv, vv->vqs[nr], call);
+	if (err) {
+		call = NULL;
+		goto out;
 	}
-	up(&vv->room[nr]);
-	if (!err)
-		err = call->err;
+	err = call->err;
 	if (!err) {
 		*used_bytes = min_t(size_t, call->used_bytes, resp_bytes);
 		memcpy(resp, call->resp, *used_bytes);
 	}
+out:
+	up(&vv->room[nr]);
 	vcma_call_free(call);
 	return err;
 }
@@ -202,7 +217,7 @@ static void vcma_virtio_event(struct virtqueue *vq)
 	unsigned long flags;
 	unsigned int len;
 
-	deliver = smp_load_acquire(&t->event);
+	deliver = smp_load_acquire(&t->event);	/* pairs with vcma_start() */
 	spin_lock_irqsave(&vv->lock, flags);
 	while (!vv->stopped && (event = virtqueue_get_buf(vq, &len))) {
 		copy = *event;
@@ -341,20 +356,6 @@ static void vcma_virtio_remove(struct virtio_device *vdev)
 	kfree(vv);
 }
 
-/*
- * Reboot and kexec: clients are shut down first (they are linked to us). The reset
- * makes the host stop their DMA, whether or not their drivers did.
- */
-static void vcma_virtio_shutdown(struct device *dev)
-{
-	struct vcma_virtio *vv = dev_to_virtio(dev)->priv;
-
-	if (!vv->region)
-		return;
-	vcma_shutdown(vv->region);
-	vcma_virtio_reset(vv);
-}
-
 #ifdef CONFIG_PM_SLEEP
 /* Pinned memory does not survive: neither its addresses nor its contents. */
 static int vcma_virtio_freeze(struct virtio_device *vdev)
@@ -385,7 +386,6 @@ static struct virtio_driver vcma_virtio_driver = {
 	.driver.name = KBUILD_MODNAME,
 	.driver.owner = THIS_MODULE,
 	.driver.dev_groups = vcma_groups,
-	.driver.shutdown = vcma_virtio_shutdown,
 	.id_table = vcma_virtio_ids,
 	.probe = vcma_virtio_probe,
 	.remove = vcma_virtio_remove,
