@@ -163,20 +163,36 @@ static bool gate_bus_master_off(HvcmaGate *g, Error **errp)
 
 static bool gate_power_on(HvcmaGate *g, Error **errp)
 {
+    uint32_t addr = g->pci->pm_cap + PCI_PM_CTRL;
     uint16_t pmcsr;
 
     if (!g->pci->pm_cap) {
         return true;
     }
-    if (!gate_read_config(g, g->pci->pm_cap + PCI_PM_CTRL, &pmcsr, errp)) {
+    if (!gate_read_config(g, addr, &pmcsr, errp)) {
+        return false;
+    }
+    if (!(pmcsr & PCI_PM_CTRL_STATE_MASK)) {
+        return true;
+    }
+    /* PME status is cleared by writing 1: not ours to clear. */
+    pmcsr &= ~(PCI_PM_CTRL_STATE_MASK | PCI_PM_CTRL_PME_STATUS);
+    g->config_write(g->pci, addr, pmcsr, 2);
+    if (!gate_read_config(g, addr, &pmcsr, errp)) {
         return false;
     }
     if (pmcsr & PCI_PM_CTRL_STATE_MASK) {
-        /* PME status is cleared by writing 1: not ours to clear. */
-        pmcsr &= ~(PCI_PM_CTRL_STATE_MASK | PCI_PM_CTRL_PME_STATUS);
-        g->config_write(g->pci, g->pci->pm_cap + PCI_PM_CTRL, pmcsr, 2);
+        error_setg(errp, "%s: stays in power state D%d",
+                   gate_device_name(g->dev), pmcsr & PCI_PM_CTRL_STATE_MASK);
+        return false;
     }
     return true;
+}
+
+/* Awake and no bus master: waking up later can't bring the bit back. */
+static bool gate_stop(HvcmaGate *g, Error **errp)
+{
+    return gate_power_on(g, errp) && gate_bus_master_off(g, errp);
 }
 
 static void gate_config_write(PCIDevice *pci, uint32_t addr, uint32_t val,
@@ -255,11 +271,10 @@ static bool gate_quiesce(HvcmaGate *g, Error **errp)
         gate_reset(g);
         return true;
     }
-    if (!gate_power_on(g, errp) || !gate_bus_master_off(g, errp)) {
-        return false;
-    }
+    /* If it does not stop by itself, a reset may help: the end decides. */
+    gate_stop(g, NULL);
     gate_reset(g);
-    return gate_bus_master_off(g, errp);
+    return gate_stop(g, errp);
 }
 
 /* ---- end of the device ---- */
@@ -359,8 +374,7 @@ HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
     g->pci = (PCIDevice *)object_dynamic_cast(OBJECT(dev), TYPE_PCI_DEVICE);
     if (g->pci) {
         g->config_write = g->pci->config_write;
-        if (!gate_init_vfio(g, errp) || !gate_power_on(g, errp) ||
-            !gate_bus_master_off(g, errp)) {
+        if (!gate_init_vfio(g, errp) || !gate_stop(g, errp)) {
             return NULL;
         }
         g->pci->config_write = gate_config_write;

@@ -14,12 +14,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/qtest/cma.h"
+#include "tests/qtest/nvme.h"
 
 #define COMMAND			0x04
 #define COMMAND_MEMORY		0x2
@@ -56,24 +58,8 @@
 #define NVME_CLIENT		0
 #define EDU_CLIENT		1
 
-/* NVMe registers */
-#define NVME_CC			0x14
-#define NVME_CC_ENABLE		0x460001	/* 64-byte commands, 16-byte completions */
-#define NVME_CSTS		0x1c
-#define NVME_CSTS_READY		1
-#define NVME_CSTS_FATAL		2
-#define NVME_AQA		0x24
-#define NVME_ASQ		0x28
-#define NVME_ACQ		0x30
-#define NVME_DOORBELL		0x1000
-#define NVME_QUEUE_ENTRIES	32
-#define NVME_IDENTIFY		6
-#define NVME_SERIAL_OFFSET	4		/* of the identify data */
-
-/* Where in the block the controller's structures lie. */
-#define SQ_OFFSET		0x0000
-#define CQ_OFFSET		0x1000
-#define DATA_OFFSET		0x2000
+/* Where the controller writes to, in the block; its queues come before. */
+#define DATA_OFFSET		NVME_QUEUES_BYTES
 
 struct bed {
 	struct qtest *q;
@@ -82,7 +68,7 @@ struct bed {
 	uint8_t bus, slot;		/* of the NVMe controller */
 	struct virtio_cma_block block;
 	uint64_t dma;			/* base that the controller is given */
-	unsigned int tail;
+	struct nvme nvme;
 };
 
 /* ---- configuration space ---- */
@@ -169,7 +155,7 @@ static void take_block(struct bed *b)
 			 VIRTIO_CMA_S_OK);
 	b->dma = b->block.base_dma;
 	assert_true(b->dma >= BASE_DMA);
-	qtest_memset(b->q, b->block.base_gpa, 0, DATA_OFFSET + 0x1000);
+	qtest_memset(b->q, b->block.base_gpa, 0, DATA_OFFSET + NVME_IDENTIFY_BYTES);
 }
 
 static void claim_and_enable_master(struct bed *b)
@@ -190,65 +176,18 @@ static int64_t faults(struct bed *b)
 	return nr;
 }
 
-/* ---- NVMe in miniature ---- */
+/* ---- what the controller does ---- */
 
-static uint32_t nvme_status(struct bed *b)
+static void enable_nvme(struct bed *b)
 {
-	return qtest_readl(b->q, b->bar + NVME_CSTS);
-}
-
-static void nvme_enable(struct bed *b)
-{
-	qtest_writel(b->q, b->bar + NVME_AQA,
-		     (NVME_QUEUE_ENTRIES - 1) << 16 | (NVME_QUEUE_ENTRIES - 1));
-	qtest_writel(b->q, b->bar + NVME_ASQ, (uint32_t)(b->dma + SQ_OFFSET));
-	qtest_writel(b->q, b->bar + NVME_ASQ + 4, (uint32_t)(b->dma >> 32));
-	qtest_writel(b->q, b->bar + NVME_ACQ, (uint32_t)(b->dma + CQ_OFFSET));
-	qtest_writel(b->q, b->bar + NVME_ACQ + 4, (uint32_t)(b->dma >> 32));
-	qtest_writel(b->q, b->bar + NVME_CC, NVME_CC_ENABLE);
-	assert_int_equal(nvme_status(b), NVME_CSTS_READY);
-	b->tail = 0;
-}
-
-/* Ring the doorbell for an identify command whose data goes to @data. */
-static void nvme_submit(struct bed *b, uint64_t data)
-{
-	uint32_t sqe[16] = { NVME_IDENTIFY };
-
-	sqe[6] = (uint32_t)data;
-	sqe[7] = (uint32_t)(data >> 32);
-	sqe[10] = 1;			/* the controller itself */
-	qtest_write(b->q, b->block.base_gpa + SQ_OFFSET + b->tail * sizeof(sqe), sqe,
-		    sizeof(sqe));
-	qtest_writel(b->q, b->bar + NVME_DOORBELL, ++b->tail);
-}
-
-/* The status word of the latest command's completion, without the phase. */
-static uint16_t nvme_complete(struct bed *b)
-{
-	uint64_t cqe = b->block.base_gpa + CQ_OFFSET + (b->tail - 1) * 16u;
-	int i;
-
-	for (i = 0; i < QTEST_TIMEOUT_S * 100; i++) {
-		uint16_t status = qtest_readw(b->q, cqe + 14);
-
-		if (status & 1)
-			return status >> 1;
-		usleep(10000);
-	}
-	fail_msg("no completion, CSTS is 0x%x", nvme_status(b));
-	return 0;
+	nvme_open(&b->nvme, b->q, b->bar, b->block.base_gpa, b->dma);
 }
 
 /* It tried to fetch the command and could not. */
 static void assert_nvme_cannot_fetch(struct bed *b)
 {
-	int i;
-
-	for (i = 0; i < QTEST_TIMEOUT_S * 100 && !(nvme_status(b) & NVME_CSTS_FATAL); i++)
-		usleep(10000);
-	assert_true(nvme_status(b) & NVME_CSTS_FATAL);
-	assert_int_equal(qtest_readw(b->q, b->block.base_gpa + CQ_OFFSET + 14), 0);
+	nvme_wait_fatal(&b->nvme);
+	assert_false(nvme_has_completed(&b->nvme));
 }
 
 static void assert_identified(struct bed *b, uint64_t gpa)
@@ -261,9 +200,9 @@ static void assert_identified(struct bed *b, uint64_t gpa)
 
 static void assert_dma_works(struct bed *b)
 {
-	nvme_enable(b);
-	nvme_submit(b, b->dma + DATA_OFFSET);
-	assert_int_equal(nvme_complete(b), 0);
+	enable_nvme(b);
+	nvme_identify(&b->nvme, b->dma + DATA_OFFSET);
+	assert_int_equal(nvme_wait(&b->nvme), 0);
 	assert_identified(b, b->block.base_gpa + DATA_OFFSET);
 }
 
@@ -273,8 +212,7 @@ static void assert_closed(struct bed *b)
 	assert_false(is_master(b, b->slot));
 	set_command(b, b->slot, COMMAND_MEMORY | COMMAND_MASTER);
 	assert_int_equal(command(b, b->slot), COMMAND_MEMORY);
-	assert_int_equal(qtest_readl(b->q, b->bar + NVME_CC), 0);
-	assert_int_equal(nvme_status(b), 0);
+	assert_true(nvme_is_reset(b->q, b->bar));
 }
 
 /* ---- tests ---- */
@@ -339,8 +277,8 @@ static void test_unclaimed_does_no_dma(void **state)
 	open_region_first(&b);
 	take_block(&b);
 	set_command(&b, b.slot, COMMAND_MEMORY | COMMAND_MASTER);
-	nvme_enable(&b);
-	nvme_submit(&b, b.dma + DATA_OFFSET);
+	enable_nvme(&b);
+	nvme_identify(&b.nvme, b.dma + DATA_OFFSET);
 	assert_nvme_cannot_fetch(&b);
 	assert_int_equal(faults(&b), 0);
 	close_bed(&b);
@@ -394,8 +332,8 @@ static void test_master_bit_gates_the_fabric(void **state)
 	claim_and_enable_master(&b);
 	take_block(&b);
 	set_command(&b, b.slot, COMMAND_MEMORY);
-	nvme_enable(&b);
-	nvme_submit(&b, b.dma + DATA_OFFSET);
+	enable_nvme(&b);
+	nvme_identify(&b.nvme, b.dma + DATA_OFFSET);
 	assert_nvme_cannot_fetch(&b);
 	assert_int_equal(faults(&b), 0);
 	close_bed(&b);
@@ -409,25 +347,25 @@ static void test_wrong_address_faults(void **state)
 	open_region_first(&b);
 	claim_and_enable_master(&b);
 	take_block(&b);
-	nvme_enable(&b);
+	enable_nvme(&b);
 
 	/*
 	 * The guest-physical address instead of the DMA address. QEMU's controller
 	 * reports success all the same; what counts is where nothing arrived.
 	 */
-	nvme_submit(&b, b.block.base_gpa + DATA_OFFSET);
-	nvme_complete(&b);
+	nvme_identify(&b.nvme, b.block.base_gpa + DATA_OFFSET);
+	nvme_wait(&b.nvme);
 	assert_int_equal(faults(&b), 1);
 	assert_int_equal(qtest_readl(b.q, b.block.base_gpa + DATA_OFFSET + 4), 0);
 
 	/* The granule behind the block: backed or not, it is not pinned. */
-	nvme_submit(&b, b.dma + CMA_GRANULE);
-	nvme_complete(&b);
+	nvme_identify(&b.nvme, b.dma + CMA_GRANULE);
+	nvme_wait(&b.nvme);
 	assert_int_equal(faults(&b), 2);
 
 	/* Ordinary guest memory. */
-	nvme_submit(&b, qtest_ram_base(b.q));
-	nvme_complete(&b);
+	nvme_identify(&b.nvme, qtest_ram_base(b.q));
+	nvme_wait(&b.nvme);
 	assert_int_equal(faults(&b), 3);
 	close_bed(&b);
 }
@@ -442,15 +380,15 @@ static void test_freed_block_faults(void **state)
 	claim_and_enable_master(&b);
 	take_block(&b);
 	assert_int_equal(cma_alloc(&b.c, CMA_GRANULE, NVME_CLIENT, &other), VIRTIO_CMA_S_OK);
-	nvme_enable(&b);
-	nvme_submit(&b, other.base_dma);
-	assert_int_equal(nvme_complete(&b), 0);
+	enable_nvme(&b);
+	nvme_identify(&b.nvme, other.base_dma);
+	assert_int_equal(nvme_wait(&b.nvme), 0);
 	assert_identified(&b, other.base_gpa);
 	assert_int_equal(faults(&b), 0);
 
 	assert_int_equal(cma_free(&b.c, other.base_gpa, other.bytes), VIRTIO_CMA_S_OK);
-	nvme_submit(&b, other.base_dma);
-	nvme_complete(&b);
+	nvme_identify(&b.nvme, other.base_dma);
+	nvme_wait(&b.nvme);
 	assert_int_equal(faults(&b), 1);
 	close_bed(&b);
 }
@@ -658,6 +596,69 @@ static void test_unplug_and_replug(void **state)
 	close_bed(&b);
 }
 
+/*
+ * A device comes in as bus master from a VM that had no gate; the stream is loaded
+ * behind the back of configuration space writes. Without the region: it is left alone.
+ */
+#define NET		"-device e1000,id=net0,addr=5,romfile="
+
+static void wait_migrated(struct bed *b)
+{
+	bool completed = false;
+	int i;
+
+	for (i = 0; i < QTEST_TIMEOUT_S * 100 && !completed; i++) {
+		struct json_object *info = qtest_qmp_ok(b->q, "{'execute': 'query-migrate'}");
+		struct json_object *status;
+
+		completed = json_object_object_get_ex(info, "status", &status) &&
+			    !strcmp(json_object_get_string(status), "completed");
+		json_object_put(info);
+		usleep(10000);
+	}
+	assert_true(completed);
+}
+
+static void migrate_in(const char *file, const char *region, bool master)
+{
+	struct bed b = { .ecam = VIRT_ECAM, .slot = NVME_SLOT };
+
+	b.q = qtest_start(QTEST_VIRT, NET " %s -incoming defer", region);
+	json_object_put(qtest_qmp_ok(b.q, "{'execute': 'migrate-incoming', 'arguments': "
+				     "{'uri': 'file:%s'}}", file));
+	wait_migrated(&b);
+	assert_true(is_master(&b, b.slot));
+	json_object_put(qtest_qmp_ok(b.q, "{'execute': 'cont'}"));
+	qtest_wait_event(b.q, "RESUME");
+	json_object_put(qtest_qmp_ok(b.q, "{'execute': 'stop'}"));
+	assert_int_equal(is_master(&b, b.slot), master);
+	close_bed(&b);
+}
+
+static void test_migration_opens_nothing(void **state)
+{
+	struct bed b = { .ecam = VIRT_ECAM, .slot = NVME_SLOT };
+	char file[] = "/tmp/hvcma-gate-XXXXXX";
+	int fd = mkstemp(file);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	b.q = qtest_start(QTEST_VIRT, NET);
+	set_command(&b, b.slot, COMMAND_MEMORY | COMMAND_MASTER);
+	assert_true(is_master(&b, b.slot));
+	json_object_put(qtest_qmp_ok(b.q, "{'execute': 'migrate', 'arguments': "
+				     "{'uri': 'file:%s'}}", file));
+	wait_migrated(&b);
+	close_bed(&b);
+
+	migrate_in(file, "", true);
+	migrate_in(file, "-object memory-backend-memfd,id=m0,size=64M -device virtio-cma-device,"
+			 "id=cma0,memdev=m0,name=banka,granule=2M,x-provider=fake,clients=net0",
+		   false);
+	unlink(file);
+}
+
 /* Control: with the plugin, but in no region, a device is as it always was. */
 static void test_no_client_no_gate(void **state)
 {
@@ -730,6 +731,7 @@ int main(void)
 		TEST(test_sleep_opens_nothing),
 		TEST(test_bus_reset_opens_nothing),
 		TEST(test_unplug_and_replug),
+		TEST(test_migration_opens_nothing),
 		TEST(test_no_client_no_gate),
 		TEST(test_refusals),
 		TEST(test_virtio_client),
