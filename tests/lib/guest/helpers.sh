@@ -114,12 +114,13 @@ disk_format()
 	fi
 }
 
-# disk_fill DISK MIB: filesystem and a file of random bytes; prints the md5 of what was written
+# disk_fill DISK MIB: filesystem and a file of random bytes; prints the md5 of its source
 disk_fill()
 {
 	disk_format "$1" && mount -t ext4 "/dev/$1" /mnt &&
-		dd if=/dev/urandom bs=1M count="$2" 2>/dev/null | tee /mnt/file | md5sum | cut -c 1-32 &&
-		sync
+		dd if=/dev/urandom of=/tmp/source bs=1M count="$2" 2>/dev/null &&
+		md5sum </tmp/source | cut -c 1-32 &&
+		cp /tmp/source /mnt/file && sync && rm /tmp/source
 }
 
 # disk_check: the file's md5, read from the disk

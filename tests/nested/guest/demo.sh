@@ -8,6 +8,7 @@
 . ./lib.sh
 
 size=$1 REGION_PAGE_KIB=$2 window=$3 VM_LIMIT_S=$((200 + $1 * 2))
+VM_MEMORY=$((320 + size))M,maxmem=8G
 [ "$REGION_PAGE_KIB" -eq 2048 ] && REGION_MIB=128 || REGION_MIB=192
 
 fail()
@@ -55,7 +56,7 @@ GUEST_LIMIT_S=90 guest 'load ext4 nvme; disk_ready nvme0n1' || {
 guest 'dmesg | grep -E "virtio_cma|nvme nvme" | tail -n 6'
 
 echo "== making an ext4 filesystem, writing $size MiB"
-guest "(disk_fill nvme0n1 $size >/tmp/source; echo \$? >/tmp/written) >/dev/null 2>&1 &"
+guest "(disk_fill nvme0n1 $size >/tmp/md5; echo \$? >/tmp/written) >/dev/null 2>&1 &"
 wait_until 30 guest_writes
 report "during: while the guest writes"
 echo "= peak $(status /counters/pinned-bytes | awk '{ print $1 / 1048576 " MiB" }')"
@@ -63,7 +64,7 @@ echo "= peak $(status /counters/pinned-bytes | awk '{ print $1 / 1048576 " MiB" 
 pci_is_master "$nvme" || fail "the controller is not bus master while the guest writes"
 GUEST_LIMIT_S=$((60 + size)) guest "wait_for $((60 + size)) test -s /tmp/written; [ \"\$(cat /tmp/written)\" = 0 ]" ||
 	fail "the guest could not write"
-echo "= source $(guest cat /tmp/source)"
+echo "= source $(guest cat /tmp/md5)"
 echo "== dropping caches, reading back"
 echo "= readback $(GUEST_LIMIT_S=$((60 + size)) guest disk_check)"
 guest umount /mnt
