@@ -163,6 +163,9 @@ static void write_halt_rom(const char *folder)
 	close(fd);
 }
 
+/* The one QEMU of the running test. */
+static pid_t running;
+
 static void run_qemu(struct qtest *q, const char *options, bool connect)
 {
 	char path[4096], format[1024], basic[4096], *more = strdup(options), *args[MAX_ARGS];
@@ -192,6 +195,7 @@ static void run_qemu(struct qtest *q, const char *options, bool connect)
 		args[nr] = NULL;
 	}
 
+	qtest_kill_leftover();
 	q->pid = fork();
 	assert_true(q->pid >= 0);
 	if (!q->pid) {
@@ -203,7 +207,17 @@ static void run_qemu(struct qtest *q, const char *options, bool connect)
 		execv(path, args);
 		_exit(127);
 	}
+	running = q->pid;
 	free(more);
+}
+
+void qtest_kill_leftover(void)
+{
+	if (running) {
+		kill(running, SIGKILL);
+		waitpid(running, NULL, 0);
+		running = 0;
+	}
 }
 
 static struct qtest *new_qtest(enum qtest_machine machine)
@@ -280,14 +294,14 @@ static int wait_exit(struct qtest *q)
 
 	for (i = 0; i < QTEST_TIMEOUT_S * 100; i++) {
 		if (waitpid(q->pid, &status, WNOHANG) == q->pid) {
-			q->pid = 0;
+			running = 0;
 			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 		}
 		usleep(10000);
 	}
 	kill(q->pid, SIGKILL);
 	waitpid(q->pid, &status, 0);
-	q->pid = 0;
+	running = 0;
 	return -1;
 }
 
@@ -303,8 +317,10 @@ static int accept_from(struct qtest *q, int listener)
 			close(listener);
 			return fd;
 		}
-		if (waitpid(q->pid, &status, WNOHANG) == q->pid)
+		if (waitpid(q->pid, &status, WNOHANG) == q->pid) {
+			running = 0;
 			fail_msg("QEMU ended (status 0x%x): %s", status, qtest_stderr(q));
+		}
 	}
 	fail_msg("QEMU does not connect: %s", qtest_stderr(q));
 	return -1;

@@ -57,6 +57,9 @@ void qtest_stop(struct qtest *q);
 /** qtest_kill() - SIGKILL instead. */
 void qtest_kill(struct qtest *q);
 
+/** qtest_kill_leftover() - end the QEMU that a failed test left running, if any. */
+void qtest_kill_leftover(void);
+
 /**
  * qtest_expect_refusal() - QEMU ends with status 1 before the guest could run,
  * and prints @message (a substring) on stderr.

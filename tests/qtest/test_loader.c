@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The loader: inert in everything that is not QEMU, strict about QEMU's version.
+ *
+ * A QEMU of a version that the plugin does not know is played by this very
+ * program: it exports the three symbols the loader looks for, and runs itself
+ * with the loader preloaded. (That takes -rdynamic.)
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/qtest/qtest.h"
+
+#define EXPORTED	__attribute__((visibility("default")))
+
+struct version_triple {
+	int64_t major, minor, micro;
+};
+
+struct version_info {
+	struct version_triple *qemu;
+	char *package;
+};
+
+void register_module_init(void);
+void virtio_pci_types_register(void);
+struct version_info *qmp_query_version(void **errp);
+void qapi_free_VersionInfo(struct version_info *info);
+
+EXPORTED void register_module_init(void)
+{
+}
+
+EXPORTED void virtio_pci_types_register(void)
+{
+}
+
+EXPORTED struct version_info *qmp_query_version(void **errp)
+{
+	struct version_info *info = calloc(1, sizeof(*info));
+
+	(void)errp;
+	info->qemu = calloc(1, sizeof(*info->qemu));
+	sscanf(getenv("PLAYED_VERSION"), "%ld.%ld.%ld", &info->qemu->major, &info->qemu->minor,
+	       &info->qemu->micro);
+	return info;
+}
+
+EXPORTED void qapi_free_VersionInfo(struct version_info *info)
+{
+	free(info->qemu);
+	free(info);
+}
+
+/* Runs a command, returns its output (both kinds), checks that it ends well. */
+static const char *output(const char *fmt, ...)
+{
+	static char text[4096];
+	char command[8192];
+	va_list ap;
+	size_t n;
+	FILE *p;
+
+	va_start(ap, fmt);
+	vsnprintf(command, sizeof(command), fmt, ap);
+	va_end(ap);
+	p = popen(command, "r");
+	assert_non_null(p);
+	n = fread(text, 1, sizeof(text) - 1, p);
+	text[n] = 0;
+	assert_int_equal(pclose(p), 0);
+	return text;
+}
+
+static void test_inert(void **state)
+{
+	(void)state;
+	qtest_skip_unless_built();
+	assert_string_equal(output("exec 2>&1; LD_PRELOAD='%s' /bin/sh -c 'echo $((6 * 7)); ls /dev/null'",
+				   qtest_plugin()), "42\n/dev/null\n");
+}
+
+static void play(const char *version, const char *expected)
+{
+	char self[4096];
+	const char *text;
+	ssize_t n;
+
+	qtest_skip_unless_built();
+	if (!dlsym(RTLD_DEFAULT, "qmp_query_version")) {
+		print_message("# skipped: this program was linked without -rdynamic\n");
+		skip();
+	}
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	assert_true(n > 0);
+	self[n] = 0;
+	text = output("exec 2>&1; PLAYED_VERSION=%s LD_PRELOAD='%s' '%s' play", version, qtest_plugin(),
+		      self);
+	if (!strstr(text, expected))
+		fail_msg("version %s: %s", version, text);
+}
+
+static void test_unknown_versions(void **state)
+{
+	static const char *const unknown[] = { "7.2.22", "9.2.0", "10.1.0", "11.1.0" };
+	char expected[128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		snprintf(expected, sizeof(expected), "virtio-cma: this is QEMU %s, supported: 10.0.x; "
+			 "no virtio-cma device type is registered\n", unknown[i]);
+		play(unknown[i], expected);
+	}
+}
+
+/* Control: a known version gets as far as the plugin, which misses QEMU's symbols. */
+static void test_known_version(void **state)
+{
+	(void)state;
+	play("10.0.99", "undefined symbol");
+}
+
+/* A wrong place says so; QEMU itself runs on, without the device. */
+static void test_plugin_missing(void **state)
+{
+	char folder[] = "/tmp/hvcma-loader-XXXXXX";
+
+	(void)state;
+	qtest_skip_unless_built();
+	assert_non_null(mkdtemp(folder));
+	output("cp '%s' %s/", qtest_plugin(), folder);
+	assert_non_null(strstr(output("exec 2>&1; HVCMA_PRELOAD=%s/hvcma-preload.so "
+				      "${HVCMA_BUILD:-build}/env/qemu-amd64/bin/qemu-system-x86_64 "
+				      "-M none -device help", folder),
+			       "hvcma-qemu.so: cannot open shared object file"));
+	output("rm -r %s", folder);
+}
+
+static void test_types(void **state)
+{
+	const char *text;
+
+	(void)state;
+	qtest_skip_unless_built();
+	text = output("HVCMA_PRELOAD='%s' ${HVCMA_BUILD:-build}/env/qemu-amd64/bin/qemu-system-aarch64 "
+		      "-M none -device help | grep virtio-cma", qtest_plugin());
+	assert_non_null(strstr(text, "\"virtio-cma-pci\""));
+	assert_non_null(strstr(text, "\"virtio-cma-device\""));
+	assert_null(strstr(text, "\"virtio-cma\""));
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_inert),
+		cmocka_unit_test(test_unknown_versions),
+		cmocka_unit_test(test_known_version),
+		cmocka_unit_test(test_plugin_missing),
+		cmocka_unit_test(test_types),
+	};
+
+	if (argc == 2 && !strcmp(argv[1], "play"))
+		return 0;
+	return cmocka_run_group_tests_name("loader", tests, NULL, NULL);
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Real memory: hugepages of the host, long-term pins, physical addresses. Needs
+ * root, for hugepages and pagemap.
+ *
+ * The pages come from a hugetlbfs mount of our own that reserves them. What that
+ * mount says is free is free: nobody else uses it, and a page that is still
+ * pinned by anyone does not count.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/qtest/cma.h"
+
+#define NR_PAGES	32
+#define MAX_POOL	512		/* the machine has other uses for its memory */
+#define SHARED		VIRTIO_CMA_CLIENT_SHARED
+
+static char folder[] = "/tmp/hvcma-huge-XXXXXX";
+static const char *skip_reason;
+static struct qtest *q;
+static struct cma c;
+
+static long meminfo(const char *name)
+{
+	char line[128];
+	long value = 0;
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name)))
+			value = strtol(line + strlen(name) + 1, NULL, 10);
+	if (f)
+		fclose(f);
+	return value;
+}
+
+/* Raises the pool, never lowers it. */
+static void want_pages(long nr)
+{
+	long total = meminfo("HugePages_Total");
+	long missing = nr - (meminfo("HugePages_Free") - meminfo("HugePages_Rsvd"));
+	FILE *f;
+
+	if (missing <= 0 || total + missing > MAX_POOL)
+		return;
+	f = fopen("/proc/sys/vm/nr_hugepages", "w");
+	if (f) {
+		fprintf(f, "%ld", total + missing);
+		fclose(f);
+	}
+}
+
+static int mount_pages(void **state)
+{
+	(void)state;
+	if (geteuid()) {
+		skip_reason = "needs root, for hugepages and physical addresses";
+		return 0;
+	}
+	want_pages(NR_PAGES + 8);
+	if (!mkdtemp(folder) ||
+	    mount("none", folder, "hugetlbfs", 0, "pagesize=2M,size=64M,min_size=64M"))
+		skip_reason = "no 32 free hugepages of 2 MiB";
+	return 0;
+}
+
+static int unmount_pages(void **state)
+{
+	(void)state;
+	umount(folder);
+	rmdir(folder);
+	return 0;
+}
+
+static long nr_free(void)
+{
+	struct statfs fs;
+
+	assert_int_equal(statfs(folder, &fs), 0);
+	return (long)fs.f_bfree;
+}
+
+/* The kernel lets go of pins of a dead process a little later. */
+static void assert_all_free(void)
+{
+	unsigned int i;
+
+	for (i = 0; nr_free() != NR_PAGES; i++) {
+		if (i == QTEST_TIMEOUT_S * 100)
+			fail_msg("%ld of %d hugepages are still in use", NR_PAGES - nr_free(), NR_PAGES);
+		usleep(10000);
+	}
+}
+
+/* Hugepages QEMU has mapped now: those that were touched or pinned. */
+static long nr_mapped(void)
+{
+	char path[64], line[256];
+	long kib = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", qtest_pid(q));
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		if (strstr(line, "_Hugetlb:"))
+			kib += strtol(strchr(line, ':') + 1, NULL, 10);
+	fclose(f);
+	return kib / 2048;
+}
+
+static int check(void **state)
+{
+	(void)state;
+	qtest_skip_unless_built();
+	if (skip_reason) {
+		print_message("# skipped: %s\n", skip_reason);
+		skip();
+	}
+	assert_all_free();
+	return 0;
+}
+
+static int check_after(void **state)
+{
+	(void)state;
+	qtest_deny(0);
+	qtest_kill_leftover();
+	if (!skip_reason)
+		assert_all_free();
+	return 0;
+}
+
+#define MEMDEV	"-object memory-backend-file,id=m0,mem-path=%s,size=64M,share=on "
+#define DEVICE	"-device virtio-cma-pci,id=cma0,memdev=m0,name=banka"
+
+static void start(const char *options)
+{
+	q = qtest_start(QTEST_Q35, MEMDEV DEVICE "%s", folder, options);
+	cma_open(&c, q, &virtio_pci);
+}
+
+/* Where the monitor finds a guest address, as a second opinion. */
+static uint64_t host_physical(uint64_t gpa)
+{
+	char command[64], *text, *at;
+	uint64_t hpa;
+
+	snprintf(command, sizeof(command), "gpa2hpa 0x%llx", (unsigned long long)gpa);
+	text = qtest_hmp(q, command);
+	at = strstr(text, " is 0x");
+	if (!at)
+		fail_msg("%s: %s", command, text);
+	hpa = strtoull(at + 4, NULL, 16);
+	free(text);
+	return hpa;
+}
+
+static void test_host_physical(void **state)
+{
+	struct virtio_cma_block blocks[NR_PAGES];
+	struct virtio_cma_config config;
+	unsigned int i;
+
+	(void)state;
+	start(",unsafe-noiommu=on");
+	cma_config(&c, &config);
+	assert_int_equal(config.flags, VIRTIO_CMA_F_HPA);
+	for (i = 0; i < NR_PAGES; i++) {
+		assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &blocks[i]), VIRTIO_CMA_S_OK);
+		assert_true(blocks[i].base_dma == host_physical(blocks[i].base_gpa));
+		assert_true(blocks[i].base_dma + CMA_GRANULE - 4096 ==
+			    host_physical(blocks[i].base_gpa + CMA_GRANULE - 4096));
+	}
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &blocks[0]), VIRTIO_CMA_S_NO_SPACE);
+	assert_int_equal(qtest_get(q, "/counters/pinned-bytes"), 64 * MIB);
+	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 64 * MIB);
+	qtest_assert_text(q, "/granules/0/state", "pinned");
+	assert_int_equal(qtest_get(q, "/granules/0/nr"), NR_PAGES);
+	qtest_stop(q);
+}
+
+/* States as the guest touches, pins and frees; contents stay. */
+static void test_states(void **state)
+{
+	struct virtio_cma_block block;
+
+	(void)state;
+	start("");
+	qtest_assert_text(q, "/granules/0/state", "unbacked");
+	assert_int_equal(qtest_get(q, "/counters/unbacked-bytes"), 64 * MIB);
+
+	qtest_writeq(q, c.base_gpa + CMA_GRANULE, 0xabcd);
+	qtest_assert_text(q, "/granules/1/state", "migratable");
+	assert_int_equal(qtest_get(q, "/granules/1/first"), 1);
+	assert_int_equal(qtest_get(q, "/counters/migratable-bytes"), CMA_GRANULE);
+
+	assert_int_equal(cma_alloc(&c, 64 * MIB, SHARED, &block), VIRTIO_CMA_S_OK);
+	assert_true(block.base_dma == block.base_gpa);
+	qtest_assert_text(q, "/granules/0/state", "pinned");
+	assert_int_equal(qtest_readq(q, c.base_gpa + CMA_GRANULE), 0xabcd);
+	assert_int_equal(qtest_readq(q, c.base_gpa), 0);
+
+	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
+	qtest_assert_text(q, "/granules/0/state", "migratable");
+	assert_int_equal(qtest_get(q, "/counters/backed-bytes"), 64 * MIB);
+	assert_int_equal(qtest_readq(q, c.base_gpa + CMA_GRANULE), 0xabcd);
+	qtest_stop(q);
+}
+
+static void test_discard(void **state)
+{
+	struct virtio_cma_block block;
+
+	(void)state;
+	start(",discard=on");
+	assert_int_equal(cma_alloc(&c, 3 * CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
+	assert_int_equal(nr_mapped(), 3);
+	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
+	assert_int_equal(nr_mapped(), 0);
+	qtest_assert_text(q, "/granules/0/state", "unbacked");
+	/* and the same granules once more, with new pages */
+	assert_int_equal(cma_alloc(&c, 64 * MIB, SHARED, &block), VIRTIO_CMA_S_OK);
+	assert_int_equal(nr_mapped(), NR_PAGES);
+	qtest_stop(q);
+}
+
+static void test_pin_limit(void **state)
+{
+	struct virtio_cma_block block;
+
+	(void)state;
+	start(",pin-limit=4M");
+	assert_int_equal(cma_alloc(&c, 6 * MIB, SHARED, &block), VIRTIO_CMA_S_PIN_LIMIT);
+	assert_int_equal(cma_alloc(&c, 4 * MIB, SHARED, &block), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_PIN_LIMIT);
+	assert_int_equal(qtest_get(q, "/counters/pinned-bytes"), 4 * MIB);
+	qtest_stop(q);
+}
+
+/* No device is attached: the keeper has nothing to wait for. */
+static void test_killed(void **state)
+{
+	struct virtio_cma_block block;
+
+	(void)state;
+	start(",unsafe-noiommu=on");
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
+	assert_int_equal(nr_mapped(), 1);
+	qtest_kill(q);
+}
+
+static void test_reset(void **state)
+{
+	struct virtio_cma_block block;
+
+	(void)state;
+	start(",unsafe-noiommu=on");
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
+	virtio_reset(&c.v);
+	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 0);
+	qtest_assert_text(q, "/granules/0/state", "migratable");
+	qtest_stop(q);
+}
+
+static void test_no_privilege(void **state)
+{
+	struct virtio_cma_block block;
+
+	(void)state;
+	qtest_deny(QTEST_NO_SYS_ADMIN);
+	qtest_expect_refusal(QTEST_Q35, "it needs CAP_SYS_ADMIN", MEMDEV DEVICE ",unsafe-noiommu=on", folder);
+	/* guest-physical addresses need no such privilege */
+	start("");
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
+	qtest_stop(q);
+}
+
+static void test_no_io_uring(void **state)
+{
+	(void)state;
+	qtest_deny(QTEST_NO_IO_URING);
+	qtest_expect_refusal(QTEST_Q35, "pinning needs io_uring, which a seccomp filter or security module forbids",
+			     MEMDEV DEVICE, folder);
+}
+
+/* Before the guest touches anything, and not by SIGBUS. */
+static void test_too_few_hugepages(void **state)
+{
+	(void)state;
+	qtest_expect_refusal(QTEST_Q35, "Cannot allocate memory",
+			     "-object memory-backend-file,id=m0,mem-path=%s,size=128M,share=on " DEVICE,
+			     folder);
+	qtest_expect_refusal(QTEST_Q35, "Cannot allocate memory",
+			     "-object memory-backend-memfd,id=m0,size=4T,hugetlb=on,hugetlbsize=2M " DEVICE);
+	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': memdev 'm0' has reserve=off",
+			     "-object memory-backend-memfd,id=m0,size=4T,hugetlb=on,hugetlbsize=2M,reserve=off "
+			     DEVICE);
+}
+
+/* A granule of several host pages promises nothing about physical contiguity. */
+static void test_granule_above_page(void **state)
+{
+	(void)state;
+	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': granule=4194304 is above the memdev's page size of 2097152",
+			     MEMDEV DEVICE ",unsafe-noiommu=on,granule=4M", folder);
+}
+
+/*
+ * A guest may inflate a balloon with pages of the region. What is pinned must
+ * not be dropped under a device; what is not may.
+ */
+static void inflate(struct virtio *balloon, uint64_t gpa)
+{
+	uint32_t pfns[512];
+	uint64_t memory = virtio_memory(balloon, sizeof(pfns));
+	struct vring_buf buf = { .addr = memory, .bytes = sizeof(pfns) };
+	unsigned int i;
+
+	for (i = 0; i < 512; i++)
+		pfns[i] = (uint32_t)(gpa >> 12) + i;
+	qtest_write(q, memory, pfns, sizeof(pfns));
+	virtio_post(balloon, 0, &buf, 1);
+	virtio_kick(balloon, 0);
+	assert_int_equal(virtio_wait(balloon, 0), 0);
+}
+
+static void test_balloon(void **state)
+{
+	struct virtio_cma_block block;
+	struct virtio balloon;
+
+	(void)state;
+	q = qtest_start(QTEST_Q35, MEMDEV DEVICE " -device virtio-balloon-pci,disable-legacy=on", folder);
+	cma_open(&c, q, &virtio_pci);
+	virtio_open(&balloon, q, &virtio_pci, 0, 5, 2, 16);
+	/* its rings after ours */
+	balloon.next_free = c.v.next_free + 0x100000;
+	virtio_restart(&balloon, 2, 16);
+
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
+	qtest_writeq(q, block.base_gpa, 0xabcd);
+	inflate(&balloon, block.base_gpa);
+	assert_int_equal(qtest_readq(q, block.base_gpa), 0xabcd);
+
+	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
+	assert_int_equal(nr_mapped(), 1);
+	inflate(&balloon, block.base_gpa);
+	assert_int_equal(nr_mapped(), 0);
+	qtest_stop(q);
+}
+
+#define TEST(name)	cmocka_unit_test_setup_teardown(name, check, check_after)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_host_physical), TEST(test_states), TEST(test_discard),
+		TEST(test_pin_limit), TEST(test_killed), TEST(test_reset),
+		TEST(test_no_privilege), TEST(test_no_io_uring), TEST(test_too_few_hugepages),
+		TEST(test_granule_above_page), TEST(test_balloon),
+	};
+
+	return cmocka_run_group_tests_name("real memory", tests, mount_pages, unmount_pages);
+}
