@@ -139,7 +139,7 @@ $(O)/guest/%/virtio_cma.ko: $(GUEST_SRC) | $(ENV)/kernel
 	rm -rf $$d/hv/abi && cp -r $(srcdir)/hv/abi $$d/hv/ && \
 	cp -rp $(GUEST_DIRS) $$d/ && \
 	for m in $(notdir $(GUEST_DIRS)); do \
-		$(ENV)/kernel/$*/kbuild M=$$d/$$m modules >$$d/$$m.log 2>&1 || { cat $$d/$$m.log; exit 1; }; \
+		env -u MAKEFLAGS -u MFLAGS $(ENV)/kernel/$*/kbuild M=$$d/$$m modules >$$d/$$m.log 2>&1 || { cat $$d/$$m.log; exit 1; }; \
 		if grep -q 'warning:' $$d/$$m.log; then cat $$d/$$m.log; exit 1; fi; \
 		cp $$d/$$m/*.ko $(O)/guest/$*/ || exit 1; \
 	done
