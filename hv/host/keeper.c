@@ -192,8 +192,8 @@ static int tell(struct hvcma_keeper *k, const char *word, const char *path,
 		return -EINVAL;
 	}
 	if (len < 0 || (size_t)len >= sizeof(message)) {
-		hvcma_error_set(err, "pin keeper: path of %zu bytes is too long, the message limit is %zu",
-				strlen(path), sizeof(message) - 1);
+		hvcma_error_set(err, "pin keeper: path of %zu bytes is too long, the message "
+				"limit is %zu", strlen(path), sizeof(message) - 1);
 		return -ENAMETOOLONG;
 	}
 	if (send(k->life_fd, message, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {

@@ -36,7 +36,7 @@ static uint64_t ring_slots(uint64_t nr_slots)
 }
 
 /* The sysctl's value, -1 if the kernel has none (before Linux 6.6). */
-static int io_uring_disabled(void)
+static int read_disabled_sysctl(void)
 {
 	FILE *f = fopen("/proc/sys/kernel/io_uring_disabled", "re");
 	int value = -1;
@@ -56,23 +56,27 @@ static void ring_error(struct hvcma_error *err, int ret, size_t nr_made, size_t 
 
 	switch (ret) {
 	case -EPERM:
-		disabled = io_uring_disabled();
+		disabled = read_disabled_sysctl();
 		if (disabled > 0)
-			hvcma_error_set(err, "pinning needs io_uring, which sysctl kernel.io_uring_disabled=%d forbids (0 allows it)",
+			hvcma_error_set(err, "pinning needs io_uring, which sysctl "
+					"kernel.io_uring_disabled=%d forbids (0 allows it)",
 					disabled);
 		else
-			hvcma_error_set(err, "pinning needs io_uring, which a seccomp filter or security module forbids to this process");
+			hvcma_error_set(err, "pinning needs io_uring, which a seccomp filter or "
+					"security module forbids to this process");
 		break;
 	case -ENOSYS:
 		hvcma_error_set(err, "pinning needs io_uring, which this kernel lacks");
 		break;
 	case -EINVAL:
-		hvcma_error_set(err, "pinning needs the sparse buffer tables of io_uring: Linux 5.19 or newer");
+		hvcma_error_set(err, "pinning needs the sparse buffer tables of io_uring: "
+				"Linux 5.19 or newer");
 		break;
 	case -EMFILE:
 		getrlimit(RLIMIT_NOFILE, &limit);
-		hvcma_error_set(err, "pinning needs %zu io_uring descriptors, only %zu could be opened: RLIMIT_NOFILE is %llu",
-				nr_rings, nr_made, (unsigned long long)limit.rlim_cur);
+		hvcma_error_set(err, "pinning needs %zu io_uring descriptors, only %zu could be "
+				"opened: RLIMIT_NOFILE is %llu", nr_rings, nr_made,
+				(unsigned long long)limit.rlim_cur);
 		break;
 	default:
 		hvcma_error_set(err, "cannot make io_uring instance %zu of %zu for pinning: %s",
@@ -166,8 +170,10 @@ static int update(struct hvcma_pins *pins, uint64_t slot, uint64_t nr, bool pin,
 		if (n > HVCMA_PIN_BATCH)
 			n = HVCMA_PIN_BATCH;
 		for (i = 0; i < n; i++) {
-			pins->iov[i].iov_base = pin ? pins->base + (at + i) * pins->slot_bytes : NULL;
-			pins->iov[i].iov_len = pin ? pins->slot_bytes : 0;
+			struct iovec *v = &pins->iov[i];
+
+			v->iov_base = pin ? pins->base + (at + i) * pins->slot_bytes : NULL;
+			v->iov_len = pin ? pins->slot_bytes : 0;
 		}
 
 		/* Returns how many slots it updated before the first that failed. */

@@ -29,9 +29,9 @@ struct hvcma_provider_config {
 	void *base;			/* mapping of the region in this process */
 	uint64_t bytes;
 	uint64_t granule_bytes;
-	uint64_t page_bytes;		/* host page that backs the mapping; divides the granule */
+	uint64_t page_bytes;		/* host page behind the mapping; divides the granule */
 	uint64_t pin_limit_bytes;	/* 0: no limit */
-	int fd;				/* the memory's file, -1 if none: needed to discard; borrowed */
+	int fd;				/* the memory's file, to discard; -1: none; borrowed */
 	uint64_t fd_offset_bytes;	/* where in the file the region begins */
 	bool need_hpa;			/* physical addresses are wanted: refuse without */
 };

@@ -95,7 +95,8 @@ static int refresh(struct local *l, uint64_t first, uint64_t nr)
 			return ret;
 		for (i = 0; i < len; i++) {
 			if (hpa[i] != HVCMA_HPA_ABSENT)
-				hvcma_granules_set(&l->granules, run + i, 1, HVCMA_GRANULE_BACKED);
+				hvcma_granules_set(&l->granules, run + i, 1,
+						   HVCMA_GRANULE_BACKED);
 		}
 		at = run + len;
 	}
@@ -112,39 +113,49 @@ static int punch(struct local *l, uint64_t first, uint64_t nr)
 	return 0;
 }
 
-static int populate(struct local *l, uint64_t first, uint64_t nr)
+/* The host is short of memory for @bytes of a region. */
+static void shortage(struct local *l, uint64_t bytes)
 {
-	uint64_t bytes = nr * l->granules.bytes;
+	const char *region = l->granules.name;
 	struct hvcma_hugepages pool;
+
+	if (hvcma_hugepages_read(l->page_bytes, &pool)) {
+		hvcma_error_set(&l->base.error, "region %s: the host has no memory for %" PRIu64
+				" bytes", region, bytes);
+		return;
+	}
+	hvcma_error_set(&l->base.error, "region %s: the host is out of hugepages of %" PRIu64
+			" bytes: up to %" PRIu64 " wanted; the pool has %" PRIu64 ", %" PRIu64
+			" free, of which %" PRIu64 " reserved", region, l->page_bytes,
+			bytes / l->page_bytes, pool.total, pool.free, pool.reserved);
+}
+
+static int fault_in(struct local *l, uint64_t first, uint64_t nr)
+{
+	const char *region = l->granules.name;
+	uint64_t bytes = nr * l->granules.bytes;
 
 	if (!madvise(granule_address(l, first), bytes, MADV_POPULATE_WRITE))
 		return 0;
 
 	switch (errno) {
 	case EINVAL:
-		hvcma_error_set(&l->base.error, "region %s: the kernel cannot populate the mapping (it takes Linux 5.14 or newer, and memory that is writable)",
-				l->granules.name);
+		hvcma_error_set(&l->base.error, "region %s: the kernel cannot populate the mapping "
+				"(it takes Linux 5.14 or newer, and memory that is writable)",
+				region);
 		return -EOPNOTSUPP;
 	case EHWPOISON:
-		hvcma_error_set(&l->base.error, "region %s: a page of granules %" PRIu64 " to %" PRIu64
-				" is poisoned", l->granules.name, first, first + nr - 1);
+		hvcma_error_set(&l->base.error, "region %s: a page of granules %" PRIu64
+				" to %" PRIu64 " is poisoned", region, first, first + nr - 1);
 		return -EIO;
 	default:	/* EFAULT: what a touch would have made a SIGBUS; ENOMEM */
-		if (hvcma_hugepages_read(l->page_bytes, &pool))
-			hvcma_error_set(&l->base.error, "region %s: the host has no memory for %" PRIu64 " bytes: %s",
-					l->granules.name, bytes, strerror(errno));
-		else
-			hvcma_error_set(&l->base.error, "region %s: the host is out of hugepages of %" PRIu64
-					" bytes: up to %" PRIu64 " wanted; the pool has %" PRIu64
-					", %" PRIu64 " free, of which %" PRIu64 " reserved",
-					l->granules.name, l->page_bytes, bytes / l->page_bytes,
-					pool.total, pool.free, pool.reserved);
+		shortage(l, bytes);
 		return -ENOMEM;
 	}
 }
 
 /* Some of the unbacked granules of the range have pages now: drop these. */
-static void undo_populate(struct local *l, uint64_t first, uint64_t nr)
+static void undo_fault_in(struct local *l, uint64_t first, uint64_t nr)
 {
 	uint64_t at = first, run, len;
 
@@ -173,10 +184,10 @@ static int local_back(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 	for (at = first; (len = hvcma_granules_next_run(g, at, first + nr,
 							HVCMA_GRANULE_UNBACKED, &run));
 	     at = run + len) {
-		ret = populate(l, run, len);
+		ret = fault_in(l, run, len);
 		if (ret) {
 			why = p->error;
-			undo_populate(l, first, nr);
+			undo_fault_in(l, first, nr);
 			p->error = why;
 			return ret;
 		}
@@ -228,7 +239,8 @@ static int local_pin(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 
 	limit = memlock_bytes();
 	if (ret == -ENOMEM && limit != UINT64_MAX) {
-		hvcma_error_set(&p->error, "region %s: cannot pin %" PRIu64 " bytes more: this user's RLIMIT_MEMLOCK is %" PRIu64
+		hvcma_error_set(&p->error, "region %s: cannot pin %" PRIu64 " bytes more: this "
+				"user's RLIMIT_MEMLOCK is %" PRIu64
 				" bytes, and there is no CAP_IPC_LOCK",
 				l->granules.name, bytes, limit);
 		return ret;
@@ -274,8 +286,8 @@ static int local_discard(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 	}
 	ret = punch(l, first, nr);
 	if (ret) {
-		hvcma_error_set(&p->error, "region %s: cannot punch a hole at granule %" PRIu64 ": %s",
-				l->granules.name, first, strerror(-ret));
+		hvcma_error_set(&p->error, "region %s: cannot punch a hole at granule %" PRIu64
+				": %s", l->granules.name, first, strerror(-ret));
 		return -EIO;
 	}
 	hvcma_granules_set(&l->granules, first, nr, HVCMA_GRANULE_UNBACKED);
@@ -315,15 +327,15 @@ static int local_hpa(struct hvcma_provider *p, uint64_t first, uint64_t nr, uint
 
 	for (i = 0; i < nr; i++) {
 		if (hpa[i] == HVCMA_HPA_ABSENT && g->state[first + i] == HVCMA_GRANULE_PINNED) {
-			hvcma_error_set(&p->error, "region %s: granule %" PRIu64
-					" is pinned, but no longer mapped: someone else discarded it",
+			hvcma_error_set(&p->error, "region %s: granule %" PRIu64 " is pinned, but "
+					"no longer mapped: someone else discarded it",
 					g->name, first + i);
 			return -EIO;
 		}
 		if (hpa[i] == HVCMA_HPA_SPLIT) {
 			hvcma_error_set(&p->error, "region %s: granule %" PRIu64 " of %" PRIu64
-					" bytes is not one run of host memory (pages of %" PRIu64 ")",
-					g->name, first + i, g->bytes, l->page_bytes);
+					" bytes is not one run of host memory (pages of %" PRIu64
+					")", g->name, first + i, g->bytes, l->page_bytes);
 			return -EIO;
 		}
 	}
@@ -395,8 +407,9 @@ static int check_memlock(const struct hvcma_provider_config *config, struct hvcm
 	if (want <= limit)
 		return 0;
 
-	hvcma_error_set(err, "region %s: up to %" PRIu64 " bytes may be pinned, but RLIMIT_MEMLOCK is %" PRIu64
-			" bytes and there is no CAP_IPC_LOCK: raise it or set a pin limit",
+	hvcma_error_set(err, "region %s: up to %" PRIu64 " bytes may be pinned, but "
+			"RLIMIT_MEMLOCK is %" PRIu64 " bytes and there is no CAP_IPC_LOCK: "
+			"raise it or set a pin limit",
 			config->name, want, limit);
 	return -EPERM;
 }
@@ -444,8 +457,9 @@ int hvcma_provider_local_create(const struct hvcma_provider_config *config,
 		goto fini_granules;
 	}
 	if (config->need_hpa && !l->pagemap.has_hpa) {
-		hvcma_error_set(err, "region %s: physical addresses are wanted, but /proc/self/pagemap shows none to this process: it needs CAP_SYS_ADMIN",
-				config->name);
+		hvcma_error_set(err, "region %s: physical addresses are wanted, but "
+				"/proc/self/pagemap shows none to this process: it needs "
+				"CAP_SYS_ADMIN", config->name);
 		ret = -EPERM;
 		goto close_pagemap;
 	}

@@ -153,7 +153,7 @@ static inline bool small_pool_make(struct small_pool *pool, unsigned int pages)
 	char options[64];
 
 	if (!have_hugepages(pages) || unshare(CLONE_NEWNS) ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+	    mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL))
 		return false;
 	strcpy(pool->path, "/tmp/hvcma-pool-XXXXXX");
 	if (!mkdtemp(pool->path))

@@ -295,7 +295,7 @@ static void an_empty_pool_is_an_error_not_a_signal(void **state)
 	config = config_of(&m);
 	p = local_provider(&config);
 	assert_int_equal(p->ops->back(p, 0, 2), -ENOMEM);
-	assert_words(p->error.text, "hugepages of 1073741824 bytes: up to 2 wanted; the pool has 0");
+	assert_words(p->error.text, "of 1073741824 bytes: up to 2 wanted; the pool has 0");
 	expect_granules(p, gib, 0, 0);
 	p->ops->destroy(p);
 	memory_free(&m);

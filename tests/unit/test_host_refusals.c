@@ -276,7 +276,7 @@ static void memlock_used_up_by_another_region(void **state)
 
 static void no_proc(struct outcome *o)
 {
-	must(!unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	must(!unshare(CLONE_NEWNS) && !mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) &&
 	     !mount("none", "/proc", "tmpfs", 0, NULL), "hide /proc");
 	attempt(o, REGION_BYTES, 0, true);
 }
