@@ -48,8 +48,8 @@ HvcmaFabric *hvcma_fabric_new(const char *name, HvcmaFabricLookup *lookup,
 bool hvcma_fabric_add(HvcmaFabric *f, PCIDevice *dev, Error **errp);
 
 /**
- * hvcma_fabric_remove() - back to the machine's bus; nothing if not on @f. After
- * the device's gate was closed.
+ * hvcma_fabric_remove() - back to the machine's bus; nothing if not on @f.
+ * After the device's gate was closed.
  */
 void hvcma_fabric_remove(HvcmaFabric *f, PCIDevice *dev);
 

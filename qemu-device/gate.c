@@ -6,7 +6,8 @@
  *  - guest or firmware writes configuration space: all accesses go through the
  *    device's config_write method, which the gate replaces;
  *  - resets (FLR, secondary bus, power, system) clear the bit in QEMU; VFIO's
- *    kernel part restores what it found, hence off before reset, then read again;
+ *    kernel part restores what it found, hence off before the reset, and read
+ *    again after it;
  *  - D3 to D0: the kernel may restore the command register saved at D3 entry,
  *    hence D0 first, then off;
  *  - an incoming migration loads configuration space behind config_write:

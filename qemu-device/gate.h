@@ -3,8 +3,8 @@
  * Bus-master gate: decides when a client device may do DMA.
  *
  * One gate per client. While it is closed the device cannot become bus master,
- * whatever the guest writes; closing it stops the device and resets it. It knows
- * PCI, VFIO and resets, but no region, no memory and no protocol.
+ * whatever the guest writes; closing it stops the device and resets it. Gates
+ * know PCI, VFIO and resets, but no region, no memory and no protocol.
  *
  * What it cannot hold back: a device that offers a back door to its own
  * configuration space in its BARs (some GPUs do).
@@ -55,8 +55,8 @@ void hvcma_gate_set_trace(HvcmaGate *g, bool on);
 bool hvcma_gate_open(HvcmaGate *g, Error **errp);
 
 /**
- * hvcma_gate_close() - stop the device: power it on if it sleeps, bus master off,
- * read back (which flushes its posted writes), reset, read back.
+ * hvcma_gate_close() - stop the device: power it on if it sleeps, bus master
+ * off, read back (which flushes its posted writes), reset, read back.
  *
  * Closing a closed gate is no error; a failed close can be repeated. A device
  * that has no reset is quiet once bus mastering reads back as off.
@@ -78,8 +78,8 @@ bool hvcma_gate_is_open(const HvcmaGate *g);
 bool hvcma_gate_is_bus_master(const HvcmaGate *g);
 
 /**
- * hvcma_gate_free() - take the gate off, after a close; gives the device its own
- * methods back. @g may be NULL.
+ * hvcma_gate_free() - take the gate off, after a close; gives the device its
+ * own methods back. @g may be NULL.
  */
 void hvcma_gate_free(HvcmaGate *g);
 

@@ -5,9 +5,9 @@
  * Stock QEMU looks for an IOMMU group only. This adds the other kind: a device
  * in a /dev/vfio/noiommu-N group attaches if, and only if, a region with
  * unsafe-noiommu=on names it as a client. Every other device takes the way it
- * always took. Nothing is mapped for DMA: the guest uses host-physical addresses
- * that virtio-cma gives it. UNSAFE: such a device can write to all of the host's
- * memory; the gate (gate.h) only guards against accidents.
+ * always took. Nothing is mapped for DMA: the guest uses the host-physical
+ * addresses that virtio-cma gives it. UNSAFE: such a device can write to all of
+ * the host's memory; the gate (gate.h) only guards against accidents.
  *
  * The code installs itself when the module is loaded.
  */
