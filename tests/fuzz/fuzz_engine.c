@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Fuzzer: bytes to requests of a hostile guest, resets, unplugs and host faults
+ * against one engine. The rig checks every host call, every response header and
+ * after every request that the engine's pins are the host's; a check that fails
+ * ends the program, which the fuzzer reports.
+ */
+#include "tests/unit/engine_rig.h"
+
+#include "tests/fuzz/input.h"
+
+static uint64_t get_gpa(struct input *in)
+{
+	uint64_t granule = input_number(in);
+
+	return GPA + granule * GRANULE + (input_u8(in) == 1 ? input_u8(in) * 512u : 0);
+}
+
+static struct virtio_cma_range get_range(struct rig *r, struct input *in)
+{
+	struct virtio_cma_range range = {
+		.base_gpa = hvcma_to_le64(get_gpa(in)),
+		.bytes = hvcma_to_le64(input_number(in) * GRANULE),
+	};
+	uint64_t first, nr;
+	uint32_t client, purpose;
+
+	/* mostly a real block */
+	if (!(input_u8(in) & 3) ||
+	    !hvcma_engine_next_block(r->engine, input_u8(in), &first, &nr, &client, &purpose))
+		return range;
+	return rig_range(first, nr);
+}
+
+/* Bytes as they are, under a header that is right or not. */
+static void send_raw(struct rig *r, struct input *in)
+{
+	uint8_t req[256];
+	size_t bytes = input_copy(in, req, input_u8(in));
+	struct virtio_cma_req_hdr hdr = rig_hdr(input_u8(in) % 12, bytes);
+
+	if (bytes >= sizeof(hdr) && input_u8(in) & 7)
+		memcpy(req, &hdr, sizeof(hdr));
+	rig_send_on(r, req, bytes, !(input_u8(in) & 3));
+}
+
+static void send_alloc(struct rig *r, struct input *in)
+{
+	uint32_t nr_hints = input_u8(in) & 3;
+	size_t bytes = sizeof(struct virtio_cma_alloc_req) +
+		       nr_hints * sizeof(struct virtio_cma_range);
+	struct virtio_cma_alloc_req *req = calloc(1, bytes);
+
+	rig_alloc_req(req, 1, input_u8(in) & 3);
+	req->hdr = rig_hdr(VIRTIO_CMA_OP_ALLOC, bytes);
+	req->bytes = hvcma_to_le64(input_number(in) * (GRANULE / 2));
+	if (input_u8(in) & 1)
+		req->align_bytes = hvcma_to_le64(input_number(in));
+	if (input_u8(in) & 1)
+		req->max_dma_addr = hvcma_to_le64(DMA + input_number(in) * GRANULE - 1);
+	if (input_u8(in) & 1)
+		req->client = hvcma_to_le32((uint32_t)input_number(in));
+	req->purpose = hvcma_to_le32(input_u8(in) % 5);
+	req->nr_hints = hvcma_to_le32(nr_hints);
+	for (uint32_t i = 0; i < nr_hints; i++)
+		req->hints[i] = get_range(r, in);
+	rig_send(r, req, bytes);
+	free(req);
+}
+
+static void send_bulk(struct rig *r, struct input *in)
+{
+	struct virtio_cma_bulk_req req = rig_bulk_req(input_number(in),
+						      (uint32_t)input_number(in),
+						      input_u8(in) & 3);
+
+	if (input_u8(in) & 1)
+		req.align_bytes = hvcma_to_le64(input_number(in));
+	if (input_u8(in) & 1)
+		req.max_dma_addr = hvcma_to_le64(DMA + input_number(in) * GRANULE - 1);
+	rig_send(r, &req, sizeof(req));
+}
+
+static void send_free(struct rig *r, struct input *in)
+{
+	struct virtio_cma_range ranges[6];
+	uint32_t nr = input_u8(in) % 7;
+
+	for (uint32_t i = 0; i < nr; i++)
+		ranges[i] = get_range(r, in);
+	rig_free_ranges(r, ranges, nr);
+}
+
+static void send_busy(struct rig *r, struct input *in)
+{
+	static const struct virtio_cma_range no_block;
+	struct virtio_cma_range ranges[4];
+	uint32_t action = input_u8(in) % 3, nr = input_u8(in) % 5;
+
+	for (uint32_t i = 0; i < nr; i++) {
+		ranges[i] = get_range(r, in);
+		if (input_u8(in) & 1)
+			ranges[i].bytes = hvcma_to_le64(input_number(in));
+	}
+	rig_busy(r, action, action == VIRTIO_CMA_BUSY_CLEAR ? no_block : get_range(r, in),
+		 ranges, nr);
+}
+
+static void host_event(struct rig *r, struct input *in)
+{
+	struct hvcma_client_info info = { .bus = VIRTIO_CMA_BUS_PCI, .coherent = 1 };
+	uint64_t granule = input_u8(in) % r->nr;
+
+	switch (input_u8(in) % 8) {
+	case 0:
+		hvcma_engine_reset(r->engine);
+		break;
+	case 1:
+		hvcma_engine_client_added(r->engine, input_u8(in) % 4, &info);
+		break;
+	case 2:
+		hvcma_engine_client_removed(r->engine, input_u8(in) % 4);
+		break;
+	case 3:
+		rig_inject(r, input_u8(in) % RIG_NR_OPS, input_u8(in) % 8, input_u8(in) % 8,
+			   -(int)(input_u8(in) % (VIRTIO_CMA_NR_STATUS + 2)));
+		break;
+	case 4:
+		r->moves[0].granule = granule;
+		r->moves[0].dma = DMA + (300 + input_number(in) % 300) * GRANULE;
+		r->nr_moves = !r->host[granule].pinned;
+		break;
+	case 5:
+		if (!r->host[granule].pinned)
+			r->host[granule].backed = false;
+		break;
+	case 6:
+		hvcma_engine_refresh(r->engine);
+		break;
+	default:
+		hvcma_engine_restore_block(r->engine, granule, input_number(in),
+					   input_u8(in) % 4, input_u8(in) % 5);
+		break;
+	}
+	rig_check(r);
+}
+
+static void step(struct rig *r, struct input *in)
+{
+	static const uint32_t rooms[] = { 0, 15, 16, 24, 40, 56, 88, 300, 4096, 262144 };
+
+	r->log[0] = 0;
+	/* A page cannot move once it is pinned. */
+	if (r->nr_moves && r->host[r->moves[0].granule].pinned)
+		r->nr_moves = 0;
+	r->resp_room = 4096;
+	if (!(input_u8(in) & 7))
+		r->resp_room = rooms[input_u8(in) % (sizeof(rooms) / sizeof(rooms[0]))];
+	switch (input_u8(in) % 9) {
+	case 0:
+		send_raw(r, in);
+		break;
+	case 1:
+	case 2:
+		send_alloc(r, in);
+		break;
+	case 3:
+		send_bulk(r, in);
+		break;
+	case 4:
+	case 5:
+		send_free(r, in);
+		break;
+	case 6:
+		send_busy(r, in);
+		break;
+	case 7:
+		rig_client_op(r, VIRTIO_CMA_OP_CLAIM + (input_u8(in) & 1), input_u8(in) % 4);
+		break;
+	default:
+		host_event(r, in);
+		break;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct input in = { .bytes = bytes, .left = size };
+	struct hvcma_engine_config config = rig_config(1 + input_u8(&in));
+	uint8_t how = input_u8(&in);
+	uint8_t extent = input_u8(&in);
+	struct rig *r;
+
+	config.policy = (enum hvcma_policy)(how % HVCMA_NR_POLICIES);
+	config.unpin_discards = how & 16;
+	if (how & 32)
+		config.pin_limit_bytes = (1 + input_u8(&in)) * GRANULE;
+	r = rig_host(config.region_bytes / GRANULE, how & 64);
+	r->discards = config.unpin_discards;
+	for (uint64_t i = 0; extent && i < r->nr; i++)
+		r->host[i].dma = DMA + (i + i / extent) * GRANULE;
+	rig_start(r, &config);
+	rig_add_client(r, 0, 0);
+	rig_add_client(r, 1, 0);
+	while (in.left)
+		step(r, &in);
+	memset(r->fault, 0, sizeof(r->fault));
+	rig_free(r);
+	return 0;
+}
