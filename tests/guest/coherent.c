@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vcma_selftest: dma_alloc_coherent() and its kin.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/dmapool.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/module.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/uaccess.h>
+
+#include "selftest.h"
+
+#define QUIET	(GFP_KERNEL | __GFP_NOWARN)
+
+/* As far as natural alignment is promised: Linux CMA's default. */
+#define ALIGN_CAP	SZ_1M
+
+static bool is_aligned_to_size(dma_addr_t dma, size_t bytes)
+{
+	return IS_ALIGNED(dma, min_t(size_t, PAGE_SIZE << get_order(bytes), ALIGN_CAP));
+}
+
+/* Allocate, check all promises, have the device copy the last bytes elsewhere and back. */
+static void test_size(struct selftest *t, size_t bytes)
+{
+	u32 part = min_t(size_t, bytes, SZ_4K);
+	dma_addr_t dma;
+	u8 *cpu, *end;
+	int err;
+
+	cpu = dma_alloc_coherent(t->dev, bytes, &dma, GFP_KERNEL);
+	if (!selftest_result(t, cpu, "coherent %zu bytes: allocated", bytes))
+		return;
+	end = cpu + bytes - part;
+	selftest_result(t, selftest_is_byte(cpu, bytes, 0), "coherent %zu bytes: zeroed", bytes);
+	selftest_result(t, is_aligned_to_size(dma, bytes), "coherent %zu bytes: %pad is aligned",
+			bytes, &dma);
+	selftest_result(t, selftest_in_reach(t, dma, bytes), "coherent %zu bytes: within the mask",
+			bytes);
+
+	selftest_fill(cpu, bytes, 1);
+	selftest_fill(end, part, 2);
+	err = selftest_device_reads(t, dma + bytes - part, part);
+	selftest_fill(end, part, 3);
+	err = err ?: selftest_device_writes(t, dma + bytes - part, part);
+	selftest_result(t, !err && selftest_is_filled(end, part, 2),
+			"coherent %zu bytes: the device has read and written its end", bytes);
+	selftest_result(t, selftest_is_filled(cpu, bytes - part, 1),
+			"coherent %zu bytes: the rest is as it was", bytes);
+	dma_free_coherent(t->dev, bytes, cpu, dma);
+}
+
+static void test_atomic(struct selftest *t)
+{
+	struct dma_pool *pool;
+	DEFINE_SPINLOCK(lock);
+	unsigned long flags;
+	dma_addr_t dma;
+	int i, got = 0;
+	void *cpu;
+	struct {
+		void *cpu;
+		dma_addr_t dma;
+	} *objects;
+
+	spin_lock_irqsave(&lock, flags);
+	cpu = dma_alloc_coherent(t->dev, SZ_8K, &dma, GFP_ATOMIC);
+	spin_unlock_irqrestore(&lock, flags);
+	selftest_result(t, cpu && selftest_is_byte(cpu, SZ_8K, 0),
+			"atomic: 8 KiB with interrupts off");
+	if (cpu) {
+		spin_lock_bh(&lock);
+		dma_free_coherent(t->dev, SZ_8K, cpu, dma);
+		spin_unlock_bh(&lock);
+	}
+
+	cpu = dma_alloc_coherent(t->dev, SZ_32M, &dma, GFP_ATOMIC | __GFP_NOWARN);
+	selftest_result(t, !cpu, "atomic: 32 MiB is refused");
+	if (cpu)
+		dma_free_coherent(t->dev, SZ_32M, cpu, dma);
+
+	objects = kcalloc(300, sizeof(*objects), GFP_KERNEL);
+	pool = dma_pool_create("vcma_selftest", t->dev, 64, 64, 0);
+	if (!objects || !pool)
+		goto out;
+	spin_lock_irqsave(&lock, flags);
+	for (i = 0; i < 300; i++) {
+		objects[i].cpu = dma_pool_zalloc(pool, GFP_ATOMIC, &objects[i].dma);
+		got += objects[i].cpu && IS_ALIGNED(objects[i].dma, 64);
+	}
+	for (i = 0; i < 300; i++) {
+		if (objects[i].cpu)
+			dma_pool_free(pool, objects[i].cpu, objects[i].dma);
+	}
+	spin_unlock_irqrestore(&lock, flags);
+out:
+	selftest_result(t, got == 300, "atomic: 300 objects of a dma_pool (%d)", got);
+	dma_pool_destroy(pool);
+	kfree(objects);
+}
+
+struct piece {
+	struct piece *next;
+	dma_addr_t dma;
+	u32 seed;
+};
+
+/* Take all there is in pieces that carry their own list, check, give all back. */
+static unsigned int take_all(struct selftest *t, size_t bytes, bool *intact)
+{
+	struct piece *list = NULL, *p;
+	unsigned int nr = 0;
+	dma_addr_t dma;
+
+	while ((p = dma_alloc_attrs(t->dev, bytes, &dma, QUIET, DMA_ATTR_NO_WARN))) {
+		p->next = list;
+		p->dma = dma;
+		p->seed = nr++;
+		selftest_fill(p + 1, bytes - sizeof(*p), p->seed);
+		list = p;
+	}
+	*intact = true;
+	while (list) {
+		p = list;
+		list = p->next;
+		*intact &= selftest_is_filled(p + 1, bytes - sizeof(*p), p->seed) &&
+			   selftest_in_reach(t, p->dma, bytes);
+		dma_free_attrs(t->dev, bytes, p, p->dma, DMA_ATTR_NO_WARN);
+	}
+	return nr;
+}
+
+static void test_exhaustion(struct selftest *t)
+{
+	unsigned int first, again;
+	bool intact, intact_again;
+
+	first = take_all(t, SZ_256K, &intact);
+	selftest_result(t, first && intact, "exhaustion: %u pieces of 256 KiB, all distinct",
+			first);
+	again = take_all(t, SZ_256K, &intact_again);
+	selftest_result(t, again >= first && intact_again,
+			"exhaustion: as many again after freeing them (%u)", again);
+}
+
+static void test_impossible(struct selftest *t)
+{
+	struct page *page;
+	struct sg_table sgt;
+	dma_addr_t dma;
+	void *cpu;
+	int err;
+
+	cpu = dma_alloc_attrs(t->dev, 1UL << 40, &dma, QUIET, DMA_ATTR_NO_WARN);
+	selftest_result(t, !cpu, "impossible: 1 TiB is refused");
+
+	err = dma_set_coherent_mask(t->dev, DMA_BIT_MASK(13));
+	selftest_result(t, err, "impossible: a mask of 13 bits is refused");
+	selftest_result(t, t->dev->coherent_dma_mask == t->mask,
+			"impossible: the refused mask has changed nothing");
+
+	page = dma_alloc_pages(t->dev, SZ_4K, &dma, DMA_BIDIRECTIONAL, QUIET);
+	selftest_result(t, !page, "impossible: no struct page of memory that has none");
+	if (page)
+		dma_free_pages(t->dev, SZ_4K, page, dma, DMA_BIDIRECTIONAL);
+
+	cpu = dma_alloc_coherent(t->dev, SZ_4K, &dma, GFP_KERNEL);
+	if (!cpu)
+		return;
+	err = dma_get_sgtable(t->dev, &sgt, cpu, dma, SZ_4K);
+	selftest_result(t, err < 0, "impossible: no scatterlist of it either (%d)", err);
+	if (!err)
+		sg_free_table(&sgt);
+	dma_free_coherent(t->dev, SZ_4K, cpu, dma);
+}
+
+/* ---- mmap ---- */
+
+struct mapping {
+	struct selftest *t;
+	void *cpu;
+	dma_addr_t dma;
+	size_t bytes;
+};
+
+static int mapping_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct mapping *m = file->private_data;
+
+	return dma_mmap_coherent(m->t->dev, vma, m->cpu, m->dma, m->bytes);
+}
+
+static const struct file_operations mapping_fops = {
+	.owner = THIS_MODULE,
+	.mmap = mapping_mmap,
+};
+
+static void test_mmap(struct selftest *t)
+{
+	struct mapping m = { .t = t, .bytes = 3 * PAGE_SIZE };
+	unsigned long user;
+	struct file *file;
+	u32 word = 0;
+
+	if (!current->mm) {
+		selftest_skip(t, "mmap", "probe runs without user memory");
+		return;
+	}
+	m.cpu = dma_alloc_coherent(t->dev, m.bytes, &m.dma, GFP_KERNEL);
+	if (!m.cpu)
+		return;
+	file = anon_inode_getfile("[vcma_selftest]", &mapping_fops, &m, O_RDWR);
+	if (IS_ERR(file))
+		goto free;
+
+	*(u32 *)(m.cpu + PAGE_SIZE) = 0x600df00d;
+	user = vm_mmap(file, 0, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, PAGE_SIZE);
+	if (selftest_result(t, !IS_ERR_VALUE(user), "mmap: two pages at offset one")) {
+		selftest_result(t, !get_user(word, (u32 __user *)user) && word == 0x600df00d,
+				"mmap: user space sees what the driver wrote (%#x)", word);
+		selftest_result(t, !put_user(0xfeedU, (u32 __user *)(user + PAGE_SIZE)) &&
+				*(u32 *)(m.cpu + 2 * PAGE_SIZE) == 0xfeed,
+				"mmap: the driver sees what user space wrote");
+		vm_munmap(user, 2 * PAGE_SIZE);
+	}
+	user = vm_mmap(file, 0, 3 * PAGE_SIZE, PROT_READ, MAP_SHARED, PAGE_SIZE);
+	selftest_result(t, IS_ERR_VALUE(user), "mmap: a page beyond the end is refused");
+	if (!IS_ERR_VALUE(user))
+		vm_munmap(user, 3 * PAGE_SIZE);
+	fput(file);
+free:
+	dma_free_coherent(t->dev, m.bytes, m.cpu, m.dma);
+}
+
+void selftest_coherent(struct selftest *t)
+{
+	static const size_t sizes[] = {
+		64, SZ_4K, SZ_8K + 1, SZ_64K, SZ_1M, SZ_2M, SZ_2M + SZ_4K, SZ_4M,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		test_size(t, sizes[i]);
+	test_atomic(t);
+	test_exhaustion(t);
+	test_impossible(t);
+	test_mmap(t);
+}

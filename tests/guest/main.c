@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vcma_selftest: the driver, the edu device's DMA engine, and TAP (selftest.h).
+ *
+ * The device is told nothing but addresses that the DMA API gave out, and its
+ * DMA goes where the machine routes it: a wrong address faults, or lands where
+ * the check of the contents notices.
+ */
+#include <linux/delay.h>
+#include <linux/io.h>
+#include <linux/module.h>
+
+#include "selftest.h"
+
+#define EDU_VENDOR		0x1234
+#define EDU_DEVICE		0x11e8
+#define EDU_REG_DMA_SRC		0x80
+#define EDU_REG_DMA_DST		0x88
+#define EDU_REG_DMA_COUNT	0x90
+#define EDU_REG_DMA_CMD		0x98
+#define EDU_DMA_RUN		0x1
+#define EDU_DMA_TO_RAM		0x2
+#define EDU_BUFFER		0x40000	/* the device's own memory, in its address space */
+#define EDU_BUFFER_BYTES	4096
+
+static unsigned int mask_bits = 40;
+module_param(mask_bits, uint, 0444);
+MODULE_PARM_DESC(mask_bits, "address bits of the edu device (its property dma_mask; default 40)");
+
+static bool expect_refused;
+module_param(expect_refused, bool, 0444);
+MODULE_PARM_DESC(expect_refused, "the region lies beyond mask_bits: dma_set_mask() has to fail");
+
+static bool leak;
+module_param(leak, bool, 0444);
+MODULE_PARM_DESC(leak, "end without freeing one allocation and one mapping, instead of testing");
+
+bool selftest_result(struct selftest *t, bool good, const char *fmt, ...)
+{
+	struct va_format vaf;
+	va_list args;
+
+	va_start(args, fmt);
+	vaf.fmt = fmt;
+	vaf.va = &args;
+	t->nr_tests++;
+	t->nr_failed += !good;
+	pr_info("vcma_selftest: %s %u - %pV\n", good ? "ok" : "not ok", t->nr_tests, &vaf);
+	va_end(args);
+	return good;
+}
+
+void selftest_skip(struct selftest *t, const char *what, const char *reason)
+{
+	t->nr_tests++;
+	pr_info("vcma_selftest: ok %u - %s # SKIP %s\n", t->nr_tests, what, reason);
+}
+
+void selftest_fill(void *p, size_t bytes, u32 seed)
+{
+	u8 *b = p;
+	size_t i;
+
+	for (i = 0; i < bytes; i++)
+		b[i] = (i * 31 + (i >> 8) * 7 + seed * 131) ^ seed;
+}
+
+bool selftest_is_filled(const void *p, size_t bytes, u32 seed)
+{
+	const u8 *b = p;
+	size_t i;
+
+	for (i = 0; i < bytes; i++) {
+		if (b[i] != (u8)((i * 31 + (i >> 8) * 7 + seed * 131) ^ seed))
+			return false;
+	}
+	return true;
+}
+
+bool selftest_is_byte(const void *p, size_t bytes, u8 value)
+{
+	return !memchr_inv(p, value, bytes);
+}
+
+bool selftest_in_reach(const struct selftest *t, dma_addr_t dma, size_t bytes)
+{
+	return dma <= t->mask && bytes - 1 <= t->mask - dma;
+}
+
+static int edu_transfer(struct selftest *t, u64 src, u64 dst, u32 bytes, u32 direction)
+{
+	int tries = 200;
+
+	if (WARN_ON(bytes > EDU_BUFFER_BYTES))
+		return -EINVAL;
+	writeq(src, t->regs + EDU_REG_DMA_SRC);
+	writeq(dst, t->regs + EDU_REG_DMA_DST);
+	writeq(bytes, t->regs + EDU_REG_DMA_COUNT);
+	/* Memory first, then the device. */
+	wmb();
+	writeq(EDU_DMA_RUN | direction, t->regs + EDU_REG_DMA_CMD);
+	while (readl(t->regs + EDU_REG_DMA_CMD) & EDU_DMA_RUN) {
+		if (!tries--)
+			return -ETIMEDOUT;
+		msleep(20);
+	}
+	return 0;
+}
+
+int selftest_device_reads(struct selftest *t, dma_addr_t dma, u32 bytes)
+{
+	return edu_transfer(t, dma, EDU_BUFFER, bytes, 0);
+}
+
+int selftest_device_writes(struct selftest *t, dma_addr_t dma, u32 bytes)
+{
+	return edu_transfer(t, EDU_BUFFER, dma, bytes, EDU_DMA_TO_RAM);
+}
+
+static void selftest_leak(struct selftest *t)
+{
+	dma_addr_t dma;
+
+	t->left_cpu = dma_alloc_coherent(t->dev, SZ_64K, &dma, GFP_KERNEL);
+	selftest_result(t, t->left_cpu, "64 KiB allocated and left");
+	dma = dma_map_single(t->dev, t->left_mapped, sizeof(t->left_mapped), DMA_TO_DEVICE);
+	selftest_result(t, !dma_mapping_error(t->dev, dma), "64 bytes mapped and left");
+}
+
+static void selftest_run(struct selftest *t)
+{
+	int err = dma_set_mask_and_coherent(t->dev, t->mask);
+
+	if (expect_refused) {
+		selftest_result(t, err, "a device of %u address bits is refused", mask_bits);
+		return;
+	}
+	if (!selftest_result(t, !err, "dma_set_mask_and_coherent(%u bits) %d", mask_bits, err))
+		return;
+	if (leak) {
+		selftest_leak(t);
+		return;
+	}
+	selftest_coherent(t);
+	selftest_streaming(t);
+	selftest_stress(t);
+}
+
+static int selftest_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct selftest *t;
+	int err;
+
+	t = devm_kzalloc(&pdev->dev, sizeof(*t), GFP_KERNEL);
+	if (!t)
+		return -ENOMEM;
+	t->pdev = pdev;
+	t->dev = &pdev->dev;
+	t->mask = DMA_BIT_MASK(mask_bits);
+
+	err = pcim_enable_device(pdev);
+	if (err)
+		return err;
+	t->regs = pcim_iomap(pdev, 0, 0);
+	if (!t->regs)
+		return -ENOMEM;
+	pci_set_master(pdev);
+	pci_set_drvdata(pdev, t);
+	selftest_run(t);
+	pr_info("vcma_selftest: 1..%u\n", t->nr_tests);
+	pr_info("vcma_selftest: %u of %u failed\n", t->nr_failed, t->nr_tests);
+	return 0;
+}
+
+static void selftest_remove(struct pci_dev *pdev)
+{
+	pci_clear_master(pdev);
+}
+
+static const struct pci_device_id selftest_ids[] = {
+	{ PCI_DEVICE(EDU_VENDOR, EDU_DEVICE) },
+	{ 0 }
+};
+MODULE_DEVICE_TABLE(pci, selftest_ids);
+
+static struct pci_driver selftest_driver = {
+	.name = KBUILD_MODNAME,
+	.id_table = selftest_ids,
+	.probe = selftest_probe,
+	.remove = selftest_remove,
+};
+module_pci_driver(selftest_driver);
+
+MODULE_DESCRIPTION("DMA API test on QEMU's edu device");
+MODULE_LICENSE("GPL");

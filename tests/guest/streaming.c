@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vcma_selftest: dma_map_single(), dma_map_sg(), syncs and their corner cases.
+ */
+#include <linux/delay.h>
+#include <linux/scatterlist.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+#include "selftest.h"
+
+#define GUARD	0xa5
+
+struct shape {
+	u32 offset, bytes;
+};
+
+/* Where mappings begin and end within pages. */
+static const struct shape shapes[] = {
+	{ 0, 4096 },		/* |xxxx|			*/
+	{ 0, 1 },		/* |x...|			*/
+	{ 1, 63 },		/* |.x..|			*/
+	{ 512, 512 },		/* |.xx.|			*/
+	{ 4095, 2 },		/* |...x|x...|			*/
+	{ 4000, 4096 },		/* |...x|xxx.|			*/
+	{ 100, 12000 },		/* |.xxx|xxxx|xxxx|x...|	*/
+};
+
+/* To the device: it reads the first and last up to 4 KiB of the mapping. */
+static void test_to_device(struct selftest *t, u8 *buf, struct shape s)
+{
+	u32 part = min_t(u32, s.bytes, SZ_4K);
+	u8 *check = kzalloc(SZ_4K, GFP_KERNEL);
+	dma_addr_t dma, back;
+	int err;
+
+	if (!check)
+		return;
+	selftest_fill(buf, SZ_16K, 7);
+	dma = dma_map_single(t->dev, buf + s.offset, s.bytes, DMA_TO_DEVICE);
+	if (!selftest_result(t, !dma_mapping_error(t->dev, dma), "to device %u+%u: mapped",
+			     s.offset, s.bytes))
+		goto out;
+	selftest_result(t, offset_in_page(dma) == offset_in_page(s.offset) &&
+			selftest_in_reach(t, dma, s.bytes),
+			"to device %u+%u: %pad is in reach, with the same page offset",
+			s.offset, s.bytes, &dma);
+	err = selftest_device_reads(t, dma + s.bytes - part, part);
+	dma_unmap_single(t->dev, dma, s.bytes, DMA_TO_DEVICE);
+
+	/* What the device has read comes back through another mapping. */
+	back = dma_map_single(t->dev, check, part, DMA_FROM_DEVICE);
+	if (!err && !dma_mapping_error(t->dev, back)) {
+		err = selftest_device_writes(t, back, part);
+		dma_unmap_single(t->dev, back, part, DMA_FROM_DEVICE);
+	}
+	selftest_result(t, !err && !memcmp(check, buf + s.offset + s.bytes - part, part),
+			"to device %u+%u: the device has read it", s.offset, s.bytes);
+out:
+	kfree(check);
+}
+
+/* From the device, which writes the middle half only: nothing else may change. */
+static void test_from_device(struct selftest *t, u8 *buf, struct shape s)
+{
+	u32 first = s.bytes / 4, part = min_t(u32, (s.bytes + 1) / 2, SZ_4K);
+	u8 *start = buf + s.offset;
+	dma_addr_t dma;
+	int err;
+
+	selftest_fill(buf, SZ_4K, 9);
+	dma = dma_map_single(t->dev, buf, SZ_4K, DMA_TO_DEVICE);
+	if (dma_mapping_error(t->dev, dma))
+		return;
+	err = selftest_device_reads(t, dma, part);
+	dma_unmap_single(t->dev, dma, SZ_4K, DMA_TO_DEVICE);
+
+	memset(buf, GUARD, SZ_16K);
+	dma = dma_map_single(t->dev, start, s.bytes, DMA_FROM_DEVICE);
+	if (dma_mapping_error(t->dev, dma))
+		return;
+	err = err ?: selftest_device_writes(t, dma + first, part);
+	dma_unmap_single(t->dev, dma, s.bytes, DMA_FROM_DEVICE);
+	selftest_result(t, !err && selftest_is_filled(start + first, part, 9),
+			"from device %u+%u: what it wrote is there", s.offset, s.bytes);
+	selftest_result(t, selftest_is_byte(buf, s.offset + first, GUARD) &&
+			selftest_is_byte(start + first + part,
+					 SZ_16K - s.offset - first - part, GUARD),
+			"from device %u+%u: what it did not write is as before",
+			s.offset, s.bytes);
+}
+
+static void test_sync(struct selftest *t, u8 *buf)
+{
+	dma_addr_t dma;
+	int err;
+
+	/* The device gets a known page, then writes it over pages 0 and 1. */
+	selftest_fill(buf, SZ_4K, 11);
+	dma = dma_map_single(t->dev, buf, SZ_8K, DMA_BIDIRECTIONAL);
+	if (!selftest_result(t, !dma_mapping_error(t->dev, dma), "sync: mapped both ways"))
+		return;
+	err = selftest_device_reads(t, dma, SZ_4K);
+	memset(buf, GUARD, SZ_8K);
+	dma_sync_single_for_device(t->dev, dma, SZ_8K, DMA_BIDIRECTIONAL);
+	err = err ?: selftest_device_writes(t, dma + SZ_2K, SZ_4K);
+
+	dma_sync_single_range_for_cpu(t->dev, dma, SZ_2K, SZ_1K, DMA_BIDIRECTIONAL);
+	selftest_result(t, !err && selftest_is_byte(buf, SZ_2K, GUARD) &&
+			selftest_is_filled(buf + SZ_2K, SZ_1K, 11) &&
+			selftest_is_byte(buf + SZ_2K + SZ_1K, SZ_4K + SZ_1K, GUARD),
+			"sync: part for the CPU brings that part only");
+
+	/* Part for the device: it reads back page 0, of which 1 KiB is new. */
+	memset(buf, 0x11, SZ_8K);
+	dma_sync_single_range_for_device(t->dev, dma, SZ_1K, SZ_1K, DMA_BIDIRECTIONAL);
+	err = selftest_device_reads(t, dma, SZ_4K);
+	err = err ?: selftest_device_writes(t, dma + SZ_4K, SZ_4K);
+	dma_unmap_single(t->dev, dma, SZ_8K, DMA_BIDIRECTIONAL);
+	selftest_result(t, !err && selftest_is_byte(buf + SZ_4K, SZ_1K, GUARD) &&
+			selftest_is_byte(buf + SZ_4K + SZ_1K, SZ_1K, 0x11) &&
+			selftest_is_filled(buf + SZ_4K + SZ_2K, SZ_2K, 11),
+			"sync: part for the device takes that part only");
+
+	/* Without sync, nothing moves. */
+	memset(buf, GUARD, SZ_4K);
+	dma = dma_map_single(t->dev, buf, SZ_4K, DMA_FROM_DEVICE);
+	if (dma_mapping_error(t->dev, dma))
+		return;
+	err = selftest_device_writes(t, dma, SZ_4K);
+	dma_unmap_single_attrs(t->dev, dma, SZ_4K, DMA_FROM_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
+	selftest_result(t, !err && selftest_is_byte(buf, SZ_4K, GUARD),
+			"sync: SKIP_CPU_SYNC leaves the buffer alone");
+}
+
+#define NR_SEGMENTS	5
+
+static void test_sg(struct selftest *t, u8 *buf)
+{
+	static const struct shape segments[NR_SEGMENTS] = {
+		{ 0, 4096 }, { 4200, 300 }, { 8000, 700 }, { 9000, 1 }, { 10000, 4000 },
+	};
+	struct scatterlist sgl[NR_SEGMENTS], *sg;
+	int i, nents, err = 0;
+	bool good = true;
+
+	sg_init_table(sgl, NR_SEGMENTS);
+	for (i = 0; i < NR_SEGMENTS; i++)
+		sg_set_buf(&sgl[i], buf + segments[i].offset, segments[i].bytes);
+	selftest_fill(buf, SZ_16K, 13);
+	nents = dma_map_sg(t->dev, sgl, NR_SEGMENTS, DMA_BIDIRECTIONAL);
+	if (!selftest_result(t, nents == NR_SEGMENTS, "sg: %d segments mapped", nents))
+		return;
+
+	memset(buf, GUARD, SZ_16K);
+	for_each_sg(sgl, sg, nents, i) {
+		good &= selftest_in_reach(t, sg_dma_address(sg), sg_dma_len(sg)) &&
+			offset_in_page(sg_dma_address(sg)) == offset_in_page(segments[i].offset);
+	}
+	selftest_result(t, good, "sg: in reach, page offsets kept");
+
+	/* The device copies the last 300 bytes of segment 4 over all of segment 1. */
+	err = selftest_device_reads(t, sg_dma_address(&sgl[4]) + 3700, 300);
+	err = err ?: selftest_device_writes(t, sg_dma_address(&sgl[1]), 300);
+	dma_sync_sg_for_cpu(t->dev, sgl, NR_SEGMENTS, DMA_BIDIRECTIONAL);
+	dma_unmap_sg(t->dev, sgl, NR_SEGMENTS, DMA_BIDIRECTIONAL);
+	selftest_result(t, !err && !memcmp(buf + 4200, buf + 13700, 300) &&
+			selftest_is_filled(buf, 4096, 13) && buf[9001] == GUARD,
+			"sg: the device has copied one segment to another");
+}
+
+/* Map pages one by one until nothing is left. Return: how many; -1 if that has no end. */
+static int map_all(struct selftest *t, void *page, dma_addr_t *dma, int max)
+{
+	int nr;
+
+	for (nr = 0; nr < max; nr++) {
+		dma[nr] = dma_map_single(t->dev, page, SZ_4K, DMA_TO_DEVICE);
+		if (dma_mapping_error(t->dev, dma[nr]))
+			return nr;
+	}
+	return -1;
+}
+
+static void unmap_some(struct selftest *t, const dma_addr_t *dma, int nr)
+{
+	while (nr-- > 0)
+		dma_unmap_single(t->dev, dma[nr], SZ_4K, DMA_TO_DEVICE);
+}
+
+/*
+ * Nothing left: single mappings and scatterlists fail cleanly, and what a failed
+ * scatterlist had mapped is free again. The pool may grow meanwhile, so first the
+ * whole region is mapped away.
+ */
+static void test_nothing_left(struct selftest *t, u8 *buf)
+{
+	const int max = SZ_1G / SZ_4K;
+	struct scatterlist sgl[NR_SEGMENTS];
+	struct sg_table sgt = { .sgl = sgl, .orig_nents = NR_SEGMENTS };
+	dma_addr_t *dma;
+	int nr, more, tries, i, err;
+
+	dma = kvmalloc_array(max, sizeof(*dma), GFP_KERNEL);
+	if (!dma)
+		return;
+	nr = map_all(t, buf, dma, max);
+	for (tries = 0; nr > 0 && tries < 20; tries++) {
+		msleep(100);
+		more = map_all(t, buf, dma + nr, max - nr);
+		if (more < 0)
+			nr = -1;
+		else
+			nr += more;
+		if (more)
+			tries = 0;
+	}
+	if (!selftest_result(t, nr > NR_SEGMENTS, "nothing left: after %d pages", nr))
+		goto out;
+
+	unmap_some(t, dma + nr - NR_SEGMENTS + 1, NR_SEGMENTS - 1);
+	nr -= NR_SEGMENTS - 1;
+	sg_init_table(sgl, NR_SEGMENTS);
+	for (i = 0; i < NR_SEGMENTS; i++)
+		sg_set_buf(&sgl[i], buf, SZ_4K);
+	err = dma_map_sgtable(t->dev, &sgt, DMA_TO_DEVICE, 0);
+	selftest_result(t, err == -ENOMEM,
+			"nothing left: one page less than the list needs: %d", err);
+	more = map_all(t, buf, dma + nr, max - nr);
+	selftest_result(t, more == NR_SEGMENTS - 1,
+			"nothing left: what the list had got is free again (%d)", more);
+	nr += max(more, 0);
+	unmap_some(t, dma, nr);
+	nr = map_all(t, buf, dma, 16);
+	selftest_result(t, nr == -1, "nothing left: all is well after unmapping");
+	nr = nr < 0 ? 16 : nr;
+	unmap_some(t, dma, nr);
+out:
+	kvfree(dma);
+}
+
+static void test_limits(struct selftest *t, u8 *buf)
+{
+	size_t longest = dma_max_mapping_size(t->dev);
+	DEFINE_SPINLOCK(lock);
+	unsigned long flags;
+	dma_addr_t dma;
+	u8 *large;
+
+	large = kmalloc(SZ_4M, GFP_KERNEL);
+	if (!large)
+		return;
+	dma = dma_map_single(t->dev, large + 123, longest, DMA_TO_DEVICE);
+	selftest_result(t, longest >= SZ_4K && !dma_mapping_error(t->dev, dma),
+			"limits: the longest mapping, %zu bytes", longest);
+	if (!dma_mapping_error(t->dev, dma))
+		dma_unmap_single(t->dev, dma, longest, DMA_TO_DEVICE);
+	dma = dma_map_single(t->dev, large, SZ_4M, DMA_TO_DEVICE);
+	selftest_result(t, dma_mapping_error(t->dev, dma), "limits: 4 MiB at once are refused");
+	if (!dma_mapping_error(t->dev, dma))
+		dma_unmap_single(t->dev, dma, SZ_4M, DMA_TO_DEVICE);
+
+	dma_set_min_align_mask(t->dev, SZ_64K - 1);
+	dma = dma_map_single(t->dev, large + 0x5432, SZ_4K, DMA_TO_DEVICE);
+	selftest_result(t, !dma_mapping_error(t->dev, dma) &&
+			(dma & (SZ_64K - 1)) == (virt_to_phys(large + 0x5432) & (SZ_64K - 1)),
+			"limits: min_align_mask keeps the low 16 bits (%pad)", &dma);
+	if (!dma_mapping_error(t->dev, dma))
+		dma_unmap_single(t->dev, dma, SZ_4K, DMA_TO_DEVICE);
+	dma_set_min_align_mask(t->dev, 0);
+	kfree(large);
+
+	spin_lock_irqsave(&lock, flags);
+	dma = dma_map_single(t->dev, buf, SZ_4K, DMA_FROM_DEVICE);
+	if (!dma_mapping_error(t->dev, dma))
+		dma_unmap_single(t->dev, dma, SZ_4K, DMA_FROM_DEVICE);
+	spin_unlock_irqrestore(&lock, flags);
+	selftest_result(t, !dma_mapping_error(t->dev, dma),
+			"limits: map and unmap with interrupts off");
+
+	dma = dma_map_resource(t->dev, pci_resource_start(t->pdev, 0), SZ_4K, DMA_TO_DEVICE, 0);
+	selftest_result(t, dma_mapping_error(t->dev, dma),
+			"limits: registers of a device are refused");
+}
+
+void selftest_streaming(struct selftest *t)
+{
+	unsigned int i;
+	u8 *buf;
+
+	/* Page-aligned by its size; larger than every shape. */
+	buf = kmalloc(SZ_16K, GFP_KERNEL);
+	if (!buf)
+		return;
+	dma_set_max_seg_size(t->dev, UINT_MAX);
+	for (i = 0; i < ARRAY_SIZE(shapes); i++) {
+		test_to_device(t, buf, shapes[i]);
+		test_from_device(t, buf, shapes[i]);
+	}
+	test_sync(t, buf);
+	test_sg(t, buf);
+	test_limits(t, buf);
+	test_nothing_left(t, buf);
+	kfree(buf);
+}
