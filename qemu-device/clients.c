@@ -137,7 +137,7 @@ uint64_t hvcma_clients_fabric_faults(const HvcmaClients *c)
     return c->fabric ? hvcma_fabric_nr_faults(c->fabric) : 0;
 }
 
-/* "0000:00/03.0/00.0": root bus, then slot.function at each bridge and device. */
+/* "0000:00/03.0/00.0": root bus, then slot.function of each hop. */
 static bool pci_path(PCIDevice *dev, char *path, size_t path_bytes)
 {
     g_autoptr(GString) hops = g_string_new("");
@@ -195,8 +195,10 @@ static bool client_locate(Client *cl, DeviceState *dev, Error **errp)
     return located;
 }
 
-/* A region that hands out host-physical addresses must not confuse a device
- * whose DMA goes to guest-physical ones. */
+/*
+ * A region that hands out host-physical addresses must not confuse a device
+ * whose DMA goes to guest-physical ones.
+ */
 static bool client_fits(Client *cl, DeviceState *dev, Error **errp)
 {
     VirtIOCMA *s = cl->table->s;
@@ -273,6 +275,7 @@ static bool client_plug(Client *cl, DeviceState *dev, Error **errp)
     if (!cl->gate) {
         return false;
     }
+    hvcma_gate_set_trace(cl->gate, s->opts.trace);
     if (!client_connect(cl, dev, errp)) {
         goto fail_gate;
     }

@@ -110,8 +110,9 @@ static void __attribute__((constructor)) load_plugin(void)
     if (!process_is_qemu() || !version_check()) {
         return;
     }
-    if (!dladdr((void *)load_plugin, &self) ||
-        !(slash = strrchr(self.dli_fname, '/'))) {
+    slash = dladdr((void *)load_plugin, &self) ? strrchr(self.dli_fname, '/') :
+            NULL;
+    if (!slash) {
         fprintf(stderr, "virtio-cma: can't find the folder of the preloaded "
                 "library; preload it by a path with a '/'\n");
         return;

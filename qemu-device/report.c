@@ -3,7 +3,7 @@
  * Reports: the region's state as QOM properties, for qom-get of QMP and HMP.
  *
  * "report" is a struct of all the others. Reading first asks the host where
- * granules are now (the guest may have touched some), so it costs a look at each.
+ * granules are now (the guest may have touched some): it costs a look at each.
  * Visitors fail on writing only where the reader went away, and then every
  * further call fails as well: so errors are left to the outermost call.
  */
@@ -269,7 +269,7 @@ static const PartInfo parts[] = {
     { "region", "struct", put_region, "what was configured" },
     { "granules", "list", put_granules, "runs of granules in one state" },
     { "extents", "list", put_extents, "runs contiguous in DMA addresses" },
-    { "dma-window", "struct", put_dma_window, "lowest and highest DMA address" },
+    { "dma-window", "struct", put_dma_window, "span of the DMA addresses" },
     { "blocks", "list", put_blocks, "what the guest holds, for whom" },
     { "clients", "list", put_clients, "devices served from the region" },
     { "counters", "struct", put_counters, "bytes and events" },

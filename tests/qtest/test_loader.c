@@ -52,8 +52,9 @@ EXPORTED struct version_info *qmp_query_version(void **errp)
 
 	(void)errp;
 	info->qemu = calloc(1, sizeof(*info->qemu));
-	sscanf(getenv("PLAYED_VERSION"), "%ld.%ld.%ld", &info->qemu->major, &info->qemu->minor,
-	       &info->qemu->micro);
+	if (sscanf(getenv("PLAYED_VERSION"), "%ld.%ld.%ld", &info->qemu->major,
+		   &info->qemu->minor, &info->qemu->micro) != 3)
+		abort();
 	return info;
 }
 
