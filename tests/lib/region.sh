@@ -61,7 +61,7 @@ quiet_again()
 	return 1
 }
 
-# monitor_answered LINES PATTERN: after so many lines of its output
+# monitor_answered LINE PATTERN: from that line of its output on
 monitor_answered()
 {
 	tail -n +"$1" "$VM_DIR/monitor.out" | grep -q "$2"
@@ -70,11 +70,11 @@ monitor_answered()
 # guest_memory GPA: the 32-bit word there, as the machine sees it, by way of the monitor
 guest_memory()
 {
-	gm_lines=$(wc -l <"$VM_DIR/monitor.out")
+	gm_next=$(($(wc -l <"$VM_DIR/monitor.out") + 1))
 	gm_answer=$(printf '%016x: ' "$1")
 	monitor "xp /1wx $(printf '0x%x' "$1")"
-	wait_until 5 monitor_answered "$gm_lines" "^$gm_answer" || return 1
-	tail -n +"$gm_lines" "$VM_DIR/monitor.out" | tr -d '\r' | sed -n "s/^$gm_answer//p"
+	wait_until 5 monitor_answered "$gm_next" "^$gm_answer" || return 1
+	tail -n +"$gm_next" "$VM_DIR/monitor.out" | tr -d '\r' | sed -n "s/^$gm_answer//p"
 }
 
 # dma_of GPA: the DMA address of a backed granule's byte

@@ -9,7 +9,8 @@
 #
 #	vm_start ARCH KERNEL INITRAMFS [QEMU-OPTION...]
 #	vm_booted N SECONDS	the agent has started N times (N > 1: after resets)
-#	guest COMMAND...	run in the guest: its output, its status (guest_live: as it comes)
+#	guest COMMAND...	one line, run in the guest: its output, its status
+#	guest_live COMMAND...	the same, output as it comes
 #	monitor COMMAND...	to QEMU's human monitor
 #	status POINTER		field of the region's report (hvcma status --field)
 #	vm_quit | vm_kill	end it, politely (printing logs if a check failed) or with SIGKILL
@@ -115,11 +116,12 @@ vm_booted()
 	return 1
 }
 
-# The end of all logs, as TAP notes.
+# The end of all logs, as TAP notes; without the monitor's line editing.
 vm_logs()
 {
 	for vm_log in qemu.log monitor.out console.log agent.out; do
-		note "---- $vm_log: $(tail -n 15 "$VM_DIR/$vm_log" 2>/dev/null | tr -d '\r')"
+		note "---- $vm_log: $(tail -n 15 "$VM_DIR/$vm_log" 2>/dev/null | tr -d '\r' |
+			sed 's/.*\x1b\[K//')"
 	done
 }
 
@@ -144,7 +146,7 @@ guest()
 		sed -n "/^@begin $guest_id/,/^@done $guest_id/{/^@begin /d;/^@done /d;p;}"
 	guest_status "$guest_id" && return
 	gs_status=$?
-	[ "$gs_status" -ne 124 ] || note "no end within ${GUEST_LIMIT_S:-30} s: guest $*" >&2
+	[ "$gs_status" -ne 124 ] || note "no end of it, or not within ${GUEST_LIMIT_S:-30} s: guest $*" >&2
 	return "$gs_status"
 }
 

@@ -11,9 +11,9 @@ initramfs "$VM_TMP/initramfs" amd64 6.12 virtio_pci crc32c_generic ext4 \
 	"$(guest_module amd64 6.12 virtio_cma)" nvme
 # shellcheck disable=SC2046 # options are words
 vm_start amd64 "$(kernel_dir amd64 6.12)/vmlinuz" "$VM_TMP/initramfs" \
-	-device pcie-root-port,id=port,chassis=1 \
+	-device pcie-root-port,id=rp0,chassis=1 \
 	$(region_options cma0 clients=nv0,unsafe-noiommu=on,x-fabric=on) \
-	$(disk_options nv0 "$VM_TMP/disk" bus=port)
+	$(disk_options nv0 "$VM_TMP/disk" bus=rp0)
 if ! vm_booted 1 40; then
 	tap_result 1 "the guest boots"
 	tap_end
@@ -26,10 +26,10 @@ monitor device_del nv0
 check "unplugged: the client is absent" wait_until 20 status_is /clients/0/state absent
 check "unplugged: no bus master" status_is /clients/0/bus-master false
 
-monitor device_add nvme,id=nv0,drive=nv0-disk,serial=nv0,bus=port
-check "plugged again: the disk is back" guest 'wait_for 20 ls /dev/nvme*n1'
+monitor device_add nvme,id=nv0,drive=nv0-disk,serial=nv0,bus=rp0
+check "plugged again: the disk is back" guest disk_live
 check "plugged again: claimed" status_is /clients/0/state claimed
-check "plugged again: I/O works" guest 'disk_fill $(basename /dev/nvme*n1) 4 >/tmp/md5 && disk_check | cmp - /tmp/md5'
+check "plugged again: I/O works" guest 'disk_fill $(disk_live) 4 >/tmp/md5 && disk_check | cmp - /tmp/md5'
 check "not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 check "QEMU ends well" vm_quit
 tap_end

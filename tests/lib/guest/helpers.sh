@@ -104,6 +104,21 @@ disk_ready()
 	wait_for 20 test -b "/dev/$1"
 }
 
+# disk_live: name of an NVMe disk that can be read, within 20 s; after a driver was rebound its
+# disk can have another name than before
+disk_live()
+{
+	wait_for 20 disk_find_live && echo "$live"
+}
+
+disk_find_live()
+{
+	for live in $(ls /sys/block | grep '^nvme'); do
+		dd if="/dev/$live" of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null && return
+	done
+	return 1
+}
+
 # disk_format DISK: ext4 where there is a tool for it, else ext2
 disk_format()
 {
