@@ -266,8 +266,9 @@ int hvcma_backing_pin(HvcmaBacking *b, uint64_t first, uint64_t nr)
     int ret;
 
     if (!b->nr_pinned && ram_block_uncoordinated_discard_disable(true)) {
-        error_report("virtio-cma '%s': can't pin while another device depends "
-                     "on discarding guest memory", b->s->config.name);
+        error_report_once("virtio-cma '%s': can't pin while another device "
+                          "depends on discarding guest memory",
+                          b->s->config.name);
         return -VIRTIO_CMA_S_IO;
     }
     ret = status_of_errno(b, b->provider->ops->pin(b->provider, first, nr));
@@ -295,9 +296,9 @@ void hvcma_backing_unpin(HvcmaBacking *b, uint64_t first, uint64_t nr)
     }
     ret = p->ops->unpin(p, first, nr);
     if (ret) {
-        error_report("virtio-cma '%s': unpinning %" PRIu64 " granules from %"
-                     PRIu64 " failed: %s", b->s->config.name, nr, first,
-                     p->error.text);
+        error_report_once("virtio-cma '%s': unpinning %" PRIu64 " granules "
+                          "from %" PRIu64 " failed: %s", b->s->config.name, nr,
+                          first, p->error.text);
         return;
     }
     b->nr_pinned -= nr;
@@ -307,9 +308,9 @@ void hvcma_backing_unpin(HvcmaBacking *b, uint64_t first, uint64_t nr)
     if (b->s->opts.discard) {
         ret = p->ops->discard(p, first, nr);
         if (ret) {
-            warn_report("virtio-cma '%s': %" PRIu64 " granules from %" PRIu64
-                        " keep their host pages: %s", b->s->config.name, nr,
-                        first, p->error.text);
+            warn_report_once("virtio-cma '%s': %" PRIu64 " granules from %"
+                             PRIu64 " keep their host pages: %s",
+                             b->s->config.name, nr, first, p->error.text);
         }
     }
 }

@@ -27,6 +27,7 @@ typedef struct Client {
     HvcmaGate *gate;            /* set exactly while dev is */
     uint8_t bus;
     char path[VIRTIO_CMA_PATH_BYTES];
+    bool complained;            /* a guest can repeat what fails: say it once */
 } Client;
 
 struct HvcmaClients {
@@ -477,6 +478,17 @@ void hvcma_clients_unregister(VirtIOCMA *s)
     }
 }
 
+static void complain(Client *cl, const char *what, Error *err)
+{
+    if (cl->complained) {
+        error_free(err);
+        return;
+    }
+    cl->complained = true;
+    error_reportf_err(err, "virtio-cma '%s': client '%s' %s: ",
+                      cl->table->s->config.name, cl->id, what);
+}
+
 int hvcma_clients_claim(HvcmaClients *c, uint32_t client)
 {
     Client *cl = &c->client[client];
@@ -486,10 +498,10 @@ int hvcma_clients_claim(HvcmaClients *c, uint32_t client)
         return -VIRTIO_CMA_S_CLIENT_STATE;
     }
     if (!hvcma_gate_open(cl->gate, &err)) {
-        error_reportf_err(err, "virtio-cma '%s': client '%s' is refused: ",
-                          c->s->config.name, cl->id);
+        complain(cl, "is refused", err);
         return -VIRTIO_CMA_S_REFUSED;
     }
+    cl->complained = false;
     return 0;
 }
 
@@ -499,9 +511,7 @@ int hvcma_clients_quiesce(HvcmaClients *c, uint32_t client)
     Error *err = NULL;
 
     if (cl->gate && !hvcma_gate_close(cl->gate, &err)) {
-        error_reportf_err(err, "virtio-cma '%s': client '%s' is not quiet, the "
-                          "region's memory stays pinned: ",
-                          c->s->config.name, cl->id);
+        complain(cl, "is not quiet, the region's memory stays pinned", err);
         return -VIRTIO_CMA_S_IO;
     }
     return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The region of virtio-cma as a memory device of the machine, for the PCI proxy
- * and for the type that sits on virtio-mmio. Knows addresses and mapping only.
+ * and the MMIO device alike. Knows addresses only.
  */
 #include "qemu/osdep.h"
 #include "hw/boards.h"
@@ -102,74 +102,16 @@ void hvcma_memory_device_class_init(ObjectClass *klass)
     mdc->fill_device_info = fill_device_info;
 }
 
-static bool plugs_itself(VirtIOCMA *s)
+bool hvcma_memory_device_check(VirtIOCMA *s, Error **errp)
 {
-    return object_dynamic_cast(OBJECT(s), TYPE_VIRTIO_CMA_DEVICE);
-}
-
-bool hvcma_memory_device_pre_plug(VirtIOCMA *s, Error **errp)
-{
-    ERRP_GUARD();
     MachineState *ms = MACHINE(qdev_get_machine());
-    const char *region = s->config.name;
 
     if (!ms->device_memory) {
         error_setg(errp, "virtio-cma '%s': machine '%s' has no device memory "
                    "(-m SIZE,maxmem=SIZE with maxmem above the RAM size; some "
-                   "machines such as microvm have none at all)", region,
-                   MACHINE_GET_CLASS(ms)->name);
+                   "machines such as microvm have none at all)",
+                   s->config.name, MACHINE_GET_CLASS(ms)->name);
         return false;
     }
-    if (!plugs_itself(s)) {
-        return true;
-    }
-    if (object_property_get_bool(OBJECT(qdev_get_parent_bus(DEVICE(s))->parent),
-                                 "force-legacy", NULL)) {
-        error_setg(errp, "virtio-cma '%s': virtio-mmio is in its legacy "
-                   "version 1, version 2 is needed (-global "
-                   "virtio-mmio.force-legacy=false)", region);
-        return false;
-    }
-    memory_device_pre_plug(MEMORY_DEVICE(s), ms, errp);
-    return !*errp;
+    return true;
 }
-
-void hvcma_memory_device_plug(VirtIOCMA *s)
-{
-    if (plugs_itself(s)) {
-        memory_device_plug(MEMORY_DEVICE(s), MACHINE(qdev_get_machine()));
-    }
-}
-
-void hvcma_memory_device_unplug(VirtIOCMA *s)
-{
-    if (plugs_itself(s)) {
-        memory_device_unplug(MEMORY_DEVICE(s), MACHINE(qdev_get_machine()));
-    }
-}
-
-static void virtio_cma_device_class_init(ObjectClass *klass, void *data)
-{
-    DeviceClass *dc = DEVICE_CLASS(klass);
-
-    dc->user_creatable = true;
-    dc->hotpluggable = false;   /* virtio-mmio slots are fixed */
-    dc->desc = "contiguous pinned memory for guest devices (virtio-mmio)";
-    hvcma_memory_device_class_init(klass);
-}
-
-static const TypeInfo virtio_cma_device_info = {
-    .name = TYPE_VIRTIO_CMA_DEVICE,
-    .parent = TYPE_VIRTIO_CMA,
-    .class_init = virtio_cma_device_class_init,
-    .interfaces = (InterfaceInfo[]) {
-        { TYPE_MEMORY_DEVICE },
-        { }
-    },
-};
-
-static void virtio_cma_device_register_types(void)
-{
-    type_register_static(&virtio_cma_device_info);
-}
-type_init(virtio_cma_device_register_types)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio-cma in a migration stream: which blocks the guest holds, for whom, and
- * which clients it has claimed. The memory itself travels as RAM.
+ * virtio-cma in a migration stream: which blocks the guest holds, for whom,
+ * which clients it has claimed and what it was not told yet. The memory itself
+ * travels as RAM.
  *
  * The destination claims and pins again through the same engine, so a host that
  * can't (pin limit, pages, a client that is missing) fails the load, with
@@ -28,6 +29,7 @@ typedef struct SavedBlock {
 typedef struct SavedClient {
     uint8_t id[VIRTIO_CMA_NAME_BYTES];
     uint8_t claimed;
+    uint8_t event;              /* not delivered yet */
 } SavedClient;
 
 struct HvcmaMigration {
@@ -72,6 +74,7 @@ static int state_pre_save(void *opaque)
                 hvcma_clients_id(s->clients, i));
         m->client[i].claimed = hvcma_engine_client_state(s->engine, i) ==
                                VIRTIO_CMA_CLIENT_CLAIMED;
+        m->client[i].event = s->event_pending[i];
     }
 
     blocks = g_array_new(false, true, sizeof(SavedBlock));
@@ -161,6 +164,7 @@ static bool restore(HvcmaMigration *m)
     int ret;
 
     for (i = 0; i < m->nr_clients; i++) {
+        s->event_pending[i] = m->client[i].event;
         if (m->client[i].claimed && !claim_again(s, i)) {
             return false;
         }
@@ -217,6 +221,7 @@ static const VMStateDescription vmstate_client = {
     .fields = (const VMStateField[]) {
         VMSTATE_UINT8_ARRAY(id, SavedClient, VIRTIO_CMA_NAME_BYTES),
         VMSTATE_UINT8(claimed, SavedClient),
+        VMSTATE_UINT8(event, SavedClient),
         VMSTATE_END_OF_LIST()
     },
 };

@@ -359,13 +359,13 @@ static bool engine_stop(VirtIOCMA *s)
     return quiet;
 }
 
-static void virtio_cma_realize(DeviceState *dev, Error **errp)
+void virtio_cma_realize(DeviceState *dev, Error **errp)
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(dev);
     VirtIOCMA *s = VIRTIO_CMA(dev);
 
     if (!hvcma_options_check(s, errp) ||
-        !hvcma_memory_device_pre_plug(s, errp)) {
+        !hvcma_memory_device_check(s, errp)) {
         return;
     }
     s->config.region_base_gpa = s->opts.memaddr;
@@ -391,7 +391,6 @@ static void virtio_cma_realize(DeviceState *dev, Error **errp)
 
     host_memory_backend_set_mapped(s->opts.memdev, true);
     vmstate_register_ram(&s->opts.memdev->mr, dev);
-    hvcma_memory_device_plug(s);
     /*
      * virtio_init() has names for the ids it knows only and asserts on others;
      * it uses the id for nothing else.
@@ -417,7 +416,7 @@ fail_clients:
     s->clients = NULL;
 }
 
-static void virtio_cma_unrealize(DeviceState *dev)
+void virtio_cma_unrealize(DeviceState *dev)
 {
     VirtIOCMA *s = VIRTIO_CMA(dev);
 
@@ -426,7 +425,6 @@ static void virtio_cma_unrealize(DeviceState *dev)
     virtio_cleanup(VIRTIO_DEVICE(dev));
     hvcma_clients_unregister(s);
     hvcma_migration_cleanup(s);
-    hvcma_memory_device_unplug(s);
     vmstate_unregister_ram(&s->opts.memdev->mr, dev);
     if (engine_stop(s)) {
         host_memory_backend_set_mapped(s->opts.memdev, false);

@@ -8,8 +8,9 @@
  * clients.c         devices served by regions, their gates
  * report.c          QOM properties that tell the region's state
  * migration.c       vmstate
- * memory_device.c   the region as a memory device; type of the MMIO transport
+ * memory_device.c   the region as a memory device
  * virtio_cma_pci.c  PCI proxy
+ * virtio_cma_mmio.c the device on a virtio-mmio slot
  * gate.c, vfio_noiommu.c, fabric.c  what clients can do on the bus
  *
  * Everything runs under the big QEMU lock unless its comment says otherwise.
@@ -102,6 +103,13 @@ struct VirtIOCMA {
 /* ---- virtio_cma.c ---- */
 
 /**
+ * virtio_cma_realize() - realize the device; the region has its address
+ * (opts.memaddr) but need not be mapped yet. For the subclass.
+ */
+void virtio_cma_realize(DeviceState *dev, Error **errp);
+void virtio_cma_unrealize(DeviceState *dev);
+
+/**
  * hvcma_device_id() - id the user gave to the -device option, or NULL. For the
  * PCI transport it belongs to the proxy.
  */
@@ -151,17 +159,7 @@ void hvcma_migration_cleanup(VirtIOCMA *s);
 /** hvcma_memory_device_class_init() - for the PCI proxy and the MMIO device. */
 void hvcma_memory_device_class_init(ObjectClass *klass);
 
-/**
- * hvcma_memory_device_pre_plug() - have an address for the region.
- *
- * The machine does that for the PCI proxy before it is realized; the MMIO
- * transport has no machine hook, so the device does it itself. Either way the
- * result is in @s->opts.memaddr, or @errp says what the machine lacks.
- */
-bool hvcma_memory_device_pre_plug(VirtIOCMA *s, Error **errp);
-
-/** hvcma_memory_device_plug() - map the region (MMIO; the machine does PCI). */
-void hvcma_memory_device_plug(VirtIOCMA *s);
-void hvcma_memory_device_unplug(VirtIOCMA *s);
+/** hvcma_memory_device_check() - does the machine have room for such devices? */
+bool hvcma_memory_device_check(VirtIOCMA *s, Error **errp);
 
 #endif /* QEMU_DEVICE_VIRTIO_CMA_H */
