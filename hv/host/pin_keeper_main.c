@@ -11,12 +11,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,19 +37,6 @@ struct keeper {
 	struct watch *watches;
 	bool in_doubt;
 };
-
-static void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static void log_line(const char *fmt, ...)
-{
-	char text[HVCMA_KEEPER_MESSAGE_BYTES + 128];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	dprintf(STDERR_FILENO, "hvcma-pin-keeper[%d]: %s\n", (int)getpid(), text);
-}
 
 static struct watch **find(struct keeper *k, const char *path)
 {
@@ -71,7 +59,7 @@ static void watch_add(struct keeper *k, const char *path)
 		memcpy((*end)->path, path, bytes);
 		return;
 	}
-	log_line("no memory to watch %s: the pins will be held until I am killed", path);
+	syslog(LOG_WARNING, "no memory to watch %s: the pins will be held until I am killed", path);
 	k->in_doubt = true;
 }
 
@@ -95,7 +83,7 @@ static bool obey(struct keeper *k, const char *message)
 	} else if (!strncmp(message, "unwatch /", 9)) {
 		watch_drop(find(k, message + 8));
 	} else {
-		log_line("unknown message '%s': the pins will be held until I am killed", message);
+		syslog(LOG_WARNING, "unknown message '%s': the pins will be held until I am killed", message);
 		k->in_doubt = true;
 	}
 	return true;
@@ -137,7 +125,7 @@ static bool is_quiet(struct watch *w)
 		return false;
 	default:
 		if (w->error != errno)
-			log_line("cannot open %s, holding the pins: %s", w->path, strerror(errno));
+			syslog(LOG_WARNING, "cannot open %s, holding the pins: %s", w->path, strerror(errno));
 		w->error = errno;
 		return false;
 	}
@@ -165,7 +153,7 @@ static void wait_for_devices(struct keeper *k)
 			return;
 
 		if (waited_ms >= notice_ms) {
-			log_line("still holding pins after %llu s, for %s", waited_ms / 1000,
+			syslog(LOG_WARNING, "still holding pins after %llu s, for %s", waited_ms / 1000,
 				 k->watches ? k->watches->path : "lack of a clear order");
 			notice_ms *= 2;
 		}
@@ -210,6 +198,18 @@ static bool parse_fd(const char *text, int *fd)
 	return fcntl(*fd, F_GETFD) >= 0;
 }
 
+/*
+ * Who reads a pipe waits for the end of its last writer; with -daemonize that
+ * must not be this process. The log goes to syslog, too.
+ */
+static void leave_pipe(void)
+{
+	struct stat st;
+
+	if (!fstat(STDERR_FILENO, &st) && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+		dup2(STDIN_FILENO, STDERR_FILENO);
+}
+
 static void usage(FILE *to)
 {
 	fputs("Usage: hvcma-pin-keeper LIFE-FD PIN-FD...\n"
@@ -242,14 +242,15 @@ int main(int argc, char **argv)
 		return 2;
 	}
 
+	openlog("hvcma-pin-keeper", LOG_PID | LOG_PERROR, LOG_DAEMON);
 	fd = calloc((size_t)argc, sizeof(*fd));
 	if (!fd) {
-		log_line("no memory for %d descriptors", argc - 1);
+		syslog(LOG_WARNING, "no memory for %d descriptors", argc - 1);
 		return 1;
 	}
 	for (i = 0; i < argc - 1; i++) {
 		if (!parse_fd(argv[i + 1], &fd[i])) {
-			log_line("'%s' is not an open descriptor above 2", argv[i + 1]);
+			syslog(LOG_WARNING, "'%s' is not an open descriptor above 2", argv[i + 1]);
 			return 2;
 		}
 	}
@@ -260,14 +261,14 @@ int main(int argc, char **argv)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	if (chdir("/")) {
-		log_line("cannot leave the working directory: %s", strerror(errno));
+		syslog(LOG_WARNING, "cannot leave the working directory: %s", strerror(errno));
 		return 1;
 	}
 
 	/* Not the parent's child: nothing for it to reap. */
 	switch (fork()) {
 	case -1:
-		log_line("cannot fork: %s", strerror(errno));
+		syslog(LOG_WARNING, "cannot fork: %s", strerror(errno));
 		return 1;
 	case 0:
 		break;
@@ -275,11 +276,11 @@ int main(int argc, char **argv)
 		_exit(0);
 	}
 
-	if (!outlive_parent(&k, life_fd))
+	leave_pipe();
+	if (!outlive_parent(&k, life_fd) || (!k.watches && !k.in_doubt))
 		return 0;
-	if (k.watches || k.in_doubt)
-		log_line("the parent died: holding its pins until its devices are quiet");
+	syslog(LOG_WARNING, "the parent died: holding its pins until its devices are quiet");
 	wait_for_devices(&k);
-	log_line("the devices are quiet: letting go of the pins");
+	syslog(LOG_WARNING, "the devices are quiet: letting go of the pins");
 	return 0;
 }

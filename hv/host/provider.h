@@ -39,7 +39,7 @@ struct hvcma_provider_config {
 struct hvcma_provider_stats {
 	uint64_t backed_bytes;
 	uint64_t pinned_bytes;
-	uint64_t nr_pin_calls;
+	uint64_t nr_pin_calls;		/* refused ones, too */
 	uint64_t nr_unpin_calls;
 };
 

@@ -447,6 +447,32 @@ static void it_has_a_session_and_no_descriptor_of_ours(void **state)
 	holder_end(&h);
 }
 
+static void it_does_not_keep_a_pipe_open(void **state)
+{
+	int pair[2], real_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	struct holder h;
+	pid_t keeper;
+	char byte;
+	int i;
+
+	(void)state;
+	assert_int_equal(pipe2(pair, O_CLOEXEC | O_NONBLOCK), 0);
+	dup2(pair[1], STDERR_FILENO);
+	holder_start(&h, true);
+	dup2(real_stderr, STDERR_FILENO);
+	close(real_stderr);
+	close(pair[1]);
+	keeper = keeper_pid();
+	for (i = 0; i < 200 && read(pair[0], &byte, 1) < 0; i++)
+		usleep(10000);
+	assert_int_equal(read(pair[0], &byte, 1), 0);	/* its end: no writer is left */
+	close(pair[0]);
+	assert_int_equal(kill(keeper, 0), 0);
+	hvcma_keeper_stop(h.keeper);
+	expect_clean_end(keeper);
+	holder_end(&h);
+}
+
 static void an_orderly_end_waits_for_nobody(void **state)
 {
 	int device = device_take(0);
@@ -655,6 +681,7 @@ int main(void)
 		cmocka_unit_test(a_device_that_is_gone_is_quiet),
 		cmocka_unit_test(signals_do_not_end_it),
 		cmocka_unit_test(it_has_a_session_and_no_descriptor_of_ours),
+		cmocka_unit_test(it_does_not_keep_a_pipe_open),
 		cmocka_unit_test(an_orderly_end_waits_for_nobody),
 		cmocka_unit_test(destroying_the_provider_unpins_beside_a_keeper),
 		cmocka_unit_test(bad_paths_are_refused),
