@@ -116,16 +116,25 @@ static bool provider_create(HvcmaBacking *b, Error **errp)
     return true;
 }
 
-/* The keeper is installed beside the plugin, which is this very file. */
+/*
+ * The keeper is installed beside the plugin, which is this very file; or beside
+ * QEMU, if this is part of it: then the name can be what the user typed.
+ */
 static char *keeper_path(void)
 {
+    g_autofree char *file = NULL;
     g_autofree char *folder = NULL;
     Dl_info self;
 
-    if (!dladdr((void *)keeper_path, &self)) {
+    if (dladdr((void *)keeper_path, &self) && strchr(self.dli_fname, '/')) {
+        file = g_strdup(self.dli_fname);
+    } else {
+        file = g_file_read_link("/proc/self/exe", NULL);
+    }
+    if (!file) {
         return NULL;
     }
-    folder = g_path_get_dirname(self.dli_fname);
+    folder = g_path_get_dirname(file);
     return g_build_filename(folder, KEEPER_PROGRAM, NULL);
 }
 

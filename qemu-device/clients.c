@@ -169,6 +169,21 @@ static bool platform_path(SysBusDevice *dev, char *path, size_t path_bytes)
     return true;
 }
 
+/*
+ * The device as the guest's buses know it: a virtio device on virtio-mmio is
+ * its slot.
+ */
+static DeviceState *bus_device(DeviceState *dev)
+{
+    DeviceState *slot = dev->parent_bus ? dev->parent_bus->parent : NULL;
+
+    if (object_dynamic_cast(OBJECT(dev), TYPE_VIRTIO_DEVICE) && slot &&
+        object_dynamic_cast(OBJECT(slot), TYPE_SYS_BUS_DEVICE)) {
+        return slot;
+    }
+    return dev;
+}
+
 static bool client_locate(Client *cl, DeviceState *dev, Error **errp)
 {
     bool located;
@@ -204,6 +219,12 @@ static bool client_fits(Client *cl, DeviceState *dev, Error **errp)
 {
     VirtIOCMA *s = cl->table->s;
 
+    if (object_dynamic_cast(OBJECT(dev), TYPE_VIRTIO_CMA_PCI) ||
+        object_dynamic_cast(OBJECT(dev), TYPE_VIRTIO_CMA)) {
+        error_setg(errp, "virtio-cma '%s': client '%s' is a virtio-cma device "
+                   "itself", s->config.name, cl->id);
+        return false;
+    }
     if (!s->opts.unsafe_noiommu || hvcma_vfio_is_noiommu(OBJECT(dev)) ||
         (s->opts.fabric && object_dynamic_cast(OBJECT(dev), TYPE_PCI_DEVICE))) {
         return true;
@@ -263,13 +284,14 @@ static void client_gone(void *opaque)
     hvcma_send_event(s, cl->index, VIRTIO_CMA_EVENT_CLIENT_REMOVED);
 }
 
-static bool client_plug(Client *cl, DeviceState *dev, Error **errp)
+static bool client_plug(Client *cl, DeviceState *named, Error **errp)
 {
+    DeviceState *dev = bus_device(named);
     VirtIOCMA *s = cl->table->s;
     struct hvcma_client_info info;
     int ret;
 
-    if (!client_locate(cl, dev, errp) || !client_fits(cl, dev, errp)) {
+    if (!client_fits(cl, named, errp) || !client_locate(cl, dev, errp)) {
         return false;
     }
     cl->gate = hvcma_gate_new(dev, client_gone, cl, errp);
@@ -310,7 +332,7 @@ fail_gate:
 /* Where a platform device lies is known only when the machine is complete. */
 static bool client_plug_must_wait(DeviceState *dev)
 {
-    return object_dynamic_cast(OBJECT(dev), TYPE_SYS_BUS_DEVICE) &&
+    return object_dynamic_cast(OBJECT(bus_device(dev)), TYPE_SYS_BUS_DEVICE) &&
            !phase_check(PHASE_MACHINE_READY);
 }
 

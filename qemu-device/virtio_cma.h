@@ -159,7 +159,7 @@ void hvcma_migration_cleanup(VirtIOCMA *s);
 /** hvcma_memory_device_class_init() - for the PCI proxy and the MMIO device. */
 void hvcma_memory_device_class_init(ObjectClass *klass);
 
-/** hvcma_memory_device_check() - does the machine have room for such devices? */
+/** hvcma_memory_device_check() - does the machine have device memory at all? */
 bool hvcma_memory_device_check(VirtIOCMA *s, Error **errp);
 
 #endif /* QEMU_DEVICE_VIRTIO_CMA_H */

@@ -127,6 +127,32 @@ static void test_system_reset(void **state)
 	qtest_stop(q);
 }
 
+/* A device on virtio-mmio is known to the guest by its slot's address. */
+static void test_platform_client(void **state)
+{
+	struct virtio_cma_client client;
+	struct virtio_cma_block block;
+
+	(void)state;
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_VIRT, CMA_FAKE_REGION ",clients=rng0 "
+			"-device virtio-rng-device,id=rng0,iommu_platform=on", "virtio-cma-device");
+	cma_open(&c, q, &virtio_mmio);
+	cma_client(&c, 0, &client);
+	assert_int_equal(client.bus, VIRTIO_CMA_BUS_PLATFORM);
+	assert_memory_equal(client.path, "0xa003", 6);
+	assert_int_equal(client.state, VIRTIO_CMA_CLIENT_PRESENT);
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, 0, &block), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'system_reset'}"));
+	qtest_wait_event(q, "RESET");
+	assert_idle();
+	qtest_assert_text(q, "/clients/0/state", "present");
+	qtest_stop(q);
+}
+
 /* Orderly end with everything in use: exit status 0 and no complaint. */
 static void test_quit_while_busy(void **state)
 {
@@ -302,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_unclaimed_cannot_master),
 		cmocka_unit_test(test_device_reset),
 		cmocka_unit_test(test_system_reset),
+		cmocka_unit_test(test_platform_client),
 		cmocka_unit_test(test_quit_while_busy),
 		cmocka_unit_test(test_region_unplug),
 		cmocka_unit_test(test_region_ejected_while_busy),

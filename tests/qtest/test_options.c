@@ -68,6 +68,8 @@ static const struct refusal {
 	{ "client that is no bus device",
 	  M0 DEV ",clients=us0 -device qemu-xhci,id=xhci -device usb-tablet,id=us0,bus=xhci.0",
 	  "virtio-cma 'banka': client 'us0' (usb-tablet) is neither a PCI nor a platform device" },
+	{ "region as its own client", M0 DEV ",clients=cma0,iommu_platform=on",
+	  "virtio-cma 'banka': client 'cma0' is a virtio-cma device itself" },
 	{ "emulated client in a host-physical region",
 	  M0 "-device edu,id=edu0 " DEV ",unsafe-noiommu=on,clients=edu0",
 	  "virtio-cma 'banka': with unsafe-noiommu=on, client 'edu0' (edu) must be a vfio-pci device of a no-IOMMU group" },
