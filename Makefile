@@ -187,7 +187,7 @@ $(ASAN_BIN): $(O)/tests/asan/%: $(O)/tests/obj-asan/tests/%.o $(call hv_test_obj
 $(FUZZ_BIN): $(O)/tests/%: $(O)/tests/obj-fuzz/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj-fuzz/%.o,$(CORE_SRC))
 	$(call link_test,$(CLANG) -fsanitize=fuzzer,address,undefined)
 $(QTEST_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(QTEST_LIB) $(CORE_SRC))
-	$(call link_test,$(CC))
+	$(call link_test,$(CC) -rdynamic)
 # Figures are taken from what ships: optimised, without invariant checks.
 $(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
 	$(say) LD $(@:$(O)/%=%)
@@ -203,7 +203,7 @@ need_loopback = $(LOOPBACK_BIN)
 need_asan = $(NATIVE) $(ASAN_BIN)
 need_fuzz = $(FUZZ_BIN)
 need_qtest = plugin $(QTEST_BIN)
-need_vm = world
+need_vm = world $(UNIT_BIN)
 need_nested = world
 
 check: $(foreach l,$(LAYERS),$(need_$(l)))
