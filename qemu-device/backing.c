@@ -20,6 +20,8 @@ struct HvcmaBacking {
     struct hvcma_provider *provider;
     struct hvcma_keeper *keeper;
     uint64_t nr_pinned;         /* granules; discards are off while not 0 */
+    bool told_no_memory;
+    bool told_failure;
     /*
      * With x-fabric=on: DMA base of each pinned granule to its index. Devices
      * look up outside the big lock, hence a lock of its own.
@@ -28,11 +30,27 @@ struct HvcmaBacking {
     GHashTable *pinned;
 };
 
-/* The status for the guest; the words, which it must not see, to the log. */
+/*
+ * The words are for the operator: the first of a kind, for a guest can cause
+ * more; a pin limit in vain is the guest's business alone.
+ */
+static void tell(HvcmaBacking *b, int ret)
+{
+    bool *told = ret == -ENOMEM ? &b->told_no_memory : &b->told_failure;
+
+    if (ret == -EDQUOT || *told) {
+        HVCMA_TRACE(b->s, "%s", b->provider->error.text);
+    } else {
+        *told = true;
+        warn_report("virtio-cma: %s", b->provider->error.text);
+    }
+}
+
+/* The status for the guest. */
 static int status_of_errno(HvcmaBacking *b, int ret)
 {
     if (ret) {
-        HVCMA_TRACE(b->s, "%s", b->provider->error.text);
+        tell(b, ret);
     }
     switch (-ret) {
     case 0:
@@ -208,8 +226,9 @@ void hvcma_backing_stats(const HvcmaBacking *b,
 int hvcma_backing_back(HvcmaBacking *b, uint64_t first, uint64_t nr)
 {
     int ret = b->provider->ops->back(b->provider, first, nr);
+    int status = status_of_errno(b, ret);
 
-    return ret == -ENOMEM ? -VIRTIO_CMA_S_NO_BACKING : status_of_errno(b, ret);
+    return ret == -ENOMEM ? -VIRTIO_CMA_S_NO_BACKING : status;
 }
 
 static uint64_t granule_gpa(HvcmaBacking *b, uint64_t granule)

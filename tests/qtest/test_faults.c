@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -41,6 +42,11 @@ static void test_fault(void **state)
 	assert_int_equal(qtest_get(q, "/counters/blocks"), 0);
 	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 0);
 	assert_int_equal(qtest_get(q, "/counters/alloc-failed"), 1);
+	/* the operator is told, except of what a guest can have at will */
+	if (f->status == VIRTIO_CMA_S_PIN_LIMIT)
+		assert_string_equal(qtest_stderr(q), "");
+	else
+		assert_non_null(strstr(qtest_stderr(q), "warning: virtio-cma: region banka: "));
 
 	assert_int_equal(cma_alloc(&c, 64 * MIB, VIRTIO_CMA_CLIENT_SHARED, &block), VIRTIO_CMA_S_OK);
 	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 64 * MIB);
