@@ -321,7 +321,9 @@ static void virtio_cma_reset(VirtIODevice *vdev)
 
     qemu_bh_cancel(s->request_bh);
     qemu_bh_cancel(s->report_bh);
-    memset(s->event_pending, 0, s->config.nr_clients);
+    if (s->config.nr_clients) {
+        memset(s->event_pending, 0, s->config.nr_clients);
+    }
     hvcma_engine_reset(s->engine);
 }
 
