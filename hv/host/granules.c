@@ -168,6 +168,16 @@ void hvcma_granules_set(struct hvcma_granules *g, uint64_t first, uint64_t nr,
 #endif
 }
 
+void hvcma_granules_fill(struct hvcma_granules *g, uint64_t first, uint64_t nr)
+{
+	uint64_t at = first, run, len;
+
+	while ((len = hvcma_granules_next_run(g, at, first + nr, HVCMA_GRANULE_UNBACKED, &run))) {
+		hvcma_granules_set(g, run, len, HVCMA_GRANULE_BACKED);
+		at = run + len;
+	}
+}
+
 uint64_t hvcma_granules_next_run(const struct hvcma_granules *g, uint64_t from,
 				 uint64_t end, enum hvcma_granule_state state,
 				 uint64_t *first)

@@ -64,6 +64,9 @@ int hvcma_granules_may_discard(const struct hvcma_granules *g, uint64_t first,
 void hvcma_granules_set(struct hvcma_granules *g, uint64_t first, uint64_t nr,
 			enum hvcma_granule_state state);
 
+/** hvcma_granules_fill() - unbacked ones become backed; the range was checked. */
+void hvcma_granules_fill(struct hvcma_granules *g, uint64_t first, uint64_t nr);
+
 /**
  * hvcma_granules_next_run() - the first run of granules in @state inside
  * [@from, @end).

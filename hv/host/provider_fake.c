@@ -63,20 +63,13 @@ static int take_fault(struct fake *f, enum hvcma_fake_method method)
 static int fake_back(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 {
 	struct fake *f = to_fake(p);
-	uint64_t at = first, run, len;
 	int ret = hvcma_granules_may_back(&f->granules, first, nr, &p->error);
 
 	if (!ret)
 		ret = take_fault(f, HVCMA_FAKE_BACK);
-	if (ret)
-		return ret;
-
-	while ((len = hvcma_granules_next_run(&f->granules, at, first + nr,
-					      HVCMA_GRANULE_UNBACKED, &run))) {
-		hvcma_granules_set(&f->granules, run, len, HVCMA_GRANULE_BACKED);
-		at = run + len;
-	}
-	return 0;
+	if (!ret)
+		hvcma_granules_fill(&f->granules, first, nr);
+	return ret;
 }
 
 static int fake_pin(struct hvcma_provider *p, uint64_t first, uint64_t nr)
@@ -237,7 +230,7 @@ int hvcma_provider_fake_create(const struct hvcma_provider_config *config,
 		goto destroy;
 	}
 	if (fake->prebacked)
-		hvcma_granules_set(&f->granules, 0, f->granules.nr, HVCMA_GRANULE_BACKED);
+		hvcma_granules_fill(&f->granules, 0, f->granules.nr);
 
 	*out = &f->base;
 	return 0;

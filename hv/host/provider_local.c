@@ -171,32 +171,25 @@ static void undo_fault_in(struct local *l, uint64_t first, uint64_t nr)
 static int local_back(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 {
 	struct local *l = to_local(p);
-	struct hvcma_granules *g = &l->granules;
-	uint64_t at, run, len;
+	uint64_t at = first, run, len;
 	struct hvcma_error why;
-	int ret = hvcma_granules_may_back(g, first, nr, &p->error);
+	int ret = hvcma_granules_may_back(&l->granules, first, nr, &p->error);
 
 	if (!ret)
 		ret = refresh(l, first, nr);	/* so that undoing spares these */
-	if (ret)
-		return ret;
-
-	for (at = first; (len = hvcma_granules_next_run(g, at, first + nr,
-							HVCMA_GRANULE_UNBACKED, &run));
-	     at = run + len) {
+	while (!ret && (len = hvcma_granules_next_run(&l->granules, at, first + nr,
+						      HVCMA_GRANULE_UNBACKED, &run))) {
 		ret = fault_in(l, run, len);
 		if (ret) {
 			why = p->error;
 			undo_fault_in(l, first, nr);
 			p->error = why;
-			return ret;
 		}
+		at = run + len;
 	}
-	for (at = first; (len = hvcma_granules_next_run(g, at, first + nr,
-							HVCMA_GRANULE_UNBACKED, &run));
-	     at = run + len)
-		hvcma_granules_set(g, run, len, HVCMA_GRANULE_BACKED);
-	return 0;
+	if (!ret)
+		hvcma_granules_fill(&l->granules, first, nr);
+	return ret;
 }
 
 /* Does RLIMIT_MEMLOCK apply to what this process pins? */
