@@ -4,7 +4,6 @@
  */
 #include "qemu/osdep.h"
 #include <dlfcn.h>
-#include "qemu/cutils.h"
 #include "qemu/lockable.h"
 #include "exec/ramblock.h"
 #include "exec/memory.h"
@@ -64,35 +63,20 @@ static int status_of_errno(HvcmaBacking *b, int ret)
     }
 }
 
-/* "METHOD:NR:COUNT:ERRNO", for tests. */
-static bool fault_inject(struct hvcma_provider *provider, const char *name,
-                         const char *spec, Error **errp)
+static void fault_inject(HvcmaBacking *b)
 {
-    static const char *const methods[HVCMA_FAKE_NR_METHODS] = {
-        [HVCMA_FAKE_BACK] = "back",
-        [HVCMA_FAKE_PIN] = "pin",
-        [HVCMA_FAKE_HPA] = "hpa",
-        [HVCMA_FAKE_DISCARD] = "discard",
+    static const enum hvcma_fake_method methods[] = {
+        [HVCMA_FAULT_BACK] = HVCMA_FAKE_BACK,
+        [HVCMA_FAULT_PIN] = HVCMA_FAKE_PIN,
+        [HVCMA_FAULT_HPA] = HVCMA_FAKE_HPA,
+        [HVCMA_FAULT_DISCARD] = HVCMA_FAKE_DISCARD,
     };
-    g_auto(GStrv) part = g_strsplit(spec, ":", -1);
-    uint64_t nr, count;
-    int method, error;
+    const HvcmaFault *f = &b->s->fault;
 
-    if (g_strv_length(part) == 4 &&
-        !qemu_strtou64(part[1], NULL, 10, &nr) &&
-        !qemu_strtou64(part[2], NULL, 10, &count) &&
-        !qemu_strtoi(part[3], NULL, 10, &error) && error > 0) {
-        for (method = 0; method < HVCMA_FAKE_NR_METHODS; method++) {
-            if (!strcmp(part[0], methods[method])) {
-                hvcma_fake_inject(provider, method, nr, count, error);
-                return true;
-            }
-        }
+    if (f->method != HVCMA_FAULT_NONE && f->method != HVCMA_FAULT_QUIESCE) {
+        hvcma_fake_inject(b->provider, methods[f->method], f->nr, f->count,
+                          f->error);
     }
-    error_setg(errp, "virtio-cma '%s': x-fake-fault='%s' is not "
-               "back|pin|hpa|discard:NR:COUNT:ERRNO with a positive ERRNO",
-               name, spec);
-    return false;
 }
 
 static bool provider_create(HvcmaBacking *b, Error **errp)
@@ -127,10 +111,7 @@ static bool provider_create(HvcmaBacking *b, Error **errp)
         error_setg(errp, "virtio-cma '%s': %s", s->config.name, err.text);
         return false;
     }
-    if (s->opts.fake_fault) {
-        return fault_inject(b->provider, s->config.name, s->opts.fake_fault,
-                            errp);
-    }
+    fault_inject(b);
     return true;
 }
 

@@ -18,8 +18,8 @@
 /**
  * hvcma_backing_new() - provider for the region of @s (config and address set).
  *
- * Errors: what the provider lacks (CAP_SYS_ADMIN, io_uring, pages), a bad
- * x-fake-fault, a keeper that does not start.
+ * Errors: what the provider lacks (CAP_SYS_ADMIN, io_uring, pages), a keeper
+ * that does not start.
  */
 HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp);
 

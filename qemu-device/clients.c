@@ -27,6 +27,7 @@ typedef struct Client {
     HvcmaGate *gate;            /* set exactly while dev is */
     uint8_t bus;
     char path[VIRTIO_CMA_PATH_BYTES];
+    bool lost;                  /* let go of while it may have been doing DMA */
     bool complained;            /* a guest can repeat what fails: say it once */
 } Client;
 
@@ -35,6 +36,7 @@ struct HvcmaClients {
     HvcmaFabric *fabric;        /* with x-fabric=on */
     uint32_t nr;
     Client *client;
+    uint64_t nr_quiesce;        /* calls, for x-fake-fault */
     QLIST_ENTRY(HvcmaClients) next;
 };
 
@@ -276,6 +278,7 @@ static void client_gone(void *opaque)
     if (!quiet) {
         error_report("virtio-cma '%s': client '%s' went without being quiet: "
                      "its memory stays pinned", s->config.name, cl->id);
+        cl->lost = true;
     }
     client_disconnect(cl, quiet);
     hvcma_gate_free(cl->gate);
@@ -365,7 +368,10 @@ static bool device_may_be_created(DeviceListener *listener, const QDict *opts,
         return false;
     }
     s = cl->table->s;
-    if (s->opts.unsafe_noiommu && !s->opts.fabric &&
+    if (cl->lost) {
+        error_setg(errp, "virtio-cma '%s': client '%s' was unplugged without "
+                   "being quiet and can't come back", s->config.name, id);
+    } else if (s->opts.unsafe_noiommu && !s->opts.fabric &&
         !g_str_has_prefix(driver, "vfio-pci")) {
         error_setg(errp, "virtio-cma '%s': with unsafe-noiommu=on, client '%s' "
                    "(%s) must be a vfio-pci device of a no-IOMMU group",
@@ -527,12 +533,29 @@ int hvcma_clients_claim(HvcmaClients *c, uint32_t client)
     return 0;
 }
 
+static bool close_gate(Client *cl, Error **errp)
+{
+    HvcmaClients *c = cl->table;
+    const HvcmaFault *f = &c->s->fault;
+    uint64_t call = c->nr_quiesce++;
+
+    if (f->method == HVCMA_FAULT_QUIESCE && call >= f->nr &&
+        call - f->nr < f->count) {
+        error_setg_errno(errp, f->error, "x-fake-fault");
+        return false;
+    }
+    return hvcma_gate_close(cl->gate, errp);
+}
+
 int hvcma_clients_quiesce(HvcmaClients *c, uint32_t client)
 {
     Client *cl = &c->client[client];
     Error *err = NULL;
 
-    if (cl->gate && !hvcma_gate_close(cl->gate, &err)) {
+    if (cl->lost) {
+        return -VIRTIO_CMA_S_IO; /* nobody will ever tell us that it is quiet */
+    }
+    if (cl->gate && !close_gate(cl, &err)) {
         complain(cl, "is not quiet, the region's memory stays pinned", err);
         return -VIRTIO_CMA_S_IO;
     }

@@ -172,6 +172,35 @@ static bool check_sizes(VirtIOCMA *s, bool fake, Error **errp)
     return true;
 }
 
+/* "METHOD:NR:COUNT:ERRNO", for tests. */
+static bool parse_fault(const char *spec, HvcmaFault *fault)
+{
+    static const char *const methods[] = {
+        [HVCMA_FAULT_NONE] = "",
+        [HVCMA_FAULT_BACK] = "back",
+        [HVCMA_FAULT_PIN] = "pin",
+        [HVCMA_FAULT_HPA] = "hpa",
+        [HVCMA_FAULT_DISCARD] = "discard",
+        [HVCMA_FAULT_QUIESCE] = "quiesce",
+    };
+    g_auto(GStrv) part = g_strsplit(spec, ":", -1);
+    unsigned i;
+
+    if (g_strv_length(part) != 4 ||
+        qemu_strtou64(part[1], NULL, 10, &fault->nr) ||
+        qemu_strtou64(part[2], NULL, 10, &fault->count) ||
+        qemu_strtoi(part[3], NULL, 10, &fault->error) || fault->error <= 0) {
+        return false;
+    }
+    for (i = HVCMA_FAULT_BACK; i < ARRAY_SIZE(methods); i++) {
+        if (!strcmp(part[0], methods[i])) {
+            fault->method = i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool check_experimental(VirtIOCMA *s, bool fake, Error **errp)
 {
     const char *region = s->opts.name;
@@ -184,6 +213,12 @@ static bool check_experimental(VirtIOCMA *s, bool fake, Error **errp)
     if (!fake && s->opts.fake_fault) {
         error_setg(errp, "virtio-cma '%s': x-fake-fault='%s' needs "
                    "x-provider=fake", region, s->opts.fake_fault);
+        return false;
+    }
+    if (s->opts.fake_fault && !parse_fault(s->opts.fake_fault, &s->fault)) {
+        error_setg(errp, "virtio-cma '%s': x-fake-fault='%s' is not "
+                   "back|pin|hpa|discard|quiesce:NR:COUNT:ERRNO with a "
+                   "positive ERRNO", region, s->opts.fake_fault);
         return false;
     }
     if (fake && !QEMU_IS_ALIGNED(s->opts.fake_base_hpa,

@@ -45,6 +45,21 @@ typedef struct HvcmaBacking HvcmaBacking;
 typedef struct HvcmaClients HvcmaClients;
 typedef struct HvcmaMigration HvcmaMigration;
 
+/* x-fake-fault: the nr-th call (from 0) of a method fails, count times. */
+typedef struct HvcmaFault {
+    enum {
+        HVCMA_FAULT_NONE,
+        HVCMA_FAULT_BACK,       /* methods of the fake provider */
+        HVCMA_FAULT_PIN,
+        HVCMA_FAULT_HPA,
+        HVCMA_FAULT_DISCARD,
+        HVCMA_FAULT_QUIESCE,    /* a client does not become quiet */
+    } method;
+    uint64_t nr;
+    uint64_t count;
+    int error;                  /* positive errno */
+} HvcmaFault;
+
 /* As the user gave them; options.c alone interprets them. */
 typedef struct HvcmaOptions {
     HostMemoryBackend *memdev;
@@ -72,6 +87,7 @@ struct VirtIOCMA {
     VirtIODevice parent_obj;
 
     HvcmaOptions opts;
+    HvcmaFault fault;
     struct hvcma_engine_config config;
 
     VirtQueue *request_vq;
@@ -128,8 +144,8 @@ void hvcma_send_event(VirtIOCMA *s, uint32_t client, uint32_t type);
 
 /**
  * hvcma_options_check() - everything about the properties that can be judged
- * before the region has an address: fills @s->config but region_base_gpa and
- * nr_clients.
+ * before the region has an address: fills @s->fault, and @s->config but
+ * region_base_gpa and nr_clients.
  *
  * Return: false with @errp naming the region, the value and the limit.
  */

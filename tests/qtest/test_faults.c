@@ -76,16 +76,146 @@ static void test_discard_fails(void **state)
 	qtest_stop(q);
 }
 
+#define ROOT_PORT_ID	0x000c1b36u
+
+static struct qtest *start_unquiet(struct cma *c, const char *options)
+{
+	struct virtio_cma_block block;
+	struct qtest *q;
+
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, "-object memory-backend-memfd,id=m0,size=64M -device edu,id=edu0 "
+			"-device pcie-root-port,id=rp0 "
+			"-device virtio-cma-pci,id=cma0,memdev=m0,name=banka,granule=2M,"
+			"x-provider=fake,clients=edu0,%s", options);
+	if (strstr(options, "bus=rp0")) {
+		uint8_t port = qtest_pci_find(q, 0, ROOT_PORT_ID);
+
+		/* bus numbers, memory window, memory and bus master on */
+		qtest_pci_write(q, 0, port, 0x18, 0x00010100);
+		qtest_pci_write(q, 0, port, 0x20, 0xeff0e800);
+		qtest_pci_write(q, 0, port, 0x04, 6);
+		cma_open_on_bus(c, q, 1);
+	} else {
+		cma_open(c, q, &virtio_pci);
+	}
+	assert_int_equal(cma_claim(c, 0), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_alloc(c, 2 * CMA_GRANULE, 0, &block), VIRTIO_CMA_S_OK);
+	return q;
+}
+
+/*
+ * A client does not become quiet at a reset: everything stays pinned, nothing
+ * can be freed, the operator is told once; until a later reset succeeds.
+ */
+static void test_reset_without_quiet(void **state)
+{
+	struct virtio_cma_block block;
+	struct qtest *q;
+	struct cma c;
+
+	(void)state;
+	q = start_unquiet(&c, "x-fake-fault=quiesce:0:2:5");
+	virtio_reset(&c.v);
+	assert_int_equal(qtest_get(q, "/counters/quarantined-bytes"), 2 * CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 2 * CMA_GRANULE);
+	assert_non_null(strstr(qtest_stderr(q), "virtio-cma 'banka': client 'edu0' is not quiet, "
+			       "the region's memory stays pinned: x-fake-fault"));
+	cma_restart(&c);
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block), 0);
+	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_REFUSED);
+	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 3 * CMA_GRANULE);
+
+	virtio_reset(&c.v);
+	assert_int_equal(qtest_get(q, "/counters/quarantined-bytes"), 0);
+	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 0);
+	qtest_stop(q);
+}
+
+static void test_release_without_quiet(void **state)
+{
+	struct qtest *q;
+	struct cma c;
+
+	(void)state;
+	q = start_unquiet(&c, "x-fake-fault=quiesce:0:1:5");
+	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_IO);
+	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 2 * CMA_GRANULE);
+	virtio_reset(&c.v);
+	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 0);
+	qtest_stop(q);
+}
+
+static void eject(struct qtest *q)
+{
+	struct json_object *bsel;
+
+	bsel = qtest_qmp_ok(q, "{'execute': 'qom-get', 'arguments': {"
+			    "'path': '/machine/peripheral/rp0/rp0', 'property': 'acpi-pcihp-bsel'}}");
+	qtest_outl(q, 0xcd0, (uint32_t)json_object_get_int(bsel));
+	json_object_put(bsel);
+	qtest_outl(q, 0xcc8, 1);
+	qtest_wait_event(q, "DEVICE_DELETED");
+}
+
+/* The client goes and nobody knows what it still does: no end to the pins. */
+static void test_unplug_without_quiet(void **state)
+{
+	struct virtio_cma_block block;
+	struct qtest *q;
+	struct cma c;
+
+	(void)state;
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, "-device pcie-root-port,id=rp0 -device edu,id=edu0,bus=rp0 "
+			CMA_FAKE_REGION ",clients=edu0,x-fake-fault=quiesce:0:1:5", "virtio-cma-pci");
+	cma_open(&c, q, &virtio_pci);
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, 0, &block), VIRTIO_CMA_S_OK);
+	eject(q);
+	assert_non_null(strstr(qtest_stderr(q), "virtio-cma 'banka': client 'edu0' went without "
+			       "being quiet: its memory stays pinned"));
+	virtio_reset(&c.v);
+	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/counters/quarantined-bytes"), CMA_GRANULE);
+	qtest_qmp_refused(q, "client 'edu0' was unplugged without being quiet and can't come back",
+			  "{'execute': 'device_add', 'arguments': {'driver': 'edu', 'id': 'edu0',"
+			  "'bus': 'rp0'}}");
+	qtest_stop(q);
+}
+
+/* Even without its region the memory is not given to anyone else. */
+static void test_eject_without_quiet(void **state)
+{
+	struct qtest *q;
+	struct cma c;
+
+	(void)state;
+	q = start_unquiet(&c, "bus=rp0,x-fake-fault=quiesce:0:1:5");
+	eject(q);
+	assert_non_null(strstr(qtest_stderr(q), "virtio-cma 'banka': a client is not quiet: "
+			       "the region's memory is never released"));
+	qtest_qmp_refused(q, "is in use", "{'execute': 'object-del', 'arguments': {'id': 'm0'}}");
+	qtest_qmp_refused(q, "memdev 'm0' is already used",
+			  "{'execute': 'device_add', 'arguments': {'driver': 'virtio-cma-pci', 'id': 'cma0',"
+			  "'bus': 'rp0', 'memdev': 'm0', 'granule': 2097152, 'x-provider': 'fake'}}");
+	qtest_stop(q);
+}
+
 #define NR_FAULTS	(sizeof(faults) / sizeof(faults[0]))
 
 int main(void)
 {
-	static struct CMUnitTest tests[NR_FAULTS + 1];
+	static struct CMUnitTest tests[NR_FAULTS + 5];
 	size_t i;
 
 	for (i = 0; i < NR_FAULTS; i++)
 		tests[i] = (struct CMUnitTest){ .name = faults[i].name, .test_func = test_fault,
 						.initial_state = (void *)&faults[i] };
-	tests[i] = (struct CMUnitTest)cmocka_unit_test(test_discard_fails);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_discard_fails);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_reset_without_quiet);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_release_without_quiet);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_unplug_without_quiet);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_eject_without_quiet);
 	return cmocka_run_group_tests_name("host faults", tests, NULL, NULL);
 }
