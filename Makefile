@@ -161,6 +161,7 @@ ASAN_BIN = $(patsubst $(O)/tests/%,$(O)/tests/asan/%,$(UNIT_BIN) $(LOOPBACK_BIN)
 
 # Tests compile the engine with its invariants checked after every change.
 hv_test_objs = $(patsubst $(srcdir)/%.c,$(O)/tests/$(1)/%.o,$(HV_TEST_SRC))
+FUZZ = -fsanitize=fuzzer,address,undefined
 ASAN = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 $(O)/tests/obj/%.o: $(srcdir)/%.c config.mak
@@ -185,7 +186,7 @@ $(UNIT_BIN) $(LOOPBACK_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(call hv_te
 $(ASAN_BIN): $(O)/tests/asan/%: $(O)/tests/obj-asan/tests/%.o $(call hv_test_objs,obj-asan)
 	$(call link_test,$(CC) $(ASAN))
 $(FUZZ_BIN): $(O)/tests/%: $(O)/tests/obj-fuzz/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj-fuzz/%.o,$(CORE_SRC))
-	$(call link_test,$(CLANG) -fsanitize=fuzzer,address,undefined)
+	$(call link_test,$(CLANG) $(FUZZ))
 $(QTEST_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(QTEST_LIB) $(CORE_SRC))
 	$(call link_test,$(CC) -rdynamic)
 # Figures are taken from what ships: optimised, without invariant checks.
