@@ -71,7 +71,7 @@ void hvcma_granules_fill(struct hvcma_granules *g, uint64_t first, uint64_t nr);
  * hvcma_granules_next_run() - the first run of granules in @state inside
  * [@from, @end).
  *
- * Return: its length with *@first set, or 0 if there is none.
+ * Return: its length with *@first set, or 0 if there is none (*@first is @end).
  */
 uint64_t hvcma_granules_next_run(const struct hvcma_granules *g, uint64_t from,
 				 uint64_t end, enum hvcma_granule_state state,
