@@ -7,6 +7,7 @@
 #
 #	nested_start SERIES GUEST-SERIES [QEMU-OPTION...]	boot the nested host
 #	nested_run SCRIPT [ARGUMENT...]		run tests/nested/guest/SCRIPT in it
+#	nested_test SCRIPT [ARGUMENT...]	the same, its results become this test's
 #
 # Inside: / is the root tree (read-only), /mnt this project's part of it, laid out as outside:
 # $HVCMA_BUILD is /mnt/build, $HVCMA_SRC is /mnt/src.
@@ -76,7 +77,7 @@ nested_start()
 	nested_payload "$VM_TMP/payload.img" "$ns_guest_series"
 	VM_NO_PRELOAD=1 VM_ACCEL=tcg,thread=multi,tb-size=512 VM_MEMORY=${NESTED_MEMORY:-2G} \
 	VM_MACHINE=virtualization=on${NESTED_MACHINE:+,$NESTED_MACHINE} \
-	VM_CPU=${NESTED_CPU:-neoverse-v1} VM_LIMIT_S=${NESTED_LIMIT_S:-180} \
+	VM_CPU=${NESTED_CPU:-neoverse-v1} VM_LIMIT_S=${NESTED_LIMIT_S:-500} \
 	VM_APPEND="$NESTED_HUGEPAGES ${NESTED_APPEND-}" \
 	vm_start arm64 "$(kernel_dir arm64 "$ns_series")/vmlinuz" "$VM_TMP/nested-initramfs" \
 		-drive "if=none,id=root,format=raw,readonly=on,file=$(nested_root)" \
@@ -89,5 +90,11 @@ nested_start()
 
 nested_run()
 {
-	GUEST_LIMIT_S=${NESTED_LIMIT_S:-180} guest "cd /mnt/src/tests/nested/guest && sh $*"
+	GUEST_LIMIT_S=${NESTED_LIMIT_S:-500} guest "cd /mnt/src/tests/nested/guest && sh $*"
+}
+
+nested_test()
+{
+	nested_run "$@" >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "${1%.sh}"
 }

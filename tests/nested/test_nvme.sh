@@ -22,8 +22,7 @@ nvme_case()
 	NESTED_CPU=$1 nested_start "$3" "$4" $(disk_options nv "$VM_TMP/disk")
 	check "$what: the nested host boots" vm_alive
 	$2 "$what: $1 and Stage-2 Force Write-Back" has_fwb
-	nested_run nvme.sh "$5" >"$VM_TMP/results"
-	tap_import "$VM_TMP/results" "$what"
+	nested_test nvme.sh "$5"
 	check "$what: the image outside holds the file" \
 		equal "$(sed -n 's/^file //p' "$VM_TMP/results")" "$(disk_outside "$VM_TMP/disk")"
 	vm_quit

@@ -26,6 +26,7 @@ monitor device_del nv0
 check "unplugged: the client is absent" wait_until 20 status_is /clients/0/state absent
 check "unplugged: no bus master" status_is /clients/0/bus-master false
 
+sleep 1
 monitor device_add nvme,id=nv0,drive=nv0-disk,serial=nv0,bus=rp0
 check "plugged again: the disk is back" guest disk_live
 check "plugged again: claimed" status_is /clients/0/state claimed
