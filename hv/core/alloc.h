@@ -110,7 +110,8 @@ uint64_t hvcma_alloc_dma(const struct hvcma_alloc *a, uint64_t granule);
  * hvcma_alloc_block() - take one block: one run, one extent.
  * @first: out, index of the block's first granule; untouched on failure
  *
- * Return: HVCMA_FIT_OK or why not.
+ * Return: HVCMA_FIT_OK or why not. A malformed request (alignment not a power of
+ * two, no granules) is HVCMA_FIT_NO_SPACE.
  */
 enum hvcma_fit hvcma_alloc_block(struct hvcma_alloc *a,
 				 const struct hvcma_fit_request *req,

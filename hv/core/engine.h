@@ -11,8 +11,22 @@
  *  - a granule is pinned from before its ALLOC is answered until after its FREE
  *  - clients are quiesced before any granule is unpinned behind the guest's back
  *    (reset, teardown); a client that cannot be quiesced keeps every granule
- *    pinned ("quarantine")
- *  - requests are checked whole before the first effect
+ *    pinned ("quarantine"): FREE and BUSY_SET are REFUSED, too, until a RELEASE,
+ *    an unplug or a reset quiesces it
+ *  - requests are checked whole before the first effect, which includes the room
+ *    for the response
+ *  - an address counts when it has been read again after the pin: what moved
+ *    between is given back and searched for again, a few times
+ *
+ * Cost of a request: as alloc.h says, plus the host operations, plus one step
+ * per item of the request. Not bounded by the request alone: an ALLOC without
+ * FAST for which nothing fits backs what is still unbacked, each granule once,
+ * and may then look at every run; ADDR_LIMIT without FAST looks at every run.
+ *
+ * Statuses, where the wire contract leaves a choice: a client id beyond the table
+ * is NO_CLIENT, an absent client CLIENT_STATE; an unknown operation, flag, "what"
+ * or action and the wrong queue are UNSUPP; a count of 0 ranges or blocks INVAL.
+ * Of a BUSY the block itself has range index 0, ranges[i] has i.
  */
 #ifndef HVCMA_CORE_ENGINE_H
 #define HVCMA_CORE_ENGINE_H
@@ -34,7 +48,10 @@
 struct hvcma_engine_ops {
 	/* Give [first, first + nr) host pages (contents: zero if new). */
 	int (*back)(void *opaque, uint64_t first, uint64_t nr);
-	/* Long-term pin backed granules. */
+	/*
+	 * Long-term pin backed granules. -VIRTIO_CMA_S_NO_BACKING: one is not
+	 * backed (any more); the engine then asks for addresses and tries again.
+	 */
 	int (*pin)(void *opaque, uint64_t first, uint64_t nr);
 	/* Undo pin; cannot fail. Any subset of pinned granules may be named. */
 	void (*unpin)(void *opaque, uint64_t first, uint64_t nr);
@@ -50,7 +67,14 @@ struct hvcma_engine_ops {
 	 * more DMA. Non-zero: it may; the engine then unpins nothing.
 	 */
 	int (*quiesce)(void *opaque, uint32_t client);
-	/* Optional: called after each state change worth a trace event. */
+	/*
+	 * Optional: called after each state change worth a trace event.
+	 *   "client" id, from, to (0 absent, 1 present, 2 claimed, 3 stuck, 4 lost)
+	 *   "alloc", "restore" first granule, granules, client
+	 *   "back", "moved", "free" first granule, granules
+	 *   "busy" first granule, granules, 1 set or 0 cleared
+	 *   "reset" blocks freed, clients that could not be quiesced
+	 */
 	void (*trace)(void *opaque, const char *event, uint64_t a, uint64_t b,
 		      uint64_t c);
 };
@@ -155,7 +179,7 @@ void hvcma_engine_get_config(const struct hvcma_engine *e,
  * DMA addresses through ops->dma_addr.
  *
  * Return: 0, -VIRTIO_CMA_S_INVAL (misaligned or wraps), -VIRTIO_CMA_S_BUSY
- * (blocks held), or what ops->dma_addr returned.
+ * (blocks held), or what ops->dma_addr returned (the base is set all the same).
  */
 int hvcma_engine_set_base(struct hvcma_engine *e, uint64_t region_base_gpa);
 
@@ -172,8 +196,10 @@ int hvcma_engine_refresh(struct hvcma_engine *e);
  * hvcma_engine_client_added() - client @id is plugged (ABSENT to PRESENT).
  * @info: copied
  *
- * Return: 0, -VIRTIO_CMA_S_NO_CLIENT (id out of range), -VIRTIO_CMA_S_CLIENT_STATE,
- * -VIRTIO_CMA_S_INVAL (a string does not fit).
+ * Return: 0, -VIRTIO_CMA_S_NO_CLIENT (id out of range), -VIRTIO_CMA_S_CLIENT_STATE
+ * (not absent, or unplugged without having been quiesced: see
+ * hvcma_engine_reset()), -VIRTIO_CMA_S_INVAL (a string does not fit, or the bus
+ * or coherency is unknown).
  */
 int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
 			      const struct hvcma_client_info *info);
@@ -209,8 +235,12 @@ int hvcma_engine_fini(struct hvcma_engine *e);
 /**
  * hvcma_engine_restore_block() - migration: take and pin a block the source had.
  *
+ * @client: VIRTIO_CMA_CLIENT_SHARED or an id, whose client may be absent yet
+ *
  * Return: 0, -VIRTIO_CMA_S_RANGE, -VIRTIO_CMA_S_NO_SPACE (not free),
+ * -VIRTIO_CMA_S_NO_CLIENT, -VIRTIO_CMA_S_INVAL (purpose), -VIRTIO_CMA_S_PIN_LIMIT,
  * -VIRTIO_CMA_S_FRAGMENTED (not one extent here), or what ops->back/pin returned.
+ * On failure nothing is pinned or allocated, but granules may have been backed.
  */
 int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
 			       uint64_t nr_granules, uint32_t client,

@@ -719,6 +719,38 @@ static void refresh_sees_what_the_host_did(void **state)
 	rig_free(r);
 }
 
+static void changes_are_traced(void **state)
+{
+	struct rig *r = rig_make(8, false);
+	struct virtio_cma_alloc_req req;
+
+	(void)state;
+	expect_traces(r, "client 0 0 1 client 1 0 1 ");
+	assert_int_equal(rig_claim_client(r, 1), VIRTIO_CMA_S_OK);
+	rig_alloc_req(&req, 2, CONTIG);
+	req.client = hvcma_to_le32(1);
+	assert_int_equal(rig_send(r, &req, sizeof(req)), VIRTIO_CMA_S_OK);
+	expect_traces(r, "client 1 1 2 back 0 2 0 alloc 0 2 1 ");
+	assert_int_equal(rig_free_block(r, 0, 2), VIRTIO_CMA_S_OK);
+	expect_traces(r, "free 0 2 0 ");
+	r->moves[0].granule = 0;
+	r->moves[0].dma = DMA + 50 * GRANULE;
+	r->nr_moves = 1;
+	assert_int_equal(rig_alloc(r, 1, CONTIG), VIRTIO_CMA_S_OK);
+	expect_traces(r, "moved 0 1 0 alloc 0 1 4294967295 ");
+	assert_int_equal(rig_busy(r, VIRTIO_CMA_BUSY_SET, rig_range(0, 1), NULL, 0),
+			 VIRTIO_CMA_S_OK);
+	expect_traces(r, "free 0 1 0 busy 0 1 1 ");
+	assert_int_equal(hvcma_engine_restore_block(r->engine, 4, 3, 0, 0), 0);
+	expect_traces(r, "restore 4 3 0 ");
+	rig_inject(r, RIG_QUIESCE, 0, 1, -VIRTIO_CMA_S_IO);
+	assert_int_equal(hvcma_engine_reset(r->engine), -VIRTIO_CMA_S_IO);
+	expect_traces(r, "client 1 2 3 reset 0 1 0 ");
+	assert_int_equal(hvcma_engine_reset(r->engine), 0);
+	expect_traces(r, "client 1 3 1 reset 1 0 0 ");
+	rig_free(r);
+}
+
 static void statuses_have_names(void **state)
 {
 	(void)state;
@@ -751,6 +783,7 @@ int main(void)
 		cmocka_unit_test(a_host_that_cannot_say_addresses_stops_the_start),
 		cmocka_unit_test(the_base_can_be_set_while_nothing_is_held),
 		cmocka_unit_test(refresh_sees_what_the_host_did),
+		cmocka_unit_test(changes_are_traced),
 		cmocka_unit_test(statuses_have_names),
 	};
 
