@@ -208,7 +208,8 @@ need_vm = world $(UNIT_BIN)
 need_nested = world
 
 check: $(foreach l,$(LAYERS),$(need_$(l)))
-	$(Q)$(RUN) $(if $(T),-t $(T)) $(LAYERS)
+	$(Q)start=$$(date +%s) && $(RUN) $(if $(T),-t $(T)) $(LAYERS) && \
+		$(if $(T),:,echo $$(($$(date +%s) - start)) >$(O)/logs/check.seconds)
 
 define check_rule
 check-$(1): $$(need_$(1))
