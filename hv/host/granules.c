@@ -190,8 +190,7 @@ uint64_t hvcma_granules_next_run(const struct hvcma_granules *g, uint64_t from,
 	start = i;
 	while (i < end && g->state[i] == state)
 		i++;
-	if (i != start)
-		*first = start;
+	*first = start;
 	return i - start;
 }
 
