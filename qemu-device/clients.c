@@ -24,7 +24,7 @@ typedef struct Client {
     uint32_t index;
     char *id;
     DeviceState *dev;           /* NULL while not plugged */
-    HvcmaGate *gate;            /* set exactly while dev is */
+    HvcmaGate *gate;            /* also, closed, on a device that did not fit */
     uint8_t bus;
     char path[VIRTIO_CMA_PATH_BYTES];
     bool lost;                  /* let go of while it may have been doing DMA */
@@ -273,6 +273,11 @@ static void client_gone(void *opaque)
     VirtIOCMA *s = cl->table->s;
     bool quiet;
 
+    if (!cl->dev) {
+        hvcma_gate_free(cl->gate);
+        cl->gate = NULL;
+        return;
+    }
     HVCMA_TRACE(s, "client %s is being unplugged", cl->id);
     quiet = !hvcma_engine_client_removed(s->engine, cl->index);
     if (!quiet) {
@@ -287,6 +292,7 @@ static void client_gone(void *opaque)
     hvcma_send_event(s, cl->index, VIRTIO_CMA_EVENT_CLIENT_REMOVED);
 }
 
+/* On failure the gate, if it came that far, stays on and closed. */
 static bool client_plug(Client *cl, DeviceState *named, Error **errp)
 {
     DeviceState *dev = bus_device(named);
@@ -303,7 +309,7 @@ static bool client_plug(Client *cl, DeviceState *named, Error **errp)
     }
     hvcma_gate_set_trace(cl->gate, s->opts.trace);
     if (!client_connect(cl, dev, errp)) {
-        goto fail_gate;
+        return false;
     }
     cl->dev = dev;
 
@@ -317,19 +323,13 @@ static bool client_plug(Client *cl, DeviceState *named, Error **errp)
     if (ret) {
         error_setg(errp, "virtio-cma '%s': client '%s': %s", s->config.name,
                    cl->id, hvcma_status_text(-ret));
-        goto fail_connected;
+        client_disconnect(cl, true);
+        cl->dev = NULL;
+        return false;
     }
     HVCMA_TRACE(s, "client %s is plugged at %s", cl->id, cl->path);
     hvcma_send_event(s, cl->index, VIRTIO_CMA_EVENT_CLIENT_ADDED);
     return true;
-
-fail_connected:
-    client_disconnect(cl, true);
-    cl->dev = NULL;
-fail_gate:
-    hvcma_gate_free(cl->gate);
-    cl->gate = NULL;
-    return false;
 }
 
 /* Where a platform device lies is known only when the machine is complete. */
@@ -344,7 +344,7 @@ static void device_realized(DeviceListener *listener, DeviceState *dev)
     Client *cl = dev->id ? find_client(dev->id) : NULL;
     Error *err = NULL;
 
-    if (!cl || cl->dev || client_plug_must_wait(dev) ||
+    if (!cl || cl->gate || client_plug_must_wait(dev) ||
         client_plug(cl, dev, &err)) {
         return;
     }
@@ -397,7 +397,7 @@ static void machine_done(Notifier *notifier, void *data)
             DeviceState *dev;
             Error *err = NULL;
 
-            if (cl->dev) {
+            if (cl->gate) {
                 continue;
             }
             dev = qdev_find_recursive(sysbus_get_default(), cl->id);
@@ -480,7 +480,7 @@ bool hvcma_clients_register(VirtIOCMA *s, Error **errp)
         Client *cl = &c->client[i];
         DeviceState *dev = qdev_find_recursive(sysbus_get_default(), cl->id);
 
-        if (dev && dev->realized && !cl->dev && !client_plug_must_wait(dev) &&
+        if (dev && dev->realized && !cl->gate && !client_plug_must_wait(dev) &&
             !client_plug(cl, dev, errp)) {
             hvcma_clients_unregister(s);
             return false;
@@ -496,7 +496,7 @@ void hvcma_clients_unregister(VirtIOCMA *s)
 
     QLIST_REMOVE(c, next);
     for (i = 0; i < c->nr; i++) {
-        if (c->client[i].dev) {
+        if (c->client[i].gate) {
             client_gone(&c->client[i]);
         }
     }

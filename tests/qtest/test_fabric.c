@@ -203,6 +203,28 @@ static void test_reset_in_flight(void **state)
 	assert_int_equal(qtest_get(q, "/clients/0/bus-master"), 0);
 }
 
+/* All of the region: 16 extents of two granules, scattered over the bus. */
+static void test_report(void **state)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+	struct virtio_cma_block block;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 16; i++) {
+		assert_int_equal(cma_alloc(&c, 2 * CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block), 0);
+		first = block.base_dma < first ? block.base_dma : first;
+		last = block.base_dma + block.bytes > last ? block.base_dma + block.bytes : last;
+	}
+	assert_int_equal(qtest_get(q, "/counters/extents"), 16);
+	assert_int_equal(qtest_get(q, "/extents/15/bytes"), 2 * CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/dma-window/first"), first);
+	assert_int_equal(qtest_get(q, "/dma-window/last"), last - 1);
+	assert_int_equal(qtest_get(q, "/blocks/15/nr"), 2);
+	qtest_assert_text(q, "/blocks/0/client", "shared");
+	qtest_assert_text(q, "/blocks/0/purpose", "pool");
+}
+
 static void test_migration_is_blocked(void **state)
 {
 	(void)state;
@@ -217,7 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_pinned), TEST(test_scattered), TEST(test_unpinned_faults),
 		TEST(test_freed_faults), TEST(test_unclaimed_is_silent),
-		TEST(test_reset_in_flight), TEST(test_migration_is_blocked),
+		TEST(test_reset_in_flight), TEST(test_report), TEST(test_migration_is_blocked),
 	};
 
 	return cmocka_run_group_tests_name("bus addresses", tests, NULL, NULL);
