@@ -173,7 +173,8 @@ $(O)/tests/obj-asan/%.o: $(srcdir)/%.c config.mak
 $(O)/tests/obj-fuzz/%.o: $(srcdir)/%.c config.mak
 	$(say) CC fuzz/$*.o
 	$(Q)mkdir -p $(@D) && $(CLANG) -std=gnu11 -O1 -g -I$(srcdir) -DHVCMA_DEBUG -MMD -MP \
-		-fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+		-fsanitize=fuzzer-no-link,address,undefined \
+		-fno-sanitize-recover=undefined -c -o $@ $<
 
 # link_test CC FLAGS: the test's own object, the parts under test, libraries
 link_test = $(say) LD $(@:$(O)/%=%) ; mkdir -p $(@D) && $(1) -o $@ $^ -lcmocka -luring -ljson-c

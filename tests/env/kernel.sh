@@ -69,13 +69,19 @@ make_kbuild()
 	END
 }
 
-# make_vfio SERIES: vfio.ko from the source of this very kernel, one option changed.
+# make_vfio SERIES: vfio.ko from the source of this very kernel, one option changed; and
+# checkpatch, which the headers leave out.
 make_vfio()
 {
-	mkdir "$WORK/vfio"
+	source=linux-source-$1
+	mkdir "$WORK/source" "$DEST/scripts"
 	dpkg-deb --fsys-tarfile "$(archives linux-source-)" |
-		tar -xOf - "./usr/src/linux-source-$1.tar.xz" |
-		tar -xJf - -C "$WORK/vfio" --strip-components=3 "linux-source-$1/drivers/vfio"
-	make_kbuild "$DEST" | sh -s -- -s M="$WORK/vfio" KCFLAGS=-DCONFIG_VFIO_NOIOMMU=1 vfio.ko
-	cp "$WORK/vfio/vfio.ko" "$DEST/"
+		tar -xOf - "./usr/src/$source.tar.xz" |
+		tar -xJf - -C "$WORK/source" --strip-components=1 "$source/drivers/vfio" \
+			"$source/scripts/checkpatch.pl" "$source/scripts/spelling.txt" \
+			"$source/scripts/const_structs.checkpatch"
+	make_kbuild "$DEST" |
+		sh -s -- -s M="$WORK/source/drivers/vfio" KCFLAGS=-DCONFIG_VFIO_NOIOMMU=1 vfio.ko
+	cp "$WORK/source/drivers/vfio/vfio.ko" "$DEST/"
+	cp "$WORK/source/scripts/"* "$DEST/scripts/"
 }
