@@ -40,7 +40,7 @@
 #define MADV_POPULATE_WRITE	23
 #endif
 
-static char folder[] = "/tmp/hvcma-bench-XXXXXX";
+static char *folder;
 static char file[64];
 static struct cma c;
 
@@ -80,10 +80,12 @@ static bool raise_pool(void)
 /* One file that QEMU and we map; NULL if there are no pages for it. */
 static char *map_file(void)
 {
+	char name[] = "/tmp/hvcma-bench-XXXXXX";
 	char *base;
 	int fd;
 
-	if (!mkdtemp(folder) || mount("none", folder, "hugetlbfs", 0, "pagesize=2M"))
+	folder = mkdtemp(name) ? strdup(name) : NULL;
+	if (!folder || mount("none", folder, "hugetlbfs", 0, "pagesize=2M"))
 		return NULL;
 	snprintf(file, sizeof(file), "%s/memory", folder);
 	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -102,6 +104,7 @@ static void unmap_file(char *base)
 	unlink(file);
 	umount2(folder, MNT_DETACH);
 	rmdir(folder);
+	free(folder);
 }
 
 /* ---- the bare system call ---- */

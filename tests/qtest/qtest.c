@@ -164,7 +164,41 @@ static void write_halt_rom(const char *folder)
 }
 
 /* The one QEMU of the running test. */
-static pid_t running;
+static struct qtest *live;
+
+static void free_qtest(struct qtest *q)
+{
+	static const char *const files[] = { "qtest", "qmp", "halt.rom" };
+	char path[256];
+	int i;
+
+	if (q->qtest)
+		fclose(q->qtest);
+	if (q->qmp)
+		fclose(q->qmp);
+	for (i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", q->folder, files[i]);
+		unlink(path);
+	}
+	rmdir(q->folder);
+	free(q->folder);
+	for (i = 0; i < q->nr_events; i++)
+		free(q->events[i]);
+	close(q->stderr_fd);
+	free(q);
+	live = NULL;
+}
+
+void qtest_kill_leftover(void)
+{
+	if (!live)
+		return;
+	if (live->pid) {
+		kill(live->pid, SIGKILL);
+		waitpid(live->pid, NULL, 0);
+	}
+	free_qtest(live);
+}
 
 static void run_qemu(struct qtest *q, const char *options, bool connect)
 {
@@ -207,21 +241,13 @@ static void run_qemu(struct qtest *q, const char *options, bool connect)
 		execv(path, args);
 		_exit(127);
 	}
-	running = q->pid;
+	live = q;
 	free(more);
-}
-
-void qtest_kill_leftover(void)
-{
-	if (running) {
-		kill(running, SIGKILL);
-		waitpid(running, NULL, 0);
-		running = 0;
-	}
 }
 
 static struct qtest *new_qtest(enum qtest_machine machine)
 {
+	static bool registered;
 	struct qtest *q = calloc(1, sizeof(*q));
 	char folder[] = "/tmp/hvcma-qtest-XXXXXX";
 
@@ -230,31 +256,13 @@ static struct qtest *new_qtest(enum qtest_machine machine)
 	q->machine = machine;
 	q->folder = strdup(folder);
 	write_halt_rom(folder);
+	if (!registered) {
+		registered = true;
+		atexit(qtest_kill_leftover);
+	}
 	q->stderr_fd = memfd_create("stderr", MFD_CLOEXEC);
 	assert_true(q->stderr_fd >= 0);
 	return q;
-}
-
-static void free_qtest(struct qtest *q)
-{
-	static const char *const files[] = { "qtest", "qmp", "halt.rom" };
-	char path[256];
-	int i;
-
-	if (q->qtest)
-		fclose(q->qtest);
-	if (q->qmp)
-		fclose(q->qmp);
-	for (i = 0; i < 3; i++) {
-		snprintf(path, sizeof(path), "%s/%s", q->folder, files[i]);
-		unlink(path);
-	}
-	rmdir(q->folder);
-	free(q->folder);
-	for (i = 0; i < q->nr_events; i++)
-		free(q->events[i]);
-	close(q->stderr_fd);
-	free(q);
 }
 
 const char *qtest_stderr(struct qtest *q)
@@ -294,14 +302,14 @@ static int wait_exit(struct qtest *q)
 
 	for (i = 0; i < QTEST_TIMEOUT_S * 100; i++) {
 		if (waitpid(q->pid, &status, WNOHANG) == q->pid) {
-			running = 0;
+			q->pid = 0;
 			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 		}
 		usleep(10000);
 	}
 	kill(q->pid, SIGKILL);
 	waitpid(q->pid, &status, 0);
-	running = 0;
+	q->pid = 0;
 	return -1;
 }
 
@@ -318,7 +326,7 @@ static int accept_from(struct qtest *q, int listener)
 			return fd;
 		}
 		if (waitpid(q->pid, &status, WNOHANG) == q->pid) {
-			running = 0;
+			q->pid = 0;
 			fail_msg("QEMU ended (status 0x%x): %s", status, qtest_stderr(q));
 		}
 	}
@@ -486,10 +494,9 @@ void qtest_read(struct qtest *q, uint64_t addr, void *buf, size_t bytes)
 	line = answer(q);
 	assert_true(strlen(line) >= 5 + 2 * bytes);
 	for (i = 0; i < bytes; i++) {
-		unsigned int byte;
+		char digits[3] = { line[5 + 2 * i], line[6 + 2 * i] };
 
-		assert_int_equal(sscanf(line + 5 + 2 * i, "%2x", &byte), 1);
-		p[i] = (uint8_t)byte;
+		p[i] = (uint8_t)strtoul(digits, NULL, 16);
 	}
 	free(line);
 }

@@ -92,7 +92,7 @@ static void test_inert(void **state)
 				   qtest_plugin()), "42\n/dev/null\n");
 }
 
-static void play(const char *version, const char *expected)
+static void play_version(const char *version, const char *expected)
 {
 	char self[4096];
 	const char *text;
@@ -122,7 +122,7 @@ static void test_unknown_versions(void **state)
 	for (i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
 		snprintf(expected, sizeof(expected), "virtio-cma: this is QEMU %s, supported: 10.0.x; "
 			 "no virtio-cma device type is registered\n", unknown[i]);
-		play(unknown[i], expected);
+		play_version(unknown[i], expected);
 	}
 }
 
@@ -130,7 +130,7 @@ static void test_unknown_versions(void **state)
 static void test_known_version(void **state)
 {
 	(void)state;
-	play("10.0.99", "undefined symbol");
+	play_version("10.0.99", "undefined symbol");
 }
 
 /* A wrong place says so; QEMU itself runs on, without the device. */

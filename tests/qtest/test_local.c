@@ -25,12 +25,12 @@
 #define MAX_POOL	512		/* the machine has other uses for its memory */
 #define SHARED		VIRTIO_CMA_CLIENT_SHARED
 
-static char folder[] = "/tmp/hvcma-huge-XXXXXX";
+static char *folder;
 static const char *skip_reason;
 static struct qtest *q;
 static struct cma c;
 
-static long meminfo(const char *name)
+static long pool_figure(const char *name)
 {
 	char line[128];
 	long value = 0;
@@ -47,8 +47,8 @@ static long meminfo(const char *name)
 /* Raises the pool, never lowers it. */
 static void want_pages(long nr)
 {
-	long total = meminfo("HugePages_Total");
-	long missing = nr - (meminfo("HugePages_Free") - meminfo("HugePages_Rsvd"));
+	long total = pool_figure("HugePages_Total");
+	long missing = nr - (pool_figure("HugePages_Free") - pool_figure("HugePages_Rsvd"));
 	FILE *f;
 
 	if (missing <= 0 || total + missing > MAX_POOL)
@@ -62,13 +62,16 @@ static void want_pages(long nr)
 
 static int mount_pages(void **state)
 {
+	char name[] = "/tmp/hvcma-huge-XXXXXX";
+
 	(void)state;
 	if (geteuid()) {
 		skip_reason = "needs root, for hugepages and physical addresses";
 		return 0;
 	}
 	want_pages(NR_PAGES + 8);
-	if (!mkdtemp(folder) ||
+	folder = mkdtemp(name) ? strdup(name) : NULL;
+	if (!folder ||
 	    mount("none", folder, "hugetlbfs", 0, "pagesize=2M,size=64M,min_size=64M"))
 		skip_reason = "no 32 free hugepages of 2 MiB";
 	return 0;
@@ -77,8 +80,11 @@ static int mount_pages(void **state)
 static int unmount_pages(void **state)
 {
 	(void)state;
-	umount(folder);
-	rmdir(folder);
+	if (folder) {
+		umount(folder);
+		rmdir(folder);
+		free(folder);
+	}
 	return 0;
 }
 

@@ -176,6 +176,9 @@ static void test_all_options(void **state)
 	assert_int_equal(qtest_get(q, "/region/default"), 1);
 	assert_int_equal(qtest_get(q, "/region/unsafe-noiommu"), 0);
 	assert_int_equal(qtest_get(q, "/region/pin-limit-bytes"), 8 * MIB);
+	/* trace=on tells of the first reset; the other region is silent */
+	assert_non_null(strstr(qtest_stderr(q), "virtio-cma banka: reset"));
+	assert_null(strstr(qtest_stderr(q), "virtio-cma cma1"));
 	qtest_stop(q);
 }
 
