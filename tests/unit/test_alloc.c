@@ -232,6 +232,7 @@ static void a_block_never_crosses_an_extent(void **state)
 		assert_int_equal(first, 7);
 		assert_false(hvcma_alloc_nth_extent(a, 3, &first));
 		assert_false(hvcma_alloc_next_extent(a, 8, &first, &nr));
+		assert_false(hvcma_alloc_next_extent(a, 9, &first, &nr));
 		assert_int_equal(hvcma_alloc_lowest_dma(a), BASE - 2 * GRANULE);
 		free(a);
 	}

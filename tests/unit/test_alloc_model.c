@@ -395,12 +395,12 @@ static void damage_is_seen(void **state)
 	struct hvcma_alloc *a;
 	uint64_t first;
 
-	a = make(policy, 40);
-	for (uint64_t i = 1; i < 40; i++)
+	a = make(policy, 100);		/* enough for two levels of bits */
+	for (uint64_t i = 1; i < 100; i++)
 		assert_true(hvcma_alloc_learn(a, i, (i + 200) * GRANULE));
 	assert_int_equal(hvcma_alloc_block(a, &four, &first), HVCMA_FIT_OK);
 	assert_true(hvcma_alloc_block_at(a, 20, &four));
-	assert_true(hvcma_alloc_is_valid(a));	/* ?Aaaa...............Bbbb................ */
+	assert_true(hvcma_alloc_is_valid(a));	/* ?Aaaa...............Bbbb.......... to 99 */
 
 #define expect_seen(field, damaged)					\
 	do {								\
@@ -416,6 +416,8 @@ static void damage_is_seen(void **state)
 	expect_seen(a->granules[8].tag, HVCMA_TAG_KNOWN | HVCMA_TAG_WITHHELD);
 	expect_seen(a->granules[8].tag, 0);
 	expect_seen(a->granules[0].tag, 8);
+	expect_seen(a->granules[8].tag, HVCMA_TAG_ALLOCATED);
+	expect_seen(a->granules[20].nr, 81);
 	expect_seen(a->granules[5].nr, 14);
 	expect_seen(a->granules[5].nr, 0);
 	expect_seen(a->granules[19].nr, 14);
@@ -424,6 +426,8 @@ static void damage_is_seen(void **state)
 	expect_seen(a->granules[30].dma, a->granules[30].dma + 1);
 	expect_seen(a->heads.level[0][0], whole ^ 1u << 5);
 	expect_seen(a->heads.level[0][0], whole ^ 1u << 7);
+	expect_seen(a->heads.level[0][0], whole ^ 1);
+	expect_seen(a->heads.level[1][0], 2);
 	expect_seen(a->unknown.level[0][0], 0);
 	expect_seen(a->withheld.level[0][0], 1);
 	expect_seen(a->extents.level[0][0], whole | 1u << 10);
@@ -436,11 +440,12 @@ static void damage_is_seen(void **state)
 		expect_seen(a->granules[5].bin.next, 24);
 		expect_seen(a->bins.zones[2].first[14], HVCMA_NONE);
 		expect_seen(a->bins.zones[2].classes.level[0][0], 0);
+		expect_seen(a->bins.zones[2].classes.level[1][0], 0);
 	} else {
 		expect_seen(a->tree.level[0][5], whole + 1);
 		expect_seen(a->tree.level[0][6], 1);
 		expect_seen(a->tree.level[1][0], whole + 1);
-		expect_seen(a->cursor, 40);
+		expect_seen(a->cursor, 100);
 	}
 	free(a);
 }

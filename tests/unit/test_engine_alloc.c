@@ -667,6 +667,28 @@ static void blocks_that_migrated_in_are_restored(void **state)
 	rig_check(r);
 	assert_int_equal(rig_nr_pinned(r), 3);
 	assert_int_equal(rig_free_block(r, 2, 3), VIRTIO_CMA_S_OK);
+	/* known at the start, unknown beyond the end */
+	r->log[0] = 0;
+	assert_int_equal(hvcma_engine_restore_block(r->engine, 0, 1, SHARED, 0), 0);
+	assert_int_equal(hvcma_engine_restore_block(r->engine, 4, 2, SHARED, 0), 0);
+	expect_log(r, "back 0+1 pin 0+1 pin 4+2 ");
+	rig_free(r);
+}
+
+static void restoring_obeys_the_pin_limit(void **state)
+{
+	struct hvcma_engine_config config = rig_config(8);
+	struct rig *r;
+
+	(void)state;
+	config.pin_limit_bytes = 3 * GRANULE;
+	r = rig_make_config(&config, false);
+	r->host[0].backed = true;
+	assert_int_equal(hvcma_engine_refresh(r->engine), 0);
+	assert_int_equal(hvcma_engine_restore_block(r->engine, 0, 4, SHARED, 0),
+			 -VIRTIO_CMA_S_PIN_LIMIT);
+	assert_int_equal(hvcma_engine_restore_block(r->engine, 0, 3, SHARED, 0), 0);
+	expect_log(r, "back 1+2 pin 0+3 ");
 	rig_free(r);
 }
 
@@ -702,6 +724,7 @@ int main(void)
 		cmocka_unit_test(a_bulk_keeps_what_was_pinned_before_a_refusal),
 		cmocka_unit_test(a_bulk_survives_pages_that_move),
 		cmocka_unit_test(blocks_that_migrated_in_are_restored),
+		cmocka_unit_test(restoring_obeys_the_pin_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -409,6 +409,19 @@ static void states_can_be_queried(void **state)
 	rig_free(r);
 }
 
+static void a_response_is_never_longer_than_announced(void **state)
+{
+	const uint64_t nr = VIRTIO_CMA_MAX_RESPONSE_BYTES + 1000;
+	struct rig *r = rig_make(nr, false);
+
+	(void)state;
+	r->resp_room = VIRTIO_CMA_MAX_RESPONSE_BYTES + 4096;
+	send_query(r, VIRTIO_CMA_QUERY_STATES, 0, 0);
+	expect_items(r, VIRTIO_CMA_MAX_RESPONSE_BYTES - sizeof(struct virtio_cma_query_resp), nr);
+	assert_int_equal(r->used, VIRTIO_CMA_MAX_RESPONSE_BYTES);
+	rig_free(r);
+}
+
 static void extents_can_be_queried(void **state)
 {
 	struct rig *r = rig_host(8, true);
@@ -774,6 +787,7 @@ int main(void)
 		cmocka_unit_test(busy_granules_are_not_offered),
 		cmocka_unit_test(bad_busy_requests_are_refused),
 		cmocka_unit_test(states_can_be_queried),
+		cmocka_unit_test(a_response_is_never_longer_than_announced),
 		cmocka_unit_test(extents_can_be_queried),
 		cmocka_unit_test(counters_can_be_queried),
 		cmocka_unit_test(lent_granules_are_reported),
