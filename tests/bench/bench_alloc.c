@@ -18,8 +18,8 @@
  *   90x1   the same, one granule: a scan finds one within a few bits wherever it
  *          starts, so its bare search must win against a whole request
  *   churn  as 90x1, but each FREE gives back a random block instead of the one
- *          just taken, so that memory is touched all over: cache misses, those on
- *          the bench's own list of blocks included
+ *          just taken, so that memory is touched all over and every FREE misses
+ *          the caches
  *
  * Times are the least of many short batches in interleaved rounds: noise only
  * adds.
@@ -190,8 +190,8 @@ struct load {
 	enum fill fill;
 	struct hvcma_engine *engine;
 	struct scan scan;
-	uint64_t *held, nr_held;	/* single-granule blocks, for churn */
-	uint64_t *scan_held;
+	/* for churn: the blocks in random order, and the next one to go */
+	uint64_t *held, *scan_held, nr_held, next_held, next_scan_held;
 	uint64_t random;
 	double ours_ns, scan_ns;
 };
@@ -236,11 +236,17 @@ static void load_init(struct load *l, uint64_t nr, enum fill fill)
 		if (!is_held(l, i))
 			continue;
 		l->scan.map[i / 64] |= UINT64_C(1) << (i % 64);
-		l->held[l->nr_held] = l->scan_held[l->nr_held] = i;
-		l->nr_held++;
+		l->held[l->nr_held++] = i;
 		if (hvcma_engine_restore_block(e, i, 1, VIRTIO_CMA_CLIENT_SHARED, 0))
 			abort();
 	}
+	for (uint64_t i = l->nr_held; i > 1; i--) {
+		uint64_t j = next_random(l) % i, held = l->held[j];
+
+		l->held[j] = l->held[i - 1];
+		l->held[i - 1] = held;
+	}
+	memcpy(l->scan_held, l->held, l->nr_held * sizeof(l->held[0]));
 }
 
 static void load_free(struct load *l)
@@ -266,10 +272,10 @@ static void ours_pair(struct load *l)
 	uint64_t first = engine_alloc(l->engine, l->ask);
 
 	if (l->fill == CHURN) {
-		uint64_t *victim = &l->held[next_random(l) % l->nr_held];
-		uint64_t freed = *victim;
+		uint64_t freed = l->held[l->next_held];
 
-		*victim = first;
+		l->held[l->next_held] = first;
+		l->next_held = l->next_held + 1 < l->nr_held ? l->next_held + 1 : 0;
 		first = freed;
 	}
 	engine_free(l->engine, first, l->ask);
@@ -282,10 +288,11 @@ static void scan_pair(struct load *l)
 	if (first == l->scan.nr)
 		abort();
 	if (l->fill == CHURN) {
-		uint64_t *victim = &l->scan_held[next_random(l) % l->nr_held];
-		uint64_t freed = *victim;
+		uint64_t freed = l->scan_held[l->next_scan_held];
 
-		*victim = first;
+		l->scan_held[l->next_scan_held] = first;
+		l->next_scan_held = l->next_scan_held + 1 < l->nr_held ?
+				    l->next_scan_held + 1 : 0;
 		first = freed;
 	}
 	scan_free(&l->scan, first, l->ask);
