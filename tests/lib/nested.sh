@@ -64,7 +64,8 @@ nested_guest_initramfs()
 	ng_file=$1 ng_series=$2
 	shift 2
 	initramfs "$ng_file" arm64 "$ng_series" virtio_pci crc32c_generic ext4 \
-		"$(guest_module arm64 "$ng_series" virtio_cma)" nvme uio_pci_generic -- "$@"
+		"$(guest_module arm64 "$ng_series" virtio_cma)" nvme uio_pci_generic \
+		"$(guest_module arm64 "$ng_series" vcma_selftest)" -- "$@"
 }
 
 nested_start()

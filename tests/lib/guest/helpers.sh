@@ -152,6 +152,14 @@ io_forever()
 		dd if="$1" of=/dev/null bs=64k iflag=direct 2>/dev/null; do :; done) >/dev/null 2>&1 &
 }
 
+# selftest PARAMETER...: results of the selftest module, which drives the edu device
+selftest()
+{
+	load virtio_cma && dmesg -c >/dev/null && insmod /modules/vcma_selftest.ko "$@"
+	dmesg | sed -n 's/.*vcma_selftest: //p'
+	rmmod vcma_selftest
+}
+
 # cma_dir: sysfs group of the first virtio-cma device
 cma_dir()
 {

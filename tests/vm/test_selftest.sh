@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The guest driver's DMA API, called by a test module that drives an edu device: see
+# tests/guest. Then the same device with 28 address bits, which no granule is in reach of.
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+
+# selftest_case ARCH SERIES
+selftest_case()
+{
+	what="$1 $2"
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
+		"$(guest_module "$1" "$2" vcma_selftest)"
+	# shellcheck disable=SC2046 # options are words
+	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+		$(region_options cma0 clients=edu0,unsafe-noiommu=on,x-fabric=on) \
+		-device edu,id=edu0,dma_mask=0xffffffffff
+	if ! vm_booted 1 40; then
+		tap_result 1 "$what: the guest boots"
+		return
+	fi
+	guest selftest fragmented=1 >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what"
+	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
+	check "$what: unbound: no bus master" status_is /clients/0/bus-master false
+	guest selftest mask_bits=28 expect_refused=1 >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what, 28 bits"
+	check "$what: refused: no bus master" status_is /clients/0/bus-master false
+	refute "$what: no warning or oops in the guest" \
+		guest 'dmesg | grep -E "WARNING:|BUG:|Oops|Call [Tt]race"'
+	check "$what: QEMU ends well" vm_quit
+}
+
+region_hugepages
+selftest_case amd64 6.12
+selftest_case amd64 6.1
+selftest_case arm64 6.12
+selftest_case arm64 6.1
+tap_end
