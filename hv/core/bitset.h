@@ -133,12 +133,22 @@ static inline uint32_t hvcma_bitset_last(const struct hvcma_bitset *s)
 	return hvcma_bitset_prev(s, s->nr_words[0] * 64 - 1);
 }
 
+/* __builtin_popcountll() would be a call into libgcc on plain x86-64. */
+static inline uint32_t hvcma_popcount64(uint64_t word)
+{
+	word -= word >> 1 & UINT64_C(0x5555555555555555);
+	word = (word & UINT64_C(0x3333333333333333)) +
+	       (word >> 2 & UINT64_C(0x3333333333333333));
+	word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return (uint32_t)(word * UINT64_C(0x0101010101010101) >> 56);
+}
+
 /** hvcma_bitset_nth() - the member with @nth smaller ones, or HVCMA_NONE; O(bits / 64). */
 static inline uint32_t hvcma_bitset_nth(const struct hvcma_bitset *s, uint64_t nth)
 {
 	for (uint32_t w = 0; w < s->nr_words[0]; w++) {
 		uint64_t word = s->level[0][w];
-		uint64_t nr = (uint64_t)__builtin_popcountll(word);
+		uint32_t nr = hvcma_popcount64(word);
 
 		if (nth >= nr) {
 			nth -= nr;

@@ -4,6 +4,7 @@
  *
  * Changes nothing.
  */
+#include "hv/core/bitset.h"
 #include "hv/core/engine_internal.h"
 
 bool hvcma_engine_is_valid(const struct hvcma_engine *e)
@@ -26,7 +27,7 @@ bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 			return false;
 	}
 	for (uint32_t i = 0; i < (e->nr_granules + 63) / 64; i++)
-		nr_lent += (uint64_t)__builtin_popcountll(e->lent[i]);
+		nr_lent += hvcma_popcount64(e->lent[i]);
 	if (nr_lent != e->nr_lent)
 		return false;
 	if (e->nr_granules % 64 && e->lent[e->nr_granules / 64] >> (e->nr_granules % 64))
