@@ -292,6 +292,54 @@ static void client_gone(void *opaque)
     hvcma_send_event(s, cl->index, VIRTIO_CMA_EVENT_CLIENT_REMOVED);
 }
 
+/*
+ * Devices whose host-physical region was unplugged. Nobody tells them addresses
+ * any more: they stay off the bus until another region takes them or they go.
+ */
+typedef struct Orphan {
+    DeviceState *dev;
+    HvcmaGate *gate;
+    QLIST_ENTRY(Orphan) next;
+} Orphan;
+
+static QLIST_HEAD(, Orphan) orphans = QLIST_HEAD_INITIALIZER(orphans);
+
+static void orphan_free(void *opaque)
+{
+    Orphan *o = opaque;
+
+    QLIST_REMOVE(o, next);
+    hvcma_gate_free(o->gate);
+    g_free(o);
+}
+
+static void orphan_new(DeviceState *dev)
+{
+    Orphan *o = g_new0(Orphan, 1);
+    Error *err = NULL;
+
+    o->dev = dev;
+    o->gate = hvcma_gate_new(dev, orphan_free, o, &err);
+    if (!o->gate) {
+        error_report_err(err);
+        g_free(o);
+        return;
+    }
+    QLIST_INSERT_HEAD(&orphans, o, next);
+}
+
+static void orphan_adopt(DeviceState *dev)
+{
+    Orphan *o;
+
+    QLIST_FOREACH(o, &orphans, next) {
+        if (o->dev == dev) {
+            orphan_free(o);
+            return;
+        }
+    }
+}
+
 /* On failure the gate, if it came that far, stays on and closed. */
 static bool client_plug(Client *cl, DeviceState *named, Error **errp)
 {
@@ -303,6 +351,7 @@ static bool client_plug(Client *cl, DeviceState *named, Error **errp)
     if (!client_fits(cl, named, errp) || !client_locate(cl, dev, errp)) {
         return false;
     }
+    orphan_adopt(dev);
     cl->gate = hvcma_gate_new(dev, client_gone, cl, errp);
     if (!cl->gate) {
         return false;
@@ -496,8 +545,13 @@ void hvcma_clients_unregister(VirtIOCMA *s)
 
     QLIST_REMOVE(c, next);
     for (i = 0; i < c->nr; i++) {
+        DeviceState *dev = c->client[i].dev;
+
         if (c->client[i].gate) {
             client_gone(&c->client[i]);
+        }
+        if (dev && s->opts.unsafe_noiommu) {
+            orphan_new(dev);
         }
     }
     if (c->fabric) {

@@ -257,6 +257,33 @@ static void test_region_ejected_while_busy(void **state)
 	qtest_stop(q);
 }
 
+/* Its client has bus addresses that are void now: it stays off until taken again. */
+static void test_client_without_region(void **state)
+{
+	static const char add[] = "{'execute': 'device_add', 'arguments': {"
+		"'driver': 'virtio-cma-pci', 'id': 'cma0', 'bus': 'rp0', 'memdev': 'm0',"
+		"'granule': 2097152, 'clients': 'edu0', 'x-provider': 'fake',"
+		"'unsafe-noiommu': true, 'x-fabric': true}}";
+	uint8_t edu;
+
+	(void)state;
+	start(M0 PORT "-device edu,id=edu0");
+	edu = qtest_pci_find(q, 0, EDU_ID);
+	assert_true(try_bus_master(0, edu));
+	set_up_port();
+	json_object_put(qtest_qmp_ok(q, "%s", add));
+	assert_false(is_bus_master(0, edu));
+	json_object_put(qtest_qmp_ok(q, DEL("cma0")));
+	eject();
+	assert_false(try_bus_master(0, edu));
+
+	json_object_put(qtest_qmp_ok(q, "%s", add));
+	cma_open_on_bus(&c, q, 1);
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	assert_true(try_bus_master(0, edu));
+	qtest_stop(q);
+}
+
 static void test_client_unplug(void **state)
 {
 	struct virtio_cma_client client;
@@ -332,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_quit_while_busy),
 		cmocka_unit_test(test_region_unplug),
 		cmocka_unit_test(test_region_ejected_while_busy),
+		cmocka_unit_test(test_client_without_region),
 		cmocka_unit_test(test_client_unplug),
 		cmocka_unit_test(test_unfit_client_hotplug),
 	};
