@@ -166,7 +166,7 @@ static void claim_and_enable_master(struct bed *b)
 	assert_true(is_master(b, b->slot));
 }
 
-static int64_t faults(struct bed *b)
+static int64_t count_faults(struct bed *b)
 {
 	struct json_object *answer = qtest_qmp_ok(b->q, "{'execute': 'qom-get', 'arguments': "
 		"{'path': '/machine/peripheral/cma0', 'property': 'fabric-faults'}}");
@@ -280,7 +280,7 @@ static void test_unclaimed_does_no_dma(void **state)
 	enable_nvme(&b);
 	nvme_identify(&b.nvme, b.dma + DATA_OFFSET);
 	assert_nvme_cannot_fetch(&b);
-	assert_int_equal(faults(&b), 0);
+	assert_int_equal(count_faults(&b), 0);
 	close_bed(&b);
 }
 
@@ -289,7 +289,7 @@ static void claimed_does_dma(struct bed *b)
 	claim_and_enable_master(b);
 	take_block(b);
 	assert_dma_works(b);
-	assert_int_equal(faults(b), 0);
+	assert_int_equal(count_faults(b), 0);
 	close_bed(b);
 }
 
@@ -335,7 +335,7 @@ static void test_master_bit_gates_the_fabric(void **state)
 	enable_nvme(&b);
 	nvme_identify(&b.nvme, b.dma + DATA_OFFSET);
 	assert_nvme_cannot_fetch(&b);
-	assert_int_equal(faults(&b), 0);
+	assert_int_equal(count_faults(&b), 0);
 	close_bed(&b);
 }
 
@@ -355,18 +355,18 @@ static void test_wrong_address_faults(void **state)
 	 */
 	nvme_identify(&b.nvme, b.block.base_gpa + DATA_OFFSET);
 	nvme_wait(&b.nvme);
-	assert_int_equal(faults(&b), 1);
+	assert_int_equal(count_faults(&b), 1);
 	assert_int_equal(qtest_readl(b.q, b.block.base_gpa + DATA_OFFSET + 4), 0);
 
 	/* The granule behind the block: backed or not, it is not pinned. */
 	nvme_identify(&b.nvme, b.dma + CMA_GRANULE);
 	nvme_wait(&b.nvme);
-	assert_int_equal(faults(&b), 2);
+	assert_int_equal(count_faults(&b), 2);
 
 	/* Ordinary guest memory. */
 	nvme_identify(&b.nvme, qtest_ram_base(b.q));
 	nvme_wait(&b.nvme);
-	assert_int_equal(faults(&b), 3);
+	assert_int_equal(count_faults(&b), 3);
 	close_bed(&b);
 }
 
@@ -384,12 +384,12 @@ static void test_freed_block_faults(void **state)
 	nvme_identify(&b.nvme, other.base_dma);
 	assert_int_equal(nvme_wait(&b.nvme), 0);
 	assert_identified(&b, other.base_gpa);
-	assert_int_equal(faults(&b), 0);
+	assert_int_equal(count_faults(&b), 0);
 
 	assert_int_equal(cma_free(&b.c, other.base_gpa, other.bytes), VIRTIO_CMA_S_OK);
 	nvme_identify(&b.nvme, other.base_dma);
 	nvme_wait(&b.nvme);
-	assert_int_equal(faults(&b), 1);
+	assert_int_equal(count_faults(&b), 1);
 	close_bed(&b);
 }
 
@@ -587,7 +587,7 @@ static void test_unplug_and_replug(void **state)
 		claim_and_enable_master(&b);
 		take_block(&b);
 		assert_dma_works(&b);
-		assert_int_equal(faults(&b), 0);
+		assert_int_equal(count_faults(&b), 0);
 		unplug_nvme(&b);
 		assert_int_equal(cma_claim(&b.c, NVME_CLIENT), VIRTIO_CMA_S_CLIENT_STATE);
 		assert_int_equal(cma_free(&b.c, b.block.base_gpa, b.block.bytes),
@@ -635,15 +635,32 @@ static void migrate_in(const char *file, const char *region, bool master)
 	close_bed(&b);
 }
 
+static int setup_file(void **state)
+{
+	char *file = strdup("/tmp/hvcma-gate-XXXXXX");
+	int fd;
+
+	qtest_skip_unless_built();
+	fd = mkstemp(file);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	*state = file;
+	return 0;
+}
+
+static int remove_file(void **state)
+{
+	unlink(*state);
+	free(*state);
+	return 0;
+}
+
 static void test_migration_opens_nothing(void **state)
 {
 	struct bed b = { .ecam = VIRT_ECAM, .slot = NVME_SLOT };
-	char file[] = "/tmp/hvcma-gate-XXXXXX";
-	int fd = mkstemp(file);
+	const char *file = *state;
 
-	(void)state;
-	assert_true(fd >= 0);
-	close(fd);
 	b.q = qtest_start(QTEST_VIRT, NET);
 	set_command(&b, b.slot, COMMAND_MEMORY | COMMAND_MASTER);
 	assert_true(is_master(&b, b.slot));
@@ -656,7 +673,6 @@ static void test_migration_opens_nothing(void **state)
 	migrate_in(file, "-object memory-backend-memfd,id=m0,size=64M -device virtio-cma-device,"
 			 "id=cma0,memdev=m0,name=banka,granule=2M,x-provider=fake,clients=net0",
 		   false);
-	unlink(file);
 }
 
 /* Control: with the plugin, but in no region, a device is as it always was. */
@@ -731,7 +747,7 @@ int main(void)
 		TEST(test_sleep_opens_nothing),
 		TEST(test_bus_reset_opens_nothing),
 		TEST(test_unplug_and_replug),
-		TEST(test_migration_opens_nothing),
+		cmocka_unit_test_setup_teardown(test_migration_opens_nothing, setup_file, remove_file),
 		TEST(test_no_client_no_gate),
 		TEST(test_refusals),
 		TEST(test_virtio_client),
