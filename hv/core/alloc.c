@@ -16,7 +16,7 @@
  *   limit inside a best-fit zone,	up to 16 runs of the zone are tried, then
  *   or any limit otherwise		lower zones, which are sure
  *   if these find nothing and the	every run of k granules or more is tried:
- *   request is not quick		O(r)
+ *   request is not quick		O(r), at most what request.effort allows
  *
  * Learning, forgetting and withholding one granule find the run around it in
  * the bitset of heads, in at most five steps.
@@ -246,6 +246,7 @@ static bool want_from(const struct hvcma_alloc *a,
 	want->align_mask = slack << a->shift;
 	want->max_dma = req->max_dma;
 	want->quick = req->quick;
+	want->effort = req->effort;
 	return true;
 }
 

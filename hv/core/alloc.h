@@ -54,7 +54,13 @@ struct hvcma_fit_request {
 	uint64_t nr_granules;	/* > 0 */
 	uint64_t align_bytes;	/* of the DMA address: 0 or a power of two */
 	uint64_t max_dma;	/* highest DMA address of the block's last byte */
-	bool quick;		/* bound the effort: may miss a fit that exists */
+	bool quick;		/* no exhaustive search: may miss a fit that exists */
+	/*
+	 * In and out: runs that exhaustive searches may still look at; when it
+	 * is used up they are quick. NULL: no limit. Shared by the searches of
+	 * one request, it bounds what a guest can make the host do.
+	 */
+	uint64_t *effort;
 };
 
 struct hvcma_alloc_stats {

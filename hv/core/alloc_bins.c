@@ -104,7 +104,7 @@ void hvcma_bins_remove(struct hvcma_alloc *a, uint32_t head)
 /* First run in classes [class, end) that fits; looks at no more than *budget. */
 static uint32_t scan(const struct hvcma_alloc *a, const struct hvcma_zone *zone,
 		     uint32_t class, uint32_t end, const struct hvcma_want *want,
-		     uint32_t *budget, uint32_t *at)
+		     uint64_t *budget, uint32_t *at)
 {
 	while (class < end) {
 		class = hvcma_bitset_next(&zone->classes, class);
@@ -129,6 +129,7 @@ uint32_t hvcma_bins_find(const struct hvcma_alloc *a,
 	uint32_t low = class_of(want->nr);
 	uint32_t sure = class_from((uint64_t)want->nr + want->slack);
 	uint64_t last = ((uint64_t)want->nr << a->shift) - 1;
+	uint64_t unlimited;
 	bool cut = false;
 	uint32_t top, i;
 
@@ -138,7 +139,7 @@ uint32_t hvcma_bins_find(const struct hvcma_alloc *a,
 
 	for (uint32_t z = top; z != HVCMA_NONE; z--) {
 		const struct hvcma_zone *zone = &a->bins.zones[z];
-		uint32_t budget = HVCMA_PROBES;
+		uint64_t budget = HVCMA_PROBES;
 
 		if (hvcma_bitset_is_empty(&zone->classes))
 			continue;
@@ -155,42 +156,54 @@ uint32_t hvcma_bins_find(const struct hvcma_alloc *a,
 	if (!cut || want->quick)
 		return HVCMA_NONE;
 	for (uint32_t z = top; z != HVCMA_NONE; z--) {
-		uint32_t budget = UINT32_MAX;
-
-		i = scan(a, &a->bins.zones[z], low, HVCMA_NONE, want, &budget, at);
+		i = scan(a, &a->bins.zones[z], low, HVCMA_NONE, want,
+			 hvcma_effort(want, &unlimited), at);
 		if (i != HVCMA_NONE)
 			return i;
 	}
 	return HVCMA_NONE;
 }
 
+/* Longest usable part of a run in the class, if it is more than @best. */
+static uint32_t longest_in(const struct hvcma_alloc *a, const struct hvcma_zone *zone,
+			   uint32_t class, uint32_t best, const struct hvcma_want *want,
+			   uint64_t *budget)
+{
+	uint32_t at;
+
+	for (uint32_t i = zone->first[class]; i != HVCMA_NONE && *budget && best < want->nr;
+	     i = a->granules[i].bin.next) {
+		uint32_t nr = hvcma_usable(a, i, a->granules[i].nr, want, &at);
+
+		--*budget;
+		if (nr > best)
+			best = nr;
+		/* None in the class is longer than this one. */
+		if (best >= a->granules[i].nr && class < (1u << EXACT_BITS) - 1)
+			break;
+	}
+	return best;
+}
+
 uint32_t hvcma_bins_longest(const struct hvcma_alloc *a,
 			    const struct hvcma_want *want)
 {
-	uint32_t best = 0, at;
+	uint32_t best = 0;
 
 	for (uint32_t z = zone_of(want->max_dma); z != HVCMA_NONE; z--) {
 		const struct hvcma_zone *zone = &a->bins.zones[z];
-		uint32_t budget = want->quick ? HVCMA_PROBES : UINT32_MAX;
+		uint64_t few = HVCMA_PROBES, unlimited;
+		uint64_t *budget = want->quick ? &few : hvcma_effort(want, &unlimited);
 		uint32_t class = hvcma_bitset_last(&zone->classes);
 
-		while (class != HVCMA_NONE && class >= class_of(best + 1)) {
-			for (uint32_t i = zone->first[class]; i != HVCMA_NONE && budget;
-			     i = a->granules[i].bin.next, budget--) {
-				uint32_t nr = hvcma_usable(a, i, a->granules[i].nr,
-							   want, &at);
-
-				if (nr >= want->nr)
-					return want->nr;
-				if (nr > best)
-					best = nr;
-			}
-			if (!class || !budget)
+		while (class != HVCMA_NONE && best < want->nr && class >= class_of(best + 1)) {
+			best = longest_in(a, zone, class, best, want, budget);
+			if (!class || !*budget)
 				break;
 			class = hvcma_bitset_prev(&zone->classes, class - 1);
 		}
 	}
-	return best;
+	return best < want->nr ? best : want->nr;
 }
 
 uint64_t hvcma_bins_lowest_dma(const struct hvcma_alloc *a)

@@ -75,6 +75,7 @@ struct hvcma_want {
 	uint64_t align_mask;
 	uint64_t max_dma;
 	bool quick;
+	uint64_t *effort;
 };
 
 /* Candidates that one step of a bounded search looks at. */
@@ -113,6 +114,13 @@ static inline uint32_t hvcma_usable(const struct hvcma_alloc *a, uint32_t first,
 	*at = first + (uint32_t)pad;
 	nr -= (uint32_t)pad;
 	return room < nr ? (uint32_t)room : nr;
+}
+
+/* Runs that an exhaustive search may look at; *unlimited serves if nothing is said. */
+static inline uint64_t *hvcma_effort(const struct hvcma_want *want, uint64_t *unlimited)
+{
+	*unlimited = UINT64_MAX;
+	return want->effort ? want->effort : unlimited;
 }
 
 /*

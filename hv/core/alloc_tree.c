@@ -117,7 +117,7 @@ static uint32_t next_run(const struct hvcma_alloc *a, uint32_t from, uint32_t nr
 /* First run with head in [from, end) and @nr granules or more that fits @want. */
 static uint32_t scan(const struct hvcma_alloc *a, uint32_t from, uint32_t end,
 		     uint32_t nr, const struct hvcma_want *want,
-		     uint32_t *budget, uint32_t *at)
+		     uint64_t *budget, uint32_t *at)
 {
 	for (uint32_t i = next_run(a, from, nr); i < end; i = next_run(a, i + 1, nr)) {
 		if (!*budget)
@@ -131,7 +131,7 @@ static uint32_t scan(const struct hvcma_alloc *a, uint32_t from, uint32_t end,
 
 /* The same over all heads, from where the policy says. */
 static uint32_t scan_all(const struct hvcma_alloc *a, uint32_t nr,
-			 const struct hvcma_want *want, uint32_t *budget,
+			 const struct hvcma_want *want, uint64_t *budget,
 			 uint32_t *at)
 {
 	uint32_t start = a->policy == HVCMA_NEXT_FIT ? a->cursor : 0;
@@ -145,7 +145,7 @@ static uint32_t scan_all(const struct hvcma_alloc *a, uint32_t nr,
 uint32_t hvcma_tree_find(const struct hvcma_alloc *a,
 			 const struct hvcma_want *want, uint32_t *at)
 {
-	uint32_t budget = HVCMA_PROBES;
+	uint64_t budget = HVCMA_PROBES, unlimited;
 	uint32_t i = scan_all(a, want->nr, want, &budget, at);
 	uint64_t sure = (uint64_t)want->nr + want->slack;
 
@@ -157,15 +157,15 @@ uint32_t hvcma_tree_find(const struct hvcma_alloc *a,
 	}
 	if (i != HVCMA_NONE || want->quick)
 		return i;
-	budget = UINT32_MAX;
-	return scan_all(a, want->nr, want, &budget, at);
+	return scan_all(a, want->nr, want, hvcma_effort(want, &unlimited), at);
 }
 
 uint32_t hvcma_tree_longest(const struct hvcma_alloc *a,
 			    const struct hvcma_want *want)
 {
 	uint32_t best = 0, at;
-	uint32_t budget = want->quick ? HVCMA_PROBES : UINT32_MAX;
+	uint64_t few = HVCMA_PROBES, unlimited;
+	uint64_t *budget = want->quick ? &few : hvcma_effort(want, &unlimited);
 	uint32_t max = group_max(a->tree.level[a->tree.nr_levels - 1]);
 
 	/* The longest run often does, and then nothing can be better. */
@@ -174,7 +174,7 @@ uint32_t hvcma_tree_longest(const struct hvcma_alloc *a,
 
 		best = hvcma_usable(a, i, max, want, &at);
 	}
-	for (uint32_t i = 0; best < max && best < want->nr && budget; budget--) {
+	for (uint32_t i = 0; best < max && best < want->nr && *budget; --*budget) {
 		uint32_t nr;
 
 		i = next_run(a, i, best + 1);

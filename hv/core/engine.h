@@ -20,8 +20,9 @@
  *
  * Cost of a request: as alloc.h says, plus the host operations, plus one step
  * per item of the request. Not bounded by the request alone: an ALLOC without
- * FAST for which nothing fits backs what is still unbacked, each granule once,
- * and may then look at every run; ADDR_LIMIT without FAST looks at every run.
+ * FAST for which nothing fits backs what is still unbacked, each granule once;
+ * with an odd alignment or address limit it looks at up to 2^22 runs, which in
+ * larger regions can miss a fit. ADDR_LIMIT without FAST looks at every run.
  *
  * Statuses, where the wire contract leaves a choice: a client id beyond the table
  * is NO_CLIENT, an absent client CLIENT_STATE; an unknown operation, flag, "what"

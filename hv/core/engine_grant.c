@@ -15,6 +15,7 @@
 
 #define MAX_RETRIES	3
 #define HINT_PROBES	4096	/* runs and blocks looked at in all hints of a request */
+#define EFFORT		(UINT64_C(1) << 22)	/* runs looked at in a request's worst case */
 
 static uint64_t nr_wanted(const struct hvcma_job *job)
 {
@@ -349,6 +350,8 @@ enum virtio_cma_status hvcma_grant(struct hvcma_engine *e, struct hvcma_job *job
 	uint32_t nr_pinned = 0;
 
 	job->nr_grants = 0;
+	job->fit.effort = &job->effort;
+	job->effort = EFFORT;
 	job->hint_budget = HINT_PROBES;
 	job->back_from = 0;
 	job->back_refused = UINT64_MAX;

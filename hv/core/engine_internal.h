@@ -159,6 +159,7 @@ struct hvcma_job {
 	uint32_t nr_grants;		/* in e->grants, all pinned on return */
 	enum hvcma_fit why;		/* last failed search */
 	enum virtio_cma_status host;	/* last refusal of the host to back */
+	uint64_t effort;		/* runs that exhaustive searches may still look at */
 	uint32_t hint_budget;		/* runs and blocks still to be looked at */
 	uint64_t back_from;		/* unknown granules before it were tried */
 	uint64_t back_refused;		/* as many at once were refused */
