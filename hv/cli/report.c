@@ -4,12 +4,14 @@
  */
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hv/cli/report.h"
 
 #define MAP_COLUMNS	64u
 #define LIST_MAX	16u		/* lines per list; --json has them all */
+#define COUNTERS_MAX	64u
 
 static struct json_object *member(struct json_object *obj, const char *key)
 {
@@ -239,16 +241,33 @@ static void print_counter(FILE *out, const char *key, struct json_object *value)
 		fprintf(out, "    %-26s %s\n", key, json_object_get_string(value));
 }
 
-/* Whatever counters there are, so that a newer device needs no newer program. */
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/*
+ * Whatever counters there are, so that a newer device needs no newer program;
+ * by name, as QEMU gives them in no order.
+ */
 static void print_counters(FILE *out, const char *title,
 			   struct json_object *counters)
 {
+	const char *keys[COUNTERS_MAX];
+	size_t nr = 0;
+
 	if (!counters || !json_object_is_type(counters, json_type_object) ||
 	    !json_object_object_length(counters))
 		return;
+	json_object_object_foreach(counters, key, value) {
+		(void)value;
+		if (nr < COUNTERS_MAX)
+			keys[nr++] = key;
+	}
+	qsort(keys, nr, sizeof(*keys), compare_keys);
 	fprintf(out, "  %s\n", title);
-	json_object_object_foreach(counters, key, value)
-		print_counter(out, key, value);
+	for (size_t i = 0; i < nr; i++)
+		print_counter(out, keys[i], member(counters, keys[i]));
 }
 
 void hvcma_report_print(FILE *out, const char *device, struct json_object *report)

@@ -121,7 +121,7 @@ vm_logs()
 {
 	for vm_log in qemu.log monitor.out console.log agent.out; do
 		note "---- $vm_log: $(tail -n 15 "$VM_DIR/$vm_log" 2>/dev/null | tr -d '\r' |
-			sed 's/.*\x1b\[K//')"
+			sed "s/.*$(printf '\033')\[K//")"
 	done
 }
 

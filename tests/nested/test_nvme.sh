@@ -19,7 +19,8 @@ nvme_case()
 	rm -f "$VM_TMP/disk"
 	truncate -s 64M "$VM_TMP/disk"
 	# shellcheck disable=SC2046 # options are words
-	NESTED_CPU=$1 nested_start "$3" "$4" $(disk_options nv "$VM_TMP/disk")
+	NESTED_CPU=$1 nested_start "$3" "$4" $(disk_options nv "$VM_TMP/disk") \
+		-device edu,dma_mask=0xffffffffff
 	check "$what: the nested host boots" vm_alive
 	$2 "$what: $1 and Stage-2 Force Write-Back" has_fwb
 	nested_test nvme.sh "$5"

@@ -65,8 +65,8 @@ static const char layout[] =
 	"  blocks 1\n"
 	"    gpa 0x100000000  4 MiB    nv0        pool\n"
 	"  counters\n"
-	"    pinned                     4 MiB\n"
-	"    nr-blocks                  1\n";
+	"    nr-blocks                  1\n"
+	"    pinned                     4 MiB\n";
 
 struct fixture {
 	char dir[64];

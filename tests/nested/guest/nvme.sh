@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 #
-# In the nested host: its NVMe controller, behind no IOMMU, is driven by the guest's stock driver.
+# In the nested host: its NVMe controller, behind no IOMMU, is driven by the guest's stock driver;
+# its edu device by the selftest module, which looks at the DMA API more closely.
 #
 #	nvme.sh PAGE-KIB
 #
@@ -11,10 +12,13 @@
 
 REGION_PAGE_KIB=$1 REGION_MIB=128
 nvme=$(nvme_pci)
+edu=$(edu_pci)
 vfio_take "$nvme"
+vfio_take "$edu"
 region_hugepages
 # shellcheck disable=SC2046 # options are words
-nested_guest $(region_options cma0 clients=nv0,unsafe-noiommu=on) -device "vfio-pci,host=$nvme,id=nv0"
+nested_guest $(region_options cma0 clients=nv0:edu0,unsafe-noiommu=on) \
+	-device "vfio-pci,host=$nvme,id=nv0" -device "vfio-pci,host=$edu,id=edu0"
 check "the guest boots" vm_booted 1 60
 check "before the guest driver: nothing is pinned" status_is /counters/pinned-bytes 0
 refute "before the guest driver: the controller is no bus master" pci_is_master "$nvme"
@@ -27,6 +31,8 @@ source=$(guest disk_fill nvme0n1 16)
 check "16 MiB read back are what was written" equal "$source" "$(guest disk_check)"
 guest umount /mnt
 echo "file $source"
+GUEST_LIMIT_S=90 guest selftest fragmented=1 >"$VM_TMP/selftest"
+tap_import "$VM_TMP/selftest" "edu"
 check "QEMU ends well" vm_quit
 refute "after QEMU: the controller is no bus master" pci_is_master "$nvme"
 check "after QEMU: no hugepage stays in use" wait_until 5 no_hugepage_used
