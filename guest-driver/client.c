@@ -257,14 +257,14 @@ static struct vcma_client *vcma_clients_match(struct vcma_region *r, struct devi
 
 	if (!vcma_dev_address(dev, &address))
 		return NULL;
-	if (!atomic_read(&r->clients.stale)) {
+	if (READ_ONCE(r->state) == VCMA_REGION_READY && atomic_read(&r->clients.stale))
+		vcma_clients_refresh(r);
+	c = vcma_clients_find(r, &address);
+	if (!c && READ_ONCE(r->state) == VCMA_REGION_READY && r->clients.nr_absent) {
+		vcma_clients_refresh(r);
 		c = vcma_clients_find(r, &address);
-		if (c || !r->clients.nr_absent)
-			return c;
 	}
-	if (vcma_clients_refresh(r))
-		return NULL;
-	return vcma_clients_find(r, &address);
+	return c;
 }
 
 /* The client that has @dev, if any. */
@@ -300,26 +300,23 @@ static int vcma_client_claim(struct vcma_client *c)
 	int err;
 
 	err = vcma_request_claim(r, c->id, &attr);
-	if (err) {
-		dev_err(c->dev, "region %s: host refuses client '%s': %pe\n", r->name,
-			c->name, ERR_PTR(err));
+	if (err)
 		return err;
-	}
 	c->attr = vcma_client_attr(r, c->dev, attr);
 	err = vcma_pool_get(&r->pools[c->attr]);
-	if (err) {
-		dev_err(c->dev, "region %s: no memory for client '%s': %pe\n", r->name,
-			c->name, ERR_PTR(err));
+	if (err)
 		vcma_request_release(r, c->id);
-	}
 	return err;
 }
 
-/* @dev is about to be probed. */
+/*
+ * @dev is about to be probed. If the region serves nobody any more, the host may
+ * still take the device for claimed: it must not get other addresses either.
+ */
 static void vcma_client_attach(struct vcma_client *c, struct device *dev)
 {
 	struct vcma_region *r = c->region;
-	int err;
+	int err = -ESHUTDOWN;
 
 	if (c->state != VCMA_CLIENT_IDLE) {
 		/* A failed probe before this one has not been cleaned up yet. */
@@ -339,10 +336,14 @@ static void vcma_client_attach(struct vcma_client *c, struct device *dev)
 	c->link = device_link_add(dev, r->dev, DL_FLAG_STATELESS);
 	set_dma_ops(dev, &c->ops);
 	vcma_dev_need_dma_sync(dev);
-	err = vcma_client_claim(c);
+	if (READ_ONCE(r->state) == VCMA_REGION_READY)
+		err = vcma_client_claim(c);
 	vcma_client_set_state(c, err ? VCMA_CLIENT_REFUSED : VCMA_CLIENT_CLAIMED);
-	if (err)
+	if (err) {
+		dev_err(dev, "region %s: client '%s' gets no DMA: %pe\n", r->name, c->name,
+			ERR_PTR(err));
 		return;
+	}
 	vcma_report_start(r);
 	dev_info(dev, "region %s: client '%s', %s addresses, %s\n", r->name, c->name,
 		 r->flags & VIRTIO_CMA_F_HPA ? "host-physical" : "guest-physical",
@@ -423,8 +424,6 @@ static void vcma_clients_notify(struct vcma_region *r, unsigned long action,
 	mutex_lock(&r->clients.lock);
 	switch (action) {
 	case BUS_NOTIFY_BIND_DRIVER:
-		if (READ_ONCE(r->state) != VCMA_REGION_READY)
-			break;
 		c = vcma_clients_match(r, dev);
 		if (c)
 			vcma_client_attach(c, dev);
@@ -486,31 +485,6 @@ void vcma_clients_init(struct vcma_region *r)
 	cs->platform_nb.notifier_call = vcma_platform_notify;
 }
 
-int vcma_clients_start(struct vcma_region *r)
-{
-	struct vcma_clients *cs = &r->clients;
-	int err;
-
-	mutex_lock(&cs->lock);
-	err = vcma_clients_refresh(r);
-	mutex_unlock(&cs->lock);
-	if (err)
-		return err;
-	err = bus_register_notifier(&pci_bus_type, &cs->pci_nb);
-	if (err)
-		return err;
-	err = bus_register_notifier(&platform_bus_type, &cs->platform_nb);
-	if (err) {
-		bus_unregister_notifier(&pci_bus_type, &cs->pci_nb);
-		return err;
-	}
-
-	vcma_region_set_state(r, VCMA_REGION_READY);
-	bus_for_each_dev(&pci_bus_type, NULL, r, vcma_warn_if_bound);
-	bus_for_each_dev(&platform_bus_type, NULL, r, vcma_warn_if_bound);
-	return 0;
-}
-
 /* Return: the device of a client that is not IDLE, with a reference, or NULL. */
 static struct device *vcma_clients_first_dev(struct vcma_region *r)
 {
@@ -528,16 +502,16 @@ static struct device *vcma_clients_first_dev(struct vcma_region *r)
 	return dev;
 }
 
-void vcma_clients_stop(struct vcma_region *r)
+/* Unbind every driver that has our operations. */
+static void vcma_clients_unbind(struct vcma_region *r)
 {
 	struct vcma_clients *cs = &r->clients;
 	struct vcma_client *c;
 	struct device *dev;
-	unsigned long id;
 
 	while ((dev = vcma_clients_first_dev(r))) {
 		device_release_driver(dev);
-		/* Without a driver there was no notification: probe had failed. */
+		/* No notification came if probe had failed, or we don't listen. */
 		device_lock(dev);
 		mutex_lock(&cs->lock);
 		c = vcma_clients_by_dev(r, dev);
@@ -547,8 +521,45 @@ void vcma_clients_stop(struct vcma_region *r)
 		device_unlock(dev);
 		put_device(dev);
 	}
+}
+
+int vcma_clients_start(struct vcma_region *r)
+{
+	struct vcma_clients *cs = &r->clients;
+	int err;
+
+	mutex_lock(&cs->lock);
+	err = vcma_clients_refresh(r);
+	mutex_unlock(&cs->lock);
+	if (err)
+		return err;
+
+	vcma_region_set_state(r, VCMA_REGION_READY);
+	err = bus_register_notifier(&pci_bus_type, &cs->pci_nb);
+	if (err)
+		return err;
+	err = bus_register_notifier(&platform_bus_type, &cs->platform_nb);
+	if (err) {
+		bus_unregister_notifier(&pci_bus_type, &cs->pci_nb);
+		vcma_clients_unbind(r);
+		return err;
+	}
+	bus_for_each_dev(&pci_bus_type, NULL, r, vcma_warn_if_bound);
+	bus_for_each_dev(&platform_bus_type, NULL, r, vcma_warn_if_bound);
+	return 0;
+}
+
+void vcma_clients_stop(struct vcma_region *r)
+{
+	struct vcma_clients *cs = &r->clients;
+	struct vcma_client *c;
+	unsigned long id;
+
+	vcma_clients_unbind(r);
 	bus_unregister_notifier(&pci_bus_type, &cs->pci_nb);
 	bus_unregister_notifier(&platform_bus_type, &cs->platform_nb);
+	/* What was bound, and refused, between the two. */
+	vcma_clients_unbind(r);
 	xa_for_each(&cs->by_id, id, c)
 		cancel_work_sync(&c->unbound_work);
 }

@@ -50,12 +50,14 @@ static struct vcma_block *vcma_coherent_whole(struct vcma_client *c, size_t byte
 	};
 	struct vcma_block *block;
 	unsigned long flags;
-	int err;
+	int err, attr;
 
 	err = vcma_region_hold(r, &want, &block);
 	if (err && vcma_region_is_live(r)) {
-		/* What was just freed may not have reached the host yet. */
+		/* What we don't need, or have just freed, may be what is missing. */
 		vcma_region_flush_drops(r);
+		for (attr = 0; attr < VCMA_NR_ATTRS; attr++)
+			vcma_pool_yield(&r->pools[attr]);
 		err = vcma_region_hold(r, &want, &block);
 	}
 	if (err)

@@ -178,6 +178,13 @@ int vcma_pool_grow(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 	return err;
 }
 
+void vcma_pool_yield(struct vcma_pool *pool)
+{
+	mutex_lock(&pool->lock);
+	vcma_pool_shrink(pool, pool->low_bytes);
+	mutex_unlock(&pool->lock);
+}
+
 int vcma_pool_reach(struct vcma_pool *pool, u64 max_dma)
 {
 	struct vcma_block *block;

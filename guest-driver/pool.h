@@ -118,6 +118,12 @@ void vcma_pool_free(struct vcma_block *block, struct vcma_slot *slot);
 int vcma_pool_grow(struct vcma_pool *pool, u64 bytes, u64 max_dma);
 
 /**
+ * vcma_pool_yield() - someone needs memory elsewhere: give back idle blocks down to
+ * the low watermark now. May sleep.
+ */
+void vcma_pool_yield(struct vcma_pool *pool);
+
+/**
  * vcma_pool_reach() - make sure that some of the pool lies at or below @max_dma.
  * May sleep.
  *

@@ -131,16 +131,18 @@ static int vcma_virtio_submit(struct vcma_virtio *vv, struct virtqueue *vq,
 static int vcma_virtio_wait(struct vcma_virtio *vv, struct virtqueue *vq,
 			     struct vcma_call *call)
 {
-	unsigned int timeout_ms = READ_ONCE(vcma_request_timeout_ms);
-	unsigned long end = jiffies + msecs_to_jiffies(timeout_ms);
+	long left = msecs_to_jiffies(READ_ONCE(vcma_request_timeout_ms));
 	unsigned long flags;
 	int err = 0;
 
 	/* In steps: nobody wakes us when the bus gives the device up. */
 	do {
-		if (wait_for_completion_timeout(&call->done, VCMA_WAIT_STEP))
+		long step = min_t(long, left, VCMA_WAIT_STEP);
+
+		if (wait_for_completion_timeout(&call->done, step))
 			return 0;
-	} while (!virtqueue_is_broken(vq) && time_before(jiffies, end));
+		left -= step;
+	} while (left && !virtqueue_is_broken(vq));
 
 	spin_lock_irqsave(&vv->lock, flags);
 	if (!completion_done(&call->done)) {

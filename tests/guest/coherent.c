@@ -35,6 +35,10 @@ static void test_size(struct selftest *t, size_t bytes)
 	int err;
 
 	cpu = dma_alloc_coherent(t->dev, bytes, &dma, GFP_KERNEL);
+	if (!cpu && bytes > SZ_2M && t->fragmented) {
+		selftest_skip(t, "coherent, more than a granule", "host memory is fragmented");
+		return;
+	}
 	if (!selftest_result(t, cpu, "coherent %zu bytes: allocated", bytes))
 		return;
 	end = cpu + bytes - part;
@@ -140,6 +144,8 @@ static void test_exhaustion(struct selftest *t)
 {
 	unsigned int first, again;
 	bool intact, intact_again;
+	dma_addr_t dma;
+	void *cpu;
 
 	first = take_all(t, SZ_256K, &intact);
 	selftest_result(t, first && intact, "exhaustion: %u pieces of 256 KiB, all distinct",
@@ -147,6 +153,14 @@ static void test_exhaustion(struct selftest *t)
 	again = take_all(t, SZ_256K, &intact_again);
 	selftest_result(t, again >= first && intact_again,
 			"exhaustion: as many again after freeing them (%u)", again);
+	if (t->fragmented) {
+		selftest_skip(t, "exhaustion: 8 MiB right after", "host memory is fragmented");
+		return;
+	}
+	cpu = dma_alloc_coherent(t->dev, SZ_8M, &dma, GFP_KERNEL);
+	selftest_result(t, cpu, "exhaustion: 8 MiB in one piece right after");
+	if (cpu)
+		dma_free_coherent(t->dev, SZ_8M, cpu, dma);
 }
 
 static void test_impossible(struct selftest *t)

@@ -31,6 +31,10 @@ static bool expect_refused;
 module_param(expect_refused, bool, 0444);
 MODULE_PARM_DESC(expect_refused, "the region lies beyond mask_bits: dma_set_mask() has to fail");
 
+static bool fragmented;
+module_param(fragmented, bool, 0444);
+MODULE_PARM_DESC(fragmented, "host memory may have no longer runs than single granules of 2 MiB");
+
 static bool leak;
 module_param(leak, bool, 0444);
 MODULE_PARM_DESC(leak, "end without freeing one allocation and one mapping, instead of testing");
@@ -157,6 +161,7 @@ static int selftest_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	t->pdev = pdev;
 	t->dev = &pdev->dev;
 	t->mask = DMA_BIT_MASK(mask_bits);
+	t->fragmented = fragmented;
 
 	err = pcim_enable_device(pdev);
 	if (err)

@@ -17,6 +17,7 @@ struct selftest {
 	struct device *dev;
 	void __iomem *regs;
 	u64 mask;			/* what the device can address */
+	bool fragmented;		/* more than 2 MiB in one piece may be impossible */
 
 	void *left_cpu;			/* parameter leak: never freed */
 	u32 left_mapped[16];
