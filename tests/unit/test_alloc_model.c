@@ -169,7 +169,7 @@ static void do_block(struct hvcma_alloc *a, struct model *m)
 {
 	struct hvcma_fit_request req = random_request(m);
 	struct hvcma_fit_request unlimited = req;
-	uint64_t expected = expected_head(m, &req), first = UINT64_MAX, at, nr_free = 0;
+	uint64_t expected = expected_head(m, &req), first = UINT64_MAX, at = 0, nr_free = 0;
 	enum hvcma_fit fit = hvcma_alloc_block(a, &req, &first);
 
 	if (fit == HVCMA_FIT_OK) {
