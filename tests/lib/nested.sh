@@ -72,7 +72,7 @@ nested_start()
 {
 	ns_series=$1 ns_guest_series=$2
 	shift 2
-	initramfs "$VM_TMP/nested-initramfs" arm64 "$ns_series" virtio_blk \
+	initramfs "$VM_TMP/nested-initramfs" arm64 "$ns_series" virtio_pci virtio_blk ext4 \
 		"$(kernel_dir arm64 "$ns_series")/vfio.ko" vfio_iommu_type1 vfio-pci -- \
 		-f "$HVCMA_SRC/tests/nested/guest/start:/start"
 	nested_payload "$VM_TMP/payload.img" "$ns_guest_series"

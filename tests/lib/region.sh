@@ -26,11 +26,12 @@ disk_options()
 		"-device nvme,id=$1,drive=$1-disk,serial=$1${3:+,$3}"
 }
 
-# disk_outside IMAGE: md5 of the guest's file, extracted from the image.
+# disk_outside IMAGE: md5 of the guest's file, extracted from the image; nothing if it has none.
 disk_outside()
 {
+	rm -f "$VM_TMP/extracted"
 	PATH=$PATH:/usr/sbin:/sbin debugfs -R "dump /file $VM_TMP/extracted" "$1" >/dev/null 2>&1
-	md5sum <"$VM_TMP/extracted" | cut -c 1-32
+	[ ! -e "$VM_TMP/extracted" ] || md5sum <"$VM_TMP/extracted" | cut -c 1-32
 }
 
 # What the kernel says QEMU has pinned, in bytes.
