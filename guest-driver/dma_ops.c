@@ -152,10 +152,11 @@ static int vcma_dma_supported(struct device *dev, u64 mask)
 {
 	struct vcma_client *c = vcma_client_of(dev);
 	u64 max_dma = vcma_max_dma(dev, mask);
-	int err = -ENODEV;
+	int err;
 
-	if (vcma_client_is_claimed(c))
-		err = vcma_pool_reach(&c->region->pools[c->attr], max_dma);
+	if (!vcma_client_is_claimed(c))
+		return false;
+	err = vcma_pool_reach(&c->region->pools[c->attr], max_dma);
 	if (err)
 		dev_warn(dev, "virtio_cma: region %s has nothing at or below %#llx: %pe\n",
 			 c->region->name, max_dma, ERR_PTR(err));

@@ -205,13 +205,14 @@ static void vcma_pool_refill(struct work_struct *work)
 {
 	struct vcma_pool *pool = container_of(work, struct vcma_pool, refill);
 	u64 limit = atomic64_xchg(&pool->refill_limit, U64_MAX);
+	bool failed = atomic_xchg(&pool->refill_failed, 0);
 	u64 have, need = 0;
 
 	mutex_lock(&pool->lock);
 	have = atomic64_read(&pool->free_bytes);
 	if (have < pool->target_bytes)
 		need = pool->target_bytes - have;
-	else if (limit != U64_MAX)
+	else if (failed)	/* enough is free, but too high or in small pieces */
 		need = pool->region->granule_bytes;
 	if (pool->nr_users && need && vcma_pool_grow_locked(pool, need, limit))
 		WRITE_ONCE(pool->refill_after, jiffies + VCMA_REFILL_PAUSE);
@@ -287,13 +288,18 @@ void vcma_pool_destroy(struct vcma_pool *pool)
 
 /* ---- pages ---- */
 
-/* Ask the refill for memory at or below @max_dma, or anywhere with U64_MAX. */
-static void vcma_pool_want(struct vcma_pool *pool, u64 max_dma)
+static void vcma_pool_wake(struct vcma_pool *pool)
+{
+	if (!time_before(jiffies, READ_ONCE(pool->refill_after)))
+		queue_work(pool->region->wq, &pool->refill);
+}
+
+/* Nothing was found at or below @max_dma that a granule would not have. */
+static void vcma_pool_wake_failed(struct vcma_pool *pool, u64 max_dma)
 {
 	u64 old;
 
-	if (time_before(jiffies, READ_ONCE(pool->refill_after)))
-		return;
+	atomic_set(&pool->refill_failed, 1);
 	old = atomic64_read(&pool->refill_limit);
 	while (max_dma < old) {
 		u64 seen = atomic64_cmpxchg(&pool->refill_limit, old, max_dma);
@@ -302,7 +308,7 @@ static void vcma_pool_want(struct vcma_pool *pool, u64 max_dma)
 			break;
 		old = seen;
 	}
-	queue_work(pool->region->wq, &pool->refill);
+	vcma_pool_wake(pool);
 }
 
 static void vcma_slots_fill(struct vcma_slot *slot, u32 first, u32 nr, phys_addr_t orig)
@@ -337,7 +343,8 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 	}
 	rcu_read_unlock();
 	if (!cpu) {
-		vcma_pool_want(pool, fit->max_dma);
+		if (fit->align_pages << PAGE_SHIFT <= pool->region->granule_bytes)
+			vcma_pool_wake_failed(pool, fit->max_dma);
 		return false;
 	}
 
@@ -353,7 +360,7 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 	WRITE_ONCE(piece->slot->owner, owner);
 
 	if (atomic64_sub_return(need, &pool->free_bytes) < (s64)pool->low_bytes)
-		vcma_pool_want(pool, U64_MAX);
+		vcma_pool_wake(pool);
 	return true;
 }
 

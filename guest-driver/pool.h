@@ -53,6 +53,7 @@ struct vcma_pool {
 	struct list_head blocks;	/* RCU */
 	unsigned int nr_users;
 	atomic64_t free_bytes;
+	atomic_t refill_failed;		/* an allocation failed since the last refill */
 	atomic64_t refill_limit;	/* address limit the next refill obeys */
 	unsigned long refill_after;	/* jiffies */
 	struct work_struct refill;

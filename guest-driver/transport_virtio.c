@@ -364,6 +364,8 @@ static int vcma_virtio_freeze(struct virtio_device *vdev)
 {
 	struct vcma_virtio *vv = vdev->priv;
 
+	if (!vv->region)	/* an earlier restore failed */
+		return 0;
 	if (vcma_clients_in_use(vv->region)) {
 		dev_err(&vdev->dev, "can't suspend while clients use the region\n");
 		return -EBUSY;
