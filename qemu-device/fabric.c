@@ -18,6 +18,7 @@
 #include "exec/address-spaces.h"
 #include "exec/memory.h"
 #include "hw/pci/pci.h"
+#include "hw/pci/pci_host.h"
 #include "hw/vfio/vfio-common.h"
 #include "qapi/error.h"
 #include "qemu/atomic.h"
@@ -51,17 +52,25 @@ struct HvcmaFabric {
     QLIST_HEAD(, HvcmaFabricPort) ports;
 };
 
+/*
+ * Interrupt doorbells are registers of interrupt controllers. Registers and
+ * config space of PCI devices are not: DMA that lands there has gone astray.
+ */
 static bool fabric_is_doorbell(hwaddr addr)
 {
     MemoryRegionSection section = memory_region_find(get_system_memory(), addr,
                                                      sizeof(uint32_t));
+    Object *owner;
     bool doorbell;
 
     if (!section.mr) {
         return false;
     }
+    owner = memory_region_owner(section.mr);
     doorbell = !memory_region_is_ram(section.mr) &&
-               !memory_region_is_romd(section.mr);
+               !memory_region_is_romd(section.mr) &&
+               !(owner && (object_dynamic_cast(owner, TYPE_PCI_DEVICE) ||
+                           object_dynamic_cast(owner, TYPE_PCI_HOST_BRIDGE)));
     memory_region_unref(section.mr);
     return doorbell;
 }
@@ -109,8 +118,8 @@ static IOMMUTLBEntry fabric_translate(IOMMUMemoryRegion *iommu, hwaddr addr,
     if (f->lookup(f->opaque, entry.iova, &gpa, &bytes_left)) {
         entry.translated_addr = gpa;
         entry.perm = IOMMU_RW;
-    } else if (fabric_is_doorbell(addr)) {
-        entry.perm = IOMMU_RW;
+    } else if (flag == IOMMU_WO && fabric_is_doorbell(addr)) {
+        entry.perm = IOMMU_WO;
     } else if (flag != IOMMU_NONE) {
         fabric_count_fault(port, addr, flag);
     }

@@ -65,7 +65,7 @@ make_kbuild()
 		export PATH LD_LIBRARY_PATH
 		exec make -C $1/headers ARCH=$arch CROSS_COMPILE=$triplet- \\
 			DEB_BUILD_ARCH=amd64 DEB_HOST_ARCH=$debian DEB_HOST_GNU_TYPE=$triplet \\
-			CONFIG_DEBUG_INFO_BTF_MODULES= "\$@"
+			CONFIG_DEBUG_INFO= CONFIG_DEBUG_INFO_BTF_MODULES= "\$@"
 	END
 }
 
