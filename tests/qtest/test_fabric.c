@@ -30,6 +30,10 @@
 #define COMMAND_ON	0x6		/* memory, bus master */
 #define BAR0		0x10
 
+#define Q35_PCIEXBAR	0x60		/* of device 0: where config space lies */
+#define Q35_ECAM	0xb0000000ull
+#define Q35_MSI		0xfee00000ull
+
 #define FAKE_BASE	0x7f00000000ull
 
 static struct qtest *q;
@@ -153,6 +157,28 @@ static void test_unpinned_faults(void **state)
 	assert_int_equal(qtest_get(q, "/counters/fabric-faults"), 3);
 }
 
+/*
+ * Only an interrupt doorbell may be written, and none may be read: registers and
+ * config space of PCI devices are where stray DMA lands.
+ */
+static void test_registers_fault(void **state)
+{
+	struct virtio_cma_block block;
+
+	(void)state;
+	claim_and_alloc(CMA_GRANULE, &block);
+	qtest_pci_write(q, 0, 0, Q35_PCIEXBAR, Q35_ECAM | 1);
+	assert_int_equal(qtest_readl(q, Q35_ECAM), qtest_pci_read(q, 0, 0, 0));
+	dma(EDU_BUFFER, Q35_ECAM, 4, EDU_TO_MEMORY);
+	assert_int_equal(qtest_get(q, "/counters/fabric-faults"), 1);
+	dma(Q35_ECAM, EDU_BUFFER, 4, 0);
+	assert_int_equal(qtest_get(q, "/counters/fabric-faults"), 2);
+	dma(Q35_MSI, EDU_BUFFER, 4, 0);
+	assert_int_equal(qtest_get(q, "/counters/fabric-faults"), 3);
+	dma(EDU_BUFFER, Q35_MSI, 4, EDU_TO_MEMORY);
+	assert_int_equal(qtest_get(q, "/counters/fabric-faults"), 3);
+}
+
 static void test_freed_faults(void **state)
 {
 	struct virtio_cma_block block;
@@ -238,7 +264,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_pinned), TEST(test_scattered), TEST(test_unpinned_faults),
-		TEST(test_freed_faults), TEST(test_unclaimed_is_silent),
+		TEST(test_registers_fault), TEST(test_freed_faults),
+		TEST(test_unclaimed_is_silent),
 		TEST(test_reset_in_flight), TEST(test_report), TEST(test_migration_is_blocked),
 	};
 
