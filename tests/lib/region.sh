@@ -14,8 +14,10 @@ region_options()
 		"-device ${3:-virtio-cma-pci},id=$1,memdev=$1-mem,$2"
 }
 
+# region_hugepages: has them, or the test is skipped; also if this user can't see where they are.
 region_hugepages()
 {
+	[ "$(id -u)" -eq 0 ] || skip_all "host-physical addresses are shown to root only"
 	hugepages_need "$REGION_PAGE_KIB" $((REGION_MIB * 1024 / REGION_PAGE_KIB))
 }
 

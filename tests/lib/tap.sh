@@ -5,7 +5,6 @@
 # Every check prints one line and is counted; a failed one does not end the test.
 #
 #	check "what is shown" command [argument...]
-#	refute "what is shown" command [argument...]
 #	tap_end		prints the plan, exits 0 or 1
 #	skip_all "why"	prints the plan of a skipped file, exits 77
 
@@ -34,14 +33,6 @@ check()
 	tap_text=$1
 	shift
 	"$@"
-	tap_result $? "$tap_text"
-}
-
-refute()
-{
-	tap_text=$1
-	shift
-	! "$@"
 	tap_result $? "$tap_text"
 }
 

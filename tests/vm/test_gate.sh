@@ -32,10 +32,10 @@ gate_case()
 	check "$what: the region is memory" equal 0x12345678 "$(guest_memory "$base")"
 	dma=$(dma_of "$base")
 	guest "pci_set_master \$(edu_pci); edu_copy \$(edu_pci) $dma $((dma + 4096))"
-	refute "$what: unclaimed: the bus-master bit can't be set" guest 'pci_is_master $(edu_pci)'
+	check "$what: unclaimed: the bus-master bit can't be set" equal off "$(guest 'pci_master $(edu_pci)')"
 	check "$what: unclaimed: DMA does not arrive" equal 0xa5a5a5a5 "$(guest_memory $((base + 4096)))"
 	guest 'pci_set_master $(nvme_pci)'
-	refute "$what: unclaimed: the NVMe controller is no bus master either" guest 'pci_is_master $(nvme_pci)'
+	check "$what: unclaimed: the NVMe controller is no bus master either" equal off "$(guest 'pci_master $(nvme_pci)')"
 
 	check "$what: a driver binds, the device is claimed" \
 		guest 'load virtio_cma && uio_bind $(edu_pci)'

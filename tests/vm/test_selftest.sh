@@ -27,8 +27,7 @@ selftest_case()
 	guest selftest mask_bits=28 expect_refused=1 >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what, 28 bits"
 	check "$what: refused: no bus master" status_is /clients/0/bus-master false
-	refute "$what: no warning or oops in the guest" \
-		guest 'dmesg | grep -E "WARNING:|BUG:|Oops|Call [Tt]race"'
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	check "$what: QEMU ends well" vm_quit
 }
 

@@ -47,10 +47,14 @@ pci_command()
 	xxd -p -s 4 -l 2 "/sys/bus/pci/devices/$1/config" | sed 's/\(..\)\(..\)/\2\1/'
 }
 
-# pci_is_master ADDRESS
-pci_is_master()
+# pci_master ADDRESS: may it master the bus? prints on or off
+pci_master()
 {
-	[ $((0x$(pci_command "$1") & 4)) -ne 0 ]
+	pm_command=$(pci_command "$1")
+	case $pm_command in
+	????) [ $((0x$pm_command & 4)) -ne 0 ] && echo on || echo off ;;
+	*) echo "unknown: command register '$pm_command'" ;;
+	esac
 }
 
 # pci_set_master ADDRESS: what any program with root in the guest can try
@@ -113,7 +117,8 @@ disk_live()
 
 disk_find_live()
 {
-	for live in $(ls /sys/block | grep '^nvme'); do
+	for live in /sys/block/nvme*; do
+		live=${live##*/}
 		dd if="/dev/$live" of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null && return
 	done
 	return 1
@@ -158,6 +163,12 @@ selftest()
 	load virtio_cma && dmesg -c >/dev/null && insmod /modules/vcma_selftest.ko "$@"
 	dmesg | sed -n 's/.*vcma_selftest: //p'
 	rmmod vcma_selftest
+}
+
+# complaints: how often the kernel has warned of something wrong in itself
+complaints()
+{
+	dmesg | grep -cE 'WARNING:|BUG:|Oops|Call [Tt]race|DMA-API'
 }
 
 # cma_dir: sysfs group of the first virtio-cma device
