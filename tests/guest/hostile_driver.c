@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vcma_hostile: the guest driver, but for its transport and its device, as part of
+ * this module, so that hostile.c can play the host.
+ */
+#include <linux/module.h>
+
+#include "guest-driver/bounce.c"
+#include "guest-driver/client.c"
+#include "guest-driver/coherent.c"
+#include "guest-driver/dma_ops.c"
+#include "guest-driver/mode_private.c"
+#include "guest-driver/pool.c"
+#include "guest-driver/region.c"
+#include "guest-driver/report.c"
+#include "guest-driver/request.c"
+
+/* Last: from here on, each inclusion of the header would define them again. */
+#define CREATE_TRACE_POINTS
+#include "guest-driver/trace.h"
