@@ -29,6 +29,8 @@ endif
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
+# What the environment builder made is no intermediate file of ours.
+.SECONDARY:
 .PHONY: all world plugin guest env demo check bench fuzz lint install \
 	uninstall help clean distclean FORCE
 
