@@ -79,7 +79,7 @@ vm_start()
 	vm_preload=$HVCMA_BUILD/$VM_NATIVE/hvcma-preload.so
 	[ -z "${VM_NO_PRELOAD-}" ] || vm_preload=
 	# shellcheck disable=SC2046 # options are words
-	HVCMA_PRELOAD=$vm_preload timeout -k 5 "${VM_LIMIT_S:-60}" "$(vm_qemu "$vm_arch")" \
+	HVCMA_PRELOAD=$vm_preload timeout -k 5 "${VM_LIMIT_S:-120}" "$(vm_qemu "$vm_arch")" \
 		$(vm_machine "$vm_arch") -accel "${VM_ACCEL:-tcg,thread=multi}" -smp 2 \
 		-m "${VM_MEMORY:-512M,maxmem=8G}" -nodefaults -no-user-config -display none \
 		-chardev "file,id=console,path=$VM_DIR/console.log" -serial chardev:console \

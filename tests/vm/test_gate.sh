@@ -22,7 +22,7 @@ gate_case()
 	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 clients=edu0:nv0,unsafe-noiommu=on,x-fabric=on) \
 		-device edu,id=edu0,dma_mask=0xffffffffffffffff $(disk_options nv0 "$VM_TMP/disk")
-	if ! vm_booted 1 40; then
+	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"
 		return
 	fi

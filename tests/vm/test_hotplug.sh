@@ -14,7 +14,7 @@ vm_start amd64 "$(kernel_dir amd64 6.12)/vmlinuz" "$VM_TMP/initramfs" \
 	-device pcie-root-port,id=rp0,chassis=1 \
 	$(region_options cma0 clients=nv0,unsafe-noiommu=on,x-fabric=on) \
 	$(disk_options nv0 "$VM_TMP/disk" bus=rp0)
-if ! vm_booted 1 40; then
+if ! vm_booted 1 90; then
 	tap_result 1 "the guest boots"
 	tap_end
 fi

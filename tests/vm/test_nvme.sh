@@ -30,7 +30,7 @@ nvme_case()
 		-global virtio-mmio.force-legacy=false \
 		$(region_options cma0 clients=nv0,unsafe-noiommu=on,x-fabric=on $device) \
 		$(disk_options nv0 "$image")
-	if ! vm_booted 1 40; then
+	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"
 		return
 	fi

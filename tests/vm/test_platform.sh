@@ -21,7 +21,7 @@ platform_case()
 		-global virtio-mmio.force-legacy=false $(region_options cma0 clients=vb0) \
 		-drive "if=none,id=disk,format=raw,file=$image" \
 		-device virtio-blk-device,id=vb0,drive=disk,iommu_platform=on
-	if ! vm_booted 1 40; then
+	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"
 		return
 	fi

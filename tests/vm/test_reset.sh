@@ -15,7 +15,7 @@ reset_case()
 	guest 'load ext4 nvme; disk_ready nvme0n1 && disk_fill nvme0n1 4 >/dev/null && io_forever /mnt/busy; sleep 1'
 	check "$cause: the client is bus master before" status_is /clients/0/bus-master true
 	"$@"
-	check "$cause: the guest boots again" vm_booted "$boot" 40
+	check "$cause: the guest boots again" vm_booted "$boot" 90
 	check "$cause: quiet" quiet_again 1
 	check "$cause: the client waits for its claim" status_is /clients/0/state present
 	check "$cause: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
@@ -40,7 +40,7 @@ reset_cases()
 	VM_LIMIT_S=240 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 clients=nv0,unsafe-noiommu=on,x-fabric=on) \
 		$(disk_options nv0 "$VM_TMP/disk")
-	if ! vm_booted 1 40; then
+	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"
 		return
 	fi

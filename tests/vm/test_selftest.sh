@@ -16,7 +16,7 @@ selftest_case()
 	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 clients=edu0,unsafe-noiommu=on,x-fabric=on) \
 		-device edu,id=edu0,dma_mask=0xffffffffff
-	if ! vm_booted 1 40; then
+	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"
 		return
 	fi

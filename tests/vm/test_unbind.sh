@@ -24,7 +24,7 @@ unbind_case()
 	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 clients=nv0,unsafe-noiommu=on,x-fabric=on) \
 		$(disk_options nv0 "$image")
-	if ! vm_booted 1 40; then
+	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"
 		return
 	fi

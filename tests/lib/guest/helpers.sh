@@ -130,7 +130,7 @@ disk_format()
 	if [ -x /usr/sbin/mkfs.ext4 ]; then
 		/usr/sbin/mkfs.ext4 -q -F "/dev/$1"
 	else
-		mke2fs -F "/dev/$1" >/dev/null
+		busybox mke2fs -F "/dev/$1" >/dev/null
 	fi
 }
 

@@ -77,8 +77,9 @@ wait_until $((60 + size)) guest_has_written
 [ "$(guest cat /tmp/written)" = 0 ] || fail "the guest could not write"
 echo "= source $(guest cat /tmp/md5)"
 echo "== dropping caches, reading back"
-echo "= readback $(GUEST_LIMIT_S=$((60 + size)) guest disk_check)"
-guest umount /mnt
+readback=$(GUEST_LIMIT_S=$((60 + size)) guest disk_check) || fail "the guest could not read"
+echo "= readback $readback"
+guest umount /mnt || fail "the guest could not unmount its filesystem"
 guest 'grep -H "" $(cma_dir)/nr_* $(cma_dir)/*_bytes | sed "s,.*/,guest: ,; s,:\([0-9]\), \1," | grep -v _bytes.*region'
 
 echo "== unbinding the nvme driver, removing virtio_cma"
