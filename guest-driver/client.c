@@ -59,6 +59,21 @@ static void vcma_client_set_state(struct vcma_client *c, enum vcma_client_state 
 	WRITE_ONCE(c->state, state);
 }
 
+bool vcma_client_is_valid(const struct vcma_client *c)
+{
+	lockdep_assert_held(&c->region->clients.lock);
+	switch (c->state) {
+	case VCMA_CLIENT_IDLE:
+		return !c->dev && !c->link;
+	case VCMA_CLIENT_CLAIMED:
+		return c->dev && c->attr < VCMA_NR_ATTRS;
+	case VCMA_CLIENT_REFUSED:
+		return c->dev;
+	default:
+		return false;
+	}
+}
+
 /* ---- the table ---- */
 
 static void vcma_client_unbound_work(struct work_struct *work);
@@ -339,6 +354,7 @@ static void vcma_client_attach(struct vcma_client *c, struct device *dev)
 	if (READ_ONCE(r->state) == VCMA_REGION_READY)
 		err = vcma_client_claim(c);
 	vcma_client_set_state(c, err ? VCMA_CLIENT_REFUSED : VCMA_CLIENT_CLAIMED);
+	vcma_assert_valid(vcma_client_is_valid(c));
 	if (err) {
 		dev_err(dev, "region %s: client '%s' gets no DMA: %pe\n", r->name, c->name,
 			ERR_PTR(err));
@@ -389,6 +405,7 @@ static void vcma_client_detach(struct vcma_client *c)
 	}
 	vcma_client_set_state(c, VCMA_CLIENT_IDLE);
 	c->dev = NULL;
+	vcma_assert_valid(vcma_client_is_valid(c));
 	put_device(dev);
 	module_put(THIS_MODULE);
 }

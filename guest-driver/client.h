@@ -113,6 +113,9 @@ static inline bool vcma_client_is_claimed(const struct vcma_client *c)
 	return READ_ONCE(c->state) == VCMA_CLIENT_CLAIMED;
 }
 
+/** vcma_client_is_valid() - do state and contents agree? Caller holds the lock. */
+bool vcma_client_is_valid(const struct vcma_client *c);
+
 const char *vcma_client_state_name(enum vcma_client_state state);
 
 #endif /* VCMA_CLIENT_H */

@@ -53,6 +53,24 @@ static unsigned long vcma_pool_algo(unsigned long *map, unsigned long size,
 	return bit < end ? bit : size;
 }
 
+bool vcma_pool_is_valid(struct vcma_pool *pool)
+{
+	struct vcma_block *block;
+	u64 bytes = 0, avail;
+
+	lockdep_assert_held(&pool->lock);
+	list_for_each_entry(block, &pool->blocks, node) {
+		avail = gen_pool_avail(block->pages);
+		if (block->use != VCMA_BLOCK_POOL || block->attr != pool->attr ||
+		    avail > block->bytes || !vcma_block_is_valid(block))
+			return false;
+		bytes += block->bytes;
+	}
+	/* Pages are taken before they are counted, and counted before they are back. */
+	return bytes <= (u64)atomic64_read(&pool->region->stats.held_bytes) &&
+	       atomic64_read(&pool->free_bytes) <= (s64)bytes;
+}
+
 /* ---- blocks in and out ---- */
 
 /* The block becomes the pool's, or on failure stays the caller's. */
@@ -123,6 +141,7 @@ static void vcma_pool_shrink(struct vcma_pool *pool, u64 keep_bytes)
 		list_del_init(&block->node);
 		vcma_pool_discard(block);
 	}
+	vcma_assert_valid(vcma_pool_is_valid(pool));
 }
 
 static int vcma_pool_grow_locked(struct vcma_pool *pool, u64 bytes, u64 max_dma)
@@ -164,6 +183,7 @@ static int vcma_pool_grow_locked(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 		}
 	}
 	memalloc_noio_restore(noio);
+	vcma_assert_valid(vcma_pool_is_valid(pool));
 	trace_vcma_pool_grow(pool, bytes, max_dma, err);
 	return any ? 0 : err;
 }

@@ -144,4 +144,7 @@ struct vcma_slot *vcma_pool_slot(const struct vcma_block *block, u64 dma);
 unsigned int vcma_pool_free_owned(struct vcma_pool *pool,
 				  const struct vcma_client *owner);
 
+/** vcma_pool_is_valid() - every invariant that holds while the lock is held. */
+bool vcma_pool_is_valid(struct vcma_pool *pool);
+
 #endif /* VCMA_POOL_H */

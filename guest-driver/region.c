@@ -140,6 +140,21 @@ static void vcma_index_remove(struct vcma_block *block)
 	mutex_unlock(&block->region->index_lock);
 }
 
+bool vcma_block_is_valid(const struct vcma_block *block)
+{
+	struct vcma_region *r = block->region;
+	u64 off;
+
+	if (!block->cpu || !IS_ALIGNED(block->bytes | block->base_dma, r->granule_bytes))
+		return false;
+	for (off = 0; off < block->bytes; off += r->granule_bytes) {
+		if (vcma_block_by_gpa(r, block->base_gpa + off) != block ||
+		    vcma_block_by_dma(r, block->base_dma + off) != block)
+			return false;
+	}
+	return off > 0;
+}
+
 /* ---- blocks ---- */
 
 /* Return: what is wrong with @grant as an answer to @want, or NULL. */
@@ -208,6 +223,7 @@ static int vcma_region_adopt(struct vcma_region *r, const struct vcma_want *want
 
 	atomic64_add(block->bytes, &r->stats.held_bytes);
 	trace_vcma_block_hold(block);
+	vcma_assert_valid(vcma_block_is_valid(block));
 	*out = block;
 	return 0;
 

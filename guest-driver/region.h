@@ -51,6 +51,13 @@ enum vcma_block_use {
 	VCMA_BLOCK_WHOLE,	/* one coherent allocation; coherent.c */
 };
 
+/* Of the *_is_valid() functions, in debug builds only. */
+#ifdef VCMA_DEBUG
+#define vcma_assert_valid(valid)	WARN_ON_ONCE(!(valid))
+#else
+#define vcma_assert_valid(valid)	((void)sizeof(valid))
+#endif
+
 /* What a block must satisfy. */
 struct vcma_want {
 	u64 bytes;		/* > 0; rounded up to whole granules */
@@ -189,6 +196,9 @@ void vcma_region_flush_drops(struct vcma_region *r);
  */
 struct vcma_block *vcma_block_by_dma(struct vcma_region *r, u64 dma);
 struct vcma_block *vcma_block_by_gpa(struct vcma_region *r, u64 gpa);
+
+/** vcma_block_is_valid() - is the block inside its region and indexed throughout? */
+bool vcma_block_is_valid(const struct vcma_block *block);
 
 /** vcma_region_round_up() - @bytes in whole granules, 0 if that overflows. */
 static inline u64 vcma_region_round_up(const struct vcma_region *r, u64 bytes)
