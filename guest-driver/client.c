@@ -66,7 +66,7 @@ bool vcma_client_is_valid(const struct vcma_client *c)
 	case VCMA_CLIENT_IDLE:
 		return !c->dev && !c->link;
 	case VCMA_CLIENT_CLAIMED:
-		return c->dev && c->attr < VCMA_NR_ATTRS;
+		return c->dev && c->has_pool && c->attr < VCMA_NR_ATTRS;
 	case VCMA_CLIENT_REFUSED:
 		return c->dev;
 	default:
@@ -315,13 +315,36 @@ static int vcma_client_claim(struct vcma_client *c)
 	int err;
 
 	err = vcma_request_claim(r, c->id, &attr);
+	/* Claimed already: an earlier RELEASE has failed. */
+	if (err == -EALREADY && !vcma_request_release(r, c->id))
+		err = vcma_request_claim(r, c->id, &attr);
 	if (err)
 		return err;
 	c->attr = vcma_client_attr(r, c->dev, attr);
 	err = vcma_pool_get(&r->pools[c->attr]);
 	if (err)
 		vcma_request_release(r, c->id);
+	c->has_pool = !err;
 	return err;
+}
+
+/* Return: 0 if the device does no more DMA, and what it had is free; or why not. */
+static int vcma_client_release(struct vcma_client *c)
+{
+	struct vcma_region *r = c->region;
+	int err = vcma_request_release(r, c->id);
+
+	/* A device that is gone is quiet. */
+	if (err && err != -ENODEV && err != -EALREADY) {
+		dev_err(r->dev, "region %s: client '%s' may still do DMA: %pe\n", r->name,
+			c->name, ERR_PTR(err));
+		return err;
+	}
+	vcma_coherent_free_all(c);
+	vcma_pool_put(&r->pools[c->attr]);
+	c->has_pool = false;
+	vcma_region_retry_frees(r);
+	return 0;
 }
 
 /*
@@ -352,6 +375,8 @@ static void vcma_client_attach(struct vcma_client *c, struct device *dev)
 	set_dma_ops(dev, &c->ops);
 	vcma_dev_need_dma_sync(dev);
 	if (READ_ONCE(r->state) == VCMA_REGION_READY)
+		err = c->has_pool ? vcma_client_release(c) : 0;
+	if (!err)
 		err = vcma_client_claim(c);
 	vcma_client_set_state(c, err ? VCMA_CLIENT_REFUSED : VCMA_CLIENT_CLAIMED);
 	vcma_assert_valid(vcma_client_is_valid(c));
@@ -366,21 +391,12 @@ static void vcma_client_attach(struct vcma_client *c, struct device *dev)
 		 c->attr == VCMA_CACHED ? "cached" : "uncached");
 }
 
-/* The host says when the device is quiet; a device that is gone is quiet. */
-static int vcma_client_quiet(struct vcma_client *c)
-{
-	int err = vcma_request_release(c->region, c->id);
-
-	return err == -ENODEV || err == -EALREADY ? 0 : err;
-}
-
 /* c->dev has no driver any more. */
 static void vcma_client_detach(struct vcma_client *c)
 {
 	struct vcma_region *r = c->region;
 	struct device *dev = c->dev;
 	s64 coherent, bounce;
-	int err;
 
 	if (dev->dma_ops == &c->ops)
 		set_dma_ops(dev, NULL);
@@ -395,13 +411,7 @@ static void vcma_client_detach(struct vcma_client *c)
 			dev_warn(dev, "region %s: driver left %lld bytes allocated, %lld mapped\n",
 				 r->name, coherent, bounce);
 		vcma_region_flush_drops(r);
-		err = vcma_client_quiet(c);
-		if (err)
-			dev_err(dev, "region %s: client '%s' may still do DMA: %pe\n",
-				r->name, c->name, ERR_PTR(err));
-		else
-			vcma_coherent_free_all(c);
-		vcma_pool_put(&r->pools[c->attr]);
+		vcma_client_release(c);
 	}
 	vcma_client_set_state(c, VCMA_CLIENT_IDLE);
 	c->dev = NULL;
@@ -577,8 +587,11 @@ void vcma_clients_stop(struct vcma_region *r)
 	bus_unregister_notifier(&platform_bus_type, &cs->platform_nb);
 	/* What was bound, and refused, between the two. */
 	vcma_clients_unbind(r);
-	xa_for_each(&cs->by_id, id, c)
+	xa_for_each(&cs->by_id, id, c) {
 		cancel_work_sync(&c->unbound_work);
+		if (c->has_pool && vcma_region_is_live(r))
+			vcma_client_release(c);
+	}
 }
 
 void vcma_clients_forget(struct vcma_region *r)

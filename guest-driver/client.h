@@ -55,6 +55,12 @@ struct vcma_client {
 	/* While not IDLE. */
 	struct device *dev;		/* with a reference */
 	struct device_link *link;	/* we are shut down after it */
+
+	/*
+	 * Set while CLAIMED, and beyond if the host failed to make the device quiet:
+	 * it may do DMA, and what it has stays its own until RELEASE succeeds.
+	 */
+	bool has_pool;
 	enum vcma_attr attr;
 	spinlock_t lock;		/* whole_blocks */
 	struct list_head whole_blocks;

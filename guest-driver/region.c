@@ -282,24 +282,42 @@ int vcma_region_hold_bulk(struct vcma_region *r, const struct vcma_want *want,
 	return nr_held ? nr_held : err;
 }
 
+/* Only its addresses are of interest any more. */
+static void vcma_region_free(struct vcma_block *block)
+{
+	struct vcma_region *r = block->region;
+	int err = vcma_request_free(r, block->base_gpa, block->bytes);
+
+	if (err == -EACCES) {
+		llist_add(&block->drop_node, &r->unfreed);
+		return;
+	}
+	if (err && vcma_region_is_live(r))
+		dev_err(r->dev, "region %s: host did not take back gpa %#llx size %#llx: %pe\n",
+			r->name, block->base_gpa, block->bytes, ERR_PTR(err));
+	kfree_rcu(block, rcu);
+}
+
 void vcma_region_drop(struct vcma_block *block)
 {
 	struct vcma_region *r = block->region;
-	u64 base_gpa = block->base_gpa, bytes = block->bytes;
 	unsigned int noio = memalloc_noio_save();
-	int err;
 
 	trace_vcma_block_drop(block);
 	vcma_index_remove(block);
 	r->mode->give(block);
-	atomic64_sub(bytes, &r->stats.held_bytes);
-	kfree_rcu(block, rcu);
-
-	err = vcma_request_free(r, base_gpa, bytes);
-	if (err && vcma_region_is_live(r))
-		dev_err(r->dev, "region %s: host did not take back gpa %#llx size %#llx: %pe\n",
-			r->name, base_gpa, bytes, ERR_PTR(err));
+	atomic64_sub(block->bytes, &r->stats.held_bytes);
+	vcma_region_free(block);
 	memalloc_noio_restore(noio);
+}
+
+void vcma_region_retry_frees(struct vcma_region *r)
+{
+	struct llist_node *list = llist_del_all(&r->unfreed);
+	struct vcma_block *block, *next;
+
+	llist_for_each_entry_safe(block, next, list, drop_node)
+		vcma_region_free(block);
 }
 
 static void vcma_region_drop_work(struct work_struct *work)
@@ -409,6 +427,7 @@ int vcma_region_create(struct vcma_transport *transport, struct vcma_region **ou
 	xa_init(&r->by_gpa);
 	xa_init(&r->by_dma);
 	init_llist_head(&r->dropped);
+	init_llist_head(&r->unfreed);
 	INIT_WORK(&r->drop_work, vcma_region_drop_work);
 
 	err = vcma_region_configure(r);
@@ -435,7 +454,11 @@ free:
 
 void vcma_region_destroy(struct vcma_region *r)
 {
+	struct vcma_block *block, *next;
+
 	destroy_workqueue(r->wq);
+	llist_for_each_entry_safe(block, next, llist_del_all(&r->unfreed), drop_node)
+		kfree_rcu(block, rcu);
 	WARN_ON(!xa_empty(&r->by_gpa) || !xa_empty(&r->by_dma));
 	xa_destroy(&r->by_gpa);
 	xa_destroy(&r->by_dma);

@@ -118,6 +118,7 @@ struct vcma_region {
 
 	struct llist_head dropped;	/* blocks to give back from process context */
 	struct work_struct drop_work;
+	struct llist_head unfreed;	/* not ours any more; the host didn't want them yet */
 
 	struct vcma_pool pools[VCMA_NR_ATTRS];
 	struct vcma_clients clients;
@@ -177,12 +178,16 @@ int vcma_region_hold_bulk(struct vcma_region *r, const struct vcma_want *want,
 
 /**
  * vcma_region_drop() - unmap a block nobody uses and give it to the host. May
- * sleep. If the host doesn't take it, it stays the host's concern: logged.
+ * sleep. While a client can't be made quiet the host takes nothing: the block
+ * waits for vcma_region_retry_frees(). Any other refusal is logged.
  */
 void vcma_region_drop(struct vcma_block *block);
 
 /** vcma_region_drop_later() - the same, from any context. */
 void vcma_region_drop_later(struct vcma_block *block);
+
+/** vcma_region_retry_frees() - a client has become quiet: give back what waits. */
+void vcma_region_retry_frees(struct vcma_region *r);
 
 /** vcma_region_flush_drops() - wait until all drop_later() so far are done. */
 void vcma_region_flush_drops(struct vcma_region *r);
