@@ -55,7 +55,8 @@ is_quiet()
 		[ "$(pinned_by_kernel)" -eq 0 ]
 }
 
-# quiet_again SECONDS: no bus master and nothing pinned, within that time.
+# quiet_again SECONDS: no bus master and nothing pinned, within that time. Linux 6.1 lets go of
+# pages one second after it was told to (io_uring puts registered buffers in the background).
 quiet_again()
 {
 	wait_until "$1" is_quiet && return

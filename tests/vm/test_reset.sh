@@ -16,7 +16,7 @@ reset_case()
 	check "$cause: the client is bus master before" status_is /clients/0/bus-master true
 	"$@"
 	check "$cause: the guest boots again" vm_booted "$boot" 90
-	check "$cause: quiet" quiet_again 1
+	check "$cause: quiet" quiet_again 5
 	check "$cause: the client waits for its claim" status_is /clients/0/state present
 	check "$cause: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 }

@@ -85,7 +85,7 @@ guest 'grep -H "" $(cma_dir)/nr_* $(cma_dir)/*_bytes | sed "s,.*/,guest: ,; s,:\
 echo "== unbinding the nvme driver, removing virtio_cma"
 guest 'rmmod nvme && rmmod virtio_cma' || fail "the guest could not unload its drivers"
 report "after: drivers are gone"
-is_quiet || fail "after unloading, $(status /counters/pinned-bytes) bytes are pinned, bus master $(status /clients/0/bus-master)"
+quiet_again 5 || fail "after unloading, $(pinned_by_kernel) bytes are pinned, bus master $(status /clients/0/bus-master)"
 [ "$(pci_master "$nvme")" = off ] || fail "the real controller is still bus master"
 vm_quit || fail "QEMU did not end well"
 wait_until 5 no_hugepage_used || fail "$(hugepages_used) hugepages stay in use"

@@ -46,12 +46,12 @@ check "unload: rmmod works now" guest rmmod virtio_cma
 busy_guest reset
 monitor system_reset
 check "reset: the guest boots again" vm_booted 2 60
-check "reset: nothing pinned, no bus master" wait_until 2 controller_is_quiet
+check "reset: nothing pinned, no bus master" wait_until 5 controller_is_quiet
 
 busy_guest crash
 GUEST_LIMIT_S=1 guest 'echo c >/proc/sysrq-trigger' 2>/dev/null
 check "crash: the guest boots again" vm_booted 3 60
-check "crash: nothing pinned, no bus master" wait_until 2 controller_is_quiet
+check "crash: nothing pinned, no bus master" wait_until 5 controller_is_quiet
 
 busy_guest SIGKILL
 check "SIGKILL: a pin keeper watches" [ "$(keepers)" -eq 1 ]
