@@ -46,7 +46,7 @@ silent_host()
 }
 
 # suspend: refused while a client is bound; without one the region is set up anew
-suspend()
+suspend_case()
 {
 	guest 'echo devices >/sys/power/pm_test; echo freeze >/sys/power/state 2>/dev/null'
 	check "$what: suspend is refused while a client is bound" \
@@ -72,7 +72,7 @@ life_case()
 	check "$what: as much held as at first" equal "$held" "$(guest 'cat $(cma_dir)/held_bytes')"
 	silent_host
 	check "$what: no warning or oops in the guest so far" equal 0 "$(guest complaints)"
-	suspend
+	suspend_case
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 	check "$what: QEMU ends well" vm_quit
