@@ -4,6 +4,7 @@
 # Builds into ./build; run ../configure in another folder to build out of tree.
 
 O = build
+.DEFAULT_GOAL = all
 SETUP_GOALS = demo check check-% bench world plugin guest lint fuzz
 NO_CONFIG_GOALS = help clean distclean
 
