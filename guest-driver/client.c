@@ -109,7 +109,8 @@ static int vcma_client_update(struct vcma_region *r, u32 id,
 	struct vcma_client *c;
 	u64 base = 0;
 
-	if (le32_to_cpu(wire->id) != id || wire->reserved ||
+	if (le32_to_cpu(wire->id) != id ||
+	    wire->coherent >= VIRTIO_CMA_NR_COHERENT ||
 	    wire->state > VIRTIO_CMA_CLIENT_CLAIMED ||
 	    strnlen(wire->path, sizeof(wire->path)) == sizeof(wire->path))
 		goto wrong;

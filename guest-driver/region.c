@@ -364,13 +364,18 @@ static const char *vcma_config_check(const struct virtio_cma_config *config)
 		return "too many granules";
 	if (le32_to_cpu(config->attr_policy) > VIRTIO_CMA_ATTR_UNCACHED)
 		return "unknown memory type policy";
-	if (le32_to_cpu(config->flags) & ~(VIRTIO_CMA_F_DEFAULT | VIRTIO_CMA_F_HPA))
+	if (le32_to_cpu(config->flags) &
+	    ~(VIRTIO_CMA_F_DEFAULT | VIRTIO_CMA_F_HPA | VIRTIO_CMA_F_AUTO))
 		return "unknown flags";
 	if (le32_to_cpu(config->max_request_bytes) < PAGE_SIZE / 4 ||
 	    le32_to_cpu(config->max_response_bytes) < PAGE_SIZE)
 		return "request or response limit is too small";
 	if (!config->max_bulk_blocks)
 		return "bulk limit is zero";
+	if (le32_to_cpu(config->max_align_order) > VIRTIO_CMA_MAX_ALIGN_ORDER)
+		return "alignment cap is above order 31";
+	if (le32_to_cpu(config->stage2) >= VIRTIO_CMA_NR_STAGE2)
+		return "unknown kind of second stage";
 	if (config->reserved)
 		return "reserved field is not zero";
 	return NULL;

@@ -137,7 +137,8 @@ int vcma_request_claim(struct vcma_region *r, u32 client, u32 *attr)
 		return err;
 
 	value = le32_to_cpu(resp.attr);
-	if (value > VIRTIO_CMA_ATTR_UNCACHED || resp.reserved)
+	if (value > VIRTIO_CMA_ATTR_UNCACHED ||
+	    le32_to_cpu(resp.care) & ~VIRTIO_CMA_CARE_FLAGS)
 		return vcma_protocol_error(r, "CLAIM: unknown memory type");
 	*attr = value;
 	return 0;

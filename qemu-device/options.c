@@ -245,6 +245,13 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
                 errp)) {
         return false;
     }
+    if (o->max_align_order > VIRTIO_CMA_MAX_ALIGN_ORDER) {
+        error_setg(errp, "virtio-cma '%s': max-align-order=%" PRIu32 " is above "
+                   "the limit of %d", o->name, o->max_align_order,
+                   VIRTIO_CMA_MAX_ALIGN_ORDER);
+        return false;
+    }
+    s->config.max_align_order = o->max_align_order;
     s->config.policy = policy;
     s->config.flags = (o->is_default ? VIRTIO_CMA_F_DEFAULT : 0) |
                       (o->unsafe_noiommu ? VIRTIO_CMA_F_HPA : 0);

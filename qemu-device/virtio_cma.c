@@ -447,6 +447,8 @@ static const Property virtio_cma_properties[] = {
     DEFINE_PROP_BOOL("default", VirtIOCMA, opts.is_default, false),
     DEFINE_PROP_SIZE("pin-limit", VirtIOCMA, opts.pin_limit_bytes, 0),
     DEFINE_PROP_SIZE("granule", VirtIOCMA, opts.granule_bytes, 0),
+    DEFINE_PROP_UINT32("max-align-order", VirtIOCMA, opts.max_align_order,
+                       VIRTIO_CMA_DEFAULT_ALIGN_ORDER),
     DEFINE_PROP_BOOL("discard", VirtIOCMA, opts.discard, false),
     DEFINE_PROP_BOOL("unsafe-noiommu", VirtIOCMA, opts.unsafe_noiommu, false),
     DEFINE_PROP_BOOL("trace", VirtIOCMA, opts.trace, false),

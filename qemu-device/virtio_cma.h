@@ -75,6 +75,7 @@ typedef struct HvcmaOptions {
     bool trace;
     uint64_t pin_limit_bytes;
     uint64_t granule_bytes;
+    uint32_t max_align_order;
     char *provider;
     bool fabric;
     uint32_t fake_extent_granules;

@@ -56,6 +56,18 @@
 /* config.flags */
 #define VIRTIO_CMA_F_DEFAULT		0x1	/* the VM's default region */
 #define VIRTIO_CMA_F_HPA		0x2	/* DMA addresses are host-physical (unsafe-noiommu=on) */
+#define VIRTIO_CMA_F_AUTO		0x4	/* mode is reusable; private where memory can't be lent */
+
+/* config.max_align_order */
+#define VIRTIO_CMA_MAX_ALIGN_ORDER	31
+#define VIRTIO_CMA_DEFAULT_ALIGN_ORDER	8
+
+/* config.stage2: what the host's second stage does to memory types */
+#define VIRTIO_CMA_STAGE2_UNKNOWN	0
+#define VIRTIO_CMA_STAGE2_NONE		1	/* nothing: x86, or emulation */
+#define VIRTIO_CMA_STAGE2_NO_FWB	2	/* Arm: the weaker of both stages counts */
+#define VIRTIO_CMA_STAGE2_FWB		3	/* Arm FEAT_S2FWB: RAM is Write-Back whatever stage 1 says */
+#define VIRTIO_CMA_NR_STAGE2		4
 
 struct virtio_cma_config {
 	__le64 region_base_gpa;
@@ -68,13 +80,15 @@ struct virtio_cma_config {
 	__le32 max_request_bytes;
 	__le32 max_response_bytes;
 	__le32 max_bulk_blocks;
-	__le32 reserved;
+	__le32 max_align_order;		/* in guest pages: cap of an allocation's natural alignment */
 	__le64 pin_limit_bytes;		/* most that may be pinned at once */
 	__le64 pinned_bytes;		/* live */
 	__le64 backed_bytes;		/* live, pinned ones included */
 	__u8 name[VIRTIO_CMA_NAME_BYTES];
+	__le32 stage2;
+	__le32 reserved;
 };
-VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_config) == 112);
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_config) == 120);
 
 /* hdr.op */
 #define VIRTIO_CMA_OP_CLIENTS		1
@@ -154,12 +168,18 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_range) == 16);
 #define VIRTIO_CMA_CLIENT_PRESENT	1	/* plugged, bus mastering held off */
 #define VIRTIO_CMA_CLIENT_CLAIMED	2	/* may become bus master */
 
+/* Is the client's DMA coherent with the caches? client.coherent, claim.coherent */
+#define VIRTIO_CMA_COHERENT_UNKNOWN	0
+#define VIRTIO_CMA_COHERENT_YES		1
+#define VIRTIO_CMA_COHERENT_NO		2
+#define VIRTIO_CMA_NR_COHERENT		3
+
 struct virtio_cma_client {
 	__le32 id;			/* index in the client table */
 	__u8 bus;
 	__u8 state;
-	__u8 coherent;			/* 0 guest decides, 1 coherent, 2 not */
-	__u8 reserved;
+	__u8 coherent;			/* VIRTIO_CMA_COHERENT_*; UNKNOWN: the guest decides */
+	__u8 share;			/* 0 the shared part, k > 0 set-aside number k */
 	__u8 kind[VIRTIO_CMA_KIND_BYTES];
 	__u8 name[VIRTIO_CMA_NAME_BYTES];	/* the operator's name of the device */
 	__u8 path[VIRTIO_CMA_PATH_BYTES];	/* NUL padded and terminated */
@@ -185,16 +205,49 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_clients_resp) == 24);
 struct virtio_cma_client_req {
 	struct virtio_cma_req_hdr hdr;
 	__le32 client;
-	__le32 reserved;
+	__le32 coherent;		/* CLAIM: what the guest knows; RELEASE: 0 */
 };
 VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_client_req) == 16);
+
+/* claim.care: what the client's memory needs of the guest */
+#define VIRTIO_CMA_CARE_HANDOVER	0x1	/* clean+invalidate by address when a block starts and stops serving it */
+#define VIRTIO_CMA_CARE_SYNC		0x2	/* maintenance by address at map, unmap, sync */
+#define VIRTIO_CMA_CARE_NO_COHERENT	0x4	/* coherent allocations can't be right: fail them */
+#define VIRTIO_CMA_CARE_NO_CACHED_ALIAS	0x8	/* no cacheable mapping may exist while it uses the memory */
+#define VIRTIO_CMA_CARE_FLAGS		0xf
+
+/* claim.effective: the memory type that results from both stages */
+#define VIRTIO_CMA_TYPE_TABLE(X)					\
+	X(UNKNOWN,	0,	"unknown")				\
+	X(DEVICE,	1,	"Device")				\
+	X(UNCACHED,	2,	"Normal Non-cacheable")			\
+	X(WRITE_THROUGH, 3,	"Normal Write-Through")			\
+	X(WRITE_BACK,	4,	"Normal Write-Back")
+
+#define VIRTIO_CMA_TYPE_ENUM(name, nr, text) VIRTIO_CMA_TYPE_##name = nr,
+enum virtio_cma_type {
+	VIRTIO_CMA_TYPE_TABLE(VIRTIO_CMA_TYPE_ENUM)
+	VIRTIO_CMA_NR_TYPES
+};
+
+/* claim.reason: why attr and care are what they are */
+#define VIRTIO_CMA_REASON_TABLE(X)					\
+	X(NONE,		0,	"not judged by the host")
+
+#define VIRTIO_CMA_REASON_ENUM(name, nr, text) VIRTIO_CMA_REASON_##name = nr,
+enum virtio_cma_reason {
+	VIRTIO_CMA_REASON_TABLE(VIRTIO_CMA_REASON_ENUM)
+	VIRTIO_CMA_NR_REASONS
+};
 
 struct virtio_cma_claim_resp {
 	struct virtio_cma_resp_hdr hdr;
 	__le32 attr;			/* VIRTIO_CMA_ATTR_* for this client */
-	__le32 reserved;
+	__le32 care;			/* VIRTIO_CMA_CARE_* */
+	__le32 effective;		/* VIRTIO_CMA_TYPE_* */
+	__le32 reason;			/* VIRTIO_CMA_REASON_* */
 };
-VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_claim_resp) == 24);
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_claim_resp) == 32);
 
 /* alloc.flags */
 #define VIRTIO_CMA_ALLOC_FAST		0x1	/* no retries, no backing of new pages */
@@ -283,16 +336,25 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_free_req) == 16);
  * until the guest says BUSY_CLEAR for them or is reset.
  */
 #define VIRTIO_CMA_BUSY_SET		0
-#define VIRTIO_CMA_BUSY_CLEAR		1	/* block.bytes is 0: no block goes back */
+#define VIRTIO_CMA_BUSY_CLEAR		1	/* block and why are 0: no block goes back */
+
+/* busy.why */
+#define VIRTIO_CMA_WHY_OTHER		0
+#define VIRTIO_CMA_WHY_PINNED		1	/* extra references: DMA, O_DIRECT, vmsplice */
+#define VIRTIO_CMA_WHY_UNMOVABLE	2
+#define VIRTIO_CMA_WHY_NO_ROOM		3	/* nothing free to migrate into */
+#define VIRTIO_CMA_NR_WHYS		4
 
 struct virtio_cma_busy_req {
 	struct virtio_cma_req_hdr hdr;
 	struct virtio_cma_range block;
 	__le32 action;
 	__le32 nr_ranges;
+	__le32 why;
+	__le32 reserved;
 	struct virtio_cma_range ranges[];
 };
-VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_busy_req) == 32);
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_busy_req) == 40);
 
 /* query.what */
 #define VIRTIO_CMA_QUERY_STATES		0	/* one byte per granule */
@@ -315,6 +377,7 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_query_req) == 32);
 #define VIRTIO_CMA_GRANULE_STATE_MASK	0x0f
 #define VIRTIO_CMA_GRANULE_LENT		0x10
 #define VIRTIO_CMA_GRANULE_BUSY		0x20
+#define VIRTIO_CMA_GRANULE_WHY_SHIFT	6	/* with BUSY: VIRTIO_CMA_WHY_* */
 
 struct virtio_cma_extent {
 	__le64 base_gpa;
@@ -358,6 +421,8 @@ struct virtio_cma_report_req {
 };
 VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_report_req) == 32);
 
+#define VIRTIO_CMA_NR_LATENCIES		20
+
 struct virtio_cma_guest_counters {
 	__le64 held_bytes;		/* in blocks the driver holds */
 	__le64 coherent_bytes;		/* of these handed to drivers */
@@ -367,8 +432,14 @@ struct virtio_cma_guest_counters {
 	__le64 nr_map_direct;
 	__le64 nr_map_bounced;
 	__le64 nr_map_failed;
+	__le64 lent_bytes;		/* in the hands of the guest's page allocator */
+	__le64 ready_bytes;		/* held, free and vacated: the next allocation */
+	__le64 nr_busy_retries;		/* candidates given up for the next one */
+	__le64 nr_deadline_missed;
+	__le64 nr_bulk_blocks;
+	__le64 alloc_us_log2[VIRTIO_CMA_NR_LATENCIES];	/* [i]: below 2^i us; the last: the rest, too */
 };
-VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_guest_counters) == 64);
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_guest_counters) == 264);
 
 /* event.type */
 #define VIRTIO_CMA_EVENT_CLIENT_ADDED	1

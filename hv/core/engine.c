@@ -32,8 +32,15 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 		return "mode is unknown";
 	if (config->attr_policy > VIRTIO_CMA_ATTR_UNCACHED)
 		return "memory attribute policy is unknown";
-	if (config->flags & ~(uint32_t)(VIRTIO_CMA_F_DEFAULT | VIRTIO_CMA_F_HPA))
+	if (config->flags & ~(uint32_t)(VIRTIO_CMA_F_DEFAULT | VIRTIO_CMA_F_HPA |
+					VIRTIO_CMA_F_AUTO))
 		return "a flag is unknown";
+	if ((config->flags & VIRTIO_CMA_F_AUTO) && config->mode != VIRTIO_CMA_MODE_REUSABLE)
+		return "only a reusable region can be private by choice of the guest";
+	if (config->max_align_order > VIRTIO_CMA_MAX_ALIGN_ORDER)
+		return "alignment cap is above order 31";
+	if (config->stage2 >= VIRTIO_CMA_NR_STAGE2)
+		return "kind of second stage is unknown";
 	if ((unsigned int)config->policy >= HVCMA_NR_POLICIES)
 		return "allocation policy is unknown";
 	if (config->nr_clients > HVCMA_MAX_CLIENTS)
@@ -46,7 +53,7 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 /* --- one buffer for everything ---------------------------------------- */
 
 struct layout {
-	size_t clients, lent, grants, dma, alloc, end;
+	size_t clients, lent, why, grants, dma, alloc, end;
 };
 
 static size_t align_up(size_t bytes)
@@ -65,7 +72,8 @@ static struct layout layout_of(const struct hvcma_engine_config *config)
 
 	l.clients = align_up(sizeof(struct hvcma_engine));
 	l.lent = l.clients + align_up(config->nr_clients * sizeof(struct hvcma_client));
-	l.grants = l.lent + align_up(lent_words(config) * sizeof(uint64_t));
+	l.why = l.lent + align_up(lent_words(config) * sizeof(uint64_t));
+	l.grants = l.why + align_up(config->region_bytes / config->granule_bytes);
 	l.dma = l.grants + align_up(VIRTIO_CMA_MAX_BULK_BLOCKS * sizeof(struct hvcma_grant));
 	l.alloc = l.dma + align_up(HVCMA_DMA_CHUNK * sizeof(uint64_t));
 	l.end = l.alloc + hvcma_alloc_buffer_bytes(config->region_bytes / config->granule_bytes,
@@ -107,6 +115,7 @@ int hvcma_engine_init(void *buffer, size_t buffer_bytes,
 	e->pin_limit = (uint32_t)(e->config.pin_limit_bytes >> e->granule_shift);
 	e->clients = (void *)(bytes + l.clients);
 	e->lent = (void *)(bytes + l.lent);
+	e->why = bytes + l.why;
 	e->grants = (void *)(bytes + l.grants);
 	e->dma = (void *)(bytes + l.dma);
 	e->alloc = hvcma_alloc_init(bytes + l.alloc, l.end - l.alloc, e->nr_granules,

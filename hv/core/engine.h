@@ -89,6 +89,8 @@ struct hvcma_engine_config {
 	uint32_t attr_policy;		/* VIRTIO_CMA_ATTR_* */
 	uint32_t flags;			/* VIRTIO_CMA_F_* */
 	uint32_t nr_clients;		/* size of the client table */
+	uint32_t max_align_order;	/* at most VIRTIO_CMA_MAX_ALIGN_ORDER */
+	uint32_t stage2;		/* VIRTIO_CMA_STAGE2_* */
 	enum hvcma_policy policy;
 	bool unpin_discards;		/* ops->unpin drops the backing, too */
 	const char *name;		/* copied; shorter than VIRTIO_CMA_NAME_BYTES */
@@ -97,7 +99,8 @@ struct hvcma_engine_config {
 /* Host-order mirror of one client-table entry, for setting it up and reports. */
 struct hvcma_client_info {
 	uint8_t bus;			/* VIRTIO_CMA_BUS_* */
-	uint8_t coherent;
+	uint8_t coherent;		/* VIRTIO_CMA_COHERENT_* */
+	uint8_t share;
 	const char *kind;		/* each shorter than its wire field */
 	const char *name;
 	const char *path;
@@ -108,6 +111,7 @@ struct hvcma_engine_counters {
 	uint64_t pinned_bytes;
 	uint64_t lent_bytes;
 	uint64_t busy_bytes;
+	uint64_t busy_why_bytes[VIRTIO_CMA_NR_WHYS];	/* of busy_bytes, by reason */
 	uint64_t free_bytes;		/* in runs */
 	uint64_t allocated_bytes;
 	uint64_t longest_free_bytes;
@@ -124,6 +128,9 @@ struct hvcma_engine_counters {
 		uint64_t held_bytes, coherent_bytes, bounce_bytes;
 		uint64_t nr_coherent_ok, nr_coherent_failed;
 		uint64_t nr_map_direct, nr_map_bounced, nr_map_failed;
+		uint64_t lent_bytes, ready_bytes;
+		uint64_t nr_busy_retries, nr_deadline_missed, nr_bulk_blocks;
+		uint64_t alloc_us_log2[VIRTIO_CMA_NR_LATENCIES];
 	} guest;
 };
 

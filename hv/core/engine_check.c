@@ -10,7 +10,7 @@
 bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 {
 	struct hvcma_alloc_stats stats;
-	uint64_t first, nr, nr_lent = 0;
+	uint64_t first, nr, nr_lent = 0, nr_busy[VIRTIO_CMA_NR_WHYS] = { 0 };
 	uint32_t client, purpose, nr_unquiet = 0;
 
 	if (!hvcma_alloc_is_valid(e->alloc))
@@ -30,6 +30,17 @@ bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 		nr_lent += hvcma_popcount64(e->lent[i]);
 	if (nr_lent != e->nr_lent)
 		return false;
+	for (uint64_t i = 0; i < e->nr_granules; i++) {
+		if (e->why[i] >= VIRTIO_CMA_NR_WHYS)
+			return false;
+		if (hvcma_alloc_is_withheld(e->alloc, i))
+			nr_busy[e->why[i]]++;
+		else if (e->why[i])
+			return false;
+	}
+	for (unsigned int i = 0; i < VIRTIO_CMA_NR_WHYS; i++)
+		if (nr_busy[i] != e->nr_busy[i])
+			return false;
 	if (e->nr_granules % 64 && e->lent[e->nr_granules / 64] >> (e->nr_granules % 64))
 		return false;
 	for (uint32_t id = 0; id < e->config.nr_clients; id++) {

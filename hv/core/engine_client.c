@@ -81,16 +81,22 @@ enum virtio_cma_status hvcma_owner_check(const struct hvcma_engine *e,
 	return VIRTIO_CMA_S_OK;
 }
 
+/* The operator's word, else the guest's. */
+static uint8_t client_coherency(const struct hvcma_client *client)
+{
+	return client->wire.coherent ? client->wire.coherent : client->coherent;
+}
+
 /* VIRTIO_CMA_ATTR_* of memory for a client, or for all of them (SHARED). */
 uint32_t hvcma_client_attr(const struct hvcma_engine *e, uint32_t client)
 {
 	if (e->config.attr_policy != VIRTIO_CMA_ATTR_AUTO ||
 	    client == VIRTIO_CMA_CLIENT_SHARED)
 		return e->config.attr_policy;
-	switch (e->clients[client].wire.coherent) {
-	case 1:
+	switch (client_coherency(&e->clients[client])) {
+	case VIRTIO_CMA_COHERENT_YES:
 		return VIRTIO_CMA_ATTR_CACHED;
-	case 2:
+	case VIRTIO_CMA_COHERENT_NO:
 		return VIRTIO_CMA_ATTR_UNCACHED;
 	default:
 		return VIRTIO_CMA_ATTR_AUTO;
@@ -164,12 +170,13 @@ int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
 		.id = hvcma_to_le32(id),
 		.bus = info->bus,
 		.coherent = info->coherent,
+		.share = info->share,
 	};
 
 	if (id >= e->config.nr_clients)
 		return -VIRTIO_CMA_S_NO_CLIENT;
 	if ((info->bus != VIRTIO_CMA_BUS_PCI && info->bus != VIRTIO_CMA_BUS_PLATFORM) ||
-	    info->coherent > 2 ||
+	    info->coherent >= VIRTIO_CMA_NR_COHERENT ||
 	    !copy_string(wire.kind, sizeof(wire.kind), info->kind) ||
 	    !copy_string(wire.name, sizeof(wire.name), info->name) ||
 	    !copy_string(wire.path, sizeof(wire.path), info->path))
@@ -177,6 +184,7 @@ int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
 	if (!set_state(e, id, HVCMA_CLIENT_PRESENT))
 		return -VIRTIO_CMA_S_CLIENT_STATE;
 	e->clients[id].wire = wire;
+	e->clients[id].coherent = VIRTIO_CMA_COHERENT_UNKNOWN;
 	hvcma_engine_check(e);
 	return 0;
 }
@@ -241,9 +249,10 @@ enum virtio_cma_status hvcma_serve_clients(struct hvcma_engine *e, struct hvcma_
 	return VIRTIO_CMA_S_OK;
 }
 
-/* What CLAIM and RELEASE have in common: one known client. */
+/* What CLAIM and RELEASE have in common: one known client; @nr_coherent words for it. */
 static enum virtio_cma_status get_client(const struct hvcma_engine *e,
-					 struct hvcma_call *call, uint32_t *id)
+					 struct hvcma_call *call, uint32_t nr_coherent,
+					 uint32_t *id, uint8_t *coherent)
 {
 	struct virtio_cma_client_req req;
 
@@ -251,9 +260,10 @@ static enum virtio_cma_status get_client(const struct hvcma_engine *e,
 	if (call->req_bytes != sizeof(req))
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_req_hdr, bytes));
-	if (req.reserved)
+	if (hvcma_from_le32(req.coherent) >= nr_coherent)
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
-				    offsetof(struct virtio_cma_client_req, reserved));
+				    offsetof(struct virtio_cma_client_req, coherent));
+	*coherent = (uint8_t)hvcma_from_le32(req.coherent);
 	*id = hvcma_from_le32(req.client);
 	if (*id >= e->config.nr_clients)
 		return hvcma_refuse(call, VIRTIO_CMA_S_NO_CLIENT, *id);
@@ -272,10 +282,11 @@ enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_ca
 {
 	struct virtio_cma_claim_resp resp = { 0 };
 	enum virtio_cma_status status;
+	uint8_t coherent;
 	uint32_t id;
 	int rc;
 
-	status = get_client(e, call, &id);
+	status = get_client(e, call, VIRTIO_CMA_NR_COHERENT, &id, &coherent);
 	if (status)
 		return status;
 	if (e->clients[id].state != HVCMA_CLIENT_PRESENT)
@@ -286,6 +297,7 @@ enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_ca
 	if (rc)
 		return refused_by_host(call, rc, id);
 	set_state(e, id, HVCMA_CLIENT_CLAIMED);
+	e->clients[id].coherent = coherent;
 
 	resp.attr = hvcma_to_le32(hvcma_client_attr(e, id));
 	memcpy(call->resp, &resp, sizeof(resp));
@@ -296,10 +308,11 @@ enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_ca
 enum virtio_cma_status hvcma_serve_release(struct hvcma_engine *e, struct hvcma_call *call)
 {
 	enum virtio_cma_status status;
+	uint8_t coherent;
 	uint32_t id;
 	int rc;
 
-	status = get_client(e, call, &id);
+	status = get_client(e, call, 1, &id, &coherent);
 	if (status)
 		return status;
 	if (hvcma_engine_client_state(e, id) != VIRTIO_CMA_CLIENT_CLAIMED)

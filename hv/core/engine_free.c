@@ -178,15 +178,27 @@ static enum virtio_cma_status check_touched(const struct hvcma_engine *e,
 	return VIRTIO_CMA_S_OK;
 }
 
-static void withhold(struct hvcma_engine *e, const struct hvcma_grant *g, bool on)
+/* Marks, unlike blocks, are set and cleared one by one; either may repeat. */
+void hvcma_busy_mark(struct hvcma_engine *e, uint64_t granule, bool on, uint8_t why)
+{
+	if (hvcma_alloc_is_withheld(e->alloc, granule))
+		e->nr_busy[e->why[granule]]--;
+	if (on)
+		e->nr_busy[why]++;
+	e->why[granule] = on ? why : 0;
+	hvcma_alloc_withhold(e->alloc, granule, on);
+}
+
+static void withhold(struct hvcma_engine *e, const struct hvcma_grant *g, bool on,
+		     uint32_t why)
 {
 	for (uint64_t i = g->first; i < (uint64_t)g->first + g->nr; i++)
-		hvcma_alloc_withhold(e->alloc, i, on);
+		hvcma_busy_mark(e, i, on, (uint8_t)why);
 	hvcma_trace(e, "busy", g->first, g->nr, on);
 }
 
 static enum virtio_cma_status busy_set(struct hvcma_engine *e, struct hvcma_call *call,
-				       uint32_t nr_ranges)
+				       uint32_t nr_ranges, uint32_t why)
 {
 	struct hvcma_grant block, touched;
 	enum virtio_cma_status status;
@@ -209,10 +221,10 @@ static enum virtio_cma_status busy_set(struct hvcma_engine *e, struct hvcma_call
 	hvcma_trace(e, "free", block.first, block.nr, 0);
 	e->nr_freed++;
 	if (!nr_ranges)
-		withhold(e, &block, true);
+		withhold(e, &block, true, why);
 	for (uint32_t i = 0; i < nr_ranges; i++) {
 		touched_get(e, call, i, &block, &touched);
-		withhold(e, &touched, true);
+		withhold(e, &touched, true, why);
 	}
 	return VIRTIO_CMA_S_OK;
 }
@@ -232,7 +244,7 @@ static enum virtio_cma_status busy_clear(struct hvcma_engine *e, struct hvcma_ca
 		return status;
 	for (uint32_t i = 0; i < nr_ranges; i++) {
 		touched_get(e, call, i, &region, &touched);
-		withhold(e, &touched, false);
+		withhold(e, &touched, false, 0);
 	}
 	return VIRTIO_CMA_S_OK;
 }
@@ -240,7 +252,7 @@ static enum virtio_cma_status busy_clear(struct hvcma_engine *e, struct hvcma_ca
 enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_call *call)
 {
 	struct virtio_cma_busy_req req;
-	uint32_t nr_ranges;
+	uint32_t nr_ranges, why;
 
 	memcpy(&req, call->req, sizeof(req));
 	nr_ranges = hvcma_from_le32(req.nr_ranges);
@@ -248,10 +260,20 @@ enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_cal
 	    (uint64_t)nr_ranges * sizeof(struct virtio_cma_range))
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_busy_req, nr_ranges));
+	why = hvcma_from_le32(req.why);
+	if (why >= VIRTIO_CMA_NR_WHYS)
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_busy_req, why));
+	if (req.reserved)
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_busy_req, reserved));
 	switch (hvcma_from_le32(req.action)) {
 	case VIRTIO_CMA_BUSY_SET:
-		return busy_set(e, call, nr_ranges);
+		return busy_set(e, call, nr_ranges, why);
 	case VIRTIO_CMA_BUSY_CLEAR:
+		if (why)
+			return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+					    offsetof(struct virtio_cma_busy_req, why));
 		if (req.block.base_gpa)
 			return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 					    offsetof(struct virtio_cma_busy_req,
@@ -293,7 +315,7 @@ int hvcma_engine_reset(struct hvcma_engine *e)
 		nr_blocks = free_all(e);
 	e->nr_freed += nr_blocks;
 	while (hvcma_alloc_next_withheld(e->alloc, 0, &granule))
-		hvcma_alloc_withhold(e->alloc, granule, false);
+		hvcma_busy_mark(e, granule, false, 0);
 	hvcma_lent_clear(e);
 	e->guest_valid = false;
 	memset(&e->guest, 0, sizeof(e->guest));

@@ -37,6 +37,7 @@ enum hvcma_client_state {
 struct hvcma_client {
 	enum hvcma_client_state state;	/* by hvcma_client_set_state() only */
 	struct virtio_cma_client wire;	/* its state field is filled when sent */
+	uint8_t coherent;		/* by the guest's last CLAIM: VIRTIO_CMA_COHERENT_* */
 };
 
 /* A block being granted. */
@@ -58,6 +59,8 @@ struct hvcma_engine {
 	uint32_t nr_unquiet;		/* clients STUCK or LOST */
 	uint64_t *lent;			/* bit per granule */
 	uint64_t nr_lent;
+	uint8_t *why;			/* byte per granule: VIRTIO_CMA_WHY_*, 0 if not busy */
+	uint64_t nr_busy[VIRTIO_CMA_NR_WHYS];
 	struct hvcma_grant *grants;	/* scratch, VIRTIO_CMA_MAX_BULK_BLOCKS */
 	uint64_t *dma;			/* scratch, HVCMA_DMA_CHUNK */
 	uint64_t nr_alloc_ok, nr_alloc_failed, nr_freed, nr_bad_requests;
@@ -178,6 +181,7 @@ enum virtio_cma_status hvcma_serve_alloc(struct hvcma_engine *e, struct hvcma_ca
 enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_call *call);
 
 /* engine_free.c */
+void hvcma_busy_mark(struct hvcma_engine *e, uint64_t granule, bool on, uint8_t why);
 enum virtio_cma_status hvcma_serve_free(struct hvcma_engine *e, struct hvcma_call *call);
 enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_call *call);
 

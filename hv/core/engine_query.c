@@ -28,7 +28,8 @@ uint8_t hvcma_engine_granule_state(const struct hvcma_engine *e, uint64_t granul
 	if (is_lent(e, granule))
 		state |= VIRTIO_CMA_GRANULE_LENT;
 	if (hvcma_alloc_is_withheld(e->alloc, granule))
-		state |= VIRTIO_CMA_GRANULE_BUSY;
+		state |= VIRTIO_CMA_GRANULE_BUSY |
+			 (uint8_t)(e->why[granule] << VIRTIO_CMA_GRANULE_WHY_SHIFT);
 	return state;
 }
 
@@ -97,8 +98,17 @@ void hvcma_engine_counters(const struct hvcma_engine *e,
 			.nr_map_direct = hvcma_from_le64(e->guest.nr_map_direct),
 			.nr_map_bounced = hvcma_from_le64(e->guest.nr_map_bounced),
 			.nr_map_failed = hvcma_from_le64(e->guest.nr_map_failed),
+			.lent_bytes = hvcma_from_le64(e->guest.lent_bytes),
+			.ready_bytes = hvcma_from_le64(e->guest.ready_bytes),
+			.nr_busy_retries = hvcma_from_le64(e->guest.nr_busy_retries),
+			.nr_deadline_missed = hvcma_from_le64(e->guest.nr_deadline_missed),
+			.nr_bulk_blocks = hvcma_from_le64(e->guest.nr_bulk_blocks),
 		},
 	};
+	for (unsigned int i = 0; i < VIRTIO_CMA_NR_WHYS; i++)
+		counters->busy_why_bytes[i] = hvcma_bytes(e, e->nr_busy[i]);
+	for (unsigned int i = 0; i < VIRTIO_CMA_NR_LATENCIES; i++)
+		counters->guest.alloc_us_log2[i] = hvcma_from_le64(e->guest.alloc_us_log2[i]);
 	memcpy(counters->nr_requests, e->nr_requests, sizeof(e->nr_requests));
 }
 
@@ -119,6 +129,8 @@ void hvcma_engine_get_config(const struct hvcma_engine *e,
 		.max_request_bytes = hvcma_to_le32(VIRTIO_CMA_MAX_REQUEST_BYTES),
 		.max_response_bytes = hvcma_to_le32(VIRTIO_CMA_MAX_RESPONSE_BYTES),
 		.max_bulk_blocks = hvcma_to_le32(VIRTIO_CMA_MAX_BULK_BLOCKS),
+		.max_align_order = hvcma_to_le32(e->config.max_align_order),
+		.stage2 = hvcma_to_le32(e->config.stage2),
 		.pin_limit_bytes = hvcma_to_le64(e->config.pin_limit_bytes),
 		.pinned_bytes = hvcma_to_le64(hvcma_bytes(e, stats.nr_allocated)),
 		.backed_bytes = hvcma_to_le64(hvcma_bytes(e, stats.nr_known)),

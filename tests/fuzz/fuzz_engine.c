@@ -95,15 +95,15 @@ static void send_busy(struct rig *r, struct input *in)
 {
 	static const struct virtio_cma_range no_block;
 	struct virtio_cma_range ranges[4];
-	uint32_t action = input_u8(in) % 3, nr = input_u8(in) % 5;
+	uint32_t action = input_u8(in) % 3, nr = input_u8(in) % 5, why = input_u8(in) % 5;
 
 	for (uint32_t i = 0; i < nr; i++) {
 		ranges[i] = get_range(r, in);
 		if (input_u8(in) & 1)
 			ranges[i].bytes = hvcma_to_le64(input_number(in));
 	}
-	rig_busy(r, action, action == VIRTIO_CMA_BUSY_CLEAR ? no_block : get_range(r, in),
-		 ranges, nr);
+	rig_busy_why(r, action, why,
+		     action == VIRTIO_CMA_BUSY_CLEAR ? no_block : get_range(r, in), ranges, nr);
 }
 
 static void host_event(struct rig *r, struct input *in)

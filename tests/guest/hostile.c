@@ -135,6 +135,7 @@ static void host_init(struct host *h)
 			.max_request_bytes = cpu_to_le32(SZ_64K),
 			.max_response_bytes = cpu_to_le32(SZ_256K),
 			.max_bulk_blocks = cpu_to_le32(64),
+			.max_align_order = cpu_to_le32(VIRTIO_CMA_DEFAULT_ALIGN_ORDER),
 			.name = "hostile",
 		},
 		.client = {
@@ -174,6 +175,8 @@ CONFIG_LIE(config_flags, flags, cpu_to_le32(0x80))
 CONFIG_LIE(config_request_limit, max_request_bytes, cpu_to_le32(16))
 CONFIG_LIE(config_response_limit, max_response_bytes, cpu_to_le32(64))
 CONFIG_LIE(config_bulk, max_bulk_blocks, 0)
+CONFIG_LIE(config_align, max_align_order, cpu_to_le32(32))
+CONFIG_LIE(config_stage2, stage2, cpu_to_le32(9))
 CONFIG_LIE(config_reserved, reserved, cpu_to_le32(1))
 CONFIG_LIE(config_mode, mode, cpu_to_le32(7))
 CONFIG_LIE(config_in_ram, region_base_gpa, cpu_to_le64(PAGE_ALIGN(virt_to_phys(pdev))))
@@ -196,6 +199,8 @@ static const struct {
 	{ "request limit too small", config_request_limit, -EINVAL },
 	{ "response limit too small", config_response_limit, -EINVAL },
 	{ "no bulk blocks", config_bulk, -EINVAL },
+	{ "alignment cap", config_align, -EINVAL },
+	{ "second stage", config_stage2, -EINVAL },
 	{ "reserved field", config_reserved, -EINVAL },
 	{ "unknown mode", config_mode, -EOPNOTSUPP },
 	{ "region in the guest's RAM", config_in_ram, -EBUSY },
@@ -494,7 +499,7 @@ CLIENT_LIE(clients_over_total, nr_total, 0)
 CLIENT_LIE(clients_id, clients[0].id, cpu_to_le32(5))
 CLIENT_LIE(clients_state, clients[0].state, 9)
 CLIENT_LIE(clients_bus, clients[0].bus, 9)
-CLIENT_LIE(clients_reserved, clients[0].reserved, 1)
+CLIENT_LIE(clients_coherent, clients[0].coherent, 3)
 
 static void clients_path(void *resp, size_t *used)
 {
@@ -526,7 +531,7 @@ static const struct {
 	{ "another entry than asked for", clients_id },
 	{ "unknown state", clients_state },
 	{ "unknown bus", clients_bus },
-	{ "reserved field", clients_reserved },
+	{ "unknown coherency", clients_coherent },
 	{ "path without end", clients_path },
 	{ "platform path that is no number", clients_number },
 	{ "a table that never ends", clients_endless },

@@ -328,7 +328,7 @@ static void guest_busy(struct bench *b)
 	struct {
 		struct virtio_cma_req_hdr hdr;
 		struct virtio_cma_range block;
-		__le32 action, nr_ranges;
+		__le32 action, nr_ranges, why, reserved;
 		struct virtio_cma_range range;
 	} req = { 0 };
 

@@ -205,7 +205,7 @@ static void test_reserved(void **state)
 {
 	struct virtio_cma_client_req req = {
 		.hdr = { .op = VIRTIO_CMA_OP_CLAIM, .bytes = sizeof(req) },
-		.reserved = 1,
+		.coherent = 3,
 	};
 
 	(void)state;

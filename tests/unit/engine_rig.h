@@ -58,6 +58,7 @@ struct rig {
 	/* the last response */
 	size_t resp_room;		/* what the guest offers */
 	uint8_t *resp;
+	uint32_t coherent;		/* what CLAIM says: VIRTIO_CMA_COHERENT_* */
 	size_t used;
 	uint32_t status;
 	uint64_t detail;
@@ -430,8 +431,9 @@ static inline uint32_t rig_free_block(struct rig *r, uint64_t first, uint64_t nr
 	return rig_free_ranges(r, &range, 1);
 }
 
-static inline uint32_t rig_busy(struct rig *r, uint32_t action, struct virtio_cma_range block,
-				const struct virtio_cma_range *ranges, uint32_t nr)
+static inline uint32_t rig_busy_why(struct rig *r, uint32_t action, uint32_t why,
+				    struct virtio_cma_range block,
+				    const struct virtio_cma_range *ranges, uint32_t nr)
 {
 	size_t bytes = sizeof(struct virtio_cma_busy_req) + nr * sizeof(ranges[0]);
 	struct virtio_cma_busy_req *req = calloc(1, bytes);
@@ -440,6 +442,7 @@ static inline uint32_t rig_busy(struct rig *r, uint32_t action, struct virtio_cm
 	req->hdr = rig_hdr(VIRTIO_CMA_OP_BUSY, bytes);
 	req->block = block;
 	req->action = hvcma_to_le32(action);
+	req->why = hvcma_to_le32(why);
 	req->nr_ranges = hvcma_to_le32(nr);
 	if (nr)
 		memcpy(req->ranges, ranges, nr * sizeof(ranges[0]));
@@ -448,11 +451,15 @@ static inline uint32_t rig_busy(struct rig *r, uint32_t action, struct virtio_cm
 	return status;
 }
 
+#define rig_busy(r, action, block, ranges, nr)					\
+	rig_busy_why(r, action, VIRTIO_CMA_WHY_OTHER, block, ranges, nr)
+
 static inline uint32_t rig_client_op(struct rig *r, uint32_t op, uint32_t client)
 {
 	const struct virtio_cma_client_req req = {
 		.hdr = rig_hdr(op, sizeof(req)),
 		.client = hvcma_to_le32(client),
+		.coherent = hvcma_to_le32(op == VIRTIO_CMA_OP_CLAIM ? r->coherent : 0),
 	};
 
 	return rig_send(r, &req, sizeof(req));

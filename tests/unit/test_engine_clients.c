@@ -34,10 +34,13 @@ static void malformed_claims_are_refused(void **state)
 	struct rig *r = rig_make(4, true);
 	struct virtio_cma_client_req req = {
 		.hdr = rig_hdr(VIRTIO_CMA_OP_CLAIM, sizeof(req)),
-		.reserved = hvcma_to_le32(1),
+		.coherent = hvcma_to_le32(VIRTIO_CMA_NR_COHERENT),
 	};
 
 	(void)state;
+	expect_refusal(r, rig_send(r, &req, sizeof(req)), INVAL, 12);
+	req.hdr.op = hvcma_to_le32(VIRTIO_CMA_OP_RELEASE);
+	req.coherent = hvcma_to_le32(VIRTIO_CMA_COHERENT_YES);
 	expect_refusal(r, rig_send(r, &req, sizeof(req)), INVAL, 12);
 	r->resp_room = sizeof(struct virtio_cma_claim_resp) - 1;
 	expect_refusal(r, rig_claim_client(r, 0), TOO_BIG, r->resp_room);
@@ -68,7 +71,7 @@ static uint32_t claimed_attr(struct rig *r, uint32_t id)
 	assert_int_equal(rig_claim_client(r, id), VIRTIO_CMA_S_OK);
 	assert_int_equal(r->used, sizeof(resp));
 	memcpy(&resp, r->resp, sizeof(resp));
-	assert_int_equal(resp.reserved, 0);
+	assert_int_equal(resp.care, 0);
 	return hvcma_from_le32(resp.attr);
 }
 
@@ -98,6 +101,16 @@ static void attributes_follow_policy_and_coherency(void **state)
 	assert_int_equal(claimed_attr(r, 2), VIRTIO_CMA_ATTR_UNCACHED);
 	assert_int_equal(block_attr(r, 2), VIRTIO_CMA_ATTR_UNCACHED);
 	assert_int_equal(block_attr(r, SHARED), VIRTIO_CMA_ATTR_AUTO);
+
+	/* the guest's word counts where the operator has none */
+	for (uint32_t id = 0; id < 3; id++)
+		assert_int_equal(rig_release_client(r, id), VIRTIO_CMA_S_OK);
+	r->coherent = VIRTIO_CMA_COHERENT_NO;
+	assert_int_equal(claimed_attr(r, 0), VIRTIO_CMA_ATTR_UNCACHED);
+	assert_int_equal(claimed_attr(r, 1), VIRTIO_CMA_ATTR_CACHED);
+	r->coherent = VIRTIO_CMA_COHERENT_YES;
+	assert_int_equal(claimed_attr(r, 2), VIRTIO_CMA_ATTR_UNCACHED);
+	assert_int_equal(block_attr(r, 0), VIRTIO_CMA_ATTR_UNCACHED);
 	rig_free(r);
 
 	config.attr_policy = VIRTIO_CMA_ATTR_UNCACHED;

@@ -129,7 +129,7 @@ static void clients_are_listed(void **state)
 	assert_string_equal((char *)client.name, "nv0");
 	assert_string_equal((char *)client.kind, "dev");
 	assert_string_equal((char *)client.path, "0000:00/00.0");
-	assert_int_equal(client.reserved, 0);
+	assert_int_equal(client.share, 0);
 	assert_int_equal(client_at(r, 1).state, VIRTIO_CMA_CLIENT_CLAIMED);
 	assert_int_equal(hvcma_from_le32(client_at(r, 2).id), 2);
 	assert_int_equal(client_at(r, 2).state, VIRTIO_CMA_CLIENT_ABSENT);
@@ -299,6 +299,63 @@ static void busy_granules_are_not_offered(void **state)
 	rig_free(r);
 }
 
+/*
+ *	p p u . . . . .		p pinned, u unmovable, r no room; a later word counts
+ *	r p . . . . . .
+ */
+static void busy_granules_are_counted_by_reason(void **state)
+{
+	struct rig *r = rig_make(8, true);
+	const struct virtio_cma_range second = rig_range(1, 1), third = rig_range(2, 1);
+	struct hvcma_engine_counters counters;
+
+#define expect_whys(pinned, unmovable, no_room)					\
+	do {									\
+		hvcma_engine_counters(r->engine, &counters);			\
+		assert_int_equal(counters.busy_bytes, ((pinned) + (unmovable) +	\
+						       (no_room)) * GRANULE);	\
+		assert_int_equal(counters.busy_why_bytes[VIRTIO_CMA_WHY_OTHER], 0); \
+		assert_int_equal(counters.busy_why_bytes[VIRTIO_CMA_WHY_PINNED], \
+				 (pinned) * GRANULE);				\
+		assert_int_equal(counters.busy_why_bytes[VIRTIO_CMA_WHY_UNMOVABLE], \
+				 (unmovable) * GRANULE);			\
+		assert_int_equal(counters.busy_why_bytes[VIRTIO_CMA_WHY_NO_ROOM], \
+				 (no_room) * GRANULE);				\
+	} while (0)
+
+	(void)state;
+	assert_int_equal(rig_alloc(r, 2, CONTIG), VIRTIO_CMA_S_OK);
+	expect_block(r, 0, 0, 2);
+	assert_int_equal(rig_alloc(r, 1, CONTIG), VIRTIO_CMA_S_OK);
+	assert_int_equal(rig_busy_why(r, VIRTIO_CMA_BUSY_SET, VIRTIO_CMA_WHY_PINNED,
+				      rig_range(0, 2), NULL, 0), VIRTIO_CMA_S_OK);
+	assert_int_equal(rig_busy_why(r, VIRTIO_CMA_BUSY_SET, VIRTIO_CMA_WHY_UNMOVABLE,
+				      rig_range(2, 1), NULL, 0), VIRTIO_CMA_S_OK);
+	expect_whys(2, 1, 0);
+	assert_int_equal(hvcma_engine_granule_state(r->engine, 1),
+			 VIRTIO_CMA_GRANULE_MIGRATABLE | VIRTIO_CMA_GRANULE_BUSY |
+			 VIRTIO_CMA_WHY_PINNED << VIRTIO_CMA_GRANULE_WHY_SHIFT);
+	assert_int_equal(hvcma_engine_granule_state(r->engine, 3),
+			 VIRTIO_CMA_GRANULE_MIGRATABLE);
+	/* cleared twice, and where nothing is busy: counted once */
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(rig_busy(r, VIRTIO_CMA_BUSY_CLEAR, no_block, &third, 1),
+				 VIRTIO_CMA_S_OK);
+	expect_whys(2, 0, 0);
+	assert_int_equal(rig_busy(r, VIRTIO_CMA_BUSY_CLEAR, no_block, &second, 1),
+			 VIRTIO_CMA_S_OK);
+	expect_whys(1, 0, 0);
+	assert_int_equal(rig_alloc(r, 1, CONTIG), VIRTIO_CMA_S_OK);
+	expect_block(r, 0, 1, 1);
+	assert_int_equal(rig_busy_why(r, VIRTIO_CMA_BUSY_SET, VIRTIO_CMA_WHY_NO_ROOM,
+				      rig_range(1, 1), NULL, 0), VIRTIO_CMA_S_OK);
+	expect_whys(1, 0, 1);
+	assert_int_equal(hvcma_engine_reset(r->engine), 0);
+	expect_whys(0, 0, 0);
+	rig_free(r);
+#undef expect_whys
+}
+
 static void bad_busy_requests_are_refused(void **state)
 {
 	struct rig *r = make_blocks();			/* AaBbbC.. */
@@ -323,7 +380,7 @@ static void bad_busy_requests_are_refused(void **state)
 	touch[1] = rig_range(4, -1);
 	expect_refusal(r, busy(SET, rig_range(2, 3), 2), RANGE, 1);
 	touch[1] = rig_range(4, 0);
-	expect_refusal(r, busy(SET, rig_range(2, 3), 2), INVAL, 32 + 16 + 8);
+	expect_refusal(r, busy(SET, rig_range(2, 3), 2), INVAL, 40 + 16 + 8);
 	touch[0] = touch[1] = touch[2] = rig_range(2, 3);	/* overlapping */
 	expect_refusal(r, busy(SET, rig_range(2, 3), 3), INVAL, 28);
 	expect_refusal(r, rig_busy(r, 2, rig_range(2, 3), touch, 1), UNSUPP, 24);
@@ -342,6 +399,15 @@ static void bad_busy_requests_are_refused(void **state)
 	req.block = rig_range(2, 3);
 	req.nr_ranges = hvcma_to_le32(1);
 	expect_refusal(r, rig_send(r, &req, sizeof(req)), INVAL, 28);
+	req.nr_ranges = 0;
+	req.why = hvcma_to_le32(VIRTIO_CMA_NR_WHYS);
+	expect_refusal(r, rig_send(r, &req, sizeof(req)), INVAL, 32);
+	req.why = 0;
+	req.reserved = hvcma_to_le32(1);
+	expect_refusal(r, rig_send(r, &req, sizeof(req)), INVAL, 36);
+	touch[0] = rig_range(0, 1);
+	expect_refusal(r, rig_busy_why(r, VIRTIO_CMA_BUSY_CLEAR, VIRTIO_CMA_WHY_PINNED, no_block,
+				       touch, 1), INVAL, 32);
 	expect_log(r, "");
 	rig_free(r);
 }
@@ -556,7 +622,12 @@ static void guest_counters_are_reported(void **state)
 		.bounce_bytes = hvcma_to_le64(3), .nr_coherent_ok = hvcma_to_le64(4),
 		.nr_coherent_failed = hvcma_to_le64(5), .nr_map_direct = hvcma_to_le64(6),
 		.nr_map_bounced = hvcma_to_le64(7), .nr_map_failed = hvcma_to_le64(8),
+		.lent_bytes = hvcma_to_le64(9), .ready_bytes = hvcma_to_le64(10),
+		.nr_busy_retries = hvcma_to_le64(11), .nr_deadline_missed = hvcma_to_le64(12),
+		.nr_bulk_blocks = hvcma_to_le64(13),
+		.alloc_us_log2 = { [0] = hvcma_to_le64(14), [19] = hvcma_to_le64(15) },
 	};
+	const size_t bytes = sizeof(guest);
 	struct virtio_cma_report_req bad = {
 		.hdr = rig_hdr(VIRTIO_CMA_OP_REPORT, 32),
 		.reserved = hvcma_to_le32(1),
@@ -566,11 +637,14 @@ static void guest_counters_are_reported(void **state)
 	(void)state;
 	hvcma_engine_counters(r->engine, &counters);
 	assert_false(counters.guest_valid);
-	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 1, 0, &guest, 64), INVAL, 16);
-	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 0, 1, &guest, 64), INVAL, 24);
-	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 0, 0, &guest, 63), INVAL, 4);
+	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 1, 0, &guest, bytes),
+		       INVAL, 16);
+	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 0, 1, &guest, bytes),
+		       INVAL, 24);
+	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 0, 0, &guest, bytes - 1),
+		       INVAL, 4);
 	expect_refusal(r, rig_send_on(r, &bad, 32, true), INVAL, 12);
-	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 0, 0, &guest, 64),
+	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 0, 0, &guest, bytes),
 			 VIRTIO_CMA_S_OK);
 	hvcma_engine_counters(r->engine, &counters);
 	assert_true(counters.guest_valid);
@@ -582,6 +656,14 @@ static void guest_counters_are_reported(void **state)
 	assert_int_equal(counters.guest.nr_map_direct, 6);
 	assert_int_equal(counters.guest.nr_map_bounced, 7);
 	assert_int_equal(counters.guest.nr_map_failed, 8);
+	assert_int_equal(counters.guest.lent_bytes, 9);
+	assert_int_equal(counters.guest.ready_bytes, 10);
+	assert_int_equal(counters.guest.nr_busy_retries, 11);
+	assert_int_equal(counters.guest.nr_deadline_missed, 12);
+	assert_int_equal(counters.guest.nr_bulk_blocks, 13);
+	assert_int_equal(counters.guest.alloc_us_log2[0], 14);
+	assert_int_equal(counters.guest.alloc_us_log2[1], 0);
+	assert_int_equal(counters.guest.alloc_us_log2[19], 15);
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
 	hvcma_engine_counters(r->engine, &counters);
 	assert_false(counters.guest_valid);
@@ -601,6 +683,8 @@ static void the_configuration_space_is_filled(void **state)
 	config.flags = VIRTIO_CMA_F_HPA;
 	config.mode = VIRTIO_CMA_MODE_REUSABLE;
 	config.attr_policy = VIRTIO_CMA_ATTR_UNCACHED;
+	config.max_align_order = 9;
+	config.stage2 = VIRTIO_CMA_STAGE2_FWB;
 	r = rig_make_config(&config, false);
 	assert_int_equal(rig_alloc(r, 3, CONTIG), VIRTIO_CMA_S_OK);
 	assert_int_equal(rig_alloc(r, 2, CONTIG), VIRTIO_CMA_S_OK);
@@ -616,6 +700,8 @@ static void the_configuration_space_is_filled(void **state)
 	assert_int_equal(hvcma_from_le32(space.max_request_bytes), 65536);
 	assert_int_equal(hvcma_from_le32(space.max_response_bytes), 262144);
 	assert_int_equal(hvcma_from_le32(space.max_bulk_blocks), 8192);
+	assert_int_equal(hvcma_from_le32(space.max_align_order), 9);
+	assert_int_equal(hvcma_from_le32(space.stage2), VIRTIO_CMA_STAGE2_FWB);
 	assert_int_equal(space.reserved, 0);
 	assert_int_equal(hvcma_from_le64(space.pin_limit_bytes), 8 * GRANULE);
 	assert_int_equal(hvcma_from_le64(space.pinned_bytes), 3 * GRANULE);
@@ -654,9 +740,12 @@ static void bad_configurations_are_named(void **state)
 	refuse_config(region_base_gpa, GPA + 4096, "aligned");
 	refuse_config(region_base_gpa, -GRANULE, "wraps");
 	refuse_config(pin_limit_bytes, GRANULE - 1, "pin limit");
+	refuse_config(max_align_order, 32, "order 31");
+	refuse_config(stage2, 4, "second stage");
+	refuse_config(flags, VIRTIO_CMA_F_AUTO, "reusable");
 	refuse_config(mode, 3, "mode");
-	refuse_config(attr_policy, 3, "attribute");
-	refuse_config(flags, 4, "flag");
+	refuse_config(max_align_order, 32, "order 31");
+	refuse_config(flags, 8, "flag");
 	refuse_config(policy, HVCMA_NR_POLICIES, "policy");
 	refuse_config(nr_clients, 4097, "clients");
 	refuse_config(name, NULL, "name");
@@ -796,6 +885,7 @@ int main(void)
 		cmocka_unit_test(a_free_is_all_or_nothing),
 		cmocka_unit_test(a_response_header_is_room_enough_to_free),
 		cmocka_unit_test(busy_granules_are_not_offered),
+		cmocka_unit_test(busy_granules_are_counted_by_reason),
 		cmocka_unit_test(bad_busy_requests_are_refused),
 		cmocka_unit_test(states_can_be_queried),
 		cmocka_unit_test(a_response_is_never_longer_than_announced),
