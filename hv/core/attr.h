@@ -66,14 +66,14 @@ struct hvcma_cacheability {
 	bool transient;
 };
 
-/* Everything but @mem and @sh is zero unless @mem is HVCMA_MEM_NORMAL; @xs may be Device's, too. */
+/* For Device memory only mem, sh and xs mean something, for unpredictable one only mem. */
 struct hvcma_mem_attr {
 	enum hvcma_mem mem;
 	enum hvcma_sh sh;
 	struct hvcma_cacheability outer, inner;
 	bool tagged;			/* Allocation Tags (MTE) */
 	bool no_tag_access;
-	bool xs;			/* the XS attribute; true without FEAT_XS, false for Write-Back */
+	bool xs;			/* the XS attribute; always true without FEAT_XS */
 };
 
 /**
