@@ -232,7 +232,20 @@ enum virtio_cma_type {
 
 /* claim.reason: why attr and care are what they are */
 #define VIRTIO_CMA_REASON_TABLE(X)					\
-	X(NONE,		0,	"not judged by the host")
+	X(NONE,			0,	"not judged by the host") \
+	X(COHERENT,		1,	"the client's DMA is coherent: cacheable mappings are right") \
+	X(EMULATED,		2,	"the client is emulated: its DMA goes through the host's caches") \
+	X(OPERATOR,		3,	"mapped as the operator said") \
+	X(GUEST_DECIDES,	4,	"the guest knows best whether the client's DMA is coherent") \
+	X(NONCOHERENT,		5,	"not coherent: mapped Non-cacheable, without a cacheable alias") \
+	X(LINEAR_ALIAS,		6,	"not coherent: mapped Non-cacheable beside a cacheable linear map") \
+	X(FWB,			7,	"not coherent, and the host's stage 2 makes every mapping Write-Back (FEAT_S2FWB)") \
+	X(STAGE2_UNKNOWN,	8,	"not coherent, and the host's stage 2 may make every mapping Write-Back") \
+	X(COHERENCY_UNKNOWN,	9,	"nobody knows whether the client's DMA is coherent") \
+	X(FORCED_CACHED,	10,	"the operator said cached, but the client's DMA is not coherent") \
+	X(UNCACHED_COHERENT,	11,	"the operator said uncached, but the client's DMA goes through caches") \
+	X(HOST_ALIAS,		12,	"the host can't keep its own cacheable mapping out of the client's way") \
+	X(STATIC,		13,	"in static mode nothing in the guest would fail coherent allocations that can't be right")
 
 #define VIRTIO_CMA_REASON_ENUM(name, nr, text) VIRTIO_CMA_REASON_##name = nr,
 enum virtio_cma_reason {
