@@ -1,28 +1,93 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the guest does with a region's memory while no device uses it, and how a
- * block is taken from and given back to that use. One object per region mode.
+ * What the guest does with a region's memory while no device uses it, and how
+ * pages of a held block are taken from and given back to that use. One object per
+ * region mode. Callers other than region.c go through region.h: it keeps the
+ * record of which pages are taken.
+ *
+ * Pages are numbered from the start of the block, PAGE_SIZE each.
  */
 #ifndef VCMA_MODE_H
 #define VCMA_MODE_H
 
+#include <linux/ktime.h>
+#include <linux/types.h>
+
+#include "pool.h"
+
 struct vcma_block;
 struct vcma_region;
+struct vcma_want;
+struct virtio_cma_range;
+
+/* Why pages could not be taken, and which. */
+struct vcma_busy {
+	unsigned long first_page;
+	unsigned long nr_pages;
+	u32 why;			/* VIRTIO_CMA_WHY_* */
+};
 
 struct vcma_mode {
 	const char *name;
-	/* Once per region, before the first take. Return: 0 or an error, logged. */
-	int (*start)(struct vcma_region *r);
-	/* After the last give. */
-	void (*stop)(struct vcma_region *r);
+	/* Every page of the region has a struct page and a linear address. */
+	bool has_pages;
+
 	/*
-	 * The host has pinned @block: make its memory ours and set @block->cpu, a
-	 * mapping of all of it with memory type @block->attr. May sleep.
-	 * Return: 0, -ENOMEM, or -EBUSY (this block can't be vacated).
+	 * Once per region, before the first hold. May sleep.
+	 * Return: 0 or an error, logged, with nothing left behind.
 	 */
-	int (*take)(struct vcma_block *block);
-	/* Undo take. May sleep. */
-	void (*give)(struct vcma_block *block);
+	int (*start)(struct vcma_region *r);
+	/*
+	 * After the last release. May sleep, and wait for others to let go of pages.
+	 * Return: 0, or -EBUSY (logged): the memory stays in the page allocator.
+	 */
+	int (*stop)(struct vcma_region *r);
+
+	/*
+	 * The host has pinned @block; until release() its memory will not go away
+	 * under it. No page is taken by this. May be NULL.
+	 * Return: 0, or -EBUSY (the guest's owner has taken the memory offline).
+	 */
+	int (*hold)(struct vcma_block *block);
+	/* Undo hold; no page is taken any more. May be NULL. */
+	void (*release)(struct vcma_block *block);
+
+	/*
+	 * Make pages ours alone; their contents are undefined then. May sleep. Takes
+	 * in different granules run in parallel. Logs nothing.
+	 * @flags: VCMA_WANT_FAST: only if no page has to be migrated
+	 * @deadline: as in struct vcma_want
+	 * @busy: set on -EBUSY: where the first pages are that could not be vacated
+	 *
+	 * Return: 0; -EBUSY; -ENOMEM (no room for what would have to be migrated);
+	 * -ETIMEDOUT. Nothing is taken on failure.
+	 */
+	int (*take)(struct vcma_block *block, unsigned long first_page,
+		    unsigned long nr_pages, unsigned int flags, ktime_t deadline,
+		    struct vcma_busy *busy);
+	/* Undo take, for any part of what was taken. May sleep. */
+	void (*give)(struct vcma_block *block, unsigned long first_page,
+		     unsigned long nr_pages);
+
+	/*
+	 * A CPU mapping of taken pages with memory type @attr. May sleep. With
+	 * VCMA_UNCACHED no dirty cache line of them is left behind.
+	 * @cpu: set on success
+	 * Return: 0 or -ENOMEM.
+	 */
+	int (*map)(struct vcma_block *block, unsigned long first_page,
+		   unsigned long nr_pages, enum vcma_attr attr, void **cpu);
+	/* Undo exactly one map. May sleep. */
+	void (*unmap)(struct vcma_block *block, unsigned long first_page,
+		      unsigned long nr_pages, enum vcma_attr attr, void *cpu);
+
+	/*
+	 * Where a block like @want would be cheapest to vacate. May be NULL: anywhere.
+	 * @hints: room for @max ranges, filled best first, whole granules each
+	 * Return: hints given. Fewer than @max: there are no others.
+	 */
+	unsigned int (*rank)(struct vcma_region *r, const struct vcma_want *want,
+			     struct virtio_cma_range *hints, unsigned int max);
 };
 
 /* Never in the page allocator, never in the linear map: no cacheable alias. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Private mode: the region's memory belongs to this driver alone. Each block is
- * mapped when it is taken and only then, so nothing touches a granule that the
+ * Private mode: the region's memory belongs to this driver alone. Pages are
+ * mapped when they are taken and only then, so nothing touches a granule that the
  * host has not pinned, and no second mapping with another memory type exists.
  * There are no struct pages.
  */
@@ -21,23 +21,42 @@ static int vcma_private_start(struct vcma_region *r)
 	return 0;
 }
 
-static void vcma_private_stop(struct vcma_region *r)
+static int vcma_private_stop(struct vcma_region *r)
 {
 	release_mem_region(r->base_gpa, r->bytes);
+	return 0;
 }
 
-static int vcma_private_take(struct vcma_block *block)
+/* Nobody else can have them. */
+static int vcma_private_take(struct vcma_block *block, unsigned long first_page,
+			     unsigned long nr_pages, unsigned int flags, ktime_t deadline,
+			     struct vcma_busy *busy)
 {
-	unsigned long type = block->attr == VCMA_UNCACHED ? MEMREMAP_WC : MEMREMAP_WB;
-
-	block->cpu = memremap(block->base_gpa, block->bytes, type);
-	return block->cpu ? 0 : -ENOMEM;
+	return 0;
 }
 
-static void vcma_private_give(struct vcma_block *block)
+static void vcma_private_give(struct vcma_block *block, unsigned long first_page,
+			      unsigned long nr_pages)
 {
-	memunmap(block->cpu);
-	block->cpu = NULL;
+}
+
+static int vcma_private_map(struct vcma_block *block, unsigned long first_page,
+			    unsigned long nr_pages, enum vcma_attr attr, void **cpu)
+{
+	unsigned long type = attr == VCMA_UNCACHED ? MEMREMAP_WC : MEMREMAP_WB;
+	void *mapped;
+
+	mapped = memremap(block->base_gpa + PFN_PHYS(first_page), PFN_PHYS(nr_pages), type);
+	if (!mapped)
+		return -ENOMEM;
+	*cpu = mapped;
+	return 0;
+}
+
+static void vcma_private_unmap(struct vcma_block *block, unsigned long first_page,
+			       unsigned long nr_pages, enum vcma_attr attr, void *cpu)
+{
+	memunmap(cpu);
 }
 
 const struct vcma_mode vcma_mode_private = {
@@ -46,4 +65,6 @@ const struct vcma_mode vcma_mode_private = {
 	.stop = vcma_private_stop,
 	.take = vcma_private_take,
 	.give = vcma_private_give,
+	.map = vcma_private_map,
+	.unmap = vcma_private_unmap,
 };

@@ -11,7 +11,8 @@
  *	vcma_clients.lock			mutex
  *	vcma_pool.lock				mutex
  *	vcma_region.index_lock			mutex
- *	vcma_client.lock, vcma_region.state_lock, the transport's locks
+ *	vcma_client.lock, vcma_region.state_lock, vcma_block.taken_lock, the
+ *	transport's locks
  *						spinlocks, interrupts off, leaves
  * Allocating, mapping, unmapping and looking up take none of the mutexes unless
  * the pool has to grow.
@@ -20,10 +21,12 @@
 #define VCMA_REGION_H
 
 #include <linux/atomic.h>
+#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -35,7 +38,10 @@
 #include "transport.h"
 
 struct gen_pool;
+struct vcma_busy;
 struct vcma_mode;
+
+#define VCMA_OWNER_BYTES	32
 
 enum vcma_region_state {
 	VCMA_REGION_STARTING,
@@ -49,6 +55,9 @@ enum vcma_region_state {
 enum vcma_block_use {
 	VCMA_BLOCK_POOL,	/* sub-allocated; pool.c */
 	VCMA_BLOCK_WHOLE,	/* one coherent allocation; coherent.c */
+	VCMA_BLOCK_BULK,	/* taken in parts; bulk.c */
+	VCMA_BLOCK_USER,	/* a buffer of user space; dmabuf.c */
+	VCMA_NR_BLOCK_USES
 };
 
 /* Of the *_is_valid() functions, in debug builds only. */
@@ -58,6 +67,9 @@ enum vcma_block_use {
 #define vcma_assert_valid(valid)	((void)sizeof(valid))
 #endif
 
+/* Only what costs neither migration in the guest nor new pages on the host. */
+#define VCMA_WANT_FAST	0x1
+
 /* What a block must satisfy. */
 struct vcma_want {
 	u64 bytes;		/* > 0; rounded up to whole granules */
@@ -66,6 +78,10 @@ struct vcma_want {
 	enum vcma_attr attr;
 	enum vcma_block_use use;
 	u32 client;		/* id, or VIRTIO_CMA_CLIENT_SHARED */
+	unsigned int flags;	/* VCMA_WANT_* */
+	bool lazy;		/* pin only: no page is taken, nothing is mapped */
+	ktime_t deadline;	/* when to give up at the latest; 0: never */
+	const char *owner;	/* for messages; NULL: named by use */
 };
 
 struct vcma_block {
@@ -75,10 +91,21 @@ struct vcma_block {
 	u64 bytes;
 	enum vcma_attr attr;
 	enum vcma_block_use use;
-	void *cpu;			/* mapping of all of it, by the mode */
+	void *cpu;			/* mapping of all of it, by the mode; NULL if lazy */
+	char owner_name[VCMA_OWNER_BYTES];
 	struct list_head node;		/* in the pool, or in the client's whole blocks */
 	struct llist_node drop_node;
 	struct rcu_head rcu;
+
+	/*
+	 * Which pages (of taken[]) are the driver's. In a reusable region the others are still lent
+	 * to the page allocator, though the host has pinned them, too.
+	 */
+	spinlock_t taken_lock;		/* a leaf */
+	unsigned long nr_taken;
+
+	refcount_t refs;		/* the holder's, and one per tryget */
+	bool dropped;			/* the holder's is gone: no more trygets */
 
 	/* VCMA_BLOCK_POOL */
 	struct gen_pool *pages;
@@ -87,6 +114,8 @@ struct vcma_block {
 	/* VCMA_BLOCK_WHOLE */
 	struct vcma_client *owner;
 	u64 used_bytes;
+
+	unsigned long taken[];		/* one bit per page; taken_lock */
 };
 
 struct vcma_region {
@@ -157,11 +186,17 @@ static inline bool vcma_region_is_live(const struct vcma_region *r)
 }
 
 /**
- * vcma_region_hold() - get one block from the host and map it. May sleep.
+ * vcma_region_hold() - get one block from the host, and, unless @want says lazy,
+ * take all of its pages and map them. May sleep.
  * @out: the block, the caller's until vcma_region_drop()
  *
- * Return: 0, or the error of the request, -ENOMEM, or -EPROTO (the host's answer
- * was refused; the region is dead now). Nothing is held on failure.
+ * Where the guest has to vacate memory, the cheapest place is tried first, then
+ * the next; places that turn out busy are reported to the host.
+ *
+ * Return: 0, or the error of the request, -ENOMEM (also: no room for what would
+ * have to be migrated), -EBUSY (no place could be vacated), -ETIMEDOUT (the
+ * deadline has passed), or -EPROTO (the host's answer was refused; the region is
+ * dead now). Nothing is held on failure.
  */
 int vcma_region_hold(struct vcma_region *r, const struct vcma_want *want,
 		     struct vcma_block **out);
@@ -177,9 +212,12 @@ int vcma_region_hold_bulk(struct vcma_region *r, const struct vcma_want *want,
 			  unsigned int max, struct vcma_block **blocks);
 
 /**
- * vcma_region_drop() - unmap a block nobody uses and give it to the host. May
- * sleep. While a client can't be made quiet the host takes nothing: the block
- * waits for vcma_region_retry_frees(). Any other refusal is logged.
+ * vcma_region_drop() - the holder's reference goes, and, once no other is left,
+ * the block: its pages are given back to the guest, it leaves the index, and goes
+ * to the host. May sleep, but does not wait for the others: the last one to put
+ * leaves it to a work item. While a client can't be made quiet the host takes
+ * nothing: the block waits for vcma_region_retry_frees(). Any other refusal is
+ * logged.
  */
 void vcma_region_drop(struct vcma_block *block);
 
@@ -201,6 +239,36 @@ void vcma_region_flush_drops(struct vcma_region *r);
  */
 struct vcma_block *vcma_block_by_dma(struct vcma_region *r, u64 dma);
 struct vcma_block *vcma_block_by_gpa(struct vcma_region *r, u64 gpa);
+
+/**
+ * vcma_block_tryget() - keep a block that was found under rcu_read_lock() pinned
+ * until vcma_block_put(), whoever drops it. Any context.
+ *
+ * Return: false if its holder has dropped it: then leave it alone.
+ */
+bool vcma_block_tryget(struct vcma_block *block);
+
+/** vcma_block_put() - undo one tryget; any context. */
+void vcma_block_put(struct vcma_block *block);
+
+/**
+ * vcma_block_take() - take pages of a held block that are not taken yet. May
+ * sleep. Parallel calls are fine: who asks for a page second gets -EBUSY.
+ * @flags, @deadline: as in struct vcma_want
+ * @busy: where the first pages that could not be had lie; set on -EBUSY only
+ *
+ * Return: 0, or an error as of vcma_mode.take, with nothing taken.
+ */
+int vcma_block_take(struct vcma_block *block, unsigned long first_page,
+		    unsigned long nr_pages, unsigned int flags, ktime_t deadline,
+		    struct vcma_busy *busy);
+
+/**
+ * vcma_block_give() - give back taken pages, any part of them. May sleep. Pages
+ * that are not taken are a WARN, and nothing is given back.
+ */
+void vcma_block_give(struct vcma_block *block, unsigned long first_page,
+		     unsigned long nr_pages);
 
 /** vcma_block_is_valid() - is the block inside its region and indexed throughout? */
 bool vcma_block_is_valid(const struct vcma_block *block);

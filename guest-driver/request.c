@@ -155,8 +155,20 @@ int vcma_request_release(struct vcma_region *r, u32 client)
 
 static u32 vcma_purpose(const struct vcma_want *want)
 {
-	return want->use == VCMA_BLOCK_POOL ? VIRTIO_CMA_PURPOSE_POOL :
-					      VIRTIO_CMA_PURPOSE_COHERENT;
+	static const u32 purposes[VCMA_NR_BLOCK_USES] = {
+		[VCMA_BLOCK_POOL] = VIRTIO_CMA_PURPOSE_POOL,
+		[VCMA_BLOCK_WHOLE] = VIRTIO_CMA_PURPOSE_COHERENT,
+		[VCMA_BLOCK_BULK] = VIRTIO_CMA_PURPOSE_OTHER,
+		[VCMA_BLOCK_USER] = VIRTIO_CMA_PURPOSE_USER,
+	};
+
+	return purposes[want->use];
+}
+
+static u32 vcma_alloc_flags(const struct vcma_want *want)
+{
+	return VIRTIO_CMA_ALLOC_CONTIG |
+	       (want->flags & VCMA_WANT_FAST ? VIRTIO_CMA_ALLOC_FAST : 0);
 }
 
 int vcma_request_alloc(struct vcma_region *r, const struct vcma_want *want,
@@ -166,7 +178,7 @@ int vcma_request_alloc(struct vcma_region *r, const struct vcma_want *want,
 		.bytes = cpu_to_le64(want->bytes),
 		.align_bytes = cpu_to_le64(want->align_bytes),
 		.max_dma_addr = cpu_to_le64(want->max_dma),
-		.flags = cpu_to_le32(VIRTIO_CMA_ALLOC_CONTIG),
+		.flags = cpu_to_le32(vcma_alloc_flags(want)),
 		.client = cpu_to_le32(want->client),
 		.purpose = cpu_to_le32(vcma_purpose(want)),
 	};
@@ -210,7 +222,7 @@ int vcma_request_bulk(struct vcma_region *r, const struct vcma_want *want,
 		.block_bytes = cpu_to_le64(block_bytes),
 		.align_bytes = cpu_to_le64(want->align_bytes),
 		.max_dma_addr = cpu_to_le64(want->max_dma),
-		.flags = cpu_to_le32(VIRTIO_CMA_ALLOC_CONTIG),
+		.flags = cpu_to_le32(vcma_alloc_flags(want)),
 		.client = cpu_to_le32(want->client),
 		.purpose = cpu_to_le32(vcma_purpose(want)),
 		.nr_blocks = cpu_to_le32(max),

@@ -409,8 +409,11 @@ static void test_refusals(void)
 
 /* ---- memory that can't be had although granted ---- */
 
-static int take_fails(struct vcma_block *block)
+static int take_fails(struct vcma_block *block, unsigned long first_page,
+		      unsigned long nr_pages, unsigned int flags, ktime_t deadline,
+		      struct vcma_busy *busy)
 {
+	*busy = (struct vcma_busy) { .first_page = 3, .nr_pages = 1 };
 	return -EBUSY;
 }
 

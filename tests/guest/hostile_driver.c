@@ -5,10 +5,12 @@
  */
 #include <linux/module.h>
 
+#include "guest-driver/block.c"
 #include "guest-driver/bounce.c"
 #include "guest-driver/client.c"
 #include "guest-driver/coherent.c"
 #include "guest-driver/dma_ops.c"
+#include "guest-driver/hold.c"
 #include "guest-driver/mode_private.c"
 #include "guest-driver/pool.c"
 #include "guest-driver/region.c"

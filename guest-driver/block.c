@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Held blocks: the index that finds them, who keeps them, which of their pages
+ * are taken, and how they end (region.h). How they begin is in hold.c.
+ */
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "block.h"
+#include "mode.h"
+#include "request.h"
+#include "trace.h"
+
+/* ---- index ---- */
+
+static unsigned long vcma_gpa_key(const struct vcma_region *r, u64 gpa)
+{
+	return (gpa - r->base_gpa) >> r->granule_shift;
+}
+
+static unsigned long vcma_dma_key(const struct vcma_region *r, u64 dma)
+{
+	return dma >> r->granule_shift;
+}
+
+struct vcma_block *vcma_block_by_dma(struct vcma_region *r, u64 dma)
+{
+	return xa_load(&r->by_dma, vcma_dma_key(r, dma));
+}
+
+struct vcma_block *vcma_block_by_gpa(struct vcma_region *r, u64 gpa)
+{
+	if (gpa < r->base_gpa || gpa - r->base_gpa >= r->bytes)
+		return NULL;
+	return xa_load(&r->by_gpa, vcma_gpa_key(r, gpa));
+}
+
+static void vcma_index_erase(struct vcma_block *block, u64 bytes)
+{
+	struct vcma_region *r = block->region;
+	u64 off;
+
+	for (off = 0; off < bytes; off += r->granule_bytes) {
+		xa_erase(&r->by_gpa, vcma_gpa_key(r, block->base_gpa + off));
+		xa_erase(&r->by_dma, vcma_dma_key(r, block->base_dma + off));
+	}
+}
+
+int vcma_block_index(struct vcma_block *block)
+{
+	struct vcma_region *r = block->region;
+	int err = 0;
+	u64 off;
+
+	mutex_lock(&r->index_lock);
+	for (off = 0; off < block->bytes; off += r->granule_bytes) {
+		err = xa_insert(&r->by_gpa, vcma_gpa_key(r, block->base_gpa + off),
+				block, GFP_NOIO);
+		if (err)
+			break;
+		err = xa_insert(&r->by_dma, vcma_dma_key(r, block->base_dma + off),
+				block, GFP_NOIO);
+		if (err) {
+			xa_erase(&r->by_gpa, vcma_gpa_key(r, block->base_gpa + off));
+			break;
+		}
+	}
+	if (err)
+		vcma_index_erase(block, off);
+	mutex_unlock(&r->index_lock);
+	return err;
+}
+
+void vcma_block_unindex(struct vcma_block *block)
+{
+	mutex_lock(&block->region->index_lock);
+	vcma_index_erase(block, block->bytes);
+	mutex_unlock(&block->region->index_lock);
+}
+
+/* ---- taken pages ---- */
+
+static unsigned long vcma_block_pages(const struct vcma_block *block)
+{
+	return block->bytes >> PAGE_SHIFT;
+}
+
+static bool vcma_block_has(const struct vcma_block *block, unsigned long first_page,
+			   unsigned long nr_pages)
+{
+	return nr_pages && first_page < vcma_block_pages(block) &&
+	       nr_pages <= vcma_block_pages(block) - first_page;
+}
+
+int vcma_block_take(struct vcma_block *block, unsigned long first_page,
+		    unsigned long nr_pages, unsigned int flags, ktime_t deadline,
+		    struct vcma_busy *busy)
+{
+	unsigned long end = first_page + nr_pages, bit, irq;
+	int err = 0;
+
+	if (WARN_ON(!vcma_block_has(block, first_page, nr_pages)))
+		return -EINVAL;
+
+	/* Claimed first, migrated then: no lock is held across the migration. */
+	spin_lock_irqsave(&block->taken_lock, irq);
+	bit = find_next_bit(block->taken, end, first_page);
+	if (bit < end) {
+		*busy = (struct vcma_busy) {
+			.first_page = bit,
+			.nr_pages = find_next_zero_bit(block->taken, end, bit) - bit,
+		};
+		err = -EBUSY;
+	} else {
+		bitmap_set(block->taken, first_page, nr_pages);
+		block->nr_taken += nr_pages;
+	}
+	spin_unlock_irqrestore(&block->taken_lock, irq);
+	if (err)
+		return err;
+
+	err = block->region->mode->take(block, first_page, nr_pages, flags, deadline, busy);
+	if (err) {
+		spin_lock_irqsave(&block->taken_lock, irq);
+		bitmap_clear(block->taken, first_page, nr_pages);
+		block->nr_taken -= nr_pages;
+		spin_unlock_irqrestore(&block->taken_lock, irq);
+	}
+	return err;
+}
+
+void vcma_block_give(struct vcma_block *block, unsigned long first_page,
+		     unsigned long nr_pages)
+{
+	unsigned long end = first_page + nr_pages, irq;
+	bool taken;
+
+	if (WARN_ON(!vcma_block_has(block, first_page, nr_pages)))
+		return;
+	spin_lock_irqsave(&block->taken_lock, irq);
+	taken = find_next_zero_bit(block->taken, end, first_page) >= end;
+	spin_unlock_irqrestore(&block->taken_lock, irq);
+	if (WARN(!taken, "region %s: pages %#lx+%#lx of the block at %#llx are not taken\n",
+		 block->region->name, first_page, nr_pages, block->base_gpa))
+		return;
+
+	block->region->mode->give(block, first_page, nr_pages);
+	spin_lock_irqsave(&block->taken_lock, irq);
+	bitmap_clear(block->taken, first_page, nr_pages);
+	block->nr_taken -= nr_pages;
+	spin_unlock_irqrestore(&block->taken_lock, irq);
+}
+
+static void vcma_block_give_all(struct vcma_block *block)
+{
+	unsigned long nr = vcma_block_pages(block), first, end;
+
+	for (first = find_first_bit(block->taken, nr); first < nr;
+	     first = find_next_bit(block->taken, nr, end)) {
+		end = find_next_zero_bit(block->taken, nr, first);
+		vcma_block_give(block, first, end - first);
+	}
+}
+
+bool vcma_block_is_valid(const struct vcma_block *block)
+{
+	struct vcma_region *r = block->region;
+	u64 off;
+
+	if (!IS_ALIGNED(block->bytes | block->base_dma, r->granule_bytes))
+		return false;
+	if (block->cpu && block->nr_taken != vcma_block_pages(block))
+		return false;
+	for (off = 0; off < block->bytes; off += r->granule_bytes) {
+		if (vcma_block_by_gpa(r, block->base_gpa + off) != block ||
+		    vcma_block_by_dma(r, block->base_dma + off) != block)
+			return false;
+	}
+	return off > 0;
+}
+
+/* ---- life ---- */
+
+struct vcma_block *vcma_block_new(struct vcma_region *r, const struct vcma_want *want,
+				  const struct vcma_grant *grant)
+{
+	static const char * const names[VCMA_NR_BLOCK_USES] = {
+		[VCMA_BLOCK_POOL] = "pool",
+		[VCMA_BLOCK_WHOLE] = "coherent",
+		[VCMA_BLOCK_BULK] = "bulk",
+		[VCMA_BLOCK_USER] = "user",
+	};
+	struct vcma_block *block;
+
+	block = kvzalloc(struct_size(block, taken, BITS_TO_LONGS(grant->bytes >> PAGE_SHIFT)),
+			 GFP_NOIO);
+	if (!block)
+		return NULL;
+	block->region = r;
+	block->base_gpa = grant->base_gpa;
+	block->base_dma = grant->base_dma;
+	block->bytes = grant->bytes;
+	block->attr = want->attr;
+	block->use = want->use;
+	strscpy(block->owner_name, want->owner ?: names[want->use], sizeof(block->owner_name));
+	INIT_LIST_HEAD(&block->node);
+	spin_lock_init(&block->taken_lock);
+	refcount_set(&block->refs, 1);
+	return block;
+}
+
+void vcma_block_free(struct vcma_block *block)
+{
+	kvfree_rcu(block, rcu);
+}
+
+int vcma_block_map(struct vcma_block *block)
+{
+	unsigned int noio = memalloc_noio_save();
+	int err;
+
+	err = block->region->mode->map(block, 0, vcma_block_pages(block), block->attr,
+				       &block->cpu);
+	memalloc_noio_restore(noio);
+	return err;
+}
+
+void vcma_block_vacate(struct vcma_block *block)
+{
+	const struct vcma_mode *mode = block->region->mode;
+
+	if (block->cpu)
+		mode->unmap(block, 0, vcma_block_pages(block), block->attr, block->cpu);
+	block->cpu = NULL;
+	vcma_block_give_all(block);
+	if (mode->release)
+		mode->release(block);
+}
+
+/* Only its addresses are of interest any more. */
+static void vcma_block_return(struct vcma_block *block)
+{
+	struct vcma_region *r = block->region;
+	int err = vcma_request_free(r, block->base_gpa, block->bytes);
+
+	if (err == -EACCES) {
+		llist_add(&block->drop_node, &r->unfreed);
+		return;
+	}
+	if (err && vcma_region_is_live(r))
+		dev_err(r->dev, "region %s: host did not take back gpa %#llx size %#llx: %pe\n",
+			r->name, block->base_gpa, block->bytes, ERR_PTR(err));
+	vcma_block_free(block);
+}
+
+/* The last reference is gone. */
+static void vcma_block_end(struct vcma_block *block)
+{
+	unsigned int noio = memalloc_noio_save();
+
+	trace_vcma_block_drop(block);
+	vcma_block_unindex(block);
+	vcma_block_vacate(block);
+	atomic64_sub(block->bytes, &block->region->stats.held_bytes);
+	vcma_block_return(block);
+	memalloc_noio_restore(noio);
+}
+
+bool vcma_block_tryget(struct vcma_block *block)
+{
+	return !READ_ONCE(block->dropped) && refcount_inc_not_zero(&block->refs);
+}
+
+void vcma_block_put(struct vcma_block *block)
+{
+	struct vcma_region *r = block->region;
+
+	if (!refcount_dec_and_test(&block->refs))
+		return;
+	llist_add(&block->drop_node, &r->dropped);
+	queue_work(r->wq, &r->drop_work);
+}
+
+void vcma_region_drop(struct vcma_block *block)
+{
+	WRITE_ONCE(block->dropped, true);
+	if (refcount_dec_and_test(&block->refs))
+		vcma_block_end(block);
+}
+
+void vcma_region_drop_later(struct vcma_block *block)
+{
+	WRITE_ONCE(block->dropped, true);
+	vcma_block_put(block);
+}
+
+void vcma_region_drop_work(struct work_struct *work)
+{
+	struct vcma_region *r = container_of(work, struct vcma_region, drop_work);
+	struct llist_node *list = llist_del_all(&r->dropped);
+	struct vcma_block *block, *next;
+
+	llist_for_each_entry_safe(block, next, list, drop_node)
+		vcma_block_end(block);
+}
+
+void vcma_region_flush_drops(struct vcma_region *r)
+{
+	flush_work(&r->drop_work);
+}
+
+void vcma_region_retry_frees(struct vcma_region *r)
+{
+	struct llist_node *list = llist_del_all(&r->unfreed);
+	struct vcma_block *block, *next;
+
+	llist_for_each_entry_safe(block, next, list, drop_node)
+		vcma_block_return(block);
+}
