@@ -19,6 +19,7 @@ struct HvcmaBacking {
     struct hvcma_provider *provider;
     struct hvcma_keeper *keeper;
     uint64_t nr_pinned;         /* granules; discards are off while not 0 */
+    bool lendable;              /* discards are off all the time */
     bool told_no_memory;
     bool told_failure;
     /*
@@ -153,6 +154,31 @@ static bool keeper_start(HvcmaBacking *b, Error **errp)
     return true;
 }
 
+static bool lend_start(HvcmaBacking *b, Error **errp)
+{
+    VirtIOCMA *s = b->s;
+    uint64_t nr = s->config.region_bytes / s->config.granule_bytes;
+
+    if (s->config.mode != VIRTIO_CMA_MODE_REUSABLE) {
+        return true;
+    }
+    if (ram_block_uncoordinated_discard_disable(true)) {
+        error_setg(errp, "virtio-cma '%s': mode=%s lends memory to the guest, "
+                   "but another device depends on discarding guest memory",
+                   s->config.name, s->opts.mode);
+        return false;
+    }
+    b->lendable = true;
+    if (b->provider->ops->back(b->provider, 0, nr)) {
+        error_setg(errp, "virtio-cma '%s': mode=%s needs all of its %" PRIu64
+                   " bytes before the guest starts: %s", s->config.name,
+                   s->opts.mode, s->config.region_bytes,
+                   b->provider->error.text);
+        return false;
+    }
+    return true;
+}
+
 HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp)
 {
     HvcmaBacking *b = g_new0(HvcmaBacking, 1);
@@ -165,7 +191,7 @@ HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp)
     }
     if (!provider_create(b, errp) ||
         (s->opts.unsafe_noiommu && g_strcmp0(s->opts.provider, "fake") &&
-         !keeper_start(b, errp))) {
+         !keeper_start(b, errp)) || !lend_start(b, errp)) {
         hvcma_backing_free(b);
         return NULL;
     }
@@ -178,6 +204,9 @@ void hvcma_backing_free(HvcmaBacking *b)
         return;
     }
     if (b->nr_pinned) {
+        ram_block_uncoordinated_discard_disable(false);
+    }
+    if (b->lendable) {
         ram_block_uncoordinated_discard_disable(false);
     }
     if (b->provider) {

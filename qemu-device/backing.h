@@ -6,8 +6,9 @@
  * statuses of the protocol and decides what a DMA address is: host-physical
  * with unsafe-noiommu=on, else guest-physical. Knows no client and no request.
  *
- * While a granule is pinned, RAM discards by others (balloon) are off and, with
- * unsafe-noiommu=on, a keeper process holds the pins beyond QEMU's death.
+ * While a granule is pinned, or may be lent, RAM discards by others (balloon) are
+ * off and, with unsafe-noiommu=on, a keeper process holds the pins beyond QEMU's
+ * death.
  */
 #ifndef QEMU_DEVICE_BACKING_H
 #define QEMU_DEVICE_BACKING_H
@@ -18,8 +19,11 @@
 /**
  * hvcma_backing_new() - provider for the region of @s (config and address set).
  *
+ * A region that may be lent is backed whole: its pages are guest RAM, and there
+ * is no way to tell a guest that RAM is missing.
+ *
  * Errors: what the provider lacks (CAP_SYS_ADMIN, io_uring, pages), a keeper
- * that does not start.
+ * that does not start, another device that depends on discards.
  */
 HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp);
 

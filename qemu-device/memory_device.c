@@ -6,6 +6,7 @@
 #include "qemu/osdep.h"
 #include "hw/boards.h"
 #include "qapi/qapi-types-machine.h"
+#include "qemu/units.h"
 
 #include "virtio_cma.h"
 
@@ -67,9 +68,25 @@ static uint64_t get_plugged_size(const MemoryDeviceState *md, Error **errp)
     return memory_region_size(&vcma_of(md)->opts.memdev->mr);
 }
 
+/*
+ * Linux adds and removes memory in blocks of 128 MiB to 2 GiB, depending on
+ * architecture, page size and RAM. Of a region that is not a multiple of its
+ * block size it can lend nothing: no need to align by more than the size allows.
+ */
+#define MAX_MEMORY_BLOCK_BYTES (2 * GiB)
+
 static uint64_t get_min_alignment(const MemoryDeviceState *md)
 {
-    return vcma_of(md)->config.granule_bytes;
+    VirtIOCMA *s = vcma_of(md);
+    uint64_t natural = s->config.region_bytes & -s->config.region_bytes;
+
+    if (s->opts.align_bytes) {
+        return s->opts.align_bytes;
+    }
+    if (s->config.mode != VIRTIO_CMA_MODE_REUSABLE) {
+        return s->config.granule_bytes;
+    }
+    return MAX(s->config.granule_bytes, MIN(natural, MAX_MEMORY_BLOCK_BYTES));
 }
 
 /*

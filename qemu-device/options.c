@@ -30,8 +30,12 @@ static const Choice attrs[] = {
     { }
 };
 
+enum { MODE_PRIVATE, MODE_REUSABLE, MODE_AUTO };
+
 static const Choice modes[] = {
-    { "private", VIRTIO_CMA_MODE_PRIVATE },
+    { "private", MODE_PRIVATE },
+    { "reusable", MODE_REUSABLE },
+    { "auto", MODE_AUTO },
     { }
 };
 
@@ -166,6 +170,14 @@ static bool check_sizes(VirtIOCMA *s, bool fake, Error **errp)
         return false;
     }
 
+    if (s->opts.align_bytes && (!is_power_of_2(s->opts.align_bytes) ||
+                                s->opts.align_bytes < granule_bytes)) {
+        error_setg(errp, "virtio-cma '%s': align=%" PRIu64 " is not a power of "
+                   "two of at least the granule %" PRIu64, region,
+                   s->opts.align_bytes, granule_bytes);
+        return false;
+    }
+
     s->config.region_bytes = bytes;
     s->config.granule_bytes = granule_bytes;
     s->config.pin_limit_bytes = s->opts.pin_limit_bytes;
@@ -231,13 +243,29 @@ static bool check_experimental(VirtIOCMA *s, bool fake, Error **errp)
     return true;
 }
 
+/* Lent memory is the guest's RAM: nobody may take pages out of it. */
+static bool check_mode(VirtIOCMA *s, uint32_t mode, Error **errp)
+{
+    const HvcmaOptions *o = &s->opts;
+
+    if (mode != MODE_PRIVATE && o->discard) {
+        error_setg(errp, "virtio-cma '%s': discard=on drops pages that "
+                   "mode=%s lends to the guest as RAM", o->name, o->mode);
+        return false;
+    }
+    s->config.mode = mode == MODE_PRIVATE ? VIRTIO_CMA_MODE_PRIVATE :
+                     VIRTIO_CMA_MODE_REUSABLE;
+    s->config.flags |= mode == MODE_AUTO ? VIRTIO_CMA_F_AUTO : 0;
+    return true;
+}
+
 bool hvcma_options_check(VirtIOCMA *s, Error **errp)
 {
     HvcmaOptions *o = &s->opts;
-    uint32_t policy, provider;
+    uint32_t policy, provider, mode;
 
     if (!check_name(s, errp) ||
-        !choose(o->name, "mode", o->mode, modes, &s->config.mode, errp) ||
+        !choose(o->name, "mode", o->mode, modes, &mode, errp) ||
         !choose(o->name, "policy", o->policy, policies, &policy, errp) ||
         !choose(o->name, "attr", o->attr, attrs, &s->config.attr_policy,
                 errp) ||
@@ -256,7 +284,8 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
     s->config.flags = (o->is_default ? VIRTIO_CMA_F_DEFAULT : 0) |
                       (o->unsafe_noiommu ? VIRTIO_CMA_F_HPA : 0);
 
-    return check_memdev(s, provider == PROVIDER_FAKE, errp) &&
+    return check_mode(s, mode, errp) &&
+           check_memdev(s, provider == PROVIDER_FAKE, errp) &&
            check_sizes(s, provider == PROVIDER_FAKE, errp) &&
            check_experimental(s, provider == PROVIDER_FAKE, errp);
 }

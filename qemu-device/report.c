@@ -60,6 +60,14 @@ static uint64_t nr_granules(VirtIOCMA *s)
     return s->config.region_bytes / s->config.granule_bytes;
 }
 
+static const char *mode_name(VirtIOCMA *s)
+{
+    if (s->config.mode == VIRTIO_CMA_MODE_PRIVATE) {
+        return "private";
+    }
+    return s->config.flags & VIRTIO_CMA_F_AUTO ? "auto" : "reusable";
+}
+
 static void put_region(VirtIOCMA *s, Visitor *v, const char *name)
 {
     static const char *const policies[] = {
@@ -70,11 +78,12 @@ static void put_region(VirtIOCMA *s, Visitor *v, const char *name)
 
     start_struct(v, name);
     put_str(v, "name", s->config.name);
-    put_str(v, "mode", "private");
+    put_str(v, "mode", mode_name(s));
     put_u64(v, "base-gpa", s->config.region_base_gpa);
     put_u64(v, "bytes", s->config.region_bytes);
     put_u64(v, "granule-bytes", s->config.granule_bytes);
     put_str(v, "policy", policies[s->config.policy]);
+    put_u64(v, "max-align-order", s->config.max_align_order);
     put_bool(v, "default", s->opts.is_default);
     put_bool(v, "unsafe-noiommu", s->opts.unsafe_noiommu);
     put_str(v, "provider", hvcma_backing_type(s->backing));

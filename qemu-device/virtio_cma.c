@@ -439,6 +439,7 @@ static const Property virtio_cma_properties[] = {
     DEFINE_PROP_LINK("memdev", VirtIOCMA, opts.memdev, TYPE_MEMORY_BACKEND,
                      HostMemoryBackend *),
     DEFINE_PROP_UINT64("memaddr", VirtIOCMA, opts.memaddr, 0),
+    DEFINE_PROP_SIZE("align", VirtIOCMA, opts.align_bytes, 0),
     DEFINE_PROP_STRING("name", VirtIOCMA, opts.name),
     DEFINE_PROP_STRING("mode", VirtIOCMA, opts.mode),
     DEFINE_PROP_STRING("clients", VirtIOCMA, opts.clients),

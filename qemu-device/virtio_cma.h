@@ -64,6 +64,7 @@ typedef struct HvcmaFault {
 typedef struct HvcmaOptions {
     HostMemoryBackend *memdev;
     uint64_t memaddr;           /* guest-physical base, 0: chosen by QEMU */
+    uint64_t align_bytes;       /* of memaddr, 0: by mode and size */
     char *name;
     char *mode;
     char *clients;

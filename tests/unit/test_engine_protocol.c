@@ -745,7 +745,7 @@ static void bad_configurations_are_named(void **state)
 	refuse_config(flags, VIRTIO_CMA_F_AUTO, "reusable");
 	refuse_config(mode, 3, "mode");
 	refuse_config(max_align_order, 32, "order 31");
-	refuse_config(flags, 8, "flag");
+	refuse_config(attr_policy, 3, "attribute");
 	refuse_config(policy, HVCMA_NR_POLICIES, "policy");
 	refuse_config(nr_clients, 4097, "clients");
 	refuse_config(name, NULL, "name");
