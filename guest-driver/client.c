@@ -1,29 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Clients: matching, CLAIM at bind, RELEASE at unbind (client.h).
- *
- * Which notification does what:
- *	BIND_DRIVER		dma_configure() is done, probe() is next: claim
- *	UNBOUND_DRIVER		the driver and its managed resources are gone: release
- *	DRIVER_NOT_BOUND	probe() failed, but managed resources are freed only
- *				later and no notification follows: a work item
- *				waits for the device's lock, then releases
- *
- * Lock order: see region.h. Notifications come with the device's lock held.
+ * Clients: the table, CLAIM, RELEASE (client.h).
  */
 #include <linux/bitops.h>
 #include <linux/device.h>
 #include <linux/kstrtox.h>
-#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "binding.h"
 #include "client.h"
 #include "coherent.h"
 #include "compat.h"
-#include "dma_ops.h"
 #include "region.h"
 #include "request.h"
 #include "trace.h"
@@ -52,7 +42,7 @@ const char *vcma_client_state_name(enum vcma_client_state state)
 
 static void vcma_client_set_state(struct vcma_client *c, enum vcma_client_state state)
 {
-	lockdep_assert_held(&c->region->clients.lock);
+	lockdep_assert_held(&vcma_bindings_lock);
 	WARN(!(vcma_client_steps[c->state] & BIT(state)), "client %s: %s to %s",
 	     c->name, vcma_client_state_name(c->state), vcma_client_state_name(state));
 	trace_vcma_client_state(c, c->state, state);
@@ -61,22 +51,20 @@ static void vcma_client_set_state(struct vcma_client *c, enum vcma_client_state 
 
 bool vcma_client_is_valid(const struct vcma_client *c)
 {
-	lockdep_assert_held(&c->region->clients.lock);
+	lockdep_assert_held(&vcma_bindings_lock);
 	switch (c->state) {
 	case VCMA_CLIENT_IDLE:
-		return !c->dev && !c->link;
+		return !c->binding && !c->dev && !c->link;
 	case VCMA_CLIENT_CLAIMED:
-		return c->dev && c->has_pool && c->attr < VCMA_NR_ATTRS;
+		return c->binding && c->has_pool && c->attr < VCMA_NR_ATTRS;
 	case VCMA_CLIENT_REFUSED:
-		return c->dev;
+		return c->binding;
 	default:
 		return false;
 	}
 }
 
 /* ---- the table ---- */
-
-static void vcma_client_unbound_work(struct work_struct *work);
 
 static struct vcma_client *vcma_client_get(struct vcma_region *r, u32 id)
 {
@@ -92,8 +80,6 @@ static struct vcma_client *vcma_client_get(struct vcma_region *r, u32 id)
 	c->id = id;
 	spin_lock_init(&c->lock);
 	INIT_LIST_HEAD(&c->whole_blocks);
-	INIT_WORK(&c->unbound_work, vcma_client_unbound_work);
-	vcma_dma_ops_init(c);
 	err = xa_err(xa_store(&r->clients.by_id, id, c, GFP_KERNEL));
 	if (err) {
 		kfree(c);
@@ -128,6 +114,7 @@ static int vcma_client_update(struct vcma_region *r, u32 id,
 	c->host_state = wire->state;
 	c->mmio_base = base;
 	memcpy(c->name, wire->name, sizeof(wire->name));
+	memcpy(c->kind, wire->kind, sizeof(wire->kind));
 	memcpy(c->path, wire->path, sizeof(wire->path));
 	r->clients.nr_absent += wire->state == VIRTIO_CMA_CLIENT_ABSENT;
 	return 0;
@@ -143,7 +130,7 @@ static int vcma_clients_refresh(struct vcma_region *r)
 	u32 first = 0, total = 0, nr, i;
 	int err = 0;
 
-	lockdep_assert_held(&r->clients.lock);
+	lockdep_assert_held(&vcma_bindings_lock);
 	if (!r->nr_clients)
 		return 0;
 	wire = kcalloc(VCMA_CLIENTS_PER_REQUEST, sizeof(*wire), GFP_KERNEL);
@@ -177,10 +164,10 @@ static void vcma_clients_refresh_work(struct work_struct *work)
 	struct vcma_clients *cs = container_of(work, struct vcma_clients, refresh_work);
 	struct vcma_region *r = container_of(cs, struct vcma_region, clients);
 
-	mutex_lock(&cs->lock);
+	mutex_lock(&vcma_bindings_lock);
 	if (atomic_read(&cs->stale))
 		vcma_clients_refresh(r);
-	mutex_unlock(&cs->lock);
+	mutex_unlock(&vcma_bindings_lock);
 }
 
 void vcma_clients_changed(struct vcma_region *r)
@@ -213,14 +200,7 @@ static bool vcma_pci_path(struct pci_dev *pdev, char *path, size_t size)
 			tail) < size;
 }
 
-struct vcma_address {
-	u32 bus;
-	u64 mmio_base;
-	char path[VIRTIO_CMA_PATH_BYTES];
-};
-
-/* Where is @dev, in the table's words? Return: false if nowhere. */
-static bool vcma_dev_address(struct device *dev, struct vcma_address *address)
+bool vcma_dev_address(struct device *dev, struct vcma_address *address)
 {
 	struct resource *res;
 
@@ -248,53 +228,42 @@ static bool vcma_client_is_at(const struct vcma_client *c,
 	return c->mmio_base == address->mmio_base;
 }
 
-static struct vcma_client *vcma_clients_find(struct vcma_region *r,
-					     const struct vcma_address *address)
+static unsigned int vcma_clients_find(struct vcma_region *r,
+				      const struct vcma_address *address,
+				      struct vcma_client **clients, unsigned int max)
 {
 	struct vcma_client *c;
+	unsigned int nr = 0;
 	unsigned long id;
 
 	xa_for_each(&r->clients.by_id, id, c) {
-		if (vcma_client_is_at(c, address))
-			return c;
+		if (!vcma_client_is_at(c, address))
+			continue;
+		if (nr < max)
+			clients[nr] = c;
+		nr++;
 	}
-	return NULL;
+	return nr;
 }
 
 /*
- * Find the client that @dev is. A device may have been plugged since the table
- * was read, and its notification may come later than the bus's own: while there
- * are clients that have not been seen, ask.
+ * A device may have been plugged since the table was read, and its notification may
+ * come later than the bus's own: while there are clients that have not been seen, ask.
  */
-static struct vcma_client *vcma_clients_match(struct vcma_region *r, struct device *dev)
+unsigned int vcma_clients_match(struct vcma_region *r, const struct vcma_address *address,
+				struct vcma_client **clients, unsigned int max)
 {
-	struct vcma_address address = {};
-	struct vcma_client *c;
+	unsigned int nr;
 
-	if (!vcma_dev_address(dev, &address))
-		return NULL;
+	lockdep_assert_held(&vcma_bindings_lock);
 	if (READ_ONCE(r->state) == VCMA_REGION_READY && atomic_read(&r->clients.stale))
 		vcma_clients_refresh(r);
-	c = vcma_clients_find(r, &address);
-	if (!c && READ_ONCE(r->state) == VCMA_REGION_READY && r->clients.nr_absent) {
+	nr = vcma_clients_find(r, address, clients, max);
+	if (!nr && READ_ONCE(r->state) == VCMA_REGION_READY && r->clients.nr_absent) {
 		vcma_clients_refresh(r);
-		c = vcma_clients_find(r, &address);
+		nr = vcma_clients_find(r, address, clients, max);
 	}
-	return c;
-}
-
-/* The client that has @dev, if any. */
-static struct vcma_client *vcma_clients_by_dev(struct vcma_region *r,
-					       const struct device *dev)
-{
-	struct vcma_client *c;
-	unsigned long id;
-
-	xa_for_each(&r->clients.by_id, id, c) {
-		if (c->dev == dev)
-			return c;
-	}
-	return NULL;
+	return nr;
 }
 
 /* ---- claim and release ---- */
@@ -348,33 +317,15 @@ static int vcma_client_release(struct vcma_client *c)
 	return 0;
 }
 
-/*
- * @dev is about to be probed. If the region serves nobody any more, the host may
- * still take the device for claimed: it must not get other addresses either.
- */
-static void vcma_client_attach(struct vcma_client *c, struct device *dev)
+void vcma_client_attach(struct vcma_client *c, struct vcma_binding *b)
 {
 	struct vcma_region *r = c->region;
+	struct device *dev = b->dev;
 	int err = -ESHUTDOWN;
 
-	if (c->state != VCMA_CLIENT_IDLE) {
-		/* A failed probe before this one has not been cleaned up yet. */
-		if (c->dev == dev)
-			set_dma_ops(dev, &c->ops);
-		return;
-	}
-	if (dev->dma_ops || vcma_dev_has_iommu_dma(dev)) {
-		dev_warn(dev, "region %s: client '%s' has DMA operations already: left alone\n",
-			 r->name, c->name);
-		return;
-	}
-	if (!try_module_get(THIS_MODULE))
-		return;
-
-	c->dev = get_device(dev);
+	c->binding = b;
+	c->dev = dev;
 	c->link = device_link_add(dev, r->dev, DL_FLAG_STATELESS);
-	set_dma_ops(dev, &c->ops);
-	vcma_dev_need_dma_sync(dev);
 	if (READ_ONCE(r->state) == VCMA_REGION_READY)
 		err = c->has_pool ? vcma_client_release(c) : 0;
 	if (!err)
@@ -392,15 +343,11 @@ static void vcma_client_attach(struct vcma_client *c, struct device *dev)
 		 c->attr == VCMA_CACHED ? "cached" : "uncached");
 }
 
-/* c->dev has no driver any more. */
-static void vcma_client_detach(struct vcma_client *c)
+void vcma_client_detach(struct vcma_client *c)
 {
 	struct vcma_region *r = c->region;
-	struct device *dev = c->dev;
 	s64 coherent, bounce;
 
-	if (dev->dma_ops == &c->ops)
-		set_dma_ops(dev, NULL);
 	if (c->link)
 		device_link_del(c->link);
 	c->link = NULL;
@@ -409,190 +356,67 @@ static void vcma_client_detach(struct vcma_client *c)
 		coherent = atomic64_read(&c->coherent_bytes);
 		bounce = atomic64_read(&c->bounce_bytes);
 		if (coherent || bounce)
-			dev_warn(dev, "region %s: driver left %lld bytes allocated, %lld mapped\n",
+			dev_warn(c->dev, "region %s: driver left %lld bytes allocated, %lld mapped\n",
 				 r->name, coherent, bounce);
 		vcma_region_flush_drops(r);
 		vcma_client_release(c);
 	}
 	vcma_client_set_state(c, VCMA_CLIENT_IDLE);
+	c->binding = NULL;
 	c->dev = NULL;
 	vcma_assert_valid(vcma_client_is_valid(c));
-	put_device(dev);
-	module_put(THIS_MODULE);
 }
 
-static void vcma_client_unbound_work(struct work_struct *work)
-{
-	struct vcma_client *c = container_of(work, struct vcma_client, unbound_work);
-	struct vcma_clients *cs = &c->region->clients;
-	struct device *dev;
+/* ---- all clients of a region ---- */
 
-	mutex_lock(&cs->lock);
-	dev = get_device(c->dev);
-	mutex_unlock(&cs->lock);
-	if (!dev)
-		return;
-
-	device_lock(dev);
-	mutex_lock(&cs->lock);
-	if (c->dev == dev && !dev->driver)
-		vcma_client_detach(c);
-	mutex_unlock(&cs->lock);
-	device_unlock(dev);
-	put_device(dev);
-}
-
-/* ---- buses ---- */
-
-static void vcma_clients_notify(struct vcma_region *r, unsigned long action,
-				struct device *dev)
+struct device *vcma_clients_first_dev(struct vcma_region *r)
 {
 	struct vcma_client *c;
+	unsigned long id;
 
-	mutex_lock(&r->clients.lock);
-	switch (action) {
-	case BUS_NOTIFY_BIND_DRIVER:
-		c = vcma_clients_match(r, dev);
-		if (c)
-			vcma_client_attach(c, dev);
-		break;
-	case BUS_NOTIFY_UNBOUND_DRIVER:
-		c = vcma_clients_by_dev(r, dev);
-		if (c)
-			vcma_client_detach(c);
-		break;
-	case BUS_NOTIFY_DRIVER_NOT_BOUND:
-		c = vcma_clients_by_dev(r, dev);
-		if (c)
-			queue_work(r->wq, &c->unbound_work);
-		break;
+	lockdep_assert_held(&vcma_bindings_lock);
+	xa_for_each(&r->clients.by_id, id, c) {
+		if (c->state != VCMA_CLIENT_IDLE)
+			return get_device(c->dev);
 	}
-	mutex_unlock(&r->clients.lock);
-}
-
-static int vcma_pci_notify(struct notifier_block *nb, unsigned long action, void *data)
-{
-	vcma_clients_notify(container_of(nb, struct vcma_region, clients.pci_nb), action,
-			    data);
-	return NOTIFY_DONE;
-}
-
-static int vcma_platform_notify(struct notifier_block *nb, unsigned long action, void *data)
-{
-	vcma_clients_notify(container_of(nb, struct vcma_region, clients.platform_nb),
-			    action, data);
-	return NOTIFY_DONE;
-}
-
-/* A driver that came before us gave the device addresses it can't reach. */
-static int vcma_warn_if_bound(struct device *dev, void *data)
-{
-	struct vcma_region *r = data;
-	struct vcma_address address = {};
-	struct vcma_client *c;
-
-	if (!dev->driver || !vcma_dev_address(dev, &address))
-		return 0;
-	mutex_lock(&r->clients.lock);
-	c = vcma_clients_find(r, &address);
-	if (c && c->state == VCMA_CLIENT_IDLE)
-		dev_warn(dev, "region %s: client '%s' was bound to %s before virtio_cma came: unbind and bind it\n",
-			 r->name, c->name, dev_driver_string(dev));
-	mutex_unlock(&r->clients.lock);
-	return 0;
+	return NULL;
 }
 
 void vcma_clients_init(struct vcma_region *r)
 {
 	struct vcma_clients *cs = &r->clients;
 
-	mutex_init(&cs->lock);
 	xa_init(&cs->by_id);
+	INIT_LIST_HEAD(&cs->node);
 	INIT_WORK(&cs->refresh_work, vcma_clients_refresh_work);
-	cs->pci_nb.notifier_call = vcma_pci_notify;
-	cs->platform_nb.notifier_call = vcma_platform_notify;
-}
-
-/* Return: the device of a client that is not IDLE, with a reference, or NULL. */
-static struct device *vcma_clients_first_dev(struct vcma_region *r)
-{
-	struct device *dev = NULL;
-	struct vcma_client *c;
-	unsigned long id;
-
-	mutex_lock(&r->clients.lock);
-	xa_for_each(&r->clients.by_id, id, c) {
-		dev = get_device(c->dev);
-		if (dev)
-			break;
-	}
-	mutex_unlock(&r->clients.lock);
-	return dev;
-}
-
-/* Unbind every driver that has our operations. */
-static void vcma_clients_unbind(struct vcma_region *r)
-{
-	struct vcma_clients *cs = &r->clients;
-	struct vcma_client *c;
-	struct device *dev;
-
-	while ((dev = vcma_clients_first_dev(r))) {
-		device_release_driver(dev);
-		/* No notification came if probe had failed, or we don't listen. */
-		device_lock(dev);
-		mutex_lock(&cs->lock);
-		c = vcma_clients_by_dev(r, dev);
-		if (c && !dev->driver)
-			vcma_client_detach(c);
-		mutex_unlock(&cs->lock);
-		device_unlock(dev);
-		put_device(dev);
-	}
 }
 
 int vcma_clients_start(struct vcma_region *r)
 {
-	struct vcma_clients *cs = &r->clients;
 	int err;
 
-	mutex_lock(&cs->lock);
+	mutex_lock(&vcma_bindings_lock);
 	err = vcma_clients_refresh(r);
-	mutex_unlock(&cs->lock);
+	mutex_unlock(&vcma_bindings_lock);
 	if (err)
 		return err;
-
 	vcma_region_set_state(r, VCMA_REGION_READY);
-	err = bus_register_notifier(&pci_bus_type, &cs->pci_nb);
-	if (err)
-		return err;
-	err = bus_register_notifier(&platform_bus_type, &cs->platform_nb);
-	if (err) {
-		bus_unregister_notifier(&pci_bus_type, &cs->pci_nb);
-		vcma_clients_unbind(r);
-		return err;
-	}
-	bus_for_each_dev(&pci_bus_type, NULL, r, vcma_warn_if_bound);
-	bus_for_each_dev(&platform_bus_type, NULL, r, vcma_warn_if_bound);
+	vcma_bindings_add_region(r);
 	return 0;
 }
 
 void vcma_clients_stop(struct vcma_region *r)
 {
-	struct vcma_clients *cs = &r->clients;
 	struct vcma_client *c;
 	unsigned long id;
 
-	vcma_clients_unbind(r);
-	bus_unregister_notifier(&pci_bus_type, &cs->pci_nb);
-	bus_unregister_notifier(&platform_bus_type, &cs->platform_nb);
-	/* What was bound, and refused, between the two. */
-	vcma_clients_unbind(r);
-	xa_for_each(&cs->by_id, id, c) {
-		cancel_work_sync(&c->unbound_work);
+	vcma_bindings_remove_region(r);
+	mutex_lock(&vcma_bindings_lock);
+	xa_for_each(&r->clients.by_id, id, c) {
 		if (c->has_pool && vcma_region_is_live(r))
 			vcma_client_release(c);
 	}
+	mutex_unlock(&vcma_bindings_lock);
 }
 
 void vcma_clients_forget(struct vcma_region *r)
@@ -606,13 +430,15 @@ void vcma_clients_forget(struct vcma_region *r)
 		kfree(c);
 	}
 	xa_destroy(&r->clients.by_id);
-	mutex_destroy(&r->clients.lock);
 }
 
 bool vcma_clients_in_use(struct vcma_region *r)
 {
-	struct device *dev = vcma_clients_first_dev(r);
+	struct device *dev;
 
+	mutex_lock(&vcma_bindings_lock);
+	dev = vcma_clients_first_dev(r);
+	mutex_unlock(&vcma_bindings_lock);
 	put_device(dev);
 	return dev;
 }

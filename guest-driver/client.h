@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Clients: guest devices the host serves from the region. Watches the buses; when
- * a driver is about to bind to a client, the client is CLAIMED and gets our DMA
- * operations; when the driver has gone, it is RELEASED: the host makes it quiet.
- *
- * A device that is a client but could not be claimed gets the operations all the
- * same: every mapping then fails, rather than hand the device addresses that mean
- * something else to it.
+ * Clients: entries of one region's client table, and what each holds. Reads the table,
+ * finds the entry of a device, CLAIMs and RELEASEs: once released, the host has made the
+ * device quiet. When that happens is decided in binding.c.
  */
 #ifndef VCMA_CLIENT_H
 #define VCMA_CLIENT_H
 
 #include <linux/atomic.h>
-#include <linux/dma-map-ops.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
-#include <linux/notifier.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -25,6 +19,8 @@
 #include "pool.h"
 
 struct device;
+struct device_link;
+struct vcma_binding;
 struct vcma_region;
 
 enum vcma_client_state {
@@ -35,25 +31,21 @@ enum vcma_client_state {
 };
 
 struct vcma_client {
-	/*
-	 * What dev->dma_ops points to while the client is not IDLE. Each client
-	 * has its own copy of the same operations, so that they find it.
-	 */
-	const struct dma_map_ops ops;
-
 	struct vcma_region *region;
 	u32 id;
-	enum vcma_client_state state;	/* vcma_clients.lock; read anywhere */
+	enum vcma_client_state state;	/* vcma_bindings_lock; read anywhere */
 
-	/* What the host last told of it: vcma_clients.lock. */
+	/* What the host last told of it: vcma_bindings_lock. */
 	u32 bus;			/* VIRTIO_CMA_BUS_* */
 	u32 host_state;			/* VIRTIO_CMA_CLIENT_* */
 	u64 mmio_base;			/* platform clients */
 	char name[VIRTIO_CMA_NAME_BYTES + 1];
 	char path[VIRTIO_CMA_PATH_BYTES];
+	char kind[VIRTIO_CMA_KIND_BYTES + 1];	/* "": all kinds */
 
 	/* While not IDLE. */
-	struct device *dev;		/* with a reference */
+	struct vcma_binding *binding;
+	struct device *dev;		/* the binding's */
 	struct device_link *link;	/* we are shut down after it */
 
 	/*
@@ -66,34 +58,36 @@ struct vcma_client {
 	struct list_head whole_blocks;
 	atomic64_t coherent_bytes;
 	atomic64_t bounce_bytes;
-
-	/* Probe failed: release once the driver core is done with it. */
-	struct work_struct unbound_work;
 };
 
 struct vcma_clients {
-	struct mutex lock;		/* the table and all states; taken by notifiers */
-	struct xarray by_id;
+	struct xarray by_id;		/* vcma_bindings_lock */
 	u32 nr_absent;			/* as of the last refresh */
 	atomic_t stale;			/* the host told of a change since */
+	struct list_head node;		/* of the served regions; binding.c */
 	struct work_struct refresh_work;
-	struct notifier_block pci_nb;
-	struct notifier_block platform_nb;
+};
+
+/* Where a device is, in the table's words. */
+struct vcma_address {
+	u32 bus;			/* VIRTIO_CMA_BUS_* */
+	u64 mmio_base;
+	char path[VIRTIO_CMA_PATH_BYTES];
 };
 
 /** vcma_clients_init() - before vcma_clients_changed() can be called. */
 void vcma_clients_init(struct vcma_region *r);
 
 /**
- * vcma_clients_start() - read the client table and watch the buses. On return 0
- * clients may already be claimed.
+ * vcma_clients_start() - read the client table and serve. On return 0 the region is
+ * READY, and clients may already be claimed.
  *
- * Return: 0, or the error of the request or of the registration.
+ * Return: 0, or the error of the request.
  */
 int vcma_clients_start(struct vcma_region *r);
 
 /**
- * vcma_clients_stop() - unbind the driver of every client and stop watching. The
+ * vcma_clients_stop() - unbind the driver of every client and serve no more. The
  * region is STOPPING or DEAD. Then every client is IDLE; one that the host
  * did not quiet may still hold pages (vcma_clients_forget()).
  */
@@ -105,14 +99,43 @@ void vcma_clients_forget(struct vcma_region *r);
 /** vcma_clients_changed() - the host says the table has changed; atomic context. */
 void vcma_clients_changed(struct vcma_region *r);
 
+/**
+ * vcma_clients_first_dev() - a device whose client here is not IDLE, if there is any.
+ * Caller holds vcma_bindings_lock.
+ *
+ * Return: device with a reference, or NULL.
+ */
+struct device *vcma_clients_first_dev(struct vcma_region *r);
+
 /** vcma_clients_in_use() - does any device use our operations? */
 bool vcma_clients_in_use(struct vcma_region *r);
 
-/** vcma_client_of() - the client behind a device whose operations are ours. */
-static inline struct vcma_client *vcma_client_of(struct device *dev)
-{
-	return container_of(dev->dma_ops, struct vcma_client, ops);
-}
+/** vcma_dev_address() - Return: false if @dev is nowhere that a table could name. */
+bool vcma_dev_address(struct device *dev, struct vcma_address *address);
+
+/**
+ * vcma_clients_match() - entries of the device at @address. Asks the host if the table
+ * may have changed. Caller holds vcma_bindings_lock. May sleep.
+ * @clients: room for @max entries; NULL with @max 0 to count
+ *
+ * Return: how many there are, may be above @max.
+ */
+unsigned int vcma_clients_match(struct vcma_region *r, const struct vcma_address *address,
+				struct vcma_client **clients, unsigned int max);
+
+/**
+ * vcma_client_attach() - a driver is about to bind: claim. If the region serves nobody
+ * any more, or the host refuses, the client is REFUSED: the host may still take the
+ * device for claimed, it must not get other addresses. The client is IDLE; caller
+ * holds vcma_bindings_lock and keeps @b until vcma_client_detach(). May sleep.
+ */
+void vcma_client_attach(struct vcma_client *c, struct vcma_binding *b);
+
+/**
+ * vcma_client_detach() - the driver has gone: release; then the client is IDLE. Caller
+ * holds vcma_bindings_lock. May sleep.
+ */
+void vcma_client_detach(struct vcma_client *c);
 
 static inline bool vcma_client_is_claimed(const struct vcma_client *c)
 {

@@ -14,6 +14,7 @@
 #include <linux/scatterlist.h>
 #include <linux/string.h>
 
+#include "binding.h"
 #include "bounce.h"
 #include "client.h"
 #include "coherent.h"
@@ -30,9 +31,13 @@ static void *vcma_dma_alloc(struct device *dev, size_t size, dma_addr_t *dma, gf
 			    unsigned long attrs)
 {
 	u64 max_dma = vcma_max_dma(dev, dev->coherent_dma_mask);
-	void *cpu;
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	void *cpu = NULL;
+	unsigned int i;
 
-	cpu = vcma_coherent_alloc(vcma_client_of(dev), size, max_dma, gfp, dma);
+	for (i = 0; !cpu && (c = vcma_binding_source(b, VCMA_KIND_COHERENT, i)); i++)
+		cpu = vcma_coherent_alloc(c, size, max_dma, gfp, dma);
 	if (!cpu && !(attrs & DMA_ATTR_NO_WARN) && !(gfp & __GFP_NOWARN))
 		dev_warn_ratelimited(dev, "virtio_cma: no %zu bytes at or below %#llx%s\n",
 				     size, max_dma,
@@ -40,30 +45,55 @@ static void *vcma_dma_alloc(struct device *dev, size_t size, dma_addr_t *dma, gf
 	return cpu;
 }
 
+/* What the device was given lies in one of its regions; else it is not ours to free. */
+static struct vcma_client *vcma_dma_client(struct device *dev, dma_addr_t dma)
+{
+	struct vcma_client *c = vcma_binding_by_dma(vcma_binding_of(dev), dma);
+
+	dev_WARN_ONCE(dev, !c, "frees, unmaps or syncs %pad, which is in no region\n", &dma);
+	return c;
+}
+
 static void vcma_dma_free(struct device *dev, size_t size, void *cpu, dma_addr_t dma,
 			  unsigned long attrs)
 {
-	vcma_coherent_free(vcma_client_of(dev), size, dma);
+	struct vcma_client *c = vcma_dma_client(dev, dma);
+
+	if (c)
+		vcma_coherent_free(c, size, dma);
 }
 
 static int vcma_dma_mmap(struct device *dev, struct vm_area_struct *vma, void *cpu,
 			 dma_addr_t dma, size_t size, unsigned long attrs)
 {
-	return vcma_coherent_mmap(vcma_client_of(dev), vma, dma, size);
+	struct vcma_client *c = vcma_binding_by_dma(vcma_binding_of(dev), dma);
+
+	return c ? vcma_coherent_mmap(c, vma, dma, size) : -ENXIO;
 }
 
 /* The one place where streaming mappings begin, however the API names them. */
 static dma_addr_t vcma_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 				    enum dma_data_direction dir, unsigned long attrs)
 {
-	return vcma_bounce_map(vcma_client_of(dev), phys, size,
-			       vcma_max_dma(dev, dma_get_mask(dev)), attrs);
+	u64 max_dma = vcma_max_dma(dev, dma_get_mask(dev));
+	struct vcma_binding *b = vcma_binding_of(dev);
+	dma_addr_t dma = DMA_MAPPING_ERROR;
+	struct vcma_client *c;
+	unsigned int i;
+
+	for (i = 0; dma == DMA_MAPPING_ERROR &&
+	     (c = vcma_binding_source(b, VCMA_KIND_STREAMING, i)); i++)
+		dma = vcma_bounce_map(c, phys, size, max_dma, attrs);
+	return dma;
 }
 
 static void vcma_dma_unmap_phys(struct device *dev, dma_addr_t dma, size_t size,
 				enum dma_data_direction dir, unsigned long attrs)
 {
-	vcma_bounce_unmap(vcma_client_of(dev), dma, size, dir, attrs);
+	struct vcma_client *c = vcma_dma_client(dev, dma);
+
+	if (c)
+		vcma_bounce_unmap(c, dma, size, dir, attrs);
 }
 
 static dma_addr_t vcma_dma_map_page(struct device *dev, struct page *page,
@@ -88,7 +118,8 @@ static void vcma_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int n
 static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 			   enum dma_data_direction dir, unsigned long attrs)
 {
-	u64 granule_bytes = vcma_client_of(dev)->region->granule_bytes;
+	struct vcma_client *c = vcma_binding_source(vcma_binding_of(dev),
+						    VCMA_KIND_STREAMING, 0);
 	struct scatterlist *sg;
 	int i, err;
 
@@ -97,7 +128,7 @@ static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nent
 		if (is_pci_p2pdma_page(sg_page(sg)))
 			goto unmap;
 		err = -EIO;	/* not a matter of waiting for memory */
-		if (sg->length > granule_bytes)
+		if (!c || sg->length > c->region->granule_bytes)
 			goto unmap;
 		err = -ENOMEM;
 		sg->dma_address = vcma_dma_map_phys(dev, sg_phys(sg), sg->length, dir, attrs);
@@ -115,13 +146,19 @@ unmap:
 static void vcma_dma_sync_for_cpu(struct device *dev, dma_addr_t dma, size_t size,
 				  enum dma_data_direction dir)
 {
-	vcma_bounce_sync(vcma_client_of(dev), dma, size, dir, true);
+	struct vcma_client *c = vcma_dma_client(dev, dma);
+
+	if (c)
+		vcma_bounce_sync(c, dma, size, dir, true);
 }
 
 static void vcma_dma_sync_for_device(struct device *dev, dma_addr_t dma, size_t size,
 				     enum dma_data_direction dir)
 {
-	vcma_bounce_sync(vcma_client_of(dev), dma, size, dir, false);
+	struct vcma_client *c = vcma_dma_client(dev, dma);
+
+	if (c)
+		vcma_bounce_sync(c, dma, size, dir, false);
 }
 
 static void vcma_dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sgl, int nents,
@@ -146,36 +183,53 @@ static void vcma_dma_sync_sg_for_device(struct device *dev, struct scatterlist *
 
 /*
  * A mask is good if there is memory to back it with, and then some is put into the
- * pool: a mapping can't wait for it later. Called from dma_set_mask(), at probe.
+ * pools: a mapping can't wait for it later. Called from dma_set_mask(), at probe.
  */
 static int vcma_dma_supported(struct device *dev, u64 mask)
 {
-	struct vcma_client *c = vcma_client_of(dev);
+	struct vcma_binding *b = vcma_binding_of(dev);
 	u64 max_dma = vcma_max_dma(dev, mask);
-	int err;
+	bool supported = false;
+	struct vcma_client *c;
+	unsigned int i = 0;
+	int err = 0;
 
-	if (!vcma_client_is_claimed(c))
-		return false;
-	err = vcma_pool_reach(&c->region->pools[c->attr], max_dma);
-	if (err)
-		dev_warn(dev, "virtio_cma: region %s has nothing at or below %#llx: %pe\n",
-			 c->region->name, max_dma, ERR_PTR(err));
-	return !err;
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		err = vcma_pool_reach(&c->region->pools[c->attr], max_dma);
+		supported |= !err;
+	}
+	if (err && !supported)
+		dev_warn(dev, "virtio_cma: no region has anything at or below %#llx: %pe\n",
+			 max_dma, ERR_PTR(err));
+	return supported;
 }
 
 /* Host-physical addresses are not known before memory is pinned: assume any. */
 static u64 vcma_dma_get_required_mask(struct device *dev)
 {
-	const struct vcma_region *r = vcma_client_of(dev)->region;
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
+	u64 end = 1;
 
-	if (r->flags & VIRTIO_CMA_F_HPA)
-		return DMA_BIT_MASK(64);
-	return DMA_BIT_MASK(fls64(r->base_gpa + r->bytes - 1));
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (c->region->flags & VIRTIO_CMA_F_HPA)
+			return DMA_BIT_MASK(64);
+		end = max(end, c->region->base_gpa + c->region->bytes - 1);
+	}
+	return DMA_BIT_MASK(fls64(end));
 }
 
 static size_t vcma_dma_max_mapping_size(struct device *dev)
 {
-	return vcma_bounce_max_bytes(vcma_client_of(dev));
+	struct vcma_binding *b = vcma_binding_of(dev);
+	size_t bytes = SIZE_MAX;
+	struct vcma_client *c;
+	unsigned int i;
+
+	for (i = 0; (c = vcma_binding_source(b, VCMA_KIND_STREAMING, i)); i++)
+		bytes = min(bytes, vcma_bounce_max_bytes(c));
+	return bytes;
 }
 
 static const struct dma_map_ops vcma_dma_ops = {
@@ -195,7 +249,7 @@ static const struct dma_map_ops vcma_dma_ops = {
 	.max_mapping_size = vcma_dma_max_mapping_size,
 };
 
-void vcma_dma_ops_init(struct vcma_client *c)
+void vcma_dma_ops_init(struct vcma_binding *b)
 {
-	memcpy((void *)&c->ops, &vcma_dma_ops, sizeof(c->ops));
+	memcpy((void *)&b->ops, &vcma_dma_ops, sizeof(b->ops));
 }

@@ -6,6 +6,7 @@
  */
 #include <linux/module.h>
 
+#include "binding.h"
 #include "client.h"
 #include "main.h"
 #include "mode.h"
@@ -90,13 +91,21 @@ void vcma_finish(struct vcma_region *r)
 
 static int __init vcma_init(void)
 {
-	return vcma_virtio_register();
+	int err = vcma_bindings_register();
+
+	if (err)
+		return err;
+	err = vcma_virtio_register();
+	if (err)
+		vcma_bindings_unregister();
+	return err;
 }
 module_init(vcma_init);
 
 static void __exit vcma_exit(void)
 {
 	vcma_virtio_unregister();
+	vcma_bindings_unregister();
 }
 module_exit(vcma_exit);
 

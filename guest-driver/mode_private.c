@@ -5,6 +5,7 @@
  * host has not pinned, and no second mapping with another memory type exists.
  * There are no struct pages.
  */
+#include <linux/device.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
 

@@ -8,7 +8,7 @@
  *
  * Lock order, outermost first, over the whole driver:
  *	device_lock() of a client device	driver core
- *	vcma_clients.lock			mutex
+ *	vcma_bindings_lock			mutex
  *	vcma_pool.lock				mutex
  *	vcma_region.index_lock			mutex
  *	vcma_client.lock, vcma_region.state_lock, vcma_block.taken_lock, the

@@ -6,6 +6,9 @@
  * region dead. Needs no device; prints TAP to the kernel log. The region lies where
  * there is no memory: a driver that touched what it refused would fault.
  */
+#include <linux/dma-mapping.h>
+#include <linux/io.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/sizes.h>

@@ -5,6 +5,7 @@
  */
 #include <linux/module.h>
 
+#include "guest-driver/binding.c"
 #include "guest-driver/block.c"
 #include "guest-driver/bounce.c"
 #include "guest-driver/client.c"

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bindings: devices, the regions that serve them, and the buses (binding.h).
+ *
+ * Which notification does what:
+ *	BIND_DRIVER		dma_configure() is done, probe() is next: attach
+ *	UNBOUND_DRIVER		the driver and its managed resources are gone: detach
+ *	DRIVER_NOT_BOUND	probe() failed, but managed resources are freed only
+ *				later and no notification follows: a work item
+ *				waits for the device's lock, then detaches
+ *
+ * Lock order: see region.h. Notifications come with the device's lock held.
+ */
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/workqueue.h>
+
+#include "binding.h"
+#include "client.h"
+#include "compat.h"
+#include "dma_ops.h"
+#include "region.h"
+
+DEFINE_MUTEX(vcma_bindings_lock);
+
+static LIST_HEAD(vcma_regions);		/* by vcma_clients.node */
+static LIST_HEAD(vcma_bindings);
+static struct workqueue_struct *vcma_bindings_wq;
+
+/*
+ * For a device that should have had a binding of its own, but memory was short:
+ * nothing serves it.
+ */
+static struct vcma_binding vcma_binding_empty;
+
+static const char * const vcma_kind_names[] = {
+	[VCMA_KIND_COHERENT] = "coherent",
+	[VCMA_KIND_STREAMING] = "streaming",
+	[VCMA_KIND_OTHER] = "",
+};
+
+/* ---- order of the sources ---- */
+
+/* Fallback order: lower first; entries of another kind only where nothing else is. */
+enum vcma_rank {
+	VCMA_RANK_KIND,
+	VCMA_RANK_ANY_KIND,
+	VCMA_RANK_OTHER_KIND,
+	VCMA_RANK_DEFAULT,	/* + the three above, for the default region */
+	VCMA_NR_RANKS = 2 * VCMA_RANK_DEFAULT
+};
+
+static unsigned int vcma_source_rank(const struct vcma_client *c, const char *kind)
+{
+	unsigned int rank = c->region->flags & VIRTIO_CMA_F_DEFAULT ? VCMA_RANK_DEFAULT : 0;
+
+	if (!strcmp(c->kind, kind))
+		return rank + VCMA_RANK_KIND;
+	return rank + (c->kind[0] ? VCMA_RANK_OTHER_KIND : VCMA_RANK_ANY_KIND);
+}
+
+struct vcma_client *vcma_binding_named_source(const struct vcma_binding *b, const char *kind,
+					      unsigned int i)
+{
+	unsigned int rank, n, nr = 0;
+
+	for (rank = 0; rank < VCMA_NR_RANKS; rank++) {
+		/* Of another kind: the client's region stands in for a missing kind. */
+		if (rank % VCMA_RANK_DEFAULT == VCMA_RANK_OTHER_KIND && nr)
+			continue;
+		for (n = 0; n < b->nr_clients; n++) {
+			struct vcma_client *c = b->clients[n];
+
+			if (vcma_client_is_claimed(c) && vcma_source_rank(c, kind) == rank &&
+			    nr++ == i)
+				return c;
+		}
+	}
+	return NULL;
+}
+
+/* Where the sources of @kind are in clients[], behind the clients themselves. */
+static void vcma_binding_sort(struct vcma_binding *b)
+{
+	struct vcma_client *c;
+	unsigned int kind, nr;
+
+	for (kind = 0; kind < VCMA_NR_KINDS; kind++) {
+		b->sources[kind] = &b->clients[b->nr_clients * (1 + kind)];
+		for (nr = 0; nr < b->nr_clients; nr++) {
+			c = vcma_binding_named_source(b, vcma_kind_names[kind], nr);
+			if (!c)
+				break;
+			b->sources[kind][nr] = c;
+		}
+		b->nr_sources[kind] = nr;
+	}
+}
+
+struct vcma_client *vcma_binding_by_dma(const struct vcma_binding *b, u64 dma)
+{
+	struct vcma_client *c, *found = NULL;
+	unsigned int i = 0;
+
+	rcu_read_lock();
+	while (!found && (c = vcma_binding_next_claimed(b, &i))) {
+		if (vcma_block_by_dma(c->region, dma))
+			found = c;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+bool vcma_binding_is_valid(const struct vcma_binding *b)
+{
+	unsigned int i, kind, nr_claimed = 0;
+
+	lockdep_assert_held(&vcma_bindings_lock);
+	for (i = 0; i < b->nr_clients; i++) {
+		const struct vcma_client *c = b->clients[i];
+
+		if (c->binding != b || c->dev != b->dev || c->state == VCMA_CLIENT_IDLE ||
+		    !vcma_client_is_valid(c))
+			return false;
+		nr_claimed += vcma_client_is_claimed(c);
+	}
+	for (kind = 0; kind < VCMA_NR_KINDS; kind++) {
+		if (b->nr_sources[kind] > nr_claimed || !b->nr_sources[kind] != !nr_claimed)
+			return false;
+	}
+	return b->dev;
+}
+
+/* ---- attach and detach ---- */
+
+static struct vcma_binding *vcma_binding_find(const struct device *dev)
+{
+	struct vcma_binding *b;
+
+	lockdep_assert_held(&vcma_bindings_lock);
+	list_for_each_entry(b, &vcma_bindings, node) {
+		if (b->dev == dev)
+			return b;
+	}
+	return NULL;
+}
+
+static unsigned int vcma_bindings_match(const struct vcma_address *address,
+					struct vcma_client **clients, unsigned int max)
+{
+	struct vcma_region *r;
+	unsigned int nr = 0;
+
+	list_for_each_entry(r, &vcma_regions, clients.node) {
+		unsigned int room = nr < max ? max - nr : 0;
+
+		nr += vcma_clients_match(r, address, room ? clients + nr : NULL, room);
+	}
+	return nr;
+}
+
+/* Return: a binding with its clients, none attached; NULL if memory is short. */
+static struct vcma_binding *vcma_binding_new(struct device *dev,
+					     const struct vcma_address *address,
+					     unsigned int nr)
+{
+	struct vcma_binding *b;
+
+	b = kzalloc(struct_size(b, clients, nr * (1 + VCMA_NR_KINDS)), GFP_KERNEL);
+	if (!b)
+		return NULL;
+	/* The second reading may find one that was plugged since: next time. */
+	b->nr_clients = min(vcma_bindings_match(address, b->clients, nr), nr);
+	vcma_dma_ops_init(b);
+	b->dev = get_device(dev);
+	list_add_tail(&b->node, &vcma_bindings);
+	return b;
+}
+
+/* @dev is about to be probed. */
+static void vcma_binding_attach(struct device *dev)
+{
+	struct vcma_address address = {};
+	struct vcma_binding *b;
+	unsigned int nr, i;
+
+	b = vcma_binding_find(dev);
+	if (b) {
+		/* A failed probe before this one has not been cleaned up yet. */
+		b->probe_failed = false;
+		set_dma_ops(dev, &b->ops);
+		return;
+	}
+	if (!vcma_dev_address(dev, &address))
+		return;
+	nr = vcma_bindings_match(&address, NULL, 0);
+	if (!nr)
+		return;
+	if (dev->dma_ops || vcma_dev_has_iommu_dma(dev)) {
+		dev_warn(dev, "virtio_cma: a client, but has DMA operations already: left alone\n");
+		return;
+	}
+	if (!try_module_get(THIS_MODULE))
+		return;
+
+	b = vcma_binding_new(dev, &address, nr);
+	if (!b) {
+		dev_err(dev, "virtio_cma: gets no DMA: %pe\n", ERR_PTR(-ENOMEM));
+		set_dma_ops(dev, &vcma_binding_empty.ops);
+		return;
+	}
+	set_dma_ops(dev, &b->ops);
+	vcma_dev_need_dma_sync(dev);
+	for (i = 0; i < b->nr_clients; i++)
+		vcma_client_attach(b->clients[i], b);
+	vcma_binding_sort(b);
+	vcma_assert_valid(vcma_binding_is_valid(b));
+}
+
+/* The counterpart where there was no memory for a binding: nothing can be in use. */
+static void vcma_binding_detach_empty(struct device *dev)
+{
+	if (dev->dma_ops != &vcma_binding_empty.ops)
+		return;
+	set_dma_ops(dev, NULL);
+	module_put(THIS_MODULE);
+}
+
+/* The device of @b has no driver any more. */
+static void vcma_binding_detach(struct vcma_binding *b)
+{
+	struct device *dev = b->dev;
+	unsigned int i;
+
+	if (dev->dma_ops == &b->ops)
+		set_dma_ops(dev, NULL);
+	list_del(&b->node);
+	for (i = 0; i < b->nr_clients; i++)
+		vcma_client_detach(b->clients[i]);
+	kfree(b);
+	put_device(dev);
+	module_put(THIS_MODULE);
+}
+
+bool vcma_dev_is_bound(struct device *dev)
+{
+	bool bound;
+
+	mutex_lock(&vcma_bindings_lock);
+	bound = vcma_binding_find(dev);
+	mutex_unlock(&vcma_bindings_lock);
+	return bound;
+}
+
+/* Detach @dev, unless a driver is bound to it again. Caller holds no lock. */
+static void vcma_dev_detach(struct device *dev)
+{
+	struct vcma_binding *b;
+
+	device_lock(dev);
+	mutex_lock(&vcma_bindings_lock);
+	b = vcma_binding_find(dev);
+	if (b && !dev->driver)
+		vcma_binding_detach(b);
+	mutex_unlock(&vcma_bindings_lock);
+	device_unlock(dev);
+}
+
+/* Return: a device whose probe() has failed, with a reference, or NULL. */
+static struct device *vcma_bindings_next_failed(void)
+{
+	struct device *dev = NULL;
+	struct vcma_binding *b;
+
+	mutex_lock(&vcma_bindings_lock);
+	list_for_each_entry(b, &vcma_bindings, node) {
+		if (!b->probe_failed)
+			continue;
+		b->probe_failed = false;
+		dev = get_device(b->dev);
+		break;
+	}
+	mutex_unlock(&vcma_bindings_lock);
+	return dev;
+}
+
+static void vcma_bindings_failed_work(struct work_struct *work)
+{
+	struct device *dev;
+
+	while ((dev = vcma_bindings_next_failed())) {
+		vcma_dev_detach(dev);
+		put_device(dev);
+	}
+}
+static DECLARE_WORK(vcma_failed_work, vcma_bindings_failed_work);
+
+/* ---- buses ---- */
+
+static int vcma_bindings_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct device *dev = data;
+	struct vcma_binding *b;
+
+	mutex_lock(&vcma_bindings_lock);
+	switch (action) {
+	case BUS_NOTIFY_BIND_DRIVER:
+		vcma_binding_attach(dev);
+		break;
+	case BUS_NOTIFY_UNBOUND_DRIVER:
+		b = vcma_binding_find(dev);
+		if (b)
+			vcma_binding_detach(b);
+		else
+			vcma_binding_detach_empty(dev);
+		break;
+	case BUS_NOTIFY_DRIVER_NOT_BOUND:
+		b = vcma_binding_find(dev);
+		if (b) {
+			b->probe_failed = true;
+			queue_work(vcma_bindings_wq, &vcma_failed_work);
+		} else {
+			vcma_binding_detach_empty(dev);
+		}
+		break;
+	}
+	mutex_unlock(&vcma_bindings_lock);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block vcma_pci_nb = { .notifier_call = vcma_bindings_notify };
+static struct notifier_block vcma_platform_nb = { .notifier_call = vcma_bindings_notify };
+
+int vcma_bindings_register(void)
+{
+	int err;
+
+	vcma_dma_ops_init(&vcma_binding_empty);
+	vcma_bindings_wq = alloc_workqueue("vcma", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!vcma_bindings_wq)
+		return -ENOMEM;
+	err = bus_register_notifier(&pci_bus_type, &vcma_pci_nb);
+	if (err)
+		goto destroy_wq;
+	err = bus_register_notifier(&platform_bus_type, &vcma_platform_nb);
+	if (err)
+		goto unregister_pci;
+	return 0;
+
+unregister_pci:
+	bus_unregister_notifier(&pci_bus_type, &vcma_pci_nb);
+destroy_wq:
+	destroy_workqueue(vcma_bindings_wq);
+	return err;
+}
+
+void vcma_bindings_unregister(void)
+{
+	bus_unregister_notifier(&platform_bus_type, &vcma_platform_nb);
+	bus_unregister_notifier(&pci_bus_type, &vcma_pci_nb);
+	destroy_workqueue(vcma_bindings_wq);
+	WARN_ON(!list_empty(&vcma_regions) || !list_empty(&vcma_bindings));
+}
+
+/* ---- regions come and go ---- */
+
+/* A driver that came before us gave the device addresses it can't reach. */
+static int vcma_warn_if_bound(struct device *dev, void *data)
+{
+	struct vcma_region *r = data;
+	struct vcma_address address = {};
+	struct vcma_client *c;
+
+	if (!dev->driver || !vcma_dev_address(dev, &address))
+		return 0;
+	mutex_lock(&vcma_bindings_lock);
+	if (vcma_clients_match(r, &address, &c, 1) && c->state == VCMA_CLIENT_IDLE)
+		dev_warn(dev, "region %s: client '%s' was bound to %s before virtio_cma came: unbind and bind it\n",
+			 r->name, c->name, dev_driver_string(dev));
+	mutex_unlock(&vcma_bindings_lock);
+	return 0;
+}
+
+void vcma_bindings_add_region(struct vcma_region *r)
+{
+	mutex_lock(&vcma_bindings_lock);
+	list_add_tail(&r->clients.node, &vcma_regions);
+	mutex_unlock(&vcma_bindings_lock);
+	bus_for_each_dev(&pci_bus_type, NULL, r, vcma_warn_if_bound);
+	bus_for_each_dev(&platform_bus_type, NULL, r, vcma_warn_if_bound);
+}
+
+/*
+ * Return: the device of a client of @r that is not IDLE, with a reference. NULL if
+ * there is none; then the region is on the list no longer.
+ */
+static struct device *vcma_bindings_next_of(struct vcma_region *r)
+{
+	struct device *dev;
+
+	mutex_lock(&vcma_bindings_lock);
+	dev = vcma_clients_first_dev(r);
+	if (!dev)
+		list_del_init(&r->clients.node);
+	mutex_unlock(&vcma_bindings_lock);
+	return dev;
+}
+
+void vcma_bindings_remove_region(struct vcma_region *r)
+{
+	struct device *dev;
+
+	while ((dev = vcma_bindings_next_of(r))) {
+		device_release_driver(dev);
+		vcma_dev_detach(dev);	/* no notification came if probe had failed */
+		put_device(dev);
+	}
+}
