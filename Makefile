@@ -131,15 +131,16 @@ $(ENV)/%:
 
 # ---- guest modules -----------------------------------------------------------
 GUEST_KERNELS = amd64/6.1 amd64/6.12 arm64/6.1 arm64/6.12
-GUEST_SRC := $(wildcard $(srcdir)/guest-driver/* $(srcdir)/tests/guest/* $(srcdir)/hv/abi/*.h)
+GUEST_CORE := $(wildcard $(srcdir)/hv/core/region_text.[ch])
+GUEST_SRC := $(wildcard $(srcdir)/guest-driver/* $(srcdir)/tests/guest/* $(srcdir)/hv/abi/*.h) $(GUEST_CORE)
 GUEST_DIRS := $(wildcard $(srcdir)/guest-driver $(srcdir)/tests/guest)
 GUEST_KO = $(GUEST_KERNELS:%=$(O)/guest/%/virtio_cma.ko)
 
 # kbuild writes beside the sources, so each kernel gets a copy of them.
 $(O)/guest/%/virtio_cma.ko: $(GUEST_SRC) | $(ENV)/kernel
 	$(say) KBUILD guest/$*
-	$(Q)d=$(abspath $(O))/guest/$*/src && mkdir -p $$d/hv && \
-	rm -rf $$d/hv/abi && cp -r $(srcdir)/hv/abi $$d/hv/ && \
+	$(Q)d=$(abspath $(O))/guest/$*/src && rm -rf $$d/hv && mkdir -p $$d/hv/core && \
+	cp -rp $(srcdir)/hv/abi $$d/hv/ && cp -p $(GUEST_CORE) $$d/hv/core/ && \
 	cp -rp $(GUEST_DIRS) $$d/ && \
 	for m in $(notdir $(GUEST_DIRS)); do \
 		env -u MAKEFLAGS -u MFLAGS $(ENV)/kernel/$*/kbuild M=$$d/$$m modules >$$d/$$m.log 2>&1 || { cat $$d/$$m.log; exit 1; }; \

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hv/cli/report.h"
+#include "hv/cli/size_text.h"
 
 #define MAP_COLUMNS	64u
 #define LIST_MAX	16u		/* lines per list; --json has them all */
@@ -43,25 +44,6 @@ static size_t length(struct json_object *list)
 {
 	return list && json_object_is_type(list, json_type_array) ?
 		json_object_array_length(list) : 0;
-}
-
-struct size_text {
-	char text[32];
-};
-
-/* The largest unit that says it exactly. */
-static struct size_text size_text(uint64_t bytes)
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	struct size_text s;
-	size_t unit = 0;
-
-	while (bytes && bytes % 1024 == 0 && unit < 4) {
-		bytes /= 1024;
-		unit++;
-	}
-	snprintf(s.text, sizeof(s.text), "%" PRIu64 " %s", bytes, units[unit]);
-	return s;
 }
 
 static void print_title(FILE *out, const char *device, struct json_object *region)

@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "hv/cli/command.h"
+#include "tests/unit/hvcma_program.h"
 
 #define GREETING "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n"
 #define DONE "{\"return\": {}}\r\n"
@@ -122,33 +123,9 @@ static void start_qemu(struct fixture *f, const char *const *answers,
 	close(listener);
 }
 
-static const char *program(void)
-{
-#ifdef __aarch64__
-	static const char arch[] = "arm64";
-#else
-	static const char arch[] = "amd64";
-#endif
-	static char path[4096];
-	const char *build = getenv("HVCMA_BUILD");
-
-	snprintf(path, sizeof(path), "%s/%s/hvcma", build ? build : "build", arch);
-	return path;
-}
-
-/* Runs hvcma with these arguments; returns its exit status. */
 static int run_hvcma(struct fixture *f, const char *arguments)
 {
-	char line[8192];
-	size_t bytes;
-	FILE *pipe;
-
-	snprintf(line, sizeof(line), "%s %s 2>&1", program(), arguments);
-	pipe = popen(line, "r");
-	assert_non_null(pipe);
-	bytes = fread(f->out, 1, sizeof(f->out) - 1, pipe);
-	f->out[bytes] = '\0';
-	return WEXITSTATUS(pclose(pipe));
+	return hvcma_run(arguments, f->out, sizeof(f->out));
 }
 
 static int run_status(struct fixture *f, const char *arguments)
