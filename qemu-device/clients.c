@@ -13,6 +13,7 @@
 #include "qemu/option.h"
 #include "system/system.h"
 
+#include "attr.h"
 #include "backing.h"
 #include "clients.h"
 #include "fabric.h"
@@ -364,6 +365,8 @@ static bool client_plug(Client *cl, DeviceState *named, Error **errp)
 
     info = (struct hvcma_client_info) {
         .bus = cl->bus,
+        .coherent = hvcma_attr_operator(s, cl->id),
+        .emulated = hvcma_attr_is_emulated(OBJECT(dev)),
         .kind = "",
         .name = cl->id,
         .path = cl->path,

@@ -9,6 +9,7 @@
 #include "exec/cpu-common.h"
 #include "exec/memory.h"
 
+#include "attr.h"
 #include "virtio_cma.h"
 
 typedef struct Choice {
@@ -285,6 +286,7 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
                       (o->unsafe_noiommu ? VIRTIO_CMA_F_HPA : 0);
 
     return check_mode(s, mode, errp) &&
+           hvcma_attr_check(s, errp) &&
            check_memdev(s, provider == PROVIDER_FAKE, errp) &&
            check_sizes(s, provider == PROVIDER_FAKE, errp) &&
            check_experimental(s, provider == PROVIDER_FAKE, errp);

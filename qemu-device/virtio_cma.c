@@ -19,6 +19,8 @@
 #include "system/runstate.h"
 #include "system/system.h"
 
+#include "alias.h"
+#include "attr.h"
 #include "backing.h"
 #include "clients.h"
 #include "virtio_cma.h"
@@ -76,6 +78,16 @@ static int op_quiesce(void *opaque, uint32_t client)
     return hvcma_clients_quiesce(((VirtIOCMA *)opaque)->clients, client);
 }
 
+static void op_maintain(void *opaque, uint64_t first, uint64_t nr)
+{
+    hvcma_alias_maintain(opaque, first, nr);
+}
+
+static int op_keep_off(void *opaque, bool on)
+{
+    return hvcma_alias_keep_off(opaque, on);
+}
+
 static void op_trace(void *opaque, const char *event, uint64_t a, uint64_t b,
                      uint64_t c)
 {
@@ -91,6 +103,8 @@ static const struct hvcma_engine_ops engine_ops = {
     .dma_addr = op_dma_addr,
     .claim = op_claim,
     .quiesce = op_quiesce,
+    .maintain = op_maintain,
+    .keep_off = op_keep_off,
     .trace = op_trace,
 };
 
@@ -377,6 +391,9 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
         return;
     }
     s->config.nr_clients = hvcma_clients_nr(s->clients);
+    if (!hvcma_attr_check_clients(s, errp)) {
+        goto fail_clients;
+    }
     s->backing = hvcma_backing_new(s, errp);
     if (!s->backing) {
         goto fail_clients;
@@ -445,6 +462,8 @@ static const Property virtio_cma_properties[] = {
     DEFINE_PROP_STRING("clients", VirtIOCMA, opts.clients),
     DEFINE_PROP_STRING("policy", VirtIOCMA, opts.policy),
     DEFINE_PROP_STRING("attr", VirtIOCMA, opts.attr),
+    DEFINE_PROP_STRING("stage2", VirtIOCMA, opts.stage2),
+    DEFINE_PROP_STRING("coherent", VirtIOCMA, opts.coherent),
     DEFINE_PROP_BOOL("default", VirtIOCMA, opts.is_default, false),
     DEFINE_PROP_SIZE("pin-limit", VirtIOCMA, opts.pin_limit_bytes, 0),
     DEFINE_PROP_SIZE("granule", VirtIOCMA, opts.granule_bytes, 0),

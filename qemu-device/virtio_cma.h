@@ -8,6 +8,8 @@
  * clients.c         devices served by regions, their gates
  * report.c          QOM properties that tell the region's state
  * migration.c       vmstate
+ * attr.c            memory attributes: what the user said, what the host is
+ * alias.c           QEMU's own mapping of memory that serves non-coherent clients
  * memory_device.c   the region as a memory device
  * virtio_cma_pci.c  PCI proxy
  * virtio_cma_mmio.c the device on a virtio-mmio slot
@@ -60,6 +62,13 @@ typedef struct HvcmaFault {
     int error;                  /* positive errno */
 } HvcmaFault;
 
+/* alias.c: QEMU's own mapping while clients do DMA past the caches. */
+typedef struct HvcmaAlias {
+    uint64_t maintained_bytes;
+    Error *migration_blocker;
+    QLIST_ENTRY(VirtIOCMA) next;    /* in the list of those kept off */
+} HvcmaAlias;
+
 /* As the user gave them; options.c alone interprets them. */
 typedef struct HvcmaOptions {
     HostMemoryBackend *memdev;
@@ -70,6 +79,8 @@ typedef struct HvcmaOptions {
     char *clients;
     char *policy;
     char *attr;
+    char *stage2;
+    char *coherent;
     bool is_default;
     bool discard;
     bool unsafe_noiommu;
@@ -107,6 +118,7 @@ struct VirtIOCMA {
     HvcmaClients *clients;
     HvcmaMigration *migration;
     Error *migration_blocker;
+    HvcmaAlias alias;
     Notifier exit_notifier;
 };
 

@@ -253,6 +253,11 @@ enum virtio_cma_reason {
 	VIRTIO_CMA_NR_REASONS
 };
 
+/* detail of a CLAIM that is REFUSED: the client, and the reason if attributes are it */
+#define VIRTIO_CMA_REFUSED_DETAIL(client, reason)	((__u64)(reason) << 32 | (client))
+#define VIRTIO_CMA_REFUSED_CLIENT(detail)		((__u32)(detail))
+#define VIRTIO_CMA_REFUSED_REASON(detail)		((__u32)((detail) >> 32))
+
 struct virtio_cma_claim_resp {
 	struct virtio_cma_resp_hdr hdr;
 	__le32 attr;			/* VIRTIO_CMA_ATTR_* for this client */

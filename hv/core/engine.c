@@ -41,6 +41,8 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 		return "alignment cap is above order 31";
 	if (config->stage2 >= VIRTIO_CMA_NR_STAGE2)
 		return "kind of second stage is unknown";
+	if ((unsigned int)config->alias >= HVCMA_NR_ALIASES)
+		return "use of the host's own mapping is unknown";
 	if ((unsigned int)config->policy >= HVCMA_NR_POLICIES)
 		return "allocation policy is unknown";
 	if (config->nr_clients > HVCMA_MAX_CLIENTS)

@@ -38,6 +38,7 @@
 
 #include "hv/abi/virtio_cma.h"
 #include "hv/core/alloc.h"
+#include "hv/core/attr.h"
 
 /*
  * What the engine asks of its host. All are called with the caller's lock held,
@@ -69,10 +70,23 @@ struct hvcma_engine_ops {
 	 */
 	int (*quiesce)(void *opaque, uint32_t client);
 	/*
+	 * Optional: clean and invalidate the host's own mappings of pinned
+	 * granules. They are about to serve, or serve no longer, a client whose
+	 * DMA bypasses the caches. Between the two the host must not touch them
+	 * (hvcma_engine_next_handed()).
+	 */
+	void (*maintain)(void *opaque, uint64_t first, uint64_t nr);
+	/*
+	 * Optional: from now on there may be such blocks (@on, called before the
+	 * first client that needs it is claimed; may fail, then it is not), or
+	 * there are none any more (!@on; the result does not count).
+	 */
+	int (*keep_off)(void *opaque, bool on);
+	/*
 	 * Optional: called after each state change worth a trace event.
 	 *   "client" id, from, to (0 absent, 1 present, 2 claimed, 3 stuck, 4 lost)
 	 *   "alloc", "restore" first granule, granules, client
-	 *   "back", "moved", "free" first granule, granules
+	 *   "back", "moved", "free", "maintain" first granule, granules
 	 *   "busy" first granule, granules, 1 set or 0 cleared
 	 *   "reset" blocks freed, clients that could not be quiesced
 	 */
@@ -91,6 +105,7 @@ struct hvcma_engine_config {
 	uint32_t nr_clients;		/* size of the client table */
 	uint32_t max_align_order;	/* at most VIRTIO_CMA_MAX_ALIGN_ORDER */
 	uint32_t stage2;		/* VIRTIO_CMA_STAGE2_* */
+	enum hvcma_alias alias;		/* what the host does with its own mapping */
 	enum hvcma_policy policy;
 	bool unpin_discards;		/* ops->unpin drops the backing, too */
 	const char *name;		/* copied; shorter than VIRTIO_CMA_NAME_BYTES */
@@ -101,6 +116,7 @@ struct hvcma_client_info {
 	uint8_t bus;			/* VIRTIO_CMA_BUS_* */
 	uint8_t coherent;		/* VIRTIO_CMA_COHERENT_* */
 	uint8_t share;
+	bool emulated;			/* its DMA is done by the host's processors */
 	const char *kind;		/* each shorter than its wire field */
 	const char *name;
 	const char *path;
@@ -223,6 +239,23 @@ int hvcma_engine_client_removed(struct hvcma_engine *e, uint32_t id);
 
 /** hvcma_engine_client_state() - VIRTIO_CMA_CLIENT_*; ABSENT if out of range. */
 uint8_t hvcma_engine_client_state(const struct hvcma_engine *e, uint32_t id);
+
+/**
+ * hvcma_engine_client_verdict() - what the memory of a client needs, or why it
+ * is refused; by the operator's word and that of its last CLAIM, if any.
+ *
+ * Return: 0, -VIRTIO_CMA_S_NO_CLIENT, or -VIRTIO_CMA_S_CLIENT_STATE (absent).
+ */
+int hvcma_engine_client_verdict(const struct hvcma_engine *e, uint32_t id,
+				struct hvcma_attr_verdict *verdict);
+
+/**
+ * hvcma_engine_next_handed() - iterate the blocks that the host must leave
+ * alone, because a client may be doing DMA to them past the caches; false at
+ * the end.
+ */
+bool hvcma_engine_next_handed(const struct hvcma_engine *e, uint64_t from,
+			      uint64_t *first, uint64_t *nr_granules);
 
 /**
  * hvcma_engine_reset() - guest or VM reset: quiesce every claimed client, then

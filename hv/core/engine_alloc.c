@@ -129,6 +129,7 @@ enum virtio_cma_status hvcma_serve_alloc(struct hvcma_engine *e, struct hvcma_ca
 			.attr = hvcma_to_le32(hvcma_client_attr(e, hvcma_from_le32(req.client))),
 		};
 
+		hvcma_maintain_block(e, g);
 		memcpy(call->resp + call->used_bytes, &block, sizeof(block));
 		call->used_bytes += sizeof(block);
 	}
@@ -190,6 +191,7 @@ enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_cal
 			.base_dma = hvcma_to_le64(hvcma_alloc_dma(e->alloc, first)),
 		};
 
+		hvcma_maintain_block(e, &e->grants[i]);
 		memcpy(call->resp + call->used_bytes, &block, sizeof(block));
 		call->used_bytes += sizeof(block);
 	}

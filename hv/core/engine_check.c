@@ -11,7 +11,7 @@ bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 {
 	struct hvcma_alloc_stats stats;
 	uint64_t first, nr, nr_lent = 0, nr_busy[VIRTIO_CMA_NR_WHYS] = { 0 };
-	uint32_t client, purpose, nr_unquiet = 0;
+	uint32_t client, purpose, nr_unquiet = 0, nr_handover = 0;
 
 	if (!hvcma_alloc_is_valid(e->alloc))
 		return false;
@@ -46,10 +46,11 @@ bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 	for (uint32_t id = 0; id < e->config.nr_clients; id++) {
 		if ((unsigned int)e->clients[id].state >= HVCMA_NR_CLIENT_STATES)
 			return false;
+		nr_handover += hvcma_is_handed_over(e, id);
 		nr_unquiet += e->clients[id].state == HVCMA_CLIENT_STUCK ||
 			      e->clients[id].state == HVCMA_CLIENT_LOST;
 	}
-	return nr_unquiet == e->nr_unquiet;
+	return nr_unquiet == e->nr_unquiet && nr_handover == e->nr_handover;
 }
 
 #ifdef HVCMA_DEBUG

@@ -40,6 +40,7 @@ static bool set_state(struct hvcma_engine *e, uint32_t id, enum hvcma_client_sta
 	if (!(transitions[from] & 1u << to))
 		return false;
 	e->nr_unquiet = e->nr_unquiet - is_unquiet(from) + is_unquiet(to);
+	hvcma_handover_step(e, id, from, to);
 	e->clients[id].state = to;
 	hvcma_trace(e, "client", id, from, to);
 	return true;
@@ -81,28 +82,6 @@ enum virtio_cma_status hvcma_owner_check(const struct hvcma_engine *e,
 	return VIRTIO_CMA_S_OK;
 }
 
-/* The operator's word, else the guest's. */
-static uint8_t client_coherency(const struct hvcma_client *client)
-{
-	return client->wire.coherent ? client->wire.coherent : client->coherent;
-}
-
-/* VIRTIO_CMA_ATTR_* of memory for a client, or for all of them (SHARED). */
-uint32_t hvcma_client_attr(const struct hvcma_engine *e, uint32_t client)
-{
-	if (e->config.attr_policy != VIRTIO_CMA_ATTR_AUTO ||
-	    client == VIRTIO_CMA_CLIENT_SHARED)
-		return e->config.attr_policy;
-	switch (client_coherency(&e->clients[client])) {
-	case VIRTIO_CMA_COHERENT_YES:
-		return VIRTIO_CMA_ATTR_CACHED;
-	case VIRTIO_CMA_COHERENT_NO:
-		return VIRTIO_CMA_ATTR_UNCACHED;
-	default:
-		return VIRTIO_CMA_ATTR_AUTO;
-	}
-}
-
 /* Nothing may be unpinned while a client may be doing DMA unasked. */
 enum virtio_cma_status hvcma_quarantine_check(const struct hvcma_engine *e,
 					      struct hvcma_call *call)
@@ -125,10 +104,13 @@ static int quiesce(struct hvcma_engine *e, uint32_t id,
 {
 	int rc = e->ops->quiesce(e->opaque, id);
 
-	if (!rc)
+	if (!rc) {
+		if (hvcma_is_handed_over(e, id))
+			hvcma_maintain_client(e, id);
 		set_state(e, id, quiet);
-	else if (e->clients[id].state != unquiet)
+	} else if (e->clients[id].state != unquiet) {
 		set_state(e, id, unquiet);
+	}
 	return rc;
 }
 
@@ -185,6 +167,8 @@ int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
 		return -VIRTIO_CMA_S_CLIENT_STATE;
 	e->clients[id].wire = wire;
 	e->clients[id].coherent = VIRTIO_CMA_COHERENT_UNKNOWN;
+	e->clients[id].emulated = info->emulated;
+	e->clients[id].handover = false;
 	hvcma_engine_check(e);
 	return 0;
 }
@@ -281,6 +265,7 @@ static enum virtio_cma_status refused_by_host(struct hvcma_call *call, int rc, u
 enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_call *call)
 {
 	struct virtio_cma_claim_resp resp = { 0 };
+	struct hvcma_attr_verdict verdict;
 	enum virtio_cma_status status;
 	uint8_t coherent;
 	uint32_t id;
@@ -293,13 +278,26 @@ enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_ca
 		return hvcma_refuse(call, VIRTIO_CMA_S_CLIENT_STATE, id);
 	if (call->resp_bytes < sizeof(resp))
 		return hvcma_refuse(call, VIRTIO_CMA_S_TOO_BIG, call->resp_bytes);
-	rc = e->ops->claim(e->opaque, id);
+	hvcma_client_judge(e, id, coherent, &verdict);
+	if (verdict.refused)
+		return hvcma_refuse(call, VIRTIO_CMA_S_REFUSED,
+				    VIRTIO_CMA_REFUSED_DETAIL(id, verdict.reason));
+	rc = hvcma_handover_begin(e, id, &verdict);
 	if (rc)
 		return refused_by_host(call, rc, id);
-	set_state(e, id, HVCMA_CLIENT_CLAIMED);
+	rc = e->ops->claim(e->opaque, id);
+	if (rc) {
+		hvcma_handover_cancel(e, &verdict);
+		return refused_by_host(call, rc, id);
+	}
 	e->clients[id].coherent = coherent;
+	e->clients[id].handover = verdict.care & VIRTIO_CMA_CARE_HANDOVER;
+	set_state(e, id, HVCMA_CLIENT_CLAIMED);
 
-	resp.attr = hvcma_to_le32(hvcma_client_attr(e, id));
+	resp.attr = hvcma_to_le32(verdict.attr);
+	resp.care = hvcma_to_le32(verdict.care);
+	resp.effective = hvcma_to_le32(verdict.effective);
+	resp.reason = hvcma_to_le32(verdict.reason);
 	memcpy(call->resp, &resp, sizeof(resp));
 	call->used_bytes = sizeof(resp);
 	return VIRTIO_CMA_S_OK;

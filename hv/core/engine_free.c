@@ -111,6 +111,7 @@ enum virtio_cma_status hvcma_serve_free(struct hvcma_engine *e, struct hvcma_cal
 
 	for (uint32_t i = 0; i < nr_ranges; i++) {
 		free_range_get(e, call, i, &block);
+		hvcma_maintain_block(e, &block);
 		stretch_add(e, &stretch, block.first, block.nr);
 	}
 	stretch_flush(e, &stretch);
@@ -216,6 +217,7 @@ static enum virtio_cma_status busy_set(struct hvcma_engine *e, struct hvcma_call
 	if (status)
 		return status;
 
+	hvcma_maintain_block(e, &block);
 	e->ops->unpin(e->opaque, block.first, block.nr);
 	hvcma_ungrant(e, block.first, block.nr);
 	hvcma_trace(e, "free", block.first, block.nr, 0);

@@ -4,6 +4,7 @@
  *
  *   engine.c         configuration, start, header checks, dispatch, base
  *   engine_client.c  client states, CLIENTS, CLAIM, RELEASE, quiescing
+ *   engine_attr.c    memory attributes of clients, hand-over of blocks
  *   engine_grant.c   finding, backing, pinning and verifying blocks; undoing it
  *   engine_alloc.c   ALLOC, ALLOC_BULK, restore
  *   engine_free.c    FREE, BUSY, reset
@@ -15,6 +16,7 @@
 #ifndef HVCMA_CORE_ENGINE_INTERNAL_H
 #define HVCMA_CORE_ENGINE_INTERNAL_H
 
+#include "hv/core/attr.h"
 #include "hv/core/engine.h"
 #include "hv/core/le.h"
 
@@ -38,7 +40,16 @@ struct hvcma_client {
 	enum hvcma_client_state state;	/* by hvcma_client_set_state() only */
 	struct virtio_cma_client wire;	/* its state field is filled when sent */
 	uint8_t coherent;		/* by the guest's last CLAIM: VIRTIO_CMA_COHERENT_* */
+	bool emulated;
+	bool handover;			/* was told VIRTIO_CMA_CARE_HANDOVER by its last CLAIM */
 };
+
+/* May it be doing DMA? */
+static inline bool hvcma_client_is_active(enum hvcma_client_state state)
+{
+	return state == HVCMA_CLIENT_CLAIMED || state == HVCMA_CLIENT_STUCK ||
+	       state == HVCMA_CLIENT_LOST;
+}
 
 /* A block being granted. */
 struct hvcma_grant {
@@ -57,6 +68,7 @@ struct hvcma_engine {
 	struct hvcma_alloc *alloc;	/* pinned granules are its allocated ones */
 	struct hvcma_client *clients;
 	uint32_t nr_unquiet;		/* clients STUCK or LOST */
+	uint32_t nr_handover;		/* active clients with handover set */
 	uint64_t *lent;			/* bit per granule */
 	uint64_t nr_lent;
 	uint8_t *why;			/* byte per granule: VIRTIO_CMA_WHY_*, 0 if not busy */
@@ -134,11 +146,27 @@ enum virtio_cma_status hvcma_range_get(const struct hvcma_engine *e,
 enum virtio_cma_status hvcma_learn_range(struct hvcma_engine *e, uint64_t first,
 					 uint64_t nr, bool must_be_backed);
 
+/* engine_attr.c */
+void hvcma_client_judge(const struct hvcma_engine *e, uint32_t id, uint32_t guest_says,
+			struct hvcma_attr_verdict *verdict);
+uint32_t hvcma_client_attr(const struct hvcma_engine *e, uint32_t client);
+bool hvcma_is_handed_over(const struct hvcma_engine *e, uint32_t client);
+void hvcma_maintain(struct hvcma_engine *e, uint64_t first, uint64_t nr);
+/* Every block that the client @id may do DMA to. */
+void hvcma_maintain_client(struct hvcma_engine *e, uint32_t id);
+/* Around CLAIM: before ops->claim; if that fails; and at each change of a client's state. */
+int hvcma_handover_begin(struct hvcma_engine *e, uint32_t id,
+			 const struct hvcma_attr_verdict *verdict);
+void hvcma_handover_cancel(struct hvcma_engine *e, const struct hvcma_attr_verdict *verdict);
+void hvcma_handover_step(struct hvcma_engine *e, uint32_t id, enum hvcma_client_state from,
+			 enum hvcma_client_state to);
+/* The block, if it is handed over. */
+void hvcma_maintain_block(struct hvcma_engine *e, const struct hvcma_grant *block);
+
 /* engine_client.c */
 enum virtio_cma_status hvcma_owner_check(const struct hvcma_engine *e,
 					 struct hvcma_call *call, uint32_t client,
 					 uint32_t purpose, size_t purpose_offset);
-uint32_t hvcma_client_attr(const struct hvcma_engine *e, uint32_t client);
 enum virtio_cma_status hvcma_quarantine_check(const struct hvcma_engine *e,
 					      struct hvcma_call *call);
 int hvcma_quiesce_all(struct hvcma_engine *e);

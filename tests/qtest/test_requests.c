@@ -60,7 +60,7 @@ static void test_config(void **state)
 	assert_int_equal(config.nr_clients, 2);
 	assert_int_equal(config.max_request_bytes, VIRTIO_CMA_MAX_REQUEST_BYTES);
 	assert_int_equal(config.max_align_order, VIRTIO_CMA_DEFAULT_ALIGN_ORDER);
-	assert_int_equal(config.stage2, VIRTIO_CMA_STAGE2_UNKNOWN);
+	assert_int_equal(config.stage2, VIRTIO_CMA_STAGE2_NONE);
 	assert_int_equal(config.reserved, 0);
 	assert_int_equal(config.pin_limit_bytes, config.region_bytes);
 	assert_int_equal(config.pinned_bytes, 0);

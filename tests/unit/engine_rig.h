@@ -212,6 +212,7 @@ static inline struct hvcma_engine_config rig_config(uint64_t nr)
 		.region_bytes = nr * GRANULE,
 		.granule_bytes = GRANULE,
 		.nr_clients = RIG_CLIENTS,
+		.stage2 = VIRTIO_CMA_STAGE2_NONE,
 		.policy = HVCMA_BEST_FIT,
 		.name = "banka",
 	};

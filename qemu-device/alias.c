@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QEMU's own cacheable mapping of a region, while clients do DMA past the
+ * caches. See alias.h.
+ */
+#include "qemu/osdep.h"
+#include "hw/core/cpu.h"
+#include "migration/blocker.h"
+#include "monitor/monitor-internal.h"
+#include "qobject/qdict.h"
+#include "system/runstate.h"
+
+#include "alias.h"
+#include "attr.h"
+#include "hv/host/arm_cache.h"
+
+#define WHY "virtio-cma: a client is doing DMA past the caches, so QEMU must " \
+            "not touch its memory"
+
+static QLIST_HEAD(, VirtIOCMA) kept_off = QLIST_HEAD_INITIALIZER(kept_off);
+
+void hvcma_alias_maintain(VirtIOCMA *s, uint64_t first, uint64_t nr)
+{
+    uint64_t bytes = nr * s->config.granule_bytes;
+    uint8_t *base = memory_region_get_ram_ptr(&s->opts.memdev->mr);
+
+    hvcma_clean_invalidate(base + first * s->config.granule_bytes, bytes,
+                           hvcma_attr_line_bytes());
+    s->alias.maintained_bytes += bytes;
+}
+
+uint64_t hvcma_alias_maintained_bytes(const VirtIOCMA *s)
+{
+    return s->alias.maintained_bytes;
+}
+
+uint64_t hvcma_alias_handed_bytes(const VirtIOCMA *s)
+{
+    uint64_t from = 0, first, nr, granules = 0;
+
+    while (hvcma_engine_next_handed(s->engine, from, &first, &nr)) {
+        granules += nr;
+        from = first + nr;
+    }
+    return granules * s->config.granule_bytes;
+}
+
+/* ---- commands that read or write guest memory ---- */
+
+static const char *const qmp_names[] = {
+    "dump-guest-memory", "memsave", "pmemsave",
+};
+
+static void qmp_allow(bool on)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(qmp_names); i++) {
+        if (on) {
+            qmp_enable_command(&qmp_commands, qmp_names[i]);
+        } else {
+            qmp_disable_command(&qmp_commands, qmp_names[i], WHY);
+        }
+    }
+}
+
+typedef void HmpHandler(Monitor *mon, const QDict *qdict);
+
+static struct {
+    const char *name;
+    HmpHandler *original;
+} hmp_names[] = {
+    { "x" }, { "xp" }, { "memsave" }, { "pmemsave" }, { "dump-guest-memory" },
+};
+
+static void hmp_run(Monitor *mon, const QDict *qdict, size_t i)
+{
+    if (QLIST_EMPTY(&kept_off)) {
+        hmp_names[i].original(mon, qdict);
+    } else {
+        monitor_printf(mon, "%s is refused: " WHY "\n", hmp_names[i].name);
+    }
+}
+
+/* A handler does not learn by which name it was called: one for each. */
+#define HMP_HANDLER(i) \
+    static void hmp_run_ ## i(Monitor *mon, const QDict *qdict) \
+    { \
+        hmp_run(mon, qdict, i); \
+    }
+HMP_HANDLER(0)
+HMP_HANDLER(1)
+HMP_HANDLER(2)
+HMP_HANDLER(3)
+HMP_HANDLER(4)
+
+static HmpHandler *const hmp_handlers[ARRAY_SIZE(hmp_names)] = {
+    hmp_run_0, hmp_run_1, hmp_run_2, hmp_run_3, hmp_run_4,
+};
+
+/* A command has names, separated by '|'. */
+static bool hmp_is_called(const HMPCommand *cmd, const char *name)
+{
+    g_auto(GStrv) names = g_strsplit(cmd->name, "|", -1);
+
+    return g_strv_contains((const char *const *)names, name);
+}
+
+static void hmp_guard(void)
+{
+    HMPCommand *cmd;
+    size_t i;
+
+    for (cmd = hmp_cmds; cmd->name; cmd++) {
+        for (i = 0; i < ARRAY_SIZE(hmp_names); i++) {
+            if (hmp_is_called(cmd, hmp_names[i].name)) {
+                hmp_names[i].original = cmd->cmd;
+                cmd->cmd = hmp_handlers[i];
+            }
+        }
+    }
+}
+
+/* ---- the debugger ---- */
+
+static bool is_handed(hwaddr gpa)
+{
+    uint64_t from, first, nr;
+    VirtIOCMA *s;
+
+    QLIST_FOREACH(s, &kept_off, alias.next) {
+        uint64_t granule = (gpa - s->config.region_base_gpa) /
+                           s->config.granule_bytes;
+
+        if (gpa < s->config.region_base_gpa ||
+            gpa - s->config.region_base_gpa >= s->config.region_bytes) {
+            continue;
+        }
+        for (from = 0;
+             hvcma_engine_next_handed(s->engine, from, &first, &nr);
+             from = first + nr) {
+            if (granule >= first && granule - first < nr) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+#define DEBUG_PAGE_BYTES 4096ull    /* no target has smaller ones */
+
+static int debug_access(CPUState *cpu, vaddr addr, uint8_t *buf, size_t len,
+                        bool is_write)
+{
+    vaddr page = QEMU_ALIGN_DOWN(addr, DEBUG_PAGE_BYTES);
+    size_t nr_pages = DIV_ROUND_UP(addr - page + len, DEBUG_PAGE_BYTES), i;
+    MemTxAttrs attrs;
+    hwaddr gpa;
+
+    for (i = 0; i < nr_pages && !QLIST_EMPTY(&kept_off); i++) {
+        gpa = cpu_get_phys_page_attrs_debug(cpu, page + i * DEBUG_PAGE_BYTES,
+                                            &attrs);
+        if (gpa != (hwaddr)-1 && is_handed(gpa)) {
+            return -1;
+        }
+    }
+    return cpu_memory_rw_debug(cpu, addr, buf, len, is_write);
+}
+
+static void debugger_guard(void)
+{
+    GSList *classes = object_class_get_list(TYPE_CPU, false), *l;
+
+    for (l = classes; l; l = l->next) {
+        CPUClass *cc = CPU_CLASS(l->data);
+
+        if (!cc->memory_rw_debug) {
+            cc->memory_rw_debug = debug_access;
+        }
+    }
+    g_slist_free(classes);
+}
+
+/* ---- all of them ---- */
+
+static void guard_once(void)
+{
+    static bool guarded;
+
+    if (!guarded) {
+        guarded = true;
+        hmp_guard();
+        debugger_guard();
+    }
+}
+
+static bool block(VirtIOCMA *s, Error **errp)
+{
+    if (qemu_system_dump_in_progress()) {
+        error_setg(errp, "a dump of guest memory is in progress");
+        return false;
+    }
+    error_setg(&s->alias.migration_blocker, "virtio-cma '%s': a client is doing "
+               "DMA past the caches: QEMU must not touch its memory",
+               s->config.name);
+    return !migrate_add_blocker(&s->alias.migration_blocker, errp);
+}
+
+int hvcma_alias_keep_off(VirtIOCMA *s, bool on)
+{
+    Error *err = NULL;
+
+    if (on && !block(s, &err)) {
+        error_reportf_err(err, "virtio-cma '%s': a client whose DMA bypasses "
+                          "the caches is refused: ", s->config.name);
+        return -VIRTIO_CMA_S_REFUSED;
+    }
+    if (on) {
+        guard_once();
+        if (QLIST_EMPTY(&kept_off)) {
+            qmp_allow(false);
+        }
+        QLIST_INSERT_HEAD(&kept_off, s, alias.next);
+    } else {
+        QLIST_REMOVE(s, alias.next);
+        migrate_del_blocker(&s->alias.migration_blocker);
+        if (QLIST_EMPTY(&kept_off)) {
+            qmp_allow(true);
+        }
+    }
+    HVCMA_TRACE(s, "keeps %s the memory of its clients", on ? "off" : "no longer off");
+    return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QEMU's own cacheable mapping of a region, while clients do DMA past the caches.
+ *
+ * A line of that mapping that gets dirty would some time be written over what a
+ * device has put into memory, and one that is filled keeps what was there before.
+ * So a block is cleaned and invalidated when it is handed over and when it comes
+ * back, and nothing in QEMU touches it between: migration is blocked, dumps and
+ * the monitor's and the debugger's accesses to memory are refused and say why.
+ *
+ * Not covered: the debugger in its physical memory mode (maintenance packet
+ * Qqemu.PhyMemMode), which QEMU lets nobody judge. What the guest's mappings need
+ * is for the guest; the host kernel leaves pages alone that it has handed out.
+ */
+#ifndef QEMU_DEVICE_ALIAS_H
+#define QEMU_DEVICE_ALIAS_H
+
+#include "virtio_cma.h"
+
+/**
+ * hvcma_alias_maintain() - clean and invalidate granules: engine op "maintain".
+ */
+void hvcma_alias_maintain(VirtIOCMA *s, uint64_t first, uint64_t nr);
+
+/**
+ * hvcma_alias_keep_off() - engine op "keep_off".
+ *
+ * Return: 0, or -VIRTIO_CMA_S_REFUSED, reported, because a migration or a dump
+ * is on its way.
+ */
+int hvcma_alias_keep_off(VirtIOCMA *s, bool on);
+
+/** hvcma_alias_maintained_bytes() - how much was cleaned so far. */
+uint64_t hvcma_alias_maintained_bytes(const VirtIOCMA *s);
+
+/** hvcma_alias_handed_bytes() - how much QEMU must leave alone now. */
+uint64_t hvcma_alias_handed_bytes(const VirtIOCMA *s);
+
+#endif /* QEMU_DEVICE_ALIAS_H */
