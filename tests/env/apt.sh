@@ -12,6 +12,7 @@ APT_DIR=$CACHE/apt
 APT_CONF=$APT_DIR/conf
 GUEST_SUITE=bookworm	# what runs in virtual machines, wherever the builder runs
 SOURCE_SUITE=trixie	# the suite that holds the source of the QEMU that is backported
+NEWEST_SUITE=unstable	# has the newest kernel; everything else does without it
 
 # The suite that fits this machine's own C library.
 host_suite()
@@ -22,6 +23,20 @@ host_suite()
 	"$GUEST_SUITE") echo "$codename" ;;
 	*) echo "$SOURCE_SUITE" ;;
 	esac
+}
+
+# newest COMMAND...: the command with a second apt root, which knows the newest suite only.
+newest()
+(
+	APT_DIR=$APT_DIR-newest
+	APT_CONF=$APT_DIR/conf
+	"$@"
+)
+
+# Is there a newest kernel to be had?
+newest_is_known()
+{
+	[ -e "$APT_DIR-newest/updated" ]
 }
 
 apt_get()
@@ -66,7 +81,7 @@ apt_sources()
 	echo "$1 [$2] $5 $3-security main"
 }
 
-apt_configure()
+apt_archives()
 {
 	mirrors=${HVCMA_MIRRORS:-$(apt_mirrors)}
 	[ -n "$mirrors" ] || die "no Debian archive in this machine's apt configuration;" \
@@ -77,18 +92,30 @@ apt_configure()
 		[ ! -r "$file" ] || keyring=$file
 	done
 	[ -n "$keyring" ] || die "no Debian archive keys: install debian-archive-keyring"
+	main=${mirrors%% *} security=${mirrors##* }
+}
 
+apt_stable_sources()
+{
+	apt_sources deb "arch=amd64,arm64 signed-by=$keyring" "$GUEST_SUITE" \
+		"$main" "$security" -backports
+	[ "$(host_suite)" = "$GUEST_SUITE" ] ||
+		apt_sources deb "arch=amd64 signed-by=$keyring" "$(host_suite)" \
+			"$main" "$security"
+	apt_sources deb-src "signed-by=$keyring" "$SOURCE_SUITE" "$main" "$security"
+}
+
+apt_newest_sources()
+{
+	echo "deb [arch=amd64,arm64 signed-by=$keyring] $main $NEWEST_SUITE main"
+}
+
+# apt_configure SOURCES: an apt root with the sources that this function prints.
+apt_configure()
+{
 	mkdir -p "$APT_DIR/state/lists/partial" "$APT_DIR/cache/archives/partial"
 	: >"$APT_DIR/status"
-	main=${mirrors%% *} security=${mirrors##* }
-	{
-		apt_sources deb "arch=amd64,arm64 signed-by=$keyring" "$GUEST_SUITE" \
-			"$main" "$security" -backports
-		[ "$(host_suite)" = "$GUEST_SUITE" ] ||
-			apt_sources deb "arch=amd64 signed-by=$keyring" "$(host_suite)" \
-				"$main" "$security"
-		apt_sources deb-src "signed-by=$keyring" "$SOURCE_SUITE" "$main" "$security"
-	} >"$APT_DIR/sources.list.new"
+	"$1" >"$APT_DIR/sources.list.new"
 
 	# Guests come from one suite: others are there to be asked for by name only.
 	cat >"$APT_DIR/preferences" <<-END
@@ -125,25 +152,38 @@ apt_configure()
 	mv "$APT_DIR/sources.list.new" "$APT_DIR/sources.list"
 }
 
-# Fetch package lists when there are none, when they are a day old, or when $1 says "now".
-# Plans made from older lists go; products whose files stay the same are found again.
-apt_refresh()
+# apt_update SOURCES [now]: fetch package lists when there are none, when they are a day old, or
+# now. Return: 0 when they are there; refreshed tells of new ones.
+apt_update()
 {
-	refreshed=
-	apt_configure
-	[ "$1" != now ] && [ -n "$(find "$APT_DIR/updated" -mtime -1 2>/dev/null)" ] && return
+	apt_configure "$1"
+	[ "${2-}" != now ] && [ -n "$(find "$APT_DIR/updated" -mtime -1 2>/dev/null)" ] && return
 	say "fetching package lists"
 	if apt_get update --error-on=any; then
-		# shellcheck disable=SC2034 # for steps_build
-		refreshed=1
-		rm -rf "$CACHE/plans"
-		mkdir -p "$CACHE/plans"
 		: >"$APT_DIR/updated"
-	elif [ -e "$APT_DIR/updated" ]; then
-		say "package lists cannot be refreshed, going on with those at hand"
+		: >"$CACHE/refreshed"
 	else
-		die "package lists cannot be fetched from the archives in $APT_DIR/sources.list"
+		[ -e "$APT_DIR/updated" ] || return 1
+		say "package lists cannot be refreshed, going on with those at hand"
 	fi
+}
+
+# Bring the package lists up to date, "now" or daily. Plans made from older lists go; products
+# whose files stay the same are found again.
+apt_refresh()
+{
+	rm -f "$CACHE/refreshed"
+	apt_archives
+	apt_update apt_stable_sources "$1" ||
+		die "package lists cannot be fetched from the archives in $APT_DIR/sources.list"
+	newest apt_update apt_newest_sources "$1" ||
+		say "no package lists of $NEWEST_SUITE: going on without the newest kernel"
+	refreshed=
+	[ -e "$CACHE/refreshed" ] || return 0
+	# shellcheck disable=SC2034 # for steps_build
+	refreshed=1
+	rm -rf "$CACHE/plans"
+	mkdir -p "$CACHE/plans"
 }
 
 # Left alone, apt prints MD5 sums, and none where an archive has none.

@@ -5,54 +5,106 @@
 # out of tree. The cloud flavour serves as nested host: to it comes a vfio.ko that allows devices
 # without an IOMMU, which Debian leaves out.
 
-# plan_kernel ARCH SERIES [cloud]
+# plan_kernel ARCH SERIES [cloud]: to boot and to build for; SERIES may be "newest"
 plan_kernel()
 {
+	plan_of plan_bootable "$@"
+}
+
+# plan_headers ARCH SERIES [cloud]: to build for
+plan_headers()
+{
+	plan_of plan_buildable "$@"
+}
+
+plan_of()
+{
+	case $3 in
+	newest) newest "$@" ;;
+	*) "$@" ;;
+	esac
+}
+
+# plan_buildable ARCH SERIES [cloud]: also sets image, version, release.
+plan_buildable()
+{
 	flavour=${3:+$3-}$1
-	series=$(echo "$2" | sed 's/\./\\./g')
+	case $2 in
+	# Tools that run on this machine come with the headers, most bring the library they need.
+	newest) series='[0-9]' libraries= ;;
+	*) series=$(echo "$2" | sed 's/\./\\./g')\\. libraries='libelf1 zlib1g' ;;
+	esac
 	image=
 	for meta in "linux-image-$2-$flavour" "linux-image-$flavour"; do
-		[ -n "$image" ] || image=$(package_depends "$meta:$1" "linux-image-$series\\.")
+		[ -n "$image" ] || image=$(package_depends "$meta:$1" "linux-image-$series")
 	done
 	[ -n "$image" ] || die "no package of kernel $2, flavour $flavour"
 	version=$(package_version "$image:$1")
 	release=${image#linux-image-}
-	# Tools that run on this machine, and the library they need.
 	kbuild=$(package_depends "linux-headers-$release:$1" linux-kbuild-)
-	plan_packages "$image:$1=$version" "linux-headers-$release:$1=$version" \
-		"linux-headers-${release%-"$flavour"}-common=$version" \
-		"$kbuild=$version" libelf1 zlib1g ${3:+"linux-source-$2=$version"}
+	# shellcheck disable=SC2086 # a list of words
+	plan_packages "linux-headers-$release:$1=$version" \
+		"linux-headers-${release%-"$flavour"}-common=$version" "$kbuild=$version" $libraries
 }
 
+plan_bootable()
+{
+	plan_buildable "$@"
+	# Newer images are in parts.
+	parts=
+	for part in binary modules base; do
+		name=$(package_depends "$image:$1" "linux-$part-$release")
+		parts="$parts${name:+ $name:$1=$version}"
+	done
+	# shellcheck disable=SC2086 # a list of words
+	plan_packages ${parts:-"$image:$1=$version"} ${3:+"linux-source-$2=$version"}
+}
+
+# make_kernel ARCH SERIES [cloud]
 make_kernel()
 {
-	debian=$1
-	case $1 in
-	amd64) compiler=$(need cross-amd64) arch=x86 triplet=x86_64-linux-gnu ;;
-	arm64) compiler=$(need cross) arch=arm64 triplet=aarch64-linux-gnu ;;
-	esac
-	unpack "$WORK/image" linux-image-
-	release=$(ls "$WORK/image/lib/modules")
-	depmod -b "$WORK/image" "$release"
+	image=$WORK/image
+	unpack "$image" 'linux-(image|binary|modules|base)-'
+	[ -e "$image/lib" ] || ln -s usr/lib "$image/lib"
+	release=$(ls "$image/lib/modules")
+	depmod -b "$image" "$release"
 	mkdir "$DEST"
-	echo "$release" >"$DEST/release"
-	mv "$WORK/image/boot/vmlinuz-$release" "$DEST/vmlinuz"
-	mv "$WORK/image/lib/modules/$release" "$DEST/modules"
-	rm -f "$DEST/modules/build" "$DEST/modules/source"
-
-	unpack "$DEST/root" 'linux-(headers|kbuild)-'
-	unpack "$DEST/root" '(libelf1|zlib1g)_'
-	# shellcheck disable=SC2016 # for make
-	sed -i 's,/usr/src/,$(dir $(lastword $(MAKEFILE_LIST)))../,' \
-		"$DEST/root/usr/src/linux-headers-$release/Makefile"
-	ln -s "root/usr/src/linux-headers-$release" "$DEST/headers"
-	make_kbuild "$FINAL" >"$DEST/kbuild"
-	chmod 755 "$DEST/kbuild"
+	for kernel in "$image/boot/vmlinuz-$release" "$image/lib/modules/$release/vmlinuz"; do
+		[ ! -e "$kernel" ] || mv "$kernel" "$DEST/vmlinuz"
+	done
+	mv "$image/lib/modules/$release" "$DEST/modules"
+	rm -rf "$DEST/modules/build" "$DEST/modules/source" "$DEST/modules/dtb"
+	make_headers "$@"
 	[ -z "${3-}" ] || make_vfio "$2"
 }
 
+# make_headers ARCH SERIES [cloud]
+make_headers()
+{
+	debian=$1
+	case $1 in
+	amd64) compiler=cross-amd64 arch=x86 triplet=x86_64-linux-gnu ;;
+	arm64) compiler=cross arch=arm64 triplet=aarch64-linux-gnu ;;
+	esac
+	[ "$2" != newest ] || compiler=tools-newest
+	compiler=$(need "$compiler")
+
+	unpack "$DEST/root" 'linux-(headers|kbuild)-'
+	unpack "$DEST/root" '(libelf1|zlib1g)_'
+	[ "$2" != newest ] || through_loader "$compiler"
+	headers=$(ls -d "$DEST"/root/usr/src/linux-headers-*"$1")
+	release=${headers##*/linux-headers-}
+	echo "$release" >"$DEST/release"
+	# shellcheck disable=SC2016 # for make
+	sed -i -e 's,/usr/src/,$(dir $(lastword $(MAKEFILE_LIST)))../,' -e 's,^KBUILD_OUTPUT=,KBUILD_OUTPUT:=,' \
+		"$headers/Makefile"
+	ln -s "root/usr/src/linux-headers-$release" "$DEST/headers"
+	make_kbuild "$FINAL" >"$DEST/kbuild"
+	chmod 755 "$DEST/kbuild"
+}
+
 # make_kbuild PRODUCT: the script that builds modules. Type information for BTF needs tools that
-# are not here, and no test needs it.
+# are not here (pahole has no version), and no test needs it.
 make_kbuild()
 {
 	lib=$1/root/usr/lib/x86_64-linux-gnu:$1/root/lib/x86_64-linux-gnu
@@ -65,6 +117,7 @@ make_kbuild()
 		export PATH LD_LIBRARY_PATH
 		exec make -C $1/headers ARCH=$arch CROSS_COMPILE=$triplet- \\
 			DEB_BUILD_ARCH=amd64 DEB_HOST_ARCH=$debian DEB_HOST_GNU_TYPE=$triplet \\
+			PAHOLE_VERSION=0 CONFIG_PAHOLE_VERSION=0 \\
 			CONFIG_DEBUG_INFO= CONFIG_DEBUG_INFO_BTF_MODULES= "\$@"
 	END
 }

@@ -11,7 +11,10 @@
 STEPS='qemu-amd64 qemu-src meson qemu-headers-amd64
 cross cross-amd64 kernel-amd64-6.12 kernel-arm64-6.12 busybox-amd64 busybox-arm64
 kernel-amd64-6.1 kernel-arm64-6.1 sysroot-arm64 qemu-headers-arm64
-kernel-arm64-6.12-cloud kernel-arm64-6.1-cloud rootfs-arm64 e2fs-arm64 e2fs-amd64'
+kernel-arm64-6.12-cloud kernel-arm64-6.1-cloud rootfs-arm64 e2fs-arm64 e2fs-amd64
+headers-amd64-6.12-cloud headers-amd64-6.1-cloud
+tools-newest kernel-amd64-newest kernel-arm64-newest
+headers-amd64-newest-cloud headers-arm64-newest-cloud'
 
 # step_define NAME: sets step_recipe (file), step_verb and step_args (functions plan_VERB and
 # make_VERB with these arguments), step_needs (other steps) and step_out (path under OUT).
@@ -33,11 +36,15 @@ step_define()
 	cross) step_recipe=cross step_needs=sysroot-arm64 ;;
 	cross-amd64) step_recipe=cross ;;
 	sysroot-arm64) step_recipe=cross ;;
-	kernel-*)
-		step_recipe=kernel step_verb=kernel step_needs=cross
-		case $1 in kernel-amd64-*) step_needs=cross-amd64 ;; esac
-		step_args=$(echo "${1#kernel-}" | tr - ' ')
-		step_out=kernel/$(echo "${1#kernel-}" | sed 's,-,/,') ;;
+	kernel-* | headers-*)
+		step_recipe=kernel step_verb=${1%%-*} step_needs=cross
+		case $1 in
+		*-newest*) step_needs=tools-newest ;;
+		*-amd64-*) step_needs=cross-amd64 ;;
+		esac
+		step_args=$(echo "${1#*-}" | tr - ' ')
+		step_out=kernel/$(echo "${1#*-}" | sed 's,-,/,') ;;
+	tools-newest) step_recipe=newest step_out= ;;
 	busybox-*)
 		step_recipe=userland step_verb=busybox step_args=${1#busybox-} ;;
 	e2fs-*) step_recipe=userland step_verb=e2fs step_args=${1#e2fs-} ;;
@@ -150,6 +157,23 @@ steps_missing()
 	done
 }
 
+# Those of the steps read that can be made: the newest kernel is there or not.
+steps_possible()
+{
+	if newest_is_known; then
+		cat
+	else
+		grep -v newest
+	fi
+}
+
+# Only the newest kernel may be missing: what needs it skips.
+steps_suffice()
+{
+	[ -z "$(steps_missing "$@" | grep -v newest)" ] || return 1
+	say "the newest kernel is missing, what needs it is skipped"
+}
+
 # steps_build NAME...: those missing, independent ones in parallel; make is the scheduler.
 steps_build()
 {
@@ -162,12 +186,13 @@ steps_build()
 		apt_refresh now
 		steps_make "$@" && return
 	fi
+	steps_suffice "$@" && return
 	die "not everything was made; run again to resume"
 }
 
 steps_make()
 {
-	todo=$(steps_missing "$@" | tr '\n' ' ')
+	todo=$(steps_missing "$@" | steps_possible | tr '\n' ' ')
 	count=$(echo "$todo" | wc -w)
 	say "$count to make: $todo"
 	rm -rf "$CACHE/tmp"
