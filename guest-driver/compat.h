@@ -7,7 +7,11 @@
 #define VCMA_COMPAT_H
 
 #include <linux/device.h>
+#include <linux/dma-mapping.h>
 #include <linux/version.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <linux/iommu-dma.h>
+#endif
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 
@@ -53,10 +57,10 @@ static inline int vcma_find_vqs(struct virtio_device *vdev, unsigned int nr,
  * Does an IOMMU driver serve this device's DMA without setting dev->dma_ops?
  * (Up to 6.11 it set them.)
  */
-static inline bool vcma_dev_has_iommu_dma(const struct device *dev)
+static inline bool vcma_dev_has_iommu_dma(struct device *dev)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0) && IS_ENABLED(CONFIG_IOMMU_DMA)
-	return dev->dma_iommu;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return use_dma_iommu(dev);
 #else
 	return false;
 #endif
@@ -68,10 +72,29 @@ static inline bool vcma_dev_has_iommu_dma(const struct device *dev)
  */
 static inline void vcma_dev_need_dma_sync(struct device *dev)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0) && IS_ENABLED(CONFIG_DMA_NEED_SYNC)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+	dev_clear_dma_skip_sync(dev);
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0) && IS_ENABLED(CONFIG_DMA_NEED_SYNC)
 	dev->dma_skip_sync = false;
 #endif
 }
+
+/* struct dma_map_ops: since 6.19 single mappings are of physical addresses. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#define VCMA_DMA_OPS_BY_PHYS
+#endif
+
+/* Mappings that can't be bounced: not of RAM, or of what both sides use at once. */
+#ifdef DMA_ATTR_MMIO
+#define VCMA_DMA_ATTR_MMIO	DMA_ATTR_MMIO
+#else
+#define VCMA_DMA_ATTR_MMIO	0UL
+#endif
+#ifdef DMA_ATTR_REQUIRE_COHERENT
+#define VCMA_DMA_ATTR_REQUIRE_COHERENT	DMA_ATTR_REQUIRE_COHERENT
+#else
+#define VCMA_DMA_ATTR_REQUIRE_COHERENT	0UL
+#endif
 
 /* Trace events: since 6.10 the source of a string is named once, in __string(). */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)

@@ -18,6 +18,7 @@
 #include "bounce.h"
 #include "client.h"
 #include "coherent.h"
+#include "compat.h"
 #include "dma_ops.h"
 #include "region.h"
 
@@ -81,6 +82,8 @@ static dma_addr_t vcma_dma_map_phys(struct device *dev, phys_addr_t phys, size_t
 	struct vcma_client *c;
 	unsigned int i;
 
+	if (attrs & (VCMA_DMA_ATTR_MMIO | VCMA_DMA_ATTR_REQUIRE_COHERENT))
+		return DMA_MAPPING_ERROR;
 	for (i = 0; dma == DMA_MAPPING_ERROR &&
 	     (c = vcma_binding_source(b, VCMA_KIND_STREAMING, i)); i++)
 		dma = vcma_bounce_map(c, phys, size, max_dma, attrs);
@@ -96,6 +99,7 @@ static void vcma_dma_unmap_phys(struct device *dev, dma_addr_t dma, size_t size,
 		vcma_bounce_unmap(c, dma, size, dir, attrs);
 }
 
+#ifndef VCMA_DMA_OPS_BY_PHYS
 static dma_addr_t vcma_dma_map_page(struct device *dev, struct page *page,
 				    unsigned long offset, size_t size,
 				    enum dma_data_direction dir, unsigned long attrs)
@@ -104,6 +108,7 @@ static dma_addr_t vcma_dma_map_page(struct device *dev, struct page *page,
 		return DMA_MAPPING_ERROR;
 	return vcma_dma_map_phys(dev, page_to_phys(page) + offset, size, dir, attrs);
 }
+#endif
 
 static void vcma_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
 			      enum dma_data_direction dir, unsigned long attrs)
@@ -236,8 +241,13 @@ static const struct dma_map_ops vcma_dma_ops = {
 	.alloc = vcma_dma_alloc,
 	.free = vcma_dma_free,
 	.mmap = vcma_dma_mmap,
+#ifdef VCMA_DMA_OPS_BY_PHYS
+	.map_phys = vcma_dma_map_phys,
+	.unmap_phys = vcma_dma_unmap_phys,
+#else
 	.map_page = vcma_dma_map_page,
 	.unmap_page = vcma_dma_unmap_phys,
+#endif
 	.map_sg = vcma_dma_map_sg,
 	.unmap_sg = vcma_dma_unmap_sg,
 	.sync_single_for_cpu = vcma_dma_sync_for_cpu,
