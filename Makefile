@@ -141,7 +141,7 @@ guest_ko = $(1:%=$(O)/guest/%/virtio_cma.ko)
 
 # kbuild writes beside the sources, so each kernel gets a copy of them. Same contents as last
 # time, same modules: git touches files without changing them.
-$(O)/guest/%/virtio_cma.ko: $(GUEST_SRC) | $(ENV)/kernel
+$(O)/guest/%/virtio_cma.ko: $(GUEST_SRC) | $(ENV)/kernel/%/kbuild
 	$(Q)d=$(abspath $(O))/guest/$*/src && mkdir -p $$d && \
 	key=$$(cat $(GUEST_SRC) $(ENV)/kernel/$*/kbuild | sha256sum) && \
 	if [ -e $@ ] && [ "$$key" = "$$(cat $$d/key)" ]; then touch $@; exit; fi && \
