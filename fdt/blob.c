@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause)
+/*
+ * Checks of untrusted blobs, cells. See blob.h.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "fdt/blob.h"
+
+#define MAX_NCELLS	4
+
+int hvcma_fdt_fail(struct hvcma_fdt_error *err, int code, const char *fmt, ...)
+{
+	va_list args;
+
+	if (err) {
+		va_start(args, fmt);
+		vsnprintf(err->text, sizeof(err->text), fmt, args);
+		va_end(args);
+	}
+	return code;
+}
+
+/* A name ends up on terminals and in messages. */
+static int is_printable(const char *name)
+{
+	for (; *name; name++)
+		if (*name <= ' ' || *name > '~')
+			return 0;
+	return 1;
+}
+
+static int check_ncells(const void *fdt, int node, const char *name,
+			struct hvcma_fdt_error *err)
+{
+	const fdt32_t *prop;
+	int len;
+
+	prop = fdt_getprop(fdt, node, name, &len);
+	if (!prop)
+		return 0;
+	if (len != HVCMA_FDT_CELL_BYTES)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS, "%s of node '%s' has %d bytes, not 4",
+				      name, fdt_get_name(fdt, node, NULL), len);
+	if (fdt32_to_cpu(*prop) > MAX_NCELLS)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS, "%s of node '%s' is %u, limit: %d",
+				      name, fdt_get_name(fdt, node, NULL), fdt32_to_cpu(*prop),
+				      MAX_NCELLS);
+	return 0;
+}
+
+static int check_names(const void *fdt, int node, struct hvcma_fdt_error *err)
+{
+	const char *name = fdt_get_name(fdt, node, NULL);
+	int prop;
+
+	if (!name || !is_printable(name))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "the node at offset %d has no printable name",
+				      node);
+	fdt_for_each_property_offset(prop, fdt, node) {
+		const char *prop_name;
+
+		if (!fdt_getprop_by_offset(fdt, prop, &prop_name, NULL) ||
+		    !is_printable(prop_name))
+			return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "node '%s' has a property without a printable name",
+					      name);
+	}
+	return 0;
+}
+
+int hvcma_fdt_validate(const void *blob, size_t bytes, struct hvcma_fdt_error *err)
+{
+	int node, depth = 0, ret;
+
+	if (bytes < sizeof(struct fdt_header))
+		return hvcma_fdt_fail(err, -FDT_ERR_TRUNCATED, "no device tree: %zu bytes are less than a header",
+				      bytes);
+	ret = fdt_check_full(blob, bytes);
+	if (ret)
+		return hvcma_fdt_fail(err, ret, "no valid device tree: %s", fdt_strerror(ret));
+	for (node = fdt_next_node(blob, -1, &depth); node >= 0 && depth >= 0;
+	     node = fdt_next_node(blob, node, &depth)) {
+		ret = check_names(blob, node, err);
+		if (!ret)
+			ret = check_ncells(blob, node, "#address-cells", err);
+		if (!ret)
+			ret = check_ncells(blob, node, "#size-cells", err);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int ncells(const void *fdt, int node, const char *name, int standard)
+{
+	const fdt32_t *prop;
+	int len;
+
+	prop = fdt_getprop(fdt, node, name, &len);
+	if (!prop || len != HVCMA_FDT_CELL_BYTES || fdt32_to_cpu(*prop) > MAX_NCELLS)
+		return standard;
+	return (int)fdt32_to_cpu(*prop);
+}
+
+struct hvcma_fdt_cells hvcma_fdt_cells(const void *fdt, int node)
+{
+	return (struct hvcma_fdt_cells){
+		.address = ncells(fdt, node, "#address-cells", 2),
+		.size = ncells(fdt, node, "#size-cells", 1),
+	};
+}
+
+uint64_t hvcma_fdt_get(const fdt32_t *cells, int nr)
+{
+	uint64_t value = 0;
+
+	while (nr--)
+		value = value << 32 | fdt32_to_cpu(*cells++);
+	return value;
+}
+
+int hvcma_fdt_put(fdt32_t *cells, int nr, uint64_t value)
+{
+	if (nr < 1 || nr > HVCMA_FDT_MAX_CELLS || (nr == 1 && value > UINT32_MAX))
+		return -FDT_ERR_BADNCELLS;
+	if (nr == 2)
+		*cells++ = cpu_to_fdt32((uint32_t)(value >> 32));
+	*cells = cpu_to_fdt32((uint32_t)value);
+	return 0;
+}
+
+int hvcma_fdt_offset(const void *fdt, const char *path, struct hvcma_fdt_error *err)
+{
+	int node = fdt_path_offset(fdt, path);
+
+	if (node < 0)
+		return hvcma_fdt_fail(err, node, "node '%s': %s", path, fdt_strerror(node));
+	return node;
+}
+
+int hvcma_fdt_is_compatible(const void *fdt, int node, const char *compatible)
+{
+	return fdt_node_check_compatible(fdt, node, compatible) == 0;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause) */
+/*
+ * Windows: pieces of guest-physical memory and where a device finds them.
+ *
+ *	guest-physical   | 0x40000000 ...... | 0x44000000 .... |
+ *	                       window 0            window 1
+ *	on the bus       | 0xc8000000 ...... |   | 0x91000000 .... |
+ *
+ * Where two windows meet in guest-physical memory but not on the bus is a border:
+ * a buffer across it would be torn apart, and nothing in an operating system
+ * notices. Pure arithmetic; knows no device tree.
+ */
+#ifndef HVCMA_FDT_WINDOWS_H
+#define HVCMA_FDT_WINDOWS_H
+
+#include "fdt/blob.h"
+
+/* A hole of the smallest page makes a border safe: no buffer can cover it. */
+#define HVCMA_GUARD_BYTES	UINT64_C(4096)
+
+struct hvcma_window {
+	uint64_t dma;		/* base on the bus */
+	uint64_t gpa;		/* base in guest-physical memory */
+	uint64_t bytes;
+};
+
+struct hvcma_range {
+	uint64_t base;
+	uint64_t bytes;
+};
+
+/**
+ * hvcma_windows_merge() - sort by guest-physical base and join neighbours that
+ * are contiguous on both sides.
+ * @nr: in and out; shrinks
+ *
+ * The windows must have passed hvcma_windows_check(), in any order.
+ */
+void hvcma_windows_merge(struct hvcma_window *windows, size_t *nr);
+
+/**
+ * hvcma_windows_check() - sorts @windows by guest-physical base and judges them.
+ * @align_bytes: power of two that bases and sizes are multiples of; 1 for any
+ *
+ * Errors (-FDT_ERR_BADVALUE): an empty or misaligned window, one that wraps, two
+ * that overlap in guest-physical memory or on the bus. The windows stay sorted.
+ */
+int hvcma_windows_check(struct hvcma_window *windows, size_t nr, uint64_t align_bytes,
+			struct hvcma_fdt_error *err);
+
+/**
+ * hvcma_windows_border() - the next border.
+ * @windows: sorted and merged
+ * @from: index of the window to start at; out: where to go on
+ * @gpa: out, first byte after the border
+ *
+ * Return: 1, or 0 if there is none.
+ */
+int hvcma_windows_border(const struct hvcma_window *windows, size_t nr, size_t *from,
+			 uint64_t *gpa);
+
+/** hvcma_windows_covers() - is every byte of the range in some window? (sorted) */
+int hvcma_windows_covers(const struct hvcma_window *windows, size_t nr, uint64_t gpa,
+			 uint64_t bytes);
+
+#endif /* HVCMA_FDT_WINDOWS_H */
