@@ -40,6 +40,7 @@ all: native
 # ---- one set of rules, instantiated for each architecture --------------------
 CORE_SRC := $(sort $(wildcard $(srcdir)/hv/core/*.c))
 HOST_SRC := $(sort $(filter-out %_main.c,$(wildcard $(srcdir)/hv/host/*.c)))
+FDT_SRC := $(sort $(wildcard $(srcdir)/fdt/*.c))
 CLI_SRC := $(sort $(wildcard $(srcdir)/hv/cli/*.c))
 PLUGIN_SRC := $(sort $(filter-out %/loader.c,$(wildcard $(srcdir)/qemu-device/*.c)))
 
@@ -69,6 +70,14 @@ $(O)/$(1)/obj/hv/%.o: $(srcdir)/hv/%.c config.mak | $$(ready_$(2))
 	$(say) CC $(1)/hv/$$*.o
 	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$(BASE_CFLAGS) $$(if $$(findstring /cli/,$$@),$$(JSON_$(2))) -c -o $$@ $$<
 
+$(O)/$(1)/obj/fdt/%.o: $(srcdir)/fdt/%.c config.mak | $$(ready_$(2))
+	$(say) CC $(1)/fdt/$$*.o
+	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$(BASE_CFLAGS) -c -o $$@ $$<
+
+$(O)/$(1)/libhvcma-fdt.a: $$(call obj_$(1),$(FDT_SRC))
+	$(say) AR $$(@:$(O)/%=%)
+	$(Q)rm -f $$@ && $$(AR_$(2)) rcs $$@ $$^
+
 $(O)/$(1)/libhvcma-core.a: $$(call obj_$(1),$(CORE_SRC))
 	$(say) AR $$(@:$(O)/%=%)
 	$(Q)rm -f $$@ && $$(AR_$(2)) rcs $$@ $$^
@@ -77,9 +86,9 @@ $(O)/$(1)/libhvcma-host.a: $$(call obj_$(1),$(HOST_SRC))
 	$(say) AR $$(@:$(O)/%=%)
 	$(Q)rm -f $$@ && $$(AR_$(2)) rcs $$@ $$^
 
-$(O)/$(1)/hvcma: $$(call obj_$(1),$(CLI_SRC)) $(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
+$(O)/$(1)/hvcma: $$(call obj_$(1),$(CLI_SRC)) $(O)/$(1)/libhvcma-fdt.a $(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
 	$(say) LD $$(@:$(O)/%=%)
-	$(Q)$$(CC_$(2)) $(LDFLAGS) -o $$@ $$^ $$(JSON_LIBS_$(2)) -luring
+	$(Q)$$(CC_$(2)) $(LDFLAGS) -o $$@ $$^ $$(JSON_LIBS_$(2)) -luring -lfdt
 
 $(O)/$(1)/hvcma-pin-keeper: $(O)/$(1)/obj/hv/host/pin_keeper_main.o $(O)/$(1)/libhvcma-host.a
 	$(say) LD $$(@:$(O)/%=%)
@@ -90,9 +99,9 @@ $(O)/$(1)/obj/qemu-device/%.o: $(srcdir)/qemu-device/%.c config.mak $$(QH_$(1))/
 	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$$$(cat $$(QH_$(1))/cflags) -iquote $(srcdir) \
 		$(CFLAGS) -fPIC -fvisibility=hidden $(PLUGIN_WARN) -MMD -MP -c -o $$@ $$<
 
-$(O)/$(1)/hvcma-qemu.so: $$(call obj_$(1),$(PLUGIN_SRC)) $(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
+$(O)/$(1)/hvcma-qemu.so: $$(call obj_$(1),$(PLUGIN_SRC)) $(O)/$(1)/libhvcma-fdt.a $(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
 	$(say) LD $$(@:$(O)/%=%)
-	$(Q)$$(CC_$(2)) -shared $(LDFLAGS) -o $$@ $$^ -luring -lglib-2.0
+	$(Q)$$(CC_$(2)) -shared $(LDFLAGS) -o $$@ $$^ -luring -lfdt -lglib-2.0
 
 $(O)/$(1)/hvcma-preload.so: $(srcdir)/qemu-device/loader.c config.mak | $$(ready_$(2))
 	$(say) LD $$(@:$(O)/%=%)

@@ -233,15 +233,9 @@ int hvcma_fdt_add_region(void *fdt, const struct hvcma_fdt_region *region,
 	return 0;
 }
 
-static size_t count_borders(const struct hvcma_window *windows, size_t nr, uint64_t *first)
+static uint64_t guard_of(const struct hvcma_window *window)
 {
-	size_t from = 0, borders = 0;
-	uint64_t gpa;
-
-	while (hvcma_windows_border(windows, nr, &from, &gpa))
-		if (!borders++)
-			*first = gpa - HVCMA_GUARD_BYTES;
-	return borders;
+	return window->gpa + (window->bytes - HVCMA_GUARD_BYTES);
 }
 
 int hvcma_fdt_add_guards(void *fdt, const char *name, const struct hvcma_window *windows,
@@ -249,14 +243,14 @@ int hvcma_fdt_add_guards(void *fdt, const char *name, const struct hvcma_window 
 {
 	char path[HVCMA_FDT_PATH_BYTES];
 	struct hvcma_fdt_cells cells;
-	uint64_t first = 0, gpa;
-	size_t from = 0, borders = count_borders(windows, nr, &first);
 	int each, node, ret;
+	uint64_t first;
 	fdt32_t *out;
 	void *data;
 
-	if (!borders)
+	if (!nr)
 		return 0;
+	first = guard_of(&windows[0]);
 	ret = check_name(name, err);
 	if (!ret)
 		ret = make_reserved(fdt, &cells, err);
@@ -265,22 +259,22 @@ int hvcma_fdt_add_guards(void *fdt, const char *name, const struct hvcma_window 
 	if (ret)
 		return ret;
 	each = (cells.address + cells.size) * HVCMA_FDT_CELL_BYTES;
-	if (borders > (size_t)(INT32_MAX / each))
-		return hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "%zu borders are too many", borders);
+	if (nr > (size_t)(INT32_MAX / each))
+		return hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "%zu windows are too many", nr);
 	node = fdt_path_offset(fdt, path);
 	ret = fdt_setprop_string(fdt, node, "compatible", HVCMA_FDT_GUARD_COMPATIBLE);
 	if (!ret)
 		ret = fdt_setprop_empty(fdt, node, "no-map");
 	if (!ret)
-		ret = fdt_setprop_placeholder(fdt, node, "reg", (int)borders * each, &data);
+		ret = fdt_setprop_placeholder(fdt, node, "reg", (int)nr * each, &data);
 	if (ret)
 		return failed(err, ret, path);
-	for (out = data; hvcma_windows_border(windows, nr, &from, &gpa);
-	     out += cells.address + cells.size)
-		if (hvcma_fdt_put(out, cells.address, gpa - HVCMA_GUARD_BYTES) ||
+	out = data;
+	for (size_t i = 0; i < nr; i++, out += cells.address + cells.size)
+		if (hvcma_fdt_put(out, cells.address, guard_of(&windows[i])) ||
 		    hvcma_fdt_put(out + cells.address, cells.size, HVCMA_GUARD_BYTES))
 			return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS, "%s: 0x%" PRIx64 " does not fit into %d cells",
-					      path, gpa, cells.address);
+					      path, guard_of(&windows[i]), cells.address);
 	return 0;
 }
 

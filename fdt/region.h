@@ -45,10 +45,10 @@ int hvcma_fdt_add_region(void *fdt, const struct hvcma_fdt_region *region,
 			 char path[HVCMA_FDT_PATH_BYTES], struct hvcma_fdt_error *err);
 
 /**
- * hvcma_fdt_add_guards() - take the last page before each border out of memory:
- * one no-map node with a "reg" entry for each border.
+ * hvcma_fdt_add_guards() - take the last page of each window out of memory: one
+ * no-map node with a "reg" entry per window.
  * @name: of the node
- * @windows: sorted and merged; without a border nothing is added
+ * @windows: checked and merged
  *
  * Errors: as hvcma_fdt_add_region().
  */

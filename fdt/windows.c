@@ -78,19 +78,6 @@ int hvcma_windows_check(struct hvcma_window *windows, size_t nr, uint64_t align_
 	return ret;
 }
 
-int hvcma_windows_border(const struct hvcma_window *windows, size_t nr, size_t *from,
-			 uint64_t *gpa)
-{
-	for (size_t i = *from; i + 1 < nr; i++) {
-		if (windows[i].gpa + windows[i].bytes == windows[i + 1].gpa) {
-			*from = i + 1;
-			*gpa = windows[i + 1].gpa;
-			return 1;
-		}
-	}
-	return 0;
-}
-
 int hvcma_windows_covers(const struct hvcma_window *windows, size_t nr, uint64_t gpa,
 			 uint64_t bytes)
 {

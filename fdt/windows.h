@@ -6,16 +6,19 @@
  *	                       window 0            window 1
  *	on the bus       | 0xc8000000 ...... |   | 0x91000000 .... |
  *
- * Where two windows meet in guest-physical memory but not on the bus is a border:
- * a buffer across it would be torn apart, and nothing in an operating system
- * notices. Pure arithmetic; knows no device tree.
+ * Memory may go on after a window's end, in the next window or in none. A buffer
+ * across that border would be torn apart, and nothing in an operating system
+ * notices: it translates the first byte only. A guard, one page that is no memory,
+ * at the end of each window makes such a buffer impossible.
+ *
+ * Pure arithmetic; knows no device tree.
  */
 #ifndef HVCMA_FDT_WINDOWS_H
 #define HVCMA_FDT_WINDOWS_H
 
 #include "fdt/blob.h"
 
-/* A hole of the smallest page makes a border safe: no buffer can cover it. */
+/* With larger pages the rest of the page is lost, too, which is as good. */
 #define HVCMA_GUARD_BYTES	UINT64_C(4096)
 
 struct hvcma_window {
@@ -47,17 +50,6 @@ void hvcma_windows_merge(struct hvcma_window *windows, size_t *nr);
  */
 int hvcma_windows_check(struct hvcma_window *windows, size_t nr, uint64_t align_bytes,
 			struct hvcma_fdt_error *err);
-
-/**
- * hvcma_windows_border() - the next border.
- * @windows: sorted and merged
- * @from: index of the window to start at; out: where to go on
- * @gpa: out, first byte after the border
- *
- * Return: 1, or 0 if there is none.
- */
-int hvcma_windows_border(const struct hvcma_window *windows, size_t nr, size_t *from,
-			 uint64_t *gpa);
 
 /** hvcma_windows_covers() - is every byte of the range in some window? (sorted) */
 int hvcma_windows_covers(const struct hvcma_window *windows, size_t nr, uint64_t gpa,

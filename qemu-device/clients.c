@@ -18,6 +18,7 @@
 #include "clients.h"
 #include "fabric.h"
 #include "gate.h"
+#include "static.h"
 #include "vfio_noiommu.h"
 
 typedef struct Client {
@@ -381,6 +382,7 @@ static bool client_plug(Client *cl, DeviceState *named, Error **errp)
     }
     HVCMA_TRACE(s, "client %s is plugged at %s", cl->id, cl->path);
     hvcma_send_event(s, cl->index, VIRTIO_CMA_EVENT_CLIENT_ADDED);
+    hvcma_static_client_added(s, cl->index);
     return true;
 }
 

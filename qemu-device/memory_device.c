@@ -8,6 +8,7 @@
 #include "qapi/qapi-types-machine.h"
 #include "qemu/units.h"
 
+#include "static.h"
 #include "virtio_cma.h"
 
 static VirtIOCMA *vcma_of(const MemoryDeviceState *md)
@@ -37,7 +38,7 @@ static bool check_maxmem(VirtIOCMA *s, Error **errp)
     uint64_t limit = ms->maxram_size - ms->ram_size;
     uint64_t used;
 
-    if (!ms->device_memory) {
+    if (!ms->device_memory || hvcma_static_is_ram(s)) {
         return true;            /* the machine's own message says it */
     }
     used = ms->device_memory->used_region_size;
@@ -60,7 +61,9 @@ static MemoryRegion *get_memory_region(MemoryDeviceState *md, Error **errp)
                        !check_maxmem(s, errp))) {
         return NULL;
     }
-    return host_memory_backend_get_memory(s->opts.memdev);
+    /* The machine's own RAM is there already: an empty memory device. */
+    return hvcma_static_is_ram(s) ? NULL :
+           host_memory_backend_get_memory(s->opts.memdev);
 }
 
 static uint64_t get_plugged_size(const MemoryDeviceState *md, Error **errp)
@@ -123,7 +126,7 @@ bool hvcma_memory_device_check(VirtIOCMA *s, Error **errp)
 {
     MachineState *ms = MACHINE(qdev_get_machine());
 
-    if (!ms->device_memory) {
+    if (!ms->device_memory && !hvcma_static_is_ram(s)) {
         error_setg(errp, "virtio-cma '%s': machine '%s' has no device memory "
                    "(-m SIZE,maxmem=SIZE with maxmem above the RAM size; some "
                    "machines such as microvm have none at all)",

@@ -10,6 +10,7 @@
 #include "exec/memory.h"
 
 #include "attr.h"
+#include "static.h"
 #include "virtio_cma.h"
 
 typedef struct Choice {
@@ -31,12 +32,13 @@ static const Choice attrs[] = {
     { }
 };
 
-enum { MODE_PRIVATE, MODE_REUSABLE, MODE_AUTO };
+enum { MODE_PRIVATE, MODE_REUSABLE, MODE_AUTO, MODE_STATIC };
 
 static const Choice modes[] = {
     { "private", MODE_PRIVATE },
     { "reusable", MODE_REUSABLE },
     { "auto", MODE_AUTO },
+    { "static", MODE_STATIC },
     { }
 };
 
@@ -98,7 +100,7 @@ static bool check_memdev(VirtIOCMA *s, bool fake, Error **errp)
     }
 
     memdev_id = g_strdup(object_get_canonical_path_component(OBJECT(memdev)));
-    if (host_memory_backend_is_mapped(memdev)) {
+    if (host_memory_backend_is_mapped(memdev) && !hvcma_static_is_ram(s)) {
         error_setg(errp, "virtio-cma '%s': memdev '%s' is already used",
                    region, memdev_id);
         return false;
@@ -249,12 +251,13 @@ static bool check_mode(VirtIOCMA *s, uint32_t mode, Error **errp)
 {
     const HvcmaOptions *o = &s->opts;
 
-    if (mode != MODE_PRIVATE && o->discard) {
+    if (mode != MODE_PRIVATE && mode != MODE_STATIC && o->discard) {
         error_setg(errp, "virtio-cma '%s': discard=on drops pages that "
                    "mode=%s lends to the guest as RAM", o->name, o->mode);
         return false;
     }
     s->config.mode = mode == MODE_PRIVATE ? VIRTIO_CMA_MODE_PRIVATE :
+                     mode == MODE_STATIC ? VIRTIO_CMA_MODE_STATIC :
                      VIRTIO_CMA_MODE_REUSABLE;
     s->config.flags |= mode == MODE_AUTO ? VIRTIO_CMA_F_AUTO : 0;
     return true;
@@ -289,5 +292,6 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
            hvcma_attr_check(s, errp) &&
            check_memdev(s, provider == PROVIDER_FAKE, errp) &&
            check_sizes(s, provider == PROVIDER_FAKE, errp) &&
-           check_experimental(s, provider == PROVIDER_FAKE, errp);
+           check_experimental(s, provider == PROVIDER_FAKE, errp) &&
+           hvcma_static_check(s, errp);
 }

@@ -65,6 +65,9 @@ static const char *mode_name(VirtIOCMA *s)
     if (s->config.mode == VIRTIO_CMA_MODE_PRIVATE) {
         return "private";
     }
+    if (s->config.mode == VIRTIO_CMA_MODE_STATIC) {
+        return "static";
+    }
     return s->config.flags & VIRTIO_CMA_F_AUTO ? "auto" : "reusable";
 }
 

@@ -23,6 +23,7 @@
 #include "attr.h"
 #include "backing.h"
 #include "clients.h"
+#include "static.h"
 #include "virtio_cma.h"
 
 #define REQUEST_QUEUE_SIZE 256
@@ -54,12 +55,18 @@ static int op_back(void *opaque, uint64_t first, uint64_t nr)
 
 static int op_pin(void *opaque, uint64_t first, uint64_t nr)
 {
-    return hvcma_backing_pin(((VirtIOCMA *)opaque)->backing, first, nr);
+    VirtIOCMA *s = opaque;
+
+    return hvcma_static_pins(s) ? 0 : hvcma_backing_pin(s->backing, first, nr);
 }
 
 static void op_unpin(void *opaque, uint64_t first, uint64_t nr)
 {
-    hvcma_backing_unpin(((VirtIOCMA *)opaque)->backing, first, nr);
+    VirtIOCMA *s = opaque;
+
+    if (!hvcma_static_pins(s)) {
+        hvcma_backing_unpin(s->backing, first, nr);
+    }
 }
 
 static int op_dma_addr(void *opaque, uint64_t first, uint64_t nr, uint64_t *dma)
@@ -338,7 +345,9 @@ static void virtio_cma_reset(VirtIODevice *vdev)
     if (s->config.nr_clients) {
         memset(s->event_pending, 0, s->config.nr_clients);
     }
-    hvcma_engine_reset(s->engine);
+    if (!hvcma_engine_reset(s->engine)) {
+        hvcma_static_reset(s);
+    }
 }
 
 /*
@@ -384,6 +393,9 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
         !hvcma_memory_device_check(s, errp)) {
         return;
     }
+    if (hvcma_static_is_ram(s)) {
+        s->opts.memaddr = hvcma_static_ram_base(s);
+    }
     s->config.region_base_gpa = s->opts.memaddr;
 
     s->clients = hvcma_clients_new(s, errp);
@@ -404,12 +416,14 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
     if (!hvcma_migration_init(s, errp)) {
         goto fail_engine;
     }
-    if (!hvcma_clients_register(s, errp)) {
-        goto fail_migration;
+    if (!hvcma_static_realize(s, errp) || !hvcma_clients_register(s, errp)) {
+        goto fail_static;
     }
 
-    host_memory_backend_set_mapped(s->opts.memdev, true);
-    vmstate_register_ram(&s->opts.memdev->mr, dev);
+    if (!hvcma_static_is_ram(s)) {
+        host_memory_backend_set_mapped(s->opts.memdev, true);
+        vmstate_register_ram(&s->opts.memdev->mr, dev);
+    }
     /*
      * virtio_init() has names for the ids it knows only and asserts on others;
      * it uses the id for nothing else.
@@ -422,7 +436,8 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
     qemu_add_exit_notifier(&s->exit_notifier);
     return;
 
-fail_migration:
+fail_static:
+    hvcma_static_unrealize(s);
     hvcma_migration_cleanup(s);
 fail_engine:
     engine_stop(s);
@@ -444,10 +459,13 @@ void virtio_cma_unrealize(DeviceState *dev)
     virtio_cleanup(VIRTIO_DEVICE(dev));
     hvcma_clients_unregister(s);
     hvcma_migration_cleanup(s);
-    vmstate_unregister_ram(&s->opts.memdev->mr, dev);
-    if (engine_stop(s)) {
+    if (!hvcma_static_is_ram(s)) {
+        vmstate_unregister_ram(&s->opts.memdev->mr, dev);
+    }
+    if (engine_stop(s) && !hvcma_static_is_ram(s)) {
         host_memory_backend_set_mapped(s->opts.memdev, false);
     }
+    hvcma_static_unrealize(s);
     hvcma_clients_free(s->clients);
     s->clients = NULL;
 }
@@ -469,6 +487,7 @@ static const Property virtio_cma_properties[] = {
     DEFINE_PROP_SIZE("granule", VirtIOCMA, opts.granule_bytes, 0),
     DEFINE_PROP_UINT32("max-align-order", VirtIOCMA, opts.max_align_order,
                        VIRTIO_CMA_DEFAULT_ALIGN_ORDER),
+    DEFINE_PROP_SIZE("pool", VirtIOCMA, opts.pool_bytes, 0),
     DEFINE_PROP_BOOL("discard", VirtIOCMA, opts.discard, false),
     DEFINE_PROP_BOOL("unsafe-noiommu", VirtIOCMA, opts.unsafe_noiommu, false),
     DEFINE_PROP_BOOL("trace", VirtIOCMA, opts.trace, false),

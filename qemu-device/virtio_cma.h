@@ -14,6 +14,7 @@
  * virtio_cma_pci.c  PCI proxy
  * virtio_cma_mmio.c the device on a virtio-mmio slot
  * gate.c, vfio_noiommu.c, fabric.c  what clients can do on the bus
+ * static.c, static_fdt.c  mode=static: pins and a device tree, no guest driver
  *
  * Everything runs under the big QEMU lock unless its comment says otherwise.
  *
@@ -94,6 +95,7 @@ typedef struct HvcmaOptions {
     bool fake_shuffle;
     uint64_t fake_base_hpa;
     char *fake_fault;
+    uint64_t pool_bytes;        /* mode=static: of the pool, 0: by region */
 } HvcmaOptions;
 
 struct VirtIOCMA {
@@ -120,6 +122,7 @@ struct VirtIOCMA {
     Error *migration_blocker;
     HvcmaAlias alias;
     Notifier exit_notifier;
+    bool static_pins;           /* static.c holds the whole region pinned */
 };
 
 #define HVCMA_TRACE(s, fmt, ...)                                        \

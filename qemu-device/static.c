@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mode=static: pins and claims for the life of the virtual machine. See static.h.
+ * What the device tree says is in static_fdt.c.
+ */
+#include "qemu/osdep.h"
+#include "exec/address-spaces.h"
+#include "hw/boards.h"
+#include "hw/qdev-core.h"
+
+#include "backing.h"
+#include "clients.h"
+#include "static.h"
+#include "static_fdt.h"
+
+static bool is_static(const VirtIOCMA *s)
+{
+    return s->config.mode == VIRTIO_CMA_MODE_STATIC;
+}
+
+/* Where the memdev lies if it is a part of the machine's RAM. */
+static bool ram_base(VirtIOCMA *s, uint64_t *base_gpa)
+{
+    MachineState *ms = MACHINE(qdev_get_machine());
+    MemoryRegion *mr = &s->opts.memdev->mr;
+    bool is_ram = false;
+
+    for (*base_gpa = 0; mr->container; mr = mr->container) {
+        is_ram |= mr == ms->ram;
+        *base_gpa += mr->addr;
+    }
+    return is_ram && mr == get_system_memory();
+}
+
+bool hvcma_static_is_ram(VirtIOCMA *s)
+{
+    uint64_t base_gpa;
+
+    return is_static(s) && s->opts.memdev && ram_base(s, &base_gpa);
+}
+
+uint64_t hvcma_static_ram_base(VirtIOCMA *s)
+{
+    uint64_t base_gpa;
+
+    ram_base(s, &base_gpa);
+    return base_gpa;
+}
+
+bool hvcma_static_check(VirtIOCMA *s, Error **errp)
+{
+    const char *region = s->opts.name;
+
+    if (!is_static(s)) {
+        return true;
+    }
+    if (!s->opts.unsafe_noiommu) {
+        error_setg(errp, "virtio-cma '%s': mode=static tells devices "
+                   "host-physical addresses and so needs unsafe-noiommu=on",
+                   region);
+        return false;
+    }
+    if (s->opts.discard || s->opts.pin_limit_bytes) {
+        error_setg(errp, "virtio-cma '%s': mode=static pins all of the region "
+                   "for good: %s contradicts it", region,
+                   s->opts.discard ? "discard=on" : "pin-limit=");
+        return false;
+    }
+    return hvcma_static_fdt_check(region, errp);
+}
+
+bool hvcma_static_realize(VirtIOCMA *s, Error **errp)
+{
+    uint64_t nr = s->config.region_bytes / s->config.granule_bytes;
+    int ret;
+
+    if (!is_static(s)) {
+        return true;
+    }
+    if (phase_check(PHASE_MACHINE_READY)) {
+        error_setg(errp, "virtio-cma '%s': mode=static must be there when the "
+                   "machine starts: a device tree can't change later",
+                   s->config.name);
+        return false;
+    }
+    ret = hvcma_backing_back(s->backing, 0, nr) ?:
+          hvcma_backing_pin(s->backing, 0, nr) ?:
+          -hvcma_engine_refresh(s->engine);
+    if (ret) {
+        error_setg(errp, "virtio-cma '%s': mode=static can't pin its %" PRIu64
+                   " bytes: %s", s->config.name, s->config.region_bytes,
+                   hvcma_status_text(abs(ret)));
+        return false;
+    }
+    s->static_pins = true;
+    hvcma_static_fdt_add(s);
+    return true;
+}
+
+void hvcma_static_unrealize(VirtIOCMA *s)
+{
+    if (s->static_pins) {
+        hvcma_static_fdt_remove(s);
+        s->static_pins = false;
+    }
+}
+
+bool hvcma_static_pins(VirtIOCMA *s)
+{
+    return s->static_pins;
+}
+
+/* ---- what a guest driver would ask for ---- */
+
+static void claim(VirtIOCMA *s, uint32_t client)
+{
+    struct virtio_cma_client_req req = {
+        .hdr = {
+            .op = cpu_to_le32(VIRTIO_CMA_OP_CLAIM),
+            .bytes = cpu_to_le32(sizeof(req)),
+        },
+        .client = cpu_to_le32(client),
+        /* The host bridge of machine "virt" is dma-coherent. */
+        .coherent = cpu_to_le32(VIRTIO_CMA_COHERENT_YES),
+    };
+    struct virtio_cma_claim_resp resp = { };
+    uint32_t status;
+    size_t used;
+
+    hvcma_engine_request(s->engine, &req, sizeof(req), &resp, sizeof(resp),
+                         false, &used);
+    status = le32_to_cpu(resp.hdr.status);
+    if (status != VIRTIO_CMA_S_OK) {
+        warn_report("virtio-cma '%s': client '%s' can't be used by the guest: "
+                    "%s", s->config.name, hvcma_clients_id(s->clients, client),
+                    hvcma_status_text(status));
+    }
+}
+
+/* One block per extent: reports show who holds the memory, and why. */
+static void hold_all(VirtIOCMA *s)
+{
+    uint64_t from = 0, first, nr, dma;
+    int ret;
+
+    while (hvcma_engine_next_extent(s->engine, from, &first, &nr, &dma)) {
+        ret = hvcma_engine_restore_block(s->engine, first, nr,
+                                         VIRTIO_CMA_CLIENT_SHARED,
+                                         VIRTIO_CMA_PURPOSE_OTHER);
+        if (ret) {
+            warn_report("virtio-cma '%s': block of %" PRIu64 " granules from %"
+                        PRIu64 ": %s", s->config.name, nr, first,
+                        hvcma_status_text(-ret));
+        }
+        from = first + nr;
+    }
+}
+
+void hvcma_static_client_added(VirtIOCMA *s, uint32_t client)
+{
+    /* Those of the command line wait for the reset that starts the machine. */
+    if (s->static_pins && phase_check(PHASE_MACHINE_READY)) {
+        claim(s, client);
+    }
+}
+
+void hvcma_static_reset(VirtIOCMA *s)
+{
+    uint32_t i;
+
+    if (!s->static_pins || !hvcma_static_fdt_is_written()) {
+        return;
+    }
+    hold_all(s);
+    for (i = 0; i < s->config.nr_clients; i++) {
+        if (hvcma_engine_client_state(s->engine, i) ==
+            VIRTIO_CMA_CLIENT_PRESENT) {
+            claim(s, i);
+        }
+    }
+}

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The device tree of a machine with static regions. See static_fdt.h.
+ *
+ * An extent ends where the next granule lies elsewhere in host memory:
+ *
+ *    guest RAM   |kernel|  ...  |initrd| dtb |  ...  g|  ...  pool g|  ... g|
+ *    on the bus  '------------ window 0 -------------' '- window 1 -' '- w2 -'
+ *
+ * The last page of each extent becomes a guard ("g"): no buffer can lie across
+ * a border. Where the machine's images lie there can be no guard, and what the
+ * kernel frees of them later is memory like any other: so a border there is
+ * refused.
+ */
+#include "qemu/osdep.h"
+#include "qemu/cutils.h"
+#include "qemu/units.h"
+#include "hw/arm/virt.h"
+#include "hw/core/cpu.h"
+#include "hw/loader.h"
+#include "hw/pci/pci.h"
+#include "hw/virtio/virtio-pci.h"
+
+#include "clients.h"
+#include "fdt/bus.h"
+#include "fdt/region.h"
+#include "static.h"
+#include "static_fdt.h"
+
+/* Linux' CMA wants whole pageblocks: 2 MiB or 4 MiB with pages of 4 KiB. */
+#define POOL_ALIGN_BYTES (4 * MiB)
+/* Of guest RAM, unless the operator says otherwise. */
+#define POOL_RAM_BYTES (64 * MiB)
+/* A kernel of a format that does not tell. */
+#define KERNEL_UNKNOWN_BYTES (128 * MiB)
+
+#define GUARD_NAME "dma-guard"
+
+typedef struct StaticRegion {
+    VirtIOCMA *s;
+    QLIST_ENTRY(StaticRegion) next;
+} StaticRegion;
+
+static QLIST_HEAD(, StaticRegion) regions = QLIST_HEAD_INITIALIZER(regions);
+static void (*next_modify_dtb)(const struct arm_boot_info *info, void *fdt);
+static bool is_written;
+
+/* What is loaded into guest memory before it runs. */
+typedef struct Image {
+    const char *name;
+    uint64_t base_gpa;
+    uint64_t bytes;
+} Image;
+
+enum { IMAGE_KERNEL, IMAGE_INITRD, IMAGE_DTB, NR_IMAGES };
+
+/* Memory from the start of the kernel that it will use for itself. */
+static uint64_t kernel_bytes(const struct arm_boot_info *info)
+{
+    struct {
+        uint32_t code[2];
+        uint64_t text_offset;
+        uint64_t image_size;
+        uint64_t flags;
+        uint64_t reserved[3];
+        uint32_t magic;
+        uint32_t pe;
+    } header;                       /* Documentation/arch/arm64/booting.rst */
+    const void *rom;
+
+    if (!info->kernel_filename) {
+        return 0;
+    }
+    rom = rom_ptr(info->entry, sizeof(header));
+    if (rom) {
+        memcpy(&header, rom, sizeof(header));
+        if (le32_to_cpu(header.magic) == 0x644d5241 && header.image_size) {
+            return le64_to_cpu(header.image_size);
+        }
+    }
+    return KERNEL_UNKNOWN_BYTES;
+}
+
+static void find_images(const struct arm_boot_info *info, const void *fdt,
+                        Image *image)
+{
+    image[IMAGE_KERNEL] = (Image) {
+        "kernel", info->entry, kernel_bytes(info)
+    };
+    image[IMAGE_INITRD] = (Image) {
+        "initial RAM disk", info->initrd_start, info->initrd_size
+    };
+    image[IMAGE_DTB] = (Image) {
+        "device tree", info->dtb_start, fdt_totalsize(fdt)
+    };
+}
+
+static const Image *image_at(const Image *image, uint64_t base, uint64_t bytes)
+{
+    int i;
+
+    for (i = 0; i < NR_IMAGES; i++) {
+        if (image[i].bytes && base < image[i].base_gpa + image[i].bytes &&
+            image[i].base_gpa < base + bytes) {
+            return &image[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- windows ---- */
+
+static void add_windows(VirtIOCMA *s, GArray *windows)
+{
+    uint64_t from = 0, first, nr, dma;
+
+    while (hvcma_engine_next_extent(s->engine, from, &first, &nr, &dma)) {
+        struct hvcma_window w = {
+            .dma = dma,
+            .gpa = s->config.region_base_gpa + first * s->config.granule_bytes,
+            .bytes = nr * s->config.granule_bytes,
+        };
+
+        g_array_append_val(windows, w);
+        from = first + nr;
+    }
+}
+
+static bool collect_windows(GArray *windows, Error **errp)
+{
+    struct hvcma_fdt_error err;
+    StaticRegion *r;
+    size_t nr;
+
+    QLIST_FOREACH(r, &regions, next) {
+        add_windows(r->s, windows);
+    }
+    if (hvcma_windows_check((struct hvcma_window *)windows->data, windows->len,
+                            HVCMA_GUARD_BYTES, &err)) {
+        error_setg(errp, "virtio-cma: static regions: %s", err.text);
+        return false;
+    }
+    nr = windows->len;
+    hvcma_windows_merge((struct hvcma_window *)windows->data, &nr);
+    g_array_set_size(windows, nr);
+    return true;
+}
+
+static bool check_borders(const GArray *windows, const Image *image,
+                          Error **errp)
+{
+    guint i;
+
+    for (i = 0; i < windows->len; i++) {
+        const struct hvcma_window *w =
+            &g_array_index(windows, struct hvcma_window, i);
+        uint64_t border = w->gpa + w->bytes;
+        const Image *hit = image_at(image, border - HVCMA_GUARD_BYTES,
+                                    HVCMA_GUARD_BYTES);
+
+        if (hit) {
+            error_setg(errp, "virtio-cma: static regions: the %s is loaded to "
+                       "0x%" PRIx64 ", %" PRIu64 " bytes, but an extent of "
+                       "host memory ends inside, at 0x%" PRIx64, hit->name,
+                       hit->base_gpa, hit->bytes, border);
+            error_append_hint(errp, "Use larger hugepages (1 GiB) for the "
+                              "machine's RAM.\n");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- nodes ---- */
+
+/* What is left of an extent above the images in it and below its guard. */
+static struct hvcma_range run_of_extent(VirtIOCMA *s, const Image *image,
+                                        uint64_t first, uint64_t nr)
+{
+    uint64_t base = s->config.region_base_gpa +
+                    first * s->config.granule_bytes;
+    uint64_t end = base + nr * s->config.granule_bytes - HVCMA_GUARD_BYTES;
+    int i;
+
+    for (i = 0; i < NR_IMAGES; i++) {
+        uint64_t image_end = image[i].base_gpa + image[i].bytes;
+
+        if (image[i].bytes && image[i].base_gpa < end && image_end > base) {
+            base = MIN(image_end, end);
+        }
+    }
+    base = QEMU_ALIGN_UP(base, POOL_ALIGN_BYTES);
+    end = QEMU_ALIGN_DOWN(end, POOL_ALIGN_BYTES);
+    return (struct hvcma_range) { base, end > base ? end - base : 0 };
+}
+
+static struct hvcma_range longest_run(VirtIOCMA *s, const Image *image)
+{
+    uint64_t from = 0, first, nr, dma;
+    struct hvcma_range longest = { };
+
+    while (hvcma_engine_next_extent(s->engine, from, &first, &nr, &dma)) {
+        struct hvcma_range run = run_of_extent(s, image, first, nr);
+
+        if (run.bytes > longest.bytes) {
+            longest = run;
+        }
+        from = first + nr;
+    }
+    return longest;
+}
+
+/* At the end of the longest run: kernels like the start of memory. */
+static bool place_pool(VirtIOCMA *s, const Image *image,
+                       struct hvcma_range *pool, Error **errp)
+{
+    struct hvcma_range run = longest_run(s, image);
+    uint64_t wanted = s->opts.pool_bytes;
+
+    if (!wanted) {
+        wanted = hvcma_static_is_ram(s) ?
+                 QEMU_ALIGN_DOWN(MIN(POOL_RAM_BYTES, run.bytes / 2),
+                                 POOL_ALIGN_BYTES) : run.bytes;
+    }
+    if (!wanted || wanted > run.bytes) {
+        error_setg(errp, "virtio-cma '%s': a pool of %" PRIu64 " bytes does "
+                   "not fit: its extents of host memory have room for %" PRIu64
+                   " bytes, in units of %" PRIu64, s->config.name,
+                   MAX(wanted, POOL_ALIGN_BYTES), run.bytes,
+                   (uint64_t)POOL_ALIGN_BYTES);
+        return false;
+    }
+    pool->bytes = QEMU_ALIGN_UP(wanted, POOL_ALIGN_BYTES);
+    pool->base = run.base + run.bytes - pool->bytes;
+    return true;
+}
+
+/* A region's name may have any characters, a node's may not. */
+static char *node_name(VirtIOCMA *s)
+{
+    char *name = g_strndup(s->config.name, 31);
+
+    return g_strcanon(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV"
+                      "WXYZ0123456789,._+-", '-');
+}
+
+static bool bind_clients(VirtIOCMA *s, void *fdt, const char *pool,
+                         Error **errp)
+{
+    char path[HVCMA_FDT_PATH_BYTES];
+    struct hvcma_fdt_error err;
+    const char *bus, *where;
+    uint32_t i;
+
+    for (i = 0; i < s->config.nr_clients; i++) {
+        hvcma_clients_bus_path(s->clients, i, &bus, &where);
+        if (strcmp(bus, "pci")) {
+            continue;           /* not plugged: a later one needs no node */
+        }
+        if (hvcma_fdt_pci_node(fdt, where, path, &err) ||
+            hvcma_fdt_bind(fdt, path, pool, &err)) {
+            error_setg(errp, "virtio-cma '%s': client '%s': %s", s->config.name,
+                       hvcma_clients_id(s->clients, i), err.text);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool describe_region(VirtIOCMA *s, void *fdt, const Image *image,
+                            Error **errp)
+{
+    struct hvcma_range whole = {
+        s->config.region_base_gpa, s->config.region_bytes
+    };
+    g_autofree char *name = node_name(s);
+    struct hvcma_fdt_region pool = {
+        .name = name,
+        .pool = HVCMA_FDT_REUSABLE,
+        .is_default = s->opts.is_default,
+        .has_base = true,
+        .granule_bytes = s->config.granule_bytes,
+    };
+    char path[HVCMA_FDT_PATH_BYTES];
+    struct hvcma_fdt_error err;
+    struct hvcma_range place;
+
+    if (!place_pool(s, image, &place, errp)) {
+        return false;
+    }
+    pool.base = place.base;
+    pool.bytes = place.bytes;
+    if ((!hvcma_static_is_ram(s) &&
+         hvcma_fdt_add_memory(fdt, &whole, 1, &err)) ||
+        hvcma_fdt_add_region(fdt, &pool, path, &err)) {
+        error_setg(errp, "virtio-cma '%s': %s", s->config.name, err.text);
+        return false;
+    }
+    return bind_clients(s, fdt, path, errp);
+}
+
+/* ---- the bus ---- */
+
+static bool is_client(const char *id)
+{
+    StaticRegion *r;
+    uint32_t i;
+
+    QLIST_FOREACH(r, &regions, next) {
+        for (i = 0; id && i < r->s->config.nr_clients; i++) {
+            if (!strcmp(hvcma_clients_id(r->s->clients, i), id)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/*
+ * dma-ranges are the host bridge's: every device on it that asks the kernel for
+ * DMA addresses gets host-physical ones. Emulated devices could not use them.
+ */
+static int find_misfit(Object *obj, void *opaque)
+{
+    PCIDevice *dev = (PCIDevice *)object_dynamic_cast(obj, TYPE_PCI_DEVICE);
+    PCIDevice **misfit = opaque;
+
+    if (!dev || is_client(dev->qdev.id) ||
+        pci_get_word(dev->config + PCI_CLASS_DEVICE) >> 8 ==
+        PCI_BASE_CLASS_BRIDGE) {
+        return 0;
+    }
+    if (object_dynamic_cast(obj, TYPE_VIRTIO_PCI) &&
+        !object_property_get_bool(obj, "iommu_platform", NULL)) {
+        return 0;
+    }
+    *misfit = dev;
+    return 1;
+}
+
+static bool check_bus(Error **errp)
+{
+    PCIDevice *misfit = NULL;
+
+    object_child_foreach_recursive(qdev_get_machine(), find_misfit, &misfit);
+    if (misfit) {
+        error_setg(errp, "virtio-cma: static regions: the guest would give "
+                   "host-physical DMA addresses to device '%s' (%s), too: only "
+                   "clients of static regions, bridges and virtio devices "
+                   "without iommu_platform=on can be on their PCI bus",
+                   misfit->qdev.id ?: misfit->name,
+                   object_get_typename(OBJECT(misfit)));
+    }
+    return !misfit;
+}
+
+static bool describe_bus(void *fdt, const GArray *windows, Error **errp)
+{
+    const struct hvcma_window *w = (const struct hvcma_window *)windows->data;
+    char bridge[HVCMA_FDT_PATH_BYTES];
+    struct hvcma_fdt_error err;
+
+    if (hvcma_fdt_add_guards(fdt, GUARD_NAME, w, windows->len, &err) ||
+        hvcma_fdt_host_bridge(fdt, 0, bridge, &err) ||
+        hvcma_fdt_set_dma_ranges(fdt, bridge, w, windows->len, &err)) {
+        error_setg(errp, "virtio-cma: static regions: %s", err.text);
+        return false;
+    }
+    return true;
+}
+
+static bool check_boot(const struct arm_boot_info *info, const GArray *windows,
+                       Error **errp)
+{
+    const VirtMachineState *vms = container_of(info, VirtMachineState,
+                                               bootinfo);
+
+    if (!info->firmware_loaded) {
+        return true;
+    }
+    if (vms->acpi != ON_OFF_AUTO_OFF) {
+        error_setg(errp, "virtio-cma: static regions are in the device tree "
+                   "only, but firmware gives the guest ACPI (-M acpi=off)");
+        return false;
+    }
+    if (windows->len > 1) {
+        error_setg(errp, "virtio-cma: static regions have %u extents: where "
+                   "firmware loads a kernel across a border is not known "
+                   "(use -kernel, or 1 GiB hugepages)", windows->len);
+        return false;
+    }
+    return true;
+}
+
+static bool describe(const struct arm_boot_info *info, void *fdt, Error **errp)
+{
+    g_autoptr(GArray) windows =
+        g_array_new(false, false, sizeof(struct hvcma_window));
+    Image image[NR_IMAGES];
+    StaticRegion *r;
+
+    find_images(info, fdt, image);
+    if (!check_bus(errp) || !collect_windows(windows, errp) ||
+        !check_boot(info, windows, errp) ||
+        !check_borders(windows, image, errp)) {
+        return false;
+    }
+    QLIST_FOREACH(r, &regions, next) {
+        if (!describe_region(r->s, fdt, image, errp)) {
+            return false;
+        }
+    }
+    return describe_bus(fdt, windows, errp);
+}
+
+/* There is no way to fail here; before the guest runs, leaving is right. */
+static void modify_dtb(const struct arm_boot_info *info, void *fdt)
+{
+    Error *err = NULL;
+
+    if (next_modify_dtb) {
+        next_modify_dtb(info, fdt);
+    }
+    if (!QLIST_EMPTY(&regions)) {
+        if (!describe(info, fdt, &err)) {
+            error_report_err(err);
+            exit(1);
+        }
+        is_written = true;
+    }
+}
+
+bool hvcma_static_fdt_is_written(void)
+{
+    return is_written;
+}
+
+/* riscv has a machine type of that name, too. */
+static VirtMachineState *arm_virt(void)
+{
+    Object *machine = object_dynamic_cast(qdev_get_machine(),
+                                          TYPE_VIRT_MACHINE);
+
+    if (!machine || (strcmp(target_name(), "aarch64") &&
+                     strcmp(target_name(), "arm"))) {
+        return NULL;
+    }
+    return (VirtMachineState *)machine;
+}
+
+bool hvcma_static_fdt_check(const char *region, Error **errp)
+{
+    if (arm_virt()) {
+        return true;
+    }
+    error_setg(errp, "virtio-cma '%s': mode=static describes the region in the "
+               "guest's device tree, but machine '%s' has none that can be "
+               "added to (supported: virt of Arm)", region,
+               MACHINE_GET_CLASS(qdev_get_machine())->name);
+    return false;
+}
+
+void hvcma_static_fdt_add(VirtIOCMA *s)
+{
+    StaticRegion *r = g_new0(StaticRegion, 1);
+    struct arm_boot_info *info = &arm_virt()->bootinfo;
+
+    r->s = s;
+    QLIST_INSERT_HEAD(&regions, r, next);
+    if (info->modify_dtb != modify_dtb) {
+        next_modify_dtb = info->modify_dtb;
+        info->modify_dtb = modify_dtb;
+    }
+}
+
+void hvcma_static_fdt_remove(VirtIOCMA *s)
+{
+    StaticRegion *r;
+
+    QLIST_FOREACH(r, &regions, next) {
+        if (r->s == s) {
+            QLIST_REMOVE(r, next);
+            g_free(r);
+            return;
+        }
+    }
+}
