@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * mode=static: pins and claims for the life of the virtual machine. See static.h.
- * What the device tree says is in static_fdt.c.
+ * mode=static: pins and claims for the life of the virtual machine. See
+ * static.h. What the device tree says is in static_fdt.c.
  */
 #include "qemu/osdep.h"
 #include "exec/address-spaces.h"

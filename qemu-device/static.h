@@ -3,17 +3,17 @@
  * mode=static: a region for guests without a driver of ours.
  *
  * The whole region is pinned when the device is realized and stays so until the
- * virtual machine ends. What a stock kernel needs to know is in the device tree:
- * memory, a pool in reserved-memory, memory-region of the clients, dma-ranges of
- * their bus. The region takes the part of the guest in the engine: it claims the
- * clients and holds a block for each extent, again after each reset. Only
- * machine "virt" of Arm has a device tree that is written this late.
+ * virtual machine ends. What a stock kernel needs to know is in the device
+ * tree: memory, a pool in reserved-memory, memory-region of the clients, dma-
+ * ranges of their bus. The region takes the part of the guest in the engine: it
+ * claims the clients and holds a block for each extent, again after each reset.
+ * Only machine "virt" of Arm has a device tree that is written this late.
  *
  * The region's memory is a memory device, as in other modes, or the RAM of the
  * machine (-M memory-backend=, -numa node,memdev=): then nothing is plugged.
  *
- * Functions take a region of any mode and do nothing for the others, unless said
- * otherwise.
+ * Functions take a region of any mode and do nothing for the others, unless
+ * said otherwise.
  */
 #ifndef QEMU_DEVICE_STATIC_H
 #define QEMU_DEVICE_STATIC_H
@@ -33,8 +33,8 @@ uint64_t hvcma_static_ram_base(VirtIOCMA *s);
 bool hvcma_static_check(VirtIOCMA *s, Error **errp);
 
 /**
- * hvcma_static_realize() - back and pin the region, have the device tree written
- * once the machine is complete. @s has its engine and its clients.
+ * hvcma_static_realize() - back and pin the region, have the device tree
+ * written once the machine is complete. @s has its engine and its clients.
  *
  * Errors: no pages, no pins; the device came after the machine started.
  */
@@ -50,8 +50,8 @@ void hvcma_static_unrealize(VirtIOCMA *s);
 bool hvcma_static_pins(VirtIOCMA *s);
 
 /**
- * hvcma_static_reset() - after hvcma_engine_reset() succeeded: blocks and claims
- * of a machine that starts. Reports what is refused.
+ * hvcma_static_reset() - after hvcma_engine_reset() succeeded: blocks and
+ * claims of a machine that starts. Reports what is refused.
  */
 void hvcma_static_reset(VirtIOCMA *s);
 
