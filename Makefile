@@ -163,8 +163,22 @@ $(O)/guest/%/virtio_cma.ko: $(GUEST_SRC) | $(ENV)/kernel/%/kbuild
 		cp $$d/$$m/*.ko $(O)/guest/$*/ || exit 1; \
 	done && echo "$$key" >$$d/key
 
-guest: $(call guest_ko,$(GUEST_KERNELS))
-guest-all: $(call guest_ko,$(GUEST_KERNELS) $(GUEST_OTHERS))
+# Programs that run inside guests: static, one file each.
+GUEST_PROGRAMS = $(patsubst $(srcdir)/tests/lib/guest/%.c,%,$(wildcard $(srcdir)/tests/lib/guest/*.c))
+GUEST_BIN = $(foreach a,amd64 arm64,$(GUEST_PROGRAMS:%=$(O)/guest/$(a)/bin/%))
+guest_program = $(Q)mkdir -p $(@D) && $(1) -std=gnu11 -O2 $(WARN) -static -o $@ $<
+
+$(O)/guest/$(NATIVE)/bin/%: $(srcdir)/tests/lib/guest/%.c config.mak
+	$(say) CC guest/$(NATIVE)/bin/$*
+	$(call guest_program,$(CC))
+ifneq ($(NATIVE),arm64)
+$(O)/guest/arm64/bin/%: $(srcdir)/tests/lib/guest/%.c config.mak | $(ready_cross)
+	$(say) CC guest/arm64/bin/$*
+	$(call guest_program,$(CC_cross))
+endif
+
+guest: $(call guest_ko,$(GUEST_KERNELS)) $(GUEST_BIN)
+guest-all: $(call guest_ko,$(GUEST_KERNELS) $(GUEST_OTHERS)) $(GUEST_BIN)
 
 world: native plugin arm64 arm64-plugin guest
 

@@ -16,7 +16,7 @@
 #	vm_quit | vm_kill	end it, politely (printing logs if a check failed) or with SIGKILL
 #
 # Read by vm_start: VM_MEMORY (-m), VM_APPEND (kernel command line), VM_MACHINE (-M options),
-# VM_CPU, VM_LIMIT_S (the machine's life at most), VM_ACCEL, VM_NO_PRELOAD (run without plugin).
+# VM_CPU, VM_SMP, VM_LIMIT_S (the machine's life at most), VM_ACCEL, VM_NO_PRELOAD (run without plugin).
 # GUEST_LIMIT_S bounds each guest command.
 
 VM_NATIVE=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
@@ -80,7 +80,7 @@ vm_start()
 	[ -z "${VM_NO_PRELOAD-}" ] || vm_preload=
 	# shellcheck disable=SC2046 # options are words
 	HVCMA_PRELOAD=$vm_preload timeout -k 5 "${VM_LIMIT_S:-120}" "$(vm_qemu "$vm_arch")" \
-		$(vm_machine "$vm_arch") -accel "${VM_ACCEL:-tcg,thread=multi}" -smp 2 \
+		$(vm_machine "$vm_arch") -accel "${VM_ACCEL:-tcg,thread=multi}" -smp "${VM_SMP:-2}" \
 		-m "${VM_MEMORY:-512M,maxmem=8G}" -nodefaults -no-user-config -display none \
 		-chardev "file,id=console,path=$VM_DIR/console.log" -serial chardev:console \
 		-chardev "pipe,id=agent,path=$VM_DIR/agent" -serial chardev:agent \

@@ -102,6 +102,18 @@ wait_for()
 	done
 }
 
+# available_mib: memory programs could still get
+available_mib()
+{
+	awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo
+}
+
+# started FILE SECONDS: a program in the background has written its first line there; prints it
+started()
+{
+	wait_for "$2" test -s "$1" && cat "$1"
+}
+
 # disk_ready DISK: the block device appears, within 20 s
 disk_ready()
 {

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# Figures: one BENCH line each, judged. Sourced after testbed.sh, on the outer machine.
+#
+#	figure NAME OURS BASELINE VALUE GOAL	ratio = OURS / VALUE of the baseline so called;
+#						GOAL is the ratio at most. A missing number fails.
+#	figure_count NAME OURS GOAL		OURS is a count that has to be GOAL exactly
+#	bench_end				exits 0 or 1
+#
+# Guests have vcma_bench.ko: "bench_run SLOT COMMAND..." gives it a command for the device in a
+# PCI slot, "bench_value NAME RESULT" picks a number from its answer.
+
+bench_failed=0
+
+figure()
+{
+	fg_line=$(awk -v ours="${2:-0}" -v base="${4:-0}" -v goal="$5" 'BEGIN {
+		if (ours <= 0 || base <= 0) {
+			printf "ratio=- goal=<=%s FAIL", goal
+			exit
+		}
+		ratio = ours / base
+		printf "ratio=%.3f goal=<=%s %s", ratio, goal, ratio <= goal ? "PASS" : "FAIL"
+	}')
+	echo "BENCH $1 ours=${2:-none} $3=${4:-none} $fg_line"
+	case $fg_line in *PASS) ;; *) bench_failed=1 ;; esac
+}
+
+figure_count()
+{
+	fc_verdict=PASS
+	[ -n "$2" ] && [ "$2" = "$3" ] || fc_verdict=FAIL bench_failed=1
+	echo "BENCH $1 ours=${2:-none} goal==$3 $fc_verdict"
+}
+
+bench_end()
+{
+	[ "$tap_failed" -eq 0 ] && [ "$bench_failed" -eq 0 ]
+	exit
+}
+
+# bench_run SLOT COMMAND...: in the guest; its answer
+bench_run()
+{
+	br_slot=$1
+	shift
+	guest "b=/sys/bus/pci/devices/0000:00:$br_slot.0/bench; echo $* >\$b && cat \$b"
+}
+
+# bench_value NAME RESULT: the number of "NAME=number" in a result
+bench_value()
+{
+	echo "$2" | tr ' ' '\n' | sed -n "s/^$1=//p"
+}
+
+# median NUMBER NUMBER NUMBER
+median()
+{
+	printf '%s\n' "$@" | sort -n | sed -n 2p
+}
