@@ -29,8 +29,10 @@ bench_boot()
 		"$(guest_module arm64 "$SERIES" virtio_cma)" "$(guest_module arm64 "$SERIES" vcma_bench)" \
 		-- -f "$HVCMA_BUILD/guest/arm64/bin/hog:/bin/hog" -f "$HVCMA_BUILD/guest/arm64/bin/pin:/bin/pin"
 	hugepages_need 2048 $(((AREA_MIB + 3 * SMALL_MIB) / 2))
+	# shellcheck disable=SC2034 # for region_options
 	REGION_MIB=$AREA_MIB
 	bb_options=$(region_options cma0 "mode=$MODE,clients=ours0")
+	# shellcheck disable=SC2034
 	REGION_MIB=$SMALL_MIB
 	for bb_nr in 1 2 3; do
 		bb_options="$bb_options $(region_options "cma$bb_nr" "mode=$MODE,clients=ours$bb_nr")"
@@ -145,6 +147,7 @@ parallel_figures()
 region_hugepages
 bench_boot || bench_end
 ready_bytes=$(guest 'dmesg' | sed -n 's/.*region cma0: .* pool \([0-9]*\),.*/\1/p')
+# shellcheck disable=SC2034 # for guest
 GUEST_LIMIT_S=60
 latency_table idle
 parallel_figures

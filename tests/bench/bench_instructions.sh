@@ -15,6 +15,7 @@
 
 SERIES=6.12
 MODE=${HVCMA_MODE:-reusable}
+# shellcheck disable=SC2034 # for region_options
 REGION_MIB=128
 OURS=08 KERNEL=09
 
@@ -74,6 +75,7 @@ requests()
 }
 
 hugepages_need 2048 64
+# shellcheck disable=SC2034 # for guest
 GUEST_LIMIT_S=100
 # shellcheck disable=SC2046 # options are words
 if icount_boot "$(guest_module arm64 "$SERIES" virtio_cma)" cma=128M \
