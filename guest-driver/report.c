@@ -2,6 +2,8 @@
 /*
  * Reports of the guest's counters to the host (report.h).
  */
+#include <linux/bitops.h>
+#include <linux/minmax.h>
 #include <linux/string.h>
 
 #include "region.h"
@@ -9,10 +11,18 @@
 
 #define VCMA_REPORT_PERIOD	HZ
 
+void vcma_stats_latency(struct vcma_region *r, u64 us)
+{
+	unsigned int bucket = min_t(unsigned int, fls64(us), VIRTIO_CMA_NR_LATENCIES - 1);
+
+	atomic64_inc(&r->stats.alloc_us_log2[bucket]);
+}
+
 static void vcma_report_collect(struct vcma_region *r,
 				struct virtio_cma_guest_counters *counters)
 {
 	struct vcma_stats *s = &r->stats;
+	int i;
 
 	*counters = (struct virtio_cma_guest_counters) {
 		.held_bytes = cpu_to_le64(atomic64_read(&s->held_bytes)),
@@ -23,7 +33,13 @@ static void vcma_report_collect(struct vcma_region *r,
 		.nr_map_direct = cpu_to_le64(atomic64_read(&s->nr_map_direct)),
 		.nr_map_bounced = cpu_to_le64(atomic64_read(&s->nr_map_bounced)),
 		.nr_map_failed = cpu_to_le64(atomic64_read(&s->nr_map_failed)),
+		.ready_bytes = cpu_to_le64(atomic64_read(&s->ready_bytes)),
+		.nr_busy_retries = cpu_to_le64(atomic64_read(&s->nr_busy_retries)),
+		.nr_deadline_missed = cpu_to_le64(atomic64_read(&s->nr_deadline_missed)),
+		.nr_bulk_blocks = cpu_to_le64(atomic64_read(&s->nr_bulk_blocks)),
 	};
+	for (i = 0; i < VIRTIO_CMA_NR_LATENCIES; i++)
+		counters->alloc_us_log2[i] = cpu_to_le64(atomic64_read(&s->alloc_us_log2[i]));
 }
 
 /* The host asks for nothing here: a report that fails is sent again next time. */

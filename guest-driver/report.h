@@ -13,8 +13,10 @@
 
 struct vcma_region;
 
+/* Written where it happens, read by sysfs.c and for the host. */
 struct vcma_stats {
 	atomic64_t held_bytes;		/* in blocks */
+	atomic64_t ready_bytes;		/* of these, free and vacated: the next allocation */
 	atomic64_t coherent_bytes;	/* of these, in whole pages */
 	atomic64_t bounce_bytes;	/* of these, as mapped */
 	atomic64_t nr_coherent_ok;
@@ -23,12 +25,20 @@ struct vcma_stats {
 	atomic64_t nr_map_bounced;
 	atomic64_t nr_map_failed;
 	atomic64_t nr_alloc_requests;	/* ALLOC and ALLOC_BULK sent */
+	atomic64_t nr_busy_retries;	/* candidates given up for the next one */
+	atomic64_t nr_deadline_missed;
+	atomic64_t nr_bulk_blocks;
+	/* Allocations that took below 2^i us; the last one: the rest, too. */
+	atomic64_t alloc_us_log2[VIRTIO_CMA_NR_LATENCIES];
 };
 
 struct vcma_report {
 	struct delayed_work work;
 	struct virtio_cma_guest_counters sent;
 };
+
+/** vcma_stats_latency() - an allocation, successful or not, took @us microseconds. */
+void vcma_stats_latency(struct vcma_region *r, u64 us);
 
 void vcma_report_init(struct vcma_region *r);
 /** vcma_report_start() - a client was claimed: report until all are idle again. */
