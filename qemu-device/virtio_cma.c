@@ -37,6 +37,9 @@
 #define RUN_MAX_REQUESTS 64
 #define RUN_MAX_NS (5 * SCALE_MS)
 
+/* Backing is slow, mostly by the zeroing of pages: so much in one go. */
+#define RUN_MAX_BACK_BYTES (32 * MiB)
+
 #define ENGINE_ALIGN_BYTES 64
 
 const char *hvcma_device_id(VirtIOCMA *s)
@@ -121,6 +124,8 @@ static bool engine_start(VirtIOCMA *s, Error **errp)
     size_t bytes;
     int ret;
 
+    s->config.back_max_granules = MAX(1, RUN_MAX_BACK_BYTES /
+                                         s->config.granule_bytes);
     if (reason) {
         error_setg(errp, "virtio-cma '%s': %s (base 0x%" PRIx64 ", size %"
                    PRIu64 ", granule %" PRIu64 ")", s->config.name, reason,
@@ -156,19 +161,69 @@ static bool engine_start(VirtIOCMA *s, Error **errp)
  * over the limit is cut one byte above it, which is enough for the engine to
  * tell.
  */
-static void serve_element(VirtIOCMA *s, VirtQueue *vq, VirtQueueElement *elem)
+static bool serve_copy(VirtIOCMA *s, VirtQueue *vq, VirtQueueElement *elem,
+                       const void *request, size_t request_bytes)
 {
-    size_t request_bytes, room_bytes, used_bytes = 0;
+    size_t room_bytes = MIN(iov_size(elem->in_sg, elem->in_num),
+                            VIRTIO_CMA_MAX_RESPONSE_BYTES);
+    size_t used_bytes = 0;
 
-    request_bytes = iov_to_buf(elem->out_sg, elem->out_num, 0, s->request_buf,
-                               VIRTIO_CMA_MAX_REQUEST_BYTES + 1);
-    room_bytes = MIN(iov_size(elem->in_sg, elem->in_num),
-                     VIRTIO_CMA_MAX_RESPONSE_BYTES);
-    hvcma_engine_request(s->engine, s->request_buf, request_bytes,
-                         s->response_buf, room_bytes, vq == s->report_vq,
-                         &used_bytes);
+    if (!hvcma_engine_request(s->engine, request, request_bytes,
+                              s->response_buf, room_bytes, vq == s->report_vq,
+                              &used_bytes)) {
+        return false;
+    }
     iov_from_buf(elem->in_sg, elem->in_num, 0, s->response_buf, used_bytes);
     virtqueue_push(vq, elem, used_bytes);
+    return true;
+}
+
+static bool serve_element(VirtIOCMA *s, VirtQueue *vq, VirtQueueElement *elem)
+{
+    size_t bytes = iov_to_buf(elem->out_sg, elem->out_num, 0, s->request_buf,
+                              VIRTIO_CMA_MAX_REQUEST_BYTES + 1);
+
+    if (serve_copy(s, vq, elem, s->request_buf, bytes)) {
+        return true;
+    }
+    s->slow_elem = elem;
+    s->slow_request = g_memdup2(s->request_buf, bytes);
+    s->slow_bytes = bytes;
+    return false;
+}
+
+static void slow_forget(VirtIOCMA *s)
+{
+    g_clear_pointer(&s->slow_elem, g_free);
+    g_clear_pointer(&s->slow_request, g_free);
+}
+
+/* The request that wants more turns, on its own copy. */
+static bool serve_slow(VirtIOCMA *s)
+{
+    if (!serve_copy(s, s->request_vq, s->slow_elem, s->slow_request,
+                    s->slow_bytes)) {
+        return false;
+    }
+    slow_forget(s);
+    return true;
+}
+
+/* A stopped VM may be saved: the request goes back into the ring, untouched. */
+static void slow_put_back(VirtIOCMA *s)
+{
+    if (s->slow_elem) {
+        virtqueue_unpop(s->request_vq, s->slow_elem, 0);
+        slow_forget(s);
+    }
+}
+
+static void slow_drop(VirtIOCMA *s)
+{
+    if (s->slow_elem) {
+        virtqueue_detach_element(s->request_vq, s->slow_elem, 0);
+        slow_forget(s);
+    }
 }
 
 static void serve_queue(VirtIODevice *vdev, VirtQueue *vq)
@@ -178,7 +233,11 @@ static void serve_queue(VirtIODevice *vdev, VirtQueue *vq)
     bool again = false;
     int served = 0;
 
-    for (;;) {
+    if (vq == s->request_vq && s->slow_elem) {
+        again = !serve_slow(s);
+        served = !again;
+    }
+    while (!again) {
         g_autofree VirtQueueElement *elem = NULL;
 
         if (served == RUN_MAX_REQUESTS ||
@@ -190,7 +249,11 @@ static void serve_queue(VirtIODevice *vdev, VirtQueue *vq)
         if (!elem) {
             break;
         }
-        serve_element(s, vq, elem);
+        if (!serve_element(s, vq, elem)) {
+            elem = NULL;        /* kept as slow_elem */
+            again = true;
+            break;
+        }
         served++;
     }
     if (served) {
@@ -294,6 +357,7 @@ static void queues_start(VirtIOCMA *s)
 
 static void queues_stop(VirtIOCMA *s)
 {
+    slow_drop(s);
     virtio_delete_queue(s->report_vq);
     virtio_delete_queue(s->event_vq);
     virtio_delete_queue(s->request_vq);
@@ -324,6 +388,9 @@ static void virtio_cma_set_status(VirtIODevice *vdev, uint8_t status)
 {
     VirtIOCMA *s = VIRTIO_CMA(vdev);
 
+    if (!vdev->vm_running) {
+        slow_put_back(s);
+    }
     /* Also called when the VM continues: take up what may have been left. */
     if (status & VIRTIO_CONFIG_S_DRIVER_OK && vdev->vm_running) {
         qemu_bh_schedule(s->request_bh);
@@ -342,6 +409,7 @@ static void virtio_cma_reset(VirtIODevice *vdev)
 
     qemu_bh_cancel(s->request_bh);
     qemu_bh_cancel(s->report_bh);
+    slow_drop(s);
     if (s->config.nr_clients) {
         memset(s->event_pending, 0, s->config.nr_clients);
     }

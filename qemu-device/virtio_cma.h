@@ -112,6 +112,9 @@ struct VirtIOCMA {
     QEMUBH *report_bh;
     uint8_t *request_buf;       /* VIRTIO_CMA_MAX_REQUEST_BYTES */
     uint8_t *response_buf;      /* VIRTIO_CMA_MAX_RESPONSE_BYTES */
+    VirtQueueElement *slow_elem; /* a request that takes several turns */
+    uint8_t *slow_request;
+    size_t slow_bytes;
     uint8_t *event_pending;     /* by client: VIRTIO_CMA_EVENT_* or 0 */
 
     struct hvcma_engine *engine;

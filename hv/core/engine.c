@@ -11,9 +11,20 @@
 
 #define ALIGN_BYTES	64u
 
+/* What may be pinned at once: never more than there is, and whole granules. */
+static uint64_t pin_limit_bytes(const struct hvcma_engine_config *config)
+{
+	uint64_t limit = config->pin_limit_bytes;
+
+	if (!limit || limit > config->region_bytes)
+		limit = config->region_bytes;
+	return limit & ~(config->granule_bytes - 1);
+}
+
 const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 {
 	uint64_t granule = config->granule_bytes;
+	uint64_t left = pin_limit_bytes(config);
 	size_t name_bytes = config->name ? strlen(config->name) : 0;
 
 	if (granule < 4096 || (granule & (granule - 1)))
@@ -47,6 +58,15 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 		return "allocation policy is unknown";
 	if (config->nr_clients > HVCMA_MAX_CLIENTS)
 		return "more than 4096 clients";
+	if (config->nr_shares > HVCMA_MAX_SHARES)
+		return "more than 255 set-asides";
+	for (uint32_t k = 0; k < config->nr_shares; k++) {
+		if (!config->share_bytes[k] || (config->share_bytes[k] & (granule - 1)))
+			return "a set-aside is zero or not a multiple of the granule";
+		if (config->share_bytes[k] > left)
+			return "more is set aside than may be pinned";
+		left -= config->share_bytes[k];
+	}
 	if (!name_bytes || name_bytes >= VIRTIO_CMA_NAME_BYTES)
 		return "name is empty or longer than 31 bytes";
 	return NULL;
@@ -55,7 +75,7 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 /* --- one buffer for everything ---------------------------------------- */
 
 struct layout {
-	size_t clients, lent, why, grants, dma, alloc, end;
+	size_t clients, shares, lent, why, grants, dma, alloc, end;
 };
 
 static size_t align_up(size_t bytes)
@@ -73,7 +93,8 @@ static struct layout layout_of(const struct hvcma_engine_config *config)
 	struct layout l;
 
 	l.clients = align_up(sizeof(struct hvcma_engine));
-	l.lent = l.clients + align_up(config->nr_clients * sizeof(struct hvcma_client));
+	l.shares = l.clients + align_up(config->nr_clients * sizeof(struct hvcma_client));
+	l.lent = l.shares + align_up((config->nr_shares + 1) * sizeof(struct hvcma_share));
 	l.why = l.lent + align_up(lent_words(config) * sizeof(uint64_t));
 	l.grants = l.why + align_up(config->region_bytes / config->granule_bytes);
 	l.dma = l.grants + align_up(VIRTIO_CMA_MAX_BULK_BLOCKS * sizeof(struct hvcma_grant));
@@ -114,7 +135,14 @@ int hvcma_engine_init(void *buffer, size_t buffer_bytes,
 	e->nr_granules = (uint32_t)(config->region_bytes >> e->granule_shift);
 	if (!config->pin_limit_bytes || config->pin_limit_bytes > config->region_bytes)
 		e->config.pin_limit_bytes = config->region_bytes;
-	e->pin_limit = (uint32_t)(e->config.pin_limit_bytes >> e->granule_shift);
+	e->pin_limit = (uint32_t)(pin_limit_bytes(config) >> e->granule_shift);
+	e->shares = (void *)(bytes + l.shares);
+	e->shares[0].size = e->pin_limit;
+	for (uint32_t k = 1; k <= config->nr_shares; k++) {
+		e->shares[k].size = (uint32_t)(config->share_bytes[k - 1] >> e->granule_shift);
+		e->shares[0].size -= e->shares[k].size;
+	}
+	e->config.share_bytes = NULL;
 	e->clients = (void *)(bytes + l.clients);
 	e->lent = (void *)(bytes + l.lent);
 	e->why = bytes + l.why;
@@ -254,6 +282,7 @@ static enum virtio_cma_status serve(struct hvcma_engine *e, struct hvcma_call *c
 {
 	const size_t bytes_offset = offsetof(struct virtio_cma_req_hdr, bytes);
 	struct virtio_cma_req_hdr hdr;
+	enum virtio_cma_status status;
 	uint32_t op;
 
 	if (call->req_bytes < sizeof(hdr))
@@ -274,7 +303,10 @@ static enum virtio_cma_status serve(struct hvcma_engine *e, struct hvcma_call *c
 	if (hvcma_from_le32(hdr.bytes) != call->req_bytes ||
 	    call->req_bytes < requests[op].min_bytes)
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL, bytes_offset);
-	return requests[op].serve(e, call);
+	status = requests[op].serve(e, call);
+	if (status == HVCMA_AGAIN)
+		e->nr_requests[op]--;
+	return status;
 }
 
 /* Statuses that a correct guest never causes. */
@@ -285,7 +317,7 @@ static bool is_bad_request(enum virtio_cma_status status)
 	       status == VIRTIO_CMA_S_NOT_BLOCK || status == VIRTIO_CMA_S_RANGE;
 }
 
-void hvcma_engine_request(struct hvcma_engine *e, const void *req,
+bool hvcma_engine_request(struct hvcma_engine *e, const void *req,
 			  size_t req_bytes, void *resp, size_t resp_bytes,
 			  bool from_report_queue, size_t *used_bytes)
 {
@@ -302,12 +334,18 @@ void hvcma_engine_request(struct hvcma_engine *e, const void *req,
 	if (resp_bytes < sizeof(hdr)) {
 		e->nr_bad_requests++;
 		*used_bytes = 0;
-		return;
+		return true;
 	}
 	if (call.resp_bytes > VIRTIO_CMA_MAX_RESPONSE_BYTES)
 		call.resp_bytes = VIRTIO_CMA_MAX_RESPONSE_BYTES;
 
 	status = serve(e, &call, from_report_queue);
+	if (status == HVCMA_AGAIN) {
+		hvcma_trace(e, "again", 0, 0, 0);
+		hvcma_engine_check(e);
+		*used_bytes = 0;
+		return false;
+	}
 	if (is_bad_request(status))
 		e->nr_bad_requests++;
 	if (status)
@@ -318,4 +356,5 @@ void hvcma_engine_request(struct hvcma_engine *e, const void *req,
 	memcpy(resp, &hdr, sizeof(hdr));
 	*used_bytes = call.used_bytes;
 	hvcma_engine_check(e);
+	return true;
 }

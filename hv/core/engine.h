@@ -94,6 +94,8 @@ struct hvcma_engine_ops {
 		      uint64_t c);
 };
 
+#define HVCMA_MAX_SHARES	255
+
 struct hvcma_engine_config {
 	uint64_t region_base_gpa;	/* granule-aligned */
 	uint64_t region_bytes;		/* whole granules, > 0 */
@@ -103,6 +105,9 @@ struct hvcma_engine_config {
 	uint32_t attr_policy;		/* VIRTIO_CMA_ATTR_* */
 	uint32_t flags;			/* VIRTIO_CMA_F_* */
 	uint32_t nr_clients;		/* size of the client table */
+	uint32_t nr_shares;		/* set-asides, at most HVCMA_MAX_SHARES */
+	const uint64_t *share_bytes;	/* of each, whole granules; only read at init */
+	uint32_t back_max_granules;	/* most to back in one call; 0: no limit */
 	uint32_t max_align_order;	/* at most VIRTIO_CMA_MAX_ALIGN_ORDER */
 	uint32_t stage2;		/* VIRTIO_CMA_STAGE2_* */
 	enum hvcma_alias alias;		/* what the host does with its own mapping */
@@ -115,7 +120,7 @@ struct hvcma_engine_config {
 struct hvcma_client_info {
 	uint8_t bus;			/* VIRTIO_CMA_BUS_* */
 	uint8_t coherent;		/* VIRTIO_CMA_COHERENT_* */
-	uint8_t share;
+	uint8_t share;			/* 0, or a set-aside: 1 to nr_shares */
 	bool emulated;			/* its DMA is done by the host's processors */
 	const char *kind;		/* each shorter than its wire field */
 	const char *name;
@@ -187,9 +192,15 @@ int hvcma_engine_init(void *buffer, size_t buffer_bytes,
  * @used_bytes: out, bytes of @resp that are valid: 0 if @resp_bytes cannot hold
  *	a response header (then the request had no effect)
  *
+ * A request that must back more than config.back_max_granules takes several
+ * calls: it is undone, but for the backing, and to be made again, the same and
+ * before any other ALLOC, when others have had their turn. A reset forgets it.
+ *
  * Never fails: failures are statuses in the response.
+ *
+ * Return: true when served; false (@used_bytes 0): call again.
  */
-void hvcma_engine_request(struct hvcma_engine *e, const void *req,
+bool hvcma_engine_request(struct hvcma_engine *e, const void *req,
 			  size_t req_bytes, void *resp, size_t resp_bytes,
 			  bool from_report_queue, size_t *used_bytes);
 
@@ -222,8 +233,8 @@ int hvcma_engine_refresh(struct hvcma_engine *e);
  *
  * Return: 0, -VIRTIO_CMA_S_NO_CLIENT (id out of range), -VIRTIO_CMA_S_CLIENT_STATE
  * (not absent, or unplugged without having been quiesced: see
- * hvcma_engine_reset()), -VIRTIO_CMA_S_INVAL (a string does not fit, or the bus
- * or coherency is unknown).
+ * hvcma_engine_reset()), -VIRTIO_CMA_S_INVAL (a string does not fit, or the bus,
+ * coherency or share is unknown).
  */
 int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
 			      const struct hvcma_client_info *info);
@@ -236,6 +247,14 @@ int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
  * ABSENT all the same, and its region quarantined).
  */
 int hvcma_engine_client_removed(struct hvcma_engine *e, uint32_t id);
+
+/**
+ * hvcma_engine_client_stuck() - the host found out, by what another region asked
+ * of the same device, that it cannot be quieted: quarantine if it is CLAIMED here.
+ *
+ * Return: 0, also if there was nothing to do; -VIRTIO_CMA_S_NO_CLIENT.
+ */
+int hvcma_engine_client_stuck(struct hvcma_engine *e, uint32_t id);
 
 /** hvcma_engine_client_state() - VIRTIO_CMA_CLIENT_*; ABSENT if out of range. */
 uint8_t hvcma_engine_client_state(const struct hvcma_engine *e, uint32_t id);
@@ -291,6 +310,16 @@ int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
 bool hvcma_engine_next_block(const struct hvcma_engine *e, uint64_t from,
 			     uint64_t *first, uint64_t *nr_granules,
 			     uint32_t *client, uint32_t *purpose);
+
+/**
+ * hvcma_engine_share() - size of set-aside @share, of the shared part for 0, and
+ * what blocks of its clients have; that can be more than its size, by what they
+ * have of the shared part.
+ *
+ * Return: false if there is no such share.
+ */
+bool hvcma_engine_share(const struct hvcma_engine *e, uint32_t share, uint64_t *bytes,
+			uint64_t *used_bytes);
 
 /** hvcma_engine_granule_state() - state byte of the wire format. */
 uint8_t hvcma_engine_granule_state(const struct hvcma_engine *e, uint64_t granule);

@@ -23,6 +23,18 @@ static bool over_pin_limit(const struct hvcma_engine *e, uint64_t nr)
 	return e->pin_limit < e->nr_granules && nr > e->pin_limit - nr_pinned(e);
 }
 
+/* What the job's owner may still have, whatever is free. */
+static uint64_t room_of(const struct hvcma_engine *e, const struct hvcma_job *job)
+{
+	return hvcma_share_room(e, HVCMA_OWNER_SHARE(job->owner));
+}
+
+/* A set-aside of others that binds before the region itself is full. */
+static bool over_share(const struct hvcma_engine *e, const struct hvcma_job *job, uint64_t nr)
+{
+	return e->config.nr_shares && nr > room_of(e, job);
+}
+
 /* What ALLOC and ALLOC_BULK have in common sits at the same place in both. */
 #define SAME_PLACE(a, b) VIRTIO_CMA_ASSERT(offsetof(struct virtio_cma_alloc_req, a) == \
 					   offsetof(struct virtio_cma_bulk_req, b))
@@ -45,6 +57,7 @@ static enum virtio_cma_status check_common(const struct hvcma_engine *e,
 	uint32_t flags = hvcma_from_le32(req->flags);
 	uint32_t client = hvcma_from_le32(req->client);
 	uint32_t purpose = hvcma_from_le32(req->purpose);
+	enum virtio_cma_status status;
 
 	if (!bytes || bytes > UINT64_MAX - mask)
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
@@ -59,9 +72,11 @@ static enum virtio_cma_status check_common(const struct hvcma_engine *e,
 	job->fit.align_bytes = align;
 	job->fit.max_dma = hvcma_from_le64(req->max_dma_addr);
 	job->fit.quick = flags & VIRTIO_CMA_ALLOC_FAST;
-	job->owner = HVCMA_OWNER(client, purpose);
-	return hvcma_owner_check(e, call, client, purpose,
-				 offsetof(struct virtio_cma_alloc_req, purpose));
+	status = hvcma_owner_check(e, call, client, purpose,
+				   offsetof(struct virtio_cma_alloc_req, purpose));
+	if (!status)
+		job->owner = HVCMA_OWNER(client, purpose, hvcma_share_of(e, client));
+	return status;
 }
 
 static enum virtio_cma_status check_hints(const struct hvcma_engine *e,
@@ -109,10 +124,17 @@ enum virtio_cma_status hvcma_serve_alloc(struct hvcma_engine *e, struct hvcma_ca
 	job.left = job.fit.nr_granules;
 	job.max_grants = room < VIRTIO_CMA_MAX_BULK_BLOCKS ? (uint32_t)room
 							   : VIRTIO_CMA_MAX_BULK_BLOCKS;
-	if (over_pin_limit(e, job.left))
+	if (over_pin_limit(e, job.left)) {
 		status = VIRTIO_CMA_S_PIN_LIMIT;
-	else
+	} else if (over_share(e, &job, job.left)) {
+		e->nr_alloc_failed++;
+		return hvcma_refuse(call, VIRTIO_CMA_S_NO_SPACE,
+				    hvcma_bytes(e, room_of(e, &job)));
+	} else {
 		status = hvcma_grant(e, &job);
+	}
+	if (status == HVCMA_AGAIN)
+		return status;
 	if (status) {
 		e->nr_alloc_failed++;
 		return hvcma_grant_refusal(e, &job, status, call);
@@ -174,9 +196,19 @@ enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_cal
 		limit = VIRTIO_CMA_S_PIN_LIMIT;
 		nr_blocks = (uint32_t)((e->pin_limit - nr_pinned(e)) / granules);
 	}
+	if (over_share(e, &job, granules * nr_blocks)) {
+		limit = VIRTIO_CMA_S_NO_SPACE;
+		nr_blocks = (uint32_t)(room_of(e, &job) / granules);
+	}
+	if (!nr_blocks && limit == VIRTIO_CMA_S_NO_SPACE) {
+		e->nr_alloc_failed++;
+		return hvcma_refuse(call, limit, hvcma_bytes(e, room_of(e, &job)));
+	}
 	job.left = granules * nr_blocks;
 	job.max_grants = nr_blocks;
 	status = nr_blocks ? hvcma_grant(e, &job) : limit;
+	if (status == HVCMA_AGAIN)
+		return status;
 	if (!job.nr_grants) {
 		e->nr_alloc_failed++;
 		return hvcma_grant_refusal(e, &job, status, call);
@@ -209,7 +241,7 @@ int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
 		.nr_granules = nr_granules,
 		.max_dma = UINT64_MAX,
 	};
-	uint64_t end = first + nr_granules, unknown, nr;
+	uint64_t end = first + nr_granules, unknown, nr, owner;
 	enum virtio_cma_status status;
 	int rc;
 
@@ -244,7 +276,9 @@ int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
 		e->ops->unpin(e->opaque, first, nr_granules);
 		return -(int)status;
 	}
-	hvcma_alloc_set_owner(e->alloc, first, HVCMA_OWNER(client, purpose));
+	owner = HVCMA_OWNER(client, purpose, hvcma_share_of(e, client));
+	hvcma_alloc_set_owner(e->alloc, first, owner);
+	hvcma_share_take(e, owner, nr_granules);
 	hvcma_trace(e, "restore", first, nr_granules, client);
 	hvcma_engine_check(e);
 	return 0;

@@ -11,7 +11,8 @@ bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 {
 	struct hvcma_alloc_stats stats;
 	uint64_t first, nr, nr_lent = 0, nr_busy[VIRTIO_CMA_NR_WHYS] = { 0 };
-	uint32_t client, purpose, nr_unquiet = 0, nr_handover = 0;
+	uint32_t client, purpose, share, nr_unquiet = 0, nr_handover = 0;
+	uint64_t owner;
 
 	if (!hvcma_alloc_is_valid(e->alloc))
 		return false;
@@ -22,10 +23,14 @@ bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 	     i = first + nr) {
 		if (client != VIRTIO_CMA_CLIENT_SHARED && client >= e->config.nr_clients)
 			return false;
-		if (hvcma_alloc_owner(e->alloc, first) != HVCMA_OWNER(client, purpose) ||
-		    purpose >= VIRTIO_CMA_NR_PURPOSES)
+		owner = hvcma_alloc_owner(e->alloc, first);
+		share = HVCMA_OWNER_SHARE(owner);
+		if (owner != HVCMA_OWNER(client, purpose, share) ||
+		    purpose >= VIRTIO_CMA_NR_PURPOSES || share > e->config.nr_shares)
 			return false;
 	}
+	if (!hvcma_shares_are_valid(e))
+		return false;
 	for (uint32_t i = 0; i < (e->nr_granules + 63) / 64; i++)
 		nr_lent += hvcma_popcount64(e->lent[i]);
 	if (nr_lent != e->nr_lent)

@@ -158,7 +158,7 @@ int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
 	if (id >= e->config.nr_clients)
 		return -VIRTIO_CMA_S_NO_CLIENT;
 	if ((info->bus != VIRTIO_CMA_BUS_PCI && info->bus != VIRTIO_CMA_BUS_PLATFORM) ||
-	    info->coherent >= VIRTIO_CMA_NR_COHERENT ||
+	    info->coherent >= VIRTIO_CMA_NR_COHERENT || info->share > e->config.nr_shares ||
 	    !copy_string(wire.kind, sizeof(wire.kind), info->kind) ||
 	    !copy_string(wire.name, sizeof(wire.name), info->name) ||
 	    !copy_string(wire.path, sizeof(wire.path), info->path))
@@ -192,6 +192,16 @@ int hvcma_engine_client_removed(struct hvcma_engine *e, uint32_t id)
 	}
 	hvcma_engine_check(e);
 	return rc;
+}
+
+int hvcma_engine_client_stuck(struct hvcma_engine *e, uint32_t id)
+{
+	if (id >= e->config.nr_clients)
+		return -VIRTIO_CMA_S_NO_CLIENT;
+	if (e->clients[id].state == HVCMA_CLIENT_CLAIMED)
+		set_state(e, id, HVCMA_CLIENT_STUCK);
+	hvcma_engine_check(e);
+	return 0;
 }
 
 enum virtio_cma_status hvcma_serve_clients(struct hvcma_engine *e, struct hvcma_call *call)

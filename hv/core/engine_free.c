@@ -33,6 +33,13 @@ static void stretch_add(struct hvcma_engine *e, struct stretch *s, uint64_t firs
 	s->nr = nr;
 }
 
+/* An unpinned block is nobody's any more. */
+static void give_back(struct hvcma_engine *e, uint64_t first, uint64_t nr)
+{
+	hvcma_share_give(e, hvcma_alloc_owner(e->alloc, first), nr);
+	hvcma_ungrant(e, first, nr);
+}
+
 /* --- FREE ------------------------------------------------------------- */
 
 static enum virtio_cma_status free_range_get(const struct hvcma_engine *e,
@@ -117,7 +124,7 @@ enum virtio_cma_status hvcma_serve_free(struct hvcma_engine *e, struct hvcma_cal
 	stretch_flush(e, &stretch);
 	for (uint32_t i = 0; i < nr_ranges; i++) {
 		free_range_get(e, call, i, &block);
-		hvcma_ungrant(e, block.first, block.nr);
+		give_back(e, block.first, block.nr);
 		hvcma_trace(e, "free", block.first, block.nr, 0);
 	}
 	e->nr_freed += nr_ranges;
@@ -219,7 +226,7 @@ static enum virtio_cma_status busy_set(struct hvcma_engine *e, struct hvcma_call
 
 	hvcma_maintain_block(e, &block);
 	e->ops->unpin(e->opaque, block.first, block.nr);
-	hvcma_ungrant(e, block.first, block.nr);
+	give_back(e, block.first, block.nr);
 	hvcma_trace(e, "free", block.first, block.nr, 0);
 	e->nr_freed++;
 	if (!nr_ranges)
@@ -304,7 +311,7 @@ static uint64_t free_all(struct hvcma_engine *e)
 	}
 	stretch_flush(e, &stretch);
 	for (uint64_t i = 0; hvcma_alloc_next_block(e->alloc, i, &first, &nr); i = first + nr)
-		hvcma_ungrant(e, first, nr);
+		give_back(e, first, nr);
 	return nr_blocks;
 }
 
@@ -313,6 +320,7 @@ int hvcma_engine_reset(struct hvcma_engine *e)
 	int rc = hvcma_quiesce_all(e);
 	uint64_t granule, nr_blocks = 0;
 
+	e->resume.pending = false;
 	if (!rc)
 		nr_blocks = free_all(e);
 	e->nr_freed += nr_blocks;

@@ -100,6 +100,10 @@ static bool back_some(struct hvcma_engine *e, struct hvcma_job *job)
 	if (job->back_chunk > job->left)
 		job->back_chunk = job->left;
 	while (hvcma_alloc_next_unknown(e->alloc, job->back_from, job->left, &first, &nr)) {
+		if (!job->back_budget) {
+			job->again = true;
+			return false;
+		}
 		uint64_t before = job->gather ? 0 : hvcma_alloc_free_before(e->alloc, first);
 		uint64_t need = before < wanted ? wanted - before : 1;
 		uint64_t most = need;
@@ -109,10 +113,13 @@ static bool back_some(struct hvcma_engine *e, struct hvcma_job *job)
 			most = job->back_chunk;
 		if (nr > most)
 			nr = most;
+		if (nr > job->back_budget)
+			nr = job->back_budget;
 		if (nr >= job->back_refused) {
 			job->back_from = first + nr;
 			continue;
 		}
+		job->back_budget -= nr;
 		rc = e->ops->back(e->opaque, first, nr);
 		if (rc) {
 			job->host = hvcma_host_status(rc);
@@ -148,12 +155,11 @@ static enum virtio_cma_status why_not(const struct hvcma_job *job)
 
 static enum virtio_cma_status reserve(struct hvcma_engine *e, struct hvcma_job *job)
 {
-	job->host = VIRTIO_CMA_S_OK;
 	if (!is_possible(e, job))
 		return VIRTIO_CMA_S_NO_SPACE;
 	while (job->left) {
 		if (!take_one(e, job) && !back_some(e, job))
-			return why_not(job);
+			return job->again ? HVCMA_AGAIN : why_not(job);
 	}
 	return VIRTIO_CMA_S_OK;
 }
@@ -340,8 +346,34 @@ static void undo(struct hvcma_engine *e, struct hvcma_job *job, uint32_t from,
 	drop_grants(e, job, from, job->nr_grants);
 }
 
+/* A call backs only so much: what it learned of the host is for the next one. */
+static void suspend(struct hvcma_engine *e, const struct hvcma_job *job)
+{
+	e->resume = (struct hvcma_resume){
+		.pending = true,
+		.host = job->host,
+		.back_from = job->back_from,
+		.back_refused = job->back_refused,
+		.back_chunk = job->back_chunk,
+	};
+}
+
+static void resume(struct hvcma_engine *e, struct hvcma_job *job)
+{
+	const struct hvcma_resume r = e->resume;
+
+	e->resume.pending = false;
+	job->again = false;
+	job->back_budget = e->config.back_max_granules ? e->config.back_max_granules
+						       : UINT64_MAX;
+	job->host = r.pending ? r.host : VIRTIO_CMA_S_OK;
+	job->back_from = r.pending ? r.back_from : 0;
+	job->back_refused = r.pending ? r.back_refused : UINT64_MAX;
+	job->back_chunk = r.pending ? r.back_chunk : job->left;
+}
+
 /*
- * Return: OK when all of the job is granted; else why not, and then nothing is
+ * Return: OK when all of the job is granted; HVCMA_AGAIN with nothing granted; else why not, and then nothing is
  * granted unless the job is partial: see job->nr_grants.
  */
 enum virtio_cma_status hvcma_grant(struct hvcma_engine *e, struct hvcma_job *job)
@@ -353,12 +385,10 @@ enum virtio_cma_status hvcma_grant(struct hvcma_engine *e, struct hvcma_job *job
 	job->fit.effort = &job->effort;
 	job->effort = EFFORT;
 	job->hint_budget = HINT_PROBES;
-	job->back_from = 0;
-	job->back_refused = UINT64_MAX;
-	job->back_chunk = job->left;
+	resume(e, job);
 	for (uint32_t retries = 0;; retries++) {
 		status = reserve(e, job);
-		if (status && !job->partial)
+		if (status == HVCMA_AGAIN || (status && !job->partial))
 			break;
 		pin_status = pin_grants(e, job, &nr_pinned);
 		if (pin_status)
@@ -369,12 +399,18 @@ enum virtio_cma_status hvcma_grant(struct hvcma_engine *e, struct hvcma_job *job
 			status = VIRTIO_CMA_S_FRAGMENTED;
 			break;
 		}
+		job->host = VIRTIO_CMA_S_OK;
 	}
-	undo(e, job, status && !job->partial ? 0 : nr_pinned, nr_pinned);
+	undo(e, job, status == HVCMA_AGAIN || (status && !job->partial) ? 0 : nr_pinned,
+	     nr_pinned);
+	if (status == HVCMA_AGAIN)
+		suspend(e, job);
 
-	for (uint32_t i = 0; i < job->nr_grants; i++)
+	for (uint32_t i = 0; i < job->nr_grants; i++) {
+		hvcma_share_take(e, job->owner, e->grants[i].nr);
 		hvcma_trace(e, "alloc", e->grants[i].first, e->grants[i].nr,
 			    HVCMA_OWNER_CLIENT(job->owner));
+	}
 	return status;
 }
 

@@ -8,6 +8,7 @@
  *   engine_grant.c   finding, backing, pinning and verifying blocks; undoing it
  *   engine_alloc.c   ALLOC, ALLOC_BULK, restore
  *   engine_free.c    FREE, BUSY, reset
+ *   engine_share.c   set-asides
  *   engine_query.c   QUERY, REPORT, counters, iterators
  *   engine_check.c   invariants
  *
@@ -51,6 +52,22 @@ static inline bool hvcma_client_is_active(enum hvcma_client_state state)
 	       state == HVCMA_CLIENT_LOST;
 }
 
+/* Set-aside, in granules; [0] is the shared part. */
+struct hvcma_share {
+	uint32_t size;
+	uint32_t used;			/* by blocks of its clients, wherever they count */
+};
+
+/* What an ALLOC that is to be made again knows of the host's backing. */
+struct hvcma_resume {
+	bool pending;
+	enum virtio_cma_status host;
+	uint64_t back_from, back_refused, back_chunk;
+};
+
+/* No status of the wire: see hvcma_engine_request(). */
+#define HVCMA_AGAIN	VIRTIO_CMA_NR_STATUS
+
 /* A block being granted. */
 struct hvcma_grant {
 	uint32_t first;
@@ -69,6 +86,8 @@ struct hvcma_engine {
 	struct hvcma_client *clients;
 	uint32_t nr_unquiet;		/* clients STUCK or LOST */
 	uint32_t nr_handover;		/* active clients with handover set */
+	struct hvcma_share *shares;	/* config.nr_shares + 1 */
+	struct hvcma_resume resume;
 	uint64_t *lent;			/* bit per granule */
 	uint64_t nr_lent;
 	uint8_t *why;			/* byte per granule: VIRTIO_CMA_WHY_*, 0 if not busy */
@@ -92,9 +111,11 @@ struct hvcma_call {
 };
 
 /* A block's owner, as kept by the allocator. */
-#define HVCMA_OWNER(client, purpose)	((uint64_t)(purpose) << 32 | (client))
+#define HVCMA_OWNER(client, purpose, share)				\
+	((uint64_t)(share) << 40 | (uint64_t)(purpose) << 32 | (client))
 #define HVCMA_OWNER_CLIENT(owner)	((uint32_t)(owner))
 #define HVCMA_OWNER_PURPOSE(owner)	((uint32_t)((owner) >> 32) & 0xff)
+#define HVCMA_OWNER_SHARE(owner)	((uint32_t)((owner) >> 40) & 0xff)
 #define HVCMA_OWNER_MARK		(UINT64_C(1) << 63)	/* named in this FREE */
 
 static inline enum virtio_cma_status
@@ -195,6 +216,8 @@ struct hvcma_job {
 	uint64_t back_from;		/* unknown granules before it were tried */
 	uint64_t back_refused;		/* as many at once were refused */
 	uint64_t back_chunk;		/* try to back this many, even if fewer will do */
+	uint64_t back_budget;		/* granules that may still be backed in this call */
+	bool again;			/* more than that is needed */
 };
 
 enum virtio_cma_status hvcma_grant(struct hvcma_engine *e, struct hvcma_job *job);
@@ -212,6 +235,13 @@ enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_cal
 void hvcma_busy_mark(struct hvcma_engine *e, uint64_t granule, bool on, uint8_t why);
 enum virtio_cma_status hvcma_serve_free(struct hvcma_engine *e, struct hvcma_call *call);
 enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_call *call);
+
+/* engine_share.c */
+uint32_t hvcma_share_of(const struct hvcma_engine *e, uint32_t client);
+uint64_t hvcma_share_room(const struct hvcma_engine *e, uint32_t share);
+void hvcma_share_take(struct hvcma_engine *e, uint64_t owner, uint64_t nr);
+void hvcma_share_give(struct hvcma_engine *e, uint64_t owner, uint64_t nr);
+bool hvcma_shares_are_valid(const struct hvcma_engine *e);
 
 /* engine_query.c */
 void hvcma_lent_clear(struct hvcma_engine *e);

@@ -108,10 +108,14 @@ static void send_busy(struct rig *r, struct input *in)
 
 static void host_event(struct rig *r, struct input *in)
 {
-	struct hvcma_client_info info = { .bus = VIRTIO_CMA_BUS_PCI, .coherent = 1 };
+	struct hvcma_client_info info = {
+		.bus = VIRTIO_CMA_BUS_PCI,
+		.coherent = 1,
+		.share = input_u8(in) % 4,
+	};
 	uint64_t granule = input_u8(in) % r->nr;
 
-	switch (input_u8(in) % 8) {
+	switch (input_u8(in) % 9) {
 	case 0:
 		hvcma_engine_reset(r->engine);
 		break;
@@ -136,6 +140,9 @@ static void host_event(struct rig *r, struct input *in)
 		break;
 	case 6:
 		hvcma_engine_refresh(r->engine);
+		break;
+	case 7:
+		hvcma_engine_client_stuck(r->engine, input_u8(in) % 4);
 		break;
 	default:
 		hvcma_engine_restore_block(r->engine, granule, input_number(in),
@@ -190,12 +197,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct hvcma_engine_config config = rig_config(1 + input_u8(&in));
 	uint8_t how = input_u8(&in);
 	uint8_t extent = input_u8(&in);
+	uint64_t share_bytes[2];
 	struct rig *r;
 
 	config.policy = (enum hvcma_policy)(how % HVCMA_NR_POLICIES);
 	config.unpin_discards = how & 16;
 	if (how & 32)
 		config.pin_limit_bytes = (1 + input_u8(&in)) * GRANULE;
+	if (how & 128) {
+		config.back_max_granules = input_u8(&in);
+		config.share_bytes = share_bytes;
+		config.nr_shares = 2;
+		for (size_t k = 0; k < 2; k++)
+			share_bytes[k] = input_u8(&in) * GRANULE;
+		if (hvcma_engine_check_config(&config))
+			config.nr_shares = 0;
+	}
 	r = rig_host(config.region_bytes / GRANULE, how & 64);
 	r->discards = config.unpin_discards;
 	for (uint64_t i = 0; extent && i < r->nr; i++)

@@ -167,6 +167,38 @@ static void test_busy(void **state)
 	assert_int_not_equal(a.base_gpa, b.base_gpa);
 }
 
+/*
+ * A request that needs more new pages than are backed in one go: it is answered
+ * in full, in turns. A guest that resets in between gets nothing of it.
+ */
+static void test_slow_request(void **state)
+{
+	struct virtio_cma_alloc_req req = {
+		.hdr = { .op = VIRTIO_CMA_OP_ALLOC, .bytes = sizeof(req) },
+		.bytes = NR_GRANULES * CMA_GRANULE,
+		.max_dma_addr = UINT64_MAX,
+		.flags = VIRTIO_CMA_ALLOC_CONTIG,
+		.client = VIRTIO_CMA_CLIENT_SHARED,
+	};
+	struct vring_buf buf[2] = {
+		{ .addr = s.c.request, .bytes = sizeof(req) },
+		{ .addr = s.c.response, .bytes = 4096, .flags = VRING_WRITE },
+	};
+	struct virtio_cma_block block;
+
+	(void)state;
+	qtest_write(s.q, s.c.request, &req, sizeof(req));
+	virtio_post(&s.c.v, VIRTIO_CMA_VQ_REQUEST, buf, 2);
+	virtio_kick(&s.c.v, VIRTIO_CMA_VQ_REQUEST);
+	cma_restart(&s.c);
+	assert_int_equal(qtest_get(s.q, "/counters/blocks"), 0);
+	assert_int_equal(qtest_get(s.q, "/counters/pinned-bytes"), 0);
+	assert_int_equal(cma_alloc(&s.c, NR_GRANULES * CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED,
+				   &block), 0);
+	assert_int_equal(block.bytes, NR_GRANULES * CMA_GRANULE);
+	assert_int_equal(qtest_get(s.q, "/counters/alloc-failed"), 0);
+}
+
 static void test_query(void **state)
 {
 	struct virtio_cma_query_req req = {
@@ -236,7 +268,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOTH(test_config), BOTH(test_clients), BOTH(test_claim_release),
-		BOTH(test_alloc_free), BOTH(test_alloc_bulk), BOTH(test_busy), BOTH(test_query),
+		BOTH(test_alloc_free), BOTH(test_alloc_bulk), BOTH(test_busy), BOTH(test_slow_request), BOTH(test_query),
 		BOTH(test_report), BOTH(test_config_live),
 	};
 

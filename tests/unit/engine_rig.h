@@ -323,8 +323,11 @@ static inline uint32_t rig_send_on(struct rig *r, const void *req, size_t bytes,
 	free(r->resp);
 	r->resp = malloc(r->resp_room ? r->resp_room : 1);
 	r->used = 12345;
-	hvcma_engine_request(r->engine, copy, bytes, r->resp, r->resp_room, report_queue,
-			     &r->used);
+	while (!hvcma_engine_request(r->engine, copy, bytes, r->resp, r->resp_room,
+				     report_queue, &r->used)) {
+		assert_int_equal(r->used, 0);
+		rig_check(r);
+	}
 	free(copy);
 	assert_true(r->used <= r->resp_room);
 	if (!r->used) {
