@@ -230,7 +230,18 @@ $(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-host.a $
 	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $< $(if $(findstring bench_queue,$@),$(QTEST_LIB)) \
 		$(filter %.a,$^) -luring -lcmocka -ljson-c
 
-LAYERS = layers unit loopback asan fuzz qtest vm nested
+# Bare metal for arm64, and what judges its answers.
+CONFORMANCE_BIN = $(O)/tests/conformance/el2.elf $(O)/tests/conformance/compare
+$(O)/tests/conformance/el2.elf: $(srcdir)/tests/conformance/start.S $(srcdir)/tests/conformance/at.c \
+		$(srcdir)/tests/conformance/el2.ld $(srcdir)/tests/conformance/stream.h | $(ready_cross)
+	$(say) LD $(@:$(O)/%=%)
+	$(Q)mkdir -p $(@D) && $(CC_cross) -std=gnu11 -O2 $(WARN) -I$(srcdir) -ffreestanding -fno-pic -nostdlib -static \
+		-fno-stack-protector -mgeneral-regs-only -mstrict-align -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+		-Wl,-T,$(srcdir)/tests/conformance/el2.ld -o $@ $(filter %.S %.c,$^)
+$(O)/tests/conformance/compare: $(O)/tests/obj/tests/conformance/compare.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(CORE_SRC))
+	$(call link_test,$(CC))
+
+LAYERS = layers unit loopback asan fuzz conformance qtest vm nested
 RUN = HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/run
 
 need_layers = $(NATIVE)
@@ -238,6 +249,7 @@ need_unit = $(NATIVE) $(UNIT_BIN)
 need_loopback = $(LOOPBACK_BIN)
 need_asan = $(NATIVE) $(ASAN_BIN)
 need_fuzz = $(FUZZ_BIN)
+need_conformance = $(CONFORMANCE_BIN) $(ENV)/qemu-amd64
 need_qtest = plugin $(QTEST_BIN)
 need_vm = world guest-all $(UNIT_BIN)
 need_nested = world

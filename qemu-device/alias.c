@@ -200,8 +200,8 @@ static bool block(VirtIOCMA *s, Error **errp)
         error_setg(errp, "a dump of guest memory is in progress");
         return false;
     }
-    error_setg(&s->alias.migration_blocker, "virtio-cma '%s': a client is doing "
-               "DMA past the caches: QEMU must not touch its memory",
+    error_setg(&s->alias.migration_blocker, "virtio-cma '%s': a client is "
+               "doing DMA past the caches: QEMU must not touch its memory",
                s->config.name);
     return !migrate_add_blocker(&s->alias.migration_blocker, errp);
 }
@@ -228,6 +228,7 @@ int hvcma_alias_keep_off(VirtIOCMA *s, bool on)
             qmp_allow(true);
         }
     }
-    HVCMA_TRACE(s, "keeps %s the memory of its clients", on ? "off" : "no longer off");
+    HVCMA_TRACE(s, "keeps %s the memory of its clients",
+                on ? "off" : "no longer off");
     return 0;
 }

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * QEMU's own cacheable mapping of a region, while clients do DMA past the caches.
+ * QEMU's own cacheable mapping of a region, while clients do DMA past the
+ * caches.
  *
- * A line of that mapping that gets dirty would some time be written over what a
- * device has put into memory, and one that is filled keeps what was there before.
- * So a block is cleaned and invalidated when it is handed over and when it comes
- * back, and nothing in QEMU touches it between: migration is blocked, dumps and
- * the monitor's and the debugger's accesses to memory are refused and say why.
+ * A line of that mapping that gets dirty would some time be written over what
+ * a device has put into memory, and one that is filled keeps what was there
+ * before. So a block is cleaned and invalidated when it is handed over and when
+ * it comes back, and nothing in QEMU touches it between: migration is blocked,
+ * dumps and the monitor's and the debugger's accesses to memory are refused and
+ * say why.
  *
  * Not covered: the debugger in its physical memory mode (maintenance packet
- * Qqemu.PhyMemMode), which QEMU lets nobody judge. What the guest's mappings need
- * is for the guest; the host kernel leaves pages alone that it has handed out.
+ * Qqemu.PhyMemMode), which QEMU lets nobody judge. What the guest's mappings
+ * need is for the guest; the host kernel leaves pages alone that it has handed
+ * out.
  */
 #ifndef QEMU_DEVICE_ALIAS_H
 #define QEMU_DEVICE_ALIAS_H

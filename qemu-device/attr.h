@@ -24,13 +24,13 @@ bool hvcma_attr_check(VirtIOCMA *s, Error **errp);
  */
 bool hvcma_attr_check_clients(VirtIOCMA *s, Error **errp);
 
-/** hvcma_attr_operator() - the operator's word on a client: VIRTIO_CMA_COHERENT_*. */
+/** hvcma_attr_operator() - "coherent" of a client: VIRTIO_CMA_COHERENT_*. */
 uint8_t hvcma_attr_operator(const VirtIOCMA *s, const char *client_id);
 
 /** hvcma_attr_is_emulated() - is this device's DMA done by QEMU itself? */
 bool hvcma_attr_is_emulated(Object *dev);
 
-/** hvcma_attr_line_bytes() - smallest data cache line of the host, 0 if there is no need. */
+/** hvcma_attr_line_bytes() - smallest data cache line of the host, or 0. */
 uint32_t hvcma_attr_line_bytes(void);
 
 /** hvcma_attr_source() - who said what the second stage does: a constant. */

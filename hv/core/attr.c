@@ -313,7 +313,7 @@ int hvcma_attr_par(const struct hvcma_mem_attr *attr)
 	if (attr->mem == HVCMA_MEM_UNPREDICTABLE)
 		return -1;
 	if (is_device(attr))
-		return (int)attr->mem << 2 | !attr->xs;
+		return (int)attr->mem << 2 | (attr->xs ? 0 : 1);
 	if (attr->no_tag_access)
 		return 0xe0;
 	if (attr->tagged)
@@ -341,4 +341,74 @@ uint32_t hvcma_attr_type(const struct hvcma_mem_attr *attr)
 		return VIRTIO_CMA_TYPE_DEVICE;
 	return normal[attr->outer.cache > attr->inner.cache ? attr->outer.cache :
 							      attr->inner.cache];
+}
+
+/* ---- words ---------------------------------------------------------------- */
+
+struct text {
+	char *at;
+	unsigned int room;		/* with the terminator */
+	unsigned int used;
+};
+
+static void put(struct text *t, const char *s)
+{
+	for (; *s && t->used + 1 < t->room; s++)
+		t->at[t->used++] = *s;
+}
+
+static void put_cacheability(struct text *t, const struct hvcma_cacheability *c)
+{
+	static const char *const names[] = { "Non-cacheable", "Write-Through", "Write-Back" };
+
+	put(t, names[c->cache]);
+	if (c->cache == HVCMA_CACHE_NC)
+		return;
+	if (c->transient)
+		put(t, " Transient");
+	put(t, c->read_alloc && c->write_alloc ? " RW-Allocate" :
+	       c->read_alloc ? " R-Allocate" :
+	       c->write_alloc ? " W-Allocate" : " No-Allocate");
+}
+
+static bool same_cacheability(const struct hvcma_cacheability *a,
+			      const struct hvcma_cacheability *b)
+{
+	return a->cache == b->cache && a->read_alloc == b->read_alloc &&
+	       a->write_alloc == b->write_alloc && a->transient == b->transient;
+}
+
+unsigned int hvcma_attr_describe(const struct hvcma_mem_attr *attr, char *text,
+				 unsigned int text_bytes)
+{
+	static const char *const devices[] = {
+		"Device-nGnRnE", "Device-nGnRE", "Device-nGRE", "Device-GRE",
+	};
+	static const char *const sharing[] = {
+		", Non-shareable", ", shareability unpredictable",
+		", Outer Shareable", ", Inner Shareable",
+	};
+	struct text t = { .at = text, .room = text_bytes };
+
+	if (attr->mem == HVCMA_MEM_UNPREDICTABLE) {
+		put(&t, "unpredictable (reserved encoding)");
+	} else if (is_device(attr)) {
+		put(&t, devices[attr->mem]);
+	} else if (same_cacheability(&attr->outer, &attr->inner)) {
+		put(&t, "Normal ");
+		put_cacheability(&t, &attr->outer);
+	} else {
+		put(&t, "Normal, outer ");
+		put_cacheability(&t, &attr->outer);
+		put(&t, ", inner ");
+		put_cacheability(&t, &attr->inner);
+	}
+	if (attr->mem != HVCMA_MEM_UNPREDICTABLE) {
+		put(&t, sharing[attr->sh & 3]);
+		if (attr->tagged)
+			put(&t, attr->no_tag_access ? ", Tagged without access" : ", Tagged");
+	}
+	if (text_bytes)
+		text[t.used] = 0;
+	return t.used;
 }

@@ -138,27 +138,28 @@ uint32_t hvcma_attr_coherent(uint32_t operator, bool emulated, uint32_t guest,
 	return guest;
 }
 
-#define REASON_NAME(name, nr, text) [nr] = #name,
-#define REASON_TEXT(name, nr, text) [nr] = text,
-#define TYPE_TEXT(name, nr, text) [nr] = text,
+#define NAME(name, nr, text)		\
+	[nr] = #name,
+#define TEXT(name, nr, text)		\
+	[nr] = text,
 
 const char *hvcma_attr_reason_name(uint32_t reason)
 {
-	static const char *const names[] = { VIRTIO_CMA_REASON_TABLE(REASON_NAME) };
+	static const char *const names[] = { VIRTIO_CMA_REASON_TABLE(NAME) };
 
 	return reason < VIRTIO_CMA_NR_REASONS ? names[reason] : "?";
 }
 
 const char *hvcma_attr_reason_text(uint32_t reason)
 {
-	static const char *const texts[] = { VIRTIO_CMA_REASON_TABLE(REASON_TEXT) };
+	static const char *const texts[] = { VIRTIO_CMA_REASON_TABLE(TEXT) };
 
 	return reason < VIRTIO_CMA_NR_REASONS ? texts[reason] : "unknown reason";
 }
 
 const char *hvcma_attr_type_text(uint32_t type)
 {
-	static const char *const texts[] = { VIRTIO_CMA_TYPE_TABLE(TYPE_TEXT) };
+	static const char *const texts[] = { VIRTIO_CMA_TYPE_TABLE(TEXT) };
 
 	return type < VIRTIO_CMA_NR_TYPES ? texts[type] : "unknown memory type";
 }

@@ -31,7 +31,7 @@
 #define FAST		VIRTIO_CMA_ALLOC_FAST
 #define CONTIG		VIRTIO_CMA_ALLOC_CONTIG
 
-enum rig_op { RIG_BACK, RIG_PIN, RIG_DMA, RIG_CLAIM, RIG_QUIESCE, RIG_NR_OPS };
+enum rig_op { RIG_BACK, RIG_PIN, RIG_DMA, RIG_CLAIM, RIG_QUIESCE, RIG_KEEP_OFF, RIG_NR_OPS };
 
 struct rig {
 	struct hvcma_engine *engine;
@@ -181,6 +181,25 @@ static inline int rig_quiesce(void *opaque, uint32_t client)
 	return rc;
 }
 
+static inline void rig_maintain(void *opaque, uint64_t first, uint64_t nr)
+{
+	struct rig *r = opaque;
+
+	assert_true(nr && first < r->nr && nr <= r->nr - first);
+	rig_log(r, "maintain", first, nr);
+	for (uint64_t i = first; i < first + nr; i++)
+		assert_true(r->host[i].pinned);
+}
+
+static inline int rig_keep_off(void *opaque, bool on)
+{
+	struct rig *r = opaque;
+	int rc = on ? rig_fault(r, RIG_KEEP_OFF) : 0;
+
+	rig_log(r, rc ? "keep_off!" : "keep_off", on, 0);
+	return rc;
+}
+
 static inline void rig_trace(void *opaque, const char *event, uint64_t a, uint64_t b,
 			     uint64_t c)
 {
@@ -198,6 +217,8 @@ static const struct hvcma_engine_ops rig_ops = {
 	.dma_addr = rig_dma_addr,
 	.claim = rig_claim,
 	.quiesce = rig_quiesce,
+	.maintain = rig_maintain,
+	.keep_off = rig_keep_off,
 	.trace = rig_trace,
 };
 
