@@ -23,6 +23,7 @@
 #include "compat.h"
 #include "dma_ops.h"
 #include "region.h"
+#include "takeover.h"
 
 DEFINE_MUTEX(vcma_bindings_lock);
 
@@ -367,21 +368,17 @@ void vcma_bindings_unregister(void)
 
 /* ---- regions come and go ---- */
 
-/* A driver that came before us gave the device addresses it can't reach. */
-static int vcma_warn_if_bound(struct device *dev, void *data)
+bool vcma_dev_is_missed(struct device *dev)
 {
-	struct vcma_region *r = data;
 	struct vcma_address address = {};
-	struct vcma_client *c;
+	bool missed;
 
-	if (!dev->driver || !vcma_dev_address(dev, &address))
-		return 0;
+	if (!vcma_dev_address(dev, &address))
+		return false;
 	mutex_lock(&vcma_bindings_lock);
-	if (vcma_clients_match(r, &address, &c, 1) && c->state == VCMA_CLIENT_IDLE)
-		dev_warn(dev, "region %s: client '%s' was bound to %s before virtio_cma came: unbind and bind it\n",
-			 r->name, c->name, dev_driver_string(dev));
+	missed = !vcma_binding_find(dev) && vcma_bindings_match(&address, NULL, 0);
 	mutex_unlock(&vcma_bindings_lock);
-	return 0;
+	return missed;
 }
 
 void vcma_bindings_add_region(struct vcma_region *r)
@@ -389,8 +386,7 @@ void vcma_bindings_add_region(struct vcma_region *r)
 	mutex_lock(&vcma_bindings_lock);
 	list_add_tail(&r->clients.node, &vcma_regions);
 	mutex_unlock(&vcma_bindings_lock);
-	bus_for_each_dev(&pci_bus_type, NULL, r, vcma_warn_if_bound);
-	bus_for_each_dev(&platform_bus_type, NULL, r, vcma_warn_if_bound);
+	vcma_takeover_start();
 }
 
 /*

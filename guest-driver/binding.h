@@ -82,6 +82,9 @@ void vcma_bindings_add_region(struct vcma_region *r);
  */
 void vcma_bindings_remove_region(struct vcma_region *r);
 
+/** vcma_dev_is_missed() - does a region name @dev, which has not our operations? */
+bool vcma_dev_is_missed(struct device *dev);
+
 /** vcma_binding_of() - the binding of a device whose operations are ours. */
 static inline struct vcma_binding *vcma_binding_of(struct device *dev)
 {

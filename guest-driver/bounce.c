@@ -14,6 +14,7 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
+#include "attr.h"
 #include "bounce.h"
 #include "region.h"
 #include "trace.h"
@@ -47,8 +48,11 @@ dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	if (!vcma_pool_alloc(&r->pools[c->attr], &fit, c, phys, bytes, &piece))
 		return vcma_bounce_fail(c, phys, bytes);
 
-	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC))
+	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC)) {
 		memcpy(piece.cpu + offset, phys_to_virt(phys), bytes);
+		if (piece.block->attr == VCMA_CACHED)
+			vcma_attr_sync_for_device(c, piece.cpu + offset, bytes);
+	}
 	atomic64_inc(&r->stats.nr_map_bounced);
 	atomic64_add(bytes, &r->stats.bounce_bytes);
 	atomic64_add(bytes, &c->bounce_bytes);
@@ -73,49 +77,51 @@ static struct vcma_slot *vcma_bounce_find(struct vcma_client *c, dma_addr_t dma,
 		s = vcma_pool_slot(b, dma);
 	rcu_read_unlock();
 	if (!s || s->owner != c || s->orig == VCMA_NO_ORIG)
-		goto wrong;
+		return NULL;
 
 	start = b->base_dma + ((u64)(s - b->slots) << PAGE_SHIFT) + offset_in_page(s->orig);
 	from = dma - start;
 	if (dma < start || from > s->bytes || bytes > s->bytes - from)
-		goto wrong;
+		return NULL;
 	*block = b;
 	return s;
-
-wrong:
-	dev_WARN_ONCE(c->dev, 1, "unmaps or syncs %#zx bytes at %pad, which it has not mapped\n",
-		      bytes, &dma);
-	return NULL;
 }
 
-static void vcma_bounce_copy(const struct vcma_block *block, const struct vcma_slot *slot,
-			     dma_addr_t dma, size_t bytes, bool to_cpu)
+static void vcma_bounce_copy(struct vcma_client *c, const struct vcma_block *block,
+			     const struct vcma_slot *slot, dma_addr_t dma, size_t bytes,
+			     enum dma_data_direction dir, bool for_cpu)
 {
 	u64 start = block->base_dma + ((u64)(slot - block->slots) << PAGE_SHIFT) +
 		    offset_in_page(slot->orig);
 	void *bounce = block->cpu + (dma - block->base_dma);
 	void *orig = phys_to_virt(slot->orig + (dma - start));
 
-	if (to_cpu)
-		memcpy(orig, bounce, bytes);
-	else
-		memcpy(bounce, orig, bytes);
+	if (for_cpu) {
+		if (block->attr == VCMA_CACHED)
+			vcma_attr_sync_for_cpu(c, bounce, bytes, dir);
+		if (dir != DMA_TO_DEVICE)
+			memcpy(orig, bounce, bytes);
+	} else {
+		if (dir != DMA_FROM_DEVICE)
+			memcpy(bounce, orig, bytes);
+		if (block->attr == VCMA_CACHED)
+			vcma_attr_sync_for_device(c, bounce, bytes);
+	}
 }
 
-void vcma_bounce_sync(struct vcma_client *c, dma_addr_t dma, size_t bytes,
+bool vcma_bounce_sync(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 		      enum dma_data_direction dir, bool for_cpu)
 {
 	struct vcma_block *block;
 	struct vcma_slot *slot;
 
-	if (dir == (for_cpu ? DMA_TO_DEVICE : DMA_FROM_DEVICE))
-		return;
 	slot = vcma_bounce_find(c, dma, bytes, &block);
 	if (slot)
-		vcma_bounce_copy(block, slot, dma, bytes, for_cpu);
+		vcma_bounce_copy(c, block, slot, dma, bytes, dir, for_cpu);
+	return slot;
 }
 
-void vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
+bool vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 		       enum dma_data_direction dir, unsigned long attrs)
 {
 	struct vcma_block *block;
@@ -124,14 +130,15 @@ void vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 
 	slot = vcma_bounce_find(c, dma, bytes, &block);
 	if (!slot)
-		return;
-	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC) && dir != DMA_TO_DEVICE)
-		vcma_bounce_copy(block, slot, dma, bytes, true);
+		return false;
+	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC))
+		vcma_bounce_copy(c, block, slot, dma, bytes, dir, true);
 	trace_vcma_bounce_unmap(c, slot->orig, slot->bytes, dma);
 	mapped = slot->bytes;
 	vcma_pool_free(block, slot);
 	atomic64_sub(mapped, &c->region->stats.bounce_bytes);
 	atomic64_sub(mapped, &c->bounce_bytes);
+	return true;
 }
 
 size_t vcma_bounce_max_bytes(struct vcma_client *c)

@@ -2,6 +2,8 @@
 /*
  * Streaming mappings through bounce buffers: the device gets pages of the pool
  * in place of the driver's own, which lie where it can't or must not reach.
+ * Buffers that are mapped cached are maintained for clients that need it; the
+ * driver's own pages need nothing, for only the CPU uses them.
  * All functions run in any context.
  */
 #ifndef VCMA_BOUNCE_H
@@ -26,12 +28,20 @@ struct vcma_client;
 dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes,
 			   u64 max_dma, unsigned long attrs);
 
-/** vcma_bounce_unmap() - copy back if @dir says so, and free. */
-void vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
+/**
+ * vcma_bounce_unmap() - copy back if @dir says so, and free.
+ *
+ * Return: false if this client has no such mapping.
+ */
+bool vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 		       enum dma_data_direction dir, unsigned long attrs);
 
-/** vcma_bounce_sync() - copy part of a mapping, to the CPU's side or to the device's. */
-void vcma_bounce_sync(struct vcma_client *c, dma_addr_t dma, size_t bytes,
+/**
+ * vcma_bounce_sync() - copy part of a mapping, to the CPU's side or to the device's.
+ *
+ * Return: false if this client has no mapping with all of it.
+ */
+bool vcma_bounce_sync(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 		      enum dma_data_direction dir, bool for_cpu);
 
 /** vcma_bounce_max_bytes() - the longest mapping drivers should ask for. */

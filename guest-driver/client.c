@@ -11,6 +11,7 @@
 #include <linux/string.h>
 
 #include "binding.h"
+#include "attr.h"
 #include "client.h"
 #include "coherent.h"
 #include "compat.h"
@@ -80,6 +81,7 @@ static struct vcma_client *vcma_client_get(struct vcma_region *r, u32 id)
 	c->id = id;
 	spin_lock_init(&c->lock);
 	INIT_LIST_HEAD(&c->whole_blocks);
+	vcma_direct_init(&c->direct);
 	err = xa_err(xa_store(&r->clients.by_id, id, c, GFP_KERNEL));
 	if (err) {
 		kfree(c);
@@ -268,30 +270,23 @@ unsigned int vcma_clients_match(struct vcma_region *r, const struct vcma_address
 
 /* ---- claim and release ---- */
 
-static enum vcma_attr vcma_client_attr(struct vcma_region *r, struct device *dev, u32 attr)
-{
-	if (attr == VIRTIO_CMA_ATTR_AUTO)
-		attr = r->attr_policy;
-	if (attr == VIRTIO_CMA_ATTR_AUTO)
-		return dev_is_dma_coherent(dev) ? VCMA_CACHED : VCMA_UNCACHED;
-	return attr == VIRTIO_CMA_ATTR_UNCACHED ? VCMA_UNCACHED : VCMA_CACHED;
-}
-
 /* Return: 0 with memory at hand for the client, or an error, and not claimed. */
 static int vcma_client_claim(struct vcma_client *c)
 {
+	u32 coherent = vcma_attr_view(c->dev);
 	struct vcma_region *r = c->region;
-	u32 attr;
+	struct vcma_claim claim;
 	int err;
 
-	err = vcma_request_claim(r, c->id, &attr);
+	err = vcma_request_claim(r, c->id, coherent, &claim);
 	/* Claimed already: an earlier RELEASE has failed. */
 	if (err == -EALREADY && !vcma_request_release(r, c->id))
-		err = vcma_request_claim(r, c->id, &attr);
+		err = vcma_request_claim(r, c->id, coherent, &claim);
 	if (err)
 		return err;
-	c->attr = vcma_client_attr(r, c->dev, attr);
-	err = vcma_pool_get(&r->pools[c->attr]);
+	err = vcma_attr_obey(c, &claim);
+	if (!err)
+		err = vcma_pool_get(&r->pools[c->attr]);
 	if (err)
 		vcma_request_release(r, c->id);
 	c->has_pool = !err;
@@ -310,6 +305,7 @@ static int vcma_client_release(struct vcma_client *c)
 			c->name, ERR_PTR(err));
 		return err;
 	}
+	vcma_direct_forget(c);
 	vcma_coherent_free_all(c);
 	vcma_pool_put(&r->pools[c->attr]);
 	c->has_pool = false;
@@ -347,6 +343,7 @@ void vcma_client_detach(struct vcma_client *c)
 {
 	struct vcma_region *r = c->region;
 	s64 coherent, bounce;
+	int direct;
 
 	if (c->link)
 		device_link_del(c->link);
@@ -355,9 +352,10 @@ void vcma_client_detach(struct vcma_client *c)
 	if (c->state == VCMA_CLIENT_CLAIMED) {
 		coherent = atomic64_read(&c->coherent_bytes);
 		bounce = atomic64_read(&c->bounce_bytes);
-		if (coherent || bounce)
-			dev_warn(c->dev, "region %s: driver left %lld bytes allocated, %lld mapped\n",
-				 r->name, coherent, bounce);
+		direct = atomic_read(&c->direct.nr);
+		if (coherent || bounce || direct)
+			dev_warn(c->dev, "region %s: driver left %lld bytes allocated, %lld mapped, %d mappings without copy\n",
+				 r->name, coherent, bounce, direct);
 		vcma_region_flush_drops(r);
 		vcma_client_release(c);
 	}
@@ -426,6 +424,7 @@ void vcma_clients_forget(struct vcma_region *r)
 
 	cancel_work_sync(&r->clients.refresh_work);
 	xa_for_each(&r->clients.by_id, id, c) {
+		vcma_direct_forget(c);
 		vcma_coherent_free_all(c);
 		kfree(c);
 	}

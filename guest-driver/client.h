@@ -15,6 +15,7 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include "direct.h"
 #include "hv/abi/virtio_cma.h"
 #include "pool.h"
 
@@ -28,6 +29,13 @@ enum vcma_client_state {
 	VCMA_CLIENT_CLAIMED,	/* driver bound or binding, served */
 	VCMA_CLIENT_REFUSED,	/* driver bound or binding, every mapping fails */
 	VCMA_CLIENT_NR_STATES
+};
+
+/* What was logged since the client was claimed, and is not to be repeated. */
+enum vcma_told {
+	VCMA_TOLD_NO_COHERENT,
+	VCMA_TOLD_NO_PAGES,
+	VCMA_TOLD_NO_RESOURCE,
 };
 
 struct vcma_client {
@@ -53,11 +61,15 @@ struct vcma_client {
 	 * it may do DMA, and what it has stays its own until RELEASE succeeds.
 	 */
 	bool has_pool;
-	enum vcma_attr attr;
+	enum vcma_attr attr;		/* of coherent memory and bounce buffers */
+	u32 care;			/* VIRTIO_CMA_CARE_* */
+	u32 effective, reason;		/* VIRTIO_CMA_TYPE_*, _REASON_*: of attr and care */
+	unsigned long told;		/* bits of enum vcma_told */
 	spinlock_t lock;		/* whole_blocks */
 	struct list_head whole_blocks;
 	atomic64_t coherent_bytes;
 	atomic64_t bounce_bytes;
+	struct vcma_direct direct;
 };
 
 struct vcma_clients {

@@ -9,22 +9,20 @@
 #include <linux/dma-mapping.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
 
+#include "attr.h"
 #include "coherent.h"
+#include "mode.h"
 #include "region.h"
 #include "trace.h"
 
 #define VCMA_GROW_TRIES	3	/* others may take what this one made the pool get */
 
-static struct vcma_pool *vcma_client_pool(struct vcma_client *c)
-{
-	return &c->region->pools[c->attr];
-}
-
-static bool vcma_coherent_from_pool(struct vcma_client *c, size_t bytes, u64 max_dma,
-				    struct vcma_piece *piece)
+static bool vcma_coherent_from_pool(struct vcma_client *c, enum vcma_attr attr,
+				    size_t bytes, u64 max_dma, struct vcma_piece *piece)
 {
 	const struct vcma_fit fit = {
 		.nr = bytes >> PAGE_SHIFT,
@@ -32,11 +30,11 @@ static bool vcma_coherent_from_pool(struct vcma_client *c, size_t bytes, u64 max
 		.max_dma = max_dma,
 	};
 
-	return vcma_pool_alloc(vcma_client_pool(c), &fit, c, VCMA_NO_ORIG, bytes, piece);
+	return vcma_pool_alloc(&c->region->pools[attr], &fit, c, VCMA_NO_ORIG, bytes, piece);
 }
 
-static struct vcma_block *vcma_coherent_whole(struct vcma_client *c, size_t bytes,
-					      u64 max_dma)
+static struct vcma_block *vcma_coherent_whole(struct vcma_client *c, enum vcma_attr attr,
+					      size_t bytes, u64 max_dma)
 {
 	struct vcma_region *r = c->region;
 	const struct vcma_want want = {
@@ -44,20 +42,20 @@ static struct vcma_block *vcma_coherent_whole(struct vcma_client *c, size_t byte
 		.align_bytes = min_t(u64, roundup_pow_of_two(bytes),
 				     max_t(u64, r->granule_bytes, SZ_1M)),
 		.max_dma = max_dma,
-		.attr = c->attr,
+		.attr = attr,
 		.use = VCMA_BLOCK_WHOLE,
 		.client = c->id,
 	};
 	struct vcma_block *block;
 	unsigned long flags;
-	int err, attr;
+	int err, i;
 
 	err = vcma_region_hold(r, &want, &block);
 	if (err && vcma_region_is_live(r)) {
 		/* What we don't need, or have just freed, may be what is missing. */
 		vcma_region_flush_drops(r);
-		for (attr = 0; attr < VCMA_NR_ATTRS; attr++)
-			vcma_pool_yield(&r->pools[attr]);
+		for (i = 0; i < VCMA_NR_ATTRS; i++)
+			vcma_pool_yield(&r->pools[i]);
 		err = vcma_region_hold(r, &want, &block);
 	}
 	if (err)
@@ -72,8 +70,8 @@ static struct vcma_block *vcma_coherent_whole(struct vcma_client *c, size_t byte
 }
 
 /* Return: CPU address of @bytes of whole pages, or NULL. */
-static void *vcma_coherent_get(struct vcma_client *c, size_t bytes, u64 max_dma,
-			       gfp_t gfp, dma_addr_t *dma)
+static void *vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t bytes,
+			       u64 max_dma, gfp_t gfp, dma_addr_t *dma)
 {
 	struct vcma_region *r = c->region;
 	struct vcma_block *block;
@@ -83,7 +81,7 @@ static void *vcma_coherent_get(struct vcma_client *c, size_t bytes, u64 max_dma,
 	if (bytes > r->bytes)
 		return NULL;
 	while (bytes <= r->granule_bytes) {
-		if (vcma_coherent_from_pool(c, bytes, max_dma, &piece)) {
+		if (vcma_coherent_from_pool(c, attr, bytes, max_dma, &piece)) {
 			*dma = piece.dma;
 			return piece.cpu;
 		}
@@ -92,33 +90,35 @@ static void *vcma_coherent_get(struct vcma_client *c, size_t bytes, u64 max_dma,
 		if (bytes > r->granule_bytes / 2)
 			break;
 		if (tries++ == VCMA_GROW_TRIES ||
-		    vcma_pool_grow(vcma_client_pool(c), r->granule_bytes, max_dma))
+		    vcma_pool_grow(&r->pools[attr], r->granule_bytes, max_dma))
 			return NULL;
 	}
 	if (!gfpflags_allow_blocking(gfp))
 		return NULL;
-	block = vcma_coherent_whole(c, bytes, max_dma);
+	block = vcma_coherent_whole(c, attr, bytes, max_dma);
 	if (!block)
 		return NULL;
 	*dma = block->base_dma;
 	return block->cpu;
 }
 
-void *vcma_coherent_alloc(struct vcma_client *c, size_t bytes, u64 max_dma,
-			  gfp_t gfp, dma_addr_t *dma)
+void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t bytes,
+			  u64 max_dma, gfp_t gfp, dma_addr_t *dma)
 {
 	struct vcma_stats *stats = &c->region->stats;
 	size_t rounded = PAGE_ALIGN(bytes);
 	void *cpu = NULL;
 
 	if (rounded && c->state == VCMA_CLIENT_CLAIMED)
-		cpu = vcma_coherent_get(c, rounded, max_dma, gfp, dma);
+		cpu = vcma_coherent_get(c, attr, rounded, max_dma, gfp, dma);
 	trace_vcma_coherent_alloc(c, bytes, max_dma, cpu ? *dma : DMA_MAPPING_ERROR);
 	if (!cpu) {
 		atomic64_inc(&stats->nr_coherent_failed);
 		return NULL;
 	}
 	memset(cpu, 0, rounded);
+	if (attr == VCMA_CACHED)
+		vcma_attr_sync_for_device(c, cpu, rounded);
 	atomic64_inc(&stats->nr_coherent_ok);
 	atomic64_add(rounded, &stats->coherent_bytes);
 	atomic64_add(rounded, &c->coherent_bytes);
@@ -204,16 +204,36 @@ int vcma_coherent_mmap(struct vcma_client *c, struct vm_area_struct *vma,
 			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
 }
 
+int vcma_coherent_sgtable(struct vcma_client *c, struct sg_table *sgt, dma_addr_t dma,
+			  size_t bytes)
+{
+	struct vcma_block *block;
+	struct vcma_slot *slot;
+	u64 gpa;
+	int err;
+
+	if (!c->region->mode->has_pages || !bytes ||
+	    vcma_coherent_find(c, dma, &block, &slot) < PAGE_ALIGN(bytes))
+		return -ENXIO;
+	gpa = block->base_gpa + (dma - block->base_dma);
+	err = sg_alloc_table(sgt, 1, GFP_KERNEL);
+	if (!err)
+		sg_set_page(sgt->sgl, pfn_to_page(PHYS_PFN(gpa)), PAGE_ALIGN(bytes), 0);
+	return err;
+}
+
 void vcma_coherent_free_all(struct vcma_client *c)
 {
 	struct vcma_block *block, *next;
+	int attr;
 
 	/* No driver is left that could add to the list. */
 	list_for_each_entry_safe(block, next, &c->whole_blocks, node) {
 		list_del_init(&block->node);
 		vcma_region_drop(block);
 	}
-	vcma_pool_free_owned(vcma_client_pool(c), c);
+	for (attr = 0; attr < VCMA_NR_ATTRS; attr++)
+		vcma_pool_free_owned(&c->region->pools[attr], c);
 	atomic64_sub(atomic64_xchg(&c->coherent_bytes, 0), &c->region->stats.coherent_bytes);
 	atomic64_sub(atomic64_xchg(&c->bounce_bytes, 0), &c->region->stats.bounce_bytes);
 }

@@ -7,11 +7,16 @@
 
 #include <linux/types.h>
 
+#include "pool.h"
+
+struct sg_table;
 struct vcma_client;
 struct vm_area_struct;
 
 /**
- * vcma_coherent_alloc() - zeroed, contiguous memory of the client's memory type.
+ * vcma_coherent_alloc() - zeroed, contiguous memory.
+ * @attr: the client's; or VCMA_CACHED, for memory with struct pages that the client's
+ *	driver syncs as it does streaming mappings
  * @max_dma: highest DMA address of the last byte
  * @gfp: without __GFP_DIRECT_RECLAIM only the pool is asked
  * @dma: out
@@ -22,8 +27,8 @@ struct vm_area_struct;
  *
  * Return: CPU address, or NULL (counted, traced, not logged).
  */
-void *vcma_coherent_alloc(struct vcma_client *c, size_t bytes, u64 max_dma,
-			  gfp_t gfp, dma_addr_t *dma);
+void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t bytes,
+			  u64 max_dma, gfp_t gfp, dma_addr_t *dma);
 
 /** vcma_coherent_free() - any context. A wrong @dma is a WARN, and ignored. */
 void vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma);
@@ -35,6 +40,16 @@ void vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma);
  */
 int vcma_coherent_mmap(struct vcma_client *c, struct vm_area_struct *vma,
 		       dma_addr_t dma, size_t bytes);
+
+/**
+ * vcma_coherent_sgtable() - a scatterlist of one entry with the allocation's pages.
+ * @sgt: filled; the caller frees it
+ *
+ * Return: 0, -ENXIO (the allocation is shorter, there is none, or the region has no
+ * struct pages), -ENOMEM.
+ */
+int vcma_coherent_sgtable(struct vcma_client *c, struct sg_table *sgt, dma_addr_t dma,
+			  size_t bytes);
 
 /** vcma_coherent_free_all() - the client is quiet: take all it holds. */
 void vcma_coherent_free_all(struct vcma_client *c);

@@ -79,6 +79,13 @@ static inline void vcma_dev_need_dma_sync(struct device *dev)
 #endif
 }
 
+/* struct dma_map_ops: a member's name. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define vcma_op_alloc_pages	alloc_pages_op
+#else
+#define vcma_op_alloc_pages	alloc_pages
+#endif
+
 /* struct dma_map_ops: since 6.19 single mappings are of physical addresses. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
 #define VCMA_DMA_OPS_BY_PHYS

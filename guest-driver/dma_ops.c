@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * struct dma_map_ops for clients: address limits, scatterlists, and the shape of
- * the API; the work is done in coherent.c and bounce.c.
+ * struct dma_map_ops for bound devices: sources, address limits, scatterlists, and the
+ * shape of the API; the work is done in coherent.c, direct.c and bounce.c.
  *
- * Left out, so that the DMA API refuses them: get_sgtable, alloc_pages and
- * alloc_noncontiguous (a private region has no struct pages), map_resource (the
- * address another device's registers have on the bus is unknown here).
+ * Left out, because what the DMA API does without is right:
+ *	alloc_noncontiguous	takes contiguous pages of alloc_pages: one DMA segment is
+ *				promised, and nothing here joins pages that are apart
+ *	get_merge_boundary	no segments are joined
+ *	opt_mapping_size	no size costs more than its bytes: the longest is best
+ * Peer-to-peer pages are refused, and that is why flags lacks DMA_F_PCI_P2PDMA_SUPPORTED.
  */
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
@@ -14,12 +17,15 @@
 #include <linux/scatterlist.h>
 #include <linux/string.h>
 
+#include "attr.h"
 #include "binding.h"
 #include "bounce.h"
 #include "client.h"
 #include "coherent.h"
 #include "compat.h"
+#include "direct.h"
 #include "dma_ops.h"
+#include "mode.h"
 #include "region.h"
 
 /* Highest DMA address for @mask, as the device and the bus above it allow. */
@@ -28,21 +34,36 @@ static u64 vcma_max_dma(struct device *dev, u64 mask)
 	return min_not_zero(mask, dev->bus_dma_limit);
 }
 
+static void vcma_warn_no_memory(struct device *dev, size_t size, u64 max_dma, gfp_t gfp)
+{
+	if (gfp & __GFP_NOWARN)
+		return;
+	dev_warn_ratelimited(dev, "virtio_cma: no %zu bytes at or below %#llx%s\n", size,
+			     max_dma, gfpflags_allow_blocking(gfp) ? "" : " (atomic)");
+}
+
+/*
+ * Memory is always contiguous, mapped, zeroed and of one type, whatever @attrs say; they
+ * are wishes for less.
+ */
 static void *vcma_dma_alloc(struct device *dev, size_t size, dma_addr_t *dma, gfp_t gfp,
 			    unsigned long attrs)
 {
 	u64 max_dma = vcma_max_dma(dev, dev->coherent_dma_mask);
 	struct vcma_binding *b = vcma_binding_of(dev);
+	bool refused = false;
 	struct vcma_client *c;
 	void *cpu = NULL;
 	unsigned int i;
 
-	for (i = 0; !cpu && (c = vcma_binding_source(b, VCMA_KIND_COHERENT, i)); i++)
-		cpu = vcma_coherent_alloc(c, size, max_dma, gfp, dma);
-	if (!cpu && !(attrs & DMA_ATTR_NO_WARN) && !(gfp & __GFP_NOWARN))
-		dev_warn_ratelimited(dev, "virtio_cma: no %zu bytes at or below %#llx%s\n",
-				     size, max_dma,
-				     gfpflags_allow_blocking(gfp) ? "" : " (atomic)");
+	for (i = 0; !cpu && (c = vcma_binding_source(b, VCMA_KIND_COHERENT, i)); i++) {
+		if (vcma_attr_refuses_coherent(c))
+			refused = true;
+		else
+			cpu = vcma_coherent_alloc(c, c->attr, size, max_dma, gfp, dma);
+	}
+	if (!cpu && !refused && !(attrs & DMA_ATTR_NO_WARN))
+		vcma_warn_no_memory(dev, size, max_dma, gfp);
 	return cpu;
 }
 
@@ -72,41 +93,162 @@ static int vcma_dma_mmap(struct device *dev, struct vm_area_struct *vma, void *c
 	return c ? vcma_coherent_mmap(c, vma, dma, size) : -ENXIO;
 }
 
-/* The one place where streaming mappings begin, however the API names them. */
-static dma_addr_t vcma_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
-				    enum dma_data_direction dir, unsigned long attrs)
+static int vcma_dma_get_sgtable(struct device *dev, struct sg_table *sgt, void *cpu,
+				dma_addr_t dma, size_t size, unsigned long attrs)
+{
+	struct vcma_client *c = vcma_binding_by_dma(vcma_binding_of(dev), dma);
+
+	return c ? vcma_coherent_sgtable(c, sgt, dma, size) : -ENXIO;
+}
+
+/* Pages that the driver syncs itself: cacheable, with an address in the linear map. */
+static struct page *vcma_dma_alloc_pages(struct device *dev, size_t size, dma_addr_t *dma,
+					 enum dma_data_direction dir, gfp_t gfp)
+{
+	u64 max_dma = vcma_max_dma(dev, dev->coherent_dma_mask);
+	struct vcma_binding *b = vcma_binding_of(dev);
+	bool any_pages = false;
+	struct vcma_client *c;
+	unsigned int i;
+	void *cpu;
+
+	for (i = 0; (c = vcma_binding_source(b, VCMA_KIND_COHERENT, i)); i++) {
+		if (!c->region->mode->has_pages) {
+			if (!test_and_set_bit(VCMA_TOLD_NO_PAGES, &c->told))
+				dev_info(dev, "region %s: %s, its memory has no struct pages to allocate\n",
+					 c->region->name, c->region->mode->name);
+			continue;
+		}
+		any_pages = true;
+		cpu = vcma_coherent_alloc(c, VCMA_CACHED, size, max_dma, gfp, dma);
+		if (cpu)
+			return virt_to_page(cpu);
+	}
+	if (any_pages)
+		vcma_warn_no_memory(dev, size, max_dma, gfp);
+	return NULL;
+}
+
+static void vcma_dma_free_pages(struct device *dev, size_t size, struct page *page,
+				dma_addr_t dma, enum dma_data_direction dir)
+{
+	vcma_dma_free(dev, size, NULL, dma, 0);
+}
+
+/* Memory of a held block as it is; whoever of the clients has it. */
+static dma_addr_t vcma_dma_map_direct(struct device *dev, phys_addr_t phys, size_t size,
+				      enum dma_data_direction dir, unsigned long attrs)
 {
 	u64 max_dma = vcma_max_dma(dev, dma_get_mask(dev));
 	struct vcma_binding *b = vcma_binding_of(dev);
 	dma_addr_t dma = DMA_MAPPING_ERROR;
 	struct vcma_client *c;
-	unsigned int i;
+	unsigned int i = 0;
 
-	if (attrs & (VCMA_DMA_ATTR_MMIO | VCMA_DMA_ATTR_REQUIRE_COHERENT))
-		return DMA_MAPPING_ERROR;
+	while (dma == DMA_MAPPING_ERROR && (c = vcma_binding_next_claimed(b, &i)))
+		dma = vcma_direct_map(c, phys, size, max_dma, dir, attrs);
+	return dma;
+}
+
+/* The one place where streaming mappings of RAM begin, however the API names them. */
+static dma_addr_t vcma_dma_map_ram(struct device *dev, phys_addr_t phys, size_t size,
+				   enum dma_data_direction dir, unsigned long attrs)
+{
+	u64 max_dma = vcma_max_dma(dev, dma_get_mask(dev));
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i;
+	dma_addr_t dma;
+
+	dma = vcma_dma_map_direct(dev, phys, size, dir, attrs);
+	/* A copy is not what both sides use at once. */
+	if (attrs & VCMA_DMA_ATTR_REQUIRE_COHERENT)
+		return dma;
 	for (i = 0; dma == DMA_MAPPING_ERROR &&
 	     (c = vcma_binding_source(b, VCMA_KIND_STREAMING, i)); i++)
 		dma = vcma_bounce_map(c, phys, size, max_dma, attrs);
 	return dma;
 }
 
-static void vcma_dma_unmap_phys(struct device *dev, dma_addr_t dma, size_t size,
-				enum dma_data_direction dir, unsigned long attrs)
+static void vcma_dma_unmap_ram(struct device *dev, dma_addr_t dma, size_t size,
+			       enum dma_data_direction dir, unsigned long attrs)
 {
 	struct vcma_client *c = vcma_dma_client(dev, dma);
 
-	if (c)
-		vcma_bounce_unmap(c, dma, size, dir, attrs);
+	if (!c || vcma_direct_unmap(c, dma, size, dir, attrs))
+		return;
+	dev_WARN_ONCE(dev, !vcma_bounce_unmap(c, dma, size, dir, attrs),
+		      "unmaps %#zx bytes at %pad, which it has not mapped\n", size, &dma);
 }
 
-#ifndef VCMA_DMA_OPS_BY_PHYS
+/*
+ * Memory without struct pages of a held block, or registers of a device. Where those are
+ * on the bus is known if DMA addresses are guest-physical, as all addresses of emulated
+ * devices are; else it is not, and no guess is made.
+ */
+static dma_addr_t vcma_dma_map_resource(struct device *dev, phys_addr_t phys, size_t size,
+					enum dma_data_direction dir, unsigned long attrs)
+{
+	u64 max_dma = vcma_max_dma(dev, dma_get_mask(dev));
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
+	dma_addr_t dma;
+
+	dma = vcma_dma_map_direct(dev, phys, size, dir, attrs);
+	if (dma != DMA_MAPPING_ERROR)
+		return dma;
+	if (!size || phys > max_dma || size - 1 > max_dma - phys ||
+	    !vcma_binding_is_claimed(b))
+		return DMA_MAPPING_ERROR;
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (!(c->region->flags & VIRTIO_CMA_F_HPA))
+			continue;
+		atomic64_inc(&c->region->stats.nr_map_failed);
+		if (!test_and_set_bit(VCMA_TOLD_NO_RESOURCE, &c->told))
+			dev_info(dev, "region %s: addresses are host-physical: no mapping of registers at %pap, whose address on the bus is unknown\n",
+				 c->region->name, &phys);
+		return DMA_MAPPING_ERROR;
+	}
+	return phys;
+}
+
+static void vcma_dma_unmap_resource(struct device *dev, dma_addr_t dma, size_t size,
+				    enum dma_data_direction dir, unsigned long attrs)
+{
+	struct vcma_client *c = vcma_binding_by_dma(vcma_binding_of(dev), dma);
+
+	if (c)
+		vcma_direct_unmap(c, dma, size, dir, attrs);
+}
+
+#ifdef VCMA_DMA_OPS_BY_PHYS
+static dma_addr_t vcma_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
+				    enum dma_data_direction dir, unsigned long attrs)
+{
+	if (attrs & DMA_ATTR_MMIO)
+		return vcma_dma_map_resource(dev, phys, size, dir, attrs);
+	if (pfn_valid(PHYS_PFN(phys)) && is_pci_p2pdma_page(pfn_to_page(PHYS_PFN(phys))))
+		return DMA_MAPPING_ERROR;
+	return vcma_dma_map_ram(dev, phys, size, dir, attrs);
+}
+
+static void vcma_dma_unmap_phys(struct device *dev, dma_addr_t dma, size_t size,
+				enum dma_data_direction dir, unsigned long attrs)
+{
+	if (attrs & DMA_ATTR_MMIO)
+		vcma_dma_unmap_resource(dev, dma, size, dir, attrs);
+	else
+		vcma_dma_unmap_ram(dev, dma, size, dir, attrs);
+}
+#else
 static dma_addr_t vcma_dma_map_page(struct device *dev, struct page *page,
 				    unsigned long offset, size_t size,
 				    enum dma_data_direction dir, unsigned long attrs)
 {
 	if (is_pci_p2pdma_page(page))
 		return DMA_MAPPING_ERROR;
-	return vcma_dma_map_phys(dev, page_to_phys(page) + offset, size, dir, attrs);
+	return vcma_dma_map_ram(dev, page_to_phys(page) + offset, size, dir, attrs);
 }
 #endif
 
@@ -117,14 +259,26 @@ static void vcma_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int n
 	int i;
 
 	for_each_sg(sgl, sg, nents, i)
-		vcma_dma_unmap_phys(dev, sg_dma_address(sg), sg_dma_len(sg), dir, attrs);
+		vcma_dma_unmap_ram(dev, sg_dma_address(sg), sg_dma_len(sg), dir, attrs);
+}
+
+/* Why a segment could not be mapped: is it a matter of waiting for memory? */
+static int vcma_dma_sg_error(struct device *dev, const struct scatterlist *sg)
+{
+	const struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i;
+
+	for (i = 0; (c = vcma_binding_source(b, VCMA_KIND_STREAMING, i)); i++) {
+		if (sg->offset + sg->length <= c->region->granule_bytes)
+			return -ENOMEM;
+	}
+	return -EIO;
 }
 
 static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 			   enum dma_data_direction dir, unsigned long attrs)
 {
-	struct vcma_client *c = vcma_binding_source(vcma_binding_of(dev),
-						    VCMA_KIND_STREAMING, 0);
 	struct scatterlist *sg;
 	int i, err;
 
@@ -132,13 +286,11 @@ static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nent
 		err = -EREMOTEIO;
 		if (is_pci_p2pdma_page(sg_page(sg)))
 			goto unmap;
-		err = -EIO;	/* not a matter of waiting for memory */
-		if (!c || sg->length > c->region->granule_bytes)
+		sg->dma_address = vcma_dma_map_ram(dev, sg_phys(sg), sg->length, dir, attrs);
+		if (sg->dma_address == DMA_MAPPING_ERROR) {
+			err = vcma_dma_sg_error(dev, sg);
 			goto unmap;
-		err = -ENOMEM;
-		sg->dma_address = vcma_dma_map_phys(dev, sg_phys(sg), sg->length, dir, attrs);
-		if (sg->dma_address == DMA_MAPPING_ERROR)
-			goto unmap;
+		}
 		sg_dma_len(sg) = sg->length;
 	}
 	return nents;
@@ -148,22 +300,27 @@ unmap:
 	return err;
 }
 
-static void vcma_dma_sync_for_cpu(struct device *dev, dma_addr_t dma, size_t size,
-				  enum dma_data_direction dir)
+static void vcma_dma_sync(struct device *dev, dma_addr_t dma, size_t size,
+			  enum dma_data_direction dir, bool for_cpu)
 {
 	struct vcma_client *c = vcma_dma_client(dev, dma);
 
-	if (c)
-		vcma_bounce_sync(c, dma, size, dir, true);
+	if (!c || vcma_bounce_sync(c, dma, size, dir, for_cpu))
+		return;
+	dev_WARN_ONCE(dev, !vcma_direct_sync(c, dma, size, dir, for_cpu),
+		      "syncs %#zx bytes at %pad, which it has not mapped\n", size, &dma);
+}
+
+static void vcma_dma_sync_for_cpu(struct device *dev, dma_addr_t dma, size_t size,
+				  enum dma_data_direction dir)
+{
+	vcma_dma_sync(dev, dma, size, dir, true);
 }
 
 static void vcma_dma_sync_for_device(struct device *dev, dma_addr_t dma, size_t size,
 				     enum dma_data_direction dir)
 {
-	struct vcma_client *c = vcma_dma_client(dev, dma);
-
-	if (c)
-		vcma_bounce_sync(c, dma, size, dir, false);
+	vcma_dma_sync(dev, dma, size, dir, false);
 }
 
 static void vcma_dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sgl, int nents,
@@ -173,7 +330,7 @@ static void vcma_dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sgl
 	int i;
 
 	for_each_sg(sgl, sg, nents, i)
-		vcma_dma_sync_for_cpu(dev, sg_dma_address(sg), sg_dma_len(sg), dir);
+		vcma_dma_sync(dev, sg_dma_address(sg), sg_dma_len(sg), dir, true);
 }
 
 static void vcma_dma_sync_sg_for_device(struct device *dev, struct scatterlist *sgl,
@@ -183,7 +340,7 @@ static void vcma_dma_sync_sg_for_device(struct device *dev, struct scatterlist *
 	int i;
 
 	for_each_sg(sgl, sg, nents, i)
-		vcma_dma_sync_for_device(dev, sg_dma_address(sg), sg_dma_len(sg), dir);
+		vcma_dma_sync(dev, sg_dma_address(sg), sg_dma_len(sg), dir, false);
 }
 
 /*
@@ -240,13 +397,18 @@ static size_t vcma_dma_max_mapping_size(struct device *dev)
 static const struct dma_map_ops vcma_dma_ops = {
 	.alloc = vcma_dma_alloc,
 	.free = vcma_dma_free,
+	.vcma_op_alloc_pages = vcma_dma_alloc_pages,
+	.free_pages = vcma_dma_free_pages,
 	.mmap = vcma_dma_mmap,
+	.get_sgtable = vcma_dma_get_sgtable,
 #ifdef VCMA_DMA_OPS_BY_PHYS
 	.map_phys = vcma_dma_map_phys,
 	.unmap_phys = vcma_dma_unmap_phys,
 #else
 	.map_page = vcma_dma_map_page,
-	.unmap_page = vcma_dma_unmap_phys,
+	.unmap_page = vcma_dma_unmap_ram,
+	.map_resource = vcma_dma_map_resource,
+	.unmap_resource = vcma_dma_unmap_resource,
 #endif
 	.map_sg = vcma_dma_map_sg,
 	.unmap_sg = vcma_dma_unmap_sg,

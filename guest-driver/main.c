@@ -8,10 +8,12 @@
 
 #include "binding.h"
 #include "client.h"
+#include "direct.h"
 #include "main.h"
 #include "mode.h"
 #include "region.h"
 #include "report.h"
+#include "takeover.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -91,13 +93,22 @@ void vcma_finish(struct vcma_region *r)
 
 static int __init vcma_init(void)
 {
-	int err = vcma_bindings_register();
+	int err = vcma_direct_register();
 
 	if (err)
 		return err;
+	err = vcma_bindings_register();
+	if (err)
+		goto unregister_direct;
 	err = vcma_virtio_register();
 	if (err)
-		vcma_bindings_unregister();
+		goto unregister_bindings;
+	return 0;
+
+unregister_bindings:
+	vcma_bindings_unregister();
+unregister_direct:
+	vcma_direct_unregister();
 	return err;
 }
 module_init(vcma_init);
@@ -105,7 +116,9 @@ module_init(vcma_init);
 static void __exit vcma_exit(void)
 {
 	vcma_virtio_unregister();
+	vcma_takeover_stop();
 	vcma_bindings_unregister();
+	vcma_direct_unregister();
 }
 module_exit(vcma_exit);
 

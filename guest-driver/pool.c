@@ -110,8 +110,13 @@ static bool vcma_block_is_idle(const struct vcma_block *block)
 
 static void vcma_pool_discard(struct vcma_block *block)
 {
+	struct vcma_slot *slots = block->slots;
+
+	/* Another holder may keep the block in the index. */
+	WRITE_ONCE(block->slots, NULL);
+	synchronize_rcu();
 	gen_pool_destroy(block->pages);
-	kvfree(block->slots);
+	kvfree(slots);
 	vcma_region_drop(block);
 }
 
@@ -239,12 +244,18 @@ static void vcma_pool_refill(struct work_struct *work)
 	mutex_unlock(&pool->lock);
 }
 
+/* How much may be free without going back: a pool without users keeps nothing. */
+static u64 vcma_pool_spare(const struct vcma_pool *pool)
+{
+	return READ_ONCE(pool->nr_users) ? pool->high_bytes : 0;
+}
+
 static void vcma_pool_trim(struct work_struct *work)
 {
 	struct vcma_pool *pool = container_of(to_delayed_work(work), struct vcma_pool, trim);
 
 	mutex_lock(&pool->lock);
-	vcma_pool_shrink(pool, pool->high_bytes);
+	vcma_pool_shrink(pool, vcma_pool_spare(pool));
 	mutex_unlock(&pool->lock);
 }
 
@@ -377,6 +388,7 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 	vcma_slots_fill(piece->slot, first, fit->nr, orig);
 	piece->slot->bytes = bytes;
 	piece->slot->nr = fit->nr;
+	refcount_set(&piece->slot->refs, 1);
 	WRITE_ONCE(piece->slot->owner, owner);
 
 	if (atomic64_sub_return(need, &pool->free_bytes) < (s64)pool->low_bytes)
@@ -384,26 +396,70 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 	return true;
 }
 
-void vcma_pool_free(struct vcma_block *block, struct vcma_slot *slot)
+static void vcma_pool_free_pages(struct vcma_block *block, struct vcma_slot *slot)
 {
 	struct vcma_pool *pool = &block->region->pools[block->attr];
 	u64 bytes = (u64)slot->nr << PAGE_SHIFT;
 	unsigned long cpu;
 
 	cpu = (unsigned long)block->cpu + ((slot - block->slots) << PAGE_SHIFT);
-	WRITE_ONCE(slot->owner, NULL);
 	/* Count first: with all pages free the block may be gone. */
-	if (atomic64_add_return(bytes, &pool->free_bytes) > (s64)pool->high_bytes)
+	if (atomic64_add_return(bytes, &pool->free_bytes) > (s64)vcma_pool_spare(pool))
 		queue_delayed_work(pool->region->wq, &pool->trim, VCMA_TRIM_DELAY);
 	gen_pool_free(block->pages, cpu, bytes);
 }
 
+void vcma_pool_free(struct vcma_block *block, struct vcma_slot *slot)
+{
+	WRITE_ONCE(slot->owner, NULL);
+	vcma_pool_put_range(block, slot);
+}
+
+void vcma_pool_put_range(struct vcma_block *block, struct vcma_slot *slot)
+{
+	if (slot && refcount_dec_and_test(&slot->refs))
+		vcma_pool_free_pages(block, slot);
+}
+
+bool vcma_pool_get_range(struct vcma_block *block, u64 off, u64 bytes,
+			 struct vcma_slot **slot)
+{
+	u32 page = off >> PAGE_SHIFT, end = (off + bytes - 1) >> PAGE_SHIFT;
+	struct vcma_slot *first, *slots;
+	bool got = false;
+
+	if (block->use != VCMA_BLOCK_POOL) {
+		*slot = NULL;
+		return true;
+	}
+	rcu_read_lock();
+	slots = READ_ONCE(block->slots);
+	if (!slots)
+		goto out;
+	first = &slots[READ_ONCE(slots[page].first)];
+	if (!READ_ONCE(first->owner) || !refcount_inc_not_zero(&first->refs))
+		goto out;
+	/* Now it can't change any more: is it what it was? */
+	got = READ_ONCE(first->owner) && first->orig == VCMA_NO_ORIG &&
+	      &slots[slots[page].first] == first && end - slots[page].first < first->nr;
+	if (got)
+		*slot = first;
+	else
+		vcma_pool_put_range(block, first);
+out:
+	rcu_read_unlock();
+	return got;
+}
+
 struct vcma_slot *vcma_pool_slot(const struct vcma_block *block, u64 dma)
 {
+	struct vcma_slot *first, *slots = READ_ONCE(block->slots);
 	u32 page = (dma - block->base_dma) >> PAGE_SHIFT;
-	struct vcma_slot *first = &block->slots[block->slots[page].first];
 
-	if (!READ_ONCE(first->owner) || page - block->slots[page].first >= first->nr)
+	if (!slots)
+		return NULL;
+	first = &slots[slots[page].first];
+	if (!READ_ONCE(first->owner) || page - slots[page].first >= first->nr)
 		return NULL;
 	return first;
 }

@@ -16,6 +16,7 @@
 #include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/refcount.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
@@ -38,6 +39,7 @@ struct vcma_slot {
 	struct vcma_client *owner;	/* first page; NULL: nothing starts here */
 	phys_addr_t orig;	/* bounce.c: what this page stands for */
 	u64 bytes;		/* first page: length in use, from @orig's page offset */
+	refcount_t refs;	/* first page: the owner's, and one per get_range */
 	u32 nr;			/* first page: pages */
 	u32 first;		/* index of the first page */
 };
@@ -108,8 +110,24 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 		     struct vcma_client *owner, phys_addr_t orig, u64 bytes,
 		     struct vcma_piece *piece);
 
-/** vcma_pool_free() - give back the allocation whose first slot is @slot. */
+/**
+ * vcma_pool_free() - give back the allocation whose first slot is @slot: nobody's from
+ * now on, free for others once the last vcma_pool_get_range() of it was put.
+ */
 void vcma_pool_free(struct vcma_block *block, struct vcma_slot *slot);
+
+/**
+ * vcma_pool_get_range() - keep pages of a block from being allocated to others, until
+ * vcma_pool_put_range(), whoever frees them. Any context.
+ * @block: any block, with a reference
+ * @off, @bytes: a range inside of it
+ * @slot: set on success; NULL if the block is not a pool's: the reference will do
+ *
+ * Return: false if a pool's pages are not within one allocation, or are bounce buffers.
+ */
+bool vcma_pool_get_range(struct vcma_block *block, u64 off, u64 bytes,
+			 struct vcma_slot **slot);
+void vcma_pool_put_range(struct vcma_block *block, struct vcma_slot *slot);
 
 /**
  * vcma_pool_grow() - get more memory from the host now. May sleep.

@@ -21,6 +21,7 @@ struct vcma_stats {
 	atomic64_t bounce_bytes;	/* of these, as mapped */
 	atomic64_t nr_coherent_ok;
 	atomic64_t nr_coherent_failed;
+	atomic64_t nr_coherent_refused;	/* because of memory types */
 	atomic64_t nr_map_direct;
 	atomic64_t nr_map_bounced;
 	atomic64_t nr_map_failed;

@@ -124,11 +124,14 @@ out:
 	return err;
 }
 
-int vcma_request_claim(struct vcma_region *r, u32 client, u32 *attr)
+int vcma_request_claim(struct vcma_region *r, u32 client, u32 coherent,
+		       struct vcma_claim *claim)
 {
-	struct virtio_cma_client_req req = { .client = cpu_to_le32(client) };
+	struct virtio_cma_client_req req = {
+		.client = cpu_to_le32(client),
+		.coherent = cpu_to_le32(coherent),
+	};
 	struct virtio_cma_claim_resp resp = {};
-	u32 value;
 	int err;
 
 	err = vcma_call(r, VIRTIO_CMA_OP_CLAIM, &req.hdr, sizeof(req),
@@ -136,11 +139,15 @@ int vcma_request_claim(struct vcma_region *r, u32 client, u32 *attr)
 	if (err)
 		return err;
 
-	value = le32_to_cpu(resp.attr);
-	if (value > VIRTIO_CMA_ATTR_UNCACHED ||
+	if (le32_to_cpu(resp.attr) > VIRTIO_CMA_ATTR_UNCACHED ||
 	    le32_to_cpu(resp.care) & ~VIRTIO_CMA_CARE_FLAGS)
 		return vcma_protocol_error(r, "CLAIM: unknown memory type");
-	*attr = value;
+	*claim = (struct vcma_claim) {
+		.attr = le32_to_cpu(resp.attr),
+		.care = le32_to_cpu(resp.care),
+		.effective = le32_to_cpu(resp.effective),
+		.reason = le32_to_cpu(resp.reason),
+	};
 	return 0;
 }
 

@@ -29,6 +29,14 @@ struct vcma_grant {
 	u32 attr;		/* VIRTIO_CMA_ATTR_* */
 };
 
+/* What the memory of a claimed client needs. */
+struct vcma_claim {
+	u32 attr;		/* VIRTIO_CMA_ATTR_*: how to map it */
+	u32 care;		/* VIRTIO_CMA_CARE_*, known ones only */
+	u32 effective;		/* VIRTIO_CMA_TYPE_*, may be unknown here */
+	u32 reason;		/* VIRTIO_CMA_REASON_*, may be unknown here */
+};
+
 /**
  * vcma_request_clients() - read part of the client table.
  * @clients: room for @max entries, filled as on the wire
@@ -37,8 +45,12 @@ struct vcma_grant {
 int vcma_request_clients(struct vcma_region *r, u32 first, u32 max,
 			 struct virtio_cma_client *clients, u32 *nr, u32 *nr_total);
 
-/** vcma_request_claim() - @attr: VIRTIO_CMA_ATTR_*, how to map for this client. */
-int vcma_request_claim(struct vcma_region *r, u32 client, u32 *attr);
+/**
+ * vcma_request_claim() - the client may become bus master.
+ * @coherent: VIRTIO_CMA_COHERENT_*, what the guest knows of its DMA
+ */
+int vcma_request_claim(struct vcma_region *r, u32 client, u32 coherent,
+		       struct vcma_claim *claim);
 
 /** vcma_request_release() - on return 0 the client does no more DMA. */
 int vcma_request_release(struct vcma_region *r, u32 client);

@@ -32,6 +32,7 @@ VCMA_STAT(coherent_bytes);
 VCMA_STAT(bounce_bytes);
 VCMA_STAT(nr_coherent_ok);
 VCMA_STAT(nr_coherent_failed);
+VCMA_STAT(nr_coherent_refused);
 VCMA_STAT(nr_map_direct);
 VCMA_STAT(nr_map_bounced);
 VCMA_STAT(nr_map_failed);
@@ -49,6 +50,7 @@ static struct attribute *vcma_attrs[] = {
 	&dev_attr_bounce_bytes.attr,
 	&dev_attr_nr_coherent_ok.attr,
 	&dev_attr_nr_coherent_failed.attr,
+	&dev_attr_nr_coherent_refused.attr,
 	&dev_attr_nr_map_direct.attr,
 	&dev_attr_nr_map_bounced.attr,
 	&dev_attr_nr_map_failed.attr,

@@ -186,7 +186,7 @@ TRACE_EVENT(vcma_coherent_free,
 	TP_printk("%s bytes=%zu dma=%#llx", __get_str(dev), __entry->bytes, __entry->dma)
 );
 
-DECLARE_EVENT_CLASS(vcma_bounce,
+DECLARE_EVENT_CLASS(vcma_mapping,
 
 	TP_PROTO(struct vcma_client *c, u64 phys, u64 bytes, u64 dma),
 	TP_ARGS(c, phys, bytes, dma),
@@ -209,11 +209,19 @@ DECLARE_EVENT_CLASS(vcma_bounce,
 		  __entry->bytes, __entry->dma)
 );
 
-DEFINE_EVENT(vcma_bounce, vcma_bounce_map,
+DEFINE_EVENT(vcma_mapping, vcma_bounce_map,
 
 	TP_PROTO(struct vcma_client *c, u64 phys, u64 bytes, u64 dma),
 	TP_ARGS(c, phys, bytes, dma));
-DEFINE_EVENT(vcma_bounce, vcma_bounce_unmap,
+DEFINE_EVENT(vcma_mapping, vcma_bounce_unmap,
+
+	TP_PROTO(struct vcma_client *c, u64 phys, u64 bytes, u64 dma),
+	TP_ARGS(c, phys, bytes, dma));
+DEFINE_EVENT(vcma_mapping, vcma_direct_map,
+
+	TP_PROTO(struct vcma_client *c, u64 phys, u64 bytes, u64 dma),
+	TP_ARGS(c, phys, bytes, dma));
+DEFINE_EVENT(vcma_mapping, vcma_direct_unmap,
 
 	TP_PROTO(struct vcma_client *c, u64 phys, u64 bytes, u64 dma),
 	TP_ARGS(c, phys, bytes, dma));

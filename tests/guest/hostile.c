@@ -579,7 +579,7 @@ static void test_claim(void)
 {
 	struct vcma_region *r;
 	struct host h;
-	u32 attr = 77;
+	struct vcma_claim claim = { .attr = 77 };
 	int err;
 
 	host_init(&h);
@@ -587,8 +587,8 @@ static void test_claim(void)
 		return;
 	h.lie_op = VIRTIO_CMA_OP_CLAIM;
 	h.lie = lie_claim_attr;
-	err = vcma_request_claim(r, 0, &attr);
-	result(err == -EPROTO && attr == 77 && !vcma_region_is_live(r), "CLAIM",
+	err = vcma_request_claim(r, 0, VIRTIO_CMA_COHERENT_YES, &claim);
+	result(err == -EPROTO && claim.attr == 77 && !vcma_region_is_live(r), "CLAIM",
 	       "unknown memory type");
 	result(vcma_request_release(r, 0) == -ESHUTDOWN, "RELEASE", "dead region: not sent");
 	vcma_region_destroy(r);

@@ -5,11 +5,14 @@
  */
 #include <linux/module.h>
 
+#include "guest-driver/attr.c"
 #include "guest-driver/binding.c"
 #include "guest-driver/block.c"
 #include "guest-driver/bounce.c"
+#include "guest-driver/cache.c"
 #include "guest-driver/client.c"
 #include "guest-driver/coherent.c"
+#include "guest-driver/direct.c"
 #include "guest-driver/dma_ops.c"
 #include "guest-driver/hold.c"
 #include "guest-driver/mode_private.c"
@@ -17,6 +20,7 @@
 #include "guest-driver/region.c"
 #include "guest-driver/report.c"
 #include "guest-driver/request.c"
+#include "guest-driver/takeover.c"
 
 /* Last: from here on, each inclusion of the header would define them again. */
 #define CREATE_TRACE_POINTS
