@@ -165,8 +165,6 @@ static void test_exhaustion(struct selftest *t)
 
 static void test_impossible(struct selftest *t)
 {
-	struct page *page;
-	struct sg_table sgt;
 	dma_addr_t dma;
 	void *cpu;
 	int err;
@@ -178,20 +176,6 @@ static void test_impossible(struct selftest *t)
 	selftest_result(t, err, "impossible: a mask of 13 bits is refused");
 	selftest_result(t, t->dev->coherent_dma_mask == t->mask,
 			"impossible: the refused mask has changed nothing");
-
-	page = dma_alloc_pages(t->dev, SZ_4K, &dma, DMA_BIDIRECTIONAL, QUIET);
-	selftest_result(t, !page, "impossible: no struct page of memory that has none");
-	if (page)
-		dma_free_pages(t->dev, SZ_4K, page, dma, DMA_BIDIRECTIONAL);
-
-	cpu = dma_alloc_coherent(t->dev, SZ_4K, &dma, GFP_KERNEL);
-	if (!cpu)
-		return;
-	err = dma_get_sgtable(t->dev, &sgt, cpu, dma, SZ_4K);
-	selftest_result(t, err < 0, "impossible: no scatterlist of it either (%d)", err);
-	if (!err)
-		sg_free_table(&sgt);
-	dma_free_coherent(t->dev, SZ_4K, cpu, dma);
 }
 
 /* ---- mmap ---- */

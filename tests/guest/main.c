@@ -39,6 +39,22 @@ static bool leak;
 module_param(leak, bool, 0444);
 MODULE_PARM_DESC(leak, "end without freeing one allocation and one mapping, instead of testing");
 
+static bool has_pages;
+module_param(has_pages, bool, 0444);
+MODULE_PARM_DESC(has_pages, "the region's memory has struct pages (mode=reusable)");
+
+static bool guest_physical;
+module_param(guest_physical, bool, 0444);
+MODULE_PARM_DESC(guest_physical, "DMA addresses are those of the processor (no unsafe-noiommu=on)");
+
+static char *coherent = "";
+module_param(coherent, charp, 0444);
+MODULE_PARM_DESC(coherent, "what coherent memory has to be: cached, uncached, refused");
+
+static bool misuse;
+module_param(misuse, bool, 0444);
+MODULE_PARM_DESC(misuse, "free, unmap and sync what is not there, instead of testing");
+
 bool selftest_result(struct selftest *t, bool good, const char *fmt, ...)
 {
 	struct va_format vaf;
@@ -129,6 +145,12 @@ static void selftest_leak(struct selftest *t)
 	selftest_result(t, t->left_cpu, "64 KiB allocated and left");
 	dma = dma_map_single(t->dev, t->left_mapped, sizeof(t->left_mapped), DMA_TO_DEVICE);
 	selftest_result(t, !dma_mapping_error(t->dev, dma), "64 bytes mapped and left");
+	if (!t->has_pages)
+		return;
+	t->left_page = dma_alloc_pages(t->dev, SZ_4K, &dma, DMA_TO_DEVICE, GFP_KERNEL);
+	dma = t->left_page ? dma_map_page(t->dev, t->left_page, 0, SZ_4K, DMA_TO_DEVICE) :
+	      DMA_MAPPING_ERROR;
+	selftest_result(t, !dma_mapping_error(t->dev, dma), "a page mapped without copy and left");
 }
 
 static void selftest_run(struct selftest *t)
@@ -145,7 +167,19 @@ static void selftest_run(struct selftest *t)
 		selftest_leak(t);
 		return;
 	}
-	selftest_coherent(t);
+	if (misuse) {
+		selftest_misuse(t);
+		return;
+	}
+	if (t->coherent_refused) {
+		selftest_refused(t);
+	} else {
+		selftest_coherent(t);
+		selftest_users(t);
+	}
+	selftest_memory_type(t);
+	selftest_pages(t);
+	selftest_limits(t);
 	selftest_streaming(t);
 	selftest_stress(t);
 }
@@ -162,6 +196,10 @@ static int selftest_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	t->dev = &pdev->dev;
 	t->mask = DMA_BIT_MASK(mask_bits);
 	t->fragmented = fragmented;
+	t->has_pages = has_pages;
+	t->guest_physical = guest_physical;
+	t->coherent_type = coherent;
+	t->coherent_refused = !strcmp(coherent, "refused");
 
 	err = pcim_enable_device(pdev);
 	if (err)

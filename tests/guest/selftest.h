@@ -18,9 +18,14 @@ struct selftest {
 	void __iomem *regs;
 	u64 mask;			/* what the device can address */
 	bool fragmented;		/* more than 2 MiB in one piece may be impossible */
+	bool has_pages;			/* the region's memory has struct pages */
+	bool guest_physical;		/* DMA addresses are the processor's */
+	const char *coherent_type;	/* "cached", "uncached" or "refused"; "": don't look */
+	bool coherent_refused;
 
 	void *left_cpu;			/* parameter leak: never freed */
 	u32 left_mapped[16];
+	struct page *left_page;
 
 	unsigned int nr_tests, nr_failed;
 };
@@ -46,7 +51,13 @@ bool selftest_is_byte(const void *p, size_t bytes, u8 value);
 bool selftest_in_reach(const struct selftest *t, dma_addr_t dma, size_t bytes);
 
 void selftest_coherent(struct selftest *t);
+void selftest_refused(struct selftest *t);	/* instead, if there can be none */
+void selftest_users(struct selftest *t);
+void selftest_memory_type(struct selftest *t);
+void selftest_pages(struct selftest *t);
 void selftest_streaming(struct selftest *t);
+void selftest_limits(struct selftest *t);
 void selftest_stress(struct selftest *t);
+void selftest_misuse(struct selftest *t);	/* alone: the kernel log gets warnings */
 
 #endif /* VCMA_SELFTEST_H */

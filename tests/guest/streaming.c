@@ -3,6 +3,7 @@
  * vcma_selftest: dma_map_single(), dma_map_sg(), syncs and their corner cases.
  */
 #include <linux/delay.h>
+#include <linux/io.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -296,10 +297,73 @@ static void test_limits(struct selftest *t, u8 *buf)
 	spin_unlock_irqrestore(&lock, flags);
 	selftest_result(t, !dma_mapping_error(t->dev, dma),
 			"limits: map and unmap with interrupts off");
+}
 
-	dma = dma_map_resource(t->dev, pci_resource_start(t->pdev, 0), SZ_4K, DMA_TO_DEVICE, 0);
-	selftest_result(t, dma_mapping_error(t->dev, dma),
-			"limits: registers of a device are refused");
+/*
+ * Registers of a device: where they are on the bus is known only if DMA addresses are
+ * the processor's. Then the edu device reads its own first register, which says who it is.
+ */
+static void test_resource(struct selftest *t, u8 *buf)
+{
+	phys_addr_t regs = pci_resource_start(t->pdev, 0);
+	dma_addr_t dma, back;
+	int err;
+
+	dma = dma_map_resource(t->dev, regs, SZ_4K, DMA_BIDIRECTIONAL, 0);
+	if (!t->guest_physical) {
+		selftest_result(t, dma_mapping_error(t->dev, dma),
+				"resource: registers of a device are refused");
+		return;
+	}
+	if (!selftest_result(t, dma == regs, "resource: registers are mapped as they are (%pad)",
+			     &dma))
+		return;
+	memset(buf, 0, SZ_4K);
+	back = dma_map_single(t->dev, buf, SZ_4K, DMA_FROM_DEVICE);
+	err = selftest_device_reads(t, dma, 4) ?: selftest_device_writes(t, back, 4);
+	dma_unmap_single(t->dev, back, SZ_4K, DMA_FROM_DEVICE);
+	selftest_result(t, !err && *(u32 *)buf == readl(t->regs),
+			"resource: the device has read a register (%#x)", *(u32 *)buf);
+	dma_unmap_resource(t->dev, dma, SZ_4K, DMA_BIDIRECTIONAL, 0);
+	dma = dma_map_resource(t->dev, t->mask + 1, SZ_4K, DMA_BIDIRECTIONAL, 0);
+	selftest_result(t, dma_mapping_error(t->dev, dma), "resource: out of reach is refused");
+}
+
+/*
+ * What a driver must not do: told once in the log, without harm to what is there. The
+ * script looks for the messages.
+ */
+void selftest_misuse(struct selftest *t)
+{
+	u8 *buf = kmalloc(SZ_8K, GFP_KERNEL), *cpu;
+	dma_addr_t dma, mapped;
+
+	cpu = dma_alloc_coherent(t->dev, SZ_16K, &dma, GFP_KERNEL);
+	if (!buf || !selftest_result(t, cpu, "misuse: 16 KiB to begin with"))
+		goto free;
+	selftest_fill(cpu, SZ_16K, 31);
+	dma_free_coherent(t->dev, SZ_8K, cpu, dma);
+	dma_free_coherent(t->dev, SZ_8K, cpu + SZ_8K, dma + SZ_8K);
+	dma_unmap_single(t->dev, dma, SZ_4K, DMA_FROM_DEVICE);
+	dma_unmap_single(t->dev, t->mask & PAGE_MASK, SZ_4K, DMA_FROM_DEVICE);
+
+	memset(buf, GUARD, SZ_8K);
+	mapped = dma_map_single(t->dev, buf, SZ_4K, DMA_FROM_DEVICE);
+	if (!selftest_result(t, !dma_mapping_error(t->dev, mapped), "misuse: 4 KiB mapped"))
+		goto free;
+	dma_sync_single_for_cpu(t->dev, mapped + SZ_2K, SZ_4K, DMA_FROM_DEVICE);
+	dma_unmap_single(t->dev, mapped, SZ_8K, DMA_FROM_DEVICE);
+	selftest_result(t, !selftest_device_reads(t, dma, SZ_4K) &&
+			!selftest_device_writes(t, mapped, SZ_4K),
+			"misuse: the device still has both");
+	dma_unmap_single(t->dev, mapped, SZ_4K, DMA_FROM_DEVICE);
+	selftest_result(t, selftest_is_filled(buf, SZ_4K, 31) &&
+			selftest_is_byte(buf + SZ_4K, SZ_4K, GUARD) &&
+			selftest_is_filled(cpu, SZ_16K, 31), "misuse: nothing was damaged");
+free:
+	if (cpu)
+		dma_free_coherent(t->dev, SZ_16K, cpu, dma);
+	kfree(buf);
 }
 
 void selftest_streaming(struct selftest *t)
@@ -319,6 +383,7 @@ void selftest_streaming(struct selftest *t)
 	test_sync(t, buf);
 	test_sg(t, buf);
 	test_limits(t, buf);
+	test_resource(t, buf);
 	test_nothing_left(t, buf);
 	kfree(buf);
 }

@@ -63,10 +63,10 @@ leak_case()
 
 wide=dma_mask=0xffffffffff
 region_hugepages
-limits_case arm64 6.12 uncached unsafe-noiommu=on,x-fabric=on,attr=uncached ",$wide" fragmented=1
+limits_case arm64 6.12 uncached unsafe-noiommu=on,x-fabric=on,attr=uncached ",$wide" "fragmented=1 coherent=uncached"
 # 28 bits reach the first half of the region; extents are 4 granules long and shuffled.
 half=x-provider=fake,x-fake-base=0xe000000,x-fake-extent=4,x-fake-shuffle=on
 limits_case arm64 6.1 "half of it in reach" "unsafe-noiommu=on,x-fabric=on,$half" '' mask_bits=28
-limits_case amd64 6.1 "guest-physical" granule=2M ",$wide" mask_bits=40
+limits_case amd64 6.1 "guest-physical" granule=2M ",$wide" guest_physical=1
 leak_case amd64 6.12
 tap_end
