@@ -189,7 +189,6 @@ struct vcma_block *vcma_block_new(struct vcma_region *r, const struct vcma_want 
 {
 	static const char * const names[VCMA_NR_BLOCK_USES] = {
 		[VCMA_BLOCK_POOL] = "pool",
-		[VCMA_BLOCK_WHOLE] = "coherent",
 		[VCMA_BLOCK_BULK] = "bulk",
 		[VCMA_BLOCK_USER] = "user",
 	};

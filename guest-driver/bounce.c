@@ -45,7 +45,7 @@ dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	fit.align_pages = max_t(u64, keep >> PAGE_SHIFT, 1);
 	fit.match = PHYS_PFN(phys) & (fit.align_pages - 1);
 	fit.max_dma = max_dma;
-	if (!vcma_pool_alloc(&r->pools[c->attr], &fit, c, phys, bytes, &piece))
+	if (!vcma_pool_alloc(&c->pools[c->attr], &fit, c, phys, bytes, &piece))
 		return vcma_bounce_fail(c, phys, bytes);
 
 	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC)) {

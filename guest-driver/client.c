@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "region.h"
 #include "request.h"
+#include "share.h"
 #include "trace.h"
 
 /* Table entries asked for at once, and accepted in all. */
@@ -79,8 +80,6 @@ static struct vcma_client *vcma_client_get(struct vcma_region *r, u32 id)
 		return NULL;
 	c->region = r;
 	c->id = id;
-	spin_lock_init(&c->lock);
-	INIT_LIST_HEAD(&c->whole_blocks);
 	vcma_direct_init(&c->direct);
 	err = xa_err(xa_store(&r->clients.by_id, id, c, GFP_KERNEL));
 	if (err) {
@@ -114,6 +113,8 @@ static int vcma_client_update(struct vcma_region *r, u32 id,
 		return -ENOMEM;
 	c->bus = wire->bus;
 	c->host_state = wire->state;
+	if (!c->has_pool)	/* else as when it was claimed */
+		c->share = wire->share;
 	c->mmio_base = base;
 	memcpy(c->name, wire->name, sizeof(wire->name));
 	memcpy(c->kind, wire->kind, sizeof(wire->kind));
@@ -285,8 +286,10 @@ static int vcma_client_claim(struct vcma_client *c)
 	if (err)
 		return err;
 	err = vcma_attr_obey(c, &claim);
-	if (!err)
-		err = vcma_pool_get(&r->pools[c->attr]);
+	if (!err) {
+		c->pools = vcma_share_pools(r, c->share);
+		err = c->pools ? vcma_pool_get(&c->pools[c->attr], c) : -ENOMEM;
+	}
 	if (err)
 		vcma_request_release(r, c->id);
 	c->has_pool = !err;
@@ -307,7 +310,7 @@ static int vcma_client_release(struct vcma_client *c)
 	}
 	vcma_direct_forget(c);
 	vcma_coherent_free_all(c);
-	vcma_pool_put(&r->pools[c->attr]);
+	vcma_pool_put(&c->pools[c->attr], c);
 	c->has_pool = false;
 	vcma_region_retry_frees(r);
 	return 0;

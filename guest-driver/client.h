@@ -10,7 +10,6 @@
 #include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
-#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -50,6 +49,7 @@ struct vcma_client {
 	char name[VIRTIO_CMA_NAME_BYTES + 1];
 	char path[VIRTIO_CMA_PATH_BYTES];
 	char kind[VIRTIO_CMA_KIND_BYTES + 1];	/* "": all kinds */
+	unsigned int share;		/* set-aside, or 0 */
 
 	/* While not IDLE. */
 	struct vcma_binding *binding;
@@ -65,8 +65,8 @@ struct vcma_client {
 	u32 care;			/* VIRTIO_CMA_CARE_* */
 	u32 effective, reason;		/* VIRTIO_CMA_TYPE_*, _REASON_*: of attr and care */
 	unsigned long told;		/* bits of enum vcma_told */
-	spinlock_t lock;		/* whole_blocks */
-	struct list_head whole_blocks;
+	struct vcma_pool *pools;	/* of its share, one per memory type */
+	struct list_head pool_node;
 	atomic64_t coherent_bytes;
 	atomic64_t bounce_bytes;
 	struct vcma_direct direct;

@@ -2,15 +2,15 @@
 /*
  * Coherent allocations (coherent.h).
  *
- * Up to a granule they come from the pool; if that has no room and the caller
- * may sleep, the pool grows by a granule, or, for more than half a granule, the
- * allocation gets a block of its own, as everything larger than a granule does.
+ * All come from the client's ready pool, whatever their size; if that has no room and the
+ * caller may sleep, the pool gets a block from the host that fits. What is freed stays in
+ * the pool for a while.
  */
 #include <linux/dma-mapping.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
-#include <linux/sizes.h>
+#include <linux/sched/mm.h>
 #include <linux/string.h>
 
 #include "attr.h"
@@ -19,87 +19,42 @@
 #include "region.h"
 #include "trace.h"
 
-#define VCMA_GROW_TRIES	3	/* others may take what this one made the pool get */
+unsigned int vcma_alloc_timeout_ms = 10000;
 
-static bool vcma_coherent_from_pool(struct vcma_client *c, enum vcma_attr attr,
-				    size_t bytes, u64 max_dma, struct vcma_piece *piece)
+static u64 vcma_coherent_align_pages(const struct vcma_region *r, u64 nr)
 {
+	return min_t(u64, roundup_pow_of_two(nr), 1ULL << READ_ONCE(r->max_align_order));
+}
+
+/* Return: 0 and @piece, not cleared. */
+static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t bytes,
+			     u64 max_dma, gfp_t gfp, struct vcma_piece *piece)
+{
+	struct vcma_pool *pool = &c->pools[attr];
 	const struct vcma_fit fit = {
 		.nr = bytes >> PAGE_SHIFT,
-		.align_pages = roundup_pow_of_two(bytes) >> PAGE_SHIFT,
+		.align_pages = vcma_coherent_align_pages(c->region, bytes >> PAGE_SHIFT),
 		.max_dma = max_dma,
 	};
+	struct vcma_effort effort = {};
+	unsigned int timeout_ms, noio;
+	int err;
 
-	return vcma_pool_alloc(&c->region->pools[attr], &fit, c, VCMA_NO_ORIG, bytes, piece);
-}
-
-static struct vcma_block *vcma_coherent_whole(struct vcma_client *c, enum vcma_attr attr,
-					      size_t bytes, u64 max_dma)
-{
-	struct vcma_region *r = c->region;
-	const struct vcma_want want = {
-		.bytes = bytes,
-		.align_bytes = min_t(u64, roundup_pow_of_two(bytes),
-				     max_t(u64, r->granule_bytes, SZ_1M)),
-		.max_dma = max_dma,
-		.attr = attr,
-		.use = VCMA_BLOCK_WHOLE,
-		.client = c->id,
-	};
-	struct vcma_block *block;
-	unsigned long flags;
-	int err, i;
-
-	err = vcma_region_hold(r, &want, &block);
-	if (err && vcma_region_is_live(r)) {
-		/* What we don't need, or have just freed, may be what is missing. */
-		vcma_region_flush_drops(r);
-		for (i = 0; i < VCMA_NR_ATTRS; i++)
-			vcma_pool_yield(&r->pools[i]);
-		err = vcma_region_hold(r, &want, &block);
-	}
-	if (err)
-		return NULL;
-
-	block->owner = c;
-	block->used_bytes = bytes;
-	spin_lock_irqsave(&c->lock, flags);
-	list_add(&block->node, &c->whole_blocks);
-	spin_unlock_irqrestore(&c->lock, flags);
-	return block;
-}
-
-/* Return: CPU address of @bytes of whole pages, or NULL. */
-static void *vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t bytes,
-			       u64 max_dma, gfp_t gfp, dma_addr_t *dma)
-{
-	struct vcma_region *r = c->region;
-	struct vcma_block *block;
-	struct vcma_piece piece;
-	int tries = 0;
-
-	if (bytes > r->bytes)
-		return NULL;
-	while (bytes <= r->granule_bytes) {
-		if (vcma_coherent_from_pool(c, attr, bytes, max_dma, &piece)) {
-			*dma = piece.dma;
-			return piece.cpu;
-		}
-		if (!gfpflags_allow_blocking(gfp))
-			return NULL;
-		if (bytes > r->granule_bytes / 2)
-			break;
-		if (tries++ == VCMA_GROW_TRIES ||
-		    vcma_pool_grow(&r->pools[attr], r->granule_bytes, max_dma))
-			return NULL;
-	}
+	if (vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, piece))
+		return 0;
 	if (!gfpflags_allow_blocking(gfp))
-		return NULL;
-	block = vcma_coherent_whole(c, attr, bytes, max_dma);
-	if (!block)
-		return NULL;
-	*dma = block->base_dma;
-	return block->cpu;
+		return -ENOMEM;
+	if (gfp & __GFP_NORETRY)
+		effort.flags |= VCMA_WANT_FAST;
+	timeout_ms = READ_ONCE(vcma_alloc_timeout_ms);
+	if (timeout_ms)
+		effort.deadline = ktime_add_ms(ktime_get(), timeout_ms);
+	if (gfp & __GFP_IO)
+		return vcma_pool_alloc_slow(pool, &fit, &effort, c, bytes, piece);
+	noio = memalloc_noio_save();
+	err = vcma_pool_alloc_slow(pool, &fit, &effort, c, bytes, piece);
+	memalloc_noio_restore(noio);
+	return err;
 }
 
 void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t bytes,
@@ -107,22 +62,24 @@ void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t byt
 {
 	struct vcma_stats *stats = &c->region->stats;
 	size_t rounded = PAGE_ALIGN(bytes);
-	void *cpu = NULL;
+	struct vcma_piece piece;
+	int err = -EINVAL;
 
-	if (rounded && c->state == VCMA_CLIENT_CLAIMED)
-		cpu = vcma_coherent_get(c, attr, rounded, max_dma, gfp, dma);
-	trace_vcma_coherent_alloc(c, bytes, max_dma, cpu ? *dma : DMA_MAPPING_ERROR);
-	if (!cpu) {
+	if (rounded && rounded <= c->region->bytes && c->state == VCMA_CLIENT_CLAIMED)
+		err = vcma_coherent_get(c, attr, rounded, max_dma, gfp, &piece);
+	trace_vcma_coherent_alloc(c, bytes, max_dma, err ? DMA_MAPPING_ERROR : piece.dma);
+	if (err) {
 		atomic64_inc(&stats->nr_coherent_failed);
 		return NULL;
 	}
-	memset(cpu, 0, rounded);
+	vcma_pool_clear(&piece, rounded >> PAGE_SHIFT);
 	if (attr == VCMA_CACHED)
-		vcma_attr_sync_for_device(c, cpu, rounded);
+		vcma_attr_sync_for_device(c, piece.cpu, rounded);
 	atomic64_inc(&stats->nr_coherent_ok);
 	atomic64_add(rounded, &stats->coherent_bytes);
 	atomic64_add(rounded, &c->coherent_bytes);
-	return cpu;
+	*dma = piece.dma;
+	return piece.cpu;
 }
 
 /*
@@ -138,22 +95,13 @@ static u64 vcma_coherent_find(struct vcma_client *c, dma_addr_t dma,
 
 	rcu_read_lock();
 	b = vcma_block_by_dma(c->region, dma);
-	if (!b)
-		goto out;
-	if (b->use == VCMA_BLOCK_WHOLE) {
-		if (b->owner == c && b->base_dma == dma)
-			bytes = b->used_bytes;
-		*slot = NULL;
-	} else {
-		s = vcma_pool_slot(b, dma);
-		if (s && s->owner == c && s->orig == VCMA_NO_ORIG &&
-		    b->base_dma + ((u64)(s - b->slots) << PAGE_SHIFT) == dma)
-			bytes = s->bytes;
-		*slot = s;
-	}
-	*block = b;
-out:
+	s = b && b->use == VCMA_BLOCK_POOL ? vcma_pool_slot(b, dma) : NULL;
+	if (s && s->owner == c && s->orig == VCMA_NO_ORIG &&
+	    b->base_dma + ((u64)(s - b->slots) << PAGE_SHIFT) == dma)
+		bytes = s->bytes;
 	rcu_read_unlock();
+	*block = b;
+	*slot = s;
 	return bytes;
 }
 
@@ -162,11 +110,10 @@ void vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma)
 	size_t rounded = PAGE_ALIGN(bytes);
 	struct vcma_block *block;
 	struct vcma_slot *slot;
-	unsigned long flags;
 	u64 found;
 
 	found = vcma_coherent_find(c, dma, &block, &slot);
-	if (found != rounded) {
+	if (!found || found != rounded) {
 		dev_WARN_ONCE(c->dev, 1, "frees %#zx bytes at %pad, %#llx are allocated there\n",
 			      rounded, &dma, found);
 		return;
@@ -174,15 +121,7 @@ void vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma)
 	trace_vcma_coherent_free(c, bytes, dma);
 	atomic64_sub(found, &c->region->stats.coherent_bytes);
 	atomic64_sub(found, &c->coherent_bytes);
-	if (slot) {
-		vcma_pool_free(block, slot);
-		return;
-	}
-	spin_lock_irqsave(&c->lock, flags);
-	list_del_init(&block->node);
-	block->owner = NULL;
-	spin_unlock_irqrestore(&c->lock, flags);
-	vcma_region_drop_later(block);
+	vcma_pool_free(block, slot);
 }
 
 int vcma_coherent_mmap(struct vcma_client *c, struct vm_area_struct *vma,
@@ -224,16 +163,11 @@ int vcma_coherent_sgtable(struct vcma_client *c, struct sg_table *sgt, dma_addr_
 
 void vcma_coherent_free_all(struct vcma_client *c)
 {
-	struct vcma_block *block, *next;
 	int attr;
 
-	/* No driver is left that could add to the list. */
-	list_for_each_entry_safe(block, next, &c->whole_blocks, node) {
-		list_del_init(&block->node);
-		vcma_region_drop(block);
-	}
-	for (attr = 0; attr < VCMA_NR_ATTRS; attr++)
-		vcma_pool_free_owned(&c->region->pools[attr], c);
+	/* No driver is left that could take more. */
+	for (attr = 0; c->pools && attr < VCMA_NR_ATTRS; attr++)
+		vcma_pool_free_owned(&c->pools[attr], c);
 	atomic64_sub(atomic64_xchg(&c->coherent_bytes, 0), &c->region->stats.coherent_bytes);
 	atomic64_sub(atomic64_xchg(&c->bounce_bytes, 0), &c->region->stats.bounce_bytes);
 }

@@ -13,17 +13,20 @@ struct sg_table;
 struct vcma_client;
 struct vm_area_struct;
 
+/** vcma_alloc_timeout_ms - an allocation that may block gives up then; 0: never. */
+extern unsigned int vcma_alloc_timeout_ms;
+
 /**
  * vcma_coherent_alloc() - zeroed, contiguous memory.
  * @attr: the client's; or VCMA_CACHED, for memory with struct pages that the client's
  *	driver syncs as it does streaming mappings
  * @max_dma: highest DMA address of the last byte
- * @gfp: without __GFP_DIRECT_RECLAIM only the pool is asked
+ * @gfp: without __GFP_DIRECT_RECLAIM only the pool is asked; with __GFP_NORETRY the
+ *	host, too, but nothing is migrated
  * @dma: out
  *
  * The DMA address is aligned to @bytes rounded up to a power of two, at most to
- * the granule, or to 1 MiB where the granule is smaller: as far as Linux CMA
- * aligns by default.
+ * max_align_order of the region (256 pages, as far as Linux CMA aligns by default).
  *
  * Return: CPU address, or NULL (counted, traced, not logged).
  */

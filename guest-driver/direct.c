@@ -220,7 +220,7 @@ bool vcma_direct_sync(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 	block = vcma_block_by_dma(c->region, dma);
 	if (block && bytes <= block->bytes - (dma - block->base_dma)) {
 		slot = block->use == VCMA_BLOCK_POOL ? vcma_pool_slot(block, dma) : NULL;
-		found = atomic_read(&c->direct.nr) || block->owner == c ||
+		found = atomic_read(&c->direct.nr) ||
 			(slot && slot->owner == c && slot->orig == VCMA_NO_ORIG);
 		alias = vcma_direct_alias(block, dma - block->base_dma);
 	}

@@ -357,7 +357,7 @@ static int vcma_dma_supported(struct device *dev, u64 mask)
 	int err = 0;
 
 	while ((c = vcma_binding_next_claimed(b, &i))) {
-		err = vcma_pool_reach(&c->region->pools[c->attr], max_dma);
+		err = vcma_pool_reach(&c->pools[c->attr], max_dma);
 		supported |= !err;
 	}
 	if (err && !supported)

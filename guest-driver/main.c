@@ -8,11 +8,13 @@
 
 #include "binding.h"
 #include "client.h"
+#include "coherent.h"
 #include "direct.h"
 #include "main.h"
 #include "mode.h"
 #include "region.h"
 #include "report.h"
+#include "share.h"
 #include "takeover.h"
 
 #define CREATE_TRACE_POINTS
@@ -27,6 +29,10 @@ unsigned int vcma_request_timeout_ms = 30000;
 module_param_named(request_timeout_ms, vcma_request_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(request_timeout_ms,
 		 "how long to wait for the host's answer before giving up on it (default: 30000)");
+
+module_param_named(alloc_timeout_ms, vcma_alloc_timeout_ms, uint, 0644);
+MODULE_PARM_DESC(alloc_timeout_ms,
+		 "how long an allocation that may sleep tries to vacate memory, 0: without end (default: 10000)");
 
 static void vcma_event(void *ctx, const struct virtio_cma_event *event)
 {
@@ -46,13 +52,12 @@ static void vcma_event(void *ctx, const struct virtio_cma_event *event)
 int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 {
 	struct vcma_region *r;
-	int err, attr;
+	int err;
 
 	err = vcma_region_create(transport, &r);
 	if (err)
 		return err;
-	for (attr = 0; attr < VCMA_NR_ATTRS; attr++)
-		vcma_pool_init(&r->pools[attr], r, attr, vcma_pool_bytes);
+	vcma_shares_init(r, vcma_pool_bytes);
 	vcma_report_init(r);
 	vcma_clients_init(r);
 	transport->event_ctx = r;
@@ -82,12 +87,9 @@ void vcma_stop(struct vcma_region *r)
 
 void vcma_finish(struct vcma_region *r)
 {
-	int attr;
-
 	vcma_region_set_state(r, VCMA_REGION_DEAD);
 	vcma_clients_forget(r);
-	for (attr = 0; attr < VCMA_NR_ATTRS; attr++)
-		vcma_pool_destroy(&r->pools[attr]);
+	vcma_shares_destroy(r);
 	vcma_region_destroy(r);
 }
 

@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Pool: blocks that are pinned and mapped ahead of need, sub-allocated by pages
- * without talking to the host, from any context. Serves coherent allocations
- * (coherent.c) and bounce buffers (bounce.c) alike; knows nothing of what the
- * pages are used for, but keeps one record per page for its users.
+ * Ready pool: memory that is pinned, vacated, mapped and mostly zeroed ahead of need, and
+ * sub-allocated by pages without talking to the host, from any context. Serves coherent
+ * allocations of any size (coherent.c) and bounce buffers (bounce.c) alike; knows nothing
+ * of what the pages are used for, but keeps one record per page for its users.
  *
- * While the pool has users it is filled to high_bytes; when less than low_bytes
- * of it is free it grows in the background until target_bytes are free; whole
- * idle blocks beyond high_bytes of free memory go back after a while. Without
- * users it is empty.
+ * There is one pool per region, memory type and set-aside (share.h). While it has users
+ * it is filled to high_bytes; when less than low_bytes of it is free it grows in the
+ * background until target_bytes are free; whole idle blocks beyond high_bytes of free
+ * memory go back after a while, and more if the guest is short of memory. Without users
+ * it keeps nothing.
+ *
+ *	block	|....##......######......|	# allocated
+ *	dirty	|ddd.------..------......|	d to be zeroed: in the background, or when
+ *	stacks	 ^ ^      ^					it is handed out before that
+ *
+ * Runs of a few pages that were freed wait in stacks, one per order, outside of the
+ * blocks' bitmaps; a run that was zeroed is handed out before one that was not.
  */
 #ifndef VCMA_POOL_H
 #define VCMA_POOL_H
@@ -17,6 +25,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
@@ -46,20 +55,43 @@ struct vcma_slot {
 
 #define VCMA_NO_ORIG	PHYS_ADDR_MAX	/* not a bounce buffer */
 
+/* Free runs of one order, zeroed and not, last in, first out. */
+#define VCMA_STACK_ORDERS	5
+#define VCMA_STACK_DEPTH	16
+
+struct vcma_run {
+	struct vcma_block *block;
+	u32 first;			/* page */
+};
+
+struct vcma_stack {
+	spinlock_t lock;
+	unsigned int nr[2];		/* [0] zeroed, [1] dirty */
+	struct vcma_run runs[2][VCMA_STACK_DEPTH];
+};
+
 struct vcma_pool {
 	struct vcma_region *region;
 	enum vcma_attr attr;
+	unsigned int share;		/* set-aside that it draws on, or 0 */
 	u64 low_bytes, target_bytes, high_bytes;
 
-	struct mutex lock;		/* blocks (writers), nr_users */
-	struct list_head blocks;	/* RCU */
-	unsigned int nr_users;
-	atomic64_t free_bytes;
+	struct mutex lock;		/* blocks (writers), users */
+	struct list_head blocks;	/* small ones first; RCU */
+	struct list_head users;		/* clients, by pool_node */
+	atomic64_t free_bytes;		/* in blocks and stacks */
+	u64 max_dma;			/* of all blocks so far: highest DMA address */
+
+	struct vcma_stack stacks[VCMA_STACK_ORDERS];
+	spinlock_t zero_lock;		/* while free pages are neither here nor there */
+	struct delayed_work zero;
+
 	atomic_t refill_failed;		/* an allocation failed since the last refill */
 	atomic64_t refill_limit;	/* address limit the next refill obeys */
 	unsigned long refill_after;	/* jiffies */
 	struct work_struct refill;
 	struct delayed_work trim;
+	bool pressure;			/* the guest is short of memory: trim more */
 };
 
 /* Where an allocation may lie. */
@@ -78,22 +110,34 @@ struct vcma_piece {
 	u64 dma;
 };
 
+/* What a blocking allocation may cost. */
+struct vcma_effort {
+	unsigned int flags;	/* VCMA_WANT_* */
+	ktime_t deadline;	/* when to give up at the latest; 0: never */
+};
+
 /** vcma_pool_init() - an empty pool. @size_bytes: 0 for the default size. */
-void vcma_pool_init(struct vcma_pool *pool, struct vcma_region *r,
-		    enum vcma_attr attr, u64 size_bytes);
+void vcma_pool_init(struct vcma_pool *pool, struct vcma_region *r, enum vcma_attr attr,
+		    unsigned int share, u64 size_bytes);
+
+/**
+ * vcma_pool_resize() - change the size, at once or in the background. May sleep.
+ * @size_bytes: high_bytes; 0 for the default size; at most the region
+ */
+void vcma_pool_resize(struct vcma_pool *pool, u64 size_bytes);
 
 /**
  * vcma_pool_get() - one more user; the first one fills the pool. May sleep.
  *
  * Return: 0 (at least one block is held), or why none could be got.
  */
-int vcma_pool_get(struct vcma_pool *pool);
+int vcma_pool_get(struct vcma_pool *pool, struct vcma_client *c);
 
 /**
  * vcma_pool_put() - one user less; the last one empties the pool, but for blocks
  * with pages in use, which stay held. May sleep.
  */
-void vcma_pool_put(struct vcma_pool *pool);
+void vcma_pool_put(struct vcma_pool *pool, struct vcma_client *c);
 
 /** vcma_pool_destroy() - drop what is left; no page may be in use. May sleep. */
 void vcma_pool_destroy(struct vcma_pool *pool);
@@ -102,13 +146,28 @@ void vcma_pool_destroy(struct vcma_pool *pool);
  * vcma_pool_alloc() - take pages; any context but NMI. Wakes the refill if little
  * is left or nothing fits.
  * @owner: recorded with the pages
- * @orig, @bytes: recorded in the first slot
+ * @orig, @bytes: recorded in the first slot; VCMA_NO_ORIG prefers zeroed pages
+ *
+ * The pages have any contents: see vcma_pool_clear().
  *
  * Return: true and @piece filled, or false.
  */
 bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 		     struct vcma_client *owner, phys_addr_t orig, u64 bytes,
 		     struct vcma_piece *piece);
+
+/**
+ * vcma_pool_alloc_slow() - the same after memory was got for it from the host, in a
+ * block that fits, if need be at the expense of other pools. May sleep.
+ *
+ * Return: 0, or an error as of vcma_region_hold().
+ */
+int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
+			 const struct vcma_effort *effort, struct vcma_client *owner,
+			 u64 bytes, struct vcma_piece *piece);
+
+/** vcma_pool_clear() - zero the first @nr pages of @piece, as far as they are not. */
+void vcma_pool_clear(const struct vcma_piece *piece, unsigned int nr);
 
 /**
  * vcma_pool_free() - give back the allocation whose first slot is @slot: nobody's from
@@ -130,17 +189,10 @@ bool vcma_pool_get_range(struct vcma_block *block, u64 off, u64 bytes,
 void vcma_pool_put_range(struct vcma_block *block, struct vcma_slot *slot);
 
 /**
- * vcma_pool_grow() - get more memory from the host now. May sleep.
- *
- * Return: 0 if any came, else why not.
- */
-int vcma_pool_grow(struct vcma_pool *pool, u64 bytes, u64 max_dma);
-
-/**
  * vcma_pool_yield() - someone needs memory elsewhere: give back idle blocks down to
- * the low watermark now. May sleep.
+ * @keep_bytes of free memory now. May sleep.
  */
-void vcma_pool_yield(struct vcma_pool *pool);
+void vcma_pool_yield(struct vcma_pool *pool, u64 keep_bytes);
 
 /**
  * vcma_pool_reach() - make sure that some of the pool lies at or below @max_dma.
@@ -149,6 +201,15 @@ void vcma_pool_yield(struct vcma_pool *pool);
  * Return: 0, or why the host has no such memory.
  */
 int vcma_pool_reach(struct vcma_pool *pool, u64 max_dma);
+
+/**
+ * vcma_pool_idle_bytes() - what vcma_pool_shrink_later() could give back, above the low
+ * watermark. Any context; a snapshot.
+ */
+u64 vcma_pool_idle_bytes(struct vcma_pool *pool);
+
+/** vcma_pool_shrink_later() - the guest is short of memory; any context. */
+void vcma_pool_shrink_later(struct vcma_pool *pool);
 
 /**
  * vcma_pool_slot() - first slot of the allocation that contains @dma.

@@ -137,6 +137,7 @@ static int vcma_region_configure(struct vcma_region *r)
 	r->max_request_bytes = le32_to_cpu(config.max_request_bytes);
 	r->max_response_bytes = le32_to_cpu(config.max_response_bytes);
 	r->max_bulk_blocks = le32_to_cpu(config.max_bulk_blocks);
+	r->max_align_order = le32_to_cpu(config.max_align_order);
 	return 0;
 }
 
@@ -157,6 +158,7 @@ int vcma_region_create(struct vcma_transport *transport, struct vcma_region **ou
 	xa_init(&r->by_dma);
 	init_llist_head(&r->dropped);
 	init_llist_head(&r->unfreed);
+	INIT_LIST_HEAD(&r->shares);
 	INIT_WORK(&r->drop_work, vcma_region_drop_work);
 
 	err = vcma_region_configure(r);

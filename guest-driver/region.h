@@ -38,6 +38,7 @@
 #include "transport.h"
 
 struct gen_pool;
+struct shrinker;
 struct vcma_busy;
 struct vcma_mode;
 
@@ -54,7 +55,6 @@ enum vcma_region_state {
 /* Why a block is held, and who frees it. */
 enum vcma_block_use {
 	VCMA_BLOCK_POOL,	/* sub-allocated; pool.c */
-	VCMA_BLOCK_WHOLE,	/* one coherent allocation; coherent.c */
 	VCMA_BLOCK_BULK,	/* taken in parts; bulk.c */
 	VCMA_BLOCK_USER,	/* a buffer of user space; dmabuf.c */
 	VCMA_NR_BLOCK_USES
@@ -93,7 +93,7 @@ struct vcma_block {
 	enum vcma_block_use use;
 	void *cpu;			/* mapping of all of it, by the mode; NULL if lazy */
 	char owner_name[VCMA_OWNER_BYTES];
-	struct list_head node;		/* in the pool, or in the client's whole blocks */
+	struct list_head node;		/* in the pool; RCU */
 	struct llist_node drop_node;
 	struct rcu_head rcu;
 
@@ -108,12 +108,11 @@ struct vcma_block {
 	bool dropped;			/* the holder's is gone: no more trygets */
 
 	/* VCMA_BLOCK_POOL */
+	struct vcma_pool *pool;
 	struct gen_pool *pages;
-	struct vcma_slot *slots;	/* one per page */
-
-	/* VCMA_BLOCK_WHOLE */
-	struct vcma_client *owner;
-	u64 used_bytes;
+	unsigned long *dirty;		/* one bit per page: to be zeroed before use */
+	struct vcma_slot *slots;	/* one per page; NULL: nobody may look any more */
+	struct vcma_slot *slot_memory;
 
 	unsigned long taken[];		/* one bit per page; taken_lock */
 };
@@ -135,6 +134,7 @@ struct vcma_region {
 	size_t max_request_bytes;
 	size_t max_response_bytes;
 	u32 max_bulk_blocks;
+	u32 max_align_order;		/* of guest pages; may be overridden */
 	char name[VIRTIO_CMA_NAME_BYTES + 1];
 
 	spinlock_t state_lock;		/* state */
@@ -150,6 +150,8 @@ struct vcma_region {
 	struct llist_head unfreed;	/* not ours any more; the host didn't want them yet */
 
 	struct vcma_pool pools[VCMA_NR_ATTRS];
+	struct list_head shares;	/* struct vcma_share; only ever grows */
+	struct shrinker *shrinker;
 	struct vcma_clients clients;
 	struct vcma_report report;
 	struct vcma_stats stats;

@@ -164,7 +164,6 @@ static u32 vcma_purpose(const struct vcma_want *want)
 {
 	static const u32 purposes[VCMA_NR_BLOCK_USES] = {
 		[VCMA_BLOCK_POOL] = VIRTIO_CMA_PURPOSE_POOL,
-		[VCMA_BLOCK_WHOLE] = VIRTIO_CMA_PURPOSE_COHERENT,
 		[VCMA_BLOCK_BULK] = VIRTIO_CMA_PURPOSE_OTHER,
 		[VCMA_BLOCK_USER] = VIRTIO_CMA_PURPOSE_USER,
 	};

@@ -18,6 +18,7 @@
 #include "guest-driver/mode.h"
 #include "guest-driver/region.h"
 #include "guest-driver/request.h"
+#include "guest-driver/share.h"
 
 #define BASE		BIT_ULL(38)
 #define GRANULE		SZ_2M
@@ -318,7 +319,7 @@ static const struct {
 static const struct vcma_want want_two = {
 	.bytes = 2 * GRANULE - SZ_4K,
 	.max_dma = DMA_BIT_MASK(39),
-	.use = VCMA_BLOCK_WHOLE,
+	.use = VCMA_BLOCK_USER,
 };
 
 static void test_alloc(void)
@@ -548,14 +549,13 @@ static void test_clients(void)
 	struct vcma_region *r;
 	unsigned int i;
 	struct host h;
-	int err, attr;
+	int err;
 
 	for (i = 0; i < ARRAY_SIZE(client_lies); i++) {
 		host_init(&h);
 		if (vcma_region_create(&h.transport, &r))
 			return;
-		for (attr = 0; attr < VCMA_NR_ATTRS; attr++)
-			vcma_pool_init(&r->pools[attr], r, attr, 0);
+		vcma_shares_init(r, 0);
 		vcma_clients_init(r);
 		h.lie_op = VIRTIO_CMA_OP_CLIENTS;
 		h.lie = client_lies[i].lie;
@@ -564,8 +564,7 @@ static void test_clients(void)
 		if (!err)
 			vcma_clients_stop(r);
 		vcma_clients_forget(r);
-		for (attr = 0; attr < VCMA_NR_ATTRS; attr++)
-			vcma_pool_destroy(&r->pools[attr]);
+		vcma_shares_destroy(r);
 		vcma_region_destroy(r);
 	}
 }

@@ -17,9 +17,11 @@
 #include "guest-driver/hold.c"
 #include "guest-driver/mode_private.c"
 #include "guest-driver/pool.c"
+#include "guest-driver/pool_pages.c"
 #include "guest-driver/region.c"
 #include "guest-driver/report.c"
 #include "guest-driver/request.c"
+#include "guest-driver/share.c"
 #include "guest-driver/takeover.c"
 
 /* Last: from here on, each inclusion of the header would define them again. */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Between pool.c (blocks come and go) and pool_pages.c (pages of the blocks): nobody
+ * else includes this.
+ */
+#ifndef VCMA_POOL_PAGES_H
+#define VCMA_POOL_PAGES_H
+
+#include "pool.h"
+
+#define VCMA_ZERO_DELAY		(HZ / 5)	/* what is freed may be wanted as it is */
+
+/**
+ * vcma_pages_init() - the records of a new block's pages; all are free and dirty.
+ *
+ * Return: 0, or -ENOMEM and nothing was done.
+ */
+int vcma_pages_init(struct vcma_pool *pool, struct vcma_block *block);
+
+/**
+ * vcma_pages_hide() - no page is in use: from a grace period on nobody looks at the
+ * records any more.
+ */
+void vcma_pages_hide(struct vcma_block *block);
+
+/** vcma_pages_destroy() - free the records. */
+void vcma_pages_destroy(struct vcma_block *block);
+
+/**
+ * vcma_pages_take() - take pages of one block, as vcma_pool_alloc().
+ * @block: nobody else's yet, or on the pool's list and under rcu_read_lock()
+ */
+bool vcma_pages_take(struct vcma_block *block, const struct vcma_fit *fit, bool clean,
+		     u32 *first);
+
+/** vcma_pages_record() - fill the slots of taken pages, and @piece. */
+void vcma_pages_record(struct vcma_block *block, u32 first, u32 nr, struct vcma_client *owner,
+		       phys_addr_t orig, u64 bytes, struct vcma_piece *piece);
+
+/** vcma_stacks_flush() - put the runs that wait in the stacks back into their blocks. */
+void vcma_stacks_flush(struct vcma_pool *pool);
+
+/** vcma_pool_zero_work() - zeroes what is free and dirty. */
+void vcma_pool_zero_work(struct work_struct *work);
+
+/** vcma_pool_wake() - get more in the background, unless that has just failed. */
+void vcma_pool_wake(struct vcma_pool *pool);
+
+/** vcma_pool_wake_failed() - nothing was found at or below @max_dma. */
+void vcma_pool_wake_failed(struct vcma_pool *pool, u64 max_dma);
+
+/** vcma_pool_spare() - how much may be free without going back after a while. */
+u64 vcma_pool_spare(const struct vcma_pool *pool);
+
+#define VCMA_TRIM_DELAY		(5 * HZ)
+
+#endif /* VCMA_POOL_PAGES_H */
