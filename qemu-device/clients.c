@@ -4,31 +4,31 @@
  */
 #include "qemu/osdep.h"
 #include "hw/pci/pci.h"
-#include "hw/pci/pci_bus.h"
 #include "hw/qdev-core.h"
 #include "hw/sysbus.h"
 #include "qobject/qdict.h"
-#include "qapi/util.h"
-#include "qemu/config-file.h"
-#include "qemu/option.h"
 #include "system/system.h"
 
 #include "attr.h"
 #include "backing.h"
+#include "client_device.h"
+#include "client_spec.h"
 #include "clients.h"
 #include "fabric.h"
-#include "gate.h"
 #include "static.h"
 #include "vfio_noiommu.h"
 
+/* One entry of a client table. */
 typedef struct Client {
+    HvcmaDeviceUser user;       /* also joined to a device that did not fit */
     HvcmaClients *table;
     uint32_t index;
-    char *id;
-    DeviceState *dev;           /* NULL while not plugged */
-    HvcmaGate *gate;            /* also, closed, on a device that did not fit */
-    uint8_t bus;
-    char path[VIRTIO_CMA_PATH_BYTES];
+    char *id;                   /* "" of a spare entry that is free */
+    char *kind;
+    uint8_t share;
+    bool spare;                 /* named by nobody: filled on plug */
+    bool plugged;               /* the engine knows of it */
+    HvcmaDevicePlace place;
     bool lost;                  /* let go of while it may have been doing DMA */
     bool complained;            /* a guest can repeat what fails: say it once */
 } Client;
@@ -44,54 +44,43 @@ struct HvcmaClients {
 
 static QLIST_HEAD(, HvcmaClients) regions = QLIST_HEAD_INITIALIZER(regions);
 
-static Client *find_client(const char *id)
-{
-    HvcmaClients *c;
-    uint32_t i;
+/* ---- tables ---- */
 
-    QLIST_FOREACH(c, &regions, next) {
-        for (i = 0; i < c->nr; i++) {
-            if (!strcmp(c->client[i].id, id)) {
-                return &c->client[i];
-            }
-        }
-    }
-    return NULL;
+static HvcmaDeviceUserOps user_ops;
+
+static void client_init(HvcmaClients *c, const HvcmaClientSpec *spec)
+{
+    Client *cl = &c->client[c->nr];
+
+    cl->user.ops = &user_ops;
+    cl->table = c;
+    cl->index = c->nr++;
+    cl->id = g_strdup(spec ? spec->id : "");
+    cl->kind = g_strdup(spec ? spec->kind : "");
+    cl->share = spec ? spec->share : 0;
+    cl->spare = !spec;
 }
 
 HvcmaClients *hvcma_clients_new(VirtIOCMA *s, Error **errp)
 {
-    g_auto(GStrv) ids = g_strsplit(s->opts.clients ?: "", ":", -1);
-    HvcmaClients *c = g_new0(HvcmaClients, 1);
-    uint32_t i, j;
+    g_autoptr(GPtrArray) specs = hvcma_client_specs(s, errp);
+    uint32_t nr_spare = s->opts.is_default ? s->opts.spare_clients : 0;
+    HvcmaClients *c;
+    guint i;
 
+    if (!specs) {
+        return NULL;
+    }
+    c = g_new0(HvcmaClients, 1);
     c->s = s;
-    c->nr = g_strv_length(ids);
-    c->client = g_new0(Client, c->nr);
-    for (i = 0; i < c->nr; i++) {
-        c->client[i].table = c;
-        c->client[i].index = i;
-        c->client[i].id = g_strdup(ids[i]);
-        if (!ids[i][0] || strlen(ids[i]) >= VIRTIO_CMA_NAME_BYTES) {
-            error_setg(errp, "virtio-cma '%s': client id '%s' in clients='%s' "
-                       "has %zu bytes, limit: 1 to %d", s->config.name, ids[i],
-                       s->opts.clients, strlen(ids[i]),
-                       VIRTIO_CMA_NAME_BYTES - 1);
-            goto fail;
-        }
-        for (j = 0; j < i; j++) {
-            if (!strcmp(ids[i], ids[j])) {
-                error_setg(errp, "virtio-cma '%s': clients='%s' names '%s' "
-                           "twice", s->config.name, s->opts.clients, ids[i]);
-                goto fail;
-            }
-        }
+    c->client = g_new0(Client, specs->len + nr_spare);
+    for (i = 0; i < specs->len; i++) {
+        client_init(c, g_ptr_array_index(specs, i));
+    }
+    while (nr_spare--) {
+        client_init(c, NULL);
     }
     return c;
-
-fail:
-    hvcma_clients_free(c);
-    return NULL;
 }
 
 void hvcma_clients_free(HvcmaClients *c)
@@ -103,6 +92,7 @@ void hvcma_clients_free(HvcmaClients *c)
     }
     for (i = 0; i < c->nr; i++) {
         g_free(c->client[i].id);
+        g_free(c->client[i].kind);
     }
     g_free(c->client);
     g_free(c);
@@ -118,10 +108,24 @@ const char *hvcma_clients_id(const HvcmaClients *c, uint32_t client)
     return c->client[client].id;
 }
 
+const char *hvcma_clients_kind(const HvcmaClients *c, uint32_t client)
+{
+    return c->client[client].kind;
+}
+
+uint32_t hvcma_clients_share(const HvcmaClients *c, uint32_t client)
+{
+    return c->client[client].share;
+}
+
+bool hvcma_clients_is_spare(const HvcmaClients *c, uint32_t client)
+{
+    return c->client[client].spare;
+}
+
 bool hvcma_clients_is_bus_master(const HvcmaClients *c, uint32_t client)
 {
-    return c->client[client].gate &&
-           hvcma_gate_is_bus_master(c->client[client].gate);
+    return hvcma_device_is_bus_master(&c->client[client].user);
 }
 
 void hvcma_clients_bus_path(const HvcmaClients *c, uint32_t client,
@@ -132,9 +136,10 @@ void hvcma_clients_bus_path(const HvcmaClients *c, uint32_t client,
         [VIRTIO_CMA_BUS_PCI] = "pci",
         [VIRTIO_CMA_BUS_PLATFORM] = "platform",
     };
+    const Client *cl = &c->client[client];
 
-    *bus = names[c->client[client].dev ? c->client[client].bus : 0];
-    *path = c->client[client].dev ? c->client[client].path : "";
+    *bus = names[cl->plugged ? cl->place.bus : 0];
+    *path = cl->plugged ? cl->place.path : "";
 }
 
 uint64_t hvcma_clients_fabric_faults(const HvcmaClients *c)
@@ -142,77 +147,70 @@ uint64_t hvcma_clients_fabric_faults(const HvcmaClients *c)
     return c->fabric ? hvcma_fabric_nr_faults(c->fabric) : 0;
 }
 
-/* "0000:00/03.0/00.0": root bus, then slot.function of each hop. */
-static bool pci_path(PCIDevice *dev, char *path, size_t path_bytes)
+/* ---- all regions ---- */
+
+static HvcmaClients *default_region(void)
 {
-    g_autoptr(GString) hops = g_string_new("");
-    const char *root = pci_root_bus_path(dev);
-    int len;
+    HvcmaClients *c;
 
-    for (;;) {
-        g_autofree char *hop = g_strdup_printf("/%02x.%x", PCI_SLOT(dev->devfn),
-                                               PCI_FUNC(dev->devfn));
-        PCIBus *bus = pci_get_bus(dev);
-
-        g_string_prepend(hops, hop);
-        if (pci_bus_is_root(bus)) {
-            break;
+    QLIST_FOREACH(c, &regions, next) {
+        if (c->s->opts.is_default) {
+            return c;
         }
-        dev = bus->parent_dev;
     }
-    len = snprintf(path, path_bytes, "%s%s", root, hops->str);
-    return len > 0 && (size_t)len < path_bytes;
+    return NULL;
 }
 
-static bool platform_path(SysBusDevice *dev, char *path, size_t path_bytes)
+/* The next entry that the operator gave this id; the first after NULL. */
+static Client *next_named(Client *after, const char *id)
 {
-    if (!dev->num_mmio || dev->mmio[0].addr == (hwaddr)-1) {
-        return false;
+    HvcmaClients *c = after ? after->table : QLIST_FIRST(&regions);
+    uint32_t i = after ? after->index + 1 : 0;
+
+    for (; id && c; c = QLIST_NEXT(c, next), i = 0) {
+        for (; i < c->nr; i++) {
+            if (!c->client[i].spare && !strcmp(c->client[i].id, id)) {
+                return &c->client[i];
+            }
+        }
     }
-    snprintf(path, path_bytes, "0x%" HWADDR_PRIx, dev->mmio[0].addr);
-    return true;
+    return NULL;
 }
 
-/*
- * The device as the guest's buses know it: a virtio device on virtio-mmio is
- * its slot.
- */
-static DeviceState *bus_device(DeviceState *dev)
+VirtIOCMA *hvcma_clients_region_of(const char *device_id)
 {
-    DeviceState *slot = dev->parent_bus ? dev->parent_bus->parent : NULL;
+    Client *cl = next_named(NULL, device_id);
 
-    if (object_dynamic_cast(OBJECT(dev), TYPE_VIRTIO_DEVICE) && slot &&
-        object_dynamic_cast(OBJECT(slot), TYPE_SYS_BUS_DEVICE)) {
-        return slot;
-    }
-    return dev;
+    return cl ? cl->table->s : NULL;
 }
+
+VirtIOCMA *hvcma_clients_default_region(void)
+{
+    HvcmaClients *c = default_region();
+
+    return c ? c->s : NULL;
+}
+
+/* ---- plug and unplug ---- */
 
 static bool client_locate(Client *cl, DeviceState *dev, Error **errp)
 {
-    bool located;
-
-    if (object_dynamic_cast(OBJECT(dev), TYPE_PCI_DEVICE)) {
-        cl->bus = VIRTIO_CMA_BUS_PCI;
-        located = pci_path(PCI_DEVICE(dev), cl->path, sizeof(cl->path));
-    } else if (object_dynamic_cast(OBJECT(dev), TYPE_SYS_BUS_DEVICE)) {
-        cl->bus = VIRTIO_CMA_BUS_PLATFORM;
-        located = platform_path(SYS_BUS_DEVICE(dev), cl->path,
-                                sizeof(cl->path));
-    } else {
+    switch (hvcma_device_locate(dev, &cl->place)) {
+    case 0:
+        return true;
+    case -ENODEV:
         error_setg(errp, "virtio-cma '%s': client '%s' (%s) is neither a PCI "
                    "nor a platform device", cl->table->s->config.name, cl->id,
                    object_get_typename(OBJECT(dev)));
         return false;
-    }
-    if (!located) {
+    default:
         error_setg(errp, "virtio-cma '%s': client '%s' (%s) has no path of at "
                    "most %d bytes that the guest could know it by",
                    cl->table->s->config.name, cl->id,
                    object_get_typename(OBJECT(dev)),
                    VIRTIO_CMA_PATH_BYTES - 1);
+        return false;
     }
-    return located;
 }
 
 /*
@@ -255,158 +253,201 @@ static bool client_connect(Client *cl, DeviceState *dev, Error **errp)
 
 static void client_disconnect(Client *cl, bool quiet)
 {
+    DeviceState *dev = hvcma_device_of(&cl->user);
     HvcmaClients *c = cl->table;
     g_autofree char *group = NULL;
 
-    if (!hvcma_vfio_is_noiommu(OBJECT(cl->dev))) {
+    if (!hvcma_vfio_is_noiommu(OBJECT(dev))) {
         if (c->fabric) {
-            hvcma_fabric_remove(c->fabric, PCI_DEVICE(cl->dev));
+            hvcma_fabric_remove(c->fabric, PCI_DEVICE(dev));
         }
     } else if (quiet) {
-        group = hvcma_vfio_group_path(OBJECT(cl->dev));
+        group = hvcma_vfio_group_path(OBJECT(dev));
         hvcma_backing_unwatch(c->s->backing, group);
     }
 }
 
-/* The device is about to be unrealized; it still works. */
-static void client_gone(void *opaque)
-{
-    Client *cl = opaque;
-    VirtIOCMA *s = cl->table->s;
-    bool quiet;
-
-    if (!cl->dev) {
-        hvcma_gate_free(cl->gate);
-        cl->gate = NULL;
-        return;
-    }
-    HVCMA_TRACE(s, "client %s is being unplugged", cl->id);
-    quiet = !hvcma_engine_client_removed(s->engine, cl->index);
-    if (!quiet) {
-        error_report("virtio-cma '%s': client '%s' went without being quiet: "
-                     "its memory stays pinned", s->config.name, cl->id);
-        cl->lost = true;
-    }
-    client_disconnect(cl, quiet);
-    hvcma_gate_free(cl->gate);
-    cl->gate = NULL;
-    cl->dev = NULL;
-    hvcma_send_event(s, cl->index, VIRTIO_CMA_EVENT_CLIENT_REMOVED);
-}
-
 /*
- * Devices whose host-physical region was unplugged. Nobody tells them addresses
- * any more: they stay off the bus until another region takes them or they go.
+ * On failure it stays joined, if it came that far: the gate is on, and closed
+ * but for what other regions allow.
  */
-typedef struct Orphan {
-    DeviceState *dev;
-    HvcmaGate *gate;
-    QLIST_ENTRY(Orphan) next;
-} Orphan;
-
-static QLIST_HEAD(, Orphan) orphans = QLIST_HEAD_INITIALIZER(orphans);
-
-static void orphan_free(void *opaque)
-{
-    Orphan *o = opaque;
-
-    QLIST_REMOVE(o, next);
-    hvcma_gate_free(o->gate);
-    g_free(o);
-}
-
-static void orphan_new(DeviceState *dev)
-{
-    Orphan *o = g_new0(Orphan, 1);
-    Error *err = NULL;
-
-    o->dev = dev;
-    o->gate = hvcma_gate_new(dev, orphan_free, o, &err);
-    if (!o->gate) {
-        error_report_err(err);
-        g_free(o);
-        return;
-    }
-    QLIST_INSERT_HEAD(&orphans, o, next);
-}
-
-static void orphan_adopt(DeviceState *dev)
-{
-    Orphan *o;
-
-    QLIST_FOREACH(o, &orphans, next) {
-        if (o->dev == dev) {
-            orphan_free(o);
-            return;
-        }
-    }
-}
-
-/* On failure the gate, if it came that far, stays on and closed. */
 static bool client_plug(Client *cl, DeviceState *named, Error **errp)
 {
-    DeviceState *dev = bus_device(named);
+    DeviceState *dev = hvcma_device_on_bus(named);
     VirtIOCMA *s = cl->table->s;
     struct hvcma_client_info info;
     int ret;
 
-    if (!client_fits(cl, named, errp) || !client_locate(cl, dev, errp)) {
+    if (!client_fits(cl, named, errp) || !client_locate(cl, dev, errp) ||
+        !hvcma_device_join(&cl->user, dev, errp)) {
         return false;
     }
-    orphan_adopt(dev);
-    cl->gate = hvcma_gate_new(dev, client_gone, cl, errp);
-    if (!cl->gate) {
-        return false;
+    if (s->opts.trace) {
+        hvcma_device_set_trace(&cl->user);
     }
-    hvcma_gate_set_trace(cl->gate, s->opts.trace);
     if (!client_connect(cl, dev, errp)) {
         return false;
     }
-    cl->dev = dev;
-
     info = (struct hvcma_client_info) {
-        .bus = cl->bus,
+        .bus = cl->place.bus,
         .coherent = hvcma_attr_operator(s, cl->id),
         .emulated = hvcma_attr_is_emulated(OBJECT(dev)),
-        .kind = "",
+        .share = cl->share,
+        .kind = cl->kind,
         .name = cl->id,
-        .path = cl->path,
+        .path = cl->place.path,
     };
     ret = hvcma_engine_client_added(s->engine, cl->index, &info);
     if (ret) {
         error_setg(errp, "virtio-cma '%s': client '%s': %s", s->config.name,
                    cl->id, hvcma_status_text(-ret));
         client_disconnect(cl, true);
-        cl->dev = NULL;
         return false;
     }
-    HVCMA_TRACE(s, "client %s is plugged at %s", cl->id, cl->path);
+    cl->plugged = true;
+    HVCMA_TRACE(s, "client %s is plugged at %s", cl->id, cl->place.path);
     hvcma_send_event(s, cl->index, VIRTIO_CMA_EVENT_CLIENT_ADDED);
     hvcma_static_client_added(s, cl->index);
     return true;
 }
 
+/* The device still works; where it goes, or its region does. */
+static void client_unplug(Client *cl, bool stay_off)
+{
+    VirtIOCMA *s = cl->table->s;
+    bool quiet;
+
+    if (cl->plugged) {
+        HVCMA_TRACE(s, "client %s is being unplugged", cl->id);
+        quiet = !hvcma_engine_client_removed(s->engine, cl->index);
+        if (!quiet) {
+            error_report("virtio-cma '%s': client '%s' went without being "
+                         "quiet: its memory stays pinned", s->config.name,
+                         cl->id);
+            cl->lost = true;
+        }
+        client_disconnect(cl, quiet);
+        cl->plugged = false;
+        hvcma_send_event(s, cl->index, VIRTIO_CMA_EVENT_CLIENT_REMOVED);
+    }
+    hvcma_device_leave(&cl->user, stay_off);
+    if (cl->spare && !cl->lost) {
+        cl->id[0] = 0;
+    }
+}
+
+static void client_gone(HvcmaDeviceUser *u)
+{
+    client_unplug(container_of(u, Client, user), false);
+}
+
+static void client_unquiet(HvcmaDeviceUser *u)
+{
+    Client *cl = container_of(u, Client, user);
+
+    if (cl->plugged) {
+        hvcma_engine_client_stuck(cl->table->s->engine, cl->index);
+    }
+}
+
+static HvcmaDeviceUserOps user_ops = {
+    .gone = client_gone,
+    .unquiet = client_unquiet,
+};
+
+/* ---- spare entries of the default region ---- */
+
+/* Does the region serve the device, or is it to, by any entry? */
+static bool region_has(const HvcmaClients *c, const DeviceState *dev)
+{
+    uint32_t i;
+
+    for (i = 0; i < c->nr; i++) {
+        const Client *cl = &c->client[i];
+
+        if (hvcma_device_of(&cl->user) == dev ||
+            (!cl->spare && dev->id && !strcmp(cl->id, dev->id))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A device takes what the default region has to give if its addresses agree. */
+static bool default_suits(const HvcmaClients *c, DeviceState *dev)
+{
+    HvcmaClients *other;
+
+    QLIST_FOREACH(other, &regions, next) {
+        if (other != c && region_has(other, dev)) {
+            return other->s->opts.unsafe_noiommu == c->s->opts.unsafe_noiommu &&
+                   other->s->opts.fabric == c->s->opts.fabric;
+        }
+    }
+    return c->s->opts.unsafe_noiommu && hvcma_vfio_is_noiommu(OBJECT(dev));
+}
+
+static void take_spare(DeviceState *dev, void *opaque)
+{
+    HvcmaClients *c = default_region();
+    Client *cl = NULL;
+    Error *err = NULL;
+    uint32_t i;
+
+    if (!c || region_has(c, dev) || !default_suits(c, dev)) {
+        return;
+    }
+    for (i = 0; i < c->nr && !cl; i++) {
+        if (c->client[i].spare && !c->client[i].id[0]) {
+            cl = &c->client[i];
+        }
+    }
+    if (!cl) {
+        warn_report("virtio-cma '%s': no entry is left for '%s', limit: "
+                    "spare-clients=%" PRIu32, c->s->config.name,
+                    dev->id ?: object_get_typename(OBJECT(dev)),
+                    c->s->opts.spare_clients);
+        return;
+    }
+    g_free(cl->id);
+    cl->id = g_strndup(dev->id ?: object_get_canonical_path_component(
+                           OBJECT(dev)), VIRTIO_CMA_NAME_BYTES - 1);
+    if (!client_plug(cl, dev, &err)) {
+        warn_report_err(err);
+        client_unplug(cl, false);
+    }
+}
+
+/* ---- devices come ---- */
+
 /* Where a platform device lies is known only when the machine is complete. */
 static bool client_plug_must_wait(DeviceState *dev)
 {
-    return object_dynamic_cast(OBJECT(bus_device(dev)), TYPE_SYS_BUS_DEVICE) &&
+    return object_dynamic_cast(OBJECT(hvcma_device_on_bus(dev)),
+                               TYPE_SYS_BUS_DEVICE) &&
            !phase_check(PHASE_MACHINE_READY);
 }
 
 static void device_realized(DeviceListener *listener, DeviceState *dev)
 {
-    Client *cl = dev->id ? find_client(dev->id) : NULL;
+    Client *cl = next_named(NULL, dev->id);
     Error *err = NULL;
 
-    if (!cl || cl->gate || client_plug_must_wait(dev) ||
-        client_plug(cl, dev, &err)) {
+    if (client_plug_must_wait(dev)) {
         return;
     }
-    /* qdev has no way to fail here; before the guest runs, leaving is right. */
-    error_report_err(err);
-    if (!phase_check(PHASE_MACHINE_READY)) {
-        exit(1);
+    for (; cl; cl = next_named(cl, dev->id)) {
+        if (cl->user.device || client_plug(cl, dev, &err)) {
+            continue;
+        }
+        /* qdev can't fail here; before the guest runs, leaving is right. */
+        error_report_err(err);
+        err = NULL;
+        if (!phase_check(PHASE_MACHINE_READY)) {
+            exit(1);
+        }
     }
+    take_spare(hvcma_device_on_bus(dev), NULL);
 }
 
 /* Hotplug of a client that does not fit fails before the device exists. */
@@ -415,21 +456,27 @@ static bool device_may_be_created(DeviceListener *listener, const QDict *opts,
 {
     const char *id = qdict_get_try_str(opts, "id");
     const char *driver = qdict_get_try_str(opts, "driver");
-    Client *cl = id ? find_client(id) : NULL;
-    VirtIOCMA *s;
+    Client *cl;
 
-    if (!cl || !driver || !phase_check(PHASE_MACHINE_READY)) {
+    if (!driver || !phase_check(PHASE_MACHINE_READY)) {
         return false;
     }
-    s = cl->table->s;
-    if (cl->lost) {
-        error_setg(errp, "virtio-cma '%s': client '%s' was unplugged without "
-                   "being quiet and can't come back", s->config.name, id);
-    } else if (s->opts.unsafe_noiommu && !s->opts.fabric &&
-        !g_str_has_prefix(driver, "vfio-pci")) {
-        error_setg(errp, "virtio-cma '%s': with unsafe-noiommu=on, client '%s' "
-                   "(%s) must be a vfio-pci device of a no-IOMMU group",
-                   s->config.name, id, driver);
+    for (cl = next_named(NULL, id); cl; cl = next_named(cl, id)) {
+        VirtIOCMA *s = cl->table->s;
+
+        if (cl->lost) {
+            error_setg(errp, "virtio-cma '%s': client '%s' was unplugged "
+                       "without being quiet and can't come back",
+                       s->config.name, id);
+            break;
+        }
+        if (s->opts.unsafe_noiommu && !s->opts.fabric &&
+            !g_str_has_prefix(driver, "vfio-pci")) {
+            error_setg(errp, "virtio-cma '%s': with unsafe-noiommu=on, client "
+                       "'%s' (%s) must be a vfio-pci device of a no-IOMMU "
+                       "group", s->config.name, id, driver);
+            break;
+        }
     }
     return false;               /* "hide it?" */
 }
@@ -451,7 +498,7 @@ static void machine_done(Notifier *notifier, void *data)
             DeviceState *dev;
             Error *err = NULL;
 
-            if (cl->gate) {
+            if (cl->user.device || cl->spare) {
                 continue;
             }
             dev = qdev_find_recursive(sysbus_get_default(), cl->id);
@@ -466,6 +513,7 @@ static void machine_done(Notifier *notifier, void *data)
             }
         }
     }
+    hvcma_device_foreach(take_spare, NULL);
 }
 
 static Notifier machine_done_notifier = { .notify = machine_done };
@@ -482,6 +530,8 @@ static void listen_once(void)
         }
     }
 }
+
+/* ---- regions come and go ---- */
 
 static bool check_registry(HvcmaClients *c, Error **errp)
 {
@@ -503,12 +553,17 @@ static bool check_registry(HvcmaClients *c, Error **errp)
         }
     }
     for (i = 0; i < c->nr; i++) {
-        Client *taken = find_client(c->client[i].id);
+        Client *cl = c->client[i].spare ? NULL :
+                     next_named(NULL, c->client[i].id);
 
-        if (taken) {
+        if (cl && (cl->table->s->opts.unsafe_noiommu !=
+                   s->opts.unsafe_noiommu ||
+                   cl->table->s->opts.fabric != s->opts.fabric)) {
             error_setg(errp, "virtio-cma '%s': client '%s' is named by region "
-                       "'%s' already", s->config.name, taken->id,
-                       taken->table->s->config.name);
+                       "'%s', too, and one of the two gives out host-physical "
+                       "addresses, the other does not: unsafe-noiommu= and "
+                       "x-fabric= must agree", s->config.name, cl->id,
+                       cl->table->s->config.name);
             return false;
         }
     }
@@ -532,14 +587,17 @@ bool hvcma_clients_register(VirtIOCMA *s, Error **errp)
 
     for (i = 0; i < c->nr; i++) {
         Client *cl = &c->client[i];
-        DeviceState *dev = qdev_find_recursive(sysbus_get_default(), cl->id);
+        DeviceState *dev = cl->spare ? NULL :
+                           qdev_find_recursive(sysbus_get_default(), cl->id);
 
-        if (dev && dev->realized && !cl->gate && !client_plug_must_wait(dev) &&
-            !client_plug(cl, dev, errp)) {
+        if (dev && dev->realized && !cl->user.device &&
+            !client_plug_must_wait(dev) && !client_plug(cl, dev, errp)) {
             hvcma_clients_unregister(s);
             return false;
         }
     }
+    hvcma_device_foreach(take_spare, NULL);
+    hvcma_vfio_noiommu_foreach(take_spare, NULL);
     return true;
 }
 
@@ -550,20 +608,15 @@ void hvcma_clients_unregister(VirtIOCMA *s)
 
     QLIST_REMOVE(c, next);
     for (i = 0; i < c->nr; i++) {
-        DeviceState *dev = c->client[i].dev;
-
-        if (c->client[i].gate) {
-            client_gone(&c->client[i]);
-        }
-        if (dev && s->opts.unsafe_noiommu) {
-            orphan_new(dev);
-        }
+        client_unplug(&c->client[i], s->opts.unsafe_noiommu);
     }
     if (c->fabric) {
         hvcma_fabric_free(c->fabric);
         c->fabric = NULL;
     }
 }
+
+/* ---- bus mastering ---- */
 
 static void complain(Client *cl, const char *what, Error *err)
 {
@@ -581,10 +634,10 @@ int hvcma_clients_claim(HvcmaClients *c, uint32_t client)
     Client *cl = &c->client[client];
     Error *err = NULL;
 
-    if (!cl->gate) {
+    if (!cl->plugged) {
         return -VIRTIO_CMA_S_CLIENT_STATE;
     }
-    if (!hvcma_gate_open(cl->gate, &err)) {
+    if (!hvcma_device_open(&cl->user, &err)) {
         complain(cl, "is refused", err);
         return -VIRTIO_CMA_S_REFUSED;
     }
@@ -603,7 +656,7 @@ static bool close_gate(Client *cl, Error **errp)
         error_setg_errno(errp, f->error, "x-fake-fault");
         return false;
     }
-    return hvcma_gate_close(cl->gate, errp);
+    return hvcma_device_close(&cl->user, errp);
 }
 
 int hvcma_clients_quiesce(HvcmaClients *c, uint32_t client)
@@ -614,80 +667,10 @@ int hvcma_clients_quiesce(HvcmaClients *c, uint32_t client)
     if (cl->lost) {
         return -VIRTIO_CMA_S_IO; /* nobody will ever tell us that it is quiet */
     }
-    if (cl->gate && !close_gate(cl, &err)) {
+    if (cl->user.device && !close_gate(cl, &err)) {
         complain(cl, "is not quiet, the region's memory stays pinned", err);
+        hvcma_device_tell_unquiet(&cl->user);
         return -VIRTIO_CMA_S_IO;
     }
     return 0;
-}
-
-typedef struct {
-    const char *device_id;
-    const char *region;
-} NoiommuSearch;
-
-/* One -device option: is it a region with unsafe-noiommu=on for that device? */
-static int match_device_option(void *opaque, QemuOpts *opts, Error **errp)
-{
-    NoiommuSearch *search = opaque;
-    const char *driver = qemu_opt_get(opts, "driver");
-    const char *clients = qemu_opt_get(opts, "clients");
-    const char *region = qemu_opt_get(opts, "name") ?: qemu_opts_id(opts);
-    const char *unsafe_noiommu = qemu_opt_get(opts, "unsafe-noiommu");
-    g_auto(GStrv) ids = NULL;
-    bool on;
-
-    if (!driver || !clients || !unsafe_noiommu ||
-        !g_str_has_prefix(driver, TYPE_VIRTIO_CMA) ||
-        !qapi_bool_parse("unsafe-noiommu", unsafe_noiommu, &on, NULL) || !on) {
-        return 0;
-    }
-    ids = g_strsplit(clients, ":", -1);
-    if (g_strv_contains((const char *const *)ids, search->device_id)) {
-        search->region = region ?: driver;
-        return 1;
-    }
-    return 0;
-}
-
-const char *hvcma_clients_noiommu_region(const char *device_id)
-{
-    NoiommuSearch search = { .device_id = device_id };
-    Client *cl;
-
-    if (!device_id) {
-        return NULL;
-    }
-    cl = find_client(device_id);
-    if (cl) {
-        return cl->table->s->opts.unsafe_noiommu ? cl->table->s->config.name :
-               NULL;
-    }
-    qemu_opts_foreach(qemu_find_opts("device"), match_device_option, &search,
-                      NULL);
-    return search.region;
-}
-
-bool hvcma_clients_noiommu_attach(const char *device_id, const char *group_path,
-                                  Error **errp)
-{
-    Client *cl;
-
-    if (hvcma_clients_noiommu_region(device_id)) {
-        return true;
-    }
-    cl = device_id ? find_client(device_id) : NULL;
-    if (cl) {
-        error_setg(errp, "%s has no IOMMU and region '%s' of client '%s' lacks "
-                   "unsafe-noiommu=on", group_path, cl->table->s->config.name,
-                   device_id);
-    } else {
-        error_setg(errp, "%s has no IOMMU and no virtio-cma region with "
-                   "unsafe-noiommu=on names device '%s' in clients=",
-                   group_path, device_id ?: "(without id)");
-    }
-    error_append_hint(errp, "Put -device virtio-cma-pci,unsafe-noiommu=on,"
-                      "clients=%s,... before it. Such a device can write "
-                      "anywhere in the host's memory.\n", device_id ?: "ID");
-    return false;
 }

@@ -3,9 +3,9 @@
  * Clients: the guest devices that regions serve.
  *
  * Keeps the registry of all regions, finds out when a named device is plugged
- * and unplugged, puts a gate on it, and tells engine and guest. It decides
- * nothing about requests (the engine does) and knows no register of a device
- * (gate.c does).
+ * and unplugged, and tells engine and guest. A device may be in the tables of
+ * several regions, and several times in one. It decides nothing about requests
+ * (the engine does) and knows no register of a device (gate.c does).
  *
  * A client device is followed from the end of its realize, when its gate is put
  * on with bus mastering off, to the start of its unrealize, when the gate says
@@ -17,18 +17,30 @@
 #include "virtio_cma.h"
 
 /**
- * hvcma_clients_new() - parse the "clients" property.
+ * hvcma_clients_new() - the table: entries of clients= and regions=, then, of
+ * the default region, the spare ones.
  *
- * Return: the table, empty without the property; NULL with @errp set if an id
- * is empty, too long or named twice.
+ * Return: NULL with @errp as of hvcma_client_specs().
  */
 HvcmaClients *hvcma_clients_new(VirtIOCMA *s, Error **errp);
 void hvcma_clients_free(HvcmaClients *c);
 
 uint32_t hvcma_clients_nr(const HvcmaClients *c);
 
-/** hvcma_clients_id() - the operator's id of client @client (in range). */
+/**
+ * hvcma_clients_id() - the device's id, by the operator or, in a spare entry, of
+ * the device it was filled with; "" of a free one. @client is in range.
+ */
 const char *hvcma_clients_id(const HvcmaClients *c, uint32_t client);
+
+/** hvcma_clients_kind() - what the entry serves; "" for everything. */
+const char *hvcma_clients_kind(const HvcmaClients *c, uint32_t client);
+
+/** hvcma_clients_share() - the set-aside it may use; 0: the shared part only. */
+uint32_t hvcma_clients_share(const HvcmaClients *c, uint32_t client);
+
+/** hvcma_clients_is_spare() - named by nobody. */
+bool hvcma_clients_is_spare(const HvcmaClients *c, uint32_t client);
 
 /** hvcma_clients_is_bus_master() - may it do DMA now? false if not plugged. */
 bool hvcma_clients_is_bus_master(const HvcmaClients *c, uint32_t client);
@@ -44,8 +56,8 @@ uint64_t hvcma_clients_fabric_faults(const HvcmaClients *c);
  * hvcma_clients_register() - enter the region into the registry and adopt the
  * clients that are plugged already. @s has its engine.
  *
- * Errors: name or default flag taken by another region, client named by another
- * region, client unfit for this region.
+ * Errors: name or default flag taken by another region, client of a region whose
+ * addresses are of the other sort, client unfit for this region.
  */
 bool hvcma_clients_register(VirtIOCMA *s, Error **errp);
 
@@ -63,6 +75,14 @@ void hvcma_clients_unregister(VirtIOCMA *s);
  */
 int hvcma_clients_claim(HvcmaClients *c, uint32_t client);
 int hvcma_clients_quiesce(HvcmaClients *c, uint32_t client);
+
+/** hvcma_clients_region_of() - a region that names the device, or NULL. */
+VirtIOCMA *hvcma_clients_region_of(const char *device_id);
+
+/** hvcma_clients_default_region() - or NULL. */
+VirtIOCMA *hvcma_clients_default_region(void);
+
+/* ---- clients_noiommu.c ---- */
 
 /**
  * hvcma_clients_noiommu_region() - the region with unsafe-noiommu=on that names
@@ -82,8 +102,8 @@ const char *hvcma_clients_noiommu_region(const char *device_id);
  * @device_id: id of the -device option, NULL if it has none
  * @group_path: "/dev/vfio/noiommu-N", for the message
  *
- * Return: true only if a region with unsafe-noiommu=on names the device; else
- * @errp says what the command line lacks.
+ * Return: true only if a region with unsafe-noiommu=on names the device, or is
+ * the default region; else @errp says what the command line lacks.
  */
 bool hvcma_clients_noiommu_attach(const char *device_id, const char *group_path,
                                   Error **errp);

@@ -24,6 +24,7 @@
 #include "qemu/atomic.h"
 #include "qemu/error-report.h"
 #include "qemu/host-utils.h"
+#include "qemu/lockable.h"
 #include "qemu/module.h"
 #include "qemu/rcu.h"
 
@@ -38,9 +39,9 @@ struct HvcmaFabricPort {
     IOMMUMemoryRegion parent_obj;
 
     struct rcu_head rcu;
-    HvcmaFabric *fabric;
     PCIDevice *dev;
     hwaddr last_fault;
+    GQueue users;               /* HvcmaFabric, longest first, as often as added */
     QLIST_ENTRY(HvcmaFabricPort) next;
 };
 
@@ -49,8 +50,16 @@ struct HvcmaFabric {
     HvcmaFabricLookup *lookup;
     void *opaque;
     uint64_t nr_faults;
-    QLIST_HEAD(, HvcmaFabricPort) ports;
+    QLIST_ENTRY(HvcmaFabric) next;
 };
+
+/*
+ * Devices look up outside the big lock. Changes hold both locks, so that under
+ * either one the lists stand still; @lookup is called with this one held.
+ */
+static QemuMutex fabrics_lock;
+static QLIST_HEAD(, HvcmaFabric) fabrics = QLIST_HEAD_INITIALIZER(fabrics);
+static QLIST_HEAD(, HvcmaFabricPort) ports = QLIST_HEAD_INITIALIZER(ports);
 
 /*
  * Interrupt doorbells are registers of interrupt controllers. Registers and
@@ -78,30 +87,44 @@ static bool fabric_is_doorbell(hwaddr addr)
 static void fabric_count_fault(HvcmaFabricPort *port, hwaddr addr,
                                IOMMUAccessFlags flag)
 {
-    HvcmaFabric *f = port->fabric;
     hwaddr last = qatomic_xchg(&port->last_fault, addr);
-    uint64_t nr;
+    HvcmaFabric *f;
 
     /* QEMU goes on word by word where an access hits nothing: one fault. */
     if (addr > last && addr - last <= sizeof(uint64_t) &&
         (addr & FABRIC_PAGE_MASK)) {
         return;
     }
-    nr = qatomic_fetch_inc(&f->nr_faults) + 1;
+    QEMU_LOCK_GUARD(&fabrics_lock);
+    f = g_queue_peek_head(&port->users);
     /* A broken guest faults without end: tell of the 1st, 2nd, 4th, 8th... */
-    if (is_power_of_2(nr)) {
+    if (f && is_power_of_2(++f->nr_faults)) {
         warn_report("virtio-cma %s: %s: DMA %s address 0x%" HWADDR_PRIx
                     " which is not pinned (fault %" PRIu64 ")", f->name,
                     port->dev->qdev.id ?: port->dev->name,
-                    flag == IOMMU_WO ? "write to" : "read from", addr, nr);
+                    flag == IOMMU_WO ? "write to" : "read from", addr,
+                    f->nr_faults);
     }
+}
+
+static bool fabric_lookup(hwaddr dma, uint64_t *gpa)
+{
+    uint64_t bytes_left;
+    HvcmaFabric *f;
+
+    QEMU_LOCK_GUARD(&fabrics_lock);
+    QLIST_FOREACH(f, &fabrics, next) {
+        if (f->lookup(f->opaque, dma, gpa, &bytes_left)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static IOMMUTLBEntry fabric_translate(IOMMUMemoryRegion *iommu, hwaddr addr,
                                       IOMMUAccessFlags flag, int iommu_idx)
 {
     HvcmaFabricPort *port = HVCMA_FABRIC_PORT(iommu);
-    HvcmaFabric *f = port->fabric;
     IOMMUTLBEntry entry = {
         .target_as = &address_space_memory,
         .iova = addr & ~FABRIC_PAGE_MASK,
@@ -109,13 +132,13 @@ static IOMMUTLBEntry fabric_translate(IOMMUMemoryRegion *iommu, hwaddr addr,
         .addr_mask = FABRIC_PAGE_MASK,
         .perm = IOMMU_NONE,
     };
-    uint64_t gpa, bytes_left;
+    uint64_t gpa;
 
     if (!(pci_get_word(port->dev->config + PCI_COMMAND) &
           PCI_COMMAND_MASTER)) {
         return entry;
     }
-    if (f->lookup(f->opaque, entry.iova, &gpa, &bytes_left)) {
+    if (fabric_lookup(entry.iova, &gpa)) {
         entry.translated_addr = gpa;
         entry.perm = IOMMU_RW;
     } else if (flag == IOMMU_WO && fabric_is_doorbell(addr)) {
@@ -126,11 +149,11 @@ static IOMMUTLBEntry fabric_translate(IOMMUMemoryRegion *iommu, hwaddr addr,
     return entry;
 }
 
-static HvcmaFabricPort *fabric_find(HvcmaFabric *f, const PCIDevice *dev)
+static HvcmaFabricPort *fabric_find_port(const PCIDevice *dev)
 {
     HvcmaFabricPort *port;
 
-    QLIST_FOREACH(port, &f->ports, next) {
+    QLIST_FOREACH(port, &ports, next) {
         if (port->dev == dev) {
             return port;
         }
@@ -146,14 +169,32 @@ HvcmaFabric *hvcma_fabric_new(const char *name, HvcmaFabricLookup *lookup,
     f->name = g_strdup(name);
     f->lookup = lookup;
     f->opaque = opaque;
-    QLIST_INIT(&f->ports);
+    QEMU_LOCK_GUARD(&fabrics_lock);
+    QLIST_INSERT_HEAD(&fabrics, f, next);
     return f;
+}
+
+static HvcmaFabricPort *fabric_new_port(PCIDevice *dev)
+{
+    HvcmaFabricPort *port = g_new0(HvcmaFabricPort, 1);
+
+    memory_region_init_iommu(port, sizeof(*port), TYPE_HVCMA_FABRIC_PORT,
+                             OBJECT(dev), TYPE_HVCMA_FABRIC_PORT, UINT64_MAX);
+    /* One reference is the device's, as parent, and one is ours. */
+    object_ref(OBJECT(port));
+    OBJECT(port)->free = g_free;
+    port->dev = dev;
+    g_queue_init(&port->users);
+    QLIST_INSERT_HEAD(&ports, port, next);
+    memory_region_add_subregion_overlap(&dev->bus_master_container_region, 0,
+                                        MEMORY_REGION(port), 1);
+    return port;
 }
 
 bool hvcma_fabric_add(HvcmaFabric *f, PCIDevice *dev, Error **errp)
 {
     const char *id = dev->qdev.id ?: dev->name;
-    HvcmaFabricPort *port;
+    HvcmaFabricPort *port = fabric_find_port(dev);
 
     if (vfio_get_vfio_device(OBJECT(dev))) {
         error_setg(errp, "virtio-cma %s: x-fabric=on is for emulated devices, "
@@ -165,17 +206,9 @@ bool hvcma_fabric_add(HvcmaFabric *f, PCIDevice *dev, Error **errp)
                    "IOMMU", f->name, id);
         return false;
     }
-    port = g_new0(HvcmaFabricPort, 1);
-    memory_region_init_iommu(port, sizeof(*port), TYPE_HVCMA_FABRIC_PORT,
-                             OBJECT(dev), TYPE_HVCMA_FABRIC_PORT, UINT64_MAX);
-    /* One reference is the device's, as parent, and one is ours. */
-    object_ref(OBJECT(port));
-    OBJECT(port)->free = g_free;
-    port->fabric = f;
-    port->dev = dev;
-    QLIST_INSERT_HEAD(&f->ports, port, next);
-    memory_region_add_subregion_overlap(&dev->bus_master_container_region, 0,
-                                        MEMORY_REGION(port), 1);
+    port = port ?: fabric_new_port(dev);
+    QEMU_LOCK_GUARD(&fabrics_lock);
+    g_queue_push_tail(&port->users, f);
     return true;
 }
 
@@ -192,10 +225,16 @@ static void fabric_free_port(struct rcu_head *rcu)
 
 void hvcma_fabric_remove(HvcmaFabric *f, PCIDevice *dev)
 {
-    HvcmaFabricPort *port = fabric_find(f, dev);
+    HvcmaFabricPort *port = fabric_find_port(dev);
 
     if (!port) {
         return;
+    }
+    WITH_QEMU_LOCK_GUARD(&fabrics_lock) {
+        g_queue_remove(&port->users, f);
+        if (!g_queue_is_empty(&port->users)) {
+            return;
+        }
     }
     QLIST_REMOVE(port, next);
     memory_region_del_subregion(&dev->bus_master_container_region,
@@ -205,16 +244,38 @@ void hvcma_fabric_remove(HvcmaFabric *f, PCIDevice *dev)
 
 uint64_t hvcma_fabric_nr_faults(const HvcmaFabric *f)
 {
-    return qatomic_read(&f->nr_faults);
+    QEMU_LOCK_GUARD(&fabrics_lock);
+    return f->nr_faults;
+}
+
+static guint fabric_count_uses(const HvcmaFabric *f, HvcmaFabricPort *port)
+{
+    guint nr = 0;
+    GList *user;
+
+    for (user = port->users.head; user; user = user->next) {
+        nr += user->data == f;
+    }
+    return nr;
 }
 
 void hvcma_fabric_free(HvcmaFabric *f)
 {
+    HvcmaFabricPort *port, *next;
+
     if (!f) {
         return;
     }
-    while (!QLIST_EMPTY(&f->ports)) {
-        hvcma_fabric_remove(f, QLIST_FIRST(&f->ports)->dev);
+    QLIST_FOREACH_SAFE(port, &ports, next, next) {
+        PCIDevice *dev = port->dev;
+        guint nr = fabric_count_uses(f, port);
+
+        while (nr--) {
+            hvcma_fabric_remove(f, dev);
+        }
+    }
+    WITH_QEMU_LOCK_GUARD(&fabrics_lock) {
+        QLIST_REMOVE(f, next);
     }
     g_free(f->name);
     g_free(f);
@@ -234,6 +295,7 @@ static const TypeInfo fabric_port_info = {
 
 static void fabric_register_types(void)
 {
+    qemu_mutex_init(&fabrics_lock);
     type_register_static(&fabric_port_info);
 }
 

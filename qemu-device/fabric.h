@@ -2,8 +2,9 @@
 /*
  * Test fabric: gives emulated PCI devices the bus of a machine without IOMMU.
  *
- * A device on the fabric reaches, at the addresses a provider gave them, only
- * memory that is pinned for DMA at that moment, and interrupt doorbells. Real
+ * There is a fabric for each region, and one bus for all of them: a device on
+ * any fabric reaches, at the addresses their providers gave them, only memory
+ * that is pinned for DMA at that moment, and interrupt doorbells. Real
  * hardware would let every other address through, to memory that belongs to
  * someone else; here such an access fails and is counted. For tests: no
  * protection, no model of a particular machine. Devices emulated by QEMU only;
@@ -39,7 +40,8 @@ HvcmaFabric *hvcma_fabric_new(const char *name, HvcmaFabricLookup *lookup,
  * hvcma_fabric_add() - take a realized device off the machine's bus and onto
  * this one. Bus mastering must still be on for DMA.
  *
- * A device is on one fabric at most (it has one gate at most). To be undone by
+ * A device may be on several fabrics, and several times on one; its faults are
+ * counted by the one it has been on for longest. To be undone, each time, by
  * hvcma_fabric_remove() while the device is still realized.
  *
  * Return: false with @errp if the device is passed through by VFIO or sits
@@ -48,8 +50,8 @@ HvcmaFabric *hvcma_fabric_new(const char *name, HvcmaFabricLookup *lookup,
 bool hvcma_fabric_add(HvcmaFabric *f, PCIDevice *dev, Error **errp);
 
 /**
- * hvcma_fabric_remove() - back to the machine's bus; nothing if not on @f.
- * After the device's gate was closed.
+ * hvcma_fabric_remove() - off this fabric, and back to the machine's bus if it
+ * was the last one; nothing if not on @f. After the device's gate was closed.
  */
 void hvcma_fabric_remove(HvcmaFabric *f, PCIDevice *dev);
 

@@ -10,6 +10,7 @@
 #include "exec/memory.h"
 
 #include "attr.h"
+#include "client_spec.h"
 #include "static.h"
 #include "virtio_cma.h"
 
@@ -293,5 +294,6 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
            check_memdev(s, provider == PROVIDER_FAKE, errp) &&
            check_sizes(s, provider == PROVIDER_FAKE, errp) &&
            check_experimental(s, provider == PROVIDER_FAKE, errp) &&
+           hvcma_regions_check(s, errp) &&
            hvcma_static_check(s, errp);
 }

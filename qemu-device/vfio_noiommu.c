@@ -414,6 +414,18 @@ bool hvcma_vfio_is_noiommu(Object *obj)
                                TYPE_NOIOMMU_CONTAINER);
 }
 
+void hvcma_vfio_noiommu_foreach(void (*func)(DeviceState *dev, void *opaque),
+                                void *opaque)
+{
+    VFIODevice *vbasedev;
+
+    QLIST_FOREACH(vbasedev, &vfio_device_list, global_next) {
+        if (hvcma_vfio_is_noiommu(OBJECT(vbasedev->dev))) {
+            func(vbasedev->dev, opaque);
+        }
+    }
+}
+
 char *hvcma_vfio_group_path(Object *obj)
 {
     HostGroup group = { .noiommu = true };

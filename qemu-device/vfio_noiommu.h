@@ -14,6 +14,7 @@
 #ifndef QEMU_DEVICE_VFIO_NOIOMMU_H
 #define QEMU_DEVICE_VFIO_NOIOMMU_H
 
+#include "hw/qdev-core.h"
 #include "qom/object.h"
 
 /** hvcma_vfio_is_noiommu() - is @obj a vfio-pci attached without IOMMU? */
@@ -24,5 +25,9 @@ bool hvcma_vfio_is_noiommu(Object *obj);
  * with g_free(); NULL if @obj is none.
  */
 char *hvcma_vfio_group_path(Object *obj);
+
+/** hvcma_vfio_noiommu_foreach() - every device attached without an IOMMU. */
+void hvcma_vfio_noiommu_foreach(void (*func)(DeviceState *dev, void *opaque),
+                                void *opaque);
 
 #endif /* QEMU_DEVICE_VFIO_NOIOMMU_H */

@@ -546,6 +546,8 @@ static const Property virtio_cma_properties[] = {
     DEFINE_PROP_STRING("name", VirtIOCMA, opts.name),
     DEFINE_PROP_STRING("mode", VirtIOCMA, opts.mode),
     DEFINE_PROP_STRING("clients", VirtIOCMA, opts.clients),
+    DEFINE_PROP_STRING("regions", VirtIOCMA, opts.regions),
+    DEFINE_PROP_UINT32("spare-clients", VirtIOCMA, opts.spare_clients, 16),
     DEFINE_PROP_STRING("policy", VirtIOCMA, opts.policy),
     DEFINE_PROP_STRING("attr", VirtIOCMA, opts.attr),
     DEFINE_PROP_STRING("stage2", VirtIOCMA, opts.stage2),

@@ -5,7 +5,10 @@
  * virtio_cma.c      life of the device, queues, reset
  * options.c         properties to checked configuration
  * backing.c         host memory of the region: provider, pins, addresses
- * clients.c         devices served by regions, their gates
+ * client_spec.c     clients= and regions= to a list
+ * clients.c         devices served by regions
+ * clients_noiommu.c which of them may be without an IOMMU
+ * client_device.c   what regions that serve one device share
  * report.c          QOM properties that tell the region's state
  * migration.c       vmstate
  * attr.c            memory attributes: what the user said, what the host is
@@ -78,6 +81,8 @@ typedef struct HvcmaOptions {
     char *name;
     char *mode;
     char *clients;
+    char *regions;
+    uint32_t spare_clients;
     char *policy;
     char *attr;
     char *stage2;
@@ -104,6 +109,7 @@ struct VirtIOCMA {
     HvcmaOptions opts;
     HvcmaFault fault;
     struct hvcma_engine_config config;
+    uint64_t share_bytes[HVCMA_MAX_SHARES];
 
     VirtQueue *request_vq;
     VirtQueue *event_vq;
