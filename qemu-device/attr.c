@@ -9,7 +9,6 @@
 
 #include "attr.h"
 #include "clients.h"
-#include "hv/host/arm_stage2.h"
 
 static const struct hvcma_stage2_facts *host_facts(void)
 {

@@ -7,6 +7,7 @@
 #ifndef QEMU_DEVICE_ATTR_H
 #define QEMU_DEVICE_ATTR_H
 
+#include "hv/host/arm_stage2.h"
 #include "virtio_cma.h"
 
 /**

@@ -10,6 +10,8 @@
 #include "qemu/osdep.h"
 #include "qapi/visitor.h"
 
+#include "alias.h"
+#include "attr.h"
 #include "backing.h"
 #include "clients.h"
 #include "virtio_cma.h"
@@ -93,6 +95,74 @@ static void put_region(VirtIOCMA *s, Visitor *v, const char *name)
     put_u64(v, "pin-limit-bytes",
             s->config.pin_limit_bytes ?: s->config.region_bytes);
     end_struct(v);
+}
+
+static const char *attr_name(uint32_t attr)
+{
+    static const char *const names[] = {
+        [VIRTIO_CMA_ATTR_AUTO] = "auto",
+        [VIRTIO_CMA_ATTR_CACHED] = "cached",
+        [VIRTIO_CMA_ATTR_UNCACHED] = "uncached",
+    };
+
+    return names[attr];
+}
+
+/* What memory attributes come to here, and what QEMU does about its mapping. */
+static void put_attributes(VirtIOCMA *s, Visitor *v, const char *name)
+{
+    start_struct(v, name);
+    put_str(v, "stage2", hvcma_stage2_name(s->config.stage2));
+    put_str(v, "source", hvcma_attr_source(s));
+    put_str(v, "policy", attr_name(s->config.attr_policy));
+    put_u64(v, "line-bytes", hvcma_attr_line_bytes());
+    put_u64(v, "handed-bytes", hvcma_alias_handed_bytes(s));
+    put_u64(v, "maintained-bytes", hvcma_alias_maintained_bytes(s));
+    end_struct(v);
+}
+
+static void put_care(Visitor *v, const char *name, uint32_t care)
+{
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } bits[] = {
+        { VIRTIO_CMA_CARE_HANDOVER, "handover" },
+        { VIRTIO_CMA_CARE_SYNC, "sync" },
+        { VIRTIO_CMA_CARE_NO_COHERENT, "no-coherent" },
+        { VIRTIO_CMA_CARE_NO_CACHED_ALIAS, "no-cached-alias" },
+    };
+    size_t i;
+
+    start_list(v, name);
+    for (i = 0; i < ARRAY_SIZE(bits); i++) {
+        if (care & bits[i].bit) {
+            put_str(v, NULL, bits[i].name);
+        }
+    }
+    end_list(v);
+}
+
+/* Of a client that is plugged: by the guest's word once it has been claimed. */
+static void put_verdict(VirtIOCMA *s, Visitor *v, uint32_t client)
+{
+    static const char *const words[] = {
+        [VIRTIO_CMA_COHERENT_UNKNOWN] = "auto",
+        [VIRTIO_CMA_COHERENT_YES] = "on",
+        [VIRTIO_CMA_COHERENT_NO] = "off",
+    };
+    const char *id = hvcma_clients_id(s->clients, client);
+    struct hvcma_attr_verdict verdict;
+
+    put_str(v, "coherent", words[hvcma_attr_operator(s, id)]);
+    if (hvcma_engine_client_verdict(s->engine, client, &verdict)) {
+        return;
+    }
+    put_bool(v, "refused", verdict.refused);
+    put_str(v, "attr", attr_name(verdict.attr));
+    put_str(v, "effective", hvcma_attr_type_text(verdict.effective));
+    put_care(v, "care", verdict.care);
+    put_str(v, "reason", hvcma_attr_reason_text(verdict.reason));
 }
 
 static void put_granule_run(Visitor *v, uint64_t first, uint64_t nr,
@@ -211,6 +281,7 @@ static void put_clients(VirtIOCMA *s, Visitor *v, const char *name)
         put_str(v, "path", path);
         put_str(v, "state", states[hvcma_engine_client_state(s->engine, i)]);
         put_bool(v, "bus-master", hvcma_clients_is_bus_master(s->clients, i));
+        put_verdict(s, v, i);
         end_struct(v);
     }
     end_list(v);
@@ -284,6 +355,7 @@ static const PartInfo parts[] = {
     { "dma-window", "struct", put_dma_window, "span of the DMA addresses" },
     { "blocks", "list", put_blocks, "what the guest holds, for whom" },
     { "clients", "list", put_clients, "devices served from the region" },
+    { "attributes", "struct", put_attributes, "memory types of host and region" },
     { "counters", "struct", put_counters, "bytes and events" },
     { "guest", "struct", put_guest, "what the guest driver reported" },
 };

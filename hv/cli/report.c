@@ -178,6 +178,37 @@ static void print_window(FILE *out, struct json_object *window)
 		fputs("  dma window none\n", out);
 }
 
+static void print_attributes(FILE *out, struct json_object *attributes)
+{
+	uint64_t handed = number(attributes, "handed-bytes");
+
+	if (!attributes)
+		return;			/* an older device */
+	fprintf(out, "  memory types: stage 2 %s (says %s), policy %s\n",
+		string(attributes, "stage2"), string(attributes, "source"),
+		string(attributes, "policy"));
+	if (handed)
+		fprintf(out, "  %s serve non-coherent DMA: QEMU does not touch them\n",
+			size_text(handed).text);
+}
+
+/* What the client's memory needs; nothing for one that is not plugged. */
+static void print_verdict(FILE *out, struct json_object *client)
+{
+	struct json_object *care = member(client, "care");
+
+	if (!member(client, "reason"))
+		return;
+	if (truth(client, "refused"))
+		fputs("      REFUSED", out);
+	else
+		fprintf(out, "      %s, mapped %s", string(client, "effective"),
+			string(client, "attr"));
+	for (size_t i = 0; i < length(care); i++)
+		fprintf(out, ", %s", json_object_get_string(json_object_array_get_idx(care, i)));
+	fprintf(out, ": %s\n", string(client, "reason"));
+}
+
 static void print_clients(FILE *out, struct json_object *clients)
 {
 	size_t nr = length(clients);
@@ -189,6 +220,7 @@ static void print_clients(FILE *out, struct json_object *clients)
 		fprintf(out, "    %-10s %-8s %-14s %-8s bus master %s\n",
 			string(c, "name"), string(c, "bus"), string(c, "path"),
 			string(c, "state"), truth(c, "bus-master") ? "on" : "off");
+		print_verdict(out, c);
 	}
 	print_rest(out, nr);
 }
@@ -264,6 +296,7 @@ void hvcma_report_print(FILE *out, const char *device, struct json_object *repor
 			  number(region, "bytes") / granule_bytes);
 	print_extents(out, member(report, "extents"));
 	print_window(out, member(report, "dma-window"));
+	print_attributes(out, member(report, "attributes"));
 	print_clients(out, member(report, "clients"));
 	print_blocks(out, member(report, "blocks"), region);
 	print_counters(out, "counters", member(report, "counters"));

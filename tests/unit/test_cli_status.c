@@ -46,7 +46,14 @@
 	"\"extents\": [{\"base-gpa\": 4294967296, \"base-dma\": 18446744073692774400, \"bytes\": 6291456}]," \
 	"\"blocks\": [{\"first\": 0, \"nr\": 2, \"client\": \"nv0\", \"purpose\": \"pool\"}]," \
 	"\"clients\": [{\"id\": 0, \"name\": \"nv0\", \"bus\": \"pci\", \"path\": \"0000:00/03.0\"," \
-	"\"state\": \"claimed\", \"bus-master\": true}]," \
+	"\"state\": \"claimed\", \"bus-master\": true, \"coherent\": \"off\", \"refused\": false," \
+	"\"attr\": \"uncached\", \"effective\": \"Normal Non-cacheable\"," \
+	"\"care\": [\"handover\", \"no-cached-alias\"], \"reason\": \"not coherent\"}," \
+	"{\"id\": 1, \"name\": \"cam\", \"bus\": \"platform\", \"path\": \"0xa000000\"," \
+	"\"state\": \"present\", \"bus-master\": false, \"refused\": true, \"attr\": \"auto\"," \
+	"\"effective\": \"unknown\", \"care\": [], \"reason\": \"a reason\"}]," \
+	"\"attributes\": {\"stage2\": \"no-fwb\", \"source\": \"the kernel log\"," \
+	"\"policy\": \"auto\", \"handed-bytes\": 4194304}," \
 	"\"counters\": {\"pinned-bytes\": 4194304, \"nr-blocks\": 1}," \
 	"\"dma-window\": {\"first\": 18446744073692774400, \"last\": 18446744073699065855}," \
 	"\"guest\": {}}}\r\n"
@@ -61,8 +68,13 @@ static const char layout[] =
 	"  extents 1\n"
 	"    gpa 0x100000000  dma 0xffffffffff000000  6 MiB\n"
 	"  dma window 0xffffffffff000000..0xffffffffff5fffff\n"
-	"  clients 1\n"
+	"  memory types: stage 2 no-fwb (says the kernel log), policy auto\n"
+	"  4 MiB serve non-coherent DMA: QEMU does not touch them\n"
+	"  clients 2\n"
 	"    nv0        pci      0000:00/03.0   claimed  bus master on\n"
+	"      Normal Non-cacheable, mapped uncached, handover, no-cached-alias: not coherent\n"
+	"    cam        platform 0xa000000      present  bus master off\n"
+	"      REFUSED: a reason\n"
 	"  blocks 1\n"
 	"    gpa 0x100000000  4 MiB    nv0        pool\n"
 	"  counters\n"
