@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Memory attributes at the device: properties stage2= and coherent=, the answer
+ * to CLAIM, the report; and that QEMU keeps off memory that serves a client
+ * whose DMA bypasses the caches, and comes back when it may.
+ *
+ * Cleaning itself is no operation on x86; the nested Arm host does it for real.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/qtest/cma.h"
+
+#define PATTERN		0x6876636d61212121ull
+#define REGION		CMA_FAKE_REGION ",clients=edu0:edu1"
+#define EDUS		"-device edu,id=edu0 -device edu,id=edu1 "
+
+struct answer {
+	uint64_t detail;
+	uint32_t status, attr, care, effective, reason;
+};
+
+static struct answer claim(struct cma *c, uint32_t client, uint32_t coherent)
+{
+	struct virtio_cma_client_req req = {
+		.hdr = { .op = VIRTIO_CMA_OP_CLAIM, .bytes = sizeof(req) },
+		.client = client,
+		.coherent = coherent,
+	};
+	struct virtio_cma_claim_resp resp = { 0 };
+	int64_t used = cma_raw(c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), &resp, sizeof(resp));
+
+	assert_int_equal(used, resp.hdr.status ? sizeof(resp.hdr) : sizeof(resp));
+	return (struct answer){ resp.hdr.detail, resp.hdr.status, resp.attr, resp.care,
+				resp.effective, resp.reason };
+}
+
+static struct qtest *start(struct cma *c, const char *options)
+{
+	struct qtest *q;
+
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, EDUS REGION "%s", "virtio-cma-pci", options);
+	cma_open(c, q, &virtio_pci);
+	return q;
+}
+
+static void expect_stage2(const char *options, uint32_t stage2, const char *name,
+			  const char *source)
+{
+	struct virtio_cma_config config;
+	struct qtest *q;
+	struct cma c;
+
+	q = start(&c, options);
+	cma_config(&c, &config);
+	assert_int_equal(config.stage2, stage2);
+	qtest_assert_text(q, "/attributes/stage2", name);
+	qtest_assert_text(q, "/attributes/source", source);
+	qtest_stop(q);
+}
+
+static void test_stage2_is_published(void **state)
+{
+	(void)state;
+	expect_stage2("", VIRTIO_CMA_STAGE2_NONE, "none", "emulation");
+	expect_stage2(",stage2=auto", VIRTIO_CMA_STAGE2_NONE, "none", "emulation");
+	expect_stage2(",stage2=fwb", VIRTIO_CMA_STAGE2_FWB, "fwb", "property stage2");
+	expect_stage2(",stage2=no-fwb", VIRTIO_CMA_STAGE2_NO_FWB, "no-fwb", "property stage2");
+}
+
+static void test_wrong_properties(void **state)
+{
+	static const struct {
+		const char *options, *message;
+	} rows[] = {
+		{ ",stage2=maybe", "virtio-cma 'banka': stage2='maybe' is not supported, "
+		  "supported: auto, none, no-fwb, fwb" },
+		{ ",stage2=unknown", "stage2='unknown' is not supported" },
+		{ ",coherent=yes", "virtio-cma 'banka': coherent='yes': 'yes' is neither on, off or "
+		  "auto for all clients nor a list of ID=on|off|auto" },
+		{ ",coherent=on:edu0=off", "coherent='on:edu0=off': 'on' is neither" },
+		{ ",coherent=edu0=maybe", "'edu0=maybe' is neither" },
+		{ ",coherent==on", "'=on' is neither" },
+		{ ",coherent=edu0=on:", "'' is neither" },
+		{ ",coherent=edu7=on", "virtio-cma 'banka': coherent='edu7=on' names 'edu7', which is "
+		  "no client of this region" },
+	};
+
+	(void)state;
+	qtest_skip_unless_built();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		qtest_expect_refusal(QTEST_Q35, rows[i].message, EDUS REGION "%s", "virtio-cma-pci",
+				     rows[i].options);
+}
+
+static void test_verdicts(void **state)
+{
+	struct answer a;
+	struct qtest *q;
+	struct cma c;
+
+	(void)state;
+	q = start(&c, ",stage2=no-fwb,coherent=edu0=off");
+	qtest_assert_text(q, "/clients/0/coherent", "off");
+	qtest_assert_text(q, "/clients/1/coherent", "auto");
+	a = claim(&c, 0, VIRTIO_CMA_COHERENT_YES);	/* the operator overrules the guest */
+	assert_int_equal(a.status, VIRTIO_CMA_S_OK);
+	assert_int_equal(a.attr, VIRTIO_CMA_ATTR_UNCACHED);
+	assert_int_equal(a.care, VIRTIO_CMA_CARE_HANDOVER | VIRTIO_CMA_CARE_NO_CACHED_ALIAS);
+	assert_int_equal(a.effective, VIRTIO_CMA_TYPE_UNCACHED);
+	assert_int_equal(a.reason, VIRTIO_CMA_REASON_NONCOHERENT);
+	qtest_assert_text(q, "/clients/0/attr", "uncached");
+	qtest_assert_text(q, "/clients/0/effective", "Normal Non-cacheable");
+	qtest_assert_text(q, "/clients/0/care/1", "no-cached-alias");
+	a = claim(&c, 1, VIRTIO_CMA_COHERENT_NO);	/* emulated: through the host's caches */
+	assert_int_equal(a.attr, VIRTIO_CMA_ATTR_CACHED);
+	assert_int_equal(a.care, 0);
+	assert_int_equal(a.reason, VIRTIO_CMA_REASON_EMULATED);
+	qtest_stop(q);
+
+	q = start(&c, ",stage2=fwb,coherent=off");
+	a = claim(&c, 1, VIRTIO_CMA_COHERENT_UNKNOWN);
+	assert_int_equal(a.attr, VIRTIO_CMA_ATTR_CACHED);
+	assert_int_equal(a.care, VIRTIO_CMA_CARE_HANDOVER | VIRTIO_CMA_CARE_SYNC |
+				 VIRTIO_CMA_CARE_NO_COHERENT);
+	assert_int_equal(a.effective, VIRTIO_CMA_TYPE_WRITE_BACK);
+	assert_int_equal(a.reason, VIRTIO_CMA_REASON_FWB);
+	qtest_stop(q);
+
+	q = start(&c, "");				/* emulation: the guest knows */
+	a = claim(&c, 0, VIRTIO_CMA_COHERENT_NO);
+	assert_int_equal(a.attr, VIRTIO_CMA_ATTR_UNCACHED);
+	a = claim(&c, 1, VIRTIO_CMA_COHERENT_UNKNOWN);
+	assert_int_equal(a.attr, VIRTIO_CMA_ATTR_AUTO);
+	qtest_stop(q);
+}
+
+static void test_refused_claim_says_why(void **state)
+{
+	struct answer a;
+	struct qtest *q;
+	struct cma c;
+
+	(void)state;
+	q = start(&c, ",stage2=no-fwb,coherent=on,attr=uncached");
+	a = claim(&c, 1, VIRTIO_CMA_COHERENT_UNKNOWN);
+	assert_int_equal(a.status, VIRTIO_CMA_S_REFUSED);
+	assert_int_equal(VIRTIO_CMA_REFUSED_CLIENT(a.detail), 1);
+	assert_int_equal(VIRTIO_CMA_REFUSED_REASON(a.detail),
+			 VIRTIO_CMA_REASON_UNCACHED_COHERENT);
+	qtest_assert_text(q, "/clients/1/state", "present");
+	assert_int_equal(qtest_get(q, "/clients/1/refused"), 1);
+	assert_int_equal(qtest_get(q, "/clients/1/bus-master"), 0);
+	qtest_stop(q);
+}
+
+/* ---- QEMU keeps off -------------------------------------------------------- */
+
+static const char why[] = "a client is doing DMA past the caches";
+
+/* A debugger that reads 8 bytes; what it is told in *answer. */
+static void debugger_reads(const char *path, uint64_t gpa, char *answer, size_t answer_bytes)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char packet[64], body[48];
+	unsigned char sum = 0;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	size_t used = 0;
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	snprintf(body, sizeof(body), "m%llx,8", (unsigned long long)gpa);
+	for (const char *p = body; *p; p++)
+		sum += *p;
+	snprintf(packet, sizeof(packet), "$%s#%02x", body, sum);
+	assert_int_equal(write(fd, packet, strlen(packet)), strlen(packet));
+	while (used + 1 < answer_bytes) {
+		ssize_t n = read(fd, answer + used, answer_bytes - 1 - used);
+
+		assert_true(n > 0);
+		used += n;
+		answer[used] = 0;
+		if (strchr(answer, '#'))
+			break;
+	}
+	close(fd);
+}
+
+static void expect_refused_accesses(struct qtest *q, const char *gdb, uint64_t gpa)
+{
+	char command[128], answer[64], *text;
+
+	qtest_qmp_refused(q, why, "{'execute': 'dump-guest-memory', 'arguments': {"
+			  "'paging': false, 'protocol': 'file:/dev/null'}}");
+	qtest_qmp_refused(q, why, "{'execute': 'pmemsave', 'arguments': {"
+			  "'val': %llu, 'size': 8, 'filename': '/dev/null'}}",
+			  (unsigned long long)gpa);
+	qtest_qmp_refused(q, why, "{'execute': 'memsave', 'arguments': {"
+			  "'val': %llu, 'size': 8, 'filename': '/dev/null'}}",
+			  (unsigned long long)gpa);
+	qtest_qmp_refused(q, why, "{'execute': 'migrate', 'arguments': {'uri': 'file:/dev/null'}}");
+	for (size_t i = 0; i < 5; i++) {
+		static const char *const forms[] = {
+			"xp/1gx 0x%llx", "x/1gx 0x%llx", "pmemsave 0x%llx 8 nowhere",
+			"memsave 0x%llx 8 nowhere", "dump-guest-memory /dev/null",
+		};
+
+		snprintf(command, sizeof(command), forms[i], (unsigned long long)gpa);
+		text = qtest_hmp(q, command);
+		assert_non_null(strstr(text, why));
+		free(text);
+	}
+	debugger_reads(gdb, gpa, answer, sizeof(answer));
+	assert_non_null(strstr(answer, "$E"));
+}
+
+static void expect_allowed_accesses(struct qtest *q, const char *gdb, uint64_t gpa)
+{
+	char command[64], answer[64], *text;
+
+	snprintf(command, sizeof(command), "xp/1gx 0x%llx", (unsigned long long)gpa);
+	text = qtest_hmp(q, command);
+	assert_non_null(strstr(text, "6876636d61212121"));
+	free(text);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'pmemsave', 'arguments': {"
+				     "'val': %llu, 'size': 8, 'filename': '/dev/null'}}",
+				     (unsigned long long)gpa));
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'dump-guest-memory', 'arguments': {"
+				     "'paging': false, 'protocol': 'file:/dev/null'}}"));
+	debugger_reads(gdb, gpa, answer, sizeof(answer));
+	assert_non_null(strstr(answer, "$212121616d637668"));
+}
+
+static void test_qemu_keeps_off(void **state)
+{
+	struct virtio_cma_block mine, other;
+	char gdb[64], options[256], answer[64];
+	struct qtest *q;
+	struct cma c;
+
+	(void)state;
+	qtest_skip_unless_built();
+	snprintf(gdb, sizeof(gdb), "/tmp/hvcma-gdb-%d", getpid());
+	snprintf(options, sizeof(options), ",stage2=no-fwb,coherent=edu0=off "
+		 "-chardev socket,id=gdb0,path=%s,server=on,wait=off -gdb chardev:gdb0", gdb);
+	q = start(&c, options);
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, 0, &mine), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, 1, &other), VIRTIO_CMA_S_OK);
+	qtest_writeq(q, mine.base_gpa, PATTERN);
+	qtest_writeq(q, other.base_gpa, PATTERN);
+
+	assert_int_equal(claim(&c, 1, VIRTIO_CMA_COHERENT_YES).status, VIRTIO_CMA_S_OK);
+	assert_int_equal(qtest_get(q, "/attributes/handed-bytes"), 0);
+	expect_allowed_accesses(q, gdb, mine.base_gpa);
+
+	assert_int_equal(claim(&c, 0, VIRTIO_CMA_COHERENT_YES).status, VIRTIO_CMA_S_OK);
+	assert_int_equal(qtest_get(q, "/attributes/handed-bytes"), CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/attributes/maintained-bytes"), CMA_GRANULE);
+	expect_refused_accesses(q, gdb, mine.base_gpa);
+	expect_refused_accesses(q, gdb, mine.base_gpa + CMA_GRANULE - 4);	/* its last bytes */
+	debugger_reads(gdb, other.base_gpa, answer, sizeof(answer));
+	assert_non_null(strstr(answer, "$212121616d637668"));
+
+	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);
+	assert_int_equal(qtest_get(q, "/attributes/handed-bytes"), 0);
+	assert_int_equal(qtest_get(q, "/attributes/maintained-bytes"), 2 * CMA_GRANULE);
+	expect_allowed_accesses(q, gdb, mine.base_gpa);
+
+	/* a guest that reboots hands everything back as well */
+	assert_int_equal(claim(&c, 0, VIRTIO_CMA_COHERENT_YES).status, VIRTIO_CMA_S_OK);
+	cma_restart(&c);
+	assert_int_equal(qtest_get(q, "/attributes/handed-bytes"), 0);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'dump-guest-memory', 'arguments': {"
+				     "'paging': false, 'protocol': 'file:/dev/null'}}"));
+	qtest_stop(q);
+	unlink(gdb);
+}
+
+/* Two regions: QEMU comes back when the last one lets it. */
+static void test_two_regions(void **state)
+{
+	struct cma first, second;
+	struct qtest *q;
+	uint8_t port;
+	char *text;
+
+	(void)state;
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, EDUS CMA_FAKE_REGION ",clients=edu0,coherent=off "
+			"-device pcie-root-port,id=rp0 "
+			"-object memory-backend-memfd,id=m1,size=64M "
+			"-device virtio-cma-pci,id=cma1,bus=rp0,memdev=m1,name=bankb,granule=2M,"
+			"x-provider=fake,clients=edu1,coherent=off", "virtio-cma-pci");
+	cma_open(&first, q, &virtio_pci);
+	assert_int_equal(claim(&first, 0, 0).status, VIRTIO_CMA_S_OK);
+	port = qtest_pci_find(q, 0, 0x000c1b36);
+	qtest_pci_write(q, 0, port, 0x18, 0x00010100);	/* bus numbers */
+	qtest_pci_write(q, 0, port, 0x20, 0xeff0e800);	/* memory window */
+	qtest_pci_write(q, 0, port, 0x04, 6);
+	/* from here on both use the same guest memory for their queues: one at a time */
+	cma_open_on_bus(&second, q, 1);
+	assert_int_equal(claim(&second, 0, 0).status, VIRTIO_CMA_S_OK);
+	cma_restart(&first);
+	text = qtest_hmp(q, "xp/1gx 0");
+	assert_non_null(strstr(text, why));
+	free(text);
+	cma_restart(&second);
+	text = qtest_hmp(q, "xp/1gx 0");
+	assert_null(strstr(text, why));
+	free(text);
+	qtest_stop(q);
+}
+
+static void test_not_during_migration(void **state)
+{
+	struct answer a;
+	struct qtest *q;
+	struct cma c;
+
+	(void)state;
+	q = start(&c, ",stage2=no-fwb,coherent=off");
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate-set-parameters', 'arguments': {"
+				     "'max-bandwidth': 1}}"));
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate', 'arguments': {"
+				     "'uri': 'exec:cat >/dev/null'}}"));
+	a = claim(&c, 0, VIRTIO_CMA_COHERENT_UNKNOWN);
+	assert_int_equal(a.status, VIRTIO_CMA_S_REFUSED);
+	assert_int_equal(a.detail, 0);
+	qtest_assert_text(q, "/clients/0/state", "present");
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate_cancel'}"));
+	qtest_stop(q);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stage2_is_published),
+		cmocka_unit_test(test_wrong_properties),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_refused_claim_says_why),
+		cmocka_unit_test(test_qemu_keeps_off),
+		cmocka_unit_test(test_two_regions),
+		cmocka_unit_test(test_not_during_migration),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
