@@ -4,8 +4,10 @@
  * are taken, and how they end (region.h). How they begin is in hold.c.
  */
 #include <linux/bitmap.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -13,6 +15,8 @@
 #include "mode.h"
 #include "request.h"
 #include "trace.h"
+
+#define VCMA_WAIT_REMIND	(10 * HZ)
 
 /* ---- index ---- */
 
@@ -239,8 +243,7 @@ void vcma_block_vacate(struct vcma_block *block)
 		mode->release(block);
 }
 
-/* Only its addresses are of interest any more. */
-static void vcma_block_return(struct vcma_block *block)
+void vcma_block_return(struct vcma_block *block)
 {
 	struct vcma_region *r = block->region;
 	int err = vcma_request_free(r, block->base_gpa, block->bytes);
@@ -309,6 +312,39 @@ void vcma_region_drop_work(struct work_struct *work)
 void vcma_region_flush_drops(struct vcma_region *r)
 {
 	flush_work(&r->drop_work);
+}
+
+/* Name one of those that hold a block. */
+static void vcma_region_name_holder(struct vcma_region *r)
+{
+	struct vcma_block *block;
+	unsigned long i;
+
+	rcu_read_lock();
+	xa_for_each(&r->by_gpa, i, block) {
+		dev_warn(r->dev, "region %s: waiting: '%s' holds %#llx bytes at %#llx\n",
+			 r->name, block->owner_name, block->bytes, block->base_gpa);
+		break;
+	}
+	rcu_read_unlock();
+}
+
+int vcma_region_wait_idle(struct vcma_region *r)
+{
+	unsigned long remind = jiffies + HZ;
+
+	for (;;) {
+		vcma_region_flush_drops(r);
+		if (xa_empty(&r->by_gpa))
+			return 0;
+		if (signal_pending(current))
+			return -EINTR;
+		if (time_after(jiffies, remind)) {
+			vcma_region_name_holder(r);
+			remind = jiffies + VCMA_WAIT_REMIND;
+		}
+		schedule_timeout_interruptible(HZ / 10);
+	}
 }
 
 void vcma_region_retry_frees(struct vcma_region *r)

@@ -31,6 +31,12 @@ int vcma_block_map(struct vcma_block *block);
 /** vcma_block_vacate() - unmap, give back what is taken, and undo mode->hold. */
 void vcma_block_vacate(struct vcma_block *block);
 
+/**
+ * vcma_block_return() - give the memory of a block to the host; frees @block, at once
+ * or when the host has taken it. Only its addresses are used.
+ */
+void vcma_block_return(struct vcma_block *block);
+
 /** vcma_region_drop_work() - ends the blocks in vcma_region.dropped. */
 void vcma_region_drop_work(struct work_struct *work);
 

@@ -8,6 +8,8 @@
 
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
 #include <linux/version.h>
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #include <linux/iommu-dma.h>
@@ -102,6 +104,35 @@ static inline void vcma_dev_need_dma_sync(struct device *dev)
 #else
 #define VCMA_DMA_ATTR_REQUIRE_COHERENT	0UL
 #endif
+
+/* Get [@pfn, @end) out of the page allocator. */
+static inline int vcma_alloc_contig(unsigned long pfn, unsigned long end, gfp_t gfp)
+{
+#ifdef ACR_FLAGS_NONE
+	return alloc_contig_range(pfn, end, ACR_FLAGS_NONE, gfp);
+#else
+	return alloc_contig_range(pfn, end, MIGRATE_MOVABLE, gfp);
+#endif
+}
+
+/* Up to 6.10 taking memory offline counts PageOffline() pages as managed ones. */
+static inline bool vcma_offlining_counts_hidden_pages(void)
+{
+	return LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0);
+}
+
+/* How often is it mapped? Return: false if this kernel doesn't tell modules. */
+static inline bool vcma_folio_users(struct folio *folio, int *users)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	*users = folio_mapcount(folio);
+#else
+	if (folio_test_large(folio))
+		return false;
+	*users = page_mapcount(folio_page(folio, 0));
+#endif
+	return true;
+}
 
 /* Trace events: since 6.10 the source of a string is named once, in __string(). */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)

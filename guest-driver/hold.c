@@ -8,14 +8,22 @@
  * and never given back: the region is dead, and the reset of the device frees
  * it.
  */
+#include <linux/delay.h>
 #include <linux/kernel.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "block.h"
 #include "mode.h"
+#include "occupancy.h"
 #include "request.h"
 #include "trace.h"
+
+/* How long to look for a place that can be vacated. */
+#define VCMA_HOLD_TRIES		32	/* blocks */
+#define VCMA_HOLD_ROUNDS	3	/* through all there are */
+#define VCMA_HOLD_PAUSE_MS	20
 
 /* Return: what is wrong with @grant as an answer to @want, or NULL. */
 static const char *vcma_grant_check(const struct vcma_region *r,
@@ -44,19 +52,19 @@ static const char *vcma_grant_check(const struct vcma_region *r,
 	return NULL;
 }
 
-/* Make the memory of a new block ours, as far as @want says. */
-static int vcma_block_occupy(struct vcma_block *block, const struct vcma_want *want)
+/* Make the memory of a new block ours, as far as @want says. @busy: set on -EBUSY */
+static int vcma_block_occupy(struct vcma_block *block, const struct vcma_want *want,
+			     struct vcma_busy *busy)
 {
 	const struct vcma_mode *mode = block->region->mode;
-	struct vcma_busy busy;
-	int err = 0;
+	unsigned long nr = block->bytes >> PAGE_SHIFT;
+	int err;
 
-	if (mode->hold)
-		err = mode->hold(block);
+	*busy = (struct vcma_busy) { .nr_pages = nr, .why = VIRTIO_CMA_WHY_UNMOVABLE };
+	err = mode->hold ? mode->hold(block) : 0;
 	if (err || want->lazy)
 		return err;
-	err = vcma_block_take(block, 0, block->bytes >> PAGE_SHIFT, want->flags,
-			      want->deadline, &busy);
+	err = vcma_block_take(block, 0, nr, want->flags, want->deadline, busy);
 	if (!err)
 		err = vcma_block_map(block);
 	if (err)
@@ -64,11 +72,34 @@ static int vcma_block_occupy(struct vcma_block *block, const struct vcma_want *w
 	return err;
 }
 
-/* Make a block of a grant; the grant goes back to the host if memory is short. */
+/*
+ * The block, not indexed any more, could not be occupied: it goes back. Where the
+ * guest has a choice, the host keeps the busy part to itself for a while.
+ */
+static void vcma_block_refuse(struct vcma_block *block, const struct vcma_want *want,
+			      int err, const struct vcma_busy *busy)
+{
+	struct vcma_region *r = block->region;
+	u64 gpa = block->base_gpa + PFN_PHYS(busy->first_page);
+	u64 bytes = PFN_PHYS(busy->nr_pages);
+
+	if (err == -EBUSY && r->mode->rank && !(want->flags & VCMA_WANT_FAST) &&
+	    !vcma_request_busy(r, block->base_gpa, block->bytes, gpa, bytes, busy->why)) {
+		vcma_occupancy_busy(r, gpa, bytes);
+		trace_vcma_block_busy(r, gpa, bytes, busy->why);
+		atomic64_inc(&r->stats.nr_busy_retries);
+		vcma_block_free(block);
+	} else {
+		vcma_block_return(block);
+	}
+}
+
+/* Make a block of a grant; what can't be one goes back to the host. */
 static int vcma_region_adopt(struct vcma_region *r, const struct vcma_want *want,
 			     const struct vcma_grant *grant, struct vcma_block **out)
 {
 	struct vcma_block *block;
+	struct vcma_busy busy;
 	const char *wrong;
 	int err;
 
@@ -78,8 +109,8 @@ static int vcma_region_adopt(struct vcma_region *r, const struct vcma_want *want
 
 	block = vcma_block_new(r, want, grant);
 	if (!block) {
-		err = -ENOMEM;
-		goto give_back;
+		vcma_request_free(r, grant->base_gpa, grant->bytes);
+		return -ENOMEM;
 	}
 	err = vcma_block_index(block);
 	if (err == -EBUSY) {
@@ -87,25 +118,22 @@ static int vcma_region_adopt(struct vcma_region *r, const struct vcma_want *want
 		wrong = "block that is held already";
 		goto refuse;
 	}
-	if (err)
-		goto free;
-	err = vcma_block_occupy(block, want);
-	if (err)
-		goto unindex;
+	if (err) {
+		vcma_block_return(block);
+		return err;
+	}
+	err = vcma_block_occupy(block, want, &busy);
+	if (err) {
+		vcma_block_unindex(block);
+		vcma_block_refuse(block, want, err, &busy);
+		return err;
+	}
 
 	atomic64_add(block->bytes, &r->stats.held_bytes);
 	trace_vcma_block_hold(block);
 	vcma_assert_valid(vcma_block_is_valid(block));
 	*out = block;
 	return 0;
-
-unindex:
-	vcma_block_unindex(block);
-free:
-	vcma_block_free(block);
-give_back:
-	vcma_request_free(r, grant->base_gpa, grant->bytes);
-	return err;
 
 refuse:
 	dev_err(r->dev, "region %s: host granted gpa %#llx dma %#llx size %#llx for size %#llx align %#llx limit %#llx\n",
@@ -115,16 +143,71 @@ refuse:
 	return -EPROTO;
 }
 
+static bool vcma_want_is_late(const struct vcma_want *want)
+{
+	return want->deadline && ktime_after(ktime_get(), want->deadline);
+}
+
+/*
+ * One attempt: the best places there are now, in the guest's view, and what the host
+ * makes of them. @granted: did it offer a block?
+ */
+static int vcma_region_try(struct vcma_region *r, const struct vcma_want *want,
+			   bool *granted, struct vcma_block **out)
+{
+	struct virtio_cma_range hints[VCMA_MAX_HINTS];
+	struct vcma_grant grant;
+	unsigned int nr = 0;
+	int err;
+
+	if (r->mode->rank)
+		nr = r->mode->rank(r, want, hints, ARRAY_SIZE(hints));
+	err = vcma_request_alloc(r, want, hints, nr, &grant);
+	*granted = !err;
+	return err ?: vcma_region_adopt(r, want, &grant, out);
+}
+
 int vcma_region_hold(struct vcma_region *r, const struct vcma_want *want,
 		     struct vcma_block **out)
 {
-	struct vcma_grant grant;
+	unsigned int tries, rounds = 0;
+	bool granted;
 	int err;
 
-	err = vcma_request_alloc(r, want, &grant);
-	if (!err)
-		err = vcma_region_adopt(r, want, &grant, out);
+	for (tries = 1;; tries++) {
+		err = vcma_region_try(r, want, &granted, out);
+		if (err != -EBUSY || !r->mode->rank || want->flags & VCMA_WANT_FAST ||
+		    tries == VCMA_HOLD_TRIES)
+			break;
+		if (vcma_want_is_late(want)) {
+			err = -ETIMEDOUT;
+			break;
+		}
+		if (granted)	/* and busy: the next one */
+			continue;
+		/* All have been tried. Most reasons for a page to be busy soon pass. */
+		if (rounds++ == VCMA_HOLD_ROUNDS || !vcma_occupancy_clear_busy(r))
+			break;
+		msleep(VCMA_HOLD_PAUSE_MS);
+	}
+	if (err == -ETIMEDOUT)
+		atomic64_inc(&r->stats.nr_deadline_missed);
 	return err;
+}
+
+/* Where the guest chooses, it does so block by block. */
+static int vcma_region_hold_each(struct vcma_region *r, const struct vcma_want *want,
+				 unsigned int max, struct vcma_block **blocks)
+{
+	unsigned int nr = 0;
+	int err = 0;
+
+	while (nr < max && !err) {
+		err = vcma_region_hold(r, want, &blocks[nr]);
+		if (!err)
+			nr++;
+	}
+	return nr ?: err;
 }
 
 int vcma_region_hold_bulk(struct vcma_region *r, const struct vcma_want *want,
@@ -136,6 +219,8 @@ int vcma_region_hold_bulk(struct vcma_region *r, const struct vcma_want *want,
 	int err;
 
 	max = min3(max, (unsigned int)VCMA_BULK_BLOCKS, r->max_bulk_blocks);
+	if (r->mode->rank)
+		return vcma_region_hold_each(r, want, max, blocks);
 	grants = kcalloc(max, sizeof(*grants), GFP_NOIO);
 	err = grants ? vcma_request_bulk(r, want, max, grants, &nr) : -ENOMEM;
 	for (i = 0; i < nr; i++) {

@@ -92,5 +92,7 @@ struct vcma_mode {
 
 /* Never in the page allocator, never in the linear map: no cacheable alias. */
 extern const struct vcma_mode vcma_mode_private;
+/* Movable RAM of the guest until it is taken. */
+extern const struct vcma_mode vcma_mode_reusable;
 
 #endif /* VCMA_MODE_H */

@@ -3,12 +3,14 @@
  * Region: configuration, state, beginning and end (region.h). Its blocks are in
  * hold.c and block.c.
  */
+#include <linux/crash_dump.h>
 #include <linux/kernel.h>
 #include <linux/log2.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
 #include "block.h"
+#include "memory.h"
 #include "mode.h"
 #include "region.h"
 #include "trace.h"
@@ -105,6 +107,37 @@ static const char *vcma_config_check(const struct virtio_cma_config *config)
 	return NULL;
 }
 
+static int vcma_region_choose_mode(struct vcma_region *r, u32 mode)
+{
+	char reason[160];
+
+	r->mode = &vcma_mode_private;
+	if (mode == VIRTIO_CMA_MODE_PRIVATE)
+		return 0;
+	if (mode != VIRTIO_CMA_MODE_REUSABLE) {
+		dev_err(r->dev, "region %s: mode %u is not supported, only private (%u) and reusable (%u)\n",
+			r->name, mode, VIRTIO_CMA_MODE_PRIVATE, VIRTIO_CMA_MODE_REUSABLE);
+		return -EOPNOTSUPP;
+	}
+	if (is_kdump_kernel()) {
+		/* What the crashed kernel left there must not become this one's RAM. */
+		dev_warn(r->dev, "region %s: crash kernel: private, not lent; what its devices need of it is missing in the dump\n",
+			 r->name);
+		return 0;
+	}
+	if (!vcma_memory_unfit(r->base_gpa, r->bytes, reason, sizeof(reason))) {
+		r->mode = &vcma_mode_reusable;
+		return 0;
+	}
+	if (r->flags & VIRTIO_CMA_F_AUTO) {
+		dev_info(r->dev, "region %s: private: %s\n", r->name, reason);
+		return 0;
+	}
+	dev_err(r->dev, "region %s: %s; mode=auto or mode=private on the host would use it as it is\n",
+		r->name, reason);
+	return -EINVAL;
+}
+
 static int vcma_region_configure(struct vcma_region *r)
 {
 	struct virtio_cma_config config = {};
@@ -120,13 +153,6 @@ static int vcma_region_configure(struct vcma_region *r)
 			le64_to_cpu(config.granule_bytes), wrong);
 		return -EINVAL;
 	}
-	if (le32_to_cpu(config.mode) != VIRTIO_CMA_MODE_PRIVATE) {
-		dev_err(r->dev, "region %s: mode %u is not supported, only private (%u)\n",
-			r->name, le32_to_cpu(config.mode), VIRTIO_CMA_MODE_PRIVATE);
-		return -EOPNOTSUPP;
-	}
-
-	r->mode = &vcma_mode_private;
 	r->base_gpa = le64_to_cpu(config.region_base_gpa);
 	r->bytes = le64_to_cpu(config.region_bytes);
 	r->granule_bytes = le64_to_cpu(config.granule_bytes);
@@ -138,7 +164,7 @@ static int vcma_region_configure(struct vcma_region *r)
 	r->max_response_bytes = le32_to_cpu(config.max_response_bytes);
 	r->max_bulk_blocks = le32_to_cpu(config.max_bulk_blocks);
 	r->max_align_order = le32_to_cpu(config.max_align_order);
-	return 0;
+	return vcma_region_choose_mode(r, le32_to_cpu(config.mode));
 }
 
 int vcma_region_create(struct vcma_transport *transport, struct vcma_region **out)
@@ -187,12 +213,13 @@ void vcma_region_destroy(struct vcma_region *r)
 {
 	struct vcma_block *block, *next;
 
-	destroy_workqueue(r->wq);
+	flush_work(&r->drop_work);
 	llist_for_each_entry_safe(block, next, llist_del_all(&r->unfreed), drop_node)
 		vcma_block_free(block);
 	WARN_ON(!xa_empty(&r->by_gpa) || !xa_empty(&r->by_dma));
 	xa_destroy(&r->by_gpa);
 	xa_destroy(&r->by_dma);
 	r->mode->stop(r);
+	destroy_workqueue(r->wq);
 	kfree(r);
 }

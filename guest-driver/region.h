@@ -40,7 +40,9 @@
 struct gen_pool;
 struct shrinker;
 struct vcma_busy;
+struct vcma_memory;
 struct vcma_mode;
+struct vcma_occupancy;
 
 #define VCMA_OWNER_BYTES	32
 
@@ -145,6 +147,11 @@ struct vcma_region {
 	struct xarray by_gpa;		/* granule number in the region */
 	struct xarray by_dma;		/* DMA address >> granule_shift */
 
+	/* Reusable mode; else NULL. */
+	struct vcma_memory *memory;
+	struct vcma_occupancy *occupancy;
+	atomic64_t lent_bytes;		/* in the guest's page allocator */
+
 	struct llist_head dropped;	/* blocks to give back from process context */
 	struct work_struct drop_work;
 	struct llist_head unfreed;	/* not ours any more; the host didn't want them yet */
@@ -163,7 +170,7 @@ struct vcma_region {
  * @out: region in state STARTING
  *
  * Return: 0; -EINVAL (the configuration contradicts itself or this kernel),
- * -EOPNOTSUPP (unknown mode), -EBUSY (addresses are in use), -ENOMEM. All but
+ * -EOPNOTSUPP (unknown mode), -ENOMEM, or what mode->start() returned. All but
  * -ENOMEM are logged.
  */
 int vcma_region_create(struct vcma_transport *transport, struct vcma_region **out);
@@ -228,6 +235,14 @@ void vcma_region_drop_later(struct vcma_block *block);
 
 /** vcma_region_retry_frees() - a client has become quiet: give back what waits. */
 void vcma_region_retry_frees(struct vcma_region *r);
+
+/**
+ * vcma_region_wait_idle() - wait until no block is held, naming now and then who
+ * still does. A signal ends the wait if the process can get one.
+ *
+ * Return: 0, or -EINTR.
+ */
+int vcma_region_wait_idle(struct vcma_region *r);
 
 /** vcma_region_flush_drops() - wait until all drop_later() so far are done. */
 void vcma_region_flush_drops(struct vcma_region *r);

@@ -2,6 +2,7 @@
 /*
  * Requests of the wire contract: fill in, carry, check the answer (request.h).
  */
+#include <linux/bitmap.h>
 #include <linux/errno.h>
 #include <linux/ktime.h>
 #include <linux/overflow.h>
@@ -178,27 +179,32 @@ static u32 vcma_alloc_flags(const struct vcma_want *want)
 }
 
 int vcma_request_alloc(struct vcma_region *r, const struct vcma_want *want,
+		       const struct virtio_cma_range *hints, unsigned int nr_hints,
 		       struct vcma_grant *grant)
 {
-	struct virtio_cma_alloc_req req = {
-		.bytes = cpu_to_le64(want->bytes),
-		.align_bytes = cpu_to_le64(want->align_bytes),
-		.max_dma_addr = cpu_to_le64(want->max_dma),
-		.flags = cpu_to_le32(vcma_alloc_flags(want)),
-		.client = cpu_to_le32(want->client),
-		.purpose = cpu_to_le32(vcma_purpose(want)),
-	};
+	struct virtio_cma_alloc_req *req;
 	struct virtio_cma_alloc_resp *resp;
 	struct virtio_cma_block *block;
+	size_t req_bytes = struct_size(req, hints, nr_hints);
 	size_t resp_bytes = struct_size(resp, blocks, 1);
 	size_t bytes;
-	int err;
+	int err = -ENOMEM;
 
+	req = kzalloc(req_bytes, GFP_NOIO);
 	resp = kzalloc(resp_bytes, GFP_NOIO);
-	if (!resp)
-		return -ENOMEM;
+	if (!req || !resp)
+		goto out;
+	req->bytes = cpu_to_le64(want->bytes);
+	req->align_bytes = cpu_to_le64(want->align_bytes);
+	req->max_dma_addr = cpu_to_le64(want->max_dma);
+	req->flags = cpu_to_le32(vcma_alloc_flags(want));
+	req->client = cpu_to_le32(want->client);
+	req->purpose = cpu_to_le32(vcma_purpose(want));
+	req->nr_hints = cpu_to_le32(nr_hints);
+	if (nr_hints)
+		memcpy(req->hints, hints, array_size(nr_hints, sizeof(*hints)));
 	atomic64_inc(&r->stats.nr_alloc_requests);
-	err = vcma_call(r, VIRTIO_CMA_OP_ALLOC, &req.hdr, sizeof(req),
+	err = vcma_call(r, VIRTIO_CMA_OP_ALLOC, &req->hdr, req_bytes,
 			&resp->hdr, resp_bytes, resp_bytes, &bytes);
 	if (err)
 		goto out;
@@ -217,6 +223,7 @@ int vcma_request_alloc(struct vcma_region *r, const struct vcma_want *want,
 	};
 out:
 	kfree(resp);
+	kfree(req);
 	return err;
 }
 
@@ -283,6 +290,129 @@ int vcma_request_free(struct vcma_region *r, u64 base_gpa, u64 bytes)
 	req->ranges[0].bytes = cpu_to_le64(bytes);
 	err = vcma_call(r, VIRTIO_CMA_OP_FREE, &req->hdr, req_bytes,
 			&resp, sizeof(resp), sizeof(resp), NULL);
+	kfree(req);
+	return err;
+}
+
+int vcma_request_busy(struct vcma_region *r, u64 base_gpa, u64 bytes,
+		      u64 busy_gpa, u64 busy_bytes, u32 why)
+{
+	struct virtio_cma_resp_hdr resp = {};
+	struct virtio_cma_busy_req *req;
+	size_t req_bytes = struct_size(req, ranges, 1);
+	int err;
+
+	req = kzalloc(req_bytes, GFP_NOIO);
+	if (!req)
+		return -ENOMEM;
+	req->block.base_gpa = cpu_to_le64(base_gpa);
+	req->block.bytes = cpu_to_le64(bytes);
+	req->action = cpu_to_le32(VIRTIO_CMA_BUSY_SET);
+	req->why = cpu_to_le32(why);
+	req->nr_ranges = cpu_to_le32(1);
+	req->ranges[0].base_gpa = cpu_to_le64(busy_gpa);
+	req->ranges[0].bytes = cpu_to_le64(busy_bytes);
+	err = vcma_call(r, VIRTIO_CMA_OP_BUSY, &req->hdr, req_bytes,
+			&resp, sizeof(resp), sizeof(resp), NULL);
+	kfree(req);
+	return err;
+}
+
+int vcma_request_busy_clear(struct vcma_region *r, const struct virtio_cma_range *ranges,
+			    unsigned int nr)
+{
+	struct virtio_cma_resp_hdr resp = {};
+	struct virtio_cma_busy_req *req;
+	size_t req_bytes = struct_size(req, ranges, nr);
+	int err;
+
+	req = kzalloc(req_bytes, GFP_NOIO);
+	if (!req)
+		return -ENOMEM;
+	req->action = cpu_to_le32(VIRTIO_CMA_BUSY_CLEAR);
+	req->nr_ranges = cpu_to_le32(nr);
+	memcpy(req->ranges, ranges, array_size(nr, sizeof(*ranges)));
+	err = vcma_call(r, VIRTIO_CMA_OP_BUSY, &req->hdr, req_bytes,
+			&resp, sizeof(resp), sizeof(resp), NULL);
+	kfree(req);
+	return err;
+}
+
+/* Return: is a run of DMA addresses inside the region, in whole granules? */
+static bool vcma_extent_is_sane(const struct vcma_region *r,
+				const struct virtio_cma_extent *extent)
+{
+	u64 gpa = le64_to_cpu(extent->base_gpa), bytes = le64_to_cpu(extent->bytes);
+	u64 dma = le64_to_cpu(extent->base_dma);
+
+	return gpa >= r->base_gpa && bytes && bytes <= r->bytes &&
+	       gpa - r->base_gpa <= r->bytes - bytes && dma <= U64_MAX - bytes &&
+	       IS_ALIGNED(gpa - r->base_gpa, r->granule_bytes) &&
+	       IS_ALIGNED(dma | bytes, r->granule_bytes);
+}
+
+int vcma_request_extents(struct vcma_region *r, u64 first, u32 max,
+			 struct virtio_cma_extent *extents, u32 *nr, u64 *total)
+{
+	struct virtio_cma_query_req req = {
+		.what = cpu_to_le32(VIRTIO_CMA_QUERY_EXTENTS),
+		.first = cpu_to_le64(first),
+		.nr = cpu_to_le64(max),
+	};
+	struct virtio_cma_query_resp *resp;
+	size_t items_bytes = array_size(max, sizeof(*extents));
+	size_t resp_bytes = size_add(sizeof(*resp), items_bytes);
+	u64 got, i;
+	size_t bytes;
+	int err;
+
+	resp = kvzalloc(resp_bytes, GFP_NOIO);
+	if (!resp)
+		return -ENOMEM;
+	err = vcma_call(r, VIRTIO_CMA_OP_QUERY, &req.hdr, sizeof(req),
+			&resp->hdr, resp_bytes, sizeof(*resp), &bytes);
+	if (err)
+		goto out;
+
+	got = le64_to_cpu(resp->nr);
+	if (got > max || bytes != sizeof(*resp) + got * sizeof(*extents)) {
+		err = vcma_protocol_error(r, "QUERY: count contradicts the length");
+		goto out;
+	}
+	memcpy(extents, resp + 1, got * sizeof(*extents));
+	for (i = 0; i < got; i++) {
+		if (!vcma_extent_is_sane(r, &extents[i])) {
+			err = vcma_protocol_error(r, "QUERY: extent outside the region");
+			goto out;
+		}
+	}
+	*nr = got;
+	*total = le64_to_cpu(resp->total);
+out:
+	kvfree(resp);
+	return err;
+}
+
+int vcma_request_report_lent(struct vcma_region *r, u64 first, u32 nr,
+			     const unsigned long *lent)
+{
+	struct virtio_cma_resp_hdr resp = {};
+	struct virtio_cma_report_req *req;
+	size_t req_bytes = struct_size(req, payload, DIV_ROUND_UP(nr, BITS_PER_BYTE));
+	unsigned long bit;
+	int err;
+
+	req = kzalloc(req_bytes, GFP_NOIO);
+	if (!req)
+		return -ENOMEM;
+	req->what = cpu_to_le32(VIRTIO_CMA_REPORT_LENT);
+	req->first = cpu_to_le64(first);
+	req->nr = cpu_to_le64(nr);
+	for_each_set_bit(bit, lent, nr)
+		req->payload[bit / BITS_PER_BYTE] |= BIT(bit % BITS_PER_BYTE);
+	err = vcma_call_queue(r, VCMA_QUEUE_REPORT, VIRTIO_CMA_OP_REPORT,
+			      &req->hdr, req_bytes, &resp, sizeof(resp),
+			      sizeof(resp), NULL);
 	kfree(req);
 	return err;
 }

@@ -55,8 +55,13 @@ int vcma_request_claim(struct vcma_region *r, u32 client, u32 coherent,
 /** vcma_request_release() - on return 0 the client does no more DMA. */
 int vcma_request_release(struct vcma_region *r, u32 client);
 
-/** vcma_request_alloc() - one block in one extent. */
+/**
+ * vcma_request_alloc() - one block in one extent.
+ * @hints: where the host looks first, in this order; @nr_hints <= VCMA_MAX_HINTS
+ */
+#define VCMA_MAX_HINTS	16
 int vcma_request_alloc(struct vcma_region *r, const struct vcma_want *want,
+		       const struct virtio_cma_range *hints, unsigned int nr_hints,
 		       struct vcma_grant *grant);
 
 /**
@@ -68,6 +73,31 @@ int vcma_request_bulk(struct vcma_region *r, const struct vcma_want *want,
 
 /** vcma_request_free() - give back one block. */
 int vcma_request_free(struct vcma_region *r, u64 base_gpa, u64 bytes);
+
+/**
+ * vcma_request_busy() - give back a block that could not be vacated.
+ * @busy_gpa, @busy_bytes: where; inside the block
+ * @why: VIRTIO_CMA_WHY_*
+ */
+int vcma_request_busy(struct vcma_region *r, u64 base_gpa, u64 bytes,
+		      u64 busy_gpa, u64 busy_bytes, u32 why);
+
+/** vcma_request_busy_clear() - these granules are busy no longer. @nr > 0 */
+int vcma_request_busy_clear(struct vcma_region *r, const struct virtio_cma_range *ranges,
+			    unsigned int nr);
+
+/**
+ * vcma_request_extents() - read part of the list of runs of DMA addresses.
+ * @extents: room for @max entries, filled as on the wire; each is inside the region,
+ * in whole granules
+ * @nr, @total: entries filled, entries there are
+ */
+int vcma_request_extents(struct vcma_region *r, u64 first, u32 max,
+			 struct virtio_cma_extent *extents, u32 *nr, u64 *total);
+
+/** vcma_request_report_lent() - bit i of @lent: granule @first + i is lent. */
+int vcma_request_report_lent(struct vcma_region *r, u64 first, u32 nr,
+			     const unsigned long *lent);
 
 /** vcma_request_report() - send the guest's counters. */
 int vcma_request_report(struct vcma_region *r,

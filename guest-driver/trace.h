@@ -58,6 +58,54 @@ TRACE_EVENT(vcma_region_state,
 	TP_printk("%s %d -> %d", __get_str(dev), __entry->from, __entry->to)
 );
 
+/* @i: number of the memory block in the region; states as in memory.h */
+TRACE_EVENT(vcma_memory_state,
+
+	TP_PROTO(struct vcma_region *r, unsigned int i, int from, int to),
+	TP_ARGS(r, i, from, to),
+
+	TP_STRUCT__entry(
+		__string(dev, dev_name(r->dev))
+		__field(unsigned int, i)
+		__field(int, from)
+		__field(int, to)
+	),
+
+	TP_fast_assign(
+		vcma_assign_str(dev, dev_name(r->dev));
+		__entry->i = i;
+		__entry->from = from;
+		__entry->to = to;
+	),
+
+	TP_printk("%s block=%u %d -> %d", __get_str(dev), __entry->i, __entry->from,
+		  __entry->to)
+);
+
+/* A block that could not be vacated goes back. */
+TRACE_EVENT(vcma_block_busy,
+
+	TP_PROTO(struct vcma_region *r, u64 gpa, u64 bytes, u32 why),
+	TP_ARGS(r, gpa, bytes, why),
+
+	TP_STRUCT__entry(
+		__string(dev, dev_name(r->dev))
+		__field(u64, gpa)
+		__field(u64, bytes)
+		__field(u32, why)
+	),
+
+	TP_fast_assign(
+		vcma_assign_str(dev, dev_name(r->dev));
+		__entry->gpa = gpa;
+		__entry->bytes = bytes;
+		__entry->why = why;
+	),
+
+	TP_printk("%s gpa=%#llx bytes=%#llx why=%u", __get_str(dev), __entry->gpa,
+		  __entry->bytes, __entry->why)
+);
+
 TRACE_EVENT(vcma_client_state,
 
 	TP_PROTO(struct vcma_client *c, int from, int to),

@@ -10,12 +10,16 @@
 #include "guest-driver/block.c"
 #include "guest-driver/bounce.c"
 #include "guest-driver/cache.c"
+#include "guest-driver/census.c"
 #include "guest-driver/client.c"
 #include "guest-driver/coherent.c"
 #include "guest-driver/direct.c"
 #include "guest-driver/dma_ops.c"
 #include "guest-driver/hold.c"
+#include "guest-driver/memory.c"
 #include "guest-driver/mode_private.c"
+#include "guest-driver/mode_reusable.c"
+#include "guest-driver/occupancy.c"
 #include "guest-driver/pool.c"
 #include "guest-driver/pool_pages.c"
 #include "guest-driver/region.c"
@@ -23,6 +27,7 @@
 #include "guest-driver/request.c"
 #include "guest-driver/share.c"
 #include "guest-driver/takeover.c"
+#include "guest-driver/vacate.c"
 
 /* Last: from here on, each inclusion of the header would define them again. */
 #define CREATE_TRACE_POINTS

@@ -1,0 +1,616 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Region memory as RAM of the guest (memory.h).
+ *
+ * A module can't choose the zone of memory it adds. What it can do is veto: the
+ * notifier refuses any zone but ZONE_MOVABLE, whoever brings the memory online,
+ * and then it is brought online the way user space would do it, through sysfs.
+ * Where udev or the kernel's own policy were faster and right, nothing is left to
+ * be done.
+ *
+ * The kernel's own offlining retries for as long as a page is pinned. Therefore
+ * all pages are taken first, as for an allocation, which comes to an end; with
+ * all pages taken offlining can't fail for such a reason. Its rule for taken
+ * pages: no reference on them while it runs.
+ *
+ * Locks: notifiers run under the kernel's memory hotplug lock; they take
+ * vcma_memory.lock only, and nobody waits for them with any of our locks held.
+ */
+#include <linux/fs.h>
+#include <linux/jiffies.h>
+#include <linux/ioport.h>
+#include <linux/memory.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/suspend.h>
+#include <linux/vmalloc.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "memory.h"
+#include "occupancy.h"
+#include "region.h"
+#include "trace.h"
+#include "vacate.h"
+
+/* Programs rely on the prefix: kexec, and tools that count RAM. */
+#define VCMA_RESOURCE		"System RAM (virtio_cma)"
+#define VCMA_ONLINE_TRIES	10
+#define VCMA_REMOVE_PATIENCE	(5 * HZ)
+#define VCMA_REMOVE_PAUSE	(HZ / 5)
+#define VCMA_REMOVE_REMIND	(10 * HZ)
+
+/* Bit n of entry m: state m may become state n. */
+static const u8 vcma_memory_steps[VCMA_MEMORY_NR_STATES] = {
+	[VCMA_MEMORY_OFFLINE] = BIT(VCMA_MEMORY_ONLINE),
+	[VCMA_MEMORY_ONLINE] = BIT(VCMA_MEMORY_GOING_OFFLINE),
+	[VCMA_MEMORY_GOING_OFFLINE] = BIT(VCMA_MEMORY_OFFLINE) | BIT(VCMA_MEMORY_ONLINE),
+};
+
+static void vcma_memory_set_state(struct vcma_memory *memory, unsigned int i,
+				  enum vcma_memory_state state)
+{
+	struct vcma_memory_block *block = &memory->blocks[i];
+
+	lockdep_assert_held(&memory->lock);
+	WARN(!(vcma_memory_steps[block->state] & BIT(state)), "memory block %u: state %d to %d",
+	     i, block->state, state);
+	trace_vcma_memory_state(memory->region, i, block->state, state);
+	block->state = state;
+}
+
+bool vcma_memory_unfit(u64 base_gpa, u64 bytes, char *reason, size_t reason_bytes)
+{
+	u64 block = memory_block_size_bytes();
+	struct range pluggable = mhp_get_pluggable_range(true);
+
+	if (!IS_ALIGNED(base_gpa | bytes, block)) {
+		snprintf(reason, reason_bytes,
+			 "base %#llx and size %#llx must be multiples of this guest's memory block size %#llx to be lent",
+			 base_gpa, bytes, block);
+		return true;
+	}
+	if (base_gpa < pluggable.start || base_gpa + bytes - 1 > pluggable.end) {
+		snprintf(reason, reason_bytes,
+			 "base %#llx, size %#llx: this guest can add memory between %#llx and %#llx only",
+			 base_gpa, bytes, pluggable.start, pluggable.end);
+		return true;
+	}
+	return false;
+}
+
+/* ---- pages that are the driver's ---- */
+
+void vcma_memory_hide(unsigned long pfn, unsigned long nr)
+{
+	unsigned long i;
+
+	page_offline_begin();
+	for (i = 0; i < nr; i++)
+		__SetPageOffline(pfn_to_page(pfn + i));
+	page_offline_end();
+	adjust_managed_page_count(pfn_to_page(pfn), -(long)nr);
+}
+
+void vcma_memory_unhide(unsigned long pfn, unsigned long nr)
+{
+	unsigned long i;
+
+	page_offline_begin();
+	for (i = 0; i < nr; i++)
+		__ClearPageOffline(pfn_to_page(pfn + i));
+	page_offline_end();
+	adjust_managed_page_count(pfn_to_page(pfn), nr);
+}
+
+/* Hidden pages lose their reference while the kernel takes their block offline. */
+static void vcma_memory_unref(unsigned long pfn, unsigned long nr)
+{
+	unsigned long i;
+
+	if (vcma_offlining_counts_hidden_pages())
+		adjust_managed_page_count(pfn_to_page(pfn), nr);
+	for (i = 0; i < nr; i++)
+		WARN_ON_ONCE(!page_ref_dec_and_test(pfn_to_page(pfn + i)));
+}
+
+static void vcma_memory_ref(unsigned long pfn, unsigned long nr)
+{
+	unsigned long i;
+
+	if (vcma_offlining_counts_hidden_pages())
+		adjust_managed_page_count(pfn_to_page(pfn), -(long)nr);
+	for (i = 0; i < nr; i++)
+		page_ref_inc(pfn_to_page(pfn + i));
+}
+
+/* ---- held memory stays online ---- */
+
+static unsigned int vcma_memory_index(const struct vcma_memory *memory, u64 gpa)
+{
+	return div64_u64(gpa - memory->region->base_gpa, memory->block_bytes);
+}
+
+int vcma_memory_hold(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
+{
+	unsigned int first = vcma_memory_index(memory, base_gpa);
+	unsigned int last = vcma_memory_index(memory, base_gpa + bytes - 1), i;
+	unsigned long irq;
+	int err = 0;
+
+	spin_lock_irqsave(&memory->lock, irq);
+	for (i = first; i <= last; i++) {
+		if (memory->removing || memory->blocks[i].state != VCMA_MEMORY_ONLINE)
+			err = -EBUSY;
+	}
+	for (i = first; !err && i <= last; i++)
+		memory->blocks[i].nr_held++;
+	spin_unlock_irqrestore(&memory->lock, irq);
+	return err;
+}
+
+void vcma_memory_release(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
+{
+	unsigned int first = vcma_memory_index(memory, base_gpa);
+	unsigned int last = vcma_memory_index(memory, base_gpa + bytes - 1), i;
+	unsigned long irq;
+
+	spin_lock_irqsave(&memory->lock, irq);
+	for (i = first; i <= last; i++)
+		memory->blocks[i].nr_held--;
+	spin_unlock_irqrestore(&memory->lock, irq);
+}
+
+bool vcma_memory_is_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
+{
+	unsigned int first = vcma_memory_index(memory, base_gpa);
+	unsigned int last = vcma_memory_index(memory, base_gpa + bytes - 1), i;
+	bool online = true;
+
+	for (i = first; i <= last; i++)
+		online &= READ_ONCE(memory->blocks[i].state) == VCMA_MEMORY_ONLINE;
+	return online;
+}
+
+/* ---- what the kernel does with our memory blocks ---- */
+
+/* Name whoever holds part of a memory block that somebody wants to take offline. */
+static void vcma_memory_blame(struct vcma_memory *memory, u64 base_gpa)
+{
+	struct vcma_region *r = memory->region;
+	struct vcma_block *block = NULL;
+	u64 off;
+
+	rcu_read_lock();
+	for (off = 0; !block && off < memory->block_bytes; off += r->granule_bytes)
+		block = vcma_block_by_gpa(r, base_gpa + off);
+	if (block)
+		dev_info(r->dev, "region %s: memory at %#llx stays online: '%s' holds %#llx bytes at %#llx\n",
+			 r->name, base_gpa, block->owner_name, block->bytes, block->base_gpa);
+	rcu_read_unlock();
+}
+
+static int vcma_memory_going_online(struct vcma_memory *memory, unsigned long pfn)
+{
+	struct vcma_region *r = memory->region;
+
+	if (is_zone_movable_page(pfn_to_page(pfn)))
+		return NOTIFY_OK;
+	dev_dbg(r->dev, "region %s: memory at %#llx may be online as movable only\n", r->name,
+		(u64)PFN_PHYS(pfn));
+	return notifier_from_errno(-EPERM);
+}
+
+static int vcma_memory_going_offline(struct vcma_memory *memory, unsigned int i,
+				     unsigned long pfn, unsigned long nr)
+{
+	struct vcma_memory_block *block = &memory->blocks[i];
+	bool held, vacated;
+	unsigned long irq;
+
+	spin_lock_irqsave(&memory->lock, irq);
+	vacated = block->vacated;
+	held = block->nr_held || (memory->removing && !vacated);
+	if (!held)
+		vcma_memory_set_state(memory, i, VCMA_MEMORY_GOING_OFFLINE);
+	spin_unlock_irqrestore(&memory->lock, irq);
+
+	if (held) {
+		vcma_memory_blame(memory, PFN_PHYS(pfn));
+		return notifier_from_errno(-EBUSY);
+	}
+	if (vacated)
+		vcma_memory_unref(pfn, nr);
+	return NOTIFY_OK;
+}
+
+/* Undo the above; does nothing for a block that was refused. */
+static void vcma_memory_cancel_offline(struct vcma_memory *memory, unsigned int i,
+				       unsigned long pfn, unsigned long nr)
+{
+	bool vacated = false;
+	unsigned long irq;
+
+	spin_lock_irqsave(&memory->lock, irq);
+	if (memory->blocks[i].state == VCMA_MEMORY_GOING_OFFLINE) {
+		vcma_memory_set_state(memory, i, VCMA_MEMORY_ONLINE);
+		vacated = memory->blocks[i].vacated;
+	}
+	spin_unlock_irqrestore(&memory->lock, irq);
+	if (vacated)
+		vcma_memory_ref(pfn, nr);
+}
+
+/* What is on- or offline anew has no pages of ours. */
+static void vcma_memory_changed(struct vcma_memory *memory, unsigned int i,
+				enum vcma_memory_state state, s64 bytes)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&memory->lock, irq);
+	vcma_memory_set_state(memory, i, state);
+	if (memory->blocks[i].vacated)
+		bytes = 0;	/* not lent any more when they were vacated */
+	memory->blocks[i].vacated = false;
+	spin_unlock_irqrestore(&memory->lock, irq);
+	atomic64_add(state == VCMA_MEMORY_ONLINE ? bytes : -bytes,
+		     &memory->region->lent_bytes);
+	vcma_occupancy_lent_changed(memory->region);
+}
+
+static int vcma_memory_notify(struct notifier_block *nb, unsigned long event, void *data)
+{
+	struct vcma_memory *memory = container_of(nb, struct vcma_memory, nb);
+	struct vcma_region *r = memory->region;
+	const struct memory_notify *note = data;
+	u64 gpa = PFN_PHYS(note->start_pfn);
+	s64 bytes = PFN_PHYS(note->nr_pages);
+	unsigned int i;
+
+	if (gpa < r->base_gpa || gpa - r->base_gpa >= r->bytes)
+		return NOTIFY_DONE;
+	i = vcma_memory_index(memory, gpa);
+	switch (event) {
+	case MEM_GOING_ONLINE:
+		return vcma_memory_going_online(memory, note->start_pfn);
+	case MEM_ONLINE:
+		vcma_memory_changed(memory, i, VCMA_MEMORY_ONLINE, bytes);
+		break;
+	case MEM_GOING_OFFLINE:
+		return vcma_memory_going_offline(memory, i, note->start_pfn, note->nr_pages);
+	case MEM_CANCEL_OFFLINE:
+		vcma_memory_cancel_offline(memory, i, note->start_pfn, note->nr_pages);
+		break;
+	case MEM_OFFLINE:
+		vcma_memory_changed(memory, i, VCMA_MEMORY_OFFLINE, bytes);
+		break;
+	}
+	return NOTIFY_OK;
+}
+
+/* A resumed image would expect the region to be where and what it was. */
+static int vcma_memory_pm_notify(struct notifier_block *nb, unsigned long event, void *data)
+{
+	struct vcma_memory *memory = container_of(nb, struct vcma_memory, pm_nb);
+
+	if (event != PM_HIBERNATION_PREPARE)
+		return NOTIFY_DONE;
+	dev_err(memory->region->dev, "region %s: can't hibernate with memory of the host lent\n",
+		memory->region->name);
+	return NOTIFY_BAD;
+}
+
+/* ---- online ---- */
+
+/* Bring memory block number @id online; it may be online already. */
+static int vcma_memory_online_block(unsigned long id)
+{
+	static const char word[] = "online_movable";
+	char path[64];
+	struct file *file;
+	ssize_t got;
+	loff_t pos;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%lu/state", id);
+	file = filp_open(path, O_WRONLY, 0);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	do {
+		pos = 0;
+		got = kernel_write(file, word, sizeof(word) - 1, &pos);
+	} while (got == -ERESTARTNOINTR);
+	filp_close(file, NULL);
+	return got < 0 ? got : 0;
+}
+
+struct vcma_online_work {
+	struct work_struct work;
+	struct vcma_memory *memory;
+	int err;
+};
+
+/*
+ * In a worker, which sees the files that the system's first process sees, whatever
+ * container or chroot the driver is loaded from.
+ */
+static void vcma_memory_online_work(struct work_struct *work)
+{
+	struct vcma_online_work *online = container_of(work, struct vcma_online_work, work);
+	struct vcma_memory *memory = online->memory;
+	struct vcma_region *r = memory->region;
+	unsigned int i, tries;
+
+	for (i = 0; i < memory->nr_blocks; i++) {
+		u64 gpa = r->base_gpa + i * memory->block_bytes;
+		int err = 0;
+
+		/* Others may bring it online, or just try to, at the same time. */
+		for (tries = 0; tries < VCMA_ONLINE_TRIES; tries++) {
+			if (vcma_memory_is_online(memory, gpa, memory->block_bytes))
+				break;
+			err = vcma_memory_online_block(div64_u64(gpa, memory->block_bytes));
+			if (err == -ENOENT || err == -ENOMEM)
+				break;
+		}
+		if (vcma_memory_is_online(memory, gpa, memory->block_bytes))
+			continue;
+		dev_err(r->dev, "region %s: bringing memory at %#llx online as movable: %pe%s\n",
+			r->name, gpa, ERR_PTR(err),
+			err == -ENOENT ? " (is sysfs mounted at /sys?)" : "");
+		online->err = err ?: -EBUSY;
+		return;
+	}
+	online->err = 0;
+}
+
+static int vcma_memory_online(struct vcma_memory *memory)
+{
+	struct vcma_online_work online = { .memory = memory };
+
+	INIT_WORK_ONSTACK(&online.work, vcma_memory_online_work);
+	queue_work(system_unbound_wq, &online.work);
+	flush_work(&online.work);
+	destroy_work_on_stack(&online.work);
+	return online.err;
+}
+
+/* ---- add ---- */
+
+static int vcma_count_ram(struct resource *res, void *bytes)
+{
+	*(u64 *)bytes += resource_size(res);
+	return 0;
+}
+
+/* Is all of the region RAM that a driver had added? Nobody else has anything there. */
+static bool vcma_memory_was_left(struct vcma_region *r)
+{
+	unsigned long flags = IORESOURCE_SYSTEM_RAM | IORESOURCE_SYSRAM_DRIVER_MANAGED;
+	u64 bytes = 0;
+
+	walk_iomem_res_desc(IORES_DESC_NONE, flags, r->base_gpa, r->base_gpa + r->bytes - 1,
+			    &bytes, vcma_count_ram);
+	return bytes == r->bytes;
+}
+
+/* Its blocks may be online or not; none in another zone, or the veto would come too late. */
+static int vcma_memory_adopt(struct vcma_memory *memory)
+{
+	struct vcma_region *r = memory->region;
+	unsigned int i;
+
+	for (i = 0; i < memory->nr_blocks; i++) {
+		unsigned long pfn = PHYS_PFN(r->base_gpa + i * memory->block_bytes);
+		struct page *page = pfn_to_online_page(pfn);
+
+		if (page && !is_zone_movable_page(page)) {
+			dev_err(r->dev, "region %s: memory at %#llx is online in a zone that is not movable\n",
+				r->name, (u64)PFN_PHYS(pfn));
+			return -EBUSY;
+		}
+		if (!page)
+			continue;
+		memory->blocks[i].state = VCMA_MEMORY_ONLINE;
+		atomic64_add(memory->block_bytes, &r->lent_bytes);
+	}
+	dev_info(r->dev, "region %s: adopts its memory at %#llx, which the guest still has\n",
+		 r->name, r->base_gpa);
+	return 0;
+}
+
+static int vcma_memory_plug(struct vcma_memory *memory)
+{
+	struct vcma_region *r = memory->region;
+	int nid = dev_to_node(r->dev);
+	int err;
+
+	if (vcma_memory_was_left(r))
+		return vcma_memory_adopt(memory);
+
+	if (nid == NUMA_NO_NODE)
+		nid = memory_add_physaddr_to_nid(r->base_gpa);
+	memory->group = memory_group_register_static(nid, PHYS_PFN(r->bytes));
+	if (memory->group < 0) {
+		dev_err(r->dev, "region %s: registering a memory group: %pe\n", r->name,
+			ERR_PTR(memory->group));
+		return memory->group;
+	}
+	err = add_memory_driver_managed(memory->group, r->base_gpa, r->bytes, VCMA_RESOURCE,
+					MHP_MERGE_RESOURCE | MHP_NID_IS_MGID);
+	if (err) {
+		dev_err(r->dev, "region %s: adding memory %#llx+%#llx: %pe\n", r->name,
+			r->base_gpa, r->bytes, ERR_PTR(err));
+		memory_group_unregister(memory->group);
+	}
+	return err;
+}
+
+static void vcma_memory_forget(struct vcma_memory *memory)
+{
+	unregister_pm_notifier(&memory->pm_nb);
+	unregister_memory_notifier(&memory->nb);
+	atomic64_set(&memory->region->lent_bytes, 0);
+	kvfree(memory);
+}
+
+int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out)
+{
+	u64 block_bytes = memory_block_size_bytes();
+	unsigned int nr = div64_u64(r->bytes, block_bytes);
+	struct vcma_memory *memory;
+	int err;
+
+	memory = kvzalloc(struct_size(memory, blocks, nr), GFP_KERNEL);
+	if (!memory)
+		return -ENOMEM;
+	memory->region = r;
+	memory->group = -1;
+	memory->block_bytes = block_bytes;
+	memory->nr_blocks = nr;
+	spin_lock_init(&memory->lock);
+	memory->nb.notifier_call = vcma_memory_notify;
+	memory->pm_nb.notifier_call = vcma_memory_pm_notify;
+
+	err = register_memory_notifier(&memory->nb);
+	if (err)
+		goto free;
+	err = register_pm_notifier(&memory->pm_nb);
+	if (err)
+		goto unregister;
+	err = vcma_memory_plug(memory);
+	if (err)
+		goto forget;
+	err = vcma_memory_online(memory);
+	if (err) {
+		vcma_memory_remove(memory);
+		return err;
+	}
+	*out = memory;
+	return 0;
+
+forget:
+	vcma_memory_forget(memory);
+	return err;
+unregister:
+	unregister_memory_notifier(&memory->nb);
+free:
+	kvfree(memory);
+	return err;
+}
+
+/* ---- remove ---- */
+
+static void vcma_memory_set_vacated(struct vcma_memory *memory, unsigned int i, bool vacated)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&memory->lock, irq);
+	memory->blocks[i].vacated = vacated;
+	spin_unlock_irqrestore(&memory->lock, irq);
+	atomic64_add(vacated ? -(s64)memory->block_bytes : memory->block_bytes,
+		     &memory->region->lent_bytes);
+}
+
+/* Take all pages of the online blocks from the guest. */
+static int vcma_memory_vacate(struct vcma_memory *memory, struct vcma_busy *busy)
+{
+	unsigned long nr = PHYS_PFN(memory->block_bytes), pfn;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < memory->nr_blocks; i++) {
+		if (memory->blocks[i].state != VCMA_MEMORY_ONLINE)
+			continue;
+		pfn = PHYS_PFN(memory->region->base_gpa) + i * nr;
+		err = vcma_vacate(pfn, nr, 0, 0, busy);
+		if (err) {
+			*busy = (struct vcma_busy) {
+				.first_page = i * nr + (err == -EBUSY ? busy->first_page : 0),
+				.why = err == -EBUSY ? busy->why : VIRTIO_CMA_WHY_NO_ROOM,
+			};
+			return err;
+		}
+		vcma_memory_hide(pfn, nr);
+		vcma_memory_set_vacated(memory, i, true);
+	}
+	return 0;
+}
+
+static void vcma_memory_unvacate(struct vcma_memory *memory)
+{
+	unsigned long nr = PHYS_PFN(memory->block_bytes), pfn;
+	unsigned int i;
+
+	for (i = 0; i < memory->nr_blocks; i++) {
+		if (!memory->blocks[i].vacated)
+			continue;
+		pfn = PHYS_PFN(memory->region->base_gpa) + i * nr;
+		vcma_memory_set_vacated(memory, i, false);
+		vcma_memory_unhide(pfn, nr);
+		vcma_unvacate(pfn, nr);
+	}
+}
+
+/* One attempt. On failure all is as before. */
+static int vcma_memory_unplug(struct vcma_memory *memory, struct vcma_busy *busy)
+{
+	struct vcma_region *r = memory->region;
+	int err;
+
+	err = vcma_memory_vacate(memory, busy);
+	if (!err)
+		err = offline_and_remove_memory(r->base_gpa, r->bytes);
+	if (err)
+		vcma_memory_unvacate(memory);
+	return err;
+}
+
+/* May the caller be kept waiting for as long as it takes? */
+static bool vcma_must_remove(void)
+{
+	/* Hot-unplug comes in a kernel thread; after it the memory is gone. */
+	return current->flags & (PF_KTHREAD | PF_WQ_WORKER);
+}
+
+int vcma_memory_remove(struct vcma_memory *memory)
+{
+	unsigned long give_up = jiffies + VCMA_REMOVE_PATIENCE, remind = jiffies;
+	struct vcma_region *r = memory->region;
+	struct vcma_busy busy = {};
+	unsigned long irq;
+	int err;
+
+	spin_lock_irqsave(&memory->lock, irq);
+	memory->removing = true;
+	spin_unlock_irqrestore(&memory->lock, irq);
+
+	for (;;) {
+		err = vcma_memory_unplug(memory, &busy);
+		if (!err)
+			break;
+		if (!vcma_must_remove() &&
+		    (time_after(jiffies, give_up) || signal_pending(current)))
+			break;
+		if (time_after_eq(jiffies, remind)) {
+			dev_warn(r->dev, "region %s: waiting for memory in use at %#llx (%s): %pe\n",
+				 r->name, r->base_gpa + PFN_PHYS(busy.first_page),
+				 vcma_why_name(busy.why), ERR_PTR(err));
+			remind = jiffies + VCMA_REMOVE_REMIND;
+		}
+		schedule_timeout_idle(VCMA_REMOVE_PAUSE);
+	}
+	if (err) {
+		dev_err(r->dev, "region %s: memory in use at %#llx (%s): all of %#llx+%#llx stays RAM of this guest until the driver is loaded again\n",
+			r->name, r->base_gpa + PFN_PHYS(busy.first_page),
+			vcma_why_name(busy.why), r->base_gpa, r->bytes);
+		err = -EBUSY;
+	} else if (memory->group >= 0) {
+		memory_group_unregister(memory->group);
+	}
+	vcma_memory_forget(memory);
+	return err;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A reusable region's memory as RAM of the guest: added as memory blocks, online
+ * as ZONE_MOVABLE and nothing else, kept online while the driver holds any of it,
+ * removed at the end. Pages that the driver has taken are logically offline: they
+ * count neither as the guest's memory nor in a dump.
+ *
+ * Knows memory blocks (the guest kernel's unit of on- and offlining) and pages;
+ * choosing and vacating pages is for occupancy.c and mode_reusable.c.
+ */
+#ifndef VCMA_MEMORY_H
+#define VCMA_MEMORY_H
+
+#include <linux/mm_types.h>
+#include <linux/notifier.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+struct vcma_region;
+
+enum vcma_memory_state {
+	VCMA_MEMORY_OFFLINE,		/* absent, or not in the page allocator */
+	VCMA_MEMORY_ONLINE,		/* movable */
+	VCMA_MEMORY_GOING_OFFLINE,	/* becomes OFFLINE or ONLINE again */
+	VCMA_MEMORY_NR_STATES
+};
+
+/* One memory block. */
+struct vcma_memory_block {
+	enum vcma_memory_state state;
+	u32 nr_held;			/* > 0: stays ONLINE */
+	bool vacated;			/* to be removed: all its pages are ours */
+};
+
+struct vcma_memory {
+	struct vcma_region *region;
+	struct notifier_block nb;
+	struct notifier_block pm_nb;
+	int group;			/* of static memory; negative: none */
+
+	spinlock_t lock;		/* a leaf: all below */
+	bool removing;			/* nothing is held, nothing more will be */
+	u64 block_bytes;
+	unsigned int nr_blocks;
+	struct vcma_memory_block blocks[];
+};
+
+/**
+ * vcma_memory_unfit() - why can a region not be lent to this guest?
+ * @reason: set to a sentence naming both numbers if it can't
+ *
+ * Return: true if it can't: then it can only be private.
+ */
+bool vcma_memory_unfit(u64 base_gpa, u64 bytes, char *reason, size_t reason_bytes);
+
+/**
+ * vcma_memory_add() - add the region's memory, and bring it online. May sleep.
+ * Memory that an earlier life of the driver had to leave behind is adopted.
+ * @out: the memory, until vcma_memory_remove()
+ *
+ * Return: 0, or an error, logged, and nothing is left behind.
+ */
+int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out);
+
+/**
+ * vcma_memory_remove() - vacate, take offline and remove; frees @memory in any
+ * case. May sleep. Memory that somebody else has pinned can't be vacated: when
+ * the device is being unplugged there is no choice but to wait for them; in all
+ * other cases it stays the guest's RAM after some seconds (or a signal), and the
+ * next vcma_memory_add() adopts it.
+ *
+ * Return: 0, or -EBUSY (logged): it stays.
+ */
+int vcma_memory_remove(struct vcma_memory *memory);
+
+/**
+ * vcma_memory_hold() - keep [@base_gpa, @base_gpa + @bytes) online. Any context.
+ *
+ * Return: 0, or -EBUSY if part of it is not online.
+ */
+int vcma_memory_hold(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
+
+/** vcma_memory_release() - undo one hold. Any context. */
+void vcma_memory_release(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
+
+/** vcma_memory_is_online() - is all of it in the page allocator, or held? */
+bool vcma_memory_is_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
+
+/**
+ * vcma_memory_hide() - pages got from the page allocator are the driver's: logically
+ * offline, no part of the guest's memory. May sleep.
+ * vcma_memory_unhide() - before they go back.
+ */
+void vcma_memory_hide(unsigned long pfn, unsigned long nr);
+void vcma_memory_unhide(unsigned long pfn, unsigned long nr);
+
+#endif /* VCMA_MEMORY_H */

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reusable mode: the region's memory is ordinary movable RAM of the guest, and
+ * pages of it are taken back, their contents moved elsewhere, while a device needs
+ * them. Puts together what memory.c, vacate.c and occupancy.c do.
+ *
+ * Every page has a cacheable linear address. An uncached mapping is made beside
+ * it, after the caches have given up what they have of the pages; as long as it
+ * exists nothing uses the linear one: the pages are hidden. On x86, where two
+ * memory types for one page are not allowed, the linear address itself changes.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#ifdef CONFIG_X86
+#include <asm/set_memory.h>
+#endif
+
+#include "cache.h"
+#include "memory.h"
+#include "mode.h"
+#include "occupancy.h"
+#include "region.h"
+#include "vacate.h"
+
+static int vcma_reusable_start(struct vcma_region *r)
+{
+	int err;
+
+	err = vcma_occupancy_create(r);
+	if (err)
+		return err;
+	err = vcma_memory_add(r, &r->memory);
+	if (err)
+		vcma_occupancy_destroy(r);
+	return err;
+}
+
+static int vcma_reusable_stop(struct vcma_region *r)
+{
+	int err = vcma_memory_remove(r->memory);
+
+	r->memory = NULL;
+	vcma_occupancy_destroy(r);
+	return err;
+}
+
+static int vcma_reusable_hold(struct vcma_block *block)
+{
+	return vcma_memory_hold(block->region->memory, block->base_gpa, block->bytes);
+}
+
+static void vcma_reusable_release(struct vcma_block *block)
+{
+	vcma_memory_release(block->region->memory, block->base_gpa, block->bytes);
+}
+
+static unsigned long vcma_block_pfn(const struct vcma_block *block, unsigned long page)
+{
+	return PHYS_PFN(block->base_gpa) + page;
+}
+
+static int vcma_reusable_take(struct vcma_block *block, unsigned long first_page,
+			      unsigned long nr_pages, unsigned int flags, ktime_t deadline,
+			      struct vcma_busy *busy)
+{
+	unsigned long pfn = vcma_block_pfn(block, first_page);
+	int err;
+
+	err = vcma_vacate(pfn, nr_pages, flags, deadline, busy);
+	if (err == -EBUSY)
+		busy->first_page += first_page;
+	if (err)
+		return err;
+	vcma_memory_hide(pfn, nr_pages);
+	atomic64_sub(PFN_PHYS(nr_pages), &block->region->lent_bytes);
+	vcma_occupancy_lent_changed(block->region);
+	return 0;
+}
+
+static void vcma_reusable_give(struct vcma_block *block, unsigned long first_page,
+			       unsigned long nr_pages)
+{
+	unsigned long pfn = vcma_block_pfn(block, first_page);
+
+	vcma_memory_unhide(pfn, nr_pages);
+	vcma_unvacate(pfn, nr_pages);
+	atomic64_add(PFN_PHYS(nr_pages), &block->region->lent_bytes);
+	vcma_occupancy_lent_changed(block->region);
+}
+
+/* ---- mappings ---- */
+
+#ifdef CONFIG_X86
+static void *vcma_map_uncached(unsigned long pfn, unsigned long nr)
+{
+	void *linear = page_address(pfn_to_page(pfn));
+
+	return set_memory_wc((unsigned long)linear, nr) ? NULL : linear;
+}
+
+static void vcma_unmap_uncached(unsigned long pfn, unsigned long nr, void *cpu)
+{
+	set_memory_wb((unsigned long)cpu, nr);
+}
+#else
+static void *vcma_map_uncached(unsigned long pfn, unsigned long nr)
+{
+	struct page **pages;
+	unsigned long i;
+	void *cpu;
+
+	pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return NULL;
+	for (i = 0; i < nr; i++)
+		pages[i] = pfn_to_page(pfn + i);
+	vcma_cache_clean_inval(page_address(pages[0]), PFN_PHYS(nr));
+	cpu = vmap(pages, nr, VM_MAP, pgprot_dmacoherent(PAGE_KERNEL));
+	kvfree(pages);
+	return cpu;
+}
+
+/* Reads ahead of need may have brought stale lines into the caches. */
+static void vcma_unmap_uncached(unsigned long pfn, unsigned long nr, void *cpu)
+{
+	vunmap(cpu);
+	vcma_cache_clean_inval(page_address(pfn_to_page(pfn)), PFN_PHYS(nr));
+}
+#endif
+
+static int vcma_reusable_map(struct vcma_block *block, unsigned long first_page,
+			     unsigned long nr_pages, enum vcma_attr attr, void **cpu)
+{
+	unsigned long pfn = vcma_block_pfn(block, first_page);
+	void *mapped;
+
+	mapped = attr == VCMA_UNCACHED ? vcma_map_uncached(pfn, nr_pages) :
+					 page_address(pfn_to_page(pfn));
+	if (!mapped)
+		return -ENOMEM;
+	*cpu = mapped;
+	return 0;
+}
+
+static void vcma_reusable_unmap(struct vcma_block *block, unsigned long first_page,
+				unsigned long nr_pages, enum vcma_attr attr, void *cpu)
+{
+	if (attr == VCMA_UNCACHED)
+		vcma_unmap_uncached(vcma_block_pfn(block, first_page), nr_pages, cpu);
+}
+
+const struct vcma_mode vcma_mode_reusable = {
+	.name = "reusable",
+	.has_pages = true,
+	.start = vcma_reusable_start,
+	.stop = vcma_reusable_stop,
+	.hold = vcma_reusable_hold,
+	.release = vcma_reusable_release,
+	.take = vcma_reusable_take,
+	.give = vcma_reusable_give,
+	.map = vcma_reusable_map,
+	.unmap = vcma_reusable_unmap,
+	.rank = vcma_occupancy_rank,
+};

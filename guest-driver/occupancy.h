@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is in each granule of a reusable region, and so where a block is cheapest to
+ * vacate; which granules turned out busy; and telling the host which are lent.
+ */
+#ifndef VCMA_OCCUPANCY_H
+#define VCMA_OCCUPANCY_H
+
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+struct vcma_region;
+struct vcma_want;
+struct virtio_cma_extent;
+struct virtio_cma_range;
+
+struct vcma_granule {
+	u32 cost;			/* pages to move; VCMA_COST_* */
+	u32 seen;			/* jiffies, when */
+};
+
+struct vcma_occupancy {
+	struct vcma_region *region;
+	unsigned long nr;		/* granules */
+	unsigned long cursor;		/* what is looked at next, in a large region */
+	struct vcma_granule *granules;	/* without a lock: good for choosing only */
+
+	/* Reported to the host as busy, to be cleared soon. */
+	spinlock_t busy_lock;		/* a leaf */
+	unsigned long *busy;
+	struct delayed_work clear_work;
+
+	/* Runs of DMA addresses, as of a moment ago. */
+	struct mutex extents_lock;
+	struct virtio_cma_extent *extents;
+	unsigned int nr_extents;
+	unsigned long extents_seen;	/* jiffies */
+
+	unsigned long *lent;		/* as the host was told */
+	unsigned long *lent_now;
+	struct delayed_work lent_work;
+};
+
+/**
+ * vcma_occupancy_create() - set r->occupancy. Nothing is lent yet.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vcma_occupancy_create(struct vcma_region *r);
+
+void vcma_occupancy_destroy(struct vcma_region *r);
+
+/** vcma_occupancy_rank() - as vcma_mode.rank. */
+unsigned int vcma_occupancy_rank(struct vcma_region *r, const struct vcma_want *want,
+				 struct virtio_cma_range *hints, unsigned int max);
+
+/**
+ * vcma_occupancy_busy() - the host was told that granules which touch the range are
+ * busy: leave them out, and tell it in about a second that they are no more.
+ */
+void vcma_occupancy_busy(struct vcma_region *r, u64 base_gpa, u64 bytes);
+
+/** vcma_occupancy_clear_busy() - tell it now. May sleep. Return: were there any? */
+bool vcma_occupancy_clear_busy(struct vcma_region *r);
+
+/** vcma_occupancy_lent_changed() - report to the host soon. Any context. */
+void vcma_occupancy_lent_changed(struct vcma_region *r);
+
+#endif /* VCMA_OCCUPANCY_H */
