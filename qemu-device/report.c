@@ -57,6 +57,25 @@ static void end_list(Visitor *v)
     visit_end_list(v, NULL);
 }
 
+static const char *const whys[VIRTIO_CMA_NR_WHYS] = {
+    [VIRTIO_CMA_WHY_OTHER] = "other",
+    [VIRTIO_CMA_WHY_PINNED] = "pinned",
+    [VIRTIO_CMA_WHY_UNMOVABLE] = "unmovable",
+    [VIRTIO_CMA_WHY_NO_ROOM] = "no-room",
+};
+
+const char *hvcma_report_purpose(uint32_t purpose)
+{
+    static const char *const purposes[VIRTIO_CMA_NR_PURPOSES] = {
+        [VIRTIO_CMA_PURPOSE_OTHER] = "other",
+        [VIRTIO_CMA_PURPOSE_POOL] = "pool",
+        [VIRTIO_CMA_PURPOSE_COHERENT] = "coherent",
+        [VIRTIO_CMA_PURPOSE_USER] = "user",
+    };
+
+    return purpose < VIRTIO_CMA_NR_PURPOSES ? purposes[purpose] : "?";
+}
+
 static uint64_t nr_granules(VirtIOCMA *s)
 {
     return s->config.region_bytes / s->config.granule_bytes;
@@ -180,6 +199,9 @@ static void put_granule_run(Visitor *v, uint64_t first, uint64_t nr,
     put_str(v, "state", names[state & VIRTIO_CMA_GRANULE_STATE_MASK]);
     put_bool(v, "lent", state & VIRTIO_CMA_GRANULE_LENT);
     put_bool(v, "busy", state & VIRTIO_CMA_GRANULE_BUSY);
+    if (state & VIRTIO_CMA_GRANULE_BUSY) {
+        put_str(v, "why", whys[state >> VIRTIO_CMA_GRANULE_WHY_SHIFT]);
+    }
     end_struct(v);
 }
 
@@ -236,12 +258,6 @@ static void put_dma_window(VirtIOCMA *s, Visitor *v, const char *name)
 
 static void put_blocks(VirtIOCMA *s, Visitor *v, const char *name)
 {
-    static const char *const purposes[VIRTIO_CMA_NR_PURPOSES] = {
-        [VIRTIO_CMA_PURPOSE_OTHER] = "other",
-        [VIRTIO_CMA_PURPOSE_POOL] = "pool",
-        [VIRTIO_CMA_PURPOSE_COHERENT] = "coherent",
-        [VIRTIO_CMA_PURPOSE_USER] = "user",
-    };
     uint64_t from = 0, first, nr;
     uint32_t client, purpose;
 
@@ -253,8 +269,7 @@ static void put_blocks(VirtIOCMA *s, Visitor *v, const char *name)
         put_u64(v, "nr", nr);
         put_str(v, "client", client < s->config.nr_clients ?
                 hvcma_clients_id(s->clients, client) : "shared");
-        put_str(v, "purpose", purpose < VIRTIO_CMA_NR_PURPOSES ?
-                purposes[purpose] : "?");
+        put_str(v, "purpose", hvcma_report_purpose(purpose));
         end_struct(v);
         from = first + nr;
     }
@@ -273,10 +288,16 @@ static void put_clients(VirtIOCMA *s, Visitor *v, const char *name)
 
     start_list(v, name);
     for (i = 0; i < s->config.nr_clients; i++) {
+        if (!hvcma_clients_id(s->clients, i)[0]) {
+            continue;           /* a spare entry that is free */
+        }
         hvcma_clients_bus_path(s->clients, i, &bus, &path);
         start_struct(v, NULL);
         put_u64(v, "id", i);
         put_str(v, "name", hvcma_clients_id(s->clients, i));
+        put_str(v, "kind", hvcma_clients_kind(s->clients, i));
+        put_u64(v, "share", hvcma_clients_share(s->clients, i));
+        put_bool(v, "spare", hvcma_clients_is_spare(s->clients, i));
         put_str(v, "bus", bus);
         put_str(v, "path", path);
         put_str(v, "state", states[hvcma_engine_client_state(s->engine, i)]);
@@ -287,8 +308,26 @@ static void put_clients(VirtIOCMA *s, Visitor *v, const char *name)
     end_list(v);
 }
 
+/* The shared part, then each set-aside. */
+static void put_shares(VirtIOCMA *s, Visitor *v, const char *name)
+{
+    uint64_t bytes, used_bytes;
+    uint32_t k;
+
+    start_list(v, name);
+    for (k = 0; hvcma_engine_share(s->engine, k, &bytes, &used_bytes); k++) {
+        start_struct(v, NULL);
+        put_u64(v, "share", k);
+        put_u64(v, "bytes", bytes);
+        put_u64(v, "used-bytes", used_bytes);
+        end_struct(v);
+    }
+    end_list(v);
+}
+
 static void put_counters(VirtIOCMA *s, Visitor *v, const char *name)
 {
+    size_t i;
     struct hvcma_engine_counters c;
     struct hvcma_provider_stats stats;
 
@@ -301,6 +340,11 @@ static void put_counters(VirtIOCMA *s, Visitor *v, const char *name)
     put_u64(v, "unbacked-bytes", s->config.region_bytes - c.backed_bytes);
     put_u64(v, "lent-bytes", c.lent_bytes);
     put_u64(v, "busy-bytes", c.busy_bytes);
+    for (i = 0; i < VIRTIO_CMA_NR_WHYS; i++) {
+        g_autofree char *key = g_strdup_printf("busy-%s-bytes", whys[i]);
+
+        put_u64(v, key, c.busy_why_bytes[i]);
+    }
     put_u64(v, "free-bytes", c.free_bytes);
     put_u64(v, "allocated-bytes", c.allocated_bytes);
     put_u64(v, "longest-free-bytes", c.longest_free_bytes);
@@ -321,6 +365,7 @@ static void put_counters(VirtIOCMA *s, Visitor *v, const char *name)
 static void put_guest(VirtIOCMA *s, Visitor *v, const char *name)
 {
     struct hvcma_engine_counters c;
+    size_t i;
 
     hvcma_engine_counters(s->engine, &c);
     start_struct(v, name);
@@ -333,6 +378,16 @@ static void put_guest(VirtIOCMA *s, Visitor *v, const char *name)
     put_u64(v, "map-direct", c.guest.nr_map_direct);
     put_u64(v, "map-bounced", c.guest.nr_map_bounced);
     put_u64(v, "map-failed", c.guest.nr_map_failed);
+    put_u64(v, "lent-bytes", c.guest.lent_bytes);
+    put_u64(v, "ready-bytes", c.guest.ready_bytes);
+    put_u64(v, "busy-retries", c.guest.nr_busy_retries);
+    put_u64(v, "deadline-missed", c.guest.nr_deadline_missed);
+    put_u64(v, "bulk-blocks", c.guest.nr_bulk_blocks);
+    start_list(v, "alloc-us-log2");
+    for (i = 0; i < VIRTIO_CMA_NR_LATENCIES; i++) {
+        put_u64(v, NULL, c.guest.alloc_us_log2[i]);
+    }
+    end_list(v);
     end_struct(v);
 }
 
@@ -356,6 +411,7 @@ static const PartInfo parts[] = {
     { "blocks", "list", put_blocks, "what the guest holds, for whom" },
     { "clients", "list", put_clients, "devices served from the region" },
     { "attributes", "struct", put_attributes, "memory types of host and region" },
+    { "shares", "list", put_shares, "the shared part and what is set aside" },
     { "counters", "struct", put_counters, "bytes and events" },
     { "guest", "struct", put_guest, "what the guest driver reported" },
 };

@@ -185,6 +185,9 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp);
  */
 void hvcma_report_class_init(ObjectClass *klass);
 
+/** hvcma_report_purpose() - VIRTIO_CMA_PURPOSE_* as a word. */
+const char *hvcma_report_purpose(uint32_t purpose);
+
 /* ---- migration.c ---- */
 
 extern const VMStateDescription vmstate_virtio_cma;

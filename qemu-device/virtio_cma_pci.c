@@ -39,11 +39,15 @@ static void virtio_cma_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
     vdev->device_id = VIRTIO_ID_PMEM;
 }
 
-/* Hot-unplug takes the memory away: only when nobody uses it. */
+/*
+ * Hot-unplug takes the memory away: only when nobody uses it. What the driver
+ * keeps in reserve for everybody, and what it has lent, it takes back itself
+ * before it lets the device go.
+ */
 static void virtio_cma_pci_unplug_request_check(VirtIOMDPCI *vmd, Error **errp)
 {
     VirtIOCMA *s = &VIRTIO_CMA_PCI(vmd)->vdev;
-    uint64_t first, nr;
+    uint64_t from = 0, first, nr;
     uint32_t client, purpose, i;
 
     for (i = 0; i < s->config.nr_clients; i++) {
@@ -55,13 +59,20 @@ static void virtio_cma_pci_unplug_request_check(VirtIOMDPCI *vmd, Error **errp)
             return;
         }
     }
-    if (hvcma_engine_next_block(s->engine, 0, &first, &nr, &client,
-                                &purpose)) {
-        error_setg(errp, "virtio-cma '%s': the guest holds a block of %" PRIu64
-                   " bytes for client '%s'", s->config.name,
-                   nr * s->config.granule_bytes,
-                   client < s->config.nr_clients ?
-                   hvcma_clients_id(s->clients, client) : "shared");
+    while (hvcma_engine_next_block(s->engine, from, &first, &nr, &client,
+                                   &purpose)) {
+        bool shared = client >= s->config.nr_clients;
+
+        if (!shared || purpose != VIRTIO_CMA_PURPOSE_POOL) {
+            error_setg(errp, "virtio-cma '%s': the guest holds a block of %"
+                       PRIu64 " bytes for %s '%s'", s->config.name,
+                       nr * s->config.granule_bytes,
+                       shared ? "purpose" : "client",
+                       shared ? hvcma_report_purpose(purpose) :
+                       hvcma_clients_id(s->clients, client));
+            return;
+        }
+        from = first + nr;
     }
 }
 

@@ -101,6 +101,38 @@ static void print_totals(FILE *out, struct json_object *runs,
 	fputc('\n', out);
 }
 
+/* Why the guest could not vacate what is busy. */
+static void print_whys(FILE *out, struct json_object *runs, uint64_t granule_bytes)
+{
+	static const struct {
+		const char *word, *text;
+	} whys[] = {
+		{ "pinned", "pinned by the guest" },
+		{ "unmovable", "unmovable" },
+		{ "no-room", "no room to migrate into" },
+		{ "other", "other reasons" },
+	};
+	const char *separator = "  busy by reason: ";
+
+	for (size_t w = 0; w < sizeof(whys) / sizeof(whys[0]); w++) {
+		uint64_t nr = 0;
+
+		for (size_t i = 0; i < length(runs); i++) {
+			struct json_object *run = json_object_array_get_idx(runs, i);
+
+			if (truth(run, "busy") && !strcmp(string(run, "why"), whys[w].word))
+				nr += number(run, "nr");
+		}
+		if (!nr)
+			continue;
+		fprintf(out, "%s%s %s", separator, whys[w].text,
+			size_text(nr * granule_bytes).text);
+		separator = ", ";
+	}
+	if (separator[0] == ',')
+		fputc('\n', out);
+}
+
 static char run_mark(struct json_object *run)
 {
 	const char *state = string(run, "state");
@@ -217,9 +249,14 @@ static void print_clients(FILE *out, struct json_object *clients)
 	for (size_t i = 0; i < nr && i < LIST_MAX; i++) {
 		struct json_object *c = json_object_array_get_idx(clients, i);
 
-		fprintf(out, "    %-10s %-8s %-14s %-8s bus master %s\n",
+		fprintf(out, "    %-10s %-8s %-14s %-8s bus master %s",
 			string(c, "name"), string(c, "bus"), string(c, "path"),
 			string(c, "state"), truth(c, "bus-master") ? "on" : "off");
+		if (member(c, "kind") && string(c, "kind")[0])
+			fprintf(out, ", for %s", string(c, "kind"));
+		if (number(c, "share"))
+			fprintf(out, ", set-aside %" PRIu64, number(c, "share"));
+		fputc('\n', out);
 		print_verdict(out, c);
 	}
 	print_rest(out, nr);
@@ -255,6 +292,57 @@ static void print_counter(FILE *out, const char *key, struct json_object *value)
 		fprintf(out, "    %-26s %s\n", key, json_object_get_string(value));
 }
 
+/* Set-asides, if there are any beside the shared part. */
+static void print_shares(FILE *out, struct json_object *shares)
+{
+	size_t nr = length(shares);
+
+	if (nr < 2)
+		return;
+	fprintf(out, "  set-asides %zu\n", nr - 1);
+	for (size_t i = 0; i < nr && i < LIST_MAX; i++) {
+		struct json_object *s = json_object_array_get_idx(shares, i);
+		char name[32] = "shared part";
+
+		if (number(s, "share"))
+			snprintf(name, sizeof(name), "set-aside %" PRIu64, number(s, "share"));
+		fprintf(out, "    %-14s %-10s used %s\n", name,
+			size_text(number(s, "bytes")).text,
+			size_text(number(s, "used-bytes")).text);
+	}
+	print_rest(out, nr);
+}
+
+/*
+ * Allocations by the time they took, a line for each power of two that occurs;
+ * the bars are relative to the longest.
+ */
+static void print_latencies(FILE *out, struct json_object *buckets)
+{
+	static const char bar[] = "########################################";
+	size_t nr = length(buckets);
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t v = json_object_get_uint64(json_object_array_get_idx(buckets, i));
+
+		if (v > most)
+			most = v;
+	}
+	if (!most)
+		return;
+	fputs("  allocations by time\n", out);
+	for (size_t i = 0; i < nr && i < 64; i++) {
+		uint64_t v = json_object_get_uint64(json_object_array_get_idx(buckets, i));
+		int width = (int)((double)v / (double)most * (double)(sizeof(bar) - 1));
+
+		if (v)
+			fprintf(out, "    %s %8" PRIu64 " us  %10" PRIu64 "  %.*s\n",
+				i + 1 < nr ? " <" : ">=", UINT64_C(1) << (i + 1 < nr ? i : i - 1),
+				v, width ? width : 1, bar);
+	}
+}
+
 static int compare_keys(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -274,7 +362,8 @@ static void print_counters(FILE *out, const char *title,
 	    !json_object_object_length(counters))
 		return;
 	json_object_object_foreach(counters, key, value) {
-		(void)value;
+		if (json_object_is_type(value, json_type_array))
+			continue;
 		if (nr < COUNTERS_MAX)
 			keys[nr++] = key;
 	}
@@ -291,6 +380,7 @@ void hvcma_report_print(FILE *out, const char *device, struct json_object *repor
 
 	print_title(out, device, region);
 	print_totals(out, member(report, "granules"), granule_bytes);
+	print_whys(out, member(report, "granules"), granule_bytes);
 	if (granule_bytes)
 		print_map(out, member(report, "granules"),
 			  number(region, "bytes") / granule_bytes);
@@ -299,6 +389,8 @@ void hvcma_report_print(FILE *out, const char *device, struct json_object *repor
 	print_attributes(out, member(report, "attributes"));
 	print_clients(out, member(report, "clients"));
 	print_blocks(out, member(report, "blocks"), region);
+	print_shares(out, member(report, "shares"));
 	print_counters(out, "counters", member(report, "counters"));
 	print_counters(out, "guest", member(report, "guest"));
+	print_latencies(out, member(member(report, "guest"), "alloc-us-log2"));
 }

@@ -23,6 +23,7 @@ static void take_buffers(struct cma *c)
 	c->event = virtio_memory(&c->v, sizeof(struct virtio_cma_event));
 	cma_config(c, &config);
 	c->base_gpa = config.region_base_gpa;
+	c->purpose = VIRTIO_CMA_PURPOSE_POOL;
 }
 
 void cma_open(struct cma *c, struct qtest *q, const struct virtio_transport *t)
@@ -121,7 +122,7 @@ uint32_t cma_alloc_below(struct cma *c, uint64_t bytes, uint64_t align_bytes,
 		.max_dma_addr = max_dma_addr,
 		.flags = VIRTIO_CMA_ALLOC_CONTIG,
 		.client = client,
-		.purpose = VIRTIO_CMA_PURPOSE_POOL,
+		.purpose = c->purpose,
 	};
 	struct {
 		struct virtio_cma_alloc_resp head;

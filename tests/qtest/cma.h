@@ -21,6 +21,7 @@ struct cma {
 	uint64_t request, response;	/* guest memory of cma_raw() */
 	uint64_t event;			/* one buffer for events */
 	uint64_t base_gpa;
+	uint32_t purpose;		/* of blocks to come: VIRTIO_CMA_PURPOSE_* */
 };
 
 /** cma_open() - find the device and start its driver. */

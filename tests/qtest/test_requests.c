@@ -151,6 +151,7 @@ static void test_busy(void **state)
 	struct virtio_cma_busy_req busy = {
 		.hdr = { .op = VIRTIO_CMA_OP_BUSY, .bytes = sizeof(busy) },
 		.action = VIRTIO_CMA_BUSY_SET,
+		.why = VIRTIO_CMA_WHY_UNMOVABLE,
 	};
 	struct virtio_cma_resp_hdr resp;
 	struct virtio_cma_block a, b;
@@ -163,6 +164,9 @@ static void test_busy(void **state)
 			 sizeof(resp));
 	assert_int_equal(resp.status, VIRTIO_CMA_S_OK);
 	assert_int_equal(qtest_get(s.q, "/counters/busy-bytes"), CMA_GRANULE);
+	assert_int_equal(qtest_get(s.q, "/counters/busy-unmovable-bytes"), CMA_GRANULE);
+	assert_int_equal(qtest_get(s.q, "/counters/busy-pinned-bytes"), 0);
+	qtest_assert_text(s.q, "/granules/0/why", "unmovable");
 	assert_int_equal(cma_alloc(&s.c, CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &b), 0);
 	assert_int_not_equal(a.base_gpa, b.base_gpa);
 }
@@ -233,7 +237,8 @@ static void test_report(void **state)
 	} req = {
 		.head.hdr = { .op = VIRTIO_CMA_OP_REPORT, .bytes = sizeof(req) },
 		.head.what = VIRTIO_CMA_REPORT_COUNTERS,
-		.counters = { .held_bytes = 4096, .nr_map_bounced = 7 },
+		.counters = { .held_bytes = 4096, .nr_map_bounced = 7, .lent_bytes = 8192,
+			      .nr_busy_retries = 3, .alloc_us_log2 = { [5] = 9 } },
 	};
 	struct virtio_cma_resp_hdr resp;
 
@@ -245,6 +250,10 @@ static void test_report(void **state)
 	assert_int_equal(qtest_get(s.q, "/guest/valid"), 1);
 	assert_int_equal(qtest_get(s.q, "/guest/held-bytes"), 4096);
 	assert_int_equal(qtest_get(s.q, "/guest/map-bounced"), 7);
+	assert_int_equal(qtest_get(s.q, "/guest/lent-bytes"), 8192);
+	assert_int_equal(qtest_get(s.q, "/guest/busy-retries"), 3);
+	assert_int_equal(qtest_get(s.q, "/guest/alloc-us-log2/5"), 9);
+	assert_int_equal(qtest_get(s.q, "/guest/alloc-us-log2/19"), 0);
 }
 
 /* The configuration space is live. */

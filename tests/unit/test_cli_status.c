@@ -41,12 +41,12 @@
 	"\"granules\": [{\"first\": 0, \"nr\": 2, \"state\": \"pinned\", \"lent\": false, \"busy\": false}," \
 	"{\"first\": 2, \"nr\": 1, \"state\": \"migratable\", \"lent\": true, \"busy\": false}," \
 	"{\"first\": 3, \"nr\": 2, \"state\": \"unbacked\", \"lent\": false, \"busy\": false}," \
-	"{\"first\": 5, \"nr\": 1, \"state\": \"unbacked\", \"lent\": false, \"busy\": true}," \
+	"{\"first\": 5, \"nr\": 1, \"state\": \"unbacked\", \"lent\": false, \"busy\": true, \"why\": \"no-room\"}," \
 	"{\"first\": 6, \"nr\": 2, \"state\": \"unbacked\", \"lent\": false, \"busy\": false}]," \
 	"\"extents\": [{\"base-gpa\": 4294967296, \"base-dma\": 18446744073692774400, \"bytes\": 6291456}]," \
 	"\"blocks\": [{\"first\": 0, \"nr\": 2, \"client\": \"nv0\", \"purpose\": \"pool\"}]," \
 	"\"clients\": [{\"id\": 0, \"name\": \"nv0\", \"bus\": \"pci\", \"path\": \"0000:00/03.0\"," \
-	"\"state\": \"claimed\", \"bus-master\": true, \"coherent\": \"off\", \"refused\": false," \
+	"\"state\": \"claimed\", \"bus-master\": true, \"kind\": \"firmware\", \"share\": 1, \"coherent\": \"off\", \"refused\": false," \
 	"\"attr\": \"uncached\", \"effective\": \"Normal Non-cacheable\"," \
 	"\"care\": [\"handover\", \"no-cached-alias\"], \"reason\": \"not coherent\"}," \
 	"{\"id\": 1, \"name\": \"cam\", \"bus\": \"platform\", \"path\": \"0xa000000\"," \
@@ -54,15 +54,18 @@
 	"\"effective\": \"unknown\", \"care\": [], \"reason\": \"a reason\"}]," \
 	"\"attributes\": {\"stage2\": \"no-fwb\", \"source\": \"the kernel log\"," \
 	"\"policy\": \"auto\", \"handed-bytes\": 4194304}," \
+	"\"shares\": [{\"share\": 0, \"bytes\": 12582912, \"used-bytes\": 0}," \
+	"{\"share\": 1, \"bytes\": 4194304, \"used-bytes\": 2097152}]," \
 	"\"counters\": {\"pinned-bytes\": 4194304, \"nr-blocks\": 1}," \
 	"\"dma-window\": {\"first\": 18446744073692774400, \"last\": 18446744073699065855}," \
-	"\"guest\": {}}}\r\n"
+	"\"guest\": {\"alloc-us-log2\": [1, 0, 0, 40, 0, 3]}}}\r\n"
 
 static const char layout[] =
 	"region banka (cma0): 16 MiB at gpa 0x100000000, granule 2 MiB\n"
 	"  mode private (default region), policy best-fit, provider local, pin limit 16 MiB\n"
 	"  UNSAFE: no IOMMU, DMA addresses are host-physical\n"
 	"  pinned 4 MiB, migratable 2 MiB, unbacked 10 MiB, lent 2 MiB, busy 2 MiB\n"
+	"  busy by reason: no room to migrate into 2 MiB\n"
 	"  map [##l..b..]\n"
 	"      # pinned, + migratable, . unbacked, l lent, b busy; 1 granule each\n"
 	"  extents 1\n"
@@ -71,15 +74,23 @@ static const char layout[] =
 	"  memory types: stage 2 no-fwb (says the kernel log), policy auto\n"
 	"  4 MiB serve non-coherent DMA: QEMU does not touch them\n"
 	"  clients 2\n"
-	"    nv0        pci      0000:00/03.0   claimed  bus master on\n"
+	"    nv0        pci      0000:00/03.0   claimed  bus master on, for firmware, set-aside 1\n"
 	"      Normal Non-cacheable, mapped uncached, handover, no-cached-alias: not coherent\n"
 	"    cam        platform 0xa000000      present  bus master off\n"
 	"      REFUSED: a reason\n"
 	"  blocks 1\n"
 	"    gpa 0x100000000  4 MiB    nv0        pool\n"
+	"  set-asides 1\n"
+	"    shared part    12 MiB     used 0 B\n"
+	"    set-aside 1    4 MiB      used 2 MiB\n"
 	"  counters\n"
 	"    nr-blocks                  1\n"
-	"    pinned                     4 MiB\n";
+	"    pinned                     4 MiB\n"
+	"  guest\n"
+	"  allocations by time\n"
+	"     <        1 us           1  #\n"
+	"     <        8 us          40  ########################################\n"
+	"    >=       16 us           3  ###\n";
 
 struct fixture {
 	char dir[64];
