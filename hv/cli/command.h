@@ -24,6 +24,7 @@ struct hvcma_command {
 	int (*run)(int argc, char **argv);
 };
 
+extern const struct hvcma_command hvcma_command_attr;
 extern const struct hvcma_command hvcma_command_regions;
 extern const struct hvcma_command hvcma_command_status;
 

@@ -12,6 +12,7 @@
 #endif
 
 static const struct hvcma_command *const commands[] = {
+	&hvcma_command_attr,
 	&hvcma_command_regions,
 	&hvcma_command_status,
 };
