@@ -17,11 +17,11 @@ struct HvcmaClientDevice {
     HvcmaGate *gate;
     bool going;                 /* its users are being told */
     QLIST_HEAD(, HvcmaDeviceUser) users;
-    QLIST_ENTRY(HvcmaClientDevice) next;
+    QTAILQ_ENTRY(HvcmaClientDevice) next;
 };
 
-static QLIST_HEAD(, HvcmaClientDevice) devices =
-    QLIST_HEAD_INITIALIZER(devices);
+static QTAILQ_HEAD(, HvcmaClientDevice) devices =
+    QTAILQ_HEAD_INITIALIZER(devices);
 
 /* ---- places ---- */
 
@@ -94,7 +94,7 @@ static HvcmaClientDevice *device_find(const DeviceState *dev)
 {
     HvcmaClientDevice *d;
 
-    QLIST_FOREACH(d, &devices, next) {
+    QTAILQ_FOREACH(d, &devices, next) {
         if (d->dev == dev) {
             return d;
         }
@@ -104,7 +104,7 @@ static HvcmaClientDevice *device_find(const DeviceState *dev)
 
 static void device_free(HvcmaClientDevice *d)
 {
-    QLIST_REMOVE(d, next);
+    QTAILQ_REMOVE(&devices, d, next);
     hvcma_gate_free(d->gate);
     g_free(d);
 }
@@ -134,7 +134,7 @@ bool hvcma_device_join(HvcmaDeviceUser *u, DeviceState *dev, Error **errp)
             g_free(d);
             return false;
         }
-        QLIST_INSERT_HEAD(&devices, d, next);
+        QTAILQ_INSERT_TAIL(&devices, d, next);
     }
     u->device = d;
     QLIST_INSERT_HEAD(&d->users, u, next);
@@ -196,7 +196,7 @@ void hvcma_device_foreach(void (*func)(DeviceState *dev, void *opaque),
 {
     HvcmaClientDevice *d;
 
-    QLIST_FOREACH(d, &devices, next) {
+    QTAILQ_FOREACH(d, &devices, next) {
         if (!QLIST_EMPTY(&d->users)) {
             func(d->dev, opaque);
         }

@@ -89,7 +89,7 @@ void hvcma_device_set_trace(HvcmaDeviceUser *u);
 /** hvcma_device_of() - the device on its bus; NULL if @u has not joined. */
 DeviceState *hvcma_device_of(const HvcmaDeviceUser *u);
 
-/** hvcma_device_foreach() - every device that has users. */
+/** hvcma_device_foreach() - every device that has users, as they came. */
 void hvcma_device_foreach(void (*func)(DeviceState *dev, void *opaque),
                           void *opaque);
 

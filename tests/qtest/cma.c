@@ -28,13 +28,19 @@ static void take_buffers(struct cma *c)
 
 void cma_open(struct cma *c, struct qtest *q, const struct virtio_transport *t)
 {
-	virtio_open(&c->v, q, t, 0, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS, QUEUE_SIZE);
+	virtio_open(&c->v, q, t, 0, 0, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS, QUEUE_SIZE);
 	take_buffers(c);
 }
 
 void cma_open_on_bus(struct cma *c, struct qtest *q, uint8_t bus)
 {
-	virtio_open(&c->v, q, &virtio_pci, bus, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS, QUEUE_SIZE);
+	virtio_open(&c->v, q, &virtio_pci, bus, 0, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS, QUEUE_SIZE);
+	take_buffers(c);
+}
+
+void cma_open_nth(struct cma *c, struct qtest *q, unsigned int nth)
+{
+	virtio_open(&c->v, q, &virtio_pci, 0, nth, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS, QUEUE_SIZE);
 	take_buffers(c);
 }
 

@@ -28,6 +28,9 @@ struct cma {
 void cma_open(struct cma *c, struct qtest *q, const struct virtio_transport *t);
 void cma_open_on_bus(struct cma *c, struct qtest *q, uint8_t bus);
 
+/** cma_open_nth() - of several devices on bus 0, by slot; each has memory of its own. */
+void cma_open_nth(struct cma *c, struct qtest *q, unsigned int nth);
+
 /** cma_restart() - a guest that reboots or reloads its driver. */
 void cma_restart(struct cma *c);
 

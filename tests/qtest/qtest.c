@@ -533,15 +533,20 @@ void qtest_pci_write(struct qtest *q, uint8_t bus, uint8_t devfn, uint8_t reg, u
 	qtest_outl(q, 0xcfc, v);
 }
 
-uint8_t qtest_pci_find(struct qtest *q, uint8_t bus, uint32_t id)
+uint8_t qtest_pci_find_nth(struct qtest *q, uint8_t bus, uint32_t id, unsigned int nth)
 {
 	int devfn;
 
 	for (devfn = 0; devfn < 256; devfn++)
-		if (qtest_pci_read(q, bus, (uint8_t)devfn, 0) == id)
+		if (qtest_pci_read(q, bus, (uint8_t)devfn, 0) == id && !nth--)
 			return (uint8_t)devfn;
 	fail_msg("no PCI device %08x on bus %u", id, bus);
 	return 0;
+}
+
+uint8_t qtest_pci_find(struct qtest *q, uint8_t bus, uint32_t id)
+{
+	return qtest_pci_find_nth(q, bus, id, 0);
 }
 
 /* ---- QMP ---- */
@@ -673,10 +678,14 @@ static void qmp_greeting(struct qtest *q)
 static struct json_object *report_part(struct qtest *q, const char *pointer,
 				       struct json_object **part)
 {
+	const char *colon = strchr(pointer, ':');
 	struct json_object *report;
 
 	report = qtest_qmp_ok(q, "{'execute': 'qom-get', 'arguments': {"
-			      "'path': '/machine/peripheral/cma0', 'property': 'report'}}");
+			      "'path': '/machine/peripheral/%.*s', 'property': 'report'}}",
+			      colon ? (int)(colon - pointer) : 4, colon ? pointer : "cma0");
+	if (colon)
+		pointer = colon + 1;
 	if (json_pointer_get(report, pointer, part))
 		fail_msg("report lacks %s: %s", pointer, json_object_to_json_string(report));
 	return report;

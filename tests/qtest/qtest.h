@@ -104,6 +104,7 @@ void qtest_pci_write(struct qtest *q, uint8_t bus, uint8_t devfn, uint8_t reg,
 
 /** qtest_pci_find() - devfn of @id (device << 16 | vendor) on @bus; fails if absent. */
 uint8_t qtest_pci_find(struct qtest *q, uint8_t bus, uint32_t id);
+uint8_t qtest_pci_find_nth(struct qtest *q, uint8_t bus, uint32_t id, unsigned int nth);
 
 /* ---- monitor ---- */
 
@@ -133,7 +134,8 @@ void qtest_wait_event(struct qtest *q, const char *event);
 
 /**
  * qtest_get() - one value of the report of device "cma0", by JSON pointer such
- * as "/counters/pinned-bytes" or "/clients/0/state".
+ * as "/counters/pinned-bytes" or "/clients/0/state"; of another device with its
+ * id before it, as in "cma1:/counters/pinned-bytes".
  */
 int64_t qtest_get(struct qtest *q, const char *pointer);
 void qtest_assert_text(struct qtest *q, const char *pointer, const char *expected);

@@ -13,20 +13,14 @@
 #include <cmocka.h>
 
 #include "tests/qtest/cma.h"
+#include "tests/qtest/hotplug.h"
 
 #define M0		"-object memory-backend-memfd,id=m0,size=64M "
 #define EDU_ID		0x11e81234u
-#define ROOT_PORT_ID	0x000c1b36u
 #define COMMAND		0x04
 #define COMMAND_MEMORY	0x2
 #define COMMAND_MASTER	0x4
-#define BUS_NUMBERS	0x18
-#define MEMORY_WINDOW	0x20
 #define SHARED		VIRTIO_CMA_CLIENT_SHARED
-
-/* ACPI PCI hotplug registers of q35 */
-#define PCIHP_EJECT	0xcc8
-#define PCIHP_BUS	0xcd0
 
 static struct qtest *q;
 static struct cma c;
@@ -167,66 +161,36 @@ static void test_quit_while_busy(void **state)
 
 /* ---- hotplug ---- */
 
-/*
- *	root bus 0 --- root port rp0 --- bus 1: one slot
- * ACPI hotplug: the guest ejects by writing the slot's bit.
- */
-#define PORT	"-device pcie-root-port,id=rp0 "
-
-static void set_up_port(void)
-{
-	uint8_t port = qtest_pci_find(q, 0, ROOT_PORT_ID);
-
-	qtest_pci_write(q, 0, port, BUS_NUMBERS, 0x00010100);
-	qtest_pci_write(q, 0, port, MEMORY_WINDOW, 0xefffe800 & ~0x000f000fu);
-	qtest_pci_write(q, 0, port, COMMAND, COMMAND_MEMORY | COMMAND_MASTER);
-}
-
-static void eject(void)
-{
-	struct json_object *bsel;
-
-	bsel = qtest_qmp_ok(q, "{'execute': 'qom-get', 'arguments': {"
-			    "'path': '/machine/peripheral/rp0/rp0',"
-			    "'property': 'acpi-pcihp-bsel'}}");
-	qtest_outl(q, PCIHP_BUS, (uint32_t)json_object_get_int(bsel));
-	json_object_put(bsel);
-	qtest_outl(q, PCIHP_EJECT, 1);
-	qtest_wait_event(q, "DEVICE_DELETED");
-}
-
-#define DEL(id)	"{'execute': 'device_del', 'arguments': {'id': '" id "'}}"
-
 static void test_region_unplug(void **state)
 {
 	struct virtio_cma_block block;
 
 	(void)state;
-	start(M0 PORT "-device edu,id=edu0 -device virtio-cma-pci,id=cma0,bus=rp0,memdev=m0,"
+	start(M0 HOTPLUG_PORT "-device edu,id=edu0 -device virtio-cma-pci,id=cma0,bus=rp0,memdev=m0,"
 	      "granule=2M,name=banka,x-provider=fake,clients=edu0");
-	set_up_port();
+	hotplug_set_up(q);
 	cma_open_on_bus(&c, q, 1);
 
 	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
-	qtest_qmp_refused(q, "virtio-cma 'banka': client 'edu0' is in use by the guest", DEL("cma0"));
+	qtest_qmp_refused(q, "virtio-cma 'banka': client 'edu0' is in use by the guest", HOTPLUG_DEL("cma0"));
 	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);
 
 	assert_int_equal(cma_alloc(&c, 2 * CMA_GRANULE, 0, &block), VIRTIO_CMA_S_OK);
 	qtest_qmp_refused(q, "virtio-cma 'banka': the guest holds a block of 4194304 bytes for client 'edu0'",
-			  DEL("cma0"));
+			  HOTPLUG_DEL("cma0"));
 	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
 
 	c.purpose = VIRTIO_CMA_PURPOSE_USER;
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
-	qtest_qmp_refused(q, "the guest holds a block of 2097152 bytes for purpose 'user'", DEL("cma0"));
+	qtest_qmp_refused(q, "the guest holds a block of 2097152 bytes for purpose 'user'", HOTPLUG_DEL("cma0"));
 	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
 
 	/* what is nobody's the driver gives back by itself */
 	c.purpose = VIRTIO_CMA_PURPOSE_POOL;
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
-	json_object_put(qtest_qmp_ok(q, DEL("cma0")));
+	json_object_put(qtest_qmp_ok(q, HOTPLUG_DEL("cma0")));
 	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
-	eject();
+	hotplug_eject(q);
 
 	/* The memory is free for a new region, the client for a new owner. */
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'device_add', 'arguments': {"
@@ -247,16 +211,16 @@ static void test_region_ejected_while_busy(void **state)
 	uint8_t edu;
 
 	(void)state;
-	start(M0 PORT "-device edu,id=edu0 -device virtio-cma-pci,id=cma0,bus=rp0,memdev=m0,"
+	start(M0 HOTPLUG_PORT "-device edu,id=edu0 -device virtio-cma-pci,id=cma0,bus=rp0,memdev=m0,"
 	      "granule=2M,x-provider=fake,clients=edu0");
-	set_up_port();
+	hotplug_set_up(q);
 	cma_open_on_bus(&c, q, 1);
 	edu = qtest_pci_find(q, 0, EDU_ID);
-	json_object_put(qtest_qmp_ok(q, DEL("cma0")));
+	json_object_put(qtest_qmp_ok(q, HOTPLUG_DEL("cma0")));
 	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, 0, &block), VIRTIO_CMA_S_OK);
 	assert_true(try_bus_master(0, edu));
-	eject();
+	hotplug_eject(q);
 	assert_false(is_bus_master(0, edu));
 	assert_null(strstr(qtest_stderr(q), "virtio-cma"));
 	qtest_stop(q);
@@ -272,14 +236,14 @@ static void test_client_without_region(void **state)
 	uint8_t edu;
 
 	(void)state;
-	start(M0 PORT "-device edu,id=edu0");
+	start(M0 HOTPLUG_PORT "-device edu,id=edu0");
 	edu = qtest_pci_find(q, 0, EDU_ID);
 	assert_true(try_bus_master(0, edu));
-	set_up_port();
+	hotplug_set_up(q);
 	json_object_put(qtest_qmp_ok(q, "%s", add));
 	assert_false(is_bus_master(0, edu));
-	json_object_put(qtest_qmp_ok(q, DEL("cma0")));
-	eject();
+	json_object_put(qtest_qmp_ok(q, HOTPLUG_DEL("cma0")));
+	hotplug_eject(q);
 	assert_false(try_bus_master(0, edu));
 
 	json_object_put(qtest_qmp_ok(q, "%s", add));
@@ -296,9 +260,9 @@ static void test_client_unplug(void **state)
 	struct virtio_cma_block block;
 
 	(void)state;
-	start(M0 PORT "-device edu,id=edu0,bus=rp0 -device virtio-cma-pci,id=cma0,memdev=m0,"
+	start(M0 HOTPLUG_PORT "-device edu,id=edu0,bus=rp0 -device virtio-cma-pci,id=cma0,memdev=m0,"
 	      "granule=2M,x-provider=fake,clients=edu0");
-	set_up_port();
+	hotplug_set_up(q);
 	cma_open(&c, q, &virtio_pci);
 	cma_client(&c, 0, &client);
 	assert_true(strlen((char *)client.path) == strlen("0000:00/01.0/00.0"));
@@ -307,8 +271,8 @@ static void test_client_unplug(void **state)
 	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, 0, &block), VIRTIO_CMA_S_OK);
 	assert_true(try_bus_master(1, 0));
-	json_object_put(qtest_qmp_ok(q, DEL("edu0")));
-	eject();
+	json_object_put(qtest_qmp_ok(q, HOTPLUG_DEL("edu0")));
+	hotplug_eject(q);
 	qtest_assert_text(q, "/clients/0/state", "absent");
 	qtest_assert_text(q, "/clients/0/path", "");
 
@@ -339,7 +303,7 @@ static void test_client_unplug(void **state)
 static void test_unfit_client_hotplug(void **state)
 {
 	(void)state;
-	start(M0 PORT "-device virtio-cma-pci,id=cma1,memdev=m0,granule=2M,x-provider=fake");
+	start(M0 HOTPLUG_PORT "-device virtio-cma-pci,id=cma1,memdev=m0,granule=2M,x-provider=fake");
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'object-add', 'arguments': {"
 				     "'qom-type': 'memory-backend-memfd', 'id': 'm1',"
 				     "'size': 67108864}}"));

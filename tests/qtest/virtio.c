@@ -17,6 +17,7 @@
 #include "tests/qtest/virtio.h"
 
 #define PAGE_BYTES	4096
+#define MEMORY_BYTES	0x1000000ull	/* of the guest, for a driver */
 
 uint64_t virtio_memory(struct virtio *v, size_t bytes)
 {
@@ -53,13 +54,15 @@ static void start(struct virtio *v, unsigned int nr_queues, uint16_t queue_size)
 }
 
 void virtio_open(struct virtio *v, struct qtest *q, const struct virtio_transport *t,
-		 uint8_t bus, uint32_t id, unsigned int nr_queues, uint16_t queue_size)
+		 uint8_t bus, unsigned int nth, uint32_t id, unsigned int nr_queues,
+		 uint16_t queue_size)
 {
 	memset(v, 0, sizeof(*v));
+	v->nth = nth;
 	v->q = q;
 	v->t = t;
 	v->bus = bus;
-	v->next_free = qtest_ram_base(q);
+	v->next_free = qtest_ram_base(q) + nth * MEMORY_BYTES + bus * MEMORY_BYTES / 2;
 	t->probe(v, id);
 	virtio_reset(v);
 	start(v, nr_queues, queue_size);

@@ -62,6 +62,7 @@ struct virtio {
 	uint64_t regs, config, notify, isr;
 	uint32_t notify_multiplier;
 	uint8_t bus, devfn;
+	unsigned int nth;		/* of those with its id on the bus, by devfn */
 	uint64_t next_free;		/* bump allocator of guest memory */
 	struct virtqueue vq[VIRTIO_MAX_QUEUES];
 };
@@ -73,11 +74,12 @@ struct vring_buf {
 };
 
 /**
- * virtio_open() - find device @id on @bus (PCI) and bring it to DRIVER_OK with
- * @nr_queues queues of @queue_size.
+ * virtio_open() - find the @nth device @id on @bus (PCI) and bring it to
+ * DRIVER_OK with @nr_queues queues of @queue_size.
  */
 void virtio_open(struct virtio *v, struct qtest *q, const struct virtio_transport *t,
-		 uint8_t bus, uint32_t id, unsigned int nr_queues, uint16_t queue_size);
+		 uint8_t bus, unsigned int nth, uint32_t id, unsigned int nr_queues,
+		 uint16_t queue_size);
 
 /** virtio_restart() - reset by status 0, then DRIVER_OK again with fresh rings. */
 void virtio_restart(struct virtio *v, unsigned int nr_queues, uint16_t queue_size);

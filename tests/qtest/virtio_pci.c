@@ -32,7 +32,7 @@ static void probe(struct virtio *v, uint32_t id)
 	uint32_t bar = BAR_BASE(v->bus, 0);
 	uint8_t cap;
 
-	v->devfn = qtest_pci_find(v->q, v->bus, VENDOR | (DEVICE_BASE + id) << 16);
+	v->devfn = qtest_pci_find_nth(v->q, v->bus, VENDOR | (DEVICE_BASE + id) << 16, v->nth);
 	bar = BAR_BASE(v->bus, v->devfn);
 	qtest_pci_write(v->q, v->bus, v->devfn, BAR4, bar);
 	qtest_pci_write(v->q, v->bus, v->devfn, BAR4 + 4, 0);
