@@ -10,8 +10,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "binding.h"
 #include "attr.h"
+#include "binding.h"
+#include "bulk.h"
 #include "client.h"
 #include "coherent.h"
 #include "compat.h"
@@ -80,6 +81,8 @@ static struct vcma_client *vcma_client_get(struct vcma_region *r, u32 id)
 		return NULL;
 	c->region = r;
 	c->id = id;
+	spin_lock_init(&c->bulk_lock);
+	INIT_LIST_HEAD(&c->bulk_blocks);
 	vcma_direct_init(&c->direct);
 	err = xa_err(xa_store(&r->clients.by_id, id, c, GFP_KERNEL));
 	if (err) {
@@ -310,6 +313,7 @@ static int vcma_client_release(struct vcma_client *c)
 	}
 	vcma_direct_forget(c);
 	vcma_coherent_free_all(c);
+	vcma_bulk_free_all(c);
 	vcma_pool_put(&c->pools[c->attr], c);
 	c->has_pool = false;
 	vcma_region_retry_frees(r);
@@ -429,6 +433,7 @@ void vcma_clients_forget(struct vcma_region *r)
 	xa_for_each(&r->clients.by_id, id, c) {
 		vcma_direct_forget(c);
 		vcma_coherent_free_all(c);
+		vcma_bulk_free_all(c);
 		kfree(c);
 	}
 	xa_destroy(&r->clients.by_id);

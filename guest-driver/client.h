@@ -10,6 +10,7 @@
 #include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -67,6 +68,8 @@ struct vcma_client {
 	unsigned long told;		/* bits of enum vcma_told */
 	struct vcma_pool *pools;	/* of its share, one per memory type */
 	struct list_head pool_node;
+	spinlock_t bulk_lock;
+	struct list_head bulk_blocks;
 	atomic64_t coherent_bytes;
 	atomic64_t bounce_bytes;
 	struct vcma_direct direct;

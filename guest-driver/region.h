@@ -95,7 +95,7 @@ struct vcma_block {
 	enum vcma_block_use use;
 	void *cpu;			/* mapping of all of it, by the mode; NULL if lazy */
 	char owner_name[VCMA_OWNER_BYTES];
-	struct list_head node;		/* in the pool; RCU */
+	struct list_head node;		/* in the pool (RCU), or in the client's bulk_blocks */
 	struct llist_node drop_node;
 	struct rcu_head rcu;
 
@@ -115,6 +115,13 @@ struct vcma_block {
 	unsigned long *dirty;		/* one bit per page: to be zeroed before use */
 	struct vcma_slot *slots;	/* one per page; NULL: nobody may look any more */
 	struct vcma_slot *slot_memory;
+
+	/* VCMA_BLOCK_BULK */
+	struct vcma_client *owner;	/* or NULL */
+	unsigned int piece_order;
+	unsigned long *pieces;		/* one bit per piece: it is out; taken_lock */
+	unsigned long nr_pieces;	/* taken_lock */
+	void **piece_cpus;		/* their mappings, if cpu is NULL */
 
 	unsigned long taken[];		/* one bit per page; taken_lock */
 };

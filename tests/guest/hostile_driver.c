@@ -10,6 +10,7 @@
 #include "guest-driver/block.c"
 #include "guest-driver/bounce.c"
 #include "guest-driver/cache.c"
+#include "guest-driver/bulk.c"
 #include "guest-driver/census.c"
 #include "guest-driver/client.c"
 #include "guest-driver/coherent.c"

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bulk allocation (bulk.h).
+ *
+ * In regions with struct pages a block is held lazily (pinned by the host, still lent)
+ * and its pages are taken in runs of parts; a part is one block of the caller's order.
+ * In regions without them nothing is in the way, and the whole block is taken and mapped.
+ *
+ * A granule that yields nothing is kept until the call ends: the host would grant it
+ * again.
+ */
+#include <linux/bitmap.h>
+#include <linux/device.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "bulk.h"
+#include "census.h"
+#include "client.h"
+#include "mode.h"
+#include "region.h"
+#include "share.h"
+
+struct vcma_bulk {
+	struct vcma_region *r;
+	const struct vcma_bulk_want *want;
+	unsigned long part_pages;
+	struct vcma_piece_addr *pieces;
+	u32 nr;
+	struct vcma_bulk_busy *busy;
+	u32 nr_busy, max_busy;
+	struct list_head barren;	/* blocks without a piece */
+	int err;			/* why it ended early */
+};
+
+static bool vcma_bulk_is_lazy(const struct vcma_region *r)
+{
+	return r->mode->has_pages;
+}
+
+static void vcma_bulk_note_busy(struct vcma_bulk *b, const struct vcma_block *block,
+				unsigned long first_page, unsigned long nr_pages, u32 why)
+{
+	struct vcma_bulk_busy *last = b->nr_busy ? &b->busy[b->nr_busy - 1] : NULL;
+	u64 gpa = block->base_gpa + PFN_PHYS(first_page);
+
+	if (last && last->why == why && last->gpa + last->bytes == gpa) {
+		last->bytes += PFN_PHYS(nr_pages);
+		return;
+	}
+	if (b->nr_busy < b->max_busy)
+		b->busy[b->nr_busy++] = (struct vcma_bulk_busy) {
+			.gpa = gpa,
+			.bytes = PFN_PHYS(nr_pages),
+			.why = why,
+		};
+}
+
+/* ---- pieces ---- */
+
+/* Pages @first on are taken: one piece. Return: 0 or -ENOMEM. */
+static int vcma_bulk_add_piece(struct vcma_bulk *b, struct vcma_block *block,
+			       unsigned long first_page)
+{
+	unsigned long part = first_page / b->part_pages;
+	struct vcma_piece_addr *p = &b->pieces[b->nr];
+	int err;
+
+	p->gpa = block->base_gpa + PFN_PHYS(first_page);
+	p->dma = block->base_dma + PFN_PHYS(first_page);
+	p->page = b->r->mode->has_pages ? pfn_to_page(PHYS_PFN(p->gpa)) : NULL;
+	if (block->cpu) {
+		p->cpu = block->cpu + PFN_PHYS(first_page);
+	} else {
+		err = b->r->mode->map(block, first_page, b->part_pages, block->attr, &p->cpu);
+		if (err)
+			return err;
+		block->piece_cpus[part] = p->cpu;
+	}
+	if (b->want->flags & VCMA_BULK_ZERO)
+		memset(p->cpu, 0, PFN_PHYS(b->part_pages));
+	__set_bit(part, block->pieces);
+	block->nr_pieces++;
+	b->nr++;
+	return 0;
+}
+
+/* Make pieces of taken pages; what can't be mapped is given back. */
+static void vcma_bulk_add(struct vcma_bulk *b, struct vcma_block *block,
+			  unsigned long first_page, unsigned long nr_pages)
+{
+	unsigned long end = first_page + nr_pages;
+	int err;
+
+	for (; first_page < end; first_page += b->part_pages) {
+		err = vcma_bulk_add_piece(b, block, first_page);
+		if (!err)
+			continue;
+		vcma_block_give(block, first_page, end - first_page);
+		b->err = err;
+		break;
+	}
+}
+
+/* ---- one block ---- */
+
+/* Which parts of the block have nothing in them that can't be moved? */
+static void vcma_bulk_survey(struct vcma_bulk *b, struct vcma_block *block,
+			     unsigned long *good, unsigned long nr_parts)
+{
+	unsigned long pfn = PHYS_PFN(block->base_gpa), i;
+	struct vcma_census census;
+
+	for (i = 0; i < nr_parts; i++) {
+		vcma_census_take(pfn + i * b->part_pages, b->part_pages, &census);
+		if (!census.nr_stuck) {
+			__set_bit(i, good);
+			continue;
+		}
+		vcma_bulk_note_busy(b, block, census.first_stuck - pfn, census.run_stuck,
+				    census.nr_pinned ? VIRTIO_CMA_WHY_PINNED :
+						       VIRTIO_CMA_WHY_UNMOVABLE);
+	}
+}
+
+/*
+ * Take a run of good parts, or as much of its beginning as can be had.
+ * @limit: parts to try at once; halved when nobody can say which of them is busy
+ */
+static void vcma_bulk_take_run(struct vcma_bulk *b, struct vcma_block *block,
+			       unsigned long *good, unsigned long first, unsigned long nr,
+			       unsigned long *limit)
+{
+	unsigned int flags = b->want->flags & VCMA_WANT_FAST;
+	struct vcma_busy busy = {};
+	unsigned long bad, end;
+	int err;
+
+	nr = min(nr, *limit);
+	err = vcma_block_take(block, first * b->part_pages, nr * b->part_pages, flags,
+			      b->want->deadline, &busy);
+	if (!err) {
+		vcma_bulk_add(b, block, first * b->part_pages, nr * b->part_pages);
+		bitmap_clear(good, first, nr);
+		*limit = ULONG_MAX;
+		return;
+	}
+	if (err != -EBUSY) {
+		b->err = err;
+		if (err == -ENOMEM)
+			vcma_bulk_note_busy(b, block, first * b->part_pages,
+					    nr * b->part_pages, VIRTIO_CMA_WHY_NO_ROOM);
+		return;
+	}
+	bad = busy.first_page / b->part_pages;
+	end = DIV_ROUND_UP(busy.first_page + busy.nr_pages, b->part_pages);
+	if (bad <= first && end >= first + nr && nr > 1) {
+		*limit = nr / 2;
+		return;
+	}
+	bad = max(bad, first);
+	end = min(end, first + nr);
+	if (bad >= end)		/* said to lie elsewhere */
+		end = (bad = first) + 1;
+	vcma_bulk_note_busy(b, block, bad * b->part_pages, (end - bad) * b->part_pages, busy.why);
+	bitmap_clear(good, bad, end - bad);
+}
+
+/* Get as much of a lazily held block as is wanted and can be had. */
+static void vcma_bulk_take_parts(struct vcma_bulk *b, struct vcma_block *block,
+				 unsigned long *good, unsigned long nr_parts)
+{
+	unsigned long first, end, limit = ULONG_MAX;
+
+	vcma_bulk_survey(b, block, good, nr_parts);
+	while (b->nr < b->want->nr && !b->err) {
+		first = find_first_bit(good, nr_parts);
+		if (first >= nr_parts)
+			break;
+		end = find_next_zero_bit(good, nr_parts, first);
+		vcma_bulk_take_run(b, block, good, first,
+				   min_t(unsigned long, end - first, b->want->nr - b->nr),
+				   &limit);
+	}
+}
+
+/* The block is mapped as a whole. */
+static void vcma_bulk_use_parts(struct vcma_bulk *b, struct vcma_block *block,
+				unsigned long nr_parts)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr_parts && b->nr < b->want->nr; i++)
+		vcma_bulk_add_piece(b, block, i * b->part_pages);
+}
+
+static void vcma_bulk_fill(struct vcma_bulk *b, struct vcma_block *block)
+{
+	unsigned long nr_parts = PHYS_PFN(block->bytes) / b->part_pages, *good;
+	struct vcma_client *c = b->want->client;
+
+	block->piece_order = b->want->order;
+	block->pieces = bitmap_zalloc(nr_parts, GFP_KERNEL);
+	good = bitmap_zalloc(nr_parts, GFP_KERNEL);
+	if (!block->cpu)
+		block->piece_cpus = kvcalloc(nr_parts, sizeof(void *), GFP_KERNEL);
+	if (!block->pieces || !good || (!block->cpu && !block->piece_cpus))
+		b->err = -ENOMEM;
+	else if (block->cpu)
+		vcma_bulk_use_parts(b, block, nr_parts);
+	else
+		vcma_bulk_take_parts(b, block, good, nr_parts);
+	bitmap_free(good);
+
+	if (!block->nr_pieces) {
+		list_add(&block->node, &b->barren);
+		return;
+	}
+	block->owner = c;
+	if (!c)
+		return;
+	spin_lock(&c->bulk_lock);
+	list_add(&block->node, &c->bulk_blocks);
+	spin_unlock(&c->bulk_lock);
+}
+
+/* Undo the mappings of pieces of a lazily held block. */
+static void vcma_bulk_unmap(struct vcma_block *block, unsigned long first_part,
+			    unsigned long nr_parts)
+{
+	unsigned long part_pages = 1UL << block->piece_order, i;
+
+	for (i = first_part; i < first_part + nr_parts; i++) {
+		if (!block->piece_cpus[i])
+			continue;
+		block->region->mode->unmap(block, i * part_pages, part_pages, block->attr,
+					   block->piece_cpus[i]);
+		block->piece_cpus[i] = NULL;
+	}
+}
+
+static void vcma_bulk_drop(struct vcma_block *block)
+{
+	unsigned long *pieces = block->pieces;
+	unsigned long flags;
+
+	if (block->piece_cpus)
+		vcma_bulk_unmap(block, 0, PHYS_PFN(block->bytes) >> block->piece_order);
+	spin_lock_irqsave(&block->taken_lock, flags);
+	block->pieces = NULL;
+	spin_unlock_irqrestore(&block->taken_lock, flags);
+	bitmap_free(pieces);
+	kvfree(block->piece_cpus);
+	block->piece_cpus = NULL;
+	vcma_region_drop(block);
+}
+
+/* ---- all blocks ---- */
+
+static bool vcma_bulk_is_late(const struct vcma_bulk *b)
+{
+	return b->want->deadline && ktime_after(ktime_get(), b->want->deadline);
+}
+
+/* Get blocks from the host until there is enough, or no more to get. */
+static void vcma_bulk_pass(struct vcma_bulk *b)
+{
+	const struct vcma_bulk_want *want = b->want;
+	u64 piece_bytes = PFN_PHYS(b->part_pages);
+	u64 bytes = max(piece_bytes, b->r->granule_bytes);
+	struct vcma_want hold = {
+		.bytes = bytes,
+		.align_bytes = b->r->granule_bytes,
+		.max_dma = want->max_dma,
+		.attr = want->attr,
+		.use = VCMA_BLOCK_BULK,
+		.client = want->client ? want->client->id : VIRTIO_CMA_CLIENT_SHARED,
+		.flags = want->flags & VCMA_WANT_FAST,
+		.lazy = vcma_bulk_is_lazy(b->r) && piece_bytes <= b->r->granule_bytes,
+		.deadline = want->deadline,
+		.owner = want->owner ?: want->client ? want->client->name : NULL,
+	};
+	struct vcma_block *blocks[VCMA_BULK_BLOCKS];
+	int i, nr;
+
+	while (b->nr < want->nr && !b->err) {
+		u64 missing = DIV_ROUND_UP_ULL((u64)(want->nr - b->nr) * piece_bytes, bytes);
+
+		if (vcma_bulk_is_late(b)) {
+			b->err = -ETIMEDOUT;
+			break;
+		}
+		nr = vcma_region_hold_bulk(b->r, &hold, min_t(u64, missing, VCMA_BULK_BLOCKS),
+					   blocks);
+		if (nr < 0) {
+			b->err = nr;
+			break;
+		}
+		for (i = 0; i < nr; i++)
+			vcma_bulk_fill(b, blocks[i]);
+	}
+}
+
+/* Is it worth asking again once others have given back what they don't need? */
+static bool vcma_bulk_may_retry(const struct vcma_bulk *b)
+{
+	return b->nr < b->want->nr && !(b->want->flags & VCMA_WANT_FAST) &&
+	       vcma_region_is_live(b->r) && b->err != -ETIMEDOUT && b->err != -EINTR;
+}
+
+int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_want *want,
+		    struct vcma_piece_addr *pieces, u32 *nr_got,
+		    struct vcma_bulk_busy *busy, u32 *nr_busy)
+{
+	struct vcma_bulk b = {
+		.r = r,
+		.want = want,
+		.part_pages = 1UL << want->order,
+		.pieces = pieces,
+		.busy = busy,
+		.max_busy = nr_busy ? *nr_busy : 0,
+		.barren = LIST_HEAD_INIT(b.barren),
+	};
+	struct vcma_block *block, *next;
+	ktime_t start = ktime_get();
+	struct vcma_pool *p;
+	unsigned int i;
+
+	*nr_got = 0;
+	if (nr_busy)
+		*nr_busy = 0;
+	if (!want->nr || want->order >= 32 || PFN_PHYS(b.part_pages) > r->bytes)
+		return -EINVAL;
+
+	vcma_bulk_pass(&b);
+	if (vcma_bulk_may_retry(&b)) {
+		vcma_region_flush_drops(r);
+		for (i = 0; (p = vcma_region_pool(r, i)); i++)
+			vcma_pool_yield(p, p->low_bytes);
+		b.err = 0;
+		vcma_bulk_pass(&b);
+	}
+	list_for_each_entry_safe(block, next, &b.barren, node) {
+		list_del_init(&block->node);
+		vcma_bulk_drop(block);
+	}
+	atomic64_add(b.nr, &r->stats.nr_bulk_blocks);
+	vcma_stats_latency(r, ktime_us_delta(ktime_get(), start));
+	*nr_got = b.nr;
+	if (nr_busy)
+		*nr_busy = b.nr_busy;
+	return b.nr ? 0 : b.err ?: -EBUSY;
+}
+
+/* ---- the end of pieces ---- */
+
+/* Return: the block of a piece that is out, which is not out any more; or NULL. */
+static struct vcma_block *vcma_bulk_take_back(struct vcma_region *r, u64 gpa, unsigned int order)
+{
+	struct vcma_block *block;
+	unsigned long flags;
+	bool out = false;
+	u64 off;
+
+	rcu_read_lock();
+	block = vcma_block_by_gpa(r, gpa);
+	if (block && block->use == VCMA_BLOCK_BULK && block->piece_order == order) {
+		off = gpa - block->base_gpa;
+		spin_lock_irqsave(&block->taken_lock, flags);
+		out = block->pieces && IS_ALIGNED(off, PAGE_SIZE << order) &&
+		      __test_and_clear_bit(off >> (PAGE_SHIFT + order), block->pieces);
+		spin_unlock_irqrestore(&block->taken_lock, flags);
+	}
+	rcu_read_unlock();
+	return out ? block : NULL;
+}
+
+/* Some pieces of the block have come back, their pages given back. */
+static void vcma_bulk_put(struct vcma_block *block, u32 nr)
+{
+	struct vcma_client *c = block->owner;
+	unsigned long flags;
+	bool last;
+
+	spin_lock_irqsave(&block->taken_lock, flags);
+	block->nr_pieces -= nr;
+	last = !block->nr_pieces;
+	spin_unlock_irqrestore(&block->taken_lock, flags);
+	if (!last)
+		return;
+	if (c) {
+		spin_lock(&c->bulk_lock);
+		list_del_init(&block->node);
+		spin_unlock(&c->bulk_lock);
+	}
+	vcma_bulk_drop(block);
+}
+
+void vcma_bulk_free(struct vcma_region *r, const struct vcma_piece_addr *pieces, u32 nr,
+		    unsigned int order)
+{
+	unsigned long part_pages = 1UL << order, first;
+	struct vcma_block *block;
+	u32 i, j;
+
+	for (i = 0; i < nr; i = j) {
+		j = i + 1;
+		block = vcma_bulk_take_back(r, pieces[i].gpa, order);
+		if (WARN(!block, "region %s: %#llx is no block of order %u to be freed\n",
+			 r->name, pieces[i].gpa, order))
+			continue;
+		/* What follows in the same block goes back with it. */
+		while (j < nr && pieces[j].gpa == pieces[j - 1].gpa + PFN_PHYS(part_pages) &&
+		       pieces[j].gpa - block->base_gpa < block->bytes &&
+		       vcma_bulk_take_back(r, pieces[j].gpa, order))
+			j++;
+		first = PHYS_PFN(pieces[i].gpa - block->base_gpa);
+		if (block->piece_cpus) {
+			vcma_bulk_unmap(block, first / part_pages, j - i);
+			vcma_block_give(block, first, (j - i) * part_pages);
+		}
+		vcma_bulk_put(block, j - i);
+	}
+}
+
+static struct vcma_block *vcma_bulk_first(struct vcma_client *c)
+{
+	struct vcma_block *block;
+
+	spin_lock(&c->bulk_lock);
+	block = list_first_entry_or_null(&c->bulk_blocks, struct vcma_block, node);
+	if (block)
+		list_del_init(&block->node);
+	spin_unlock(&c->bulk_lock);
+	return block;
+}
+
+void vcma_bulk_free_all(struct vcma_client *c)
+{
+	struct vcma_block *block;
+
+	/* No driver is left that could take more. */
+	while ((block = vcma_bulk_first(c)))
+		vcma_bulk_drop(block);
+}
