@@ -12,7 +12,8 @@
 #include "region.h"
 #include "request.h"
 
-#define VCMA_TEXT(name, nr, text)	[nr] = text,
+#define VCMA_TEXT(name, nr, text)	\
+	[nr] = text,
 
 static const char * const vcma_type_texts[] = { VIRTIO_CMA_TYPE_TABLE(VCMA_TEXT) };
 static const char * const vcma_reason_texts[] = { VIRTIO_CMA_REASON_TABLE(VCMA_TEXT) };

@@ -243,9 +243,9 @@ out:
 	kfree(other);
 }
 
-#define NR_PIECES	128
+#define MAX_PIECES	8192
 
-/* Take pieces, look whether one of them lies at @dma, give them back. */
+/* Take all pieces there are, look whether one of them lies at @dma, give them back. */
 static bool is_given_out(struct selftest *t, dma_addr_t dma, size_t bytes)
 {
 	struct {
@@ -255,10 +255,10 @@ static bool is_given_out(struct selftest *t, dma_addr_t dma, size_t bytes)
 	bool found = false;
 	int i, nr = 0;
 
-	pieces = kcalloc(NR_PIECES, sizeof(*pieces), GFP_KERNEL);
+	pieces = kvcalloc(MAX_PIECES, sizeof(*pieces), GFP_KERNEL);
 	if (!pieces)
 		return false;
-	for (i = 0; i < NR_PIECES; i++) {
+	for (i = 0; i < MAX_PIECES; i++) {
 		pieces[i].page = dma_alloc_pages(t->dev, bytes, &pieces[i].dma,
 						 DMA_BIDIRECTIONAL, QUIET);
 		if (!pieces[i].page)
@@ -269,7 +269,7 @@ static bool is_given_out(struct selftest *t, dma_addr_t dma, size_t bytes)
 	while (nr--)
 		dma_free_pages(t->dev, bytes, pieces[nr].page, pieces[nr].dma,
 			       DMA_BIDIRECTIONAL);
-	kfree(pieces);
+	kvfree(pieces);
 	return found;
 }
 
