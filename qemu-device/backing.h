@@ -6,8 +6,8 @@
  * statuses of the protocol and decides what a DMA address is: host-physical
  * with unsafe-noiommu=on, else guest-physical. Knows no client and no request.
  *
- * While a granule is pinned, or may be lent, RAM discards by others (balloon) are
- * off and, with unsafe-noiommu=on, a keeper process holds the pins beyond QEMU's
+ * While a granule is pinned, or may be lent, RAM discards by others (balloon)
+ * are off. With unsafe-noiommu=on, a keeper process holds the pins beyond QEMU's
  * death.
  */
 #ifndef QEMU_DEVICE_BACKING_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the user wrote about a region's clients: clients= and regions=, from text
- * to a list. Knows no device.
+ * What the user wrote about a region's clients: clients= and regions=, as a
+ * list. Knows no device.
  */
 #ifndef QEMU_DEVICE_CLIENT_SPEC_H
 #define QEMU_DEVICE_CLIENT_SPEC_H

@@ -28,15 +28,15 @@ void hvcma_clients_free(HvcmaClients *c);
 uint32_t hvcma_clients_nr(const HvcmaClients *c);
 
 /**
- * hvcma_clients_id() - the device's id, by the operator or, in a spare entry, of
- * the device it was filled with; "" of a free one. @client is in range.
+ * hvcma_clients_id() - the device's id, by the operator or, in a spare entry,
+ * of the device it was filled with; "" of a free one. @client is in range.
  */
 const char *hvcma_clients_id(const HvcmaClients *c, uint32_t client);
 
 /** hvcma_clients_kind() - what the entry serves; "" for everything. */
 const char *hvcma_clients_kind(const HvcmaClients *c, uint32_t client);
 
-/** hvcma_clients_share() - the set-aside it may use; 0: the shared part only. */
+/** hvcma_clients_share() - the set-aside it may use, 0: the shared part only */
 uint32_t hvcma_clients_share(const HvcmaClients *c, uint32_t client);
 
 /** hvcma_clients_is_spare() - named by nobody. */
@@ -56,8 +56,8 @@ uint64_t hvcma_clients_fabric_faults(const HvcmaClients *c);
  * hvcma_clients_register() - enter the region into the registry and adopt the
  * clients that are plugged already. @s has its engine.
  *
- * Errors: name or default flag taken by another region, client of a region whose
- * addresses are of the other sort, client unfit for this region.
+ * Errors: name or default flag taken by another region, client of a region
+ * whose addresses are of the other sort, client unfit for this region.
  */
 bool hvcma_clients_register(VirtIOCMA *s, Error **errp);
 

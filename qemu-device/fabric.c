@@ -41,7 +41,7 @@ struct HvcmaFabricPort {
     struct rcu_head rcu;
     PCIDevice *dev;
     hwaddr last_fault;
-    GQueue users;               /* HvcmaFabric, longest first, as often as added */
+    GQueue users;               /* HvcmaFabric, the first one first */
     QLIST_ENTRY(HvcmaFabricPort) next;
 };
 

@@ -6,8 +6,9 @@
  *
  * The destination claims and pins again through the same engine, so a host that
  * can't (pin limit, pages, a client that is missing) fails the load, with
- * nothing left claimed or pinned. Busy and lent marks and the guest's counters
- * are hints; they start afresh.
+ * nothing left claimed or pinned. Lent memory is RAM to the guest and travels
+ * as such; the marks of what is lent come along, for a guest reports only what
+ * changes. Busy marks and the guest's counters are hints and start afresh.
  *
  * A region that gave out host-physical addresses can't move: blocked.
  */
@@ -29,6 +30,7 @@ typedef struct SavedBlock {
 typedef struct SavedClient {
     uint8_t id[VIRTIO_CMA_NAME_BYTES];
     uint8_t claimed;
+    uint8_t coherent;           /* by the guest's word: VIRTIO_CMA_COHERENT_* */
     uint8_t event;              /* not delivered yet */
 } SavedClient;
 
@@ -37,20 +39,46 @@ struct HvcmaMigration {
     uint64_t base_gpa;
     uint64_t region_bytes;
     uint64_t granule_bytes;
+    uint32_t mode;
     int32_t nr_clients;
     int32_t nr_blocks;
+    uint32_t lent_bytes;        /* of the bitmap */
     SavedClient *client;
     SavedBlock *block;
+    uint8_t *lent;              /* a bit per granule, as in REPORT */
 };
 
 static void saved_free(HvcmaMigration *m)
 {
     g_free(m->client);
     g_free(m->block);
+    g_free(m->lent);
     m->client = NULL;
     m->block = NULL;
+    m->lent = NULL;
     m->nr_clients = 0;
     m->nr_blocks = 0;
+    m->lent_bytes = 0;
+}
+
+static uint64_t nr_granules(const VirtIOCMA *s)
+{
+    return s->config.region_bytes / s->config.granule_bytes;
+}
+
+static void save_lent(HvcmaMigration *m)
+{
+    VirtIOCMA *s = m->s;
+    uint64_t i;
+
+    m->lent_bytes = DIV_ROUND_UP(nr_granules(s), 8);
+    m->lent = g_malloc0(m->lent_bytes);
+    for (i = 0; i < nr_granules(s); i++) {
+        if (hvcma_engine_granule_state(s->engine, i) &
+            VIRTIO_CMA_GRANULE_LENT) {
+            m->lent[i / 8] |= 1 << (i % 8);
+        }
+    }
 }
 
 static int state_pre_save(void *opaque)
@@ -66,6 +94,8 @@ static int state_pre_save(void *opaque)
     m->base_gpa = s->config.region_base_gpa;
     m->region_bytes = s->config.region_bytes;
     m->granule_bytes = s->config.granule_bytes;
+    m->mode = s->config.mode;
+    save_lent(m);
 
     m->nr_clients = s->config.nr_clients;
     m->client = g_new0(SavedClient, m->nr_clients);
@@ -74,6 +104,7 @@ static int state_pre_save(void *opaque)
                 hvcma_clients_id(s->clients, i));
         m->client[i].claimed = hvcma_engine_client_state(s->engine, i) ==
                                VIRTIO_CMA_CLIENT_CLAIMED;
+        m->client[i].coherent = hvcma_engine_client_coherent(s->engine, i);
         m->client[i].event = s->event_pending[i];
     }
 
@@ -117,6 +148,7 @@ static bool load_matches(HvcmaMigration *m)
     if (!same(s, "base address", s->config.region_base_gpa, m->base_gpa) ||
         !same(s, "size", s->config.region_bytes, m->region_bytes) ||
         !same(s, "granule", s->config.granule_bytes, m->granule_bytes) ||
+        !same(s, "mode", s->config.mode, m->mode) ||
         !same(s, "number of clients", s->config.nr_clients, m->nr_clients)) {
         return false;
     }
@@ -134,12 +166,13 @@ static bool load_matches(HvcmaMigration *m)
 }
 
 /* As the guest does it: by a request. */
-static bool claim_again(VirtIOCMA *s, uint32_t client)
+static bool claim_again(VirtIOCMA *s, uint32_t client, uint8_t coherent)
 {
     struct virtio_cma_client_req req = {
         .hdr.op = cpu_to_le32(VIRTIO_CMA_OP_CLAIM),
         .hdr.bytes = cpu_to_le32(sizeof(req)),
         .client = cpu_to_le32(client),
+        .coherent = cpu_to_le32(coherent),
     };
     struct virtio_cma_claim_resp resp;
     uint32_t status;
@@ -157,6 +190,49 @@ static bool claim_again(VirtIOCMA *s, uint32_t client)
     return !status;
 }
 
+/* As the guest does it, in reports of the largest size. */
+static bool lend_again(HvcmaMigration *m)
+{
+    const uint64_t max_bits = 8 * (VIRTIO_CMA_MAX_REQUEST_BYTES -
+                                   sizeof(struct virtio_cma_report_req));
+    g_autofree struct virtio_cma_report_req *req =
+        g_malloc0(VIRTIO_CMA_MAX_REQUEST_BYTES);
+    VirtIOCMA *s = m->s;
+    uint64_t first, nr;
+
+    if (m->lent_bytes != DIV_ROUND_UP(nr_granules(s), 8)) {
+        error_report("virtio-cma '%s': the source tells of %" PRIu32 " bytes "
+                     "of lent granules, limit: %" PRIu64, s->config.name,
+                     m->lent_bytes, DIV_ROUND_UP(nr_granules(s), 8));
+        return false;
+    }
+    for (first = 0; first < nr_granules(s); first += nr) {
+        struct virtio_cma_resp_hdr resp;
+        uint64_t bytes;
+        size_t used;
+
+        nr = MIN(max_bits, nr_granules(s) - first);
+        bytes = DIV_ROUND_UP(nr, 8);
+        *req = (struct virtio_cma_report_req) {
+            .hdr.op = cpu_to_le32(VIRTIO_CMA_OP_REPORT),
+            .hdr.bytes = cpu_to_le32(sizeof(*req) + bytes),
+            .what = cpu_to_le32(VIRTIO_CMA_REPORT_LENT),
+            .first = cpu_to_le64(first),
+            .nr = cpu_to_le64(nr),
+        };
+        memcpy(req->payload, m->lent + first / 8, bytes);
+        hvcma_engine_request(s->engine, req, sizeof(*req) + bytes, &resp,
+                             sizeof(resp), true, &used);
+        if (resp.status) {
+            error_report("virtio-cma '%s': the source's lent granules can't be "
+                         "taken over: %s", s->config.name,
+                         hvcma_status_text(le32_to_cpu(resp.status)));
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool restore(HvcmaMigration *m)
 {
     VirtIOCMA *s = m->s;
@@ -165,7 +241,8 @@ static bool restore(HvcmaMigration *m)
 
     for (i = 0; i < m->nr_clients; i++) {
         s->event_pending[i] = m->client[i].event;
-        if (m->client[i].claimed && !claim_again(s, i)) {
+        if (m->client[i].claimed &&
+            !claim_again(s, i, m->client[i].coherent)) {
             return false;
         }
     }
@@ -182,7 +259,7 @@ static bool restore(HvcmaMigration *m)
             return false;
         }
     }
-    return true;
+    return lend_again(m);
 }
 
 static int state_post_load(void *opaque, int version_id)
@@ -221,6 +298,7 @@ static const VMStateDescription vmstate_client = {
     .fields = (const VMStateField[]) {
         VMSTATE_UINT8_ARRAY(id, SavedClient, VIRTIO_CMA_NAME_BYTES),
         VMSTATE_UINT8(claimed, SavedClient),
+        VMSTATE_UINT8(coherent, SavedClient),
         VMSTATE_UINT8(event, SavedClient),
         VMSTATE_END_OF_LIST()
     },
@@ -238,12 +316,16 @@ static const VMStateDescription vmstate_state = {
         VMSTATE_UINT64(base_gpa, HvcmaMigration),
         VMSTATE_UINT64(region_bytes, HvcmaMigration),
         VMSTATE_UINT64(granule_bytes, HvcmaMigration),
+        VMSTATE_UINT32(mode, HvcmaMigration),
         VMSTATE_INT32(nr_clients, HvcmaMigration),
         VMSTATE_INT32(nr_blocks, HvcmaMigration),
+        VMSTATE_UINT32(lent_bytes, HvcmaMigration),
         VMSTATE_STRUCT_VARRAY_ALLOC(client, HvcmaMigration, nr_clients, 1,
                                     vmstate_client, SavedClient),
         VMSTATE_STRUCT_VARRAY_ALLOC(block, HvcmaMigration, nr_blocks, 1,
                                     vmstate_block, SavedBlock),
+        VMSTATE_VBUFFER_ALLOC_UINT32(lent, HvcmaMigration, 1, NULL,
+                                     lent_bytes),
         VMSTATE_END_OF_LIST()
     },
 };

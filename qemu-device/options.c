@@ -279,8 +279,8 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
         return false;
     }
     if (o->max_align_order > VIRTIO_CMA_MAX_ALIGN_ORDER) {
-        error_setg(errp, "virtio-cma '%s': max-align-order=%" PRIu32 " is above "
-                   "the limit of %d", o->name, o->max_align_order,
+        error_setg(errp, "virtio-cma '%s': max-align-order=%" PRIu32 " is "
+                   "above the limit of %d", o->name, o->max_align_order,
                    VIRTIO_CMA_MAX_ALIGN_ORDER);
         return false;
     }

@@ -12,7 +12,7 @@
  * report.c          QOM properties that tell the region's state
  * migration.c       vmstate
  * attr.c            memory attributes: what the user said, what the host is
- * alias.c           QEMU's own mapping of memory that serves non-coherent clients
+ * alias.c           QEMU's own mapping of memory for non-coherent clients
  * memory_device.c   the region as a memory device
  * virtio_cma_pci.c  PCI proxy
  * virtio_cma_mmio.c the device on a virtio-mmio slot

@@ -249,8 +249,8 @@ static int regions_run(int argc, char **argv)
 		return ret;
 	at = opt.text;
 	if (!*at) {
-		err.slice = (struct hvcma_slice){ at, 0 };
-		return complain(opt.text, &err.slice, "the text is empty");
+		fputs("hvcma regions: the text is empty\n", stderr);
+		return HVCMA_EXIT_FAILED;
 	}
 	entries = calloc(strlen(opt.text), sizeof(*entries));	/* more than there can be */
 	if (!entries) {

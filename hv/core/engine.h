@@ -256,6 +256,9 @@ int hvcma_engine_client_removed(struct hvcma_engine *e, uint32_t id);
  */
 int hvcma_engine_client_stuck(struct hvcma_engine *e, uint32_t id);
 
+/** hvcma_engine_client_coherent() - the guest's word at its last CLAIM. */
+uint8_t hvcma_engine_client_coherent(const struct hvcma_engine *e, uint32_t id);
+
 /** hvcma_engine_client_state() - VIRTIO_CMA_CLIENT_*; ABSENT if out of range. */
 uint8_t hvcma_engine_client_state(const struct hvcma_engine *e, uint32_t id);
 

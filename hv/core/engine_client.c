@@ -194,6 +194,12 @@ int hvcma_engine_client_removed(struct hvcma_engine *e, uint32_t id)
 	return rc;
 }
 
+uint8_t hvcma_engine_client_coherent(const struct hvcma_engine *e, uint32_t id)
+{
+	return id < e->config.nr_clients ? e->clients[id].coherent
+					 : VIRTIO_CMA_COHERENT_UNKNOWN;
+}
+
 int hvcma_engine_client_stuck(struct hvcma_engine *e, uint32_t id)
 {
 	if (id >= e->config.nr_clients)

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "tests/qtest/cma.h"
+#include "tests/qtest/hotplug.h"
 
 #define NR_PAGES	32
 #define MAX_POOL	512		/* the machine has other uses for its memory */
@@ -366,6 +367,50 @@ static void test_balloon(void **state)
 	qtest_stop(q);
 }
 
+/* Lent memory is RAM: every page is there from the start and none ever goes. */
+static void test_reusable(void **state)
+{
+	struct virtio_cma_block block;
+	struct virtio balloon;
+
+	(void)state;
+	q = qtest_start(QTEST_Q35, MEMDEV DEVICE ",mode=reusable "
+			"-device virtio-balloon-pci,disable-legacy=on", folder);
+	assert_int_equal(nr_mapped(), NR_PAGES);
+	cma_open(&c, q, &virtio_pci);
+	virtio_open(&balloon, q, &virtio_pci, 0, 0, 5, 2, 16);
+	balloon.next_free = c.v.next_free + 0x100000;
+	virtio_restart(&balloon, 2, 16);
+	qtest_assert_text(q, "/granules/0/state", "migratable");
+	assert_int_equal(qtest_get(q, "/granules/0/nr"), NR_PAGES);
+
+	qtest_writeq(q, c.base_gpa, 0xabcd);
+	inflate(&balloon, c.base_gpa);			/* of the control: dropped there */
+	assert_int_equal(qtest_readq(q, c.base_gpa), 0xabcd);
+	assert_int_equal(cma_alloc(&c, 64 * MIB, SHARED, &block), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
+	virtio_reset(&c.v);
+	inflate(&balloon, c.base_gpa);
+	assert_int_equal(qtest_readq(q, c.base_gpa), 0xabcd);
+	assert_int_equal(nr_mapped(), NR_PAGES);
+	assert_int_equal(qtest_get(q, "/counters/unbacked-bytes"), 0);
+	qtest_stop(q);
+}
+
+/* Gone with its device: what depends on discards may come, and not before. */
+static void test_reusable_unplug(void **state)
+{
+	(void)state;
+	q = qtest_start(QTEST_Q35, MEMDEV HOTPLUG_PORT DEVICE ",mode=auto,bus=rp0", folder);
+	hotplug_set_up(q);
+	assert_int_equal(nr_mapped(), NR_PAGES);
+	qtest_assert_text(q, "/region/mode", "auto");
+	json_object_put(qtest_qmp_ok(q, HOTPLUG_DEL("cma0")));
+	hotplug_eject(q);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'object-del', 'arguments': {'id': 'm0'}}"));
+	qtest_stop(q);
+}
+
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, check, check_after)
 
 int main(void)
@@ -374,7 +419,8 @@ int main(void)
 		TEST(test_host_physical), TEST(test_states), TEST(test_discard),
 		TEST(test_pin_limit), TEST(test_killed), TEST(test_reset),
 		TEST(test_no_privilege), TEST(test_no_io_uring), TEST(test_too_few_hugepages),
-		TEST(test_granule_above_page), TEST(test_balloon),
+		TEST(test_granule_above_page), TEST(test_balloon), TEST(test_reusable),
+		TEST(test_reusable_unplug),
 	};
 
 	return cmocka_run_group_tests_name("real memory", tests, mount_pages, unmount_pages);

@@ -100,6 +100,74 @@ static void check_destination(struct cma *c, struct qtest *q)
 	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 0);
 }
 
+/* A REPORT of which granules are lent: bit i of @bits is granule i. */
+static void report_lent(struct cma *c, uint32_t bits)
+{
+	struct {
+		struct virtio_cma_report_req head;
+		uint32_t bits;
+	} __attribute__((packed)) req = {
+		.head.hdr = { .op = VIRTIO_CMA_OP_REPORT, .bytes = sizeof(req) },
+		.head.what = VIRTIO_CMA_REPORT_LENT,
+		.head.nr = 32,
+		.bits = bits,
+	};
+	struct virtio_cma_resp_hdr resp;
+
+	assert_int_equal(cma_raw(c, VIRTIO_CMA_VQ_REPORT, &req, sizeof(req), &resp, sizeof(resp)),
+			 sizeof(resp));
+	assert_int_equal(resp.status, VIRTIO_CMA_S_OK);
+}
+
+/*
+ *	granule  0 1 2 ..... 31		lent: all but 0 and 1; contents everywhere
+ *	         [block]
+ */
+static void test_lent_memory(void **state)
+{
+	static const char reusable[] = "mode=reusable,clients=edu0:edu1";
+	struct virtio_cma_block block;
+	struct qtest *q;
+	struct cma c;
+	unsigned int i;
+
+	(void)state;
+	qtest_skip_unless_built();
+	snprintf(file, sizeof(file), "/tmp/hvcma-migration-%d", getpid());
+	q = qtest_start(QTEST_Q35, "%s%s", machine_options, reusable);
+	cma_open(&c, q, &virtio_pci);
+	for (i = 0; i < 32; i++)
+		qtest_writeq(q, c.base_gpa + i * CMA_GRANULE, PATTERN + i);
+	assert_int_equal(cma_alloc(&c, 2 * CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block),
+			 VIRTIO_CMA_S_OK);
+	assert_int_equal(block.base_gpa, c.base_gpa);
+	report_lent(&c, ~3u);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate', 'arguments': {'uri': 'file:%s'}}",
+				     file));
+	wait_migrated(q);
+	qtest_stop(q);
+
+	q = qtest_start(QTEST_Q35, "-incoming defer %s%s", machine_options, reusable);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate-incoming', 'arguments': {"
+				     "'uri': 'file:%s'}}", file));
+	wait_migrated(q);
+	c.v.q = q;
+	assert_int_equal(qtest_get(q, "/counters/lent-bytes"), 30 * CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/counters/pinned-bytes"), 2 * CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/counters/unbacked-bytes"), 0);
+	assert_int_equal(qtest_get(q, "/granules/0/lent"), 0);
+	assert_int_equal(qtest_get(q, "/granules/1/lent"), 1);
+	for (i = 0; i < 32; i++)
+		assert_true(qtest_readq(q, c.base_gpa + i * CMA_GRANULE) == PATTERN + i);
+	report_lent(&c, 0);
+	assert_int_equal(qtest_get(q, "/counters/lent-bytes"), 0);
+	qtest_stop(q);
+
+	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': mode is 0x0 here, 0x1 at the source",
+			     "-incoming file:%s %sclients=edu0:edu1,align=64M", file,
+			     machine_options);
+}
+
 static int remove_file(void **state)
 {
 	(void)state;
@@ -164,6 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_file), TEST(test_child_process), TEST(test_refused),
+		TEST(test_lent_memory),
 	};
 
 	return cmocka_run_group_tests_name("migration", tests, NULL, NULL);

@@ -77,7 +77,7 @@ static void test_wrong_texts(void **state)
 		      "  a=1;b=33X2\n"
 		      "          ^\n");
 	expect_output(HVCMA_EXIT_FAILED, "regions check ''",
-		      "hvcma regions: the text is empty at byte 0\n  \n  ^\n");
+		      "hvcma regions: the text is empty\n");
 	expect_output(HVCMA_EXIT_FAILED, "regions check 'a=1;b=2;a=512K'",
 		      "hvcma regions: region is declared twice at byte 8\n"
 		      "  a=1;b=2;a=512K\n"
