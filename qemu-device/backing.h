@@ -7,7 +7,7 @@
  * with unsafe-noiommu=on, else guest-physical. Knows no client and no request.
  *
  * While a granule is pinned, or may be lent, RAM discards by others (balloon)
- * are off. With unsafe-noiommu=on, a keeper process holds the pins beyond QEMU's
+ * are off. With unsafe-noiommu=on a keeper process holds the pins beyond QEMU's
  * death.
  */
 #ifndef QEMU_DEVICE_BACKING_H

@@ -433,6 +433,18 @@ static inline uint32_t rig_bulk(struct rig *r, uint64_t granules, uint32_t nr_bl
 	return rig_send(r, &req, sizeof(req));
 }
 
+/* AaBbbC..: blocks of 2, 3 and 1 granules of 8. */
+static inline struct rig *rig_make_blocks(void)
+{
+	struct rig *r = rig_make(8, true);
+
+	assert_int_equal(rig_alloc(r, 2, CONTIG), VIRTIO_CMA_S_OK);
+	assert_int_equal(rig_alloc(r, 3, CONTIG), VIRTIO_CMA_S_OK);
+	assert_int_equal(rig_alloc(r, 1, CONTIG), VIRTIO_CMA_S_OK);
+	r->log[0] = 0;
+	return r;
+}
+
 /* FREE of @nr ranges, as they are. */
 static inline uint32_t rig_free_ranges(struct rig *r, const struct virtio_cma_range *ranges,
 				       uint32_t nr)
