@@ -12,7 +12,9 @@
 # Inside: / is the root tree (read-only), /mnt this project's part of it, laid out as outside:
 # $HVCMA_BUILD is /mnt/build, $HVCMA_SRC is /mnt/src.
 
-NESTED_HUGEPAGES='hugepagesz=32M hugepages=6 hugepagesz=2M hugepages=96'
+# NESTED_STOCK=1 leaves this project's modules out of the guest.
+
+: "${NESTED_HUGEPAGES:=hugepagesz=32M hugepages=6 hugepagesz=2M hugepages=96}"
 
 # nested_root: the image of the root tree, made once per version of that tree.
 nested_root()
@@ -63,6 +65,10 @@ nested_guest_initramfs()
 	done
 	ng_file=$1 ng_series=$2
 	shift 2
+	if [ -n "${NESTED_STOCK-}" ]; then
+		initramfs "$ng_file" arm64 "$ng_series" virtio_pci crc32c_generic ext4 nvme -- "$@"
+		return
+	fi
 	initramfs "$ng_file" arm64 "$ng_series" virtio_pci crc32c_generic ext4 \
 		"$(guest_module arm64 "$ng_series" virtio_cma)" nvme uio_pci_generic \
 		"$(guest_module arm64 "$ng_series" vcma_selftest)" -- "$@"

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause) */
+/*
+ * Index of a device tree, for looking at all of it: every node with its parent,
+ * and nodes by phandle. Built in one pass; libfdt itself walks from the start for
+ * each question. Valid until the blob is edited.
+ */
+#ifndef HVCMA_FDT_TREE_H
+#define HVCMA_FDT_TREE_H
+
+#include "fdt/blob.h"
+
+struct hvcma_fdt_node {
+	int offset;			/* in the blob */
+	int parent;			/* index, -1 for the root */
+	uint32_t phandle;		/* 0: none */
+	struct hvcma_fdt_cells cells;	/* of its children */
+};
+
+struct hvcma_fdt_tree {
+	const void *fdt;
+	struct hvcma_fdt_node *node;	/* in the order of the blob; [0] is the root */
+	int nr;
+	int *by_phandle;		/* indexes of nodes with a phandle, sorted by it */
+	int nr_phandles;
+};
+
+/**
+ * hvcma_fdt_tree_init() - index a validated blob.
+ *
+ * Errors: -FDT_ERR_NOSPACE: out of memory. Nothing is to be freed then.
+ */
+int hvcma_fdt_tree_init(struct hvcma_fdt_tree *tree, const void *fdt,
+			struct hvcma_fdt_error *err);
+void hvcma_fdt_tree_fini(struct hvcma_fdt_tree *tree);
+
+/** hvcma_fdt_tree_phandle() - index of a node with this phandle, -1: none. */
+int hvcma_fdt_tree_phandle(const struct hvcma_fdt_tree *tree, uint32_t phandle);
+
+/** hvcma_fdt_tree_path() - index of the node at this path, -1: none. */
+int hvcma_fdt_tree_path(const struct hvcma_fdt_tree *tree, const char *path);
+
+/**
+ * hvcma_fdt_tree_name() - the path of a node, for people: if it does not fit, its
+ * start is replaced by "...".
+ */
+void hvcma_fdt_tree_name(const struct hvcma_fdt_tree *tree, int node,
+			 char path[HVCMA_FDT_PATH_BYTES]);
+
+/** hvcma_fdt_tree_prop() - fdt_getprop() of a node by index. */
+const void *hvcma_fdt_tree_prop(const struct hvcma_fdt_tree *tree, int node,
+				const char *name, int *len);
+
+/** hvcma_fdt_tree_has() - has the node this property? */
+int hvcma_fdt_tree_has(const struct hvcma_fdt_tree *tree, int node, const char *name);
+
+/** hvcma_fdt_tree_inherits() - has it, or any node above it, this property? */
+int hvcma_fdt_tree_inherits(const struct hvcma_fdt_tree *tree, int node, const char *name);
+
+#endif /* HVCMA_FDT_TREE_H */
