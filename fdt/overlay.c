@@ -218,17 +218,39 @@ static int put_node(struct overlay *o, int i)
 	return 0;
 }
 
+/* Not a change, but what makes the fragment's addresses readable by itself. */
+static int repeat_cells(struct overlay *o, int i)
+{
+	static const char *const names[] = { "#size-cells", "#address-cells" };
+
+	for (int k = 0; k < 2; k++) {
+		int len, node, ret;
+		const void *value = hvcma_fdt_tree_prop(&o->edited, i, names[k], &len);
+
+		if (!value)
+			continue;
+		node = place(o, i, 0);
+		ret = node < 0 ? node : fdt_setprop(o->out, node, names[k], value, len);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 static int put_fragment(struct overlay *o, int i)
 {
 	char path[HVCMA_FDT_PATH_BYTES], name[32];
-	int node;
+	int node, ret;
 
 	o->fragment[i] = o->nr_fragments++;
 	if (fdt_get_path(o->edited.fdt, o->edited.node[i].offset, path, sizeof(path)))
 		return -FDT_ERR_BADPATH;
 	snprintf(name, sizeof(name), "fragment@%d", o->fragment[i]);
 	node = fdt_add_subnode(o->out, 0, name);
-	return node < 0 ? node : fdt_setprop_string(o->out, node, "target-path", path);
+	if (node < 0)
+		return node;
+	ret = fdt_setprop_string(o->out, node, "target-path", path);
+	return ret ? ret : repeat_cells(o, i);
 }
 
 static int put_all(struct overlay *o)

@@ -12,6 +12,7 @@ enum hvcma_exit {
 	HVCMA_EXIT_FAILED = 1,		/* no connection, no answer, or a refusal */
 	HVCMA_EXIT_USAGE = 2,
 	HVCMA_EXIT_NO_DEVICE = 3,	/* QEMU answered: there is no such device or field */
+	HVCMA_EXIT_FINDINGS = 4,	/* what was checked has faults */
 };
 
 struct hvcma_command {
@@ -25,6 +26,7 @@ struct hvcma_command {
 };
 
 extern const struct hvcma_command hvcma_command_attr;
+extern const struct hvcma_command hvcma_command_fdt;
 extern const struct hvcma_command hvcma_command_regions;
 extern const struct hvcma_command hvcma_command_status;
 

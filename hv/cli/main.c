@@ -13,6 +13,7 @@
 
 static const struct hvcma_command *const commands[] = {
 	&hvcma_command_attr,
+	&hvcma_command_fdt,
 	&hvcma_command_regions,
 	&hvcma_command_status,
 };
@@ -27,7 +28,8 @@ static void usage(FILE *out)
 		fprintf(out, "  %-10s %s\n", commands[i]->name,
 			commands[i]->summary);
 	fputs("\nhvcma COMMAND --help explains a command.\n"
-	      "exit status: 0 success, 1 failure, 2 wrong usage, 3 no such device or field\n",
+	      "exit status: 0 success, 1 failure, 2 wrong usage, 3 no such device or field,\n"
+	      "4 faults found\n",
 	      out);
 }
 

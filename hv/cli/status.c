@@ -14,7 +14,7 @@
 #include <json-c/json_pointer.h>
 
 #include "hv/cli/command.h"
-#include "hv/cli/qmp.h"
+#include "hv/cli/devices.h"
 #include "hv/cli/report.h"
 
 #define DEFAULT_TIMEOUT_S	10u
@@ -109,66 +109,6 @@ static int parse_options(int argc, char **argv, struct options *opt)
 	return HVCMA_EXIT_OK;
 }
 
-/* Adds the virtio-cma devices among the children of @parent to @devices. */
-static int list_children(struct hvcma_qmp *qmp, const char *parent,
-			 struct json_object *devices, struct hvcma_error *err)
-{
-	struct json_object *args = json_object_new_object(), *list;
-	int ret;
-
-	json_object_object_add(args, "path", json_object_new_string(parent));
-	ret = hvcma_qmp_execute(qmp, "qom-list", args, &list, err);
-	if (ret)
-		return ret;
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		struct json_object *entry = json_object_array_get_idx(list, i);
-		struct json_object *name, *type;
-		char path[512];
-
-		if (!json_object_object_get_ex(entry, "name", &name) ||
-		    !json_object_object_get_ex(entry, "type", &type) ||
-		    strncmp(json_object_get_string(type), "child<virtio-cma-", 17))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", parent,
-			 json_object_get_string(name));
-		json_object_object_add(devices, json_object_get_string(name),
-				       json_object_new_string(path));
-	}
-	json_object_put(list);
-	return 0;
-}
-
-/* title -> QOM path of each device asked for. */
-static int find_devices(struct hvcma_qmp *qmp, const struct options *opt,
-			struct json_object *devices, struct hvcma_error *err)
-{
-	char path[512];
-	int ret;
-
-	if (opt->device) {
-		snprintf(path, sizeof(path), "%s%s",
-			 *opt->device == '/' ? "" : "/machine/peripheral/",
-			 opt->device);
-		json_object_object_add(devices, opt->device,
-				       json_object_new_string(path));
-		return 0;
-	}
-	ret = list_children(qmp, "/machine/peripheral", devices, err);
-	if (!ret)
-		ret = list_children(qmp, "/machine/peripheral-anon", devices, err);
-	return ret;
-}
-
-static int get_report(struct hvcma_qmp *qmp, const char *path,
-		      struct json_object **report, struct hvcma_error *err)
-{
-	struct json_object *args = json_object_new_object();
-
-	json_object_object_add(args, "path", json_object_new_string(path));
-	json_object_object_add(args, "property", json_object_new_string("report"));
-	return hvcma_qmp_execute(qmp, "qom-get", args, report, err);
-}
-
 static int print_field(struct json_object *reports, const char *field)
 {
 	struct json_object *value;
@@ -211,7 +151,7 @@ static int status(struct hvcma_qmp *qmp, const struct options *opt,
 	struct hvcma_error err;
 	int ret;
 
-	ret = find_devices(qmp, opt, devices, &err);
+	ret = hvcma_devices_find(qmp, opt->device, devices, &err);
 	if (ret)
 		return failed(&err);
 	if (!json_object_object_length(devices)) {
@@ -221,7 +161,7 @@ static int status(struct hvcma_qmp *qmp, const struct options *opt,
 	json_object_object_foreach(devices, title, path) {
 		struct json_object *report;
 
-		ret = get_report(qmp, json_object_get_string(path), &report, &err);
+		ret = hvcma_device_report(qmp, json_object_get_string(path), &report, &err);
 		if (ret) {
 			failed(&err);
 			return ret == -ENOENT ? HVCMA_EXIT_NO_DEVICE :

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * hvcma fdt: finds its subcommand, and reads arguments for all of them.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/cli/fdt.h"
+
+static const struct hvcma_fdt_command *const commands[] = {
+	&hvcma_fdt_add_region_command,
+	&hvcma_fdt_bind_command,
+	&hvcma_fdt_dma_ranges_command,
+	&hvcma_fdt_overlay_command,
+	&hvcma_fdt_xen_command,
+	&hvcma_fdt_check_command,
+	&hvcma_fdt_show_command,
+};
+
+static const size_t nr_commands = sizeof(commands) / sizeof(commands[0]);
+
+/* For messages; one program run has one subcommand. */
+static const char *current = "";
+
+static void usage(FILE *out)
+{
+	fputs("usage: hvcma fdt SUBCOMMAND [OPTION...] FILE...\n"
+	      "Contiguous memory for devices, declared in a flattened device tree.\n\nsubcommands:\n", out);
+	for (size_t i = 0; i < nr_commands; i++)
+		fprintf(out, "  %-11s %.*s\n", commands[i]->name,
+			(int)strcspn(commands[i]->help, "\n"), commands[i]->help);
+	fputs("\nA FILE is a blob (dtc -O dtb); \"-\" is the standard input. Results replace the FILE\n"
+	      "unless -o says where else; \"-o -\" is the standard output. Numbers may be in\n"
+	      "hexadecimal (0x) and have a suffix K, M, G or T.\n"
+	      "hvcma fdt SUBCOMMAND --help explains a subcommand. Manual: hvcma-fdt(1).\n"
+	      "exit status: 0 success, 1 failure, 2 wrong usage, 3 no such device, 4 faults found\n",
+	      out);
+}
+
+static int run(int argc, char **argv)
+{
+	if (argc < 2) {
+		usage(stderr);
+		return HVCMA_EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		usage(stdout);
+		return HVCMA_EXIT_OK;
+	}
+	for (size_t i = 0; i < nr_commands; i++) {
+		if (strcmp(argv[1], commands[i]->name))
+			continue;
+		current = commands[i]->name;
+		return commands[i]->run(argc - 1, argv + 1);
+	}
+	fprintf(stderr, "hvcma fdt: unknown subcommand '%s' (hvcma fdt --help lists them)\n", argv[1]);
+	return HVCMA_EXIT_USAGE;
+}
+
+const struct hvcma_command hvcma_command_fdt = {
+	.name = "fdt",
+	.summary = "declare and check memory for devices in a device tree",
+	.run = run,
+};
+
+/* ---- arguments ---- */
+
+int hvcma_fdt_usage_error(const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "hvcma fdt %s: ", current);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputs(" (--help explains)\n", stderr);
+	return HVCMA_EXIT_USAGE;
+}
+
+int hvcma_fdt_failed(const struct hvcma_fdt_error *err)
+{
+	fprintf(stderr, "hvcma fdt %s: %s\n", current, err->text);
+	return HVCMA_EXIT_FAILED;
+}
+
+int hvcma_fdt_options(const struct hvcma_fdt_command *command, int argc, char **argv,
+		      const struct option *longs, int (*set)(void *opaque, int c, const char *arg),
+		      void *opaque, const char **output, bool *done)
+{
+	int c, ret;
+
+	*done = false;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "ho:", longs, NULL)) != -1) {
+		switch (c) {
+		case 'h':
+			printf("usage: hvcma fdt %s %s\n%s", command->name, command->usage, command->help);
+			*done = true;
+			return HVCMA_EXIT_OK;
+		case 'o':
+			*output = optarg;
+			break;
+		case '?':
+			return HVCMA_EXIT_USAGE;
+		default:
+			ret = set(opaque, c, optarg);
+			if (ret)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+bool hvcma_fdt_number(const char *text, uint64_t *value)
+{
+	static const char suffixes[] = "KMGT";
+	unsigned long long n;
+	const char *suffix;
+	unsigned int shift;
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	n = strtoull(text, &end, 0);
+	if (errno)
+		return false;
+	suffix = *end ? strchr(suffixes, toupper((unsigned char)*end)) : NULL;
+	if (suffix) {
+		shift = 10 * (unsigned int)(suffix - suffixes + 1);
+		if (n > UINT64_MAX >> shift)
+			return false;
+		n <<= shift;
+		end++;
+	}
+	if (*end)
+		return false;
+	*value = n;
+	return true;
+}
+
+bool hvcma_fdt_range(const char *text, struct hvcma_range *range)
+{
+	char base[32];
+	size_t length = strcspn(text, ",");
+
+	if (!text[length] || length >= sizeof(base))
+		return false;
+	memcpy(base, text, length);
+	base[length] = '\0';
+	return hvcma_fdt_number(base, &range->base) &&
+	       hvcma_fdt_number(text + length + 1, &range->bytes);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hvcma fdt: what its subcommands share: files, arguments, windows.
+ *
+ * A subcommand reads whole files, works in memory, and writes its result in one
+ * step at the end: a reader of the output finds the old file or the new one.
+ */
+#ifndef HVCMA_CLI_FDT_H
+#define HVCMA_CLI_FDT_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fdt/bus.h"
+#include "fdt/region.h"
+#include "hv/cli/command.h"
+
+struct hvcma_fdt_command {
+	const char *name;
+	const char *usage;		/* after "hvcma fdt NAME " */
+	const char *help;		/* what it does and its options, lines */
+	/* As in struct hvcma_command; argv[0] is the subcommand. */
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct hvcma_fdt_command hvcma_fdt_add_region_command;
+extern const struct hvcma_fdt_command hvcma_fdt_bind_command;
+extern const struct hvcma_fdt_command hvcma_fdt_check_command;
+extern const struct hvcma_fdt_command hvcma_fdt_dma_ranges_command;
+extern const struct hvcma_fdt_command hvcma_fdt_overlay_command;
+extern const struct hvcma_fdt_command hvcma_fdt_show_command;
+extern const struct hvcma_fdt_command hvcma_fdt_xen_command;
+
+/* A device tree blob in memory. */
+struct hvcma_dtb {
+	void *blob;			/* malloc */
+	size_t bytes;
+};
+
+/**
+ * hvcma_dtb_load() - read and validate.
+ * @path: "-" is the standard input
+ *
+ * Return: 0, or -1 after saying why on stderr.
+ */
+int hvcma_dtb_load(const char *path, struct hvcma_dtb *dtb);
+void hvcma_dtb_free(struct hvcma_dtb *dtb);
+
+/* One try of an edit, in a buffer with some room; see blob.h. */
+typedef int hvcma_dtb_edit_fn(void *fdt, void *opaque, struct hvcma_fdt_error *err);
+
+/**
+ * hvcma_dtb_edit() - run @edit on a copy of @from, again in a larger one while it
+ * returns -FDT_ERR_NOSPACE, and write the result to @out.
+ * @from: NULL: the edit makes a tree of its own in the buffer
+ *
+ * Return: an enum hvcma_exit value; the reason was printed. On failure @out is
+ * what it was.
+ */
+int hvcma_dtb_edit(const struct hvcma_dtb *from, hvcma_dtb_edit_fn *edit, void *opaque,
+		   const char *out);
+
+/* ---- arguments ---- */
+
+/**
+ * hvcma_fdt_options() - getopt_long() that knows --help and --output.
+ * @set: called for each other option; returns 0 or an exit value after a message
+ * @output: out, of -o; untouched without it
+ *
+ * Return: 0 with optind at the first argument; else an exit value, to be returned
+ * (HVCMA_EXIT_OK after --help is told apart by *@done).
+ */
+int hvcma_fdt_options(const struct hvcma_fdt_command *command, int argc, char **argv,
+		      const struct option *longs, int (*set)(void *opaque, int c, const char *arg),
+		      void *opaque, const char **output, bool *done);
+
+/** hvcma_fdt_usage_error() - print it; returns HVCMA_EXIT_USAGE. */
+int hvcma_fdt_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** hvcma_fdt_failed() - print it; returns HVCMA_EXIT_FAILED. */
+int hvcma_fdt_failed(const struct hvcma_fdt_error *err);
+
+/** hvcma_fdt_number() - "0x1000", "64M", "2G" (K M G T); false if it is none. */
+bool hvcma_fdt_number(const char *text, uint64_t *value);
+
+/** hvcma_fdt_range() - "BASE,SIZE"; false if it is none. */
+bool hvcma_fdt_range(const char *text, struct hvcma_range *range);
+
+/* ---- windows ---- */
+
+struct hvcma_window_list {
+	struct hvcma_window *window;	/* malloc */
+	size_t nr;
+};
+
+/**
+ * hvcma_windows_from_file() - lines "GUEST-PHYSICAL DMA SIZE", "#" for comments.
+ * hvcma_windows_from_vm() - extents that a running QEMU reports.
+ * @device: one region only; NULL: all
+ *
+ * Both append to @list.
+ * Return: 0, or an exit value after saying why on stderr.
+ */
+int hvcma_windows_from_file(const char *path, struct hvcma_window_list *list);
+int hvcma_windows_from_vm(const char *socket, const char *device,
+			  struct hvcma_window_list *list);
+void hvcma_windows_free(struct hvcma_window_list *list);
+
+#endif /* HVCMA_CLI_FDT_H */

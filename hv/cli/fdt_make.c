@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * hvcma fdt overlay, xen: blobs made out of others.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fdt/overlay.h"
+#include "fdt/xen.h"
+#include "hv/cli/fdt.h"
+
+#define MAX_LIST	64
+#define MAX_REGISTERS	16
+
+/* ---- overlay ---- */
+
+struct overlay {
+	struct hvcma_dtb base, edited;
+};
+
+static int edit_overlay(void *fdt, void *opaque, struct hvcma_fdt_error *err)
+{
+	struct overlay *o = opaque;
+
+	return hvcma_fdt_overlay(o->base.blob, o->edited.blob, fdt, (int)fdt_totalsize(fdt), err);
+}
+
+static int run_overlay(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "output", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	const char *output = NULL;
+	struct overlay o = { 0 };
+	bool done;
+	int ret;
+
+	ret = hvcma_fdt_options(&hvcma_fdt_overlay_command, argc, argv, longs, NULL, NULL, &output,
+				&done);
+	if (ret || done)
+		return ret;
+	if (optind != argc - 2 || !output)
+		return hvcma_fdt_usage_error("BASE, EDITED and -o are needed");
+	ret = HVCMA_EXIT_FAILED;
+	if (!hvcma_dtb_load(argv[optind], &o.base) && !hvcma_dtb_load(argv[optind + 1], &o.edited))
+		ret = hvcma_dtb_edit(NULL, edit_overlay, &o, output);
+	hvcma_dtb_free(&o.edited);
+	hvcma_dtb_free(&o.base);
+	return ret;
+}
+
+const struct hvcma_fdt_command hvcma_fdt_overlay_command = {
+	.name = "overlay",
+	.usage = "BASE EDITED -o OUT",
+	.help = "writes the difference of two blobs as an overlay (dtbo)\n"
+		"\n"
+		"  BASE                 blob that the target has\n"
+		"  EDITED               the same, edited (with the other subcommands)\n"
+		"  -o, --output OUT     the overlay; applied to BASE it gives EDITED\n"
+		"\n"
+		"An overlay adds and changes; what EDITED lacks is an error.\n",
+	.run = run_overlay,
+};
+
+/* ---- xen ---- */
+
+struct xen {
+	struct hvcma_dtb host;
+	const char *devices[MAX_LIST];
+	size_t nr_devices;
+	struct hvcma_window_list windows;
+	struct hvcma_xen_domain domain;	/* name NULL: a partial tree is wanted */
+	struct hvcma_range static_memory[MAX_LIST];
+	bool print_xl;
+};
+
+static int set_xen(void *opaque, int c, const char *arg)
+{
+	struct xen *x = opaque;
+	uint64_t number;
+
+	switch (c) {
+	case 'd':
+		if (x->nr_devices == MAX_LIST)
+			return hvcma_fdt_usage_error("more than %d --device", MAX_LIST);
+		x->devices[x->nr_devices++] = arg;
+		return 0;
+	case 'e':
+		return hvcma_windows_from_file(arg, &x->windows);
+	case 'x':
+		x->print_xl = true;
+		return 0;
+	case 'n':
+		x->domain.name = arg;
+		return 0;
+	case 'm':
+		if (!hvcma_fdt_number(arg, &x->domain.memory_bytes))
+			return hvcma_fdt_usage_error("--memory: '%s' is no number", arg);
+		return 0;
+	case 'c':
+		if (!hvcma_fdt_number(arg, &number) || !number || number > UINT32_MAX)
+			return hvcma_fdt_usage_error("--cpus: '%s' is no number of processors", arg);
+		x->domain.cpus = (uint32_t)number;
+		return 0;
+	case 's':
+		if (x->domain.nr_static_memory == MAX_LIST)
+			return hvcma_fdt_usage_error("more than %d --static-mem", MAX_LIST);
+		if (!hvcma_fdt_range(arg, &x->static_memory[x->domain.nr_static_memory++]))
+			return hvcma_fdt_usage_error("--static-mem is BASE,SIZE, not '%s'", arg);
+		return 0;
+	default:
+		x->domain.direct_map = 1;
+		return 0;
+	}
+}
+
+static int edit_partial(void *fdt, void *opaque, struct hvcma_fdt_error *err)
+{
+	struct xen *x = opaque;
+	int ret;
+
+	ret = hvcma_xen_partial_init(fdt, (int)fdt_totalsize(fdt), x->windows.window, x->windows.nr,
+				     err);
+	for (size_t i = 0; i < x->nr_devices && !ret; i++)
+		ret = hvcma_xen_add_device(fdt, x->host.blob, x->devices[i], err);
+	return ret;
+}
+
+static int edit_host(void *fdt, void *opaque, struct hvcma_fdt_error *err)
+{
+	struct xen *x = opaque;
+	int ret;
+
+	ret = hvcma_xen_add_domain(fdt, &x->domain, err);
+	for (size_t i = 0; i < x->nr_devices && !ret; i++)
+		ret = hvcma_xen_set_passthrough(fdt, x->devices[i], err);
+	return ret;
+}
+
+/* Interrupts of an Arm interrupt controller, as xl counts them. */
+static void print_irqs(const struct xen *x, const char *path, const char **separator)
+{
+	int len, node = fdt_path_offset(x->host.blob, path);
+	const fdt32_t *p = fdt_getprop(x->host.blob, node, "interrupts", &len);
+
+	for (int i = 0; p && i + 3 <= len / HVCMA_FDT_CELL_BYTES; i += 3) {
+		uint32_t is_ppi = fdt32_to_cpu(p[i]), number = fdt32_to_cpu(p[i + 1]);
+
+		printf("%s%u", *separator, number + (is_ppi ? 16 : 32));
+		*separator = ", ";
+	}
+}
+
+static int print_xl(const struct xen *x)
+{
+	struct hvcma_xen_register regs[MAX_REGISTERS];
+	const char *separator = "";
+	struct hvcma_fdt_error err;
+
+	fputs("iomem = [ ", stdout);
+	for (size_t i = 0; i < x->nr_devices; i++) {
+		size_t nr;
+
+		if (hvcma_xen_registers(x->host.blob, x->devices[i], regs, MAX_REGISTERS, &nr, &err))
+			return hvcma_fdt_failed(&err);
+		for (size_t k = 0; k < nr && k < MAX_REGISTERS; k++) {
+			uint64_t first = regs[k].host >> 12;
+			uint64_t last = (regs[k].host + regs[k].bytes - 1) >> 12;
+
+			printf("%s\"0x%" PRIx64 ",%" PRIx64 "\"", separator, first, last - first + 1);
+			separator = ", ";
+		}
+	}
+	fputs(" ]\nirqs = [ ", stdout);
+	separator = "";
+	for (size_t i = 0; i < x->nr_devices; i++)
+		print_irqs(x, x->devices[i], &separator);
+	fputs(" ]\n", stdout);
+	return HVCMA_EXIT_OK;
+}
+
+static int check_xen(struct xen *x, int argc, const char *output)
+{
+	struct hvcma_fdt_error err;
+
+	if (optind != argc - 1 || !output)
+		return hvcma_fdt_usage_error("one HOST tree and -o are needed");
+	if (!x->domain.name && !x->nr_devices)
+		return hvcma_fdt_usage_error("--device or --domain is needed");
+	if (x->print_xl && (x->domain.name || !strcmp(output, "-")))
+		return hvcma_fdt_usage_error("--xl prints what goes with a partial tree in a file");
+	if (hvcma_windows_check(x->windows.window, x->windows.nr, HVCMA_GUARD_BYTES, &err))
+		return hvcma_fdt_failed(&err);
+	hvcma_windows_merge(x->windows.window, &x->windows.nr);
+	return 0;
+}
+
+static int make_xen(struct xen *x, const char *host, const char *output)
+{
+	int ret;
+
+	if (hvcma_dtb_load(host, &x->host))
+		return HVCMA_EXIT_FAILED;
+	ret = x->domain.name ? hvcma_dtb_edit(&x->host, edit_host, x, output) :
+			       hvcma_dtb_edit(NULL, edit_partial, x, output);
+	if (!ret && x->print_xl)
+		ret = print_xl(x);
+	hvcma_dtb_free(&x->host);
+	return ret;
+}
+
+static int run_xen(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "device", required_argument, NULL, 'd' },
+		{ "extents", required_argument, NULL, 'e' },
+		{ "xl", no_argument, NULL, 'x' },
+		{ "domain", required_argument, NULL, 'n' },
+		{ "memory", required_argument, NULL, 'm' },
+		{ "cpus", required_argument, NULL, 'c' },
+		{ "static-mem", required_argument, NULL, 's' },
+		{ "direct-map", no_argument, NULL, 'D' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	struct xen x = { .domain.cpus = 1 };
+	const char *output = NULL;
+	bool done;
+	int ret;
+
+	x.domain.static_memory = x.static_memory;
+	ret = hvcma_fdt_options(&hvcma_fdt_xen_command, argc, argv, longs, set_xen, &x, &output,
+				&done);
+	if (!ret && !done)
+		ret = check_xen(&x, argc, output);
+	if (!ret && !done)
+		ret = make_xen(&x, argv[optind], output);
+	hvcma_windows_free(&x.windows);
+	return ret;
+}
+
+const struct hvcma_fdt_command hvcma_fdt_xen_command = {
+	.name = "xen",
+	.usage = "(--device PATH... [--extents FILE] | --domain NAME --memory SIZE) HOST -o OUT",
+	.help = "makes device trees for Xen on Arm, for devices without IOMMU\n"
+		"\n"
+		"A partial device tree for a domain (xl's device_tree=, or a dom0less module):\n"
+		"  --device PATH        of a device in the HOST tree; may be repeated\n"
+		"  --extents FILE       lines \"GUEST-PHYSICAL MACHINE SIZE\" of the domain's memory,\n"
+		"                       for dma-ranges; not needed if it is direct-mapped\n"
+		"  --xl                 print iomem and irqs for the domain's configuration, too\n"
+		"\n"
+		"Or the HOST tree with a domain that Xen starts (dom0less):\n"
+		"  --domain NAME        of the node in /chosen\n"
+		"  --memory SIZE        of the domain, multiple of 1K\n"
+		"  --cpus N             processors (default 1)\n"
+		"  --static-mem BASE,SIZE  machine memory of its own; may be repeated\n"
+		"  --direct-map         guest-physical addresses are machine addresses\n"
+		"  --device PATH        is kept for guests (xen,passthrough)\n"
+		"\n"
+		"  -o, --output OUT     the result\n",
+	.run = run_xen,
+};

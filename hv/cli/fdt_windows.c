@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * hvcma fdt: windows from a file of extents, or from a running QEMU. See fdt.h.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/cli/devices.h"
+#include "hv/cli/fdt.h"
+
+#define TIMEOUT_MS	10000u
+
+static int add(struct hvcma_window_list *list, const struct hvcma_window *window)
+{
+	struct hvcma_window *more = realloc(list->window, (list->nr + 1) * sizeof(*more));
+	struct hvcma_fdt_error err;
+
+	if (!more) {
+		hvcma_fdt_fail(&err, 0, "out of memory after %zu windows", list->nr);
+		return hvcma_fdt_failed(&err);
+	}
+	list->window = more;
+	list->window[list->nr++] = *window;
+	return 0;
+}
+
+void hvcma_windows_free(struct hvcma_window_list *list)
+{
+	free(list->window);
+	*list = (struct hvcma_window_list){ 0 };
+}
+
+/* ---- a file ---- */
+
+/* Return: 1 a window, 0 nothing but blanks and comment, -1 neither. */
+static int parse_line(char *line, struct hvcma_window *window)
+{
+	uint64_t *const field[] = { &window->gpa, &window->dma, &window->bytes };
+	char *word, *next = line;
+	int nr = 0;
+
+	line[strcspn(line, "#\n")] = '\0';
+	while ((word = strsep(&next, " \t,\r")) != NULL) {
+		if (!*word)
+			continue;
+		if (nr == 3 || !hvcma_fdt_number(word, field[nr++]))
+			return -1;
+	}
+	return nr == 3 ? 1 : nr ? -1 : 0;
+}
+
+static int read_file(FILE *in, const char *path, struct hvcma_window_list *list)
+{
+	struct hvcma_fdt_error err;
+	struct hvcma_window window;
+	char *line = NULL;
+	size_t room = 0;
+	int nr = 0, found = 0, ret = 0;
+
+	while (!ret && getline(&line, &room, in) >= 0) {
+		nr++;
+		found = parse_line(line, &window);
+		if (found > 0)
+			ret = add(list, &window);
+		if (found < 0) {
+			hvcma_fdt_fail(&err, 0, "%s, line %d: not three numbers: guest-physical base, DMA base, size",
+				       path, nr);
+			ret = hvcma_fdt_failed(&err);
+		}
+	}
+	if (!ret && ferror(in)) {
+		hvcma_fdt_fail(&err, 0, "%s: %s", path, strerror(errno));
+		ret = hvcma_fdt_failed(&err);
+	}
+	free(line);
+	return ret;
+}
+
+int hvcma_windows_from_file(const char *path, struct hvcma_window_list *list)
+{
+	bool is_stdin = !strcmp(path, "-");
+	FILE *in = is_stdin ? stdin : fopen(path, "re");
+	struct hvcma_fdt_error err;
+	int ret;
+
+	if (!in) {
+		hvcma_fdt_fail(&err, 0, "%s: %s", path, strerror(errno));
+		return hvcma_fdt_failed(&err);
+	}
+	ret = read_file(in, path, list);
+	if (!is_stdin)
+		fclose(in);
+	return ret;
+}
+
+/* ---- a running QEMU ---- */
+
+static uint64_t number(struct json_object *obj, const char *key)
+{
+	struct json_object *value = NULL;
+
+	json_object_object_get_ex(obj, key, &value);
+	return json_object_get_uint64(value);
+}
+
+static int add_extents(struct json_object *report, struct hvcma_window_list *list)
+{
+	struct json_object *extents = NULL;
+	int ret = 0;
+
+	if (!json_object_object_get_ex(report, "extents", &extents) ||
+	    !json_object_is_type(extents, json_type_array))
+		return 0;
+	for (size_t i = 0; i < json_object_array_length(extents) && !ret; i++) {
+		struct json_object *extent = json_object_array_get_idx(extents, i);
+		struct hvcma_window window = {
+			.gpa = number(extent, "base-gpa"),
+			.dma = number(extent, "base-dma"),
+			.bytes = number(extent, "bytes"),
+		};
+
+		ret = add(list, &window);
+	}
+	return ret;
+}
+
+static int qmp_failed(const struct hvcma_error *qmp_err, int ret)
+{
+	struct hvcma_fdt_error err;
+
+	hvcma_fdt_fail(&err, 0, "%s", qmp_err->text);
+	hvcma_fdt_failed(&err);
+	return ret == -ENOENT ? HVCMA_EXIT_NO_DEVICE : HVCMA_EXIT_FAILED;
+}
+
+static int from_devices(struct hvcma_qmp *qmp, struct json_object *devices,
+			struct hvcma_window_list *list)
+{
+	struct hvcma_error err;
+
+	json_object_object_foreach(devices, title, path) {
+		struct json_object *report;
+		int ret = hvcma_device_report(qmp, json_object_get_string(path), &report, &err);
+
+		(void)title;
+		if (ret)
+			return qmp_failed(&err, ret);
+		ret = add_extents(report, list);
+		json_object_put(report);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+int hvcma_windows_from_vm(const char *socket, const char *device,
+			  struct hvcma_window_list *list)
+{
+	struct json_object *devices;
+	struct hvcma_error err;
+	struct hvcma_qmp *qmp;
+	int ret;
+
+	ret = hvcma_qmp_connect(socket, TIMEOUT_MS, &qmp, &err);
+	if (ret)
+		return qmp_failed(&err, -EIO);
+	devices = json_object_new_object();
+	ret = hvcma_devices_find(qmp, device, devices, &err);
+	ret = ret ? qmp_failed(&err, ret) : from_devices(qmp, devices, list);
+	json_object_put(devices);
+	hvcma_qmp_close(qmp);
+	return ret;
+}
