@@ -12,7 +12,7 @@
 
 const char *hvcma_fdt_finding_name(enum hvcma_fdt_finding_kind kind)
 {
-#define NAME(name, text) [HVCMA_FDT_##name] = text,
+#define NAME(name, text) text,
 	static const char *const names[] = { HVCMA_FDT_FINDINGS(NAME) };
 
 	return (unsigned int)kind < HVCMA_FDT_NR_FINDINGS ? names[kind] : "?";

@@ -1,14 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# In the nested host: a guest without any module of this project drives the NVMe controller. Its
+# RAM is a static region, in several extents of host memory:
+#
+#	guest RAM   | kernel ... initrd, dtb |   |        |    |
+#	host page     8 9 10 11 12            3 4  13 14 15  5 6 7 ...
+#
+# Prints "file MD5" for the outer machine, which compares it with the image.
+
 . ./lib.sh
+
+REGION_PAGE_KIB=32768
+page_bytes=$((REGION_PAGE_KIB * 1024))
 nvme=$(nvme_pci)
 vfio_take "$nvme"
-grep -i huge /proc/meminfo; cat /sys/kernel/mm/hugepages/*/free_hugepages
-export VM_MEMORY=$1 VM_MACHINE=memory-backend=m0
-page=$2; shift 2
-nested_guest -object memory-backend-memfd,id=m0,size=$VM_MEMORY,hugetlb=on,hugetlbsize=$page,share=on,prealloc=on -device virtio-cma-pci,id=cma0,memdev=m0,mode=static,clients=nv0,unsafe-noiommu=on,default=on -device "vfio-pci,host=$nvme,id=nv0" "$@"
-vm_booted 1 60 || cat $VM_DIR/qemu.log
-"$HVCMA_BUILD/arm64/hvcma" status --qmp "$VM_DIR/qmp" | head -40
-guest 'load ext4 nvme; disk_ready nvme0n1; disk_fill nvme0n1 16; disk_check; umount /mnt'
-guest 'dmesg | grep -E "nvme|CMA|reserved mem" | tail -n 8; cat /proc/modules'
-pci_master "$nvme"
-vm_quit
-pci_master "$nvme"
+
+# pages_in_order NR...: hugepages are handed out in this order from now on. The kernel hands out
+# first what it got back last.
+pages_in_order()
+{
+	mkdir -p /tmp/huge
+	mount -t hugetlbfs -o pagesize=${REGION_PAGE_KIB}k huge /tmp/huge
+	po_nr=0
+	while fallocate -l $page_bytes "/tmp/huge/$po_nr" 2>/dev/null; do
+		po_nr=$((po_nr + 1))
+	done
+	[ "$po_nr" -ge $# ] || {
+		note "$po_nr hugepages, $# are needed"
+		return 1
+	}
+	rm -f "/tmp/huge/$po_nr"
+	po_order=
+	for po_page; do
+		po_order="$po_page $po_order"
+	done
+	for po_page in $po_order; do
+		rm "/tmp/huge/$po_page"
+	done
+	umount /tmp/huge
+}
+
+# windows: of the bus, as the guest's kernel was told
+windows()
+{
+	guest "xxd -p /sys/firmware/devicetree/base/pcie@10000000/dma-ranges" | tr -d ' \n'
+}
+
+controller_is_free()
+{
+	equal off "$(pci_master "$nvme")"
+}
+
+nr_extents()
+{
+	status /counters/extents
+}
+
+disk_works()
+{
+	guest load ext4 nvme
+	check "$1: the stock driver finds its disk" guest disk_ready nvme0n1
+	check "$1: the controller is bus master" equal on "$(pci_master "$nvme")"
+	source=$(guest disk_fill nvme0n1 16)
+	check "$1: 16 MiB read back are what was written" equal "$source" "$(guest disk_check)"
+	guest umount /mnt
+}
+
+check "hugepages can be handed out in any order" pages_in_order 8 9 10 11 12 3 4 13 14 15 5 6 7 0 1 2
+export VM_MEMORY=512M VM_MACHINE=memory-backend=ram
+nested_guest \
+	-object "memory-backend-memfd,id=ram,size=512M,hugetlb=on,hugetlbsize=${REGION_PAGE_KIB}k,share=on" \
+	-device virtio-cma-pci,id=cma0,memdev=ram,mode=static,default=on,clients=nv0,unsafe-noiommu=on \
+	-device "vfio-pci,host=$nvme,id=nv0"
+check "the guest boots" vm_booted 1 60
+check "it has no module of ours" equal 0 "$(guest 'grep -c vcma /proc/modules; ls /modules | grep -c vcma' | sort -u | tail -n 1)"
+check "all of its RAM is pinned" status_is /counters/pinned-bytes $((512 * 1024 * 1024))
+check "kernel and device agree on what is pinned" pins_agree
+note "$("$HVCMA_BUILD/arm64/hvcma" status --qmp "$VM_DIR/qmp" | sed -n '/extents/,/clients/p')"
+check "it is in several extents" [ "$(nr_extents)" -gt 3 ]
+check "the client is claimed" status_is /clients/0/state claimed
+check "no driver yet: the controller is no bus master" controller_is_free
+first_windows=$(windows)
+check "a window for each extent" equal "$(nr_extents)" $((${#first_windows} / 56))
+cma_free=$(guest "awk '/^CmaFree/ { print \$2 }' /proc/meminfo")
+check "the guest's CMA is the pool of 64 MiB" equal 65536 "$(guest "awk '/^CmaTotal/ { print \$2 }' /proc/meminfo")"
+disk_works "first start"
+check "coherent memory came from that pool" [ "$(guest "awk '/^CmaFree/ { print \$2 }' /proc/meminfo")" -lt "$cma_free" ]
+echo "file $source"
+
+monitor system_reset
+check "reset: the guest boots again" vm_booted 2 60
+check "reset: the controller is no bus master" controller_is_free
+check "reset: all RAM is still pinned" pins_agree
+check "reset: the windows are the same" equal "$first_windows" "$(windows)"
+disk_works "after reset"
+
+guest 'mount -t ext4 /dev/nvme0n1 /mnt && io_forever /mnt/busy; sleep 1'
+check "SIGKILL: a pin keeper watches" [ "$(keepers)" -eq 1 ]
+vm_kill
+check "SIGKILL: the controller is no bus master" wait_until 5 eval '[ "$(pci_master "$nvme")" = off ]'
+check "SIGKILL: the pin keeper ends" wait_until 10 no_keeper
+check "SIGKILL: no hugepage stays in use" wait_until 5 no_hugepage_used
+tap_end

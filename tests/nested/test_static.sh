@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# mode=static with real (if nested) hardware without IOMMU: stock kernels, no module of ours in the
+# guest, on both kernels, with and without Stage-2 Force Write-Back. See guest/static.sh.
+
+NESTED_STOCK=1
+NESTED_HUGEPAGES='hugepagesz=32M hugepages=16'
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+. "$HVCMA_SRC/tests/lib/nested.sh"
+
+# static_case CPU HOST-SERIES GUEST-SERIES
+static_case()
+{
+	what="$1, host $2, guest $3"
+	rm -f "$VM_TMP/disk"
+	truncate -s 64M "$VM_TMP/disk"
+	# shellcheck disable=SC2046 # options are words
+	NESTED_CPU=$1 nested_start "$2" "$3" $(disk_options nv "$VM_TMP/disk")
+	check "$what: the nested host boots" vm_alive
+	nested_test static.sh
+	vm_quit
+}
+
+static_case neoverse-v1 6.12-cloud 6.12
+static_case neoverse-n1 6.1-cloud 6.1
+tap_end
