@@ -105,13 +105,13 @@ static int add_devfn(void *fdt, int bus, uint32_t devfn, int is_bridge)
 
 static int parse_hex(const char **text, char end, unsigned long limit, uint32_t *value)
 {
-	char *after;
+	/* digits only: strtoul() would take blanks, signs and "0x", too */
+	size_t digits = strspn(*text, "0123456789abcdefABCDEF");
 	unsigned long v;
+	char *after;
 
-	if (!strchr("0123456789abcdefABCDEF", **text) || !**text)
-		return 0;
 	v = strtoul(*text, &after, 16);
-	if (*after != end || v > limit)
+	if (!digits || after != *text + digits || *after != end || v > limit)
 		return 0;
 	*text = end ? after + 1 : after;
 	*value = (uint32_t)v;

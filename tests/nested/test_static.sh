@@ -9,7 +9,7 @@ NESTED_HUGEPAGES='hugepagesz=32M hugepages=16'
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 . "$HVCMA_SRC/tests/lib/nested.sh"
 
-# static_case CPU HOST-SERIES GUEST-SERIES
+# static_case CPU HOST-SERIES GUEST-SERIES DIRECTION
 static_case()
 {
 	what="$1, host $2, guest $3"
@@ -18,10 +18,12 @@ static_case()
 	# shellcheck disable=SC2046 # options are words
 	NESTED_CPU=$1 nested_start "$2" "$3" $(disk_options nv "$VM_TMP/disk")
 	check "$what: the nested host boots" vm_alive
-	nested_test static.sh
+	nested_test static.sh "$4"
+	check "$what: the image outside holds the file" \
+		equal "$(sed -n 's/^file //p' "$VM_TMP/results")" "$(disk_outside "$VM_TMP/disk")"
 	vm_quit
 }
 
-static_case neoverse-v1 6.12-cloud 6.12
-static_case neoverse-n1 6.1-cloud 6.1
+static_case neoverse-v1 6.12-cloud 6.12 up
+static_case neoverse-n1 6.1-cloud 6.1 down
 tap_end

@@ -7,11 +7,13 @@
 #	guest RAM   | kernel ... initrd, dtb |   |        |    |
 #	host page     8 9 10 11 12            3 4  13 14 15  5 6 7 ...
 #
+#	static.sh up|down	in which order of addresses this host hands out hugepages after boot
+#
 # Prints "file MD5" for the outer machine, which compares it with the image.
 
 . ./lib.sh
 
-REGION_PAGE_KIB=32768
+direction=$1 REGION_PAGE_KIB=32768
 page_bytes=$((REGION_PAGE_KIB * 1024))
 nvme=$(nvme_pci)
 vfio_take "$nvme"
@@ -30,9 +32,10 @@ pages_in_order()
 		note "$po_nr hugepages, $# are needed"
 		return 1
 	}
-	rm -f "/tmp/huge/$po_nr"
+	rm -f "/tmp/huge/$po_nr"	# the first that could not be had
 	po_order=
 	for po_page; do
+		[ "$direction" = up ] || po_page=$((po_nr - 1 - po_page))
 		po_order="$po_page $po_order"
 	done
 	for po_page in $po_order; do
@@ -77,17 +80,17 @@ check "the guest boots" vm_booted 1 60
 check "it has no module of ours" equal 0 "$(guest 'grep -c vcma /proc/modules; ls /modules | grep -c vcma' | sort -u | tail -n 1)"
 check "all of its RAM is pinned" status_is /counters/pinned-bytes $((512 * 1024 * 1024))
 check "kernel and device agree on what is pinned" pins_agree
-note "$("$HVCMA_BUILD/arm64/hvcma" status --qmp "$VM_DIR/qmp" | sed -n '/extents/,/clients/p')"
+note "$("$HVCMA_BUILD/arm64/hvcma" status --qmp "$VM_DIR/qmp" | sed -n '/^  extents/,/^  dma/p')"
 check "it is in several extents" [ "$(nr_extents)" -gt 3 ]
 check "the client is claimed" status_is /clients/0/state claimed
 check "no driver yet: the controller is no bus master" controller_is_free
 first_windows=$(windows)
 check "a window for each extent" equal "$(nr_extents)" $((${#first_windows} / 56))
 cma_free=$(guest "awk '/^CmaFree/ { print \$2 }' /proc/meminfo")
-check "the guest's CMA is the pool of 64 MiB" equal 65536 "$(guest "awk '/^CmaTotal/ { print \$2 }' /proc/meminfo")"
+pool_bytes=$((0x$(guest "xxd -p -s 8 -l 8 /sys/firmware/devicetree/base/reserved-memory/cma0@*/reg")))
+check "the guest's CMA is the region's pool" equal $((pool_bytes / 1024)) "$(guest "awk '/^CmaTotal/ { print \$2 }' /proc/meminfo")"
 disk_works "first start"
 check "coherent memory came from that pool" [ "$(guest "awk '/^CmaFree/ { print \$2 }' /proc/meminfo")" -lt "$cma_free" ]
-echo "file $source"
 
 monitor system_reset
 check "reset: the guest boots again" vm_booted 2 60
@@ -95,6 +98,7 @@ check "reset: the controller is no bus master" controller_is_free
 check "reset: all RAM is still pinned" pins_agree
 check "reset: the windows are the same" equal "$first_windows" "$(windows)"
 disk_works "after reset"
+echo "file $source"
 
 guest 'mount -t ext4 /dev/nvme0n1 /mnt && io_forever /mnt/busy; sleep 1'
 check "SIGKILL: a pin keeper watches" [ "$(keepers)" -eq 1 ]

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The check: a good tree has no finding; each fault that is planted is found, and
+ * nothing else.
+ */
+#include "tests/fdt/rig.h"
+
+#include <stdio.h>
+
+#include "fdt/bus.h"
+#include "fdt/check.h"
+#include "fdt/region.h"
+#include "hv/abi/virtio_cma.h"
+
+#define CLIENT	"/soc/dma@1000"
+#define PCI	"/pcie@10000000"
+
+struct findings {
+	unsigned int nr, notes;
+	unsigned int kinds;		/* bits */
+	char text[1024];		/* of all */
+};
+
+static void take(void *opaque, const struct hvcma_fdt_finding *f)
+{
+	struct findings *all = opaque;
+	size_t used = strlen(all->text);
+
+	all->nr += !f->is_note;
+	all->notes += f->is_note;
+	all->kinds |= 1u << f->kind;
+	snprintf(all->text + used, sizeof(all->text) - used, "%s: %s: %s\n",
+		 hvcma_fdt_finding_name(f->kind), f->path, f->text);
+}
+
+static struct findings check_with(struct rig *rig, const struct hvcma_fdt_policy *policy)
+{
+	struct findings all = { 0 };
+	unsigned int nr = 99;
+
+	assert_int_equal(hvcma_fdt_validate(rig->fdt, RIG_ROOM, &rig->err), 0);
+	assert_int_equal(hvcma_fdt_check(rig->fdt, policy, take, &all, &nr, &rig->err), 0);
+	assert_int_equal(nr, all.nr);
+	return all;
+}
+
+static struct findings check(struct rig *rig)
+{
+	static const struct hvcma_fdt_policy policy = { .stage2 = VIRTIO_CMA_STAGE2_UNKNOWN };
+
+	return check_with(rig, &policy);
+}
+
+/* Exactly one finding, of this kind, with these words. */
+static void expect(struct rig *rig, enum hvcma_fdt_finding_kind kind, const char *words)
+{
+	struct findings all = check(rig);
+
+	if (all.nr != 1 || !(all.kinds & 1u << kind) || !strstr(all.text, words))
+		fail_msg("not one finding of '%s' with '%s', but %u:\n%s",
+			 hvcma_fdt_finding_name(kind), words, all.nr, all.text);
+}
+
+/* A pool, a client on each bus, windows with guards: nothing to find. */
+static int setup(void **state)
+{
+	static const struct hvcma_window windows[] = {
+		{ 0x80000000, 0x40000000, 512 * MIB }, { UINT64_C(0x200000000), 0x60000000, 512 * MIB },
+	};
+	static const struct hvcma_window low = { 0x80000000, 0x40000000, 1024 * MIB };
+	static const struct hvcma_fdt_region pool = {
+		.name = "pool", .pool = HVCMA_FDT_REUSABLE, .is_default = 1, .bytes = 64 * MIB,
+		.has_base = 1, .base = 0x50000000, .granule_bytes = 2 * MIB,
+	};
+	struct rig *rig;
+
+	rig_setup(state);
+	rig = *state;
+	assert_int_equal(hvcma_fdt_add_region(rig->fdt, &pool, rig->path, NULL), 0);
+	assert_int_equal(hvcma_fdt_bind(rig->fdt, CLIENT, rig->path, NULL), 0);
+	assert_int_equal(hvcma_fdt_set_dma_ranges(rig->fdt, "/soc", &low, 1, NULL), 0);
+	assert_int_equal(hvcma_fdt_set_dma_ranges(rig->fdt, PCI, windows, 2, NULL), 0);
+	assert_int_equal(hvcma_fdt_add_guards(rig->fdt, "guard", windows, 2, NULL), 0);
+	RIG_PROP(rig->fdt, CLIENT, "interrupt-parent", 1);
+	return 0;
+}
+
+static void test_good(void **state)
+{
+	struct findings all = check(*state);
+
+	assert_string_equal(all.text, "");
+}
+
+static void test_cells(void **state)
+{
+	struct rig *rig = *state;
+
+	RIG_PROP(rig->fdt, CLIENT, "reg", 0x1000);
+	expect(rig, HVCMA_FDT_CELLS, "reg has 4 bytes");
+	RIG_PROP(rig->fdt, CLIENT, "reg", 0x1000, 0x200);
+	RIG_PROP(rig->fdt, "/memory@40000000", "reg", 0, 0x40000000, 0, 0x40000000, 0, 0x1000, 0, 0);
+	expect(rig, HVCMA_FDT_CELLS, "empty range at 0x1000");
+	RIG_PROP(rig->fdt, "/memory@40000000", "reg", 0, 0x40000000, 0, 0x40000000, ~0u, ~0u, 0, 2);
+	expect(rig, HVCMA_FDT_CELLS, "wraps");
+}
+
+static void test_dma_ranges_cells(void **state)
+{
+	struct rig *rig = *state;
+
+	RIG_PROP(rig->fdt, "/soc", "dma-ranges", 1, 2, 3);
+	expect(rig, HVCMA_FDT_CELLS, "/soc: dma-ranges does not fit");
+}
+
+static void test_overlaps(void **state)
+{
+	const struct hvcma_fdt_region other = {
+		.name = "other", .pool = HVCMA_FDT_NO_MAP, .bytes = 2 * MIB, .has_base = 1, .base = 0x53e00000,
+	};
+	struct rig *rig = *state;
+
+	assert_int_equal(hvcma_fdt_add_region(rig->fdt, &other, rig->path, NULL), 0);
+	expect(rig, HVCMA_FDT_OVERLAP, "other@53e00000: 0x53e00000, 0x200000 bytes, overlaps /reserved-memory/pool@50000000");
+	assert_int_equal(fdt_del_node(rig->fdt, fdt_path_offset(rig->fdt, rig->path)), 0);
+	assert_int_equal(fdt_add_mem_rsv(rig->fdt, 0x50001000, 0x1000), 0);
+	expect(rig, HVCMA_FDT_OVERLAP, "/memreserve/");
+}
+
+static void test_memory_overlap(void **state)
+{
+	struct rig *rig = *state;
+
+	fdt_setprop_string(rig->fdt, rig_node(rig->fdt, "/", "memory@7ff00000"), "device_type", "memory");
+	RIG_PROP(rig->fdt, "/memory@7ff00000", "reg", 0, 0x7ff00000, 0, 0x100000);
+	expect(rig, HVCMA_FDT_OVERLAP, "/memory@7ff00000");
+}
+
+static void test_alignment(void **state)
+{
+	const struct hvcma_fdt_policy large = { .pageblock_bytes = 512 * MIB };
+	const struct hvcma_fdt_policy odd = { .granule_bytes = 3 };
+	const struct hvcma_fdt_policy granule = { .granule_bytes = 1024 * MIB };
+	struct rig *rig = *state;
+	struct findings all;
+	unsigned int nr;
+
+	RIG_PROP(rig->fdt, "/reserved-memory/pool@50000000", "reg", 0, 0x50100000, 0, 0x4000000);
+	expect(rig, HVCMA_FDT_ALIGNMENT, "whole pageblocks of 0x200000");
+	RIG_PROP(rig->fdt, "/reserved-memory/pool@50000000", "reg", 0, 0x50000000, 0, 0x4000000);
+	all = check_with(rig, &large);
+	assert_int_equal(all.kinds, 1u << HVCMA_FDT_ALIGNMENT);
+	assert_int_equal(all.nr, 1);
+	all = check_with(rig, &granule);
+	assert_int_equal(all.nr, 0);
+	assert_int_equal(all.notes, 1);
+	assert_int_equal(hvcma_fdt_check(rig->fdt, &odd, take, &all, &nr, &rig->err), -FDT_ERR_BADVALUE);
+}
+
+static void test_phandles(void **state)
+{
+	struct rig *rig = *state;
+
+	RIG_PROP(rig->fdt, CLIENT, "memory-region", 0x77);
+	expect(rig, HVCMA_FDT_PHANDLE, "refers to phandle 0x77, which no node has");
+	RIG_PROP(rig->fdt, CLIENT, "memory-region", 1);
+	expect(rig, HVCMA_FDT_PHANDLE, "not in /reserved-memory");
+	RIG_PROP(rig->fdt, CLIENT, "memory-region", 2);
+	RIG_PROP(rig->fdt, CLIENT, "interrupt-parent", 5);
+	expect(rig, HVCMA_FDT_PHANDLE, "interrupt-parent refers to phandle 0x5");
+	RIG_PROP(rig->fdt, CLIENT, "interrupt-parent", 1);
+	RIG_PROP(rig->fdt, PCI, "phandle", 1);
+	expect(rig, HVCMA_FDT_PHANDLE, "phandle 0x1 is used twice");
+}
+
+static void test_pools(void **state)
+{
+	static const struct {
+		const char *flag, *words;
+	} faults[] = {
+		{ "no-map", "reusable and no-map" },
+		{ "linux,dma-default", "linux,dma-default needs" },
+	};
+	const char *pool = "/reserved-memory/pool@50000000";
+	struct rig *rig = *state;
+
+	for (int i = 0; i < 2; i++) {
+		fdt_setprop_empty(rig->fdt, fdt_path_offset(rig->fdt, pool), faults[i].flag);
+		expect(rig, HVCMA_FDT_RESERVED, faults[i].words);
+		fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, pool), faults[i].flag);
+	}
+	fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, pool), "reusable");
+	assert_int_equal(check(rig).nr, 2);	/* default and neither flag */
+	fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, pool), "linux,cma-default");
+	expect(rig, HVCMA_FDT_RESERVED, "either reusable or no-map");
+	fdt_setprop_string(rig->fdt, fdt_path_offset(rig->fdt, pool), "compatible", "restricted-dma-pool");
+	assert_int_equal(check(rig).nr, 0);
+	fdt_setprop_empty(rig->fdt, fdt_path_offset(rig->fdt, pool), "reusable");
+	expect(rig, HVCMA_FDT_RESERVED, "restricted-dma-pool can't be reusable");
+}
+
+static void test_pool_without_memory(void **state)
+{
+	struct rig *rig = *state;
+
+	RIG_PROP(rig->fdt, "/memory@40000000", "reg", 0, 0x40000000, 0, 0x11000000, 0, 0x60000000, 0, 0x20000000);
+	expect(rig, HVCMA_FDT_RESERVED, "no memory at 0x51000000");
+}
+
+static void test_second_default(void **state)
+{
+	const struct hvcma_fdt_region other = {
+		.name = "other", .pool = HVCMA_FDT_REUSABLE, .is_default = 1, .bytes = 2 * MIB, .has_base = 1,
+		.base = 0x60000000,
+	};
+	struct rig *rig = *state;
+
+	assert_int_equal(hvcma_fdt_add_region(rig->fdt, &other, NULL, NULL), 0);
+	expect(rig, HVCMA_FDT_RESERVED, "a second linux,cma-default");
+}
+
+static void test_placed_by_kernel(void **state)
+{
+	const struct hvcma_range small = { 0x40000000, 2 * MIB };
+	const struct hvcma_fdt_region later = {
+		.name = "later", .pool = HVCMA_FDT_REUSABLE, .bytes = 4 * MIB, .alloc_ranges = &small,
+		.nr_alloc_ranges = 1,
+	};
+	struct rig *rig = *state;
+
+	assert_int_equal(hvcma_fdt_add_region(rig->fdt, &later, rig->path, NULL), 0);
+	expect(rig, HVCMA_FDT_RESERVED, "no range of alloc-ranges has room");
+	fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, rig->path), "alloc-ranges");
+	RIG_PROP(rig->fdt, rig->path, "alignment", 0, 3);
+	expect(rig, HVCMA_FDT_ALIGNMENT, "not a power of two");
+	fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, rig->path), "alignment");
+	fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, rig->path), "size");
+	expect(rig, HVCMA_FDT_RESERVED, "neither reg nor size");
+}
+
+static void test_container(void **state)
+{
+	struct rig *rig = *state;
+
+	fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, "/reserved-memory"), "ranges");
+	expect(rig, HVCMA_FDT_RESERVED, "empty ranges");
+}
+
+static void test_windows(void **state)
+{
+	const struct hvcma_window half = { 0x80000000, 0x40000000, 256 * MIB };
+	const struct hvcma_window overlap[] = { { 0x80000000, 0x40000000, 512 * MIB },
+						{ 0x90000000, 0x60000000, 512 * MIB } };
+	struct rig *rig = *state;
+	struct findings all;
+
+	assert_int_equal(hvcma_fdt_set_dma_ranges(rig->fdt, "/soc", &half, 1, NULL), 0);
+	all = check(rig);
+	assert_int_equal(all.nr, 2);		/* the pool is outside, and a border has no guard */
+	assert_int_equal(all.kinds & ~(1u << HVCMA_FDT_BORDER), 1u << HVCMA_FDT_WINDOW);
+	assert_non_null(strstr(all.text, CLIENT ": its region at 0x50000000"));
+	assert_non_null(strstr(all.text, "memory at 0x40000000, 0x40000000 bytes, is not all covered"));
+	assert_int_equal(all.notes, 1);
+
+	/* a bus with no client: only that its windows are impossible */
+	setup(state);
+	assert_int_equal(hvcma_fdt_set_dma_ranges(rig->fdt, PCI, overlap, 2, NULL), 0);
+	expect(rig, HVCMA_FDT_WINDOW, "windows overlap on the bus at 0x90000000");
+}
+
+static void test_border(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(fdt_del_node(rig->fdt, fdt_path_offset(rig->fdt, "/reserved-memory/guard@5ffff000")), 0);
+	expect(rig, HVCMA_FDT_BORDER, "a window ends at 0x60000000");
+	/* a hole in memory does as well, on either side */
+	RIG_PROP(rig->fdt, "/memory@40000000", "reg", 0, 0x40000000, 0, 0x1ffff000, 0, 0x60000000, 0, 0x20000000);
+	assert_int_equal(check(rig).nr, 0);
+	RIG_PROP(rig->fdt, "/memory@40000000", "reg", 0, 0x40000000, 0, 0x20000000, 0, 0x60001000, 0, 0x1ffff000);
+	assert_int_equal(check(rig).nr, 0);
+}
+
+static void test_attributes(void **state)
+{
+	const struct hvcma_fdt_policy fwb = { .stage2 = VIRTIO_CMA_STAGE2_FWB };
+	const struct hvcma_fdt_policy none = { .stage2 = VIRTIO_CMA_STAGE2_NONE };
+	struct rig *rig = *state;
+
+	assert_int_equal(check_with(rig, &fwb).nr, 0);	/* dma-coherent */
+	fdt_setprop_empty(rig->fdt, fdt_path_offset(rig->fdt, CLIENT), "dma-noncoherent");
+	expect(rig, HVCMA_FDT_ATTRIBUTE, "contradict");
+	fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, CLIENT), "dma-coherent");
+	assert_int_equal(check(rig).nr, 0);
+	assert_int_equal(check_with(rig, &fwb).kinds, 1u << HVCMA_FDT_ATTRIBUTE);
+	assert_int_equal(check_with(rig, &fwb).nr, 1);
+	assert_int_equal(check_with(rig, &none).nr, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+	const struct CMUnitTest tests[] = {
+		TEST(test_good),
+		TEST(test_cells),
+		TEST(test_dma_ranges_cells),
+		TEST(test_overlaps),
+		TEST(test_memory_overlap),
+		TEST(test_alignment),
+		TEST(test_phandles),
+		TEST(test_pools),
+		TEST(test_pool_without_memory),
+		TEST(test_second_default),
+		TEST(test_placed_by_kernel),
+		TEST(test_container),
+		TEST(test_windows),
+		TEST(test_border),
+		TEST(test_attributes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
