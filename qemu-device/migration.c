@@ -32,6 +32,8 @@ typedef struct SavedClient {
     uint8_t claimed;
     uint8_t coherent;           /* by the guest's word: VIRTIO_CMA_COHERENT_* */
     uint8_t event;              /* not delivered yet */
+    uint32_t attr;              /* what it was told */
+    uint32_t care;
 } SavedClient;
 
 struct HvcmaMigration {
@@ -88,6 +90,7 @@ static int state_pre_save(void *opaque)
     uint64_t from = 0;
     GArray *blocks;
     SavedBlock b = { };
+    struct hvcma_attr_verdict verdict;
     uint32_t i;
 
     saved_free(m);
@@ -106,6 +109,10 @@ static int state_pre_save(void *opaque)
                                VIRTIO_CMA_CLIENT_CLAIMED;
         m->client[i].coherent = hvcma_engine_client_coherent(s->engine, i);
         m->client[i].event = s->event_pending[i];
+        if (!hvcma_engine_client_verdict(s->engine, i, &verdict)) {
+            m->client[i].attr = verdict.attr;
+            m->client[i].care = verdict.care;
+        }
     }
 
     blocks = g_array_new(false, true, sizeof(SavedBlock));
@@ -165,14 +172,14 @@ static bool load_matches(HvcmaMigration *m)
     return true;
 }
 
-/* As the guest does it: by a request. */
-static bool claim_again(VirtIOCMA *s, uint32_t client, uint8_t coherent)
+/* As the guest does it: by a request. It must be told the same. */
+static bool claim_again(VirtIOCMA *s, uint32_t client, const SavedClient *saved)
 {
     struct virtio_cma_client_req req = {
         .hdr.op = cpu_to_le32(VIRTIO_CMA_OP_CLAIM),
         .hdr.bytes = cpu_to_le32(sizeof(req)),
         .client = cpu_to_le32(client),
-        .coherent = cpu_to_le32(coherent),
+        .coherent = cpu_to_le32(saved->coherent),
     };
     struct virtio_cma_claim_resp resp;
     uint32_t status;
@@ -186,8 +193,19 @@ static bool claim_again(VirtIOCMA *s, uint32_t client, uint8_t coherent)
                      "and can't be here: %s", s->config.name,
                      hvcma_clients_id(s->clients, client),
                      hvcma_status_text(status));
+        return false;
     }
-    return !status;
+    if (le32_to_cpu(resp.attr) != saved->attr ||
+        le32_to_cpu(resp.care) != saved->care) {
+        error_report("virtio-cma '%s': client '%s' needs another mapping here "
+                     "than at the source: attr %" PRIu32 ", care 0x%" PRIx32
+                     "; was attr %" PRIu32 ", care 0x%" PRIx32,
+                     s->config.name, hvcma_clients_id(s->clients, client),
+                     le32_to_cpu(resp.attr), le32_to_cpu(resp.care),
+                     saved->attr, saved->care);
+        return false;
+    }
+    return true;
 }
 
 /* As the guest does it, in reports of the largest size. */
@@ -241,8 +259,7 @@ static bool restore(HvcmaMigration *m)
 
     for (i = 0; i < m->nr_clients; i++) {
         s->event_pending[i] = m->client[i].event;
-        if (m->client[i].claimed &&
-            !claim_again(s, i, m->client[i].coherent)) {
+        if (m->client[i].claimed && !claim_again(s, i, &m->client[i])) {
             return false;
         }
     }
@@ -300,6 +317,8 @@ static const VMStateDescription vmstate_client = {
         VMSTATE_UINT8(claimed, SavedClient),
         VMSTATE_UINT8(coherent, SavedClient),
         VMSTATE_UINT8(event, SavedClient),
+        VMSTATE_UINT32(attr, SavedClient),
+        VMSTATE_UINT32(care, SavedClient),
         VMSTATE_END_OF_LIST()
     },
 };

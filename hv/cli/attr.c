@@ -505,7 +505,23 @@ static void print_policy_row(const struct hvcma_attr_case *c, const struct hvcma
 	putchar('\n');
 }
 
-/* Every case but that of a host that can't leave its own mapping alone. */
+#define NR_POLICY_CASES (HVCMA_NR_COHERENT * VIRTIO_CMA_NR_STAGE2 * 3 * 3)
+
+/* The n-th case, clients in the order of their words, then hosts, and so on. */
+static struct hvcma_attr_case policy_case(unsigned int n)
+{
+	struct hvcma_attr_case c = { .alias = HVCMA_ALIAS_QUIET };
+
+	c.attr_policy = hvcma_attr_map_words[n % 3].value;
+	n /= 3;
+	c.mode = hvcma_attr_mode_words[n % 3].value;
+	n /= 3;
+	c.stage2 = hvcma_attr_host_words[n % VIRTIO_CMA_NR_STAGE2].value;
+	c.coherent = hvcma_attr_client_words[n / VIRTIO_CMA_NR_STAGE2].value;
+	return c;
+}
+
+/* Every case but those of a host that can't leave its own mapping alone. */
 static void print_policy(const struct options *opt)
 {
 	struct json_object *list = json_object_new_array();
@@ -514,16 +530,10 @@ static void print_policy(const struct options *opt)
 	if (!opt->json)
 		printf("%-12s %-8s %-9s %-9s %-9s %-21s %-18s %s\n", "client", "host", "mode", "attr=",
 		       "mapped", "effective", "reason", "care");
-	for (const struct hvcma_attr_word *client = hvcma_attr_client_words; client->word; client++)
-	for (const struct hvcma_attr_word *host = hvcma_attr_host_words; host->word; host++)
-	for (const struct hvcma_attr_word *mode = hvcma_attr_mode_words; mode->word; mode++)
-	for (const struct hvcma_attr_word *map = hvcma_attr_map_words; map->word; map++) {
-		const struct hvcma_attr_case c = {
-			.coherent = client->value, .stage2 = host->value, .mode = mode->value,
-			.attr_policy = map->value,
-		};
+	for (unsigned int n = 0; n < NR_POLICY_CASES; n++) {
+		const struct hvcma_attr_case c = policy_case(n);
 
-		if (opt->has_stage2_kind && host->value != opt->c.stage2)
+		if (opt->has_stage2_kind && c.stage2 != opt->c.stage2)
 			continue;
 		hvcma_attr_policy(&c, &v);
 		if (opt->json)

@@ -197,11 +197,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct hvcma_engine_config config = rig_config(1 + input_u8(&in));
 	uint8_t how = input_u8(&in);
 	uint8_t extent = input_u8(&in);
+	uint8_t attr = input_u8(&in);
 	uint64_t share_bytes[2];
 	struct rig *r;
 
 	config.policy = (enum hvcma_policy)(how % HVCMA_NR_POLICIES);
 	config.unpin_discards = how & 16;
+	config.stage2 = attr % VIRTIO_CMA_NR_STAGE2;
+	config.attr_policy = attr / 4 % (VIRTIO_CMA_ATTR_UNCACHED + 1);
+	config.alias = attr & 64 ? HVCMA_ALIAS_BUSY : HVCMA_ALIAS_QUIET;
 	if (how & 32)
 		config.pin_limit_bytes = (1 + input_u8(&in)) * GRANULE;
 	if (how & 128) {
@@ -218,8 +222,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	for (uint64_t i = 0; extent && i < r->nr; i++)
 		r->host[i].dma = DMA + (i + i / extent) * GRANULE;
 	rig_start(r, &config);
-	rig_add_client(r, 0, 0);
-	rig_add_client(r, 1, 0);
+	rig_add_client(r, 0, VIRTIO_CMA_COHERENT_UNKNOWN);
+	rig_add_client(r, 1, attr & 128 ? VIRTIO_CMA_COHERENT_NO : VIRTIO_CMA_COHERENT_UNKNOWN);
 	while (in.left)
 		step(r, &in);
 	memset(r->fault, 0, sizeof(r->fault));

@@ -215,6 +215,10 @@ static void test_refused(void **state)
 	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': base address is 0x140000000 here, 0x100000000 at the source",
 			     "-incoming file:%s %sclients=edu0:edu1,memaddr=0x140000000", file,
 			     machine_options);
+	qtest_expect_refusal(QTEST_Q35, "client 'edu1' needs another mapping here than at the source: "
+			     "attr 1, care 0x0; was attr 0, care 0x0",
+			     "-incoming file:%s %sclients=edu0:edu1,attr=cached", file,
+			     machine_options);
 	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': the block of 1 granules",
 			     "-incoming file:%s %sclients=edu0:edu1,pin-limit=6M", file,
 			     machine_options);

@@ -246,14 +246,25 @@ static void types_and_words(void **state)
 
 /* ---- the policy ---------------------------------------------------------- */
 
-#define for_each_case(c)							\
-	for (uint32_t coh_ = 0; coh_ < HVCMA_NR_COHERENT; coh_++)		\
-	for (uint32_t s2_ = 0; s2_ < VIRTIO_CMA_NR_STAGE2; s2_++)		\
-	for (uint32_t mode_ = 0; mode_ <= VIRTIO_CMA_MODE_STATIC; mode_++)	\
-	for (uint32_t map_ = 0; map_ <= VIRTIO_CMA_ATTR_UNCACHED; map_++)	\
-	for (uint32_t alias_ = 0; alias_ < HVCMA_NR_ALIASES; alias_++)		\
-	for (struct hvcma_attr_case c = { coh_, s2_, mode_, map_, alias_ }, *once_ = &c; \
-	     once_; once_ = NULL)
+#define NR_MODES	(VIRTIO_CMA_MODE_STATIC + 1)
+#define NR_MAPS		(VIRTIO_CMA_ATTR_UNCACHED + 1)
+#define NR_CASES	(HVCMA_NR_COHERENT * VIRTIO_CMA_NR_STAGE2 * NR_MODES * NR_MAPS * \
+			 HVCMA_NR_ALIASES)
+
+static struct hvcma_attr_case nth_case(uint32_t n)
+{
+	struct hvcma_attr_case c;
+
+	c.coherent = n % HVCMA_NR_COHERENT;
+	n /= HVCMA_NR_COHERENT;
+	c.stage2 = n % VIRTIO_CMA_NR_STAGE2;
+	n /= VIRTIO_CMA_NR_STAGE2;
+	c.mode = n % NR_MODES;
+	n /= NR_MODES;
+	c.attr_policy = n % NR_MAPS;
+	c.alias = n / NR_MAPS;
+	return c;
+}
 
 static struct hvcma_attr_verdict judge(const struct hvcma_attr_case *c)
 {
@@ -269,7 +280,8 @@ static void every_case_has_a_sound_verdict(void **state)
 	unsigned int nr[VIRTIO_CMA_NR_REASONS] = { 0 };
 
 	(void)state;
-	for_each_case(c) {
+	for (uint32_t n = 0; n < NR_CASES; n++) {
+		const struct hvcma_attr_case c = nth_case(n);
 		struct hvcma_attr_verdict v = judge(&c);
 		bool coherent = c.coherent == VIRTIO_CMA_COHERENT_YES ||
 				c.coherent == HVCMA_COHERENT_EMULATED;

@@ -1,0 +1,25 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Memory types as a real (if nested) Arm host decides them, with and without Stage-2 Force
+# Write-Back: see guest/attr.sh.
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+. "$HVCMA_SRC/tests/lib/nested.sh"
+
+# attr_case CPU KIND HOST-SERIES GUEST-SERIES
+attr_case()
+{
+	rm -f "$VM_TMP/disk"
+	truncate -s 16M "$VM_TMP/disk"
+	# shellcheck disable=SC2046 # options are words
+	NESTED_CPU=$1 nested_start "$3" "$4" $(disk_options nv "$VM_TMP/disk") \
+		-device edu,dma_mask=0xffffffffff
+	check "$1: the nested host boots" vm_alive
+	nested_test attr.sh "$2"
+	vm_quit
+}
+
+attr_case neoverse-v1 fwb 6.12-cloud 6.12
+attr_case neoverse-n1 no-fwb 6.1-cloud 6.1
+tap_end
