@@ -42,6 +42,7 @@ struct setup {
 	struct hvcma_fake_config fake;
 	uint64_t pin_limit_granules;
 	bool discard;
+	bool set_aside;			/* for each client but the first; backing in turns */
 };
 
 struct block {
@@ -53,6 +54,7 @@ struct bench {
 	void *buffer;
 	struct hvcma_provider *provider;
 	bool discard;
+	bool set_aside;
 	uint64_t random;
 
 	/* the devices */
@@ -151,6 +153,12 @@ static const struct hvcma_engine_ops host_ops = {
 	.dma_addr = host_dma_addr, .claim = host_claim, .quiesce = host_quiesce,
 };
 
+static void host_move(struct bench *b)
+{
+	/* -EBUSY for pinned ones is as good */
+	hvcma_fake_move(b->provider, below(b, NR), (UINT64_C(1) << 40) + below(b, 1000) * GRANULE);
+}
+
 /* --- the guest -------------------------------------------------------- */
 
 static uint32_t send(struct bench *b, void *req, uint32_t op, size_t bytes)
@@ -160,7 +168,12 @@ static uint32_t send(struct bench *b, void *req, uint32_t op, size_t bytes)
 	size_t used = 0;
 
 	memcpy(req, &hdr, sizeof(hdr));
-	hvcma_engine_request(b->engine, req, bytes, b->resp, sizeof(b->resp), false, &used);
+	/* between the turns of a slow request the host goes on */
+	while (!hvcma_engine_request(b->engine, req, bytes, b->resp, sizeof(b->resp), false,
+				     &used)) {
+		assert_true(b->set_aside);
+		host_move(b);
+	}
 	assert_true(used >= sizeof(resp));
 	memcpy(&resp, b->resp, sizeof(resp));
 	if (resp.status)
@@ -228,6 +241,12 @@ static void guest_claim(struct bench *b)
 			     sizeof(req)));
 }
 
+static uint32_t some_client(struct bench *b)
+{
+	return b->set_aside && below(b, 3) ? (uint32_t)below(b, NR_CLIENTS)
+					   : VIRTIO_CMA_CLIENT_SHARED;
+}
+
 static uint64_t some_limit(struct bench *b)
 {
 	return below(b, 4) ? UINT64_MAX : (UINT64_C(1) << 32) - 1;
@@ -241,7 +260,7 @@ static void guest_alloc(struct bench *b)
 		.align_bytes = hvcma_to_le64(below(b, 3) ? 0 : GRANULE << below(b, 3)),
 		.max_dma_addr = hvcma_to_le64(max_dma),
 		.flags = hvcma_to_le32((uint32_t)below(b, VIRTIO_CMA_ALLOC_FLAGS + 1)),
-		.client = hvcma_to_le32(VIRTIO_CMA_CLIENT_SHARED),
+		.client = hvcma_to_le32(some_client(b)),
 		.purpose = hvcma_to_le32(VIRTIO_CMA_PURPOSE_COHERENT),
 	};
 	uint32_t status = send(b, &req, VIRTIO_CMA_OP_ALLOC, sizeof(req));
@@ -271,7 +290,7 @@ static void guest_fill_pool(struct bench *b)
 		.block_bytes = hvcma_to_le64(granules * GRANULE),
 		.max_dma_addr = hvcma_to_le64(max_dma),
 		.flags = hvcma_to_le32((uint32_t)below(b, 2) * VIRTIO_CMA_ALLOC_FAST),
-		.client = hvcma_to_le32(VIRTIO_CMA_CLIENT_SHARED),
+		.client = hvcma_to_le32(some_client(b)),
 		.purpose = hvcma_to_le32(VIRTIO_CMA_PURPOSE_POOL),
 		.nr_blocks = hvcma_to_le32(1 + (uint32_t)below(b, POOL_BLOCKS)),
 	};
@@ -359,12 +378,6 @@ static void host_fault(struct bench *b)
 			  below(b, 4), 1 + below(b, 6), errors[below(b, 5)]);
 }
 
-static void host_move(struct bench *b)
-{
-	/* -EBUSY for pinned ones is as good */
-	hvcma_fake_move(b->provider, below(b, NR), (UINT64_C(1) << 40) + below(b, 1000) * GRANULE);
-}
-
 static void forget_all(struct bench *b)
 {
 	b->nr_held = 0;
@@ -379,13 +392,23 @@ static void host_reset(struct bench *b)
 	forget_all(b);
 }
 
+static int host_plug(struct bench *b, uint32_t id)
+{
+	const struct hvcma_client_info info = {
+		.bus = VIRTIO_CMA_BUS_PCI,
+		.name = "nv",
+		.share = b->set_aside ? (uint8_t)id : 0,
+	};
+
+	return hvcma_engine_client_added(b->engine, id, &info);
+}
+
 static void host_replug(struct bench *b)
 {
-	const struct hvcma_client_info info = { .bus = VIRTIO_CMA_BUS_PCI, .name = "nv" };
 	uint32_t id = (uint32_t)below(b, NR_CLIENTS);
 
 	hvcma_engine_client_removed(b->engine, id);
-	hvcma_engine_client_added(b->engine, id, &info);
+	host_plug(b, id);
 }
 
 /* --- together --------------------------------------------------------- */
@@ -445,6 +468,9 @@ static void step(struct bench *b)
 
 static struct bench *bench_make(const struct setup *setup, uint64_t seed)
 {
+	static const uint64_t share_bytes[NR_CLIENTS - 1] = {
+		NR / 8 * GRANULE, NR / 4 * GRANULE,
+	};
 	struct bench *b = calloc(1, sizeof(*b));
 	const struct hvcma_provider_config provider = {
 		.name = "banka", .bytes = NR * GRANULE, .granule_bytes = GRANULE,
@@ -455,20 +481,23 @@ static struct bench *bench_make(const struct setup *setup, uint64_t seed)
 		.region_base_gpa = GPA, .region_bytes = NR * GRANULE, .granule_bytes = GRANULE,
 		.nr_clients = NR_CLIENTS, .policy = setup->policy, .name = "banka",
 		.unpin_discards = setup->discard,
+		.nr_shares = setup->set_aside ? NR_CLIENTS - 1 : 0,
+		.share_bytes = share_bytes,
+		.back_max_granules = setup->set_aside ? 13 : 0,
 	};
 	size_t bytes = hvcma_engine_buffer_bytes(&config);
-	const struct hvcma_client_info info = { .bus = VIRTIO_CMA_BUS_PCI, .name = "nv" };
 
 	assert_non_null(b);
 	b->random = seed;
 	b->discard = setup->discard;
+	b->set_aside = setup->set_aside;
 	assert_int_equal(hvcma_provider_fake_create(&provider, &setup->fake, &b->provider, NULL),
 			 0);
 	b->buffer = aligned_alloc(64, bytes);
 	memset(b->buffer, 0, bytes);
 	assert_int_equal(hvcma_engine_init(b->buffer, bytes, &config, &host_ops, b, &b->engine), 0);
 	for (uint32_t id = 0; id < NR_CLIENTS; id++)
-		assert_int_equal(hvcma_engine_client_added(b->engine, id, &info), 0);
+		assert_int_equal(host_plug(b, id), 0);
 	return b;
 }
 
@@ -501,15 +530,17 @@ static void run(const struct setup *setup, unsigned int fail_quiesce, uint64_t s
 }
 
 static const struct setup setups[] = {
-	{ "best-fit, one extent", HVCMA_BEST_FIT, { .base_hpa = HPA }, 0, false },
+	{ "best-fit, one extent", HVCMA_BEST_FIT, { .base_hpa = HPA }, 0, false, false },
 	{ "best-fit, extents of 7 scrambled", HVCMA_BEST_FIT,
-	  { .base_hpa = HPA, .extent_granules = 7, .shuffle = true }, 0, true },
+	  { .base_hpa = HPA, .extent_granules = 7, .shuffle = true }, 0, true, false },
 	{ "best-fit, extents of 64, pin limit", HVCMA_BEST_FIT,
-	  { .base_hpa = HPA, .extent_granules = 64, .shuffle = true }, NR / 4, false },
+	  { .base_hpa = HPA, .extent_granules = 64, .shuffle = true }, NR / 4, false, false },
 	{ "first-fit, backed from the start", HVCMA_FIRST_FIT,
-	  { .base_hpa = HPA, .extent_granules = 100, .prebacked = true }, 0, false },
+	  { .base_hpa = HPA, .extent_granules = 100, .prebacked = true }, 0, false, false },
 	{ "next-fit, discarding", HVCMA_NEXT_FIT, { .base_hpa = HPA, .extent_granules = 16 }, 0,
-	  true },
+	  true, false },
+	{ "best-fit, set-asides, discarding", HVCMA_BEST_FIT,
+	  { .base_hpa = HPA, .extent_granules = 64 }, 0, true, true },
 };
 
 static void nothing_stays_pinned(void **state)
