@@ -460,6 +460,35 @@ static void test_disagreeing_region_hotplug(void **state)
 	qtest_stop(q);
 }
 
+/* A plug that fails at its second client lets go of the first one. */
+static void test_failed_hotplug_rolls_back(void **state)
+{
+	struct virtio_cma_block block;
+
+	(void)state;
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, M0 M1 EDU HOTPLUG_PORT "-device virtio-rng-pci,id=rng0 "
+			REGION(0, "banka") ",clients=edu0");
+	hotplug_set_up(q);
+	cma_open_nth(&a, q, 0);
+	assert_int_equal(cma_claim(&a, 0), VIRTIO_CMA_S_OK);
+	assert_true(try_bus_master());
+	qtest_qmp_refused(q, "ignores the bus master bit",
+			  "{'execute': 'device_add', 'arguments': {"
+			  "'driver': 'virtio-cma-pci', 'id': 'cma1', 'bus': 'rp0', 'memdev': 'm1',"
+			  "'granule': 2097152, 'clients': 'edu0:rng0', 'x-provider': 'fake'}}");
+	/* what the first region gave is untouched, and name, memory, bus are free again */
+	assert_true(is_bus_master());
+	assert_int_equal(cma_alloc(&a, CMA_GRANULE, 0, &block), VIRTIO_CMA_S_OK);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'device_add', 'arguments': {"
+				     "'driver': 'virtio-cma-pci', 'id': 'cma1', 'bus': 'rp0',"
+				     "'memdev': 'm1', 'granule': 2097152, 'clients': 'edu0',"
+				     "'x-provider': 'fake'}}"));
+	qtest_assert_text(q, "cma1:/clients/0/state", "present");
+	assert_true(is_bus_master());
+	qtest_stop(q);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -475,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_spare_entry_is_reused),
 		cmocka_unit_test(test_region_leaves_and_comes),
 		cmocka_unit_test(test_disagreeing_region_hotplug),
+		cmocka_unit_test(test_failed_hotplug_rolls_back),
 	};
 
 	return cmocka_run_group_tests_name("regions", tests, NULL, NULL);

@@ -213,6 +213,46 @@ static void test_dump(void **state)
 	fclose(f);
 }
 
+/* ---- others that live from guest memory ---- */
+
+/* virtio-mem discards only what is its own: both can be had. */
+static void test_beside_virtio_mem(void **state)
+{
+	(void)state;
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, "-object memory-backend-memfd,id=vm0,size=256M,reserve=off "
+			"-device virtio-mem-pci,id=vmem0,memdev=vm0,requested-size=128M "
+			M0 DEV ",mode=reusable", "virtio-cma-pci");
+	cma_open(&c, q, &virtio_pci);
+	assert_int_equal(qtest_get(q, "/counters/unbacked-bytes"), 0);
+	qtest_stop(q);
+}
+
+/* A plug that finds too few pages leaves nothing behind. */
+static void test_failed_hotplug_rolls_back(void **state)
+{
+	struct json_object *devices;
+
+	(void)state;
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, M0 "-device pcie-root-port,id=rp0");
+	qtest_qmp_refused(q, "mode=reusable needs all of its 67108864 bytes before the guest starts",
+			  "{'execute': 'device_add', 'arguments': {"
+			  "'driver': 'virtio-cma-pci', 'id': 'cma0', 'bus': 'rp0', 'memdev': 'm0',"
+			  "'granule': 2097152, 'mode': 'reusable', 'x-provider': 'fake',"
+			  "'x-fake-fault': 'back:0:1:12'}}");
+	devices = qtest_qmp_ok(q, "{'execute': 'query-memory-devices'}");
+	assert_int_equal(json_object_array_length(devices), 0);
+	json_object_put(devices);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'device_add', 'arguments': {"
+				     "'driver': 'virtio-cma-pci', 'id': 'cma0', 'bus': 'rp0',"
+				     "'memdev': 'm0', 'granule': 2097152, 'mode': 'reusable',"
+				     "'x-provider': 'fake'}}"));
+	qtest_assert_text(q, "/region/mode", "reusable");
+	assert_int_equal(qtest_get(q, "/region/base-gpa") % (64 * MIB), 0);
+	qtest_stop(q);
+}
+
 #define BOTH(test)	\
 	{ #test " over PCI", test, start, stop, (void *)&virtio_pci },	\
 	{ #test " over MMIO", test, start, stop, (void *)&virtio_mmio }
@@ -223,6 +263,8 @@ int main(void)
 		cmocka_unit_test(test_base_is_aligned),
 		cmocka_unit_test(test_auto),
 		BOTH(test_config), BOTH(test_contents_stay), BOTH(test_hint_and_busy),
+		cmocka_unit_test(test_beside_virtio_mem),
+		cmocka_unit_test(test_failed_hotplug_rolls_back),
 		{ "test_dump", test_dump, start, stop, (void *)&virtio_pci },
 	};
 
