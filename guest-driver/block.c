@@ -14,6 +14,7 @@
 #include "block.h"
 #include "mode.h"
 #include "request.h"
+#include "share.h"
 #include "trace.h"
 
 #define VCMA_WAIT_REMIND	(10 * HZ)
@@ -208,6 +209,7 @@ struct vcma_block *vcma_block_new(struct vcma_region *r, const struct vcma_want 
 	block->bytes = grant->bytes;
 	block->attr = want->attr;
 	block->use = want->use;
+	block->share = want->share;
 	strscpy(block->owner_name, want->owner ?: names[want->use], sizeof(block->owner_name));
 	INIT_LIST_HEAD(&block->node);
 	spin_lock_init(&block->taken_lock);
@@ -267,6 +269,7 @@ static void vcma_block_end(struct vcma_block *block)
 	vcma_block_unindex(block);
 	vcma_block_vacate(block);
 	atomic64_sub(block->bytes, &block->region->stats.held_bytes);
+	vcma_share_uncharge(block->region, block->share, block->bytes);
 	vcma_block_return(block);
 	memalloc_noio_restore(noio);
 }

@@ -277,6 +277,7 @@ static void vcma_bulk_pass(struct vcma_bulk *b)
 		.attr = want->attr,
 		.use = VCMA_BLOCK_BULK,
 		.client = want->client ? want->client->id : VIRTIO_CMA_CLIENT_SHARED,
+		.share = want->client ? want->client->share : 0,
 		.flags = want->flags & VCMA_WANT_FAST,
 		.lazy = vcma_bulk_is_lazy(b->r) && piece_bytes <= b->r->granule_bytes,
 		.deadline = want->deadline,

@@ -116,11 +116,11 @@ static int vcma_client_update(struct vcma_region *r, u32 id,
 		return -ENOMEM;
 	c->bus = wire->bus;
 	c->host_state = wire->state;
-	if (!c->has_pool)	/* else as when it was claimed */
-		c->share = wire->share;
 	c->mmio_base = base;
 	memcpy(c->name, wire->name, sizeof(wire->name));
 	memcpy(c->kind, wire->kind, sizeof(wire->kind));
+	if (!c->has_pool)	/* else as when it was claimed */
+		c->share = wire->share ?: vcma_share_of(r, c->name, c->kind);
 	memcpy(c->path, wire->path, sizeof(wire->path));
 	r->clients.nr_absent += wire->state == VIRTIO_CMA_CLIENT_ABSENT;
 	return 0;

@@ -10,6 +10,7 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/mm.h>
 #include <linux/string.h>
 
@@ -62,19 +63,23 @@ void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t byt
 {
 	struct vcma_stats *stats = &c->region->stats;
 	size_t rounded = PAGE_ALIGN(bytes);
+	u64 start = local_clock();
 	struct vcma_piece piece;
 	int err = -EINVAL;
 
 	if (rounded && rounded <= c->region->bytes && c->state == VCMA_CLIENT_CLAIMED)
 		err = vcma_coherent_get(c, attr, rounded, max_dma, gfp, &piece);
 	trace_vcma_coherent_alloc(c, bytes, max_dma, err ? DMA_MAPPING_ERROR : piece.dma);
+	if (!err) {
+		vcma_pool_clear(&piece, rounded >> PAGE_SHIFT);
+		if (attr == VCMA_CACHED)
+			vcma_attr_sync_for_device(c, piece.cpu, rounded);
+	}
+	vcma_stats_latency(c->region, (local_clock() - start) >> 10);	/* about us */
 	if (err) {
 		atomic64_inc(&stats->nr_coherent_failed);
 		return NULL;
 	}
-	vcma_pool_clear(&piece, rounded >> PAGE_SHIFT);
-	if (attr == VCMA_CACHED)
-		vcma_attr_sync_for_device(c, piece.cpu, rounded);
 	atomic64_inc(&stats->nr_coherent_ok);
 	atomic64_add(rounded, &stats->coherent_bytes);
 	atomic64_add(rounded, &c->coherent_bytes);

@@ -10,6 +10,8 @@
 #include <linux/dma-mapping.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #include <linux/iommu-dma.h>
@@ -133,6 +135,71 @@ static inline bool vcma_folio_users(struct folio *folio, int *users)
 #endif
 	return true;
 }
+
+/* A shrinker with a pointer of its owner's. */
+typedef unsigned long vcma_shrinker_func_t(struct shrinker *, struct shrink_control *);
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+static inline void *vcma_shrinker_private(struct shrinker *shrinker)
+{
+	return shrinker->private_data;
+}
+
+static inline struct shrinker *vcma_shrinker_register(vcma_shrinker_func_t *count,
+						      vcma_shrinker_func_t *scan,
+						      void *private, const char *name)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, "vcma-%s", name);
+
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker->private_data = private;
+	shrinker_register(shrinker);
+	return shrinker;
+}
+
+static inline void vcma_shrinker_unregister(struct shrinker *shrinker)
+{
+	shrinker_free(shrinker);
+}
+#else
+struct vcma_shrinker {
+	struct shrinker shrinker;
+	void *private;
+};
+
+static inline void *vcma_shrinker_private(struct shrinker *shrinker)
+{
+	return container_of(shrinker, struct vcma_shrinker, shrinker)->private;
+}
+
+static inline struct shrinker *vcma_shrinker_register(vcma_shrinker_func_t *count,
+						      vcma_shrinker_func_t *scan,
+						      void *private, const char *name)
+{
+	struct vcma_shrinker *s = kzalloc(sizeof(*s), GFP_KERNEL);
+
+	if (!s)
+		return NULL;
+	s->shrinker.count_objects = count;
+	s->shrinker.scan_objects = scan;
+	s->shrinker.seeks = DEFAULT_SEEKS;
+	s->private = private;
+	if (register_shrinker(&s->shrinker, "vcma-%s", name)) {
+		kfree(s);
+		return NULL;
+	}
+	return &s->shrinker;
+}
+
+static inline void vcma_shrinker_unregister(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(container_of(shrinker, struct vcma_shrinker, shrinker));
+}
+#endif
 
 /* Trace events: since 6.10 the source of a string is named once, in __string(). */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)

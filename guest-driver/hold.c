@@ -18,6 +18,7 @@
 #include "mode.h"
 #include "occupancy.h"
 #include "request.h"
+#include "share.h"
 #include "trace.h"
 
 /* How long to look for a place that can be vacated. */
@@ -170,10 +171,14 @@ static int vcma_region_try(struct vcma_region *r, const struct vcma_want *want,
 int vcma_region_hold(struct vcma_region *r, const struct vcma_want *want,
 		     struct vcma_block **out)
 {
+	u64 bytes = vcma_region_round_up(r, want->bytes);
 	unsigned int tries, rounds = 0;
 	bool granted;
 	int err;
 
+	err = vcma_share_charge(r, want->share, bytes);
+	if (err)
+		return err;
 	for (tries = 1;; tries++) {
 		err = vcma_region_try(r, want, &granted, out);
 		if (err != -EBUSY || !r->mode->rank || want->flags & VCMA_WANT_FAST ||
@@ -192,6 +197,8 @@ int vcma_region_hold(struct vcma_region *r, const struct vcma_want *want,
 	}
 	if (err == -ETIMEDOUT)
 		atomic64_inc(&r->stats.nr_deadline_missed);
+	if (err)
+		vcma_share_uncharge(r, want->share, bytes);
 	return err;
 }
 
@@ -213,16 +220,21 @@ static int vcma_region_hold_each(struct vcma_region *r, const struct vcma_want *
 int vcma_region_hold_bulk(struct vcma_region *r, const struct vcma_want *want,
 			  unsigned int max, struct vcma_block **blocks)
 {
+	u64 bytes = vcma_region_round_up(r, want->bytes);
 	struct vcma_grant *grants;
+	u32 nr = 0, charged, i;
 	int nr_held = 0;
-	u32 nr = 0, i;
-	int err;
+	int err = 0;
 
 	max = min3(max, (unsigned int)VCMA_BULK_BLOCKS, r->max_bulk_blocks);
 	if (r->mode->rank)
 		return vcma_region_hold_each(r, want, max, blocks);
-	grants = kcalloc(max, sizeof(*grants), GFP_NOIO);
-	err = grants ? vcma_request_bulk(r, want, max, grants, &nr) : -ENOMEM;
+	for (charged = 0; charged < max && !err; charged += !err)
+		err = vcma_share_charge(r, want->share, bytes);
+	if (!charged)
+		return err;
+	grants = kcalloc(charged, sizeof(*grants), GFP_NOIO);
+	err = grants ? vcma_request_bulk(r, want, charged, grants, &nr) : -ENOMEM;
 	for (i = 0; i < nr; i++) {
 		int one = vcma_region_adopt(r, want, &grants[i], &blocks[nr_held]);
 
@@ -232,5 +244,6 @@ int vcma_region_hold_bulk(struct vcma_region *r, const struct vcma_want *want,
 			nr_held++;
 	}
 	kfree(grants);
+	vcma_share_uncharge(r, want->share, (charged - nr_held) * bytes);
 	return nr_held ? nr_held : err;
 }

@@ -15,6 +15,7 @@
 #include "region.h"
 #include "report.h"
 #include "share.h"
+#include "shrink.h"
 #include "takeover.h"
 
 #define CREATE_TRACE_POINTS
@@ -29,6 +30,11 @@ unsigned int vcma_request_timeout_ms = 30000;
 module_param_named(request_timeout_ms, vcma_request_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(request_timeout_ms,
 		 "how long to wait for the host's answer before giving up on it (default: 30000)");
+
+static char *vcma_regions = "";
+module_param_named(regions, vcma_regions, charp, 0444);
+MODULE_PARM_DESC(regions,
+		 "how much of regions this guest uses, and what it sets aside for clients, as \"name[/client,...[(kind)]]=size;...\"");
 
 module_param_named(alloc_timeout_ms, vcma_alloc_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(alloc_timeout_ms,
@@ -57,7 +63,14 @@ int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 	err = vcma_region_create(transport, &r);
 	if (err)
 		return err;
-	vcma_shares_init(r, vcma_pool_bytes);
+	err = vcma_shares_init(r, vcma_pool_bytes);
+	if (err) {
+		vcma_region_destroy(r);
+		return err;
+	}
+	if (vcma_shrink_start(r))
+		dev_warn(r->dev, "region %s: no memory for a shrinker: idle memory is kept\n",
+			 r->name);
 	vcma_report_init(r);
 	vcma_clients_init(r);
 	transport->event_ctx = r;
@@ -89,14 +102,19 @@ void vcma_finish(struct vcma_region *r)
 {
 	vcma_region_set_state(r, VCMA_REGION_DEAD);
 	vcma_clients_forget(r);
+	vcma_shrink_stop(r);
 	vcma_shares_destroy(r);
 	vcma_region_destroy(r);
 }
 
 static int __init vcma_init(void)
 {
-	int err = vcma_direct_register();
+	int err;
 
+	err = vcma_shares_check(vcma_regions);
+	if (err)
+		return err;
+	err = vcma_direct_register();
 	if (err)
 		return err;
 	err = vcma_bindings_register();

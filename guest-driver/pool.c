@@ -167,6 +167,7 @@ static struct vcma_want vcma_pool_want(struct vcma_pool *pool, u64 bytes, u64 ma
 		.attr = pool->attr,
 		.use = VCMA_BLOCK_POOL,
 		.client = vcma_pool_client(pool),
+		.share = pool->share,
 		.deadline = ktime_add_ms(ktime_get(), VCMA_REFILL_LIMIT_MS),
 	};
 }
@@ -275,6 +276,7 @@ static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit
 		.attr = pool->attr,
 		.use = VCMA_BLOCK_POOL,
 		.client = pool->share ? owner->id : VIRTIO_CMA_CLIENT_SHARED,
+		.share = pool->share,
 		.flags = effort->flags,
 		.deadline = effort->deadline,
 		.owner = owner->name,

@@ -185,6 +185,8 @@ int vcma_region_create(struct vcma_transport *transport, struct vcma_region **ou
 	init_llist_head(&r->dropped);
 	init_llist_head(&r->unfreed);
 	INIT_LIST_HEAD(&r->shares);
+	spin_lock_init(&r->share_lock);
+	r->shared_limit_bytes = U64_MAX;
 	INIT_WORK(&r->drop_work, vcma_region_drop_work);
 
 	err = vcma_region_configure(r);

@@ -80,6 +80,7 @@ struct vcma_want {
 	enum vcma_attr attr;
 	enum vcma_block_use use;
 	u32 client;		/* id, or VIRTIO_CMA_CLIENT_SHARED */
+	unsigned int share;	/* set-aside that it draws on, or 0 */
 	unsigned int flags;	/* VCMA_WANT_* */
 	bool lazy;		/* pin only: no page is taken, nothing is mapped */
 	ktime_t deadline;	/* when to give up at the latest; 0: never */
@@ -94,6 +95,7 @@ struct vcma_block {
 	enum vcma_attr attr;
 	enum vcma_block_use use;
 	void *cpu;			/* mapping of all of it, by the mode; NULL if lazy */
+	unsigned int share;		/* as in struct vcma_want */
 	char owner_name[VCMA_OWNER_BYTES];
 	struct list_head node;		/* in the pool (RCU), or in the client's bulk_blocks */
 	struct llist_node drop_node;
@@ -165,6 +167,9 @@ struct vcma_region {
 
 	struct vcma_pool pools[VCMA_NR_ATTRS];
 	struct list_head shares;	/* struct vcma_share; only ever grows */
+	spinlock_t share_lock;		/* a leaf: what is held, by share */
+	u64 shared_held_bytes;
+	u64 shared_limit_bytes;		/* with what set-asides use beyond theirs */
 	struct shrinker *shrinker;
 	struct vcma_clients clients;
 	struct vcma_report report;

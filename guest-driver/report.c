@@ -8,6 +8,7 @@
 
 #include "region.h"
 #include "request.h"
+#include "share.h"
 
 #define VCMA_REPORT_PERIOD	HZ
 
@@ -33,7 +34,7 @@ static void vcma_report_collect(struct vcma_region *r,
 		.nr_map_direct = cpu_to_le64(atomic64_read(&s->nr_map_direct)),
 		.nr_map_bounced = cpu_to_le64(atomic64_read(&s->nr_map_bounced)),
 		.nr_map_failed = cpu_to_le64(atomic64_read(&s->nr_map_failed)),
-		.ready_bytes = cpu_to_le64(atomic64_read(&s->ready_bytes)),
+		.ready_bytes = cpu_to_le64(vcma_region_ready_bytes(r)),
 		.nr_busy_retries = cpu_to_le64(atomic64_read(&s->nr_busy_retries)),
 		.nr_deadline_missed = cpu_to_le64(atomic64_read(&s->nr_deadline_missed)),
 		.nr_bulk_blocks = cpu_to_le64(atomic64_read(&s->nr_bulk_blocks)),

@@ -16,7 +16,6 @@ struct vcma_region;
 /* Written where it happens, read by sysfs.c and for the host. */
 struct vcma_stats {
 	atomic64_t held_bytes;		/* in blocks */
-	atomic64_t ready_bytes;		/* of these, free and vacated: the next allocation */
 	atomic64_t coherent_bytes;	/* of these, in whole pages */
 	atomic64_t bounce_bytes;	/* of these, as mapped */
 	atomic64_t nr_coherent_ok;

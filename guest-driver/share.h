@@ -2,6 +2,17 @@
 /*
  * Shares of a region: the part that all clients share, and set-asides. Each has its own
  * ready pools, so that what is set aside for some is not used up by others.
+ *
+ * The host's client table has set-asides, which the host enforces. The module parameter
+ * "regions" can add others, and limit how much of a region this guest uses; these are
+ * enforced here. The text is that of hv/core/region_text.h:
+ *
+ *	regions="cma0=25%;cma0/nvme0,nic0=8M;cma0/cam(firmware)=max(2%,16M)"
+ *
+ *	region	|--- in use at most ------------------------|  not used  |
+ *		|  shared  | nvme0, nic0 | cam, as "firmware" |
+ *
+ * A set-aside that is used up continues in the shared part.
  */
 #ifndef VCMA_SHARE_H
 #define VCMA_SHARE_H
@@ -12,9 +23,20 @@
 
 struct vcma_region;
 
+struct vcma_client;
+
+/* Set-asides of the module parameter come after the host's, which are of 8 bits. */
+#define VCMA_SHARE_FIRST_OWN	256
+
 struct vcma_share {
 	struct list_head node;
 	unsigned int id;		/* > 0 */
+	u64 set_bytes;			/* kept for it; 0 for the host's */
+	u64 held_bytes;			/* vcma_region.share_lock */
+	const char *clients;		/* of the module parameter: names with commas ... */
+	size_t clients_bytes;
+	const char *kind;		/* ... and the kind, if any */
+	size_t kind_bytes;
 	struct vcma_pool pools[VCMA_NR_ATTRS];
 };
 
@@ -27,11 +49,47 @@ struct vcma_share {
  */
 struct vcma_pool *vcma_share_pools(struct vcma_region *r, unsigned int id);
 
+/**
+ * vcma_share_of() - which set-aside of the module parameter an entry of the client table
+ * draws on.
+ * @name, @kind: of the entry, NUL-terminated
+ *
+ * Return: its id, or 0.
+ */
+unsigned int vcma_share_of(struct vcma_region *r, const char *name, const char *kind);
+
+/**
+ * vcma_share_charge() - @bytes are about to be held for share @id. Any context.
+ *
+ * Return: 0, or -EDQUOT: this guest may not use more.
+ */
+int vcma_share_charge(struct vcma_region *r, unsigned int id, u64 bytes);
+
+/** vcma_share_uncharge() - undo that. */
+void vcma_share_uncharge(struct vcma_region *r, unsigned int id, u64 bytes);
+
 /** vcma_region_pool() - the @i-th of all pools of the region, or NULL after the last. */
 struct vcma_pool *vcma_region_pool(struct vcma_region *r, unsigned int i);
 
-/** vcma_shares_init(), vcma_shares_destroy() - with all pools, in main.c's order. */
-void vcma_shares_init(struct vcma_region *r, u64 pool_bytes);
+/** vcma_region_ready_bytes() - held, free and vacated: what the next allocations get. */
+u64 vcma_region_ready_bytes(struct vcma_region *r);
+
+/**
+ * vcma_shares_check() - look at the module parameter.
+ * @text: NUL-terminated; must stay
+ *
+ * Return: 0, or -EINVAL, logged with the place.
+ */
+int vcma_shares_check(const char *text);
+
+/**
+ * vcma_shares_init() - the shared part, and what the module parameter says of the region.
+ * Set-asides that don't fit are logged, and not made.
+ * @pool_bytes: of the shared part's pools; 0 for the default
+ *
+ * Return: 0 or -ENOMEM, with nothing left behind.
+ */
+int vcma_shares_init(struct vcma_region *r, u64 pool_bytes);
 void vcma_shares_destroy(struct vcma_region *r);
 
 #endif /* VCMA_SHARE_H */

@@ -555,7 +555,10 @@ static void test_clients(void)
 		host_init(&h);
 		if (vcma_region_create(&h.transport, &r))
 			return;
-		vcma_shares_init(r, 0);
+		if (vcma_shares_init(r, 0)) {
+			vcma_region_destroy(r);
+			return;
+		}
 		vcma_clients_init(r);
 		h.lie_op = VIRTIO_CMA_OP_CLIENTS;
 		h.lie = client_lies[i].lie;

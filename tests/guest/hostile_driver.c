@@ -24,6 +24,7 @@
 #include "guest-driver/pool.c"
 #include "guest-driver/pool_pages.c"
 #include "guest-driver/region.c"
+#include "guest-driver/region_text.c"
 #include "guest-driver/report.c"
 #include "guest-driver/request.c"
 #include "guest-driver/share.c"
