@@ -21,5 +21,5 @@ attr_case()
 }
 
 attr_case neoverse-v1 fwb 6.12-cloud 6.12
-attr_case neoverse-n1 no-fwb 6.1-cloud 6.1
+attr_case neoverse-n1 no-fwb 6.1-cloud 6.12
 tap_end
