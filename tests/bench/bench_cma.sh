@@ -22,12 +22,11 @@ OURS=08 CMA=10
 
 bench_boot()
 {
-	mkdir "$VM_TMP/tree"
-	truncate -s 700M "$VM_TMP/tree/file"	# reads as zeros, and the page cache is as full
-	PATH=$PATH:/usr/sbin:/sbin mke2fs -q -t ext2 -b 4096 -m 0 -d "$VM_TMP/tree" "$VM_TMP/disk" 720M >/dev/null
+	data_disk "$VM_TMP/disk" 700
+	# shellcheck disable=SC2046 # options are words
 	initramfs "$VM_TMP/initramfs" arm64 "$SERIES" virtio_pci virtio_blk crc32c_generic ext4 \
 		"$(guest_module arm64 "$SERIES" virtio_cma)" "$(guest_module arm64 "$SERIES" vcma_bench)" \
-		-- -f "$HVCMA_BUILD/guest/arm64/bin/hog:/bin/hog" -f "$HVCMA_BUILD/guest/arm64/bin/pin:/bin/pin"
+		-- $(guest_programs arm64 hog pin)
 	hugepages_need 2048 $(((AREA_MIB + 3 * SMALL_MIB) / 2))
 	# shellcheck disable=SC2034 # for region_options
 	REGION_MIB=$AREA_MIB
@@ -41,13 +40,11 @@ bench_boot()
 		bb_options="$bb_options -device edu,id=ours$bb_nr,addr=$(printf '0x%x' $((8 + bb_nr)))"
 		bb_options="$bb_options -device edu,id=cma-edu$bb_nr,addr=$(printf '0x%x' $((16 + bb_nr)))"
 	done
-	# shellcheck disable=SC2086 # options are words
+	# shellcheck disable=SC2046,SC2086 # options are words
 	VM_MEMORY=1280M,maxmem=16G VM_LIMIT_S=500 VM_APPEND="cma=${AREA_MIB}M" \
 	vm_start arm64 "$(kernel_dir arm64 "$SERIES")/vmlinuz" "$VM_TMP/initramfs" $bb_options \
-		-blockdev "driver=file,node-name=data,filename=$VM_TMP/disk,read-only=on" \
-		-device virtio-blk-pci,drive=data,addr=0x18
-	vm_booted 1 90 && guest load vcma_bench &&
-		guest 'mkdir -p /data; mount -t ext4 -o ro,noload /dev/vda /data'
+		$(data_disk_options "$VM_TMP/disk" addr=0x18)
+	vm_booted 1 90 && guest 'data_mount && load vcma_bench'
 }
 
 # latency_row STATE BYTES NAME COUNT GAP_US: measures both, prints both, judges
@@ -85,7 +82,7 @@ latency_table()
 # One process for page cache, one for what is left: together all memory.
 fill_memory()
 {
-	guest 'hog $(($(available_mib) / 2)) /data/file >/tmp/hog 2>&1 & echo $! >/tmp/hog.pid; started /tmp/hog 50'
+	guest 'background /tmp/hog hog $(($(available_mib) / 2)) /data/file; echo $last >/tmp/hog.pid'
 	guest 'grep -E "MemFree|^Cached|AnonPages|CmaFree" /proc/meminfo; grep -A1 -E "zone +Movable" /proc/zoneinfo; cat $(cma_dir)/*lent* 2>/dev/null' | sed 's/^/# full: /'
 }
 
@@ -94,7 +91,7 @@ bulk_figures()
 {
 	bf_cma_base=$(guest 'dmesg' | sed -n 's/.*cma: Reserved .* at \(0x[0-9a-f]*\).*/\1/p' | head -n 1)
 	bf_base=$(guest 'cat $(cma_dir)/region_base_gpa')
-	guest "pin spread \$((\$(available_mib) - 96)) 5 4 16 $bf_base:$AREA_MIB $bf_cma_base:$AREA_MIB >/tmp/pin 2>&1 & started /tmp/pin 55" >"$VM_TMP/pin"
+	guest "background /tmp/pin pin spread \$((\$(available_mib) - 96)) 5 4 16 $bf_base:$AREA_MIB $bf_cma_base:$AREA_MIB" >"$VM_TMP/pin"
 	sed 's/^/# pinned: /' "$VM_TMP/pin"
 	bf_clean=$(sed -n '1s/.*clean=//p' "$VM_TMP/pin")
 	bf_fit=4800

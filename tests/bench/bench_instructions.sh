@@ -22,10 +22,10 @@ OURS=08 KERNEL=09
 # icount_boot MODULE COMMAND-LINE QEMU-OPTION...: one CPU, counted
 icount_boot()
 {
-	# shellcheck disable=SC2086 # a module or none
+	# shellcheck disable=SC2046,SC2086 # a module or none, options
 	initramfs "$VM_TMP/initramfs" arm64 "$SERIES" virtio_pci virtio_net $1 e1000e nvme \
 		"$(guest_module arm64 "$SERIES" vcma_bench)" \
-		-- -f "$HVCMA_BUILD/guest/arm64/bin/frames:/bin/frames"
+		-- $(guest_programs arm64 frames)
 	ib_append=$2
 	shift 2
 	VM_SMP=1 VM_ACCEL=tcg,thread=single VM_LIMIT_S=300 VM_APPEND=$ib_append \

@@ -111,7 +111,7 @@ static int bench_start(struct bench *b)
 static int bench_stop(struct bench *b)
 {
 	mutex_lock(&bench_counters_lock);
-	scnprintf(b->result, sizeof(b->result), "instructions=%llu\n", bench_counters_stop());
+	scnprintf(b->result, sizeof(b->result), "instructions=%llu", bench_counters_stop());
 	mutex_unlock(&bench_counters_lock);
 	return 0;
 }
@@ -158,7 +158,7 @@ static int bench_latency(struct bench *b, size_t bytes, unsigned int count,
 	end = ktime_get_ns();
 	sort(alloc_ns, ok, sizeof(*alloc_ns), bench_compare, NULL);
 	scnprintf(b->result, sizeof(b->result),
-		  "ok=%u failed=%u avg_ns=%llu p50_ns=%llu p99_ns=%llu max_ns=%llu free_avg_ns=%llu begin_ns=%llu end_ns=%llu\n",
+		  "ok=%u failed=%u avg_ns=%llu p50_ns=%llu p99_ns=%llu max_ns=%llu free_avg_ns=%llu begin_ns=%llu end_ns=%llu",
 		  ok, count - ok, ok ? div_u64(sum, ok) : 0,
 		  ok ? bench_percentile(alloc_ns, ok, 50) : 0,
 		  ok ? bench_percentile(alloc_ns, ok, 99) : 0, ok ? alloc_ns[ok - 1] : 0,
@@ -227,7 +227,7 @@ static int bench_count(struct bench *b, const struct bench_work *w, unsigned int
 	if (!IS_ERR(event))
 		perf_event_release_kernel(event);
 	scnprintf(b->result, sizeof(b->result),
-		  "ok=%u failed=%u instructions=%llu ns=%llu\n", ok, count - ok,
+		  "ok=%u failed=%u instructions=%llu ns=%llu", ok, count - ok,
 		  div_u64(instructions, count), div_u64(ns, count));
 	return 0;
 }
@@ -302,7 +302,7 @@ static int bench_singles(struct bench *b, size_t bytes, unsigned int count)
 		cond_resched();
 	}
 	ns = ktime_get_ns() - start;
-	scnprintf(b->result, sizeof(b->result), "got=%u ns=%llu\n", nr, ns);
+	scnprintf(b->result, sizeof(b->result), "got=%u ns=%llu", nr, ns);
 	while (nr--) {
 		dma_free_attrs(b->dev, bytes, got[nr].cpu, got[nr].dma, DMA_ATTR_NO_WARN);
 		cond_resched();
@@ -356,7 +356,7 @@ static ssize_t bench_show(struct device *dev, struct device_attribute *attr, cha
 {
 	struct bench *b = dev_get_drvdata(dev);
 
-	return sysfs_emit(text, "%s", b->result);
+	return sysfs_emit(text, "%s\n", b->result);
 }
 static DEVICE_ATTR_RW(bench);
 

@@ -34,3 +34,13 @@ initramfs()
 		-f "$HVCMA_SRC/tests/lib/guest/agent:/agent" \
 		-m "$ir_modules" $ir_names "$@"
 }
+
+# guest_programs ARCH NAME...: options that put programs of tests/lib/guest into /bin
+guest_programs()
+{
+	gp_arch=$1
+	shift
+	for gp_name; do
+		echo "-f $HVCMA_BUILD/guest/$gp_arch/bin/$gp_name:/bin/$gp_name"
+	done
+}

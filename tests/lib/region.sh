@@ -101,3 +101,20 @@ fabric_faults()
 {
 	status /counters/fabric-faults
 }
+
+# data_disk IMAGE MIB: an ext2 filesystem with one "file" of so many MiB of zeros, which takes no
+# time to make, to read, or to keep.
+data_disk()
+{
+	dd_tree=$(mktemp -d "$VM_TMP/XXXXXX")
+	truncate -s "$2M" "$dd_tree/file"
+	PATH=$PATH:/usr/sbin:/sbin mke2fs -q -t ext2 -b 4096 -m 0 -d "$dd_tree" "$1" "$(($2 + 24))M" >/dev/null
+	rm -r "$dd_tree"
+}
+
+# data_disk_options IMAGE [DEVICE-PROPERTIES]: read-only, virtio-blk, no client of any region
+data_disk_options()
+{
+	echo "-blockdev driver=file,node-name=data,filename=$1,read-only=on" \
+		"-device virtio-blk-pci,drive=data${2:+,$2}"
+}

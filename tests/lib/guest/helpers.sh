@@ -191,3 +191,28 @@ cma_dir()
 	done
 	return 1
 }
+
+# data_mount: the read-only disk of data_disk
+data_mount()
+{
+	load virtio_blk ext4 && wait_for 20 test -b /dev/vda && mkdir -p /data &&
+		mount -t ext4 -o ro,noload /dev/vda /data
+}
+
+# bench SLOT COMMAND...: a command to vcma_bench (tests/guest/bench.c) for the device at 0000:00:SLOT
+bench()
+{
+	bench_file=/sys/bus/pci/devices/0000:00:$1.0/bench
+	shift
+	echo "$*" >"$bench_file" && cat "$bench_file"
+}
+
+# background LOG COMMAND...: in the background, its first line within 50 s; then $last is its id
+background()
+{
+	background_log=$1
+	shift
+	"$@" >"$background_log" 2>&1 &
+	last=$!
+	started "$background_log" 50
+}

@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Guests in need: pages pinned the ways programs pin them, and memory filled to the last page,
+# while a client allocates. An allocation succeeds or fails, soon, and says nothing in the log;
+# nobody else pays for it.
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+
+MODE=${HVCMA_MODE:-reusable}
+
+# got RESULT COUNT: all allocations of a latency command came
+got()
+{
+	case $1 in *"ok=$2 failed=0 "*) return ;; esac
+	note "$1"
+	return 1
+}
+
+# answered RESULT COUNT: each of them came or failed
+answered()
+{
+	note "$1"
+	[ "$(echo "$1" | awk -F '[ =]' '{ print $2 + $4 }')" = "$2" ]
+}
+
+# pinned_case NAME ARGUMENT...: allocations while "pin ARGUMENT..." runs
+pinned_case()
+{
+	pc_name=$1
+	shift
+	guest "background /tmp/pin pin $*; echo \$last >/tmp/pin.pid" >/dev/null
+	check "$what: $pc_name: 2 MiB, 30 times" got "$(guest bench 08 latency 2097152 30 0)" 30
+	check "$what: $pc_name: 16 MiB, 10 times" got "$(guest bench 08 latency 16777216 10 1000)" 10
+	check "$what: $pc_name: it was pinning all the while" guest 'kill $(cat /tmp/pin.pid)'
+}
+
+# memory_case ARCH SERIES
+memory_case()
+{
+	what="$1 $2 $MODE"
+	data_disk "$VM_TMP/disk" 64
+	# shellcheck disable=SC2046 # options are words
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci virtio_blk crc32c_generic ext4 \
+		"$(guest_module "$1" "$2" virtio_cma)" "$(guest_module "$1" "$2" vcma_bench)" \
+		-- $(guest_programs "$1" hog pin)
+	# shellcheck disable=SC2046 # options are words
+	VM_LIMIT_S=240 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+		$(region_options cma0 "mode=$MODE,clients=edu0") -device edu,id=edu0,addr=8 \
+		$(data_disk_options "$VM_TMP/disk" addr=0x10)
+	if ! vm_booted 1 90 || ! guest 'data_mount && load vcma_bench'; then
+		tap_result 1 "$what: the guest boots"
+		return
+	fi
+	GUEST_LIMIT_S=60
+	source=$(guest 'dd if=/dev/urandom of=/tmp/file bs=1M count=48 2>/dev/null; md5sum </tmp/file')
+	pinned_case O_DIRECT direct /data/file 8
+	pinned_case vmsplice splice 8
+	pinned_case io_uring uring 8
+
+	# Not one page can be reclaimed any more but a few MiB that the kernel keeps back.
+	guest '(while :; do sleep 1; done) & echo $! >/tmp/innocent.pid'
+	guest 'background /tmp/hog hog $(($(available_mib) - 8)); echo $last >/tmp/hog.pid; echo 1000 >/proc/$last/oom_score_adj' >/dev/null
+	note "$what: full: $(guest 'grep -E "MemFree|MemAvailable|AnonPages" /proc/meminfo' | tr -s ' \n' ' ')"
+	check "$what: full: 4 KiB" answered "$(guest bench 08 latency 4096 100 0)" 100
+	check "$what: full: 2 MiB" answered "$(guest bench 08 latency 2097152 20 1000)" 20
+	check "$what: full: 64 MiB" answered "$(guest bench 08 latency 67108864 3 1000)" 3
+	check "$what: full: nothing in the log" equal 0 \
+		"$(guest 'dmesg | grep -cE "page allocation failure|Out of memory|Mem-Info"')"
+	check "$what: full: what filled it still runs" guest 'kill -0 $(cat /tmp/hog.pid)'
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+
+	# Beyond the last page: the kernel kills the one it is told to prefer, nobody else.
+	guest '(sh -c "echo 1000 >/proc/self/oom_score_adj; exec hog 4096") >/dev/null 2>&1 & for i in 1 2 3 4 5 6; do bench 08 latency 16777216 2 1000; done' | sed 's/^/# overfull: /'
+	guest 'wait_for 30 eval "! pidof hog >/dev/null" || kill -9 $(pidof hog)'
+	check "$what: overfull: none but hogs are killed" equal '' \
+		"$(guest 'dmesg | grep -E "Killed process" | grep -v "(hog)"')"
+	check "$what: overfull: an innocent process lives" guest 'kill $(cat /tmp/innocent.pid)'
+	check "$what: afterwards: 64 MiB" got "$(guest bench 08 latency 67108864 3 1000)" 3
+	check "$what: files in memory are what they were" equal "$source" "$(guest 'md5sum </tmp/file')"
+	check "$what: the module unloads" guest 'rmmod vcma_bench && rmmod virtio_cma'
+	check "$what: then nothing is pinned" quiet_again 5
+	check "$what: QEMU ends well" vm_quit
+}
+
+REGION_MIB=256
+region_hugepages
+memory_case amd64 6.12
+memory_case arm64 6.1
+tap_end
