@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A region's and its clients' coming and going: a thousand times bound and unbound, unloading and
+# unplugging refused while someone uses the region, and done once nobody does.
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+
+MODE=${HVCMA_MODE:-reusable}
+ROUNDS=1000
+
+# refusal_says TEXT: device_del of the region is refused, for this reason
+refusal_says()
+{
+	rs_next=$(($(wc -l <"$VM_DIR/monitor.out") + 1))
+	monitor device_del cma0
+	wait_until 5 monitor_answered "$rs_next" "Error:.*$1" && return
+	note "$(tail -n +"$rs_next" "$VM_DIR/monitor.out" | tr -d '\r' | sed "s/.*$(printf '\033')\[K//")"
+	return 1
+}
+
+# life_case ARCH SERIES
+life_case()
+{
+	what="$1 $2 $MODE"
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
+		"$(guest_module "$1" "$2" vcma_bench)"
+	# shellcheck disable=SC2046 # options are words
+	VM_LIMIT_S=240 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+		-device pcie-root-port,id=port0,chassis=1,addr=0x10 \
+		$(region_options cma0 "mode=$MODE,clients=edu0,bus=port0") -device edu,id=edu0,addr=8
+	if ! vm_booted 1 90 || ! guest load vcma_bench; then
+		tap_result 1 "$what: the guest boots"
+		return
+	fi
+	ram=$(guest "sed -n 's/^MemTotal: *//p' /proc/meminfo")
+	guest 'cd /sys/bus/pci/drivers/vcma_bench; echo 0000:00:08.0 >unbind; echo 0000:00:08.0 >bind'
+	held=$(guest 'cat $(cma_dir)/held_bytes')
+	GUEST_LIMIT_S=120 guest "cd /sys/bus/pci/drivers/vcma_bench; nr=0; while [ \$nr -lt $ROUNDS ]; do nr=\$((nr + 1)); echo 0000:00:08.0 >unbind && echo 0000:00:08.0 >bind && [ -e 0000:00:08.0 ] || exit 1; done"
+	tap_result $? "$what: $ROUNDS times unbound and bound"
+	check "$what: as much held as after the first time" equal "$held" "$(guest 'cat $(cma_dir)/held_bytes')"
+	check "$what: the client is served" guest 'bench 08 latency 4194304 3 0 | grep -q "ok=3 "'
+
+	check "$what: bound: rmmod is refused" guest '! rmmod virtio_cma 2>/dev/null'
+	check "$what: bound: unplugging is refused, by the client's name" refusal_says "client 'edu0'"
+	check "$what: bound: it is still served" guest 'bench 08 latency 4194304 3 0 | grep -q "ok=3 "'
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+
+	guest 'echo 0000:00:08.0 >/sys/bus/pci/drivers/vcma_bench/unbind'
+	monitor device_del cma0
+	check "$what: unbound: the region is unplugged" guest 'wait_for 30 eval "! cma_dir >/dev/null"'
+	check "$what: unplugged: no process of the host holds its memory" wait_until 5 eval '! status /config/name >/dev/null 2>&1'
+	check "$what: unplugged: nothing is pinned" wait_until 5 eval '[ "$(pinned_by_kernel)" -eq 0 ]'
+	check "$what: unplugged: the guest has the memory it had without" guest \
+		"[ \$(sed -n 's/^MemTotal: *\\([0-9]*\\).*/\\1/p' /proc/meminfo) -le ${ram% kB} ]"
+
+	monitor "device_add virtio-cma-pci,id=cma0,memdev=cma0-mem,bus=port0,mode=$MODE,clients=edu0"
+	check "$what: plugged again: the region is there" guest 'wait_for 20 eval "cma_dir >/dev/null"'
+	check "$what: plugged again: the client is served" guest \
+		'echo 0000:00:08.0 >/sys/bus/pci/drivers/vcma_bench/bind; bench 08 latency 4194304 3 0 | grep -q "ok=3 " && dmesg | tail -n 5 | grep -q edu0'
+	check "$what: at the end the modules go" guest 'rmmod vcma_bench && rmmod virtio_cma'
+	check "$what: and nothing is pinned" quiet_again 5
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	check "$what: QEMU ends well" vm_quit
+}
+
+REGION_MIB=128
+region_hugepages
+life_case amd64 6.12
+life_case arm64 6.1
+tap_end
