@@ -32,6 +32,8 @@
 #include <linux/sort.h>
 #include <linux/vmalloc.h>
 
+#include "guest-driver/include/vcma.h"
+
 #define EDU_VENDOR	0x1234
 #define EDU_DEVICE	0x11e8
 
@@ -311,6 +313,38 @@ static int bench_singles(struct bench *b, size_t bytes, unsigned int count)
 	return 0;
 }
 
+/* By name: the module is to load where there is no virtio_cma. */
+static int bench_bulk(struct bench *b, size_t bytes, unsigned int count)
+{
+	const struct vcma_bulk_request req = {
+		.order = get_order(bytes), .nr = count, .flags = VCMA_BULK_REQ_ZERO,
+	};
+	typeof(vcma_alloc_bulk) *alloc = (void *)__symbol_get("vcma_alloc_bulk");
+	typeof(vcma_free_bulk) *free = (void *)__symbol_get("vcma_free_bulk");
+	struct vcma_bulk_block *blocks;
+	unsigned int nr = 0;
+	u64 start, ns;
+	int err = -ENODEV;
+
+	blocks = vmalloc(array_size(count, sizeof(*blocks)));
+	if (!alloc || !free || !blocks)
+		goto out;
+	start = ktime_get_ns();
+	err = alloc(b->dev, &req, blocks, &nr, NULL, NULL);
+	ns = ktime_get_ns() - start;
+	scnprintf(b->result, sizeof(b->result), "got=%u ns=%llu error=%d", nr, ns, err);
+	if (nr)
+		free(b->dev, blocks, nr, req.order);
+	err = 0;
+out:
+	vfree(blocks);
+	if (alloc)
+		__symbol_put("vcma_alloc_bulk");
+	if (free)
+		__symbol_put("vcma_free_bulk");
+	return err;
+}
+
 static int bench_run(struct bench *b, const char *text)
 {
 	static const struct {
@@ -322,6 +356,7 @@ static int bench_run(struct bench *b, const char *text)
 		{ "map", bench_map },
 		{ "direct", bench_direct },
 		{ "singles", bench_singles },
+		{ "bulk", bench_bulk },
 	};
 	unsigned int count = 0, gap_us = 0, i;
 	char name[16] = "";
