@@ -55,15 +55,24 @@ static bool check_maxmem(VirtIOCMA *s, Error **errp)
 static MemoryRegion *get_memory_region(MemoryDeviceState *md, Error **errp)
 {
     VirtIOCMA *s = vcma_of(md);
-
+    Error *err = NULL;
     /* The machine asks before realize: what it relies on is checked here. */
-    if (!s->engine && (!hvcma_options_check(s, errp) ||
-                       !check_maxmem(s, errp))) {
+    bool ok = s->engine || (hvcma_options_check(s, &err) &&
+                            check_maxmem(s, &err));
+
+    /*
+     * The machine's own RAM is there already: an empty memory device. What is
+     * wrong with it, realize says again.
+     */
+    if (hvcma_static_is_ram(s)) {
+        error_free(err);
         return NULL;
     }
-    /* The machine's own RAM is there already: an empty memory device. */
-    return hvcma_static_is_ram(s) ? NULL :
-           host_memory_backend_get_memory(s->opts.memdev);
+    if (!ok) {
+        error_propagate(errp, err);
+        return NULL;
+    }
+    return host_memory_backend_get_memory(s->opts.memdev);
 }
 
 static uint64_t get_plugged_size(const MemoryDeviceState *md, Error **errp)

@@ -4,8 +4,8 @@
 # mode=static with real (if nested) hardware without IOMMU: stock kernels, no module of ours in the
 # guest, on both kernels, with and without Stage-2 Force Write-Back. See guest/static.sh.
 
-NESTED_STOCK=1
-NESTED_HUGEPAGES='hugepagesz=32M hugepages=16'
+export NESTED_STOCK=1
+export NESTED_HUGEPAGES='hugepagesz=32M hugepages=16'
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 . "$HVCMA_SRC/tests/lib/nested.sh"
 

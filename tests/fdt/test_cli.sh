@@ -1,0 +1,179 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# hvcma fdt as a program: files in place and elsewhere, none of them partial; what it makes is
+# read by dtc without a warning and by fdtoverlay; wrong usage and bad blobs end with their status.
+
+. "$HVCMA_SRC/tests/lib/tap.sh"
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+case $(uname -m) in aarch64) arch=arm64 ;; *) arch=amd64 ;; esac
+hvcma=$HVCMA_BUILD/$arch/hvcma
+
+fdt()
+{
+	"$hvcma" fdt "$@" >out 2>err
+}
+
+# status N ARGUMENT...: exit status N, and a reason on stderr if it is a failure
+status()
+{
+	want=$1
+	shift
+	fdt "$@"
+	have=$?
+	[ "$have" -eq "$want" ] || {
+		note "status $have, not $want: hvcma fdt $* $(cat out err)"
+		return 1
+	}
+	[ "$want" -ne 1 ] && [ "$want" -ne 2 ] || [ -s err ]
+}
+
+says()
+{
+	grep -q -e "$1" out err || {
+		note "$(cat out err)"
+		return 1
+	}
+}
+
+# clean FILE: dtc has nothing to say, with every check it has
+clean()
+{
+	dtc -I dtb -O dts -o /dev/null -Wno-interrupt_provider "$1" 2>warnings || return 1
+	[ ! -s warnings ] || {
+		note "$(cat warnings)"
+		return 1
+	}
+}
+
+# same A B: the same trees, whatever the order
+same()
+{
+	dtc -q -s -I dtb -O dts "$1" >a.dts && dtc -q -s -I dtb -O dts "$2" >b.dts && cmp -s a.dts b.dts
+}
+
+dtc -O dtb -o machine.dtb "$HVCMA_SRC/tests/fdt/machine.dts" 2>err || note "$(cat err)"
+check "the machine's own tree is clean" clean machine.dtb
+
+# in place, in a pipe, elsewhere
+cp machine.dtb work.dtb
+chmod 640 work.dtb
+check "add-region in place" status 0 add-region --name pool --type reusable --size 64M \
+	--base 0x50000000 --default work.dtb
+check "dtc has no warning" clean work.dtb
+check "permissions are kept" equal 640 "$(stat -c %a work.dtb)"
+check "no other file is left" equal 1 "$(find . -name 'work.dtb*' | wc -l)"
+ln -s work.dtb link.dtb
+check "add-region through a link" status 0 add-region --name later --type no-map --size 4M --align 2M \
+	--alloc-range 0x40000000,256M --alloc-range 0x60000000,64M link.dtb
+check "the link is still one" [ -L link.dtb ]
+check "dtc has no warning about a pool without place" clean work.dtb
+"$hvcma" fdt add-region --name bounce --type restricted --size 8M --base 0x60000000 - -o - \
+	<work.dtb >piped.dtb
+check "add-region in a pipe" clean piped.dtb
+check "what went in is as it was" equal 0 "$(fdtget -l work.dtb /reserved-memory | grep -c bounce)"
+
+check "bind platform and PCI devices" status 0 bind --region pool --client /soc@90000000/dma@1000 \
+	--client pci:0000:00/02.0 --client pci:0000:00/03.0/00.1 work.dtb
+check "dtc has no warning about clients" clean work.dtb
+printf '%s\n' '# guest DMA size' '0x48000000 0x60000000 896M # the rest' '' \
+	'0x40000000 0xc8000000 64M' '0x44000000, 0xcc000000, 64M' >extents
+check "dma-ranges from a file" status 0 dma-ranges --extents extents work.dtb
+check "neighbours became one window" equal 2 "$("$hvcma" fdt show --json work.dtb | grep -c '"dma":')"
+check "dtc has no warning about windows" clean work.dtb
+check "the border is found" status 4 check work.dtb
+check "and said in one line" equal 1 "$(wc -l <out)"
+check "with its place" says '^border: /pcie@10000000: .*0x48000000'
+check "dma-ranges with guards" status 0 dma-ranges --guards --granule 2M --extents extents \
+	--bus /pcie@10000000 work.dtb
+check "dtc has no warning about guards" clean work.dtb
+check "nothing is wrong any more" status 0 check work.dtb
+check "as JSON, too" status 0 check --json --quiet work.dtb
+check "a list" equal '[' "$(head -c 1 out)"
+check "show" status 0 show work.dtb
+check "show has the pool" says '^reserved /reserved-memory/pool@50000000: shared-dma-pool reusable linux,cma-default'
+check "show has a window" says 'gpa 0x040000000  dma 0x0c8000000  128 MiB'
+check "show has a client" says '^client /pcie@10000000/pci@3,0/dev@0,1: coherent, /reserved-memory/pool@50000000'
+check "check by the host's memory attributes" status 0 check --stage2 fwb work.dtb
+fdtput -d work.dtb /pcie@10000000 dma-coherent
+check "a client that is not coherent on such a host" status 4 check --stage2 fwb work.dtb
+check "is told from others" says '^attribute: /pcie@10000000/dev@2,0: '
+fdtput work.dtb /pcie@10000000 dma-coherent
+
+check "overlay" status 0 overlay machine.dtb work.dtb -o work.dtbo
+check "fdtoverlay applies it" fdtoverlay -i machine.dtb -o applied.dtb work.dtbo
+check "to the same tree" same work.dtb applied.dtb
+check "no difference, no overlay" status 1 overlay work.dtb work.dtb -o none.dtbo
+check "and no file" [ ! -e none.dtbo ]
+check "an overlay can't take away" status 1 overlay work.dtb machine.dtb -o none.dtbo
+
+check "xen: partial tree" status 0 xen --device /soc@90000000/dma@1000 --extents extents --xl machine.dtb -o pt.dtb
+check "dtc has no warning about it" clean pt.dtb
+check "registers for xl" says '^iomem = \[ "0x90001,1" \]$'
+check "interrupts for xl" says '^irqs = \[ 48 \]$'
+check "xen: domain" status 0 xen --domain domU1 --memory 128M --static-mem 0x50000000,128M --direct-map \
+	--device /soc@90000000/dma@1000 machine.dtb -o host.dtb
+check "its memory in KiB" equal "0 131072" "$(fdtget host.dtb /chosen/domU1 memory)"
+check "the device is kept" equal 1 "$(fdtget -p host.dtb /soc@90000000/dma@1000 | grep -c 'xen,passthrough')"
+
+# failures leave files alone
+cp work.dtb before.dtb
+for bad in '--name pool --type reusable --size 1M --base 0x50000000' \
+	'--name x --type reusable --size 1000' \
+	'--name x --type restricted --size 1M --default' \
+	'--name x --type no-map --size 4K --base 0x1000 --align 4K'; do
+	# shellcheck disable=SC2086 # arguments are words
+	check "refused: $bad" status 1 add-region $bad work.dtb
+done
+check "refused: windows that overlap" status 1 dma-ranges --identity 0x40000000,64M --identity 0x42000000,64M work.dtb
+check "refused: windows that are no whole granules" status 1 dma-ranges --granule 2M --identity 0x40000000,5M work.dtb
+check "refused: no such region" status 1 bind --region gone --client /soc@90000000 work.dtb
+check "refused: half of the clients can't be bound" status 1 bind --region pool --client pci:0000:00/09.0 --client /gone work.dtb
+check "refused: output where there is no folder" status 1 bind --region pool --client /soc@90000000/dma@1000 work.dtb -o no/where.dtb
+check "no refusal changed the file" cmp work.dtb before.dtb
+check "no refusal left a file" equal 0 "$(find . -name '*.dtb.*' | wc -l)"
+printf '1 2\n' >short
+check "extents: a line of two numbers" status 1 dma-ranges --extents short work.dtb
+check "which one" says 'short, line 1'
+check "QMP: nobody there" status 1 dma-ranges --qmp "$dir/nobody" work.dtb
+
+# blobs that are none
+: >empty
+printf 'not a device tree at all, and longer than a header of one' >text
+head -c 200 work.dtb >half
+for blob in empty text half "$dir" /dev/null missing; do
+	check "no blob: $(basename "$blob")" status 1 check "$blob"
+done
+bytes=$(stat -c %s machine.dtb)
+broken=0 tries=0
+while [ $tries -lt 60 ]; do
+	cp machine.dtb broken.dtb
+	# one byte, from the header to the end
+	printf '\377' | dd of=broken.dtb bs=1 seek=$((tries * bytes / 60)) conv=notrunc 2>/dev/null
+	fdt check broken.dtb
+	[ $? -le 4 ] || broken=$((broken + 1))
+	tries=$((tries + 1))
+done
+check "60 damaged blobs: none ends with a signal" equal 0 "$broken"
+
+# usage
+for wrong in '' 'nonsense' 'add-region' 'add-region x.dtb' 'add-region --name a --type b --size 1M x' \
+	'add-region --size x y' 'bind x' 'bind --region a x' 'dma-ranges x' 'dma-ranges --granule 3 x' \
+	'dma-ranges --identity 1 x' 'overlay x y' 'overlay x -o y' 'xen x -o y' 'xen --cpus 0 x' 'check' \
+	'check a b' 'check -o a b' 'check --stage2 x a' 'show' 'show --nonsense a'; do
+	# shellcheck disable=SC2086 # arguments are words
+	check "wrong usage: '$wrong'" status 2 $wrong
+done
+check "--help" status 0 --help
+for sub in add-region bind dma-ranges overlay xen check show; do
+	check "$sub --help" status 0 $sub --help
+	check "the manual has $sub" grep -q "^.SS .*$sub" "$HVCMA_SRC/docs/man/hvcma-fdt.1"
+	for option in $(grep -o '^  \(-., \)\?--[a-z0-9-]*' out | grep -o -e '--[a-z0-9-]*' | sort -u); do
+		grep -q -e "$(echo "$option" | sed 's/-/\\\\-/g')" "$HVCMA_SRC/docs/man/hvcma-fdt.1" ||
+			tap_result 1 "the manual has $sub $option"
+	done
+done
+tap_end

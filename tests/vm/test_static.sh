@@ -1,0 +1,164 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# mode=static in an ordinary virtual machine: stock kernels without a module of ours, the emulated
+# NVMe controller on the test fabric, where DMA reaches pinned memory at its host-physical address
+# only. Extents are scattered:
+#
+#	guest RAM    | 64M | 64M | 64M | ...      each ends with a guard page
+#	on the bus     5     2     7     ...
+#
+# Then a machine of two NUMA nodes, of which only the first is static: what the second CPU reads
+# into its own memory bounces through the first node. And what is refused.
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+
+fake=x-fabric=on,x-provider=fake,granule=2M,x-fake-shuffle=on
+device=virtio-cma-pci,id=cma0,mode=static,unsafe-noiommu=on,clients=nv0
+hvcma=$HVCMA_BUILD/$VM_NATIVE/hvcma
+
+# static_start SERIES QEMU-OPTION...
+static_start()
+{
+	ss_series=$1
+	shift
+	rm -f "$VM_TMP/disk"
+	truncate -s 64M "$VM_TMP/disk"
+	initramfs "$VM_TMP/initramfs" arm64 "$ss_series" virtio_pci crc32c_generic ext4 nvme
+	# shellcheck disable=SC2046 # options are words
+	vm_start arm64 "$(kernel_dir arm64 "$ss_series")/vmlinuz" "$VM_TMP/initramfs" "$@" \
+		$(disk_options nv0 "$VM_TMP/disk")
+	vm_booted 1 90
+}
+
+# disk_works WHAT [COMMAND-PREFIX]
+disk_works()
+{
+	source=$(guest disk_fill nvme0n1 16)
+	check "$1: 16 MiB read back are what was written" equal "$source" "$(guest "${2-} sh -c '. /helpers.sh; disk_check'")"
+	guest umount /mnt
+	check "$1: the image outside holds the file" equal "$source" "$(disk_outside "$VM_TMP/disk")"
+	check "$1: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
+}
+
+# tree FILE: what it holds, in one order
+tree()
+{
+	dtc -q -s -I dtb -O dts "$1" | md5sum
+}
+
+# The device tree as QEMU gave it to the guest.
+dump_tree()
+{
+	rm -f "$VM_TMP/vm.dtb"
+	monitor "dumpdtb $VM_TMP/vm.dtb"
+	wait_until 5 eval '[ -s "$VM_TMP/vm.dtb" ]'
+	sleep 0.2
+}
+
+nr_windows()
+{
+	"$hvcma" fdt show --json "$1" | grep -c '"dma":'
+}
+
+# ---- all of the guest's RAM, scattered ----
+what="6.1, all RAM"
+VM_MEMORY=512M VM_MACHINE=memory-backend=ram static_start 6.1 -object memory-backend-ram,id=ram,size=512M \
+	-device $device,memdev=ram,default=on,x-fake-extent=32,$fake
+check "$what: the guest boots" vm_alive
+check "$what: the client is claimed" status_is /clients/0/state claimed
+check "$what: all RAM is pinned" status_is /counters/pinned-bytes $((512 << 20))
+dump_tree
+check "$what: a window for each extent" equal "$(status /counters/extents)" "$(nr_windows "$VM_TMP/vm.dtb")"
+check "$what: more than one" [ "$(status /counters/extents)" -eq 8 ]
+check "$what: hvcma fdt check finds nothing" "$hvcma" fdt check "$VM_TMP/vm.dtb"
+check "$what: dtc takes the tree" dtc -q -I dtb -O dtb -o /dev/null "$VM_TMP/vm.dtb"
+cp "$VM_TMP/vm.dtb" "$VM_TMP/again.dtb"
+check "$what: windows from the running machine" \
+	"$hvcma" fdt dma-ranges --granule 2M --qmp "$VM_DIR/qmp" "$VM_TMP/again.dtb"
+check "$what: are the same" equal "$(tree "$VM_TMP/vm.dtb")" "$(tree "$VM_TMP/again.dtb")"
+fdtput -r "$VM_TMP/again.dtb" /reserved-memory/dma-guard@43fff000
+"$hvcma" fdt check "$VM_TMP/again.dtb" >"$VM_TMP/findings"
+check "$what: control: without guards, it would find 7 borders" equal 7 "$(grep -c ^border: "$VM_TMP/findings")"
+guest load ext4 nvme
+check "$what: the stock driver finds its disk" guest disk_ready nvme0n1
+disk_works "$what"
+check "$what: the guards are no memory of the kernel's" \
+	equal 8 "$(guest "sed -n 's/^ *\([0-9a-f]*\)fff000-\1ffffff : reserved$/x/p; s/^ *\(4\|5\)\([37bf]\)fff000-\(4\|5\)[37bf]ffffff : reserved$/x/p' /proc/iomem | grep -c x")"
+monitor system_reset
+check "$what: reset: the guest boots again" vm_booted 2 90
+check "$what: reset: the client is claimed again" status_is /clients/0/state claimed
+check "$what: reset: all RAM is pinned" status_is /counters/pinned-bytes $((512 << 20))
+check "$what: reset: no bus master before its driver" status_is /clients/0/bus-master false
+guest load ext4 nvme
+check "$what: reset: the stock driver finds its disk" guest disk_ready nvme0n1
+check "$what: QEMU ends well" vm_quit
+
+# ---- the first of two NUMA nodes ----
+what="6.12, one node of two"
+VM_MEMORY=1536M static_start 6.12 \
+	-object memory-backend-ram,id=near,size=1G -object memory-backend-ram,id=far,size=512M \
+	-numa node,nodeid=0,cpus=0,memdev=near -numa node,nodeid=1,cpus=1,memdev=far \
+	-device $device,memdev=near,x-fake-extent=64,$fake
+check "$what: the guest boots" vm_alive
+guest load ext4 nvme
+check "$what: the stock driver finds its disk" guest disk_ready nvme0n1
+disk_works "$what" 'taskset 2'
+dump_tree
+check "$what: a note, and no fault" "$hvcma" fdt check "$VM_TMP/vm.dtb"
+check "$what: the note is on the second node" eval '"$hvcma" fdt check "$VM_TMP/vm.dtb" | grep -q "^note: window: .*0x80000000"'
+guest mount -t debugfs debugfs /sys/kernel/debug
+check "$what: buffers of the second node have bounced" \
+	[ "$(guest cat /sys/kernel/debug/swiotlb/io_tlb_used_hiwater)" -gt 0 ]
+check "$what: QEMU ends well" vm_quit
+
+# ---- a memory device ----
+what="6.1, a region beside the RAM"
+VM_MEMORY=512M,maxmem=8G static_start 6.1 -object memory-backend-ram,id=more,size=256M \
+	-device $device,memdev=more,default=on,pool=32M,x-fake-extent=32,$fake
+check "$what: the guest boots" vm_alive
+check "$what: it is memory of the guest's" guest '[ "$(awk "/^MemTotal/ { print \$2 }" /proc/meminfo)" -gt 600000 ]'
+check "$what: the guest's CMA is in it" equal 32768 "$(guest "awk '/^CmaTotal/ { print \$2 }' /proc/meminfo")"
+dump_tree
+check "$what: a window for each extent" equal 4 "$(nr_windows "$VM_TMP/vm.dtb")"
+check "$what: hvcma fdt check finds nothing" "$hvcma" fdt check --quiet "$VM_TMP/vm.dtb"
+check "$what: QEMU ends well" vm_quit
+
+# ---- refusals ----
+# refused WHAT WORDS QEMU-OPTION...: QEMU ends before a guest runs, and says why
+refused()
+{
+	refused_what=$1 refused_words=$2
+	shift 2
+	# shellcheck disable=SC2046 # options are words
+	vm_start "${refused_arch:-arm64}" "$(kernel_dir "${refused_arch:-arm64}" 6.1)/vmlinuz" "$VM_TMP/initramfs" "$@" \
+		$(disk_options nv0 "$VM_TMP/disk")
+	check "refused: $refused_what" wait_until 20 vm_dead
+	vm_kill
+	grep -q -e "$refused_words" "$VM_DIR/qemu.log"
+	refused_status=$?
+	[ $refused_status -eq 0 ] || note "$(cat "$VM_DIR/qemu.log")"
+	tap_result $refused_status "refused: $refused_what: says '$refused_words'"
+}
+
+export VM_MEMORY=512M VM_MACHINE=memory-backend=ram
+ram='-object memory-backend-ram,id=ram,size=512M'
+# shellcheck disable=SC2086 # options are words
+{
+	refused "no unsafe-noiommu=on" 'needs unsafe-noiommu=on' $ram \
+		-device virtio-cma-pci,memdev=ram,mode=static,clients=nv0,x-provider=fake,granule=2M
+	refused "discard=on" 'discard=on contradicts it' $ram -device $device,memdev=ram,discard=on,$fake
+	refused "a pin limit" 'pin-limit= contradicts it' $ram -device $device,memdev=ram,pin-limit=2M,$fake
+	refused "an extent that ends in the kernel" 'the kernel is loaded to' $ram \
+		-device $device,memdev=ram,x-fake-extent=4,$fake
+	refused "a pool larger than an extent" 'does not fit: its extents' $ram \
+		-device $device,memdev=ram,x-fake-extent=32,pool=128M,$fake
+	refused "an emulated device beside the client" "device 'bystander'" $ram \
+		-device $device,memdev=ram,x-fake-extent=32,$fake -device edu,id=bystander
+	refused "a virtio device that asks for DMA addresses" "device 'bystander'" $ram \
+		-device $device,memdev=ram,x-fake-extent=32,$fake \
+		-device virtio-rng-pci,id=bystander,iommu_platform=on,disable-legacy=on
+	VM_MACHINE='' VM_MEMORY=512M,slots=2,maxmem=8G refused_arch=amd64 refused "a machine without device tree" \
+		"machine 'pc-q35-.*' has none" $ram -device $device,memdev=ram,$fake
+}
+tap_end
