@@ -22,6 +22,7 @@
 #include "cache.h"
 #include "client.h"
 #include "hv/abi/virtio_cma.h"
+#include "region.h"
 
 struct device;
 struct vcma_claim;
@@ -61,16 +62,20 @@ static inline bool vcma_attr_needs_sync(const struct vcma_client *c)
 static inline void vcma_attr_sync_for_device(const struct vcma_client *c, void *cpu,
 					     size_t bytes)
 {
+	if (!vcma_attr_needs_sync(c))
+		return;
 	/* Whatever the direction: a dirty line must not be written back over the device's. */
-	if (vcma_attr_needs_sync(c))
-		vcma_cache_clean(cpu, bytes);
+	vcma_cache_clean(cpu, bytes);
+	atomic64_inc(&c->region->stats.nr_cache_syncs);
 }
 
 static inline void vcma_attr_sync_for_cpu(const struct vcma_client *c, void *cpu,
 					  size_t bytes, enum dma_data_direction dir)
 {
-	if (vcma_attr_needs_sync(c) && dir != DMA_TO_DEVICE)
-		vcma_cache_invalidate(cpu, bytes);
+	if (!vcma_attr_needs_sync(c) || dir == DMA_TO_DEVICE)
+		return;
+	vcma_cache_invalidate(cpu, bytes);
+	atomic64_inc(&c->region->stats.nr_cache_syncs);
 }
 
 #endif /* VCMA_ATTR_H */

@@ -9,6 +9,7 @@
 #include <linux/io.h>
 #include <linux/ioport.h>
 
+#include "cache.h"
 #include "mode.h"
 #include "region.h"
 
@@ -50,6 +51,9 @@ static int vcma_private_map(struct vcma_block *block, unsigned long first_page,
 	mapped = memremap(block->base_gpa + PFN_PHYS(first_page), PFN_PHYS(nr_pages), type);
 	if (!mapped)
 		return -ENOMEM;
+	/* Another client, or what ran before us, may have had it cached. */
+	if (attr == VCMA_UNCACHED)
+		vcma_cache_clean_inval(mapped, PFN_PHYS(nr_pages));
 	*cpu = mapped;
 	return 0;
 }
@@ -57,6 +61,8 @@ static int vcma_private_map(struct vcma_block *block, unsigned long first_page,
 static void vcma_private_unmap(struct vcma_block *block, unsigned long first_page,
 			       unsigned long nr_pages, enum vcma_attr attr, void *cpu)
 {
+	if (attr == VCMA_UNCACHED)
+		vcma_cache_clean_inval(cpu, PFN_PHYS(nr_pages));
 	memunmap(cpu);
 }
 

@@ -36,6 +36,7 @@ VCMA_STAT(nr_coherent_refused);
 VCMA_STAT(nr_map_direct);
 VCMA_STAT(nr_map_bounced);
 VCMA_STAT(nr_map_failed);
+VCMA_STAT(nr_cache_syncs);
 VCMA_STAT(nr_alloc_requests);
 
 static struct attribute *vcma_attrs[] = {
@@ -54,6 +55,7 @@ static struct attribute *vcma_attrs[] = {
 	&dev_attr_nr_map_direct.attr,
 	&dev_attr_nr_map_bounced.attr,
 	&dev_attr_nr_map_failed.attr,
+	&dev_attr_nr_cache_syncs.attr,
 	&dev_attr_nr_alloc_requests.attr,
 	NULL
 };

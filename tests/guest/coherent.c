@@ -246,7 +246,8 @@ void selftest_coherent(struct selftest *t)
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		test_size(t, sizes[i]);
 	test_atomic(t);
-	test_exhaustion(t);
+	if (!t->quick)
+		test_exhaustion(t);
 	test_impossible(t);
 	test_mmap(t);
 }

@@ -51,6 +51,10 @@ static char *coherent = "";
 module_param(coherent, charp, 0444);
 MODULE_PARM_DESC(coherent, "what coherent memory has to be: cached, uncached, refused");
 
+static bool quick;
+module_param(quick, bool, 0444);
+MODULE_PARM_DESC(quick, "leave out what takes all memory, and the threads");
+
 static bool misuse;
 module_param(misuse, bool, 0444);
 MODULE_PARM_DESC(misuse, "free, unmap and sync what is not there, instead of testing");
@@ -181,7 +185,8 @@ static void selftest_run(struct selftest *t)
 	selftest_pages(t);
 	selftest_limits(t);
 	selftest_streaming(t);
-	selftest_stress(t);
+	if (!t->quick)
+		selftest_stress(t);
 }
 
 static int selftest_probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -196,6 +201,7 @@ static int selftest_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	t->dev = &pdev->dev;
 	t->mask = DMA_BIT_MASK(mask_bits);
 	t->fragmented = fragmented;
+	t->quick = quick;
 	t->has_pages = has_pages;
 	t->guest_physical = guest_physical;
 	t->coherent_type = coherent;

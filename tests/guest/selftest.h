@@ -18,6 +18,7 @@ struct selftest {
 	void __iomem *regs;
 	u64 mask;			/* what the device can address */
 	bool fragmented;		/* more than 2 MiB in one piece may be impossible */
+	bool quick;			/* nothing that takes all memory */
 	bool has_pages;			/* the region's memory has struct pages */
 	bool guest_physical;		/* DMA addresses are the processor's */
 	const char *coherent_type;	/* "cached", "uncached" or "refused"; "": don't look */

@@ -73,7 +73,7 @@ dma_case()
 	check "$what: QEMU ends well" vm_quit
 }
 
-REGION_MIB=256
+export REGION_MIB=256
 region_hugepages
 dma_case amd64 6.12 unsafe-noiommu=on,x-fabric=on fragmented=1
 dma_case arm64 6.1 unsafe-noiommu=on,x-fabric=on "fragmented=1 coherent=cached"
