@@ -70,7 +70,8 @@ static struct {
     const char *name;
     HmpHandler *original;
 } hmp_names[] = {
-    { "x" }, { "xp" }, { "memsave" }, { "pmemsave" }, { "dump-guest-memory" },
+    { "x" }, { "xp" }, { "sum" }, { "memsave" }, { "pmemsave" },
+    { "dump-guest-memory" },
 };
 
 static void hmp_run(Monitor *mon, const QDict *qdict, size_t i)
@@ -93,9 +94,10 @@ HMP_HANDLER(1)
 HMP_HANDLER(2)
 HMP_HANDLER(3)
 HMP_HANDLER(4)
+HMP_HANDLER(5)
 
 static HmpHandler *const hmp_handlers[ARRAY_SIZE(hmp_names)] = {
-    hmp_run_0, hmp_run_1, hmp_run_2, hmp_run_3, hmp_run_4,
+    hmp_run_0, hmp_run_1, hmp_run_2, hmp_run_3, hmp_run_4, hmp_run_5,
 };
 
 /* A command has names, separated by '|'. */
@@ -206,6 +208,18 @@ static bool block(VirtIOCMA *s, Error **errp)
     return !migrate_add_blocker(&s->alias.migration_blocker, errp);
 }
 
+void hvcma_alias_forget(VirtIOCMA *s)
+{
+    if (!s->alias.migration_blocker) {
+        return;
+    }
+    QLIST_REMOVE(s, alias.next);
+    migrate_del_blocker(&s->alias.migration_blocker);
+    if (QLIST_EMPTY(&kept_off)) {
+        qmp_allow(true);
+    }
+}
+
 int hvcma_alias_keep_off(VirtIOCMA *s, bool on)
 {
     Error *err = NULL;
@@ -222,11 +236,7 @@ int hvcma_alias_keep_off(VirtIOCMA *s, bool on)
         }
         QLIST_INSERT_HEAD(&kept_off, s, alias.next);
     } else {
-        QLIST_REMOVE(s, alias.next);
-        migrate_del_blocker(&s->alias.migration_blocker);
-        if (QLIST_EMPTY(&kept_off)) {
-            qmp_allow(true);
-        }
+        hvcma_alias_forget(s);
     }
     HVCMA_TRACE(s, "keeps %s the memory of its clients",
                 on ? "off" : "no longer off");

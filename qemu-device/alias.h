@@ -33,6 +33,12 @@ void hvcma_alias_maintain(VirtIOCMA *s, uint64_t first, uint64_t nr);
  */
 int hvcma_alias_keep_off(VirtIOCMA *s, bool on);
 
+/**
+ * hvcma_alias_forget() - the region leaves guest-physical memory with a client
+ * that is not quiet: nothing can reach its memory any more.
+ */
+void hvcma_alias_forget(VirtIOCMA *s);
+
 /** hvcma_alias_maintained_bytes() - how much was cleaned so far. */
 uint64_t hvcma_alias_maintained_bytes(const VirtIOCMA *s);
 

@@ -443,6 +443,7 @@ static bool engine_stop(VirtIOCMA *s)
         qemu_vfree(s->engine_buf);
         hvcma_backing_free(s->backing);
     } else {
+        hvcma_alias_forget(s);
         object_ref(OBJECT(s->opts.memdev));
         error_report("virtio-cma '%s': a client is not quiet: the region's "
                      "memory is never released", s->config.name);

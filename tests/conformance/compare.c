@@ -305,6 +305,9 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i += 2)
 		compare(argv[i], argv[i + 1], &sum);
 	report_tally("all processors", true, &sum);
+	printf("BENCH attr_combinations ours=%lu agree=%lu reserved=%lu listed=%lu wrong=%lu goal==0 %s\n",
+	       sum.total, sum.equal + sum.open_sh, sum.open, nr_explained(&sum), sum.wrong,
+	       sum.wrong || nr_failed ? "FAIL" : "PASS");
 	printf("1..%d\n", nr_tests);
 	return nr_failed ? 1 : 0;
 }

@@ -10,9 +10,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -209,10 +211,11 @@ static void expect_refused_accesses(struct qtest *q, const char *gdb, uint64_t g
 			  "'val': %llu, 'size': 8, 'filename': '/dev/null'}}",
 			  (unsigned long long)gpa);
 	qtest_qmp_refused(q, why, "{'execute': 'migrate', 'arguments': {'uri': 'file:/dev/null'}}");
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < 6; i++) {
 		static const char *const forms[] = {
 			"xp/1gx 0x%llx", "x/1gx 0x%llx", "pmemsave 0x%llx 8 nowhere",
 			"memsave 0x%llx 8 nowhere", "dump-guest-memory /dev/null",
+			"sum 0 8",
 		};
 
 		snprintf(command, sizeof(command), forms[i], (unsigned long long)gpa);
@@ -341,6 +344,31 @@ static void test_not_during_migration(void **state)
 	qtest_stop(q);
 }
 
+/* A dump that waits for its reader is one that is on its way. */
+static void test_not_during_a_dump(void **state)
+{
+	struct qtest *q;
+	char fifo[64];
+	struct cma c;
+	int fd;
+
+	(void)state;
+	q = start(&c, ",stage2=no-fwb,coherent=off");
+	snprintf(fifo, sizeof(fifo), "/tmp/hvcma-dump-%d", getpid());
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	fd = open(fifo, O_RDWR | O_NONBLOCK);
+	assert_true(fd >= 0);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'dump-guest-memory', 'arguments': {"
+				     "'paging': false, 'protocol': 'file:%s', 'detach': true}}", fifo));
+	assert_int_equal(claim(&c, 0, VIRTIO_CMA_COHERENT_UNKNOWN).status, VIRTIO_CMA_S_REFUSED);
+	qtest_assert_text(q, "/clients/0/state", "present");
+	close(fd);				/* the dump fails, the machine goes on */
+	qtest_wait_event(q, "DUMP_COMPLETED");
+	assert_int_equal(claim(&c, 0, VIRTIO_CMA_COHERENT_UNKNOWN).status, VIRTIO_CMA_S_OK);
+	qtest_stop(q);
+	unlink(fifo);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -351,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_qemu_keeps_off),
 		cmocka_unit_test(test_two_regions),
 		cmocka_unit_test(test_not_during_migration),
+		cmocka_unit_test(test_not_during_a_dump),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
