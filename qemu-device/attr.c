@@ -88,8 +88,21 @@ static bool check_coherent(VirtIOCMA *s, Error **errp)
     return true;
 }
 
+/*
+ * On Arm, TCG makes every access of the guest one of QEMU's cacheable mapping,
+ * and the guest's cache maintenance nothing at all: no way to be right for a
+ * real device that ignores caches.
+ */
+static enum hvcma_alias host_alias(void)
+{
+    return hvcma_stage2_host.is_arm64 &&
+           (!is_virtualised() || !host_facts()->line_bytes) ?
+           HVCMA_ALIAS_BUSY : HVCMA_ALIAS_QUIET;
+}
+
 bool hvcma_attr_check(VirtIOCMA *s, Error **errp)
 {
+    s->config.alias = host_alias();
     return check_stage2(s, errp) && check_coherent(s, errp);
 }
 

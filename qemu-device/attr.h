@@ -12,7 +12,7 @@
 
 /**
  * hvcma_attr_check() - judge "stage2" and the form of "coherent", and find out
- * about the host: fills stage2 of @s->config.
+ * about the host: fills stage2 and alias of @s->config.
  *
  * Return: false with @errp naming the region, the value and what is allowed.
  */

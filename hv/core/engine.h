@@ -110,7 +110,7 @@ struct hvcma_engine_config {
 	uint32_t back_max_granules;	/* most to back in one call; 0: no limit */
 	uint32_t max_align_order;	/* at most VIRTIO_CMA_MAX_ALIGN_ORDER */
 	uint32_t stage2;		/* VIRTIO_CMA_STAGE2_* */
-	enum hvcma_alias alias;		/* what the host does with its own mapping */
+	enum hvcma_alias alias;		/* the host's own mapping, while real devices do DMA */
 	enum hvcma_policy policy;
 	bool unpin_discards;		/* ops->unpin drops the backing, too */
 	const char *name;		/* copied; shorter than VIRTIO_CMA_NAME_BYTES */

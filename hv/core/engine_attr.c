@@ -22,7 +22,8 @@ void hvcma_client_judge(const struct hvcma_engine *e, uint32_t id, uint32_t gues
 		.stage2 = e->config.stage2,
 		.mode = e->config.mode,
 		.attr_policy = e->config.attr_policy,
-		.alias = e->config.alias,
+		/* an emulated client and the host's mapping are one */
+		.alias = client->emulated ? HVCMA_ALIAS_QUIET : e->config.alias,
 	};
 
 	hvcma_attr_policy(&c, verdict);	/* every value was checked when it came in */

@@ -142,6 +142,27 @@ static void a_refusal_says_why(void **state)
 	assert_non_null(hvcma_engine_check_config(&config));
 }
 
+/* A real device that bypasses caches is refused; an emulated one is the host itself. */
+static void a_host_that_uses_its_mapping_refuses(void **state)
+{
+	struct hvcma_engine_config config = rig_config(4);
+	struct hvcma_client_info info = {
+		.bus = VIRTIO_CMA_BUS_PCI, .kind = "", .name = "nv1", .path = "0000:00/01.0",
+		.coherent = VIRTIO_CMA_COHERENT_NO, .emulated = true,
+	};
+	struct rig *r = rig_host(4, true);
+
+	(void)state;
+	config.alias = HVCMA_ALIAS_BUSY;
+	rig_start(r, &config);
+	rig_add_client(r, 0, VIRTIO_CMA_COHERENT_NO);
+	assert_int_equal(hvcma_engine_client_added(r->engine, 1, &info), 0);
+	expect_refusal(r, rig_claim_client(r, 0), REFUSED,
+		       (uint64_t)VIRTIO_CMA_REASON_HOST_ALIAS << 32);
+	assert_int_equal(hvcma_from_le32(claim(r, 1).reason), VIRTIO_CMA_REASON_NONCOHERENT);
+	rig_free(r);
+}
+
 /*
  * granule   0        1        2        3
  *           client 0 client 1 shared   free
@@ -262,6 +283,7 @@ int main(void)
 		cmocka_unit_test(claim_answers_the_verdict),
 		cmocka_unit_test(the_guest_or_emulation_decides_without_a_word),
 		cmocka_unit_test(a_refusal_says_why),
+		cmocka_unit_test(a_host_that_uses_its_mapping_refuses),
 		cmocka_unit_test(blocks_are_handed_over_and_taken_back),
 		cmocka_unit_test(reset_maintains_before_it_unpins),
 		cmocka_unit_test(a_stuck_client_keeps_the_host_off),

@@ -74,4 +74,14 @@ check "released: QEMU may touch everything" status_is /attributes/handed-bytes 0
 check "released: it cleaned everything again" test "$(status /attributes/maintained-bytes)" -ge $((2 * handed))
 check "released: the monitor reads" test -n "$(guest_memory "$base")"
 check "QEMU ends well" vm_quit
+
+# Without KVM the guest's accesses are QEMU's own, through the caches: nothing can be right then.
+# shellcheck disable=SC2046 # options are words
+VM_ACCEL=tcg VM_CPU=cortex-a57 nested_guest $(region_options cma0 clients=nv0:edu0,unsafe-noiommu=on,coherent=edu0=off) \
+	-device "vfio-pci,host=$nvme,id=nv0" -device "vfio-pci,host=$edu,id=edu0" -S
+check "without KVM: the device that ignores caches is refused" wait_until 20 status_is /clients/1/refused true
+check "without KVM: and the report says why" status_is /clients/1/reason \
+	"the host can't keep its own cacheable mapping out of the client's way"
+check "without KVM: the other one is not" status_is /clients/0/refused false
+vm_kill
 tap_end
