@@ -226,10 +226,10 @@ $(FUZZ_BIN): $(O)/tests/%: $(O)/tests/obj-fuzz/tests/%.o $(patsubst $(srcdir)/%.
 $(QTEST_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(QTEST_LIB) $(CORE_SRC))
 	$(call link_test,$(CC) -rdynamic)
 # Figures are taken from what ships: optimised, without invariant checks.
-$(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
+$(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-fdt.a $(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
 	$(say) LD $(@:$(O)/%=%)
 	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $< $(if $(findstring bench_queue,$@),$(QTEST_LIB)) \
-		$(filter %.a,$^) -luring -lcmocka -ljson-c
+		$(filter %.a,$^) -luring -lcmocka -ljson-c -lfdt
 
 # Bare metal for arm64, and what judges its answers.
 CONFORMANCE_BIN = $(O)/tests/conformance/el2.elf $(O)/tests/conformance/compare

@@ -30,40 +30,39 @@ static int is_printable(const char *name)
 	return 1;
 }
 
-static int check_ncells(const void *fdt, int node, const char *name,
+static int check_ncells(const char *node, const char *name, const fdt32_t *prop, int len,
 			struct hvcma_fdt_error *err)
 {
-	const fdt32_t *prop;
-	int len;
-
-	prop = fdt_getprop(fdt, node, name, &len);
-	if (!prop)
-		return 0;
 	if (len != HVCMA_FDT_CELL_BYTES)
 		return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS, "%s of node '%s' has %d bytes, not 4",
-				      name, fdt_get_name(fdt, node, NULL), len);
+				      name, node, len);
 	if (fdt32_to_cpu(*prop) > MAX_NCELLS)
 		return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS, "%s of node '%s' is %u, limit: %d",
-				      name, fdt_get_name(fdt, node, NULL), fdt32_to_cpu(*prop),
-				      MAX_NCELLS);
+				      name, node, fdt32_to_cpu(*prop), MAX_NCELLS);
 	return 0;
 }
 
-static int check_names(const void *fdt, int node, struct hvcma_fdt_error *err)
+static int check_node(const void *fdt, int node, struct hvcma_fdt_error *err)
 {
 	const char *name = fdt_get_name(fdt, node, NULL);
-	int prop;
+	int prop, ret = 0;
 
 	if (!name || !is_printable(name))
 		return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "the node at offset %d has no printable name",
 				      node);
 	fdt_for_each_property_offset(prop, fdt, node) {
 		const char *prop_name;
+		int len;
+		const void *value = fdt_getprop_by_offset(fdt, prop, &prop_name, &len);
 
-		if (!fdt_getprop_by_offset(fdt, prop, &prop_name, NULL) ||
-		    !is_printable(prop_name))
+		if (!value || !is_printable(prop_name))
 			return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "node '%s' has a property without a printable name",
 					      name);
+		if (prop_name[0] == '#' && (!strcmp(prop_name, "#address-cells") ||
+					    !strcmp(prop_name, "#size-cells")))
+			ret = check_ncells(name, prop_name, value, len, err);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
@@ -80,11 +79,7 @@ int hvcma_fdt_validate(const void *blob, size_t bytes, struct hvcma_fdt_error *e
 		return hvcma_fdt_fail(err, ret, "no valid device tree: %s", fdt_strerror(ret));
 	for (node = fdt_next_node(blob, -1, &depth); node >= 0 && depth >= 0;
 	     node = fdt_next_node(blob, node, &depth)) {
-		ret = check_names(blob, node, err);
-		if (!ret)
-			ret = check_ncells(blob, node, "#address-cells", err);
-		if (!ret)
-			ret = check_ncells(blob, node, "#size-cells", err);
+		ret = check_node(blob, node, err);
 		if (ret)
 			return ret;
 	}

@@ -21,35 +21,76 @@ static int compare_phandles(const void *a, const void *b)
 	return x->node - y->node;
 }
 
-static int count_nodes(const void *fdt)
-{
-	int node, depth = 0, nr = 0;
+/*
+ * Properties that are asked for again and again, mostly of nodes without them: a
+ * bit each, so that the answer "no" costs no walk through the node.
+ */
+static const char *const known[] = {
+	"reg", "ranges", "dma-ranges", "memory-region", "interrupt-parent", "device_type",
+	"dma-coherent", "dma-noncoherent", "no-map", "reusable", "compatible", "phandle",
+	"linux,phandle", "#address-cells", "#size-cells", "size", "alignment", "alloc-ranges",
+	"linux,cma-default", "linux,dma-default", "hvcma,granule-bytes",
+};
 
-	for (node = fdt_next_node(fdt, -1, &depth); node >= 0 && depth >= 0;
-	     node = fdt_next_node(fdt, node, &depth))
-		nr++;
-	return nr;
+static uint32_t known_bit(const char *name)
+{
+	for (unsigned int i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (*name == *known[i] && !strcmp(name, known[i]))
+			return UINT32_C(1) << i;
+	return 0;
 }
 
-static void index_nodes(struct hvcma_fdt_tree *tree)
+static void index_node(struct hvcma_fdt_tree *tree, struct hvcma_fdt_node *n)
 {
-	int offset, depth = 0, last_depth = 0, last = -1, i = 0;
+	int prop;
+
+	fdt_for_each_property_offset(prop, tree->fdt, n->offset) {
+		const char *name;
+
+		if (fdt_getprop_by_offset(tree->fdt, prop, &name, NULL))
+			n->known |= known_bit(name);
+	}
+	n->cells = (struct hvcma_fdt_cells){ 2, 1 };
+	if (n->known & (known_bit("#address-cells") | known_bit("#size-cells")))
+		n->cells = hvcma_fdt_cells(tree->fdt, n->offset);
+	if (n->known & (known_bit("phandle") | known_bit("linux,phandle")))
+		n->phandle = fdt_get_phandle(tree->fdt, n->offset);
+	tree->nr_phandles += n->phandle != 0;
+}
+
+static struct hvcma_fdt_node *add_node(struct hvcma_fdt_tree *tree, int *room)
+{
+	if (tree->nr == *room) {
+		int more = *room ? 2 * *room : 256;
+		void *node = realloc(tree->node, (size_t)more * sizeof(*tree->node));
+
+		if (!node)
+			return NULL;
+		tree->node = node;
+		*room = more;
+	}
+	return &tree->node[tree->nr];
+}
+
+static int index_nodes(struct hvcma_fdt_tree *tree)
+{
+	int offset, depth = 0, last_depth = 0, last = -1, room = 0;
 
 	for (offset = fdt_next_node(tree->fdt, -1, &depth); offset >= 0 && depth >= 0;
 	     offset = fdt_next_node(tree->fdt, offset, &depth)) {
-		struct hvcma_fdt_node *n = &tree->node[i];
+		struct hvcma_fdt_node *n = add_node(tree, &room);
 
+		if (!n)
+			return -1;
 		/* @last is the node before: below it, or beside one above it */
 		for (; last >= 0 && last_depth >= depth; last_depth--)
 			last = tree->node[last].parent;
-		n->offset = offset;
-		n->parent = last;
-		n->phandle = fdt_get_phandle(tree->fdt, offset);
-		n->cells = hvcma_fdt_cells(tree->fdt, offset);
-		tree->nr_phandles += n->phandle != 0;
-		last = i++;
+		*n = (struct hvcma_fdt_node){ .offset = offset, .parent = last };
+		index_node(tree, n);
+		last = tree->nr++;
 		last_depth = depth;
 	}
+	return 0;
 }
 
 static int index_phandles(struct hvcma_fdt_tree *tree)
@@ -72,11 +113,9 @@ static int index_phandles(struct hvcma_fdt_tree *tree)
 int hvcma_fdt_tree_init(struct hvcma_fdt_tree *tree, const void *fdt,
 			struct hvcma_fdt_error *err)
 {
-	*tree = (struct hvcma_fdt_tree){ .fdt = fdt, .nr = count_nodes(fdt) };
-	tree->node = calloc((size_t)tree->nr + 1, sizeof(*tree->node));
-	if (!tree->node)
+	*tree = (struct hvcma_fdt_tree){ .fdt = fdt };
+	if (index_nodes(tree))
 		goto fail;
-	index_nodes(tree);
 	tree->by_phandle = calloc((size_t)tree->nr_phandles + 1, sizeof(*tree->by_phandle));
 	if (!tree->by_phandle || index_phandles(tree))
 		goto fail;
@@ -152,12 +191,22 @@ void hvcma_fdt_tree_name(const struct hvcma_fdt_tree *tree, int node,
 const void *hvcma_fdt_tree_prop(const struct hvcma_fdt_tree *tree, int node,
 				const char *name, int *len)
 {
+	uint32_t bit = known_bit(name);
+
+	if (bit && !(tree->node[node].known & bit)) {
+		if (len)
+			*len = -FDT_ERR_NOTFOUND;
+		return NULL;
+	}
 	return fdt_getprop(tree->fdt, tree->node[node].offset, name, len);
 }
 
 int hvcma_fdt_tree_has(const struct hvcma_fdt_tree *tree, int node, const char *name)
 {
-	return hvcma_fdt_tree_prop(tree, node, name, NULL) != NULL;
+	uint32_t bit = known_bit(name);
+
+	return bit ? (tree->node[node].known & bit) != 0 :
+		     fdt_getprop(tree->fdt, tree->node[node].offset, name, NULL) != NULL;
 }
 
 int hvcma_fdt_tree_inherits(const struct hvcma_fdt_tree *tree, int node, const char *name)

@@ -13,6 +13,7 @@ struct hvcma_fdt_node {
 	int offset;			/* in the blob */
 	int parent;			/* index, -1 for the root */
 	uint32_t phandle;		/* 0: none */
+	uint32_t known;			/* which properties of a table it has, see tree.c */
 	struct hvcma_fdt_cells cells;	/* of its children */
 };
 
