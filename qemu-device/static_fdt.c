@@ -21,6 +21,7 @@
 #include "hw/pci/pci.h"
 #include "hw/virtio/virtio-pci.h"
 
+#include "attr.h"
 #include "clients.h"
 #include "fdt/bus.h"
 #include "fdt/region.h"
@@ -354,17 +355,56 @@ static bool check_bus(Error **errp)
     return !misfit;
 }
 
+/*
+ * Coherency is the host bridge's, too. What the operator says of one client must
+ * therefore hold for all; where he says nothing, machine "virt" is coherent.
+ */
+static bool check_coherency(bool *coherent, Error **errp)
+{
+    const char *first = NULL;
+    StaticRegion *r;
+    uint32_t i;
+
+    *coherent = true;
+    QLIST_FOREACH(r, &regions, next) {
+        for (i = 0; i < r->s->config.nr_clients; i++) {
+            const char *id = hvcma_clients_id(r->s->clients, i);
+            bool this_one = hvcma_attr_operator(r->s, id) !=
+                            VIRTIO_CMA_COHERENT_NO;
+
+            if (!first) {
+                first = id;
+                *coherent = this_one;
+            } else if (*coherent != this_one) {
+                error_setg(errp, "virtio-cma: static regions: coherent=off for "
+                           "client '%s' and not for '%s': they share a PCI "
+                           "host bridge, and with it this property",
+                           this_one ? first : id, this_one ? id : first);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static bool describe_bus(void *fdt, const GArray *windows, Error **errp)
 {
     const struct hvcma_window *w = (const struct hvcma_window *)windows->data;
     char bridge[HVCMA_FDT_PATH_BYTES];
     struct hvcma_fdt_error err;
+    bool coherent;
 
+    if (!check_coherency(&coherent, errp)) {
+        return false;
+    }
     if (hvcma_fdt_add_guards(fdt, GUARD_NAME, w, windows->len, &err) ||
         hvcma_fdt_host_bridge(fdt, 0, bridge, &err) ||
         hvcma_fdt_set_dma_ranges(fdt, bridge, w, windows->len, &err)) {
         error_setg(errp, "virtio-cma: static regions: %s", err.text);
         return false;
+    }
+    if (!coherent) {
+        fdt_delprop(fdt, fdt_path_offset(fdt, bridge), "dma-coherent");
     }
     return true;
 }

@@ -112,10 +112,12 @@ check "$what: buffers of the second node have bounced" \
 	[ "$(guest cat /sys/kernel/debug/swiotlb/io_tlb_used_hiwater)" -gt 0 ]
 check "$what: QEMU ends well" vm_quit
 
-# ---- a memory device ----
+# ---- a memory device, and a bus that is not coherent ----
 what="6.1, a region beside the RAM"
 VM_MEMORY=512M,maxmem=8G static_start 6.1 -object memory-backend-ram,id=more,size=256M \
-	-device $device,memdev=more,default=on,pool=32M,x-fake-extent=32,$fake
+	-device $device,memdev=more,default=on,pool=32M,coherent=off,stage2=no-fwb,x-fake-extent=32,$fake
+check "$what: the client is claimed" status_is /clients/0/state claimed
+check "$what: its bus is not coherent" guest '[ ! -e /sys/firmware/devicetree/base/pcie@10000000/dma-coherent ]'
 check "$what: the guest boots" vm_alive
 check "$what: it is memory of the guest's" guest '[ "$(awk "/^MemTotal/ { print \$2 }" /proc/meminfo)" -gt 600000 ]'
 check "$what: the guest's CMA is in it" equal 32768 "$(guest "awk '/^CmaTotal/ { print \$2 }' /proc/meminfo")"
@@ -158,6 +160,9 @@ ram='-object memory-backend-ram,id=ram,size=512M'
 	refused "a virtio device that asks for DMA addresses" "device 'bystander'" $ram \
 		-device $device,memdev=ram,x-fake-extent=32,$fake \
 		-device virtio-rng-pci,id=bystander,iommu_platform=on,disable-legacy=on
+	refused "clients of one bus, coherent and not" "coherent=off for client 'nv0' and not for 'second'" $ram \
+		-device virtio-cma-pci,memdev=ram,mode=static,unsafe-noiommu=on,clients=nv0:second,coherent=nv0=off,stage2=no-fwb,x-fake-extent=32,$fake \
+		-device edu,id=second
 	VM_MACHINE='' VM_MEMORY=512M,slots=2,maxmem=8G refused_arch=amd64 refused "a machine without device tree" \
 		"machine 'pc-q35-.*' has none" $ram -device $device,memdev=ram,$fake
 }
