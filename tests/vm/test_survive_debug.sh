@@ -44,6 +44,7 @@ debug_case()
 	check "$what: QEMU ends well" vm_quit
 }
 
+# shellcheck disable=SC2034 # for region_options
 REGION_MIB=128
 region_hugepages
 debug_case amd64 6.1

@@ -64,6 +64,7 @@ inject_case()
 	check "$what: QEMU ends well" vm_quit
 }
 
+# shellcheck disable=SC2034 # for region_options
 REGION_MIB=128
 region_hugepages
 inject_case arm64 6.12

@@ -64,6 +64,7 @@ kexec_case()
 	check "$what: QEMU ends well" vm_quit
 }
 
+# shellcheck disable=SC2034 # for region_options
 REGION_MIB=128
 region_hugepages
 kexec_case 6.12

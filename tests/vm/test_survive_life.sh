@@ -64,6 +64,7 @@ life_case()
 	check "$what: QEMU ends well" vm_quit
 }
 
+# shellcheck disable=SC2034 # for region_options
 REGION_MIB=128
 region_hugepages
 life_case amd64 6.12

@@ -52,6 +52,7 @@ memory_case()
 		tap_result 1 "$what: the guest boots"
 		return
 	fi
+	# shellcheck disable=SC2034 # for guest
 	GUEST_LIMIT_S=60
 	source=$(guest 'dd if=/dev/urandom of=/tmp/file bs=1M count=48 2>/dev/null; md5sum </tmp/file')
 	pinned_case O_DIRECT direct /data/file 8
@@ -83,6 +84,7 @@ memory_case()
 	check "$what: QEMU ends well" vm_quit
 }
 
+# shellcheck disable=SC2034 # for region_options
 REGION_MIB=256
 region_hugepages
 memory_case amd64 6.12
