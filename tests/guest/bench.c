@@ -10,7 +10,7 @@
  *	dmapool BYTES COUNT		the same through a dma_pool
  *	map BYTES COUNT			of a mapping and its unmapping, memory from kmalloc
  *	direct BYTES COUNT		the same, memory from the device's own allocation
- *	singles BYTES COUNT		allocate one by one until COUNT or failure
+ *	singles BYTES COUNT LIMIT_MS	allocate one by one until COUNT, failure, or too late
  *	bulk BYTES COUNT		the same in one call of virtio_cma
  *	start, stop			count the instructions of all CPUs between
  *
@@ -283,7 +283,8 @@ static int bench_direct(struct bench *b, size_t bytes, unsigned int count)
 	return err;
 }
 
-static int bench_singles(struct bench *b, size_t bytes, unsigned int count)
+static int bench_singles(struct bench *b, size_t bytes, unsigned int count,
+			 unsigned int limit_ms)
 {
 	struct {
 		void *cpu;
@@ -296,7 +297,7 @@ static int bench_singles(struct bench *b, size_t bytes, unsigned int count)
 	if (!got)
 		return -ENOMEM;
 	start = ktime_get_ns();
-	for (nr = 0; nr < count; nr++) {
+	for (nr = 0; nr < count && ktime_get_ns() - start < limit_ms * (u64)NSEC_PER_MSEC; nr++) {
 		got[nr].cpu = dma_alloc_attrs(b->dev, bytes, &got[nr].dma, QUIET,
 					      DMA_ATTR_NO_WARN);
 		if (!got[nr].cpu)
@@ -355,14 +356,13 @@ static int bench_run(struct bench *b, const char *text)
 		{ "dmapool", bench_dmapool },
 		{ "map", bench_map },
 		{ "direct", bench_direct },
-		{ "singles", bench_singles },
 		{ "bulk", bench_bulk },
 	};
-	unsigned int count = 0, gap_us = 0, i;
+	unsigned int count = 0, pause = 0, i;
 	char name[16] = "";
 	size_t bytes = 0;
 
-	if (sscanf(text, "%15s %zu %u %u", name, &bytes, &count, &gap_us) < 1)
+	if (sscanf(text, "%15s %zu %u %u", name, &bytes, &count, &pause) < 1)
 		return -EINVAL;
 	if (!strcmp(name, "start"))
 		return bench_start(b);
@@ -371,7 +371,9 @@ static int bench_run(struct bench *b, const char *text)
 	if (!bytes || !count || count > BENCH_MAX_COUNT)
 		return -EINVAL;
 	if (!strcmp(name, "latency"))
-		return bench_latency(b, bytes, count, gap_us);
+		return bench_latency(b, bytes, count, pause);
+	if (!strcmp(name, "singles"))
+		return bench_singles(b, bytes, count, pause);
 	for (i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (!strcmp(name, commands[i].name))
 			return commands[i].run(b, bytes, count);
