@@ -32,7 +32,7 @@ debug_case()
 		return
 	fi
 	check "$what: the checks are on" guest 'cat /proc/cmdline | grep -q page_poison && [ "$(cat /sys/kernel/slab/kmalloc-64/red_zone)" = 1 ]'
-	GUEST_LIMIT_S=150 guest selftest "has_pages=$([ "$MODE" = reusable ] && echo 1 || echo 0)" >"$VM_TMP/results"
+	GUEST_LIMIT_S=150 guest selftest guest_physical=1 "has_pages=$([ "$MODE" = reusable ] && echo 1 || echo 0)" >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what"
 	check "$what: unloaded" guest rmmod virtio_cma
 	check "$what: loaded again, and unloaded" guest 'load virtio_cma && sleep 1 && rmmod virtio_cma'
