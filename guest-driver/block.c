@@ -317,36 +317,42 @@ void vcma_region_flush_drops(struct vcma_region *r)
 	flush_work(&r->drop_work);
 }
 
-/* Name one of those that hold a block. */
-static void vcma_region_name_holder(struct vcma_region *r)
+/*
+ * What clients hold is the pools', and goes back with them. Return: is there more?
+ * @name: say whose
+ */
+static bool vcma_region_has_holder(struct vcma_region *r, bool name)
 {
 	struct vcma_block *block;
+	bool found = false;
 	unsigned long i;
 
 	rcu_read_lock();
 	xa_for_each(&r->by_gpa, i, block) {
-		dev_warn(r->dev, "region %s: waiting: '%s' holds %#llx bytes at %#llx\n",
-			 r->name, block->owner_name, block->bytes, block->base_gpa);
+		if (block->use == VCMA_BLOCK_POOL)
+			continue;
+		found = true;
+		if (name)
+			dev_warn(r->dev, "region %s: waiting: '%s' holds %#llx bytes at %#llx\n",
+				 r->name, block->owner_name, block->bytes, block->base_gpa);
 		break;
 	}
 	rcu_read_unlock();
+	return found;
 }
 
-int vcma_region_wait_idle(struct vcma_region *r)
+void vcma_region_wait_idle(struct vcma_region *r)
 {
 	unsigned long remind = jiffies + HZ;
+	bool name = false;
 
-	for (;;) {
+	vcma_region_flush_drops(r);
+	while (vcma_region_has_holder(r, name)) {
+		schedule_timeout_idle(HZ / 10);
 		vcma_region_flush_drops(r);
-		if (xa_empty(&r->by_gpa))
-			return 0;
-		if (signal_pending(current))
-			return -EINTR;
-		if (time_after(jiffies, remind)) {
-			vcma_region_name_holder(r);
+		name = time_after(jiffies, remind);
+		if (name)
 			remind = jiffies + VCMA_WAIT_REMIND;
-		}
-		schedule_timeout_interruptible(HZ / 10);
 	}
 }
 

@@ -11,6 +11,7 @@
 #include "coherent.h"
 #include "direct.h"
 #include "main.h"
+#include "memory.h"
 #include "mode.h"
 #include "region.h"
 #include "report.h"
@@ -95,7 +96,7 @@ void vcma_stop(struct vcma_region *r)
 	vcma_region_set_state(r, VCMA_REGION_STOPPING);
 	vcma_clients_stop(r);
 	vcma_report_stop(r);
-	vcma_region_flush_drops(r);
+	vcma_region_wait_idle(r);
 }
 
 void vcma_finish(struct vcma_region *r)
@@ -107,6 +108,12 @@ void vcma_finish(struct vcma_region *r)
 	vcma_region_destroy(r);
 }
 
+/* For tests, which hold blocks without a client: tests/guest/lend.c. */
+EXPORT_SYMBOL_GPL(vcma_region_hold);
+EXPORT_SYMBOL_GPL(vcma_region_drop);
+EXPORT_SYMBOL_GPL(vcma_block_take);
+EXPORT_SYMBOL_GPL(vcma_block_give);
+
 static int __init vcma_init(void)
 {
 	int err;
@@ -114,9 +121,12 @@ static int __init vcma_init(void)
 	err = vcma_shares_check(vcma_regions);
 	if (err)
 		return err;
-	err = vcma_direct_register();
+	err = vcma_memory_init();
 	if (err)
 		return err;
+	err = vcma_direct_register();
+	if (err)
+		goto exit_memory;
 	err = vcma_bindings_register();
 	if (err)
 		goto unregister_direct;
@@ -129,6 +139,8 @@ unregister_bindings:
 	vcma_bindings_unregister();
 unregister_direct:
 	vcma_direct_unregister();
+exit_memory:
+	vcma_memory_exit();
 	return err;
 }
 module_init(vcma_init);
@@ -139,6 +151,7 @@ static void __exit vcma_exit(void)
 	vcma_takeover_stop();
 	vcma_bindings_unregister();
 	vcma_direct_unregister();
+	vcma_memory_exit();
 }
 module_exit(vcma_exit);
 

@@ -11,7 +11,9 @@
  * The kernel's own offlining retries for as long as a page is pinned. Therefore
  * all pages are taken first, as for an allocation, which comes to an end; with
  * all pages taken offlining can't fail for such a reason. Its rule for taken
- * pages: no reference on them while it runs.
+ * pages: no reference on them while it runs. When a device is unplugged that is
+ * enough for its memory to go away: nobody touches taken pages, and the kernel's
+ * record of them is removed when the lock is free.
  *
  * Locks: notifiers run under the kernel's memory hotplug lock; they take
  * vcma_memory.lock only, and nobody waits for them with any of our locks held.
@@ -23,9 +25,9 @@
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/suspend.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
@@ -44,6 +46,10 @@
 #define VCMA_REMOVE_PAUSE	(HZ / 5)
 #define VCMA_REMOVE_REMIND	(10 * HZ)
 
+static struct workqueue_struct *vcma_memory_wq;
+
+static void vcma_memory_unplug_work(struct work_struct *work);
+
 /* Bit n of entry m: state m may become state n. */
 static const u8 vcma_memory_steps[VCMA_MEMORY_NR_STATES] = {
 	[VCMA_MEMORY_OFFLINE] = BIT(VCMA_MEMORY_ONLINE),
@@ -59,7 +65,8 @@ static void vcma_memory_set_state(struct vcma_memory *memory, unsigned int i,
 	lockdep_assert_held(&memory->lock);
 	WARN(!(vcma_memory_steps[block->state] & BIT(state)), "memory block %u: state %d to %d",
 	     i, block->state, state);
-	trace_vcma_memory_state(memory->region, i, block->state, state);
+	if (memory->region)
+		trace_vcma_memory_state(memory->region, i, block->state, state);
 	block->state = state;
 }
 
@@ -132,7 +139,7 @@ static void vcma_memory_ref(unsigned long pfn, unsigned long nr)
 
 static unsigned int vcma_memory_index(const struct vcma_memory *memory, u64 gpa)
 {
-	return div64_u64(gpa - memory->region->base_gpa, memory->block_bytes);
+	return div64_u64(gpa - memory->base_gpa, memory->block_bytes);
 }
 
 int vcma_memory_hold(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
@@ -196,12 +203,10 @@ static void vcma_memory_blame(struct vcma_memory *memory, u64 base_gpa)
 
 static int vcma_memory_going_online(struct vcma_memory *memory, unsigned long pfn)
 {
-	struct vcma_region *r = memory->region;
-
 	if (is_zone_movable_page(pfn_to_page(pfn)))
 		return NOTIFY_OK;
-	dev_dbg(r->dev, "region %s: memory at %#llx may be online as movable only\n", r->name,
-		(u64)PFN_PHYS(pfn));
+	pr_debug("virtio_cma: region %s: memory at %#llx may be online as movable only\n",
+		 memory->name, (u64)PFN_PHYS(pfn));
 	return notifier_from_errno(-EPERM);
 }
 
@@ -220,6 +225,7 @@ static int vcma_memory_going_offline(struct vcma_memory *memory, unsigned int i,
 	spin_unlock_irqrestore(&memory->lock, irq);
 
 	if (held) {
+		/* Then the region is there, and stays: its end waits for this lock's holder. */
 		vcma_memory_blame(memory, PFN_PHYS(pfn));
 		return notifier_from_errno(-EBUSY);
 	}
@@ -256,22 +262,23 @@ static void vcma_memory_changed(struct vcma_memory *memory, unsigned int i,
 	if (memory->blocks[i].vacated)
 		bytes = 0;	/* not lent any more when they were vacated */
 	memory->blocks[i].vacated = false;
+	if (memory->region) {
+		atomic64_add(state == VCMA_MEMORY_ONLINE ? bytes : -bytes,
+			     &memory->region->lent_bytes);
+		vcma_occupancy_lent_changed(memory->region);
+	}
 	spin_unlock_irqrestore(&memory->lock, irq);
-	atomic64_add(state == VCMA_MEMORY_ONLINE ? bytes : -bytes,
-		     &memory->region->lent_bytes);
-	vcma_occupancy_lent_changed(memory->region);
 }
 
 static int vcma_memory_notify(struct notifier_block *nb, unsigned long event, void *data)
 {
 	struct vcma_memory *memory = container_of(nb, struct vcma_memory, nb);
-	struct vcma_region *r = memory->region;
 	const struct memory_notify *note = data;
 	u64 gpa = PFN_PHYS(note->start_pfn);
 	s64 bytes = PFN_PHYS(note->nr_pages);
 	unsigned int i;
 
-	if (gpa < r->base_gpa || gpa - r->base_gpa >= r->bytes)
+	if (gpa < memory->base_gpa || gpa - memory->base_gpa >= memory->bytes)
 		return NOTIFY_DONE;
 	i = vcma_memory_index(memory, gpa);
 	switch (event) {
@@ -299,8 +306,7 @@ static int vcma_memory_pm_notify(struct notifier_block *nb, unsigned long event,
 
 	if (event != PM_HIBERNATION_PREPARE)
 		return NOTIFY_DONE;
-	dev_err(memory->region->dev, "region %s: can't hibernate with memory of the host lent\n",
-		memory->region->name);
+	pr_err("virtio_cma: region %s: can't hibernate while its memory is lent\n", memory->name);
 	return NOTIFY_BAD;
 }
 
@@ -372,7 +378,7 @@ static int vcma_memory_online(struct vcma_memory *memory)
 	struct vcma_online_work online = { .memory = memory };
 
 	INIT_WORK_ONSTACK(&online.work, vcma_memory_online_work);
-	queue_work(system_unbound_wq, &online.work);
+	queue_work(vcma_memory_wq, &online.work);
 	flush_work(&online.work);
 	destroy_work_on_stack(&online.work);
 	return online.err;
@@ -453,7 +459,6 @@ static void vcma_memory_forget(struct vcma_memory *memory)
 {
 	unregister_pm_notifier(&memory->pm_nb);
 	unregister_memory_notifier(&memory->nb);
-	atomic64_set(&memory->region->lent_bytes, 0);
 	kvfree(memory);
 }
 
@@ -464,14 +469,20 @@ int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out)
 	struct vcma_memory *memory;
 	int err;
 
+	flush_workqueue(vcma_memory_wq);	/* a region that was here before */
 	memory = kvzalloc(struct_size(memory, blocks, nr), GFP_KERNEL);
 	if (!memory)
 		return -ENOMEM;
 	memory->region = r;
+	memory->base_gpa = r->base_gpa;
+	memory->bytes = r->bytes;
+	strscpy(memory->name, r->name, sizeof(memory->name));
 	memory->group = -1;
 	memory->block_bytes = block_bytes;
 	memory->nr_blocks = nr;
 	spin_lock_init(&memory->lock);
+	init_completion(&memory->unplugged);
+	INIT_WORK(&memory->unplug_work, vcma_memory_unplug_work);
 	memory->nb.notifier_call = vcma_memory_notify;
 	memory->pm_nb.notifier_call = vcma_memory_pm_notify;
 
@@ -506,38 +517,14 @@ free:
 
 static void vcma_memory_set_vacated(struct vcma_memory *memory, unsigned int i, bool vacated)
 {
+	s64 bytes = memory->block_bytes;
 	unsigned long irq;
 
 	spin_lock_irqsave(&memory->lock, irq);
 	memory->blocks[i].vacated = vacated;
+	if (memory->region)
+		atomic64_add(vacated ? -bytes : bytes, &memory->region->lent_bytes);
 	spin_unlock_irqrestore(&memory->lock, irq);
-	atomic64_add(vacated ? -(s64)memory->block_bytes : memory->block_bytes,
-		     &memory->region->lent_bytes);
-}
-
-/* Take all pages of the online blocks from the guest. */
-static int vcma_memory_vacate(struct vcma_memory *memory, struct vcma_busy *busy)
-{
-	unsigned long nr = PHYS_PFN(memory->block_bytes), pfn;
-	unsigned int i;
-	int err;
-
-	for (i = 0; i < memory->nr_blocks; i++) {
-		if (memory->blocks[i].state != VCMA_MEMORY_ONLINE)
-			continue;
-		pfn = PHYS_PFN(memory->region->base_gpa) + i * nr;
-		err = vcma_vacate(pfn, nr, 0, 0, busy);
-		if (err) {
-			*busy = (struct vcma_busy) {
-				.first_page = i * nr + (err == -EBUSY ? busy->first_page : 0),
-				.why = err == -EBUSY ? busy->why : VIRTIO_CMA_WHY_NO_ROOM,
-			};
-			return err;
-		}
-		vcma_memory_hide(pfn, nr);
-		vcma_memory_set_vacated(memory, i, true);
-	}
-	return 0;
 }
 
 static void vcma_memory_unvacate(struct vcma_memory *memory)
@@ -548,32 +535,112 @@ static void vcma_memory_unvacate(struct vcma_memory *memory)
 	for (i = 0; i < memory->nr_blocks; i++) {
 		if (!memory->blocks[i].vacated)
 			continue;
-		pfn = PHYS_PFN(memory->region->base_gpa) + i * nr;
+		pfn = PHYS_PFN(memory->base_gpa) + i * nr;
 		vcma_memory_set_vacated(memory, i, false);
 		vcma_memory_unhide(pfn, nr);
 		vcma_unvacate(pfn, nr);
 	}
 }
 
-/* One attempt. On failure all is as before. */
+struct vcma_vacate_work {
+	struct work_struct work;
+	struct vcma_memory *memory;
+	struct vcma_busy *busy;
+	int err;
+};
+
+/*
+ * In a worker, which may wait for I/O: a caller in ACPI's hotplug must not, and could
+ * not migrate page cache.
+ */
+static void vcma_memory_vacate_work(struct work_struct *work)
+{
+	struct vcma_vacate_work *vacate = container_of(work, struct vcma_vacate_work, work);
+	struct vcma_memory *memory = vacate->memory;
+	unsigned long nr = PHYS_PFN(memory->block_bytes), pfn;
+	struct vcma_busy *busy = vacate->busy;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < memory->nr_blocks; i++) {
+		if (memory->blocks[i].state != VCMA_MEMORY_ONLINE)
+			continue;
+		pfn = PHYS_PFN(memory->base_gpa) + i * nr;
+		err = vcma_vacate(pfn, nr, 0, 0, busy);
+		if (err) {
+			*busy = (struct vcma_busy) {
+				.first_page = i * nr + (err == -EBUSY ? busy->first_page : 0),
+				.why = err == -EBUSY ? busy->why : VIRTIO_CMA_WHY_NO_ROOM,
+			};
+			vcma_memory_unvacate(memory);
+			vacate->err = err;
+			return;
+		}
+		vcma_memory_hide(pfn, nr);
+		vcma_memory_set_vacated(memory, i, true);
+	}
+}
+
+/*
+ * Take all pages of the online blocks from the guest. On failure none is taken, and
+ * @busy says where one could not be.
+ */
+static int vcma_memory_vacate(struct vcma_memory *memory, struct vcma_busy *busy)
+{
+	struct vcma_vacate_work vacate = { .memory = memory, .busy = busy };
+
+	INIT_WORK_ONSTACK(&vacate.work, vcma_memory_vacate_work);
+	queue_work(vcma_memory_wq, &vacate.work);
+	flush_work(&vacate.work);
+	destroy_work_on_stack(&vacate.work);
+	return vacate.err;
+}
+
+/* All pages are ours. If nobody waits for this, @memory ends here. */
+static void vcma_memory_unplug_work(struct work_struct *work)
+{
+	struct vcma_memory *memory = container_of(work, struct vcma_memory, unplug_work);
+
+	memory->unplug_err = offline_and_remove_memory(memory->base_gpa, memory->bytes);
+	if (!memory->unplug_err && memory->group >= 0)
+		memory_group_unregister(memory->group);
+	if (memory->region) {
+		complete(&memory->unplugged);
+		return;
+	}
+	if (memory->unplug_err)
+		pr_err("virtio_cma: region %s: removing memory %#llx+%#llx, which is unplugged: %pe\n",
+		       memory->name, memory->base_gpa, memory->bytes,
+		       ERR_PTR(memory->unplug_err));
+	vcma_memory_forget(memory);
+}
+
+/* One attempt. On failure all is as before; else @memory is gone. */
 static int vcma_memory_unplug(struct vcma_memory *memory, struct vcma_busy *busy)
 {
-	struct vcma_region *r = memory->region;
+	bool later = vcma_in_hotplug();
+	unsigned long irq;
 	int err;
 
 	err = vcma_memory_vacate(memory, busy);
-	if (!err)
-		err = offline_and_remove_memory(r->base_gpa, r->bytes);
+	if (err)
+		return err;
+	if (later) {
+		spin_lock_irqsave(&memory->lock, irq);
+		memory->region = NULL;
+		spin_unlock_irqrestore(&memory->lock, irq);
+	}
+	reinit_completion(&memory->unplugged);
+	queue_work(vcma_memory_wq, &memory->unplug_work);
+	if (later)
+		return 0;
+	wait_for_completion(&memory->unplugged);
+	err = memory->unplug_err;
 	if (err)
 		vcma_memory_unvacate(memory);
+	else
+		vcma_memory_forget(memory);
 	return err;
-}
-
-/* May the caller be kept waiting for as long as it takes? */
-static bool vcma_must_remove(void)
-{
-	/* Hot-unplug comes in a kernel thread; after it the memory is gone. */
-	return current->flags & (PF_KTHREAD | PF_WQ_WORKER);
 }
 
 int vcma_memory_remove(struct vcma_memory *memory)
@@ -591,8 +658,8 @@ int vcma_memory_remove(struct vcma_memory *memory)
 	for (;;) {
 		err = vcma_memory_unplug(memory, &busy);
 		if (!err)
-			break;
-		if (!vcma_must_remove() &&
+			return 0;
+		if (!vcma_in_hotplug() &&
 		    (time_after(jiffies, give_up) || signal_pending(current)))
 			break;
 		if (time_after_eq(jiffies, remind)) {
@@ -603,14 +670,22 @@ int vcma_memory_remove(struct vcma_memory *memory)
 		}
 		schedule_timeout_idle(VCMA_REMOVE_PAUSE);
 	}
-	if (err) {
-		dev_err(r->dev, "region %s: memory in use at %#llx (%s): all of %#llx+%#llx stays RAM of this guest until the driver is loaded again\n",
-			r->name, r->base_gpa + PFN_PHYS(busy.first_page),
-			vcma_why_name(busy.why), r->base_gpa, r->bytes);
-		err = -EBUSY;
-	} else if (memory->group >= 0) {
-		memory_group_unregister(memory->group);
-	}
+	dev_err(r->dev, "region %s: memory in use at %#llx (%s): all of %#llx+%#llx stays RAM of this guest until the driver is loaded again\n",
+		r->name, r->base_gpa + PFN_PHYS(busy.first_page), vcma_why_name(busy.why),
+		r->base_gpa, r->bytes);
 	vcma_memory_forget(memory);
-	return err;
+	return -EBUSY;
+}
+
+/* ---- module ---- */
+
+int vcma_memory_init(void)
+{
+	vcma_memory_wq = alloc_workqueue("vcma-memory", WQ_UNBOUND, 0);
+	return vcma_memory_wq ? 0 : -ENOMEM;
+}
+
+void vcma_memory_exit(void)
+{
+	destroy_workqueue(vcma_memory_wq);
 }

@@ -11,12 +11,16 @@
 #ifndef VCMA_MEMORY_H
 #define VCMA_MEMORY_H
 
-#include <linux/mm_types.h>
+#include <linux/completion.h>
 #include <linux/notifier.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 struct vcma_region;
+
+#define VCMA_MEMORY_NAME_BYTES	33
 
 enum vcma_memory_state {
 	VCMA_MEMORY_OFFLINE,		/* absent, or not in the page allocator */
@@ -33,17 +37,31 @@ struct vcma_memory_block {
 };
 
 struct vcma_memory {
-	struct vcma_region *region;
+	u64 base_gpa;
+	u64 bytes;
+	char name[VCMA_MEMORY_NAME_BYTES];
 	struct notifier_block nb;
 	struct notifier_block pm_nb;
 	int group;			/* of static memory; negative: none */
 
 	spinlock_t lock;		/* a leaf: all below */
+	struct vcma_region *region;	/* NULL: it is gone, and all pages are ours */
 	bool removing;			/* nothing is held, nothing more will be */
+
+	struct work_struct unplug_work;
+	struct completion unplugged;
+	int unplug_err;
+
 	u64 block_bytes;
 	unsigned int nr_blocks;
 	struct vcma_memory_block blocks[];
 };
+
+/** vcma_memory_init() - before the first region. Return: 0 or -ENOMEM. */
+int vcma_memory_init(void);
+
+/** vcma_memory_exit() - after the last one; waits for what is still to be removed. */
+void vcma_memory_exit(void);
 
 /**
  * vcma_memory_unfit() - why can a region not be lent to this guest?
@@ -58,20 +76,33 @@ bool vcma_memory_unfit(u64 base_gpa, u64 bytes, char *reason, size_t reason_byte
  * Memory that an earlier life of the driver had to leave behind is adopted.
  * @out: the memory, until vcma_memory_remove()
  *
+ * Takes the kernel's lock of device hotplug: see vcma_in_hotplug().
+ *
  * Return: 0, or an error, logged, and nothing is left behind.
  */
 int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out);
 
 /**
- * vcma_memory_remove() - vacate, take offline and remove; frees @memory in any
- * case. May sleep. Memory that somebody else has pinned can't be vacated: when
- * the device is being unplugged there is no choice but to wait for them; in all
- * other cases it stays the guest's RAM after some seconds (or a signal), and the
- * next vcma_memory_add() adopts it.
+ * vcma_memory_remove() - vacate, take offline and remove; @memory is the callee's.
+ * May sleep. Memory that somebody else has pinned can't be vacated: when the device
+ * is being unplugged there is no choice but to wait for them; in all other cases it
+ * stays the guest's RAM after some seconds (or a signal), and the next
+ * vcma_memory_add() adopts it. In hot-unplug the memory is vacated on return, and
+ * its removal follows.
  *
  * Return: 0, or -EBUSY (logged): it stays.
  */
 int vcma_memory_remove(struct vcma_memory *memory);
+
+/**
+ * vcma_in_hotplug() - may the caller hold the lock of device hotplug? ACPI holds it
+ * while it plugs or unplugs a device, and does so in a kernel thread. Memory can
+ * neither be added nor removed then, but later, by somebody else.
+ */
+static inline bool vcma_in_hotplug(void)
+{
+	return current->flags & PF_KTHREAD;
+}
 
 /**
  * vcma_memory_hold() - keep [@base_gpa, @base_gpa + @bytes) online. Any context.

@@ -249,12 +249,10 @@ void vcma_region_drop_later(struct vcma_block *block);
 void vcma_region_retry_frees(struct vcma_region *r);
 
 /**
- * vcma_region_wait_idle() - wait until no block is held, naming now and then who
- * still does. A signal ends the wait if the process can get one.
- *
- * Return: 0, or -EINTR.
+ * vcma_region_wait_idle() - wait until no block is held but by pools, naming now and
+ * then who still does.
  */
-int vcma_region_wait_idle(struct vcma_region *r);
+void vcma_region_wait_idle(struct vcma_region *r);
 
 /** vcma_region_flush_drops() - wait until all drop_later() so far are done. */
 void vcma_region_flush_drops(struct vcma_region *r);

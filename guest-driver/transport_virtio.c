@@ -22,10 +22,12 @@
 #include <linux/slab.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
+#include <linux/workqueue.h>
 
 #include "client.h"
 #include "compat.h"
 #include "main.h"
+#include "memory.h"
 #include "region.h"
 #include "sysfs.h"
 #include "transport.h"
@@ -46,7 +48,8 @@ struct vcma_call {
 struct vcma_virtio {
 	struct vcma_transport transport;
 	struct virtio_device *vdev;
-	struct vcma_region *region;
+	struct vcma_region *region;	/* NULL: not started */
+	struct work_struct start_work;
 	struct virtqueue *vqs[VIRTIO_CMA_NR_VQS];
 	struct semaphore room[VIRTIO_CMA_NR_VQS];	/* calls that fit the queue */
 	spinlock_t lock;
@@ -233,6 +236,7 @@ static void vcma_virtio_event(struct virtqueue *vq)
 
 /* ---- the device ---- */
 
+/* Set up the queues and let the device run; it is not served yet. */
 static int vcma_virtio_open(struct vcma_virtio *vv)
 {
 	static const struct vcma_vq_spec specs[VIRTIO_CMA_NR_VQS] = {
@@ -244,6 +248,8 @@ static int vcma_virtio_open(struct vcma_virtio *vv)
 	unsigned long flags;
 	int err, i;
 
+	vv->stopped = false;
+	vv->transport.event = NULL;
 	err = vcma_find_vqs(vdev, VIRTIO_CMA_NR_VQS, vv->vqs, specs);
 	if (err)
 		return err;
@@ -288,17 +294,19 @@ static void vcma_virtio_reset(struct vcma_virtio *vv)
 	spin_unlock_irqrestore(&vv->lock, flags);
 }
 
-/* On failure the device is reset and has no queues. */
-static int vcma_virtio_start(struct vcma_virtio *vv)
+/* Undo open. */
+static void vcma_virtio_close(struct vcma_virtio *vv)
+{
+	vcma_virtio_reset(vv);
+	vv->vdev->config->del_vqs(vv->vdev);
+}
+
+/* On failure the device is closed. */
+static int vcma_virtio_serve(struct vcma_virtio *vv)
 {
 	struct vcma_region *r = NULL;
 	int err;
 
-	vv->stopped = false;
-	vv->transport.event = NULL;
-	err = vcma_virtio_open(vv);
-	if (err)
-		return err;
 	err = vcma_start(&vv->transport, &r);
 	if (err) {
 		vcma_virtio_reset(vv);
@@ -322,6 +330,15 @@ static void vcma_virtio_stop(struct vcma_virtio *vv)
 	vv->vdev->config->del_vqs(vv->vdev);
 }
 
+static void vcma_virtio_start_work(struct work_struct *work)
+{
+	struct vcma_virtio *vv = container_of(work, struct vcma_virtio, start_work);
+	int err = vcma_virtio_serve(vv);
+
+	if (err)
+		dev_err(&vv->vdev->dev, "does not serve: %pe\n", ERR_PTR(err));
+}
+
 static int vcma_virtio_probe(struct virtio_device *vdev)
 {
 	struct vcma_virtio *vv;
@@ -338,13 +355,24 @@ static int vcma_virtio_probe(struct virtio_device *vdev)
 	vv->transport.ops = &vcma_virtio_ops;
 	vv->transport.dev = &vdev->dev;
 	spin_lock_init(&vv->lock);
+	INIT_WORK(&vv->start_work, vcma_virtio_start_work);
 	vdev->priv = vv;
 
-	err = vcma_virtio_start(vv);
-	if (err) {
-		vdev->priv = NULL;
-		kfree(vv);
+	err = vcma_virtio_open(vv);
+	if (err)
+		goto free;
+	if (vcma_in_hotplug()) {	/* no memory can be added now */
+		queue_work(system_unbound_wq, &vv->start_work);
+		return 0;
 	}
+	err = vcma_virtio_serve(vv);
+	if (err)
+		goto free;
+	return 0;
+
+free:
+	vdev->priv = NULL;
+	kfree(vv);
 	return err;
 }
 
@@ -352,6 +380,8 @@ static void vcma_virtio_remove(struct virtio_device *vdev)
 {
 	struct vcma_virtio *vv = vdev->priv;
 
+	if (cancel_work_sync(&vv->start_work))
+		vcma_virtio_close(vv);
 	if (vv->region)
 		vcma_virtio_stop(vv);
 	vdev->priv = NULL;
@@ -364,7 +394,8 @@ static int vcma_virtio_freeze(struct virtio_device *vdev)
 {
 	struct vcma_virtio *vv = vdev->priv;
 
-	if (!vv->region)	/* an earlier restore failed */
+	flush_work(&vv->start_work);
+	if (!vv->region)	/* an earlier start failed */
 		return 0;
 	if (vcma_clients_in_use(vv->region)) {
 		dev_err(&vdev->dev, "can't suspend while clients use the region\n");
@@ -376,7 +407,9 @@ static int vcma_virtio_freeze(struct virtio_device *vdev)
 
 static int vcma_virtio_restore(struct virtio_device *vdev)
 {
-	return vcma_virtio_start(vdev->priv);
+	struct vcma_virtio *vv = vdev->priv;
+
+	return vcma_virtio_open(vv) ?: vcma_virtio_serve(vv);
 }
 #endif
 

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vcma_lend: holds and takes memory of a region as the driver's own parts do, with no
+ * device in between, to test what lending does to it. One test per insmod; prints TAP
+ * to the kernel log. What it holds is released by rmmod.
+ *
+ *	test=hold	blocks: all is ours, hidden, writable; errors
+ *	test=pieces	parts of a block whose other pages stay lent
+ *	test=parallel	two threads at once, in different granules and in the same one
+ *	test=keep	hold mib=N in blocks of block_mib=N, and keep them
+ */
+#include <linux/completion.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/page-flags.h>
+#include <linux/pci.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "guest-driver/mode.h"
+#include "guest-driver/region.h"
+
+static char *test = "hold";
+module_param(test, charp, 0444);
+static unsigned int mib = 16;
+module_param(mib, uint, 0444);
+static unsigned int block_mib = 2;
+module_param(block_mib, uint, 0444);
+static bool fast;
+module_param(fast, bool, 0444);
+
+#define MAX_BLOCKS	256
+#define PIECE_PAGES	(SZ_64K / PAGE_SIZE)
+#define ROUNDS		20
+#define THREADS		2
+
+static typeof(vcma_region_hold) *hold;
+static typeof(vcma_region_drop) *drop;
+static typeof(vcma_block_take) *take;
+static typeof(vcma_block_give) *give;
+
+static struct vcma_region *region;
+static struct vcma_block *blocks[MAX_BLOCKS];
+static unsigned int nr_blocks, nr_tests, nr_failed;
+
+static bool result(bool good, const char *what)
+{
+	nr_tests++;
+	nr_failed += !good;
+	pr_info("vcma_lend: %s %u - %s\n", good ? "ok" : "not ok", nr_tests, what);
+	return good;
+}
+
+static struct vcma_want want_of(u64 bytes)
+{
+	return (struct vcma_want) {
+		.bytes = bytes,
+		.max_dma = U64_MAX,
+		.use = VCMA_BLOCK_USER,
+		.client = VIRTIO_CMA_CLIENT_SHARED,
+		.owner = "vcma_lend",
+		.flags = fast ? VCMA_WANT_FAST : 0,
+	};
+}
+
+/* Return: pages of the block that are hidden from the guest. */
+static unsigned long nr_hidden(const struct vcma_block *block)
+{
+	unsigned long pfn = PHYS_PFN(block->base_gpa), i, nr = 0;
+
+	for (i = 0; i < PHYS_PFN(block->bytes); i++)
+		nr += PageOffline(pfn_to_page(pfn + i)) ? 1 : 0;
+	return nr;
+}
+
+/* ---- blocks ---- */
+
+static bool is_ours(struct vcma_block *block, u8 pattern)
+{
+	u64 i;
+
+	if (nr_hidden(block) != PHYS_PFN(block->bytes))
+		return false;
+	memset(block->cpu, pattern, block->bytes);
+	for (i = 0; i < block->bytes; i += SZ_4K) {
+		if (((u8 *)block->cpu)[i] != pattern)
+			return false;
+	}
+	return true;
+}
+
+static int hold_all(u64 bytes, u64 block_bytes)
+{
+	struct vcma_want want = want_of(block_bytes);
+	ktime_t start = ktime_get();
+	int err = 0;
+
+	while (nr_blocks < MAX_BLOCKS && nr_blocks * block_bytes < bytes) {
+		err = hold(region, &want, &blocks[nr_blocks]);
+		if (err)
+			break;
+		nr_blocks++;
+	}
+	pr_info("vcma_lend: # %u blocks of %llu MiB in %lld us, then %d\n", nr_blocks,
+		block_bytes / SZ_1M, ktime_us_delta(ktime_get(), start), err);
+	return err;
+}
+
+static void drop_all(void)
+{
+	while (nr_blocks)
+		drop(blocks[--nr_blocks]);
+}
+
+static void test_hold(void)
+{
+	struct vcma_want want = want_of(SZ_2M);
+	struct vcma_block *block;
+	s64 lent = atomic64_read(&region->lent_bytes);
+	bool good = true;
+	unsigned int i;
+	int err;
+
+	err = hold_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M);
+	result(!err, "as many blocks as asked for");
+	for (i = 0; i < nr_blocks; i++)
+		good &= is_ours(blocks[i], i);
+	result(good, "all pages are hidden, all can be written");
+	result(atomic64_read(&region->lent_bytes) == lent - (s64)nr_blocks * block_mib * SZ_1M,
+	       "lent_bytes counts them");
+	drop_all();
+	result(atomic64_read(&region->lent_bytes) == lent, "dropped: lent again");
+
+	want.deadline = ktime_sub_us(ktime_get(), 1);
+	err = hold(region, &want, &block);
+	result(err == -ETIMEDOUT, "deadline in the past");
+	if (!err)
+		drop(block);
+	want = want_of(region->bytes + SZ_2M);
+	err = hold(region, &want, &block);
+	result(err && err != -EPROTO, "more than the region has");
+}
+
+/* ---- pieces ---- */
+
+static void test_pieces(void)
+{
+	struct vcma_want want = want_of(region->granule_bytes);
+	unsigned long nr = PHYS_PFN(region->granule_bytes), i, got = 0;
+	struct vcma_busy busy = {};
+	struct vcma_block *block;
+
+	want.lazy = true;
+	if (!result(!hold(region, &want, &block), "lazy block"))
+		return;
+	result(!block->cpu && !nr_hidden(block), "lazy block: nothing taken, nothing mapped");
+	/* Every other piece:  |##..##..##..|  */
+	for (i = 0; i < nr; i += 2 * PIECE_PAGES)
+		got += !take(block, i, PIECE_PAGES, want.flags, 0, &busy);
+	result(got == nr / (2 * PIECE_PAGES), "every other 64 KiB taken");
+	result(nr_hidden(block) == nr / 2, "these are hidden, the others are not");
+	result(take(block, 0, 2 * PIECE_PAGES, want.flags, 0, &busy) == -EBUSY &&
+	       busy.first_page == 0 && busy.nr_pages == PIECE_PAGES,
+	       "a second taker is told which pages are taken");
+	give(block, 0, PIECE_PAGES / 2);
+	result(nr_hidden(block) == nr / 2 - PIECE_PAGES / 2, "half a piece given back");
+	result(!take(block, 0, PIECE_PAGES / 2, want.flags, 0, &busy), "and taken again");
+	drop(block);
+}
+
+/* ---- in parallel ---- */
+
+struct worker {
+	struct completion done;
+	struct vcma_block *shared;
+	unsigned long first_page;
+	unsigned int failed;
+};
+
+static int work_in_own_granule(void *data)
+{
+	struct worker *w = data;
+	struct vcma_want want = want_of(region->granule_bytes);
+	struct vcma_block *block;
+	unsigned int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		if (hold(region, &want, &block)) {
+			w->failed++;
+			continue;
+		}
+		w->failed += !is_ours(block, i);
+		drop(block);
+	}
+	complete(&w->done);
+	return 0;
+}
+
+static int work_in_shared_granule(void *data)
+{
+	struct worker *w = data;
+	struct vcma_busy busy;
+	unsigned int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		if (take(w->shared, w->first_page, PIECE_PAGES, 0, 0, &busy))
+			w->failed++;
+		else
+			give(w->shared, w->first_page, PIECE_PAGES);
+	}
+	complete(&w->done);
+	return 0;
+}
+
+static void run_parallel(int (*work)(void *), struct vcma_block *shared, const char *what)
+{
+	struct worker workers[THREADS] = {};
+	ktime_t start = ktime_get();
+	unsigned int i, failed = 0;
+
+	for (i = 0; i < THREADS; i++) {
+		init_completion(&workers[i].done);
+		workers[i].shared = shared;
+		workers[i].first_page = i * PIECE_PAGES;
+		if (IS_ERR(kthread_run(work, &workers[i], "vcma_lend/%u", i))) {
+			failed++;
+			complete(&workers[i].done);
+		}
+	}
+	for (i = 0; i < THREADS; i++) {
+		wait_for_completion(&workers[i].done);
+		failed += workers[i].failed;
+	}
+	pr_info("vcma_lend: # %s: %u failed of %u, %lld us\n", what, failed, THREADS * ROUNDS,
+		ktime_us_delta(ktime_get(), start));
+	result(!failed, what);
+}
+
+static void test_parallel(void)
+{
+	struct vcma_want want = want_of(region->granule_bytes);
+	struct vcma_block *block;
+
+	run_parallel(work_in_own_granule, NULL, "two threads, a granule each");
+	want.lazy = true;
+	if (!result(!hold(region, &want, &block), "lazy block"))
+		return;
+	run_parallel(work_in_shared_granule, block, "two threads, one granule");
+	drop(block);
+}
+
+/* ---- module ---- */
+
+static struct vcma_region *find_region(void)
+{
+	struct pci_dev *pdev = pci_get_device(0x1af4, 0x1040 + VIRTIO_ID_CMA, NULL);
+	struct vcma_region *r;
+	struct device *dev;
+
+	if (!pdev)
+		return NULL;
+	dev = device_find_any_child(&pdev->dev);
+	r = dev ? dev_get_drvdata(dev) : NULL;
+	put_device(dev);
+	pci_dev_put(pdev);
+	return r;
+}
+
+static void put_symbols(void)
+{
+	if (hold)
+		symbol_put(vcma_region_hold);
+	if (drop)
+		symbol_put(vcma_region_drop);
+	if (take)
+		symbol_put(vcma_block_take);
+	if (give)
+		symbol_put(vcma_block_give);
+}
+
+static int __init lend_init(void)
+{
+	hold = symbol_get(vcma_region_hold);
+	drop = symbol_get(vcma_region_drop);
+	take = symbol_get(vcma_block_take);
+	give = symbol_get(vcma_block_give);
+	region = find_region();
+	if (!hold || !drop || !take || !give || !region || !region->mode->has_pages) {
+		pr_err("vcma_lend: no reusable region\n");
+		put_symbols();
+		return -ENODEV;
+	}
+	if (!strcmp(test, "hold"))
+		test_hold();
+	else if (!strcmp(test, "pieces"))
+		test_pieces();
+	else if (!strcmp(test, "parallel"))
+		test_parallel();
+	else if (!strcmp(test, "keep"))
+		result(!hold_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M), "held and kept");
+	else
+		result(false, "unknown test");
+	pr_info("vcma_lend: 1..%u\n", nr_tests);
+	return 0;
+}
+module_init(lend_init);
+
+static void __exit lend_exit(void)
+{
+	drop_all();
+	put_symbols();
+}
+module_exit(lend_exit);
+
+MODULE_DESCRIPTION("Test of lending and taking back memory of virtio_cma regions");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,131 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A reusable region: lent to the guest as movable memory, taken back from under files and pinned
+# pages, kept online while it is held, removed when the driver goes. (Zones, sizes and other
+# memory devices are in test_lend_online.)
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+
+REGION_MIB=256
+REGION_KIB=$((REGION_MIB * 1024))
+
+mem_total()
+{
+	guest "awk '/^MemTotal/ { print \$2 }' /proc/meminfo"
+}
+
+# lend MODULE-PARAMETER...: results of the test module, which is gone afterwards
+lend()
+{
+	guest "dmesg -c >/tmp/log; cat /tmp/log >>/tmp/dmesg; insmod /modules/vcma_lend.ko $*; dmesg | sed -n 's/.*vcma_lend: //p'; rmmod vcma_lend" >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what: $*"
+}
+
+# hidden BASE: pages of the region that /proc/kpageflags calls offline: bit 23 of 64, little-endian.
+# Dump programs leave them out.
+hidden()
+{
+	guest "dd if=/proc/kpageflags bs=4k skip=$(($1 / 4096 * 8 / 4096)) count=$((REGION_KIB / 4 * 8 / 4096)) 2>/dev/null | xxd -p -c 8 | grep -c '^....[89a-f]'"
+}
+
+# Files that fill the memory of the region, no page like another: one base, shifted.
+fill='dd if=/dev/urandom of=/tmp/base bs=1M count=8 2>/dev/null; i=1; while [ $i -le 27 ]; do (tail -c +$((i * 4099)) /tmp/base; head -c $((i * 4099 - 1)) /tmp/base) >/tmp/file$i; i=$((i + 1)); done'
+
+# What the owner of the guest may do to memory blocks while pages of them are held, and after.
+offline_case()
+{
+	check "$what: held: taken offline by hand: refused" \
+		guest "! echo offline >$memory/state 2>/dev/null"
+	check "$what: held: the log names the holder" \
+		guest "dmesg | grep -q \"stays online: 'vcma_lend' holds\""
+	check "$what: held: unload refused" guest '! rmmod virtio_cma 2>/dev/null'
+}
+
+offline_free_case()
+{
+	check "$what: free: taken offline by hand" guest "echo offline >$memory/state"
+	check "$what: offline: MemTotal" equal $((lent_total - block_kib)) "$(mem_total)"
+	lend test=hold mib=64 block_mib=2
+	check "$what: online again, in another zone: refused" \
+		guest "! echo online_kernel >$memory/state 2>/dev/null"
+	check "$what: online again, as movable" guest "echo online_movable >$memory/state"
+	check "$what: online again: MemTotal" equal "$lent_total" "$(mem_total)"
+}
+
+# Pages of the region are in pipes: they can't be moved, whoever asks.
+pinned_case()
+{
+	guest "(pin spread $((REGION_MIB - 32)) 10 4 512 $base:$REGION_MIB >/tmp/pinned) & wait_for 20 grep -q clean /tmp/pinned; cat /tmp/pinned" >"$VM_TMP/pinned"
+	note "$(cat "$VM_TMP/pinned")"
+	check "$what: pinned: there are pinned pages in the region" grep -q 'pinned=[1-9]' "$VM_TMP/pinned"
+	lend test=hold mib=16 block_mib=2
+	guest 'time rmmod virtio_cma; cat /tmp/log >>/tmp/dmesg' 2>&1 | sed 's/^/# /'
+	check "$what: pinned: unload leaves the memory" equal "$lent_total" "$(mem_total)"
+	check "$what: pinned: unload says so" guest 'dmesg | grep -q "stays RAM of this guest"'
+	guest 'kill $(pidof pin); load virtio_cma'
+	check "$what: loaded again: adopts it" guest 'dmesg | grep -q "adopts its memory"'
+	check "$what: adopted: MemTotal" equal "$lent_total" "$(mem_total)"
+	lend test=hold mib=64 block_mib=2
+}
+
+# lend_case ARCH SERIES REGION-PROPERTY
+lend_case()
+{
+	what="$1 $2"
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
+		"$(guest_module "$1" "$2" vcma_lend)" -- -f "$HVCMA_BUILD/guest/$1/bin/pin:/bin/pin"
+	# shellcheck disable=SC2046 # options are words
+	VM_LIMIT_S=200 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+		$(region_options cma0 "mode=reusable$3")
+	if ! vm_booted 1 90; then
+		tap_result 1 "$what: the guest boots"
+		return
+	fi
+	unlent_total=$(mem_total)
+	lent_total=$((unlent_total + REGION_KIB))
+	guest load virtio_cma
+	base=$(($(guest 'cat $(cma_dir)/region_base_gpa')))
+	block_kib=$(($(guest 'echo $((0x$(cat /sys/devices/system/memory/block_size_bytes)))') / 1024))
+	memory=/sys/devices/system/memory/memory$((base / 1024 / block_kib))
+	check "$what: lent: MemTotal" equal "$lent_total" "$(mem_total)"
+	check "$what: lent: movable memory" equal Movable "$(guest "cat $memory/valid_zones")"
+	check "$what: lent: by its name" guest 'grep -q "System RAM (virtio_cma)" /proc/iomem'
+	check "$what: lent: the host knows" \
+		wait_until 5 status_is /counters/lent-bytes $((REGION_KIB * 1024))
+
+	guest "$fill"
+	sums=$(guest 'cat /tmp/file* | md5sum')
+	lend test=hold mib=64 block_mib=2
+	lend test=pieces
+	lend test=parallel
+	check "$what: taken back: the files are what they were" \
+		equal "$sums" "$(guest 'cat /tmp/file* | md5sum')"
+	guest 'rm /tmp/file*'
+	lend test=hold mib=2 block_mib=2 fast=1
+
+	guest 'insmod /modules/vcma_lend.ko test=keep mib=32 block_mib=2' 
+	check "$what: held: MemTotal" equal $((lent_total - 32 * 1024)) "$(mem_total)"
+	check "$what: held: hidden from dumps" equal 8192 "$(hidden "$base")"
+	check "$what: held: the host knows" \
+		wait_until 5 status_is /counters/lent-bytes $(((REGION_KIB - 32 * 1024) * 1024))
+	offline_case
+	guest 'rmmod vcma_lend'
+	check "$what: dropped: MemTotal" equal "$lent_total" "$(mem_total)"
+	check "$what: dropped: nothing hidden" equal 0 "$(hidden "$base")"
+	offline_free_case
+	pinned_case
+
+	check "$what: unload" guest 'rmmod virtio_cma'
+	check "$what: unloaded: MemTotal" equal "$unlent_total" "$(mem_total)"
+	check "$what: unloaded: nothing is left" guest '! grep virtio_cma /proc/iomem'
+	check "$what: unloaded: nothing is pinned" equal 0 "$(status /counters/pinned-bytes)"
+	check "$what: no warning or oops in the guest" equal 0 "$(guest 'complaints; grep -cE "WARNING:|BUG:|Call [Tt]race|page allocation failure" /tmp/dmesg' | grep -v '^0$' | wc -l)"
+	check "$what: QEMU ends well" vm_quit
+}
+
+region_hugepages
+for lend_kernel in ${HVCMA_LEND_KERNELS:-amd64/6.12 amd64/6.1 arm64/6.12 arm64/6.1}; do
+	lend_case "${lend_kernel%/*}" "${lend_kernel#*/}" "$([ "${lend_kernel%/*}" = arm64 ] || echo ,unsafe-noiommu=on)"
+done
+tap_end
