@@ -7,6 +7,7 @@
 #include "exec/address-spaces.h"
 #include "hw/boards.h"
 #include "hw/qdev-core.h"
+#include "system/reset.h"
 
 #include "backing.h"
 #include "clients.h"
@@ -69,42 +70,6 @@ bool hvcma_static_check(VirtIOCMA *s, Error **errp)
     return hvcma_static_fdt_check(region, errp);
 }
 
-bool hvcma_static_realize(VirtIOCMA *s, Error **errp)
-{
-    uint64_t nr = s->config.region_bytes / s->config.granule_bytes;
-    int ret;
-
-    if (!is_static(s)) {
-        return true;
-    }
-    if (phase_check(PHASE_MACHINE_READY)) {
-        error_setg(errp, "virtio-cma '%s': mode=static must be there when the "
-                   "machine starts: a device tree can't change later",
-                   s->config.name);
-        return false;
-    }
-    ret = hvcma_backing_back(s->backing, 0, nr) ?:
-          hvcma_backing_pin(s->backing, 0, nr) ?:
-          -hvcma_engine_refresh(s->engine);
-    if (ret) {
-        error_setg(errp, "virtio-cma '%s': mode=static can't pin its %" PRIu64
-                   " bytes: %s", s->config.name, s->config.region_bytes,
-                   hvcma_status_text(abs(ret)));
-        return false;
-    }
-    s->static_pins = true;
-    hvcma_static_fdt_add(s);
-    return true;
-}
-
-void hvcma_static_unrealize(VirtIOCMA *s)
-{
-    if (s->static_pins) {
-        hvcma_static_fdt_remove(s);
-        s->static_pins = false;
-    }
-}
-
 bool hvcma_static_pins(VirtIOCMA *s)
 {
     return s->static_pins;
@@ -164,11 +129,17 @@ void hvcma_static_client_added(VirtIOCMA *s, uint32_t client)
     }
 }
 
-void hvcma_static_reset(VirtIOCMA *s)
+/*
+ * Reset of the machine, not of the device alone: gates are closed, devices
+ * reset, and what starts after it finds them open. If a client is not quiet,
+ * everything stays as it is, which was reported.
+ */
+static void machine_reset(void *opaque)
 {
+    VirtIOCMA *s = opaque;
     uint32_t i;
 
-    if (!s->static_pins || !hvcma_static_fdt_is_written()) {
+    if (!hvcma_static_fdt_is_written() || hvcma_engine_reset(s->engine)) {
         return;
     }
     hold_all(s);
@@ -177,5 +148,45 @@ void hvcma_static_reset(VirtIOCMA *s)
             VIRTIO_CMA_CLIENT_PRESENT) {
             claim(s, i);
         }
+    }
+}
+
+/* ---- life ---- */
+
+bool hvcma_static_realize(VirtIOCMA *s, Error **errp)
+{
+    uint64_t nr = s->config.region_bytes / s->config.granule_bytes;
+    int ret;
+
+    if (!is_static(s)) {
+        return true;
+    }
+    if (phase_check(PHASE_MACHINE_READY)) {
+        error_setg(errp, "virtio-cma '%s': mode=static must be there when the "
+                   "machine starts: a device tree can't change later",
+                   s->config.name);
+        return false;
+    }
+    ret = hvcma_backing_back(s->backing, 0, nr) ?:
+          hvcma_backing_pin(s->backing, 0, nr) ?:
+          hvcma_engine_refresh(s->engine);
+    if (ret) {
+        error_setg(errp, "virtio-cma '%s': mode=static can't pin its %" PRIu64
+                   " bytes: %s", s->config.name, s->config.region_bytes,
+                   hvcma_status_text(-ret));
+        return false;
+    }
+    s->static_pins = true;
+    hvcma_static_fdt_add(s);
+    qemu_register_reset(machine_reset, s);
+    return true;
+}
+
+void hvcma_static_unrealize(VirtIOCMA *s)
+{
+    if (s->static_pins) {
+        qemu_unregister_reset(machine_reset, s);
+        hvcma_static_fdt_remove(s);
+        s->static_pins = false;
     }
 }

@@ -4,10 +4,11 @@
  *
  * The whole region is pinned when the device is realized and stays so until the
  * virtual machine ends. What a stock kernel needs to know is in the device
- * tree: memory, a pool in reserved-memory, memory-region of the clients, dma-
- * ranges of their bus. The region takes the part of the guest in the engine: it
- * claims the clients and holds a block for each extent, again after each reset.
- * Only machine "virt" of Arm has a device tree that is written this late.
+ * tree: memory, a pool in reserved-memory, memory-region of the clients,
+ * dma-ranges of their bus. The region takes the part of the guest in the
+ * engine: it claims the clients and holds a block for each extent, again after
+ * each reset of the machine. Resets of the device alone have no effect. Only
+ * machine "virt" of Arm has a device tree that is written this late.
  *
  * The region's memory is a memory device, as in other modes, or the RAM of the
  * machine (-M memory-backend=, -numa node,memdev=): then nothing is plugged.
@@ -34,7 +35,8 @@ bool hvcma_static_check(VirtIOCMA *s, Error **errp);
 
 /**
  * hvcma_static_realize() - back and pin the region, have the device tree
- * written once the machine is complete. @s has its engine and its clients.
+ * written once the machine is complete. @s has its engine; before its clients
+ * are registered.
  *
  * Errors: no pages, no pins; the device came after the machine started.
  */
@@ -48,12 +50,6 @@ void hvcma_static_unrealize(VirtIOCMA *s);
 
 /** hvcma_static_pins() - are pins of blocks covered by the region's own? */
 bool hvcma_static_pins(VirtIOCMA *s);
-
-/**
- * hvcma_static_reset() - after hvcma_engine_reset() succeeded: blocks and
- * claims of a machine that starts. Reports what is refused.
- */
-void hvcma_static_reset(VirtIOCMA *s);
 
 /** hvcma_static_client_added() - claim a client that was plugged later. */
 void hvcma_static_client_added(VirtIOCMA *s, uint32_t client);

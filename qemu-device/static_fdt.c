@@ -356,8 +356,9 @@ static bool check_bus(Error **errp)
 }
 
 /*
- * Coherency is the host bridge's, too. What the operator says of one client must
- * therefore hold for all; where he says nothing, machine "virt" is coherent.
+ * Coherency is the host bridge's, too. What the operator says of one client
+ * must therefore hold for all; where he says nothing, machine "virt" is
+ * coherent.
  */
 static bool check_coherency(bool *coherent, Error **errp)
 {

@@ -402,6 +402,9 @@ static void virtio_cma_set_status(VirtIODevice *vdev, uint8_t status)
  * Guest or system reset. The engine closes the gates (bus master off, device
  * reset) before it unpins; a client that is not quiet keeps all memory pinned,
  * which was reported by then.
+ *
+ * Static regions are in use without a driver of this device: the guest's virtio
+ * code resets what it finds no driver for, and that must disturb nobody.
  */
 static void virtio_cma_reset(VirtIODevice *vdev)
 {
@@ -413,8 +416,8 @@ static void virtio_cma_reset(VirtIODevice *vdev)
     if (s->config.nr_clients) {
         memset(s->event_pending, 0, s->config.nr_clients);
     }
-    if (!hvcma_engine_reset(s->engine)) {
-        hvcma_static_reset(s);
+    if (!hvcma_static_pins(s)) {
+        hvcma_engine_reset(s->engine);
     }
 }
 

@@ -83,6 +83,11 @@ check "$what: control: without guards, it would find 7 borders" equal 7 "$(grep 
 guest load ext4 nvme
 check "$what: the stock driver finds its disk" guest disk_ready nvme0n1
 disk_works "$what"
+check "$what: the guest's virtio code takes the device anew" \
+	guest 'cd /sys/bus/pci/drivers/virtio-pci; set -- */virtio*; dev=${1%/*}; echo $dev >unbind && [ ! -e $dev ] && echo $dev >bind && [ -e $dev ]'
+check "$what: the guest's reset of a device it has no driver for disturbs nobody" \
+	guest 'dd if=/dev/nvme0n1 of=/dev/null bs=1M count=8 iflag=direct'
+check "$what: the client is still claimed" status_is /clients/0/state claimed
 check "$what: the guards are no memory of the kernel's" \
 	equal 8 "$(guest "sed -n 's/^ *\([0-9a-f]*\)fff000-\1ffffff : reserved$/x/p; s/^ *\(4\|5\)\([37bf]\)fff000-\(4\|5\)[37bf]ffffff : reserved$/x/p' /proc/iomem | grep -c x")"
 monitor system_reset
