@@ -39,6 +39,9 @@ u32 vcma_attr_view(struct device *dev);
  */
 int vcma_attr_obey(struct vcma_client *c, const struct vcma_claim *claim);
 
+/** vcma_attr_tell_refused() - log why the host refused the client, if it is memory types. */
+void vcma_attr_tell_refused(struct vcma_client *c, u32 reason);
+
 /** vcma_attr_effective(), vcma_attr_reason() - the host's words, for people. */
 const char *vcma_attr_effective(const struct vcma_client *c);
 const char *vcma_attr_reason(const struct vcma_client *c);

@@ -286,6 +286,8 @@ static int vcma_client_claim(struct vcma_client *c)
 	/* Claimed already: an earlier RELEASE has failed. */
 	if (err == -EALREADY && !vcma_request_release(r, c->id))
 		err = vcma_request_claim(r, c->id, coherent, &claim);
+	if (err == -EACCES)
+		vcma_attr_tell_refused(c, claim.reason);
 	if (err)
 		return err;
 	err = vcma_attr_obey(c, &claim);

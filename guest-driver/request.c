@@ -137,6 +137,8 @@ int vcma_request_claim(struct vcma_region *r, u32 client, u32 coherent,
 
 	err = vcma_call(r, VIRTIO_CMA_OP_CLAIM, &req.hdr, sizeof(req),
 			&resp.hdr, sizeof(resp), sizeof(resp), NULL);
+	if (err == -EACCES)
+		claim->reason = VIRTIO_CMA_REFUSED_REASON(le64_to_cpu(resp.hdr.detail));
 	if (err)
 		return err;
 

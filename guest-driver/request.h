@@ -48,6 +48,7 @@ int vcma_request_clients(struct vcma_region *r, u32 first, u32 max,
 /**
  * vcma_request_claim() - the client may become bus master.
  * @coherent: VIRTIO_CMA_COHERENT_*, what the guest knows of its DMA
+ * @claim: on -EACCES only @reason is set: why, NONE if not because of memory types
  */
 int vcma_request_claim(struct vcma_region *r, u32 client, u32 coherent,
 		       struct vcma_claim *claim);

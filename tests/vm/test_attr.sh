@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What the guest does when the host says what a client's memory needs (Arm). Five edu devices in
-# one machine, each a client of its own region, so that each sees another host:
+# What the guest does when the host says what a client's memory needs (Arm). The edu devices of a
+# machine are clients of a region each, so that each sees another host:
 #
 #	region	mode		second stage	client		coherent memory
 #	np	private		without FWB	not coherent	uncached, no cacheable alias
@@ -10,17 +10,18 @@
 #	fp	private		with FWB	not coherent	refused; streaming with maintenance
 #	fr	reusable	with FWB	not coherent	refused; pages with maintenance
 #	co	private		with FWB	coherent	cached
+#	un	private		without FWB	coherent	no DMA at all: attr=uncached contradicts
 #
 # Memory types are read back from the processor (AT S1E1R); that maintenance loses no data is
 # seen, that it is enough can't be: QEMU's processors have no caches.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
-# attr_region NAME MODE STAGE2 COHERENT ADDRESS
+# attr_region NAME MODE STAGE2 COHERENT ADDRESS [PROPERTY]
 attr_region()
 {
-	[ "$2" = private ] && REGION_MIB=32 || REGION_MIB=128
-	region_options "$1" "mode=$2,stage2=$3,coherent=$4,clients=edu-$1,unsafe-noiommu=on,x-fabric=on"
+	[ "$2" = private ] && export REGION_MIB=32 || export REGION_MIB=128
+	region_options "$1" "mode=$2,stage2=$3,coherent=$4,clients=edu-$1,unsafe-noiommu=on,x-fabric=on${6:+,$6}"
 	echo "-device edu,id=edu-$1,dma_mask=0xffffffffff,addr=$5"
 }
 
@@ -33,7 +34,7 @@ dir_of()
 # attr_selftest REGION SLOT PARAMETERS: the module drives this device only
 attr_selftest()
 {
-	guest "for slot in 10 11 12 13 14; do dev=/sys/bus/pci/devices/0000:00:\$slot.0; [ ! -e \$dev ] || echo none >\$dev/driver_override; done; echo >/sys/bus/pci/devices/0000:00:$2.0/driver_override"
+	guest "for slot in 10 11 12 13 14 15; do dev=/sys/bus/pci/devices/0000:00:\$slot.0; [ ! -e \$dev ] || echo none >\$dev/driver_override; done; echo >/sys/bus/pci/devices/0000:00:$2.0/driver_override"
 	guest "load virtio_cma; insmod /modules/vcma_selftest.ko quick=1 fragmented=1 $3; dmesg | sed -n 's/.*0000:00:$2.0: //p; s/.*vcma_selftest: //p' | tail -n 300" >"$VM_TMP/all"
 	guest rmmod vcma_selftest
 	guest 'dmesg -c >/dev/null'
@@ -108,11 +109,15 @@ if attr_boot 6.12 $(attr_region np private no-fwb off 0x10) \
 	attr_end
 fi
 # shellcheck disable=SC2046 # options are words
-if attr_boot 6.1 $(attr_region nr reusable no-fwb off 0x11) $(attr_region fp private fwb off 0x12); then
+if attr_boot 6.1 $(attr_region nr reusable no-fwb off 0x11) $(attr_region fp private fwb off 0x12) \
+	$(attr_region un private no-fwb on 0x15 attr=uncached); then
 	attr_selftest nr 11 'has_pages=1 coherent=uncached'
 	synced nr yes
 	attr_selftest fp 12 coherent=refused
 	refused fp
+	attr_selftest un 15 expect_refused=1
+	check "$what, un: the guest is told why" \
+		equal 1 "$(told "client 'edu-un' is refused: the operator said uncached, but the client's DMA goes through caches")"
 	attr_end
 fi
 tap_end
