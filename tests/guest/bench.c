@@ -10,6 +10,8 @@
  *	dmapool BYTES COUNT		the same through a dma_pool
  *	map BYTES COUNT			of a mapping and its unmapping, memory from kmalloc
  *	direct BYTES COUNT		the same, memory from the device's own allocation
+ *	maintain BYTES COUNT		of a clean and invalidate of memory by virtio_cma
+ *	maintain_kernel BYTES COUNT	of an invalidate by the kernel's own loop (arm64)
  *	singles BYTES COUNT LIMIT_MS	allocate one by one until COUNT, failure, or too late
  *	bulk BYTES COUNT		the same in one call of virtio_cma
  *	start, stop			count the instructions of all CPUs between
@@ -22,6 +24,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/dmapool.h>
 #include <linux/ktime.h>
+#include <linux/libnvdimm.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -32,6 +35,7 @@
 #include <linux/sort.h>
 #include <linux/vmalloc.h>
 
+#include "guest-driver/cache.h"
 #include "guest-driver/include/vcma.h"
 
 #define EDU_VENDOR	0x1234
@@ -234,6 +238,18 @@ static int bench_count(struct bench *b, const struct bench_work *w, unsigned int
 	return 0;
 }
 
+static bool bench_do_maintain(const struct bench_work *w)
+{
+	vcma_cache_clean_inval(w->buffer, w->bytes);
+	return true;
+}
+
+static bool bench_do_maintain_kernel(const struct bench_work *w)
+{
+	arch_invalidate_pmem(w->buffer, w->bytes);
+	return true;
+}
+
 static int bench_pairs(struct bench *b, size_t bytes, unsigned int count)
 {
 	const struct bench_work w = { .dev = b->dev, .bytes = bytes };
@@ -254,7 +270,8 @@ static int bench_dmapool(struct bench *b, size_t bytes, unsigned int count)
 	return err;
 }
 
-static int bench_map(struct bench *b, size_t bytes, unsigned int count)
+static int bench_with_buffer(struct bench *b, size_t bytes, unsigned int count,
+			     bool (*work)(const struct bench_work *))
 {
 	struct bench_work w = { .dev = b->dev, .bytes = bytes };
 	int err;
@@ -262,9 +279,24 @@ static int bench_map(struct bench *b, size_t bytes, unsigned int count)
 	w.buffer = kzalloc(bytes, GFP_KERNEL);
 	if (!w.buffer)
 		return -ENOMEM;
-	err = bench_count(b, &w, count, bench_do_map);
+	err = bench_count(b, &w, count, work);
 	kfree(w.buffer);
 	return err;
+}
+
+static int bench_map(struct bench *b, size_t bytes, unsigned int count)
+{
+	return bench_with_buffer(b, bytes, count, bench_do_map);
+}
+
+static int bench_maintain(struct bench *b, size_t bytes, unsigned int count)
+{
+	return bench_with_buffer(b, bytes, count, bench_do_maintain);
+}
+
+static int bench_maintain_kernel(struct bench *b, size_t bytes, unsigned int count)
+{
+	return bench_with_buffer(b, bytes, count, bench_do_maintain_kernel);
 }
 
 static int bench_direct(struct bench *b, size_t bytes, unsigned int count)
@@ -356,6 +388,8 @@ static int bench_run(struct bench *b, const char *text)
 		{ "dmapool", bench_dmapool },
 		{ "map", bench_map },
 		{ "direct", bench_direct },
+		{ "maintain", bench_maintain },
+		{ "maintain_kernel", bench_maintain_kernel },
 		{ "bulk", bench_bulk },
 	};
 	unsigned int count = 0, pause = 0, i;
