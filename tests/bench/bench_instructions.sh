@@ -86,13 +86,15 @@ maintenance()
 	figure maintenance_instructions_per_line "$mt_per_line" minimum 2 1.10
 }
 
+map4='' map64='' direct64=''
+touch "$VM_TMP/ours" "$VM_TMP/swiotlb"
 hugepages_need 2048 128
 # shellcheck disable=SC2034 # for guest
 GUEST_LIMIT_S=100
 # shellcheck disable=SC2046 # options are words
 if icount_boot "$(guest_module arm64 "$SERIES" virtio_cma)" cma=128M \
 	$(region_options cma0 "mode=$MODE,clients=ours0:nv0:nic0") \
-	$(region_options cma1 "mode=$MODE,clients=ours1,coherent=no,stage2=no-fwb"); then
+	$(region_options cma1 "mode=$MODE,clients=ours1,coherent=off,stage2=no-fwb"); then
 	before=$(requests)
 	figure pair_coherent_4KiB_instructions "$(per_call $OURS pairs 4096 2000)" dma_direct \
 		"$(per_call $KERNEL pairs 4096 2000)" 1.00
