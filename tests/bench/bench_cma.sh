@@ -41,7 +41,7 @@ bench_boot()
 		bb_options="$bb_options -device edu,id=cma-edu$bb_nr,addr=$(printf '0x%x' $((16 + bb_nr)))"
 	done
 	# shellcheck disable=SC2046,SC2086 # options are words
-	VM_MEMORY=1280M,maxmem=16G VM_LIMIT_S=600 VM_APPEND="cma=${AREA_MIB}M" \
+	VM_MEMORY=1280M,maxmem=16G VM_LIMIT_S=1200 VM_APPEND="cma=${AREA_MIB}M" \
 	vm_start arm64 "$(kernel_dir arm64 "$SERIES")/vmlinuz" "$VM_TMP/initramfs" $bb_options \
 		$(data_disk_options "$VM_TMP/disk" addr=0x18)
 	vm_booted 1 90 && guest 'data_mount && load vcma_bench'
@@ -115,11 +115,12 @@ per_block()
 	[ "${pb_got:-0}" -eq 0 ] || echo $(($(bench_value ns "$1") / pb_got))
 }
 
-# at_once NR FIRST-SLOT: NR regions allocate 4 MiB at the same time; ns from first start to last end
+# at_once NR FIRST-SLOT: NR regions allocate 32 MiB, more than their ready pools, at the same time; ns from
+# first start to last end
 at_once()
 {
 	ao_slots=$(seq "$2" $(($2 + $1 - 1)) | while read -r ao_slot; do printf '%02x ' "$ao_slot"; done)
-	guest "for s in $ao_slots; do echo latency 4194304 60 0 >/sys/bus/pci/devices/0000:00:\$s.0/bench & done; wait; for s in $ao_slots; do cat /sys/bus/pci/devices/0000:00:\$s.0/bench; done" |
+	guest "for s in $ao_slots; do echo latency 33554432 12 0 >/sys/bus/pci/devices/0000:00:\$s.0/bench & done; wait; for s in $ao_slots; do cat /sys/bus/pci/devices/0000:00:\$s.0/bench; done" |
 		tr ' ' '\n' | awk -F = '
 			$1 == "begin_ns" && (!begin || $2 < begin) { begin = $2 }
 			$1 == "end_ns" && $2 > end { end = $2 }
