@@ -82,7 +82,7 @@ latency_table()
 # One process for page cache, one for what is left: together all memory.
 fill_memory()
 {
-	guest 'background /tmp/hog hog $(($(available_mib) / 2)) /data/file; echo $last >/tmp/hog.pid'
+	guest 'background /tmp/hog hog $(($(meminfo_mib MemAvailable) / 2)) /data/file; echo $last >/tmp/hog.pid'
 	guest 'grep -E "MemFree|^Cached|AnonPages|CmaFree" /proc/meminfo; grep -A1 -E "zone +Movable" /proc/zoneinfo; cat $(cma_dir)/*lent* 2>/dev/null' | sed 's/^/# full: /'
 }
 
@@ -94,7 +94,7 @@ bulk_figures()
 	bf_base=$(guest 'cat $(cma_dir)/region_base_gpa')
 	# The other regions' memory would only take longer to fill.
 	guest 'for r in /sys/bus/virtio/drivers/virtio_cma/virtio*; do grep -q "^cma0$" $r/vcma/region_name || echo ${r##*/} >/sys/bus/virtio/drivers/virtio_cma/unbind; done'
-	guest "background /tmp/pin pin spread \$((\$(available_mib) * 7 / 8)) 5 4 16 $bf_base:$AREA_MIB $bf_cma_base:$AREA_MIB" >"$VM_TMP/pin"
+	guest "background /tmp/pin pin spread \$((\$(meminfo_mib MemAvailable) * 7 / 8)) 5 4 16 $bf_base:$AREA_MIB $bf_cma_base:$AREA_MIB" >"$VM_TMP/pin"
 	sed 's/^/# pinned: /' "$VM_TMP/pin"
 	bf_clean=$(sed -n '1s/.*clean=//p' "$VM_TMP/pin")
 	bf_fit=4800

@@ -37,7 +37,7 @@ debug_case()
 	check "$what: unloaded" guest rmmod virtio_cma
 	check "$what: loaded again, and unloaded" guest 'load virtio_cma && sleep 1 && rmmod virtio_cma'
 	# What was written after it was freed is noticed when it is used again.
-	guest 'dd if=/dev/zero of=/tmp/all bs=1M count=$(($(available_mib) / 2)) 2>/dev/null; rm /tmp/all'
+	guest 'dd if=/dev/zero of=/tmp/all bs=1M count=$(($(meminfo_mib MemAvailable) / 2)) 2>/dev/null; rm /tmp/all'
 	check "$what: no corruption, warning or oops" equal 0 \
 		"$(guest 'dmesg | grep -cE "BUG|KFENCE: .*(use-after|out-of|invalid)|Poison overwritten|Redzone|pagealloc:|list_(add|del) corruption|WARNING:|Oops"')"
 	check "$what: nothing is pinned" quiet_again 5

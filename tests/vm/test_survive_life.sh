@@ -27,12 +27,11 @@ life_case()
 	VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		-device pcie-root-port,id=port0,chassis=1,addr=0x10 \
 		$(region_options cma0 "mode=$MODE,clients=edu0,bus=port0") -device edu,id=edu0,addr=8
-	if ! vm_booted 1 90 ||
+	if ! vm_booted 1 90 || ! ram=$(guest meminfo_mib MemTotal) ||
 		! guest 'load virtio_pci; insmod /modules/virtio_cma.ko pool_bytes=2097152 && load vcma_bench'; then
 		tap_result 1 "$what: the guest boots"
 		return
 	fi
-	ram=$(guest "sed -n 's/^MemTotal: *//p' /proc/meminfo")
 	guest 'cd /sys/bus/pci/drivers/vcma_bench; echo 0000:00:08.0 >unbind; echo 0000:00:08.0 >bind'
 	held=$(guest 'cat $(cma_dir)/held_bytes')
 	GUEST_LIMIT_S=240 guest "cd /sys/bus/pci/drivers/vcma_bench; nr=0; while [ \$nr -lt $3 ]; do nr=\$((nr + 1)); echo 0000:00:08.0 >unbind && echo 0000:00:08.0 >bind && [ -e 0000:00:08.0 ] || exit 1; done"
@@ -50,8 +49,8 @@ life_case()
 	check "$what: unbound: the region is unplugged" guest 'wait_for 30 eval "! cma_dir >/dev/null"'
 	check "$what: unplugged: no process of the host holds its memory" wait_until 5 eval '! status /config/name >/dev/null 2>&1'
 	check "$what: unplugged: nothing is pinned" wait_until 5 eval '[ "$(pinned_by_kernel)" -eq 0 ]'
-	check "$what: unplugged: the guest has the memory it had without" guest \
-		"[ \$(sed -n 's/^MemTotal: *\\([0-9]*\\).*/\\1/p' /proc/meminfo) -le ${ram% kB} ]"
+	check "$what: unplugged: the guest has no more memory than before it was lent any" guest \
+		"[ \$(meminfo_mib MemTotal) -le $((ram + 1)) ]"
 
 	monitor "device_add virtio-cma-pci,id=cma0,memdev=cma0-mem,bus=port0,mode=$MODE,clients=edu0"
 	check "$what: plugged again: the region is there" guest 'wait_for 20 eval "cma_dir >/dev/null"'

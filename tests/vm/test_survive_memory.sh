@@ -69,7 +69,7 @@ memory_case()
 
 	# Not one page can be reclaimed any more but a few MiB that the kernel keeps back.
 	guest '(while :; do sleep 1; done) & echo $! >/tmp/innocent.pid'
-	guest 'background /tmp/hog hog $(($(available_mib) - 8)); echo $last >/tmp/hog.pid; echo 1000 >/proc/$last/oom_score_adj' >/dev/null
+	guest 'background /tmp/hog hog $(($(meminfo_mib MemAvailable) - 8)); echo $last >/tmp/hog.pid; echo 1000 >/proc/$last/oom_score_adj' >/dev/null
 	note "$what: full: $(guest 'grep -E "MemFree|MemAvailable|AnonPages" /proc/meminfo' | tr -s ' \n' ' ')"
 	check "$what: full: 4 KiB" answered "$(guest bench 08 latency 4096 100 0)" 100
 	check "$what: full: 2 MiB" answered "$(guest bench 08 latency 2097152 20 1000)" 20

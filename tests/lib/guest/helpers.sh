@@ -102,10 +102,10 @@ wait_for()
 	done
 }
 
-# available_mib: memory programs could still get
-available_mib()
+# meminfo_mib NAME: such as MemAvailable, what programs could still get
+meminfo_mib()
 {
-	awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo
+	awk -v name="$1:" '$1 == name { print int($2 / 1024) }' /proc/meminfo
 }
 
 # started FILE SECONDS: a program in the background has written its first line there; prints it
