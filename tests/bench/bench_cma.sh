@@ -148,7 +148,7 @@ region_hugepages
 bench_boot || bench_end
 ready_bytes=$(guest 'dmesg' | sed -n 's/.*region cma0: .* pool \([0-9]*\),.*/\1/p')
 # shellcheck disable=SC2034 # for guest
-GUEST_LIMIT_S=120
+GUEST_LIMIT_S=320
 latency_table idle
 parallel_figures
 fill_memory

@@ -207,12 +207,12 @@ bench()
 	echo "$*" >"$bench_file" && cat "$bench_file"
 }
 
-# background LOG COMMAND...: in the background, its first line within 100 s; then $last is its id
+# background LOG COMMAND...: in the background, its first line within 5 minutes; then $last is its id
 background()
 {
 	background_log=$1
 	shift
 	"$@" >"$background_log" 2>&1 &
 	last=$!
-	started "$background_log" 100
+	started "$background_log" 300
 }
