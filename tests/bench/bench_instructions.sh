@@ -7,7 +7,6 @@
 #
 #	edu at 08: our client	nvme at 0c, e1000e at 0d: our clients, or everything bounced by swiotlb
 #	edu at 09: the kernel's own	virtio-net at 0e: the other end of the wire, no DMA API
-#	edu at 0a: our client, not cache coherent
 #
 # Per phase three rounds, the median counts: completions come in real time.
 
@@ -18,8 +17,7 @@ SERIES=6.12
 MODE=${HVCMA_MODE:-reusable}
 # shellcheck disable=SC2034 # for region_options
 REGION_MIB=128
-OURS=08 KERNEL=09 NONCOHERENT=0a
-LINES_64KiB=1024 LINES_4KiB=64	# of the emulated processor's caches
+OURS=08 KERNEL=09
 
 # icount_boot MODULE COMMAND-LINE QEMU-OPTION...: one CPU, counted
 icount_boot()
@@ -32,7 +30,7 @@ icount_boot()
 	shift 2
 	VM_SMP=1 VM_ACCEL=tcg,thread=single VM_LIMIT_S=300 VM_APPEND=$ib_append \
 	vm_start arm64 "$(kernel_dir arm64 "$SERIES")/vmlinuz" "$VM_TMP/initramfs" -icount shift=0 "$@" \
-		-device edu,id=ours0,addr=0x8 -device edu,id=edu1,addr=0x9 -device edu,id=ours1,addr=0xa \
+		-device edu,id=ours0,addr=0x8 -device edu,id=edu1,addr=0x9 \
 		-blockdev driver=null-co,node-name=nv0-disk,size=67108864,read-zeroes=on \
 		-device nvme,id=nv0,drive=nv0-disk,serial=nv0,addr=0xc \
 		-netdev hubport,id=wire0,hubid=0 -netdev hubport,id=wire1,hubid=0 \
@@ -76,25 +74,14 @@ requests()
 	status /counters/freed
 }
 
-# maintenance: of the lines that 64 KiB have more than 4 KiB, cleaned when mapped and invalidated
-# when unmapped. Two instructions a line are one of maintenance and one that steps on; the kernel's
-# loop has four.
-maintenance()
-{
-	mt_64=$(per_call $NONCOHERENT direct 65536 500) mt_4=$(per_call $NONCOHERENT direct 4096 500)
-	mt_per_line=$(awk "BEGIN { printf \"%.2f\", (${mt_64:-0} - ${mt_4:-0}) / 2 / ($LINES_64KiB - $LINES_4KiB) }")
-	figure maintenance_instructions_per_line "$mt_per_line" minimum 2 1.10
-}
-
 map4='' map64='' direct64=''
 touch "$VM_TMP/ours" "$VM_TMP/swiotlb"
-hugepages_need 2048 128
+hugepages_need 2048 64
 # shellcheck disable=SC2034 # for guest
 GUEST_LIMIT_S=100
 # shellcheck disable=SC2046 # options are words
 if icount_boot "$(guest_module arm64 "$SERIES" virtio_cma)" cma=128M \
-	$(region_options cma0 "mode=$MODE,clients=ours0:nv0:nic0") \
-	$(region_options cma1 "mode=$MODE,clients=ours1,coherent=off,stage2=no-fwb"); then
+	$(region_options cma0 "mode=$MODE,clients=ours0:nv0:nic0"); then
 	before=$(requests)
 	figure pair_coherent_4KiB_instructions "$(per_call $OURS pairs 4096 2000)" dma_direct \
 		"$(per_call $KERNEL pairs 4096 2000)" 1.00
@@ -105,7 +92,6 @@ if icount_boot "$(guest_module arm64 "$SERIES" virtio_cma)" cma=128M \
 	figure_count requests_in_steady_state "$(requests | tr '\n' ' ')" "$(echo "$before" | tr '\n' ' ')"
 	map4=$(per_call $OURS map 4096 1000) map64=$(per_call $OURS map 65536 500)
 	direct64=$(per_call $OURS direct 65536 500)
-	maintenance
 	streams >"$VM_TMP/ours"
 	guest 'grep . $(cma_dir)/nr_map_*' | sed 's/^/# /'
 	check "with the driver: no warning or oops" equal 0 "$(guest complaints)"
