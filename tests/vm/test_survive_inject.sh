@@ -8,8 +8,6 @@
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
-MODE=${HVCMA_MODE:-private}
-
 # KIND:NAME as of tests/guest/inject.c; names of both kernels, each takes those it has.
 FUNCTIONS=p:kmalloc_trace,p:__kmalloc_cache_noprof,p:__kmalloc,p:__kmalloc_noprof,p:kvmalloc_node,p:__kvmalloc_node_noprof
 FUNCTIONS=$FUNCTIONS,p:kmemdup,p:kmemdup_noprof,p:kstrdup,p:kasprintf,p:vmalloc,p:vmalloc_noprof,p:vmap,p:memremap
@@ -35,17 +33,17 @@ life()
 	END
 }
 
-# inject_case ARCH SERIES
+# inject_case ARCH SERIES MODE
 inject_case()
 {
-	what="$1 $2 $MODE"
+	what="$1 $2 $3"
 	life >"$VM_TMP/life"
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
 		"$(guest_module "$1" "$2" vcma_bench)" "$(guest_module "$1" "$2" vcma_inject)" -- \
 		-f "$VM_TMP/life:/life"
 	# shellcheck disable=SC2046 # options are words
 	VM_LIMIT_S=280 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
-		$(region_options cma0 "mode=$MODE,clients=edu0") -device edu,id=edu0
+		$(region_options cma0 "mode=$3,clients=edu0") -device edu,id=edu0
 	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"
 		return
@@ -67,5 +65,6 @@ inject_case()
 # shellcheck disable=SC2034 # for region_options
 REGION_MIB=128
 region_hugepages
-inject_case arm64 6.12
+inject_case arm64 6.12 reusable
+inject_case amd64 6.1 private
 tap_end
