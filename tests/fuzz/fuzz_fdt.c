@@ -24,7 +24,8 @@
 #define ROOM		65536
 #define MACHINE_ROOM	4096
 
-static _Alignas(8) unsigned char blob[ROOM], edited[ROOM], made[ROOM];
+static _Alignas(8) unsigned char blob[ROOM], edited[ROOM], made[ROOM], seed[MACHINE_ROOM];
+static size_t seed_bytes;
 
 static void must(int ok)
 {
@@ -162,7 +163,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	more = (size_t)data[1] * 8;
 	if (data[0] & 1) {
-		bytes = machine(blob);
+		if (!seed_bytes)
+			seed_bytes = machine(seed);
+		bytes = seed_bytes;
+		memcpy(blob, seed, bytes);
 		change(blob, bytes, data + 2, size - 2);
 	} else {
 		bytes = size - 2 < ROOM ? size - 2 : ROOM;

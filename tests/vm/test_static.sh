@@ -27,7 +27,7 @@ static_start()
 	initramfs "$VM_TMP/initramfs" arm64 "$ss_series" virtio_pci crc32c_generic ext4 nvme
 	# shellcheck disable=SC2046 # options are words
 	vm_start arm64 "$(kernel_dir arm64 "$ss_series")/vmlinuz" "$VM_TMP/initramfs" "$@" \
-		$(disk_options nv0 "$VM_TMP/disk")
+		$(disk_options nv0 "$VM_TMP/disk" "${STATIC_NVME-}")
 	vm_booted 1 90
 }
 
@@ -101,7 +101,7 @@ check "$what: QEMU ends well" vm_quit
 
 # ---- the first of two NUMA nodes ----
 what="6.12, one node of two"
-VM_MEMORY=1536M static_start 6.12 \
+STATIC_NVME=bus=slot0 VM_MEMORY=1536M static_start 6.12 -device pcie-root-port,id=slot0,chassis=1,slot=1 \
 	-object memory-backend-ram,id=near,size=1G -object memory-backend-ram,id=far,size=512M \
 	-numa node,nodeid=0,cpus=0,memdev=near -numa node,nodeid=1,cpus=1,memdev=far \
 	-device $device,memdev=near,x-fake-extent=64,$fake
@@ -115,6 +115,13 @@ check "$what: the note is on the second node" eval '"$hvcma" fdt check "$VM_TMP/
 guest mount -t debugfs debugfs /sys/kernel/debug
 check "$what: buffers of the second node have bounced" \
 	[ "$(guest cat /sys/kernel/debug/swiotlb/io_tlb_used_hiwater)" -gt 0 ]
+monitor device_del nv0
+check "$what: the client is unplugged" wait_until 20 status_is /clients/0/state absent
+monitor device_add nvme,id=nv0,drive=nv0-disk,serial=nv0,bus=slot0
+check "$what: plugged again, it is claimed" wait_until 20 status_is /clients/0/state claimed
+live=$(guest disk_live)
+check "$what: and works" equal "$source" "$(guest "mount -t ext4 /dev/$live /mnt && disk_check; umount /mnt")"
+check "$what: still not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 check "$what: QEMU ends well" vm_quit
 
 # ---- a memory device, and a bus that is not coherent ----
