@@ -8,7 +8,9 @@
  * protects the list; nobody holds it while pages are migrated.
  *
  * When memory is too short for the pages that would have to be moved, the kernel
- * notices late, and with a stack dump in the log: so there is a look beforehand.
+ * notices late, and up to 6.12 with a stack dump in the log: so there is a look
+ * beforehand, memory is reclaimed in a way that logs nothing, and less is moved at
+ * once.
  */
 #include <linux/atomic.h>
 #include <linux/errno.h>
@@ -109,18 +111,43 @@ static unsigned long vcma_pages_free(void)
 	return total;
 }
 
+/* Have @nr pages reclaimed, if that can be done, and nothing logged if it can't. */
+static bool vcma_reclaim(unsigned long nr)
+{
+	gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
+	struct page *page, *next;
+	LIST_HEAD(pages);
+	bool good = true;
+
+	while (good && nr--) {
+		page = alloc_page(gfp);
+		if (page)
+			list_add(&page->lru, &pages);
+		good = page;
+	}
+	list_for_each_entry_safe(page, next, &pages, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+	}
+	return good;
+}
+
 /*
- * Is there a place elsewhere for what is in the range? Its own free pages are none.
+ * Is there a place elsewhere for what is in the range? Its own free pages are none,
+ * but the kernel may hand them out while it reclaims others.
  * Return: true, and the places are reserved until vcma_room_done().
  */
 static bool vcma_room(const struct vcma_census *census)
 {
-	long room = max_t(long, vcma_pages_free(), si_mem_available());
-	long moving = atomic_long_add_return(census->nr_movable, &vcma_nr_moving);
+	unsigned long need = census->nr_movable;
+	unsigned long others = atomic_long_add_return(need, &vcma_nr_moving) - need;
+	unsigned long taken = others + census->nr_free;
 
-	if (!census->nr_movable || moving <= room - (long)census->nr_free)
+	if (!need || vcma_pages_free() > taken + need + need / 4)
 		return true;
-	atomic_long_sub(census->nr_movable, &vcma_nr_moving);
+	if (vcma_reclaim(need + census->nr_free) && vcma_pages_free() > taken + need)
+		return true;
+	atomic_long_sub(need, &vcma_nr_moving);
 	return false;
 }
 
@@ -175,12 +202,12 @@ out:
 int vcma_vacate(unsigned long pfn, unsigned long nr, unsigned int flags,
 		ktime_t deadline, struct vcma_busy *busy)
 {
-	unsigned long done = 0, step;
+	unsigned long done, step;
 	int err = 0;
 
 	for (done = 0; done < nr; done += step) {
 		step = nr - done;
-		if (deadline)
+		if (deadline || vcma_pages_free() < 2 * step)
 			step = min(step, ALIGN(pfn + done + 1, VCMA_UNIT_PAGES) - (pfn + done));
 		if (deadline && ktime_after(ktime_get(), deadline))
 			err = -ETIMEDOUT;

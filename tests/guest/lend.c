@@ -8,6 +8,7 @@
  *	test=pieces	parts of a block whose other pages stay lent
  *	test=parallel	two threads at once, in different granules and in the same one
  *	test=keep	hold mib=N in blocks of block_mib=N, and keep them
+ *	test=most	hold as much of mib=N as can be had; at least least=N blocks
  */
 #include <linux/completion.h>
 #include <linux/kthread.h>
@@ -27,6 +28,8 @@ static unsigned int mib = 16;
 module_param(mib, uint, 0444);
 static unsigned int block_mib = 2;
 module_param(block_mib, uint, 0444);
+static unsigned int least;
+module_param(least, uint, 0444);
 static bool fast;
 module_param(fast, bool, 0444);
 
@@ -140,6 +143,23 @@ static void test_hold(void)
 	want = want_of(region->bytes + SZ_2M);
 	err = hold(region, &want, &block);
 	result(err && err != -EPROTO, "more than the region has");
+}
+
+/* Memory is short, or pinned: what can't be had is refused, and what can be had is good. */
+static void test_most(void)
+{
+	bool good = true;
+	unsigned int i;
+	int err;
+
+	err = hold_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M);
+	result(!err || err == -ENOMEM || err == -EBUSY || err == -ENOSPC || err == -ETIMEDOUT,
+	       "refused for lack of room, or because pages are busy");
+	result(nr_blocks >= least, "as many as there must be");
+	for (i = 0; i < nr_blocks; i++)
+		good &= is_ours(blocks[i], i);
+	result(good, "all pages are hidden, all can be written");
+	drop_all();
 }
 
 /* ---- pieces ---- */
@@ -297,6 +317,8 @@ static int __init lend_init(void)
 		test_pieces();
 	else if (!strcmp(test, "parallel"))
 		test_parallel();
+	else if (!strcmp(test, "most"))
+		test_most();
 	else if (!strcmp(test, "keep"))
 		result(!hold_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M), "held and kept");
 	else

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A reusable region: lent to the guest as movable memory, taken back from under files and pinned
-# pages, kept online while it is held, removed when the driver goes. (Zones, sizes and other
-# memory devices are in test_lend_online.)
+# pages, kept online while it is held, removed when the driver goes. (Zones and sizes are in
+# test_lend_online, other memory devices and unplug in test_lend_beside, full guests in
+# test_survive_memory.)
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
 REGION_MIB=256
+GUEST_LIMIT_S=90
 REGION_KIB=$((REGION_MIB * 1024))
 
 mem_total()
@@ -59,7 +61,7 @@ pinned_case()
 	guest "(pin spread $((REGION_MIB - 32)) 10 4 512 $base:$REGION_MIB >/tmp/pinned) & wait_for 20 grep -q clean /tmp/pinned; cat /tmp/pinned" >"$VM_TMP/pinned"
 	note "$(cat "$VM_TMP/pinned")"
 	check "$what: pinned: there are pinned pages in the region" grep -q 'pinned=[1-9]' "$VM_TMP/pinned"
-	lend test=hold mib=16 block_mib=2
+	lend test=most mib=128 block_mib=2 least="$(sed -n 's/.*clean=//p' "$VM_TMP/pinned")"
 	guest 'time rmmod virtio_cma; cat /tmp/log >>/tmp/dmesg' 2>&1 | sed 's/^/# /'
 	check "$what: pinned: unload leaves the memory" equal "$lent_total" "$(mem_total)"
 	check "$what: pinned: unload says so" guest 'dmesg | grep -q "stays RAM of this guest"'
