@@ -22,7 +22,8 @@ life()
 	#!/bin/sh
 	# life NUMBER: with that call failing
 	echo "$1" >/sys/module/vcma_inject/parameters/fail
-	insmod /modules/virtio_cma.ko pool_bytes=4194304
+	. /helpers.sh
+	load_with virtio_cma pool_bytes=4194304
 	insmod /modules/vcma_bench.ko
 	for b in /sys/bus/pci/devices/*/bench; do
 		for command in 'latency 4096 2 0' 'latency 4194304 2 0' 'map 4096 10'; do
@@ -48,7 +49,7 @@ inject_case()
 		tap_result 1 "$what: the guest boots"
 		return
 	fi
-	guest "! grep -q virtio_pci /modules.order-to-load || load virtio_pci; insmod /modules/vcma_inject.ko functions=$FUNCTIONS"
+	guest "insmod /modules/vcma_inject.ko functions=$FUNCTIONS"
 	guest 'sh /life 0; cat /sys/module/vcma_inject/parameters/calls' >"$VM_TMP/calls"
 	calls=$(tail -n 1 "$VM_TMP/calls")
 	note "$what: $calls calls of $(guest 'cat /sys/module/vcma_inject/parameters/nr_probes') functions"

@@ -33,7 +33,7 @@ life_case()
 		-device pcie-root-port,id=port0,chassis=1,addr=0x10 \
 		$(region_options cma0 "mode=$MODE,clients=edu0,bus=port0") -device edu,id=edu0,addr=8
 	if ! vm_booted 1 90 || ! ram=$(guest meminfo_mib MemTotal) ||
-		! guest 'insmod /modules/virtio_cma.ko pool_bytes=2097152 && load vcma_bench'; then
+		! guest 'load_with virtio_cma pool_bytes=2097152 && load vcma_bench'; then
 		tap_result 1 "$what: the guest boots"
 		return
 	fi

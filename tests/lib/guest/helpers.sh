@@ -19,6 +19,21 @@ load()
 	done
 }
 
+# load_with NAME PARAMETER...: insert a module with parameters, and before it those before it
+load_with()
+{
+	lw_name=$1
+	shift
+	while read -r ko; do
+		[ "$(basename "$ko" .ko)" != "$lw_name" ] || {
+			insmod "$ko" "$@"
+			return
+		}
+		load "$(basename "$ko" .ko)" || return 1
+	done </modules.order-to-load
+	return 1
+}
+
 # pci_find VENDOR DEVICE (as in sysfs, 0x1b36 0x0010): first address, such as 0000:00:03.0
 pci_find()
 {
