@@ -164,15 +164,16 @@ $(O)/guest/%/virtio_cma.ko: $(GUEST_SRC) | $(ENV)/kernel/%/kbuild
 	done && echo "$$key" >$$d/key
 
 # Programs that run inside guests: static, one file each.
-GUEST_PROGRAMS = $(patsubst $(srcdir)/tests/lib/guest/%.c,%,$(wildcard $(srcdir)/tests/lib/guest/*.c))
+GUEST_PROGRAMS = $(basename $(notdir $(wildcard $(srcdir)/tests/lib/guest/*.c $(srcdir)/examples/*.c)))
 GUEST_BIN = $(foreach a,amd64 arm64,$(GUEST_PROGRAMS:%=$(O)/guest/$(a)/bin/%))
-guest_program = $(Q)mkdir -p $(@D) && $(1) -std=gnu11 -O2 $(WARN) -static -o $@ $<
+guest_program = $(Q)mkdir -p $(@D) && $(1) -std=gnu11 -O2 $(WARN) -I$(srcdir)/guest-driver/uapi -static -o $@ $<
+vpath %.c $(srcdir)/tests/lib/guest $(srcdir)/examples
 
-$(O)/guest/$(NATIVE)/bin/%: $(srcdir)/tests/lib/guest/%.c config.mak
+$(O)/guest/$(NATIVE)/bin/%: %.c $(srcdir)/guest-driver/uapi/vcma.h config.mak
 	$(say) CC guest/$(NATIVE)/bin/$*
 	$(call guest_program,$(CC))
 ifneq ($(NATIVE),arm64)
-$(O)/guest/arm64/bin/%: $(srcdir)/tests/lib/guest/%.c config.mak | $(ready_cross)
+$(O)/guest/arm64/bin/%: %.c $(srcdir)/guest-driver/uapi/vcma.h config.mak | $(ready_cross)
 	$(say) CC guest/arm64/bin/$*
 	$(call guest_program,$(CC_cross))
 endif

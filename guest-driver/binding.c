@@ -246,6 +246,20 @@ static void vcma_binding_detach(struct vcma_binding *b)
 	module_put(THIS_MODULE);
 }
 
+struct vcma_client *vcma_bindings_client(const struct device *dev,
+					 const struct vcma_region *r)
+{
+	struct vcma_binding *b = vcma_binding_find(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
+
+	while (b && (c = vcma_binding_next_claimed(b, &i))) {
+		if (c->region == r)
+			return c;
+	}
+	return NULL;
+}
+
 bool vcma_dev_is_bound(struct device *dev)
 {
 	bool bound;

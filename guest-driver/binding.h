@@ -141,6 +141,15 @@ static inline struct vcma_client *vcma_binding_next_claimed(const struct vcma_bi
 	return NULL;
 }
 
+/**
+ * vcma_bindings_client() - the claimed client of @r that @dev is. Caller holds
+ * vcma_bindings_lock.
+ *
+ * Return: client, or NULL.
+ */
+struct vcma_client *vcma_bindings_client(const struct device *dev,
+					 const struct vcma_region *r);
+
 /** vcma_binding_is_claimed() - may the device do DMA, as far as we know? */
 static inline bool vcma_binding_is_claimed(const struct vcma_binding *b)
 {

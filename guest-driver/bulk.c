@@ -22,6 +22,7 @@
 #include "mode.h"
 #include "region.h"
 #include "share.h"
+#include "trace.h"
 
 struct vcma_bulk {
 	struct vcma_region *r;
@@ -328,6 +329,7 @@ int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_want *want,
 	ktime_t start = ktime_get();
 	struct vcma_pool *p;
 	unsigned int i;
+	s64 us;
 
 	*nr_got = 0;
 	if (nr_busy)
@@ -335,6 +337,7 @@ int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_want *want,
 	if (!want->nr || want->order >= 32 || PFN_PHYS(b.part_pages) > r->bytes)
 		return -EINVAL;
 
+	trace_vcma_alloc_start(r, PFN_PHYS(b.part_pages), want->nr, want->max_dma, want->flags);
 	vcma_bulk_pass(&b);
 	if (vcma_bulk_may_retry(&b)) {
 		vcma_region_flush_drops(r);
@@ -348,7 +351,9 @@ int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_want *want,
 		vcma_bulk_drop(block);
 	}
 	atomic64_add(b.nr, &r->stats.nr_bulk_blocks);
-	vcma_stats_latency(r, ktime_us_delta(ktime_get(), start));
+	us = ktime_us_delta(ktime_get(), start);
+	vcma_stats_latency(r, us);
+	trace_vcma_alloc_finish(r, PFN_PHYS(b.part_pages), b.nr, b.err, us);
 	*nr_got = b.nr;
 	if (nr_busy)
 		*nr_busy = b.nr_busy;

@@ -39,10 +39,13 @@ static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t 
 	};
 	struct vcma_effort effort = {};
 	unsigned int timeout_ms, noio;
+	ktime_t start;
 	int err;
 
-	if (vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, piece))
+	if (vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, piece)) {
+		vcma_stats_latency(c->region, 0);	/* ready: not worth a look at the clock */
 		return 0;
+	}
 	if (!gfpflags_allow_blocking(gfp))
 		return -ENOMEM;
 	if (gfp & __GFP_NORETRY)
@@ -50,11 +53,15 @@ static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t 
 	timeout_ms = READ_ONCE(vcma_alloc_timeout_ms);
 	if (timeout_ms)
 		effort.deadline = ktime_add_ms(ktime_get(), timeout_ms);
-	if (gfp & __GFP_IO)
-		return vcma_pool_alloc_slow(pool, &fit, &effort, c, bytes, piece);
-	noio = memalloc_noio_save();
-	err = vcma_pool_alloc_slow(pool, &fit, &effort, c, bytes, piece);
-	memalloc_noio_restore(noio);
+	start = ktime_get();
+	if (gfp & __GFP_IO) {
+		err = vcma_pool_alloc_slow(pool, &fit, &effort, c, bytes, piece);
+	} else {
+		noio = memalloc_noio_save();
+		err = vcma_pool_alloc_slow(pool, &fit, &effort, c, bytes, piece);
+		memalloc_noio_restore(noio);
+	}
+	vcma_stats_latency(c->region, ktime_us_delta(ktime_get(), start));
 	return err;
 }
 

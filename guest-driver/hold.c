@@ -173,12 +173,14 @@ int vcma_region_hold(struct vcma_region *r, const struct vcma_want *want,
 {
 	u64 bytes = vcma_region_round_up(r, want->bytes);
 	unsigned int tries, rounds = 0;
+	ktime_t start = ktime_get();
 	bool granted;
 	int err;
 
 	err = vcma_share_charge(r, want->share, bytes);
 	if (err)
 		return err;
+	trace_vcma_alloc_start(r, want->bytes, 1, want->max_dma, want->flags);
 	for (tries = 1;; tries++) {
 		err = vcma_region_try(r, want, &granted, out);
 		if (err != -EBUSY || !r->mode->rank || want->flags & VCMA_WANT_FAST ||
@@ -199,6 +201,7 @@ int vcma_region_hold(struct vcma_region *r, const struct vcma_want *want,
 		atomic64_inc(&r->stats.nr_deadline_missed);
 	if (err)
 		vcma_share_uncharge(r, want->share, bytes);
+	trace_vcma_alloc_finish(r, want->bytes, !err, err, ktime_us_delta(ktime_get(), start));
 	return err;
 }
 

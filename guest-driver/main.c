@@ -9,6 +9,7 @@
 #include "binding.h"
 #include "client.h"
 #include "coherent.h"
+#include "debugfs.h"
 #include "direct.h"
 #include "main.h"
 #include "memory.h"
@@ -18,6 +19,7 @@
 #include "share.h"
 #include "shrink.h"
 #include "takeover.h"
+#include "user.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -87,6 +89,8 @@ int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 	dev_info(r->dev, "region %s: %s, %llu bytes at %#llx, granule %llu, pool %llu, %u clients\n",
 		 r->name, r->mode->name, r->bytes, r->base_gpa, r->granule_bytes,
 		 r->pools[0].high_bytes, r->nr_clients);
+	vcma_user_open(r);
+	vcma_debugfs_add(r);
 	*out = r;
 	return 0;
 }
@@ -94,7 +98,10 @@ int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 void vcma_stop(struct vcma_region *r)
 {
 	vcma_region_set_state(r, VCMA_REGION_STOPPING);
+	vcma_debugfs_remove(r);
+	vcma_user_close(r);
 	vcma_clients_stop(r);
+	vcma_user_finish(r);
 	vcma_report_stop(r);
 	vcma_region_wait_idle(r);
 }
@@ -130,11 +137,18 @@ static int __init vcma_init(void)
 	err = vcma_bindings_register();
 	if (err)
 		goto unregister_direct;
-	err = vcma_virtio_register();
+	err = vcma_user_register();
 	if (err)
 		goto unregister_bindings;
+	vcma_debugfs_register();
+	err = vcma_virtio_register();
+	if (err)
+		goto unregister_user;
 	return 0;
 
+unregister_user:
+	vcma_debugfs_unregister();
+	vcma_user_unregister();
 unregister_bindings:
 	vcma_bindings_unregister();
 unregister_direct:
@@ -149,6 +163,8 @@ static void __exit vcma_exit(void)
 {
 	vcma_virtio_unregister();
 	vcma_takeover_stop();
+	vcma_debugfs_unregister();
+	vcma_user_unregister();
 	vcma_bindings_unregister();
 	vcma_direct_unregister();
 	vcma_memory_exit();

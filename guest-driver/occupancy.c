@@ -25,9 +25,6 @@
 #include "region.h"
 #include "request.h"
 
-#define VCMA_COST_EMPTY		0U
-#define VCMA_COST_STUCK		U32_MAX		/* can't be vacated, or not ours to ask for */
-
 #define VCMA_LOOK_PAGES		(256UL << 10)	/* looked at per search: 1 GiB of small pages */
 #define VCMA_LOOK_AGE		(HZ / 4)	/* news for this long */
 #define VCMA_EXTENTS_AGE	HZ

@@ -14,6 +14,9 @@ struct vcma_want;
 struct virtio_cma_extent;
 struct virtio_cma_range;
 
+#define VCMA_COST_EMPTY		0U
+#define VCMA_COST_STUCK		U32_MAX		/* can't be vacated, or not ours to ask for */
+
 struct vcma_granule {
 	u32 cost;			/* pages to move; VCMA_COST_* */
 	u32 seen;			/* jiffies, when */

@@ -37,12 +37,14 @@
 #include "report.h"
 #include "transport.h"
 
+struct dentry;
 struct gen_pool;
 struct shrinker;
 struct vcma_busy;
 struct vcma_memory;
 struct vcma_mode;
 struct vcma_occupancy;
+struct vcma_user;
 
 #define VCMA_OWNER_BYTES	32
 
@@ -174,6 +176,8 @@ struct vcma_region {
 	struct vcma_clients clients;
 	struct vcma_report report;
 	struct vcma_stats stats;
+	struct vcma_user *user;		/* NULL: no file */
+	struct dentry *debugfs;
 };
 
 /**

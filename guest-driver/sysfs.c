@@ -1,23 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sysfs: one folder "vcma" per region under its device, one value per file.
+ * sysfs: one folder "vcma" per region under its device, one value per file, but for
+ * tables. What is here stays: docs/man/virtio_cma.4 is the contract.
  */
+#include <linux/bitmap.h>
 #include <linux/device.h>
+#include <linux/kstrtox.h>
 #include <linux/sysfs.h>
 
+#include "attr.h"
+#include "binding.h"
 #include "mode.h"
+#include "occupancy.h"
 #include "region.h"
+#include "share.h"
 #include "sysfs.h"
+#include "user.h"
 
-#define VCMA_ATTR(attr_name, format, value)						\
+#define VCMA_SHOW(attr_name, format, value)						\
 static ssize_t attr_name##_show(struct device *dev, struct device_attribute *attr,	\
 				char *buf)						\
 {											\
 	struct vcma_region *r = dev_get_drvdata(dev);					\
 											\
 	return r ? sysfs_emit(buf, format "\n", value) : -ENODEV;			\
-}											\
+}
+
+#define VCMA_ATTR(attr_name, format, value)						\
+VCMA_SHOW(attr_name, format, value)							\
 static DEVICE_ATTR_RO(attr_name)
+
+/* As the host counts. */
+static u64 vcma_pinned_bytes(struct vcma_region *r)
+{
+	struct virtio_cma_config config = {};
+
+	r->transport->ops->read_config(r->transport, &config);
+	return le64_to_cpu(config.pinned_bytes);
+}
+
+/* In granules that turned out busy a moment ago. */
+static u64 vcma_busy_bytes(struct vcma_region *r)
+{
+	if (!r->occupancy)
+		return 0;
+	return r->granule_bytes * bitmap_weight(r->occupancy->busy, r->occupancy->nr);
+}
 
 #define VCMA_STAT(stat)	VCMA_ATTR(stat, "%lld", (s64)atomic64_read(&r->stats.stat))
 
@@ -27,9 +55,20 @@ VCMA_ATTR(state, "%s", vcma_region_state_name(READ_ONCE(r->state)));
 VCMA_ATTR(region_base_gpa, "%#llx", r->base_gpa);
 VCMA_ATTR(region_bytes, "%llu", r->bytes);
 VCMA_ATTR(granule_bytes, "%llu", r->granule_bytes);
+
+/* ---- bytes ---- */
+
+VCMA_ATTR(lent_bytes, "%lld", (s64)atomic64_read(&r->lent_bytes));
 VCMA_STAT(held_bytes);
+VCMA_ATTR(ready_bytes, "%llu", vcma_region_ready_bytes(r));
+VCMA_ATTR(pinned_bytes, "%llu", vcma_pinned_bytes(r));
 VCMA_STAT(coherent_bytes);
 VCMA_STAT(bounce_bytes);
+VCMA_ATTR(busy_bytes, "%llu", vcma_busy_bytes(r));
+VCMA_ATTR(user_bytes, "%lld", r->user ? (s64)atomic64_read(&r->user->bytes) : 0);
+
+/* ---- events ---- */
+
 VCMA_STAT(nr_coherent_ok);
 VCMA_STAT(nr_coherent_failed);
 VCMA_STAT(nr_coherent_refused);
@@ -38,6 +77,122 @@ VCMA_STAT(nr_map_bounced);
 VCMA_STAT(nr_map_failed);
 VCMA_STAT(nr_cache_syncs);
 VCMA_STAT(nr_alloc_requests);
+VCMA_STAT(nr_busy_retries);
+VCMA_STAT(nr_deadline_missed);
+VCMA_STAT(nr_bulk_blocks);
+
+static ssize_t alloc_us_log2_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vcma_region *r = dev_get_drvdata(dev);
+	int i, at = 0;
+
+	if (!r)
+		return -ENODEV;
+	for (i = 0; i < VIRTIO_CMA_NR_LATENCIES; i++)
+		at += sysfs_emit_at(buf, at, "%lld%c",
+				    (s64)atomic64_read(&r->stats.alloc_us_log2[i]),
+				    i < VIRTIO_CMA_NR_LATENCIES - 1 ? ' ' : '\n');
+	return at;
+}
+static DEVICE_ATTR_RO(alloc_us_log2);
+
+/* ---- clients ---- */
+
+/* One line each: id, name, kind ("-": any), state, mapping, type that results, why. */
+static ssize_t clients_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vcma_region *r = dev_get_drvdata(dev);
+	struct vcma_client *c;
+	unsigned long id;
+	int at = 0;
+
+	if (!r)
+		return -ENODEV;
+	mutex_lock(&vcma_bindings_lock);
+	xa_for_each(&r->clients.by_id, id, c) {
+		bool known = c->state != VCMA_CLIENT_IDLE;
+
+		at += sysfs_emit_at(buf, at, "%u %s %s %s %s %s %s\n", c->id, c->name,
+				    c->kind[0] ? c->kind : "-", vcma_client_state_name(c->state),
+				    !known ? "-" : c->attr == VCMA_CACHED ? "cached" : "uncached",
+				    known ? vcma_attr_effective(c) : "-",
+				    known ? vcma_attr_reason(c) : "-");
+	}
+	mutex_unlock(&vcma_bindings_lock);
+	return at;
+}
+static DEVICE_ATTR_RO(clients);
+
+/* ---- tunables ---- */
+
+/* Of each of the region's ready pools; as the module parameter of that name. */
+static ssize_t pool_bytes_store(struct device *dev, struct device_attribute *attr,
+				const char *buf, size_t count)
+{
+	struct vcma_region *r = dev_get_drvdata(dev);
+	struct vcma_pool *pool;
+	unsigned int i;
+	u64 bytes;
+	int err;
+
+	if (!r)
+		return -ENODEV;
+	err = kstrtou64(buf, 0, &bytes);
+	if (err)
+		return err;
+	if (bytes > r->bytes)
+		return -EINVAL;
+	for (i = 0; (pool = vcma_region_pool(r, i)); i++)
+		vcma_pool_resize(pool, bytes);
+	return count;
+}
+
+VCMA_SHOW(pool_bytes, "%llu", r->pools[0].high_bytes);
+static DEVICE_ATTR_RW(pool_bytes);
+VCMA_ATTR(pool_low_bytes, "%llu", r->pools[0].low_bytes);
+
+static ssize_t user_limit_bytes_store(struct device *dev, struct device_attribute *attr,
+				      const char *buf, size_t count)
+{
+	struct vcma_region *r = dev_get_drvdata(dev);
+	u64 bytes;
+	int err;
+
+	if (!r || !r->user)
+		return -ENODEV;
+	err = kstrtou64(buf, 0, &bytes);
+	if (err)
+		return err;
+	if (bytes > r->bytes)
+		return -EINVAL;
+	WRITE_ONCE(r->user->limit_bytes, bytes);
+	return count;
+}
+
+VCMA_SHOW(user_limit_bytes, "%llu", r->user ? READ_ONCE(r->user->limit_bytes) : 0);
+static DEVICE_ATTR_RW(user_limit_bytes);
+
+/* Of an allocation of order n, its alignment is of order min(n, this). */
+static ssize_t max_align_order_store(struct device *dev, struct device_attribute *attr,
+				     const char *buf, size_t count)
+{
+	struct vcma_region *r = dev_get_drvdata(dev);
+	unsigned int order;
+	int err;
+
+	if (!r)
+		return -ENODEV;
+	err = kstrtouint(buf, 0, &order);
+	if (err)
+		return err;
+	if (order > 31)
+		return -EINVAL;
+	WRITE_ONCE(r->max_align_order, order);
+	return count;
+}
+
+VCMA_SHOW(max_align_order, "%u", READ_ONCE(r->max_align_order));
+static DEVICE_ATTR_RW(max_align_order);
 
 static struct attribute *vcma_attrs[] = {
 	&dev_attr_region_name.attr,
@@ -46,9 +201,14 @@ static struct attribute *vcma_attrs[] = {
 	&dev_attr_region_base_gpa.attr,
 	&dev_attr_region_bytes.attr,
 	&dev_attr_granule_bytes.attr,
+	&dev_attr_lent_bytes.attr,
 	&dev_attr_held_bytes.attr,
+	&dev_attr_ready_bytes.attr,
+	&dev_attr_pinned_bytes.attr,
 	&dev_attr_coherent_bytes.attr,
 	&dev_attr_bounce_bytes.attr,
+	&dev_attr_busy_bytes.attr,
+	&dev_attr_user_bytes.attr,
 	&dev_attr_nr_coherent_ok.attr,
 	&dev_attr_nr_coherent_failed.attr,
 	&dev_attr_nr_coherent_refused.attr,
@@ -57,6 +217,15 @@ static struct attribute *vcma_attrs[] = {
 	&dev_attr_nr_map_failed.attr,
 	&dev_attr_nr_cache_syncs.attr,
 	&dev_attr_nr_alloc_requests.attr,
+	&dev_attr_nr_busy_retries.attr,
+	&dev_attr_nr_deadline_missed.attr,
+	&dev_attr_nr_bulk_blocks.attr,
+	&dev_attr_alloc_us_log2.attr,
+	&dev_attr_clients.attr,
+	&dev_attr_pool_bytes.attr,
+	&dev_attr_pool_low_bytes.attr,
+	&dev_attr_user_limit_bytes.attr,
+	&dev_attr_max_align_order.attr,
 	NULL
 };
 

@@ -191,6 +191,57 @@ TRACE_EVENT(vcma_pool_grow,
 		  __entry->err)
 );
 
+/* Memory is asked for that is not ready: a block, or @nr of a bulk. */
+TRACE_EVENT(vcma_alloc_start,
+
+	TP_PROTO(struct vcma_region *r, u64 bytes, u32 nr, u64 max_dma, unsigned int flags),
+	TP_ARGS(r, bytes, nr, max_dma, flags),
+
+	TP_STRUCT__entry(
+		__string(dev, dev_name(r->dev))
+		__field(u64, bytes)
+		__field(u32, nr)
+		__field(u64, max_dma)
+		__field(unsigned int, flags)
+	),
+
+	TP_fast_assign(
+		vcma_assign_str(dev, dev_name(r->dev));
+		__entry->bytes = bytes;
+		__entry->nr = nr;
+		__entry->max_dma = max_dma;
+		__entry->flags = flags;
+	),
+
+	TP_printk("%s bytes=%#llx nr=%u max_dma=%#llx flags=%#x", __get_str(dev),
+		  __entry->bytes, __entry->nr, __entry->max_dma, __entry->flags)
+);
+
+TRACE_EVENT(vcma_alloc_finish,
+
+	TP_PROTO(struct vcma_region *r, u64 bytes, u32 nr, int err, s64 us),
+	TP_ARGS(r, bytes, nr, err, us),
+
+	TP_STRUCT__entry(
+		__string(dev, dev_name(r->dev))
+		__field(u64, bytes)
+		__field(u32, nr)
+		__field(int, err)
+		__field(s64, us)
+	),
+
+	TP_fast_assign(
+		vcma_assign_str(dev, dev_name(r->dev));
+		__entry->bytes = bytes;
+		__entry->nr = nr;
+		__entry->err = err;
+		__entry->us = us;
+	),
+
+	TP_printk("%s bytes=%#llx nr=%u err=%d us=%lld", __get_str(dev), __entry->bytes,
+		  __entry->nr, __entry->err, __entry->us)
+);
+
 TRACE_EVENT(vcma_coherent_alloc,
 
 	TP_PROTO(struct vcma_client *c, size_t bytes, u64 max_dma, u64 dma),

@@ -31,6 +31,7 @@
 #include "region.h"
 #include "sysfs.h"
 #include "transport.h"
+#include "user.h"
 
 #define VCMA_NR_EVENTS		16
 #define VCMA_CALL_DESCRIPTORS	2
@@ -397,8 +398,8 @@ static int vcma_virtio_freeze(struct virtio_device *vdev)
 	flush_work(&vv->start_work);
 	if (!vv->region)	/* an earlier start failed */
 		return 0;
-	if (vcma_clients_in_use(vv->region)) {
-		dev_err(&vdev->dev, "can't suspend while clients use the region\n");
+	if (vcma_clients_in_use(vv->region) || vcma_user_in_use(vv->region)) {
+		dev_err(&vdev->dev, "can't suspend while clients or buffers use the region\n");
 		return -EBUSY;
 	}
 	vcma_virtio_stop(vv);

@@ -1,27 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vcma_selftest: the driver, the edu device's DMA engine, and TAP (selftest.h).
+ * vcma_selftest: the driver, and TAP (selftest.h).
  *
- * The device is told nothing but addresses that the DMA API gave out, and its
- * DMA goes where the machine routes it: a wrong address faults, or lands where
+ * The device's DMA goes where the machine routes it: a wrong address faults, or lands where
  * the check of the contents notices.
  */
-#include <linux/delay.h>
-#include <linux/io.h>
 #include <linux/module.h>
 
+#include "edu.h"
 #include "selftest.h"
-
-#define EDU_VENDOR		0x1234
-#define EDU_DEVICE		0x11e8
-#define EDU_REG_DMA_SRC		0x80
-#define EDU_REG_DMA_DST		0x88
-#define EDU_REG_DMA_COUNT	0x90
-#define EDU_REG_DMA_CMD		0x98
-#define EDU_DMA_RUN		0x1
-#define EDU_DMA_TO_RAM		0x2
-#define EDU_BUFFER		0x40000	/* the device's own memory, in its address space */
-#define EDU_BUFFER_BYTES	4096
 
 static unsigned int mask_bits = 40;
 module_param(mask_bits, uint, 0444);
@@ -111,34 +98,14 @@ bool selftest_in_reach(const struct selftest *t, dma_addr_t dma, size_t bytes)
 	return dma <= t->mask && bytes - 1 <= t->mask - dma;
 }
 
-static int edu_transfer(struct selftest *t, u64 src, u64 dst, u32 bytes, u32 direction)
-{
-	int tries = 200;
-
-	if (WARN_ON(bytes > EDU_BUFFER_BYTES))
-		return -EINVAL;
-	writeq(src, t->regs + EDU_REG_DMA_SRC);
-	writeq(dst, t->regs + EDU_REG_DMA_DST);
-	writeq(bytes, t->regs + EDU_REG_DMA_COUNT);
-	/* Memory first, then the device. */
-	wmb();
-	writeq(EDU_DMA_RUN | direction, t->regs + EDU_REG_DMA_CMD);
-	while (readl(t->regs + EDU_REG_DMA_CMD) & EDU_DMA_RUN) {
-		if (!tries--)
-			return -ETIMEDOUT;
-		msleep(20);
-	}
-	return 0;
-}
-
 int selftest_device_reads(struct selftest *t, dma_addr_t dma, u32 bytes)
 {
-	return edu_transfer(t, dma, EDU_BUFFER, bytes, 0);
+	return edu_read_memory(t->regs, dma, bytes);
 }
 
 int selftest_device_writes(struct selftest *t, dma_addr_t dma, u32 bytes)
 {
-	return edu_transfer(t, EDU_BUFFER, dma, bytes, EDU_DMA_TO_RAM);
+	return edu_write_memory(t->regs, dma, bytes);
 }
 
 static void selftest_leak(struct selftest *t)

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What programs do with /dev/vcma/NAME, run in test guests by tests/vm/test_user.sh.
+ *
+ *	vcma_user buffers FILE		buffers, their limits and refusals; prints TAP
+ *	vcma_user bulk FILE		buffers of many blocks; prints TAP
+ *	vcma_user import FILE DEV ERR	/dev/vcma_import's device DEV copies in a buffer, or
+ *					refuses with that errno; prints TAP
+ *	vcma_user hold FILE BYTES [DEV VERB]	makes a buffer, says "held", and touches it
+ *					until it is taken away: "revoked", exit 0. With DEV and
+ *					VERB the importer has it, too
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vcma.h"
+
+#define MIB	(1024UL * 1024)
+
+static unsigned int nr_tests, nr_failed;
+static unsigned long page_bytes;
+
+static bool result(bool good, const char *fmt, ...)
+{
+	va_list args;
+
+	nr_tests++;
+	nr_failed += !good;
+	printf("%s %u - ", good ? "ok" : "not ok", nr_tests);
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	printf("\n");
+	fflush(stdout);
+	return good;
+}
+
+static int region_open(const char *file)
+{
+	int fd = open(file, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0) {
+		printf("Bail out! %s: %s\n", file, strerror(errno));
+		exit(1);
+	}
+	return fd;
+}
+
+/* Return: descriptor or -errno. */
+static int buffer_get(int region, struct vcma_alloc *alloc)
+{
+	alloc->fd_flags = O_RDWR | O_CLOEXEC;
+	return ioctl(region, VCMA_IOC_ALLOC, alloc) ? -errno : alloc->fd;
+}
+
+static int buffer_simple(int region, __u64 bytes)
+{
+	struct vcma_alloc alloc = { .bytes = bytes };
+
+	return buffer_get(region, &alloc);
+}
+
+static struct vcma_info info_get(int region)
+{
+	struct vcma_info info = { .bytes = 0 };
+
+	if (ioctl(region, VCMA_IOC_INFO, &info))
+		result(false, "VCMA_IOC_INFO: %s", strerror(errno));
+	return info;
+}
+
+/* Buffers are freed when their last file goes, which may be a little later than close(). */
+static bool returned(int region)
+{
+	int tries = 100;
+
+	while (info_get(region).user_bytes && --tries)
+		usleep(20000);
+	return tries;
+}
+
+static char *buffer_map(int fd, size_t bytes)
+{
+	return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+}
+
+static bool is_byte(const char *p, size_t bytes, char value)
+{
+	while (bytes--) {
+		if (*p++ != value)
+			return false;
+	}
+	return true;
+}
+
+static int sync_buffer(int fd, __u64 flags)
+{
+	struct dma_buf_sync sync = { .flags = flags | DMA_BUF_SYNC_RW };
+
+	return ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
+}
+
+/* ---- buffers ---- */
+
+static void test_one(int region, __u64 bytes, __u32 flags, const char *what)
+{
+	struct vcma_alloc alloc = { .bytes = bytes, .flags = flags };
+	int fd = buffer_get(region, &alloc), status;
+	char *p;
+
+	if (!result(fd >= 0, "%s: %llu bytes: %s", what, bytes, fd < 0 ? strerror(-fd) : "got"))
+		return;
+	result(alloc.bytes >= bytes && !(alloc.bytes % page_bytes) &&
+	       lseek(fd, 0, SEEK_END) == (off_t)alloc.bytes, "%s: whole pages, %llu", what,
+	       alloc.bytes);
+	result(fcntl(fd, F_GETFD) & FD_CLOEXEC, "%s: closed on exec", what);
+	p = buffer_map(fd, alloc.bytes);
+	if (!result(p != MAP_FAILED, "%s: mapped", what))
+		goto out;
+	result(!sync_buffer(fd, DMA_BUF_SYNC_START), "%s: begin", what);
+	result(is_byte(p, alloc.bytes, 0), "%s: cleared", what);
+	memset(p, 0x5a, alloc.bytes);
+	result(!sync_buffer(fd, DMA_BUF_SYNC_END), "%s: end", what);
+	if (!fork())
+		_exit(is_byte(p, alloc.bytes, 0x5a) ? (p[0] = 0x33, 0) : 1);
+	wait(&status);
+	result(!status && p[0] == 0x33, "%s: a child has the same memory", what);
+	munmap(p, alloc.bytes);
+	p = buffer_map(fd, alloc.bytes);
+	result(p != MAP_FAILED && is_byte(p + 1, alloc.bytes - 1, 0x5a),
+	       "%s: mapped again, contents are there", what);
+	close(fd);
+	result(p[0] == 0x33, "%s: the mapping outlives the descriptor", what);
+	munmap(p, alloc.bytes);
+	result(returned(region), "%s: given back", what);
+	return;
+out:
+	close(fd);
+}
+
+static void refused(int region, const char *what, struct vcma_alloc alloc, int err)
+{
+	int fd = buffer_get(region, &alloc);
+
+	result(fd == -err, "refused: %s: %s", what, fd >= 0 ? "got" : strerror(-fd));
+	if (fd >= 0)
+		close(fd);
+}
+
+static void test_refusals(int region)
+{
+	struct vcma_info info = info_get(region);
+	struct vcma_alloc alloc = { .bytes = MIB, .fd_flags = O_APPEND };
+	int fd, fds[64], nr, err;
+
+	refused(region, "no bytes", (struct vcma_alloc) { .bytes = 0 }, EINVAL);
+	refused(region, "unknown flags", (struct vcma_alloc) { .bytes = 1, .flags = 8 }, EINVAL);
+	refused(region, "odd alignment",
+		(struct vcma_alloc) { .bytes = 1, .align_bytes = 3 * page_bytes }, EINVAL);
+	refused(region, "more than the region",
+		(struct vcma_alloc) { .bytes = info.bytes + 1 }, ENOMEM);
+	refused(region, "as much as there are numbers",
+		(struct vcma_alloc) { .bytes = ~0ULL }, ENOMEM);
+	refused(region, "above the limit",
+		(struct vcma_alloc) { .bytes = info.user_limit_bytes + page_bytes }, EDQUOT);
+	refused(region, "below the first page",
+		(struct vcma_alloc) { .bytes = page_bytes, .max_dma = page_bytes - 2 }, ERANGE);
+	result(ioctl(region, VCMA_IOC_ALLOC, &alloc) && errno == EINVAL,
+	       "refused: other flags of the descriptor");
+	result(ioctl(region, VCMA_IOC_ALLOC, NULL) && errno == EFAULT, "refused: no arguments");
+	result(ioctl(region, _IO(0xc5, 99)) && errno == ENOTTY, "refused: unknown ioctl");
+
+	fd = buffer_simple(region, MIB);
+	result(mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0) == MAP_FAILED &&
+	       errno == EINVAL, "refused: private mapping");
+	result(mmap(NULL, 2 * MIB, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED &&
+	       errno == EINVAL, "refused: mapping beyond the end");
+	close(fd);
+
+	/* In small buffers the limit is the same. */
+	for (nr = 0, err = 0; nr < 64 && !err; nr++) {
+		fds[nr] = buffer_simple(region, info.granule_bytes);
+		if (fds[nr] < 0)
+			err = -fds[nr--];
+	}
+	result(err == EDQUOT && nr * info.granule_bytes <= info.user_limit_bytes,
+	       "refused: one too many, after %d: %s", nr, strerror(err));
+	while (nr--)
+		close(fds[nr]);
+	result(returned(region), "refused: all is given back");
+}
+
+/* No descriptor left: the buffer must not stay. */
+static void test_no_descriptor(int region)
+{
+	struct rlimit old, none;
+	int fd;
+
+	getrlimit(RLIMIT_NOFILE, &old);
+	none = old;
+	none.rlim_cur = region + 1;
+	setrlimit(RLIMIT_NOFILE, &none);
+	fd = buffer_simple(region, MIB);
+	setrlimit(RLIMIT_NOFILE, &old);
+	result(fd == -EMFILE, "no descriptor: refused");
+	result(returned(region), "no descriptor: nothing stays");
+}
+
+static int buffers(const char *file)
+{
+	int region = region_open(file);
+	struct vcma_info info = info_get(region);
+
+	result(info.bytes && info.granule_bytes && info.user_limit_bytes <= info.bytes,
+	       "region %.32s: %llu bytes, limit %llu", info.name, info.bytes,
+	       info.user_limit_bytes);
+	result(!info.user_bytes && !info.reserved, "nothing is in use");
+	test_one(region, 1, 0, "one byte");
+	test_one(region, 3 * MIB + 5, 0, "odd size");
+	test_one(region, MIB, VCMA_ALLOC_UNCACHED, "uncached");
+	test_one(region, MIB, VCMA_ALLOC_FAST, "fast");
+	test_refusals(region);
+	test_no_descriptor(region);
+	printf("1..%u\n", nr_tests);
+	return !!nr_failed;
+}
+
+/* ---- bulk ---- */
+
+static int bulk_get(int region, struct vcma_alloc_bulk *bulk)
+{
+	bulk->fd_flags = O_RDWR | O_CLOEXEC;
+	return ioctl(region, VCMA_IOC_ALLOC_BULK, bulk) ? -errno : bulk->fd;
+}
+
+static void bulk_refused(int region, const char *what, struct vcma_alloc_bulk bulk, int err)
+{
+	int fd = bulk_get(region, &bulk);
+
+	result(fd == -err, "bulk refused: %s: %s", what, fd >= 0 ? "got" : strerror(-fd));
+	if (fd >= 0)
+		close(fd);
+}
+
+static int bulk(const char *file)
+{
+	int region = region_open(file), fd;
+	struct vcma_info info = info_get(region);
+	struct vcma_alloc_bulk bulk = { .block_bytes = 65536, .nr_blocks = 100 };
+	__u32 most = info.user_limit_bytes / 65536, i;
+	bool good = true;
+	char *p;
+
+	fd = bulk_get(region, &bulk);
+	result(fd >= 0 && bulk.nr_blocks == 100, "bulk: %u of 100 blocks: %s", bulk.nr_blocks,
+	       fd < 0 ? strerror(-fd) : "got");
+	p = buffer_map(fd, 100 * 65536);
+	result(p != MAP_FAILED && is_byte(p, 100 * 65536, 0), "bulk: mapped as one, cleared");
+	for (i = 0; i < 100; i++)
+		memset(p + i * 65536UL, i, 65536);
+	for (i = 0; i < 100; i++)
+		good &= is_byte(p + i * 65536UL, 65536, i);
+	result(good, "bulk: no two blocks are the same memory");
+	munmap(p, 100 * 65536);
+	close(fd);
+	result(returned(region), "bulk: given back");
+
+	bulk = (struct vcma_alloc_bulk) { .block_bytes = 65536, .nr_blocks = most,
+					  .timeout_ms = 10000 };
+	fd = bulk_get(region, &bulk);
+	result(fd >= 0 && bulk.nr_blocks && bulk.nr_blocks <= most &&
+	       info_get(region).user_bytes == bulk.nr_blocks * 65536ULL,
+	       "bulk: %u blocks of the %u that the limit allows", bulk.nr_blocks, most);
+	bulk_refused(region, "nothing is left of the limit",
+		     (struct vcma_alloc_bulk) { .block_bytes = 65536, .nr_blocks = most }, EDQUOT);
+	close(fd);
+	bulk_refused(region, "no blocks", (struct vcma_alloc_bulk) { .block_bytes = 65536 }, EINVAL);
+	bulk_refused(region, "odd blocks",
+		     (struct vcma_alloc_bulk) { .block_bytes = 3 * page_bytes, .nr_blocks = 1 }, EINVAL);
+	bulk_refused(region, "less than pages",
+		     (struct vcma_alloc_bulk) { .block_bytes = 512, .nr_blocks = 1 }, EINVAL);
+	bulk_refused(region, "blocks above a granule",
+		     (struct vcma_alloc_bulk) { .block_bytes = 2 * info.granule_bytes,
+						.nr_blocks = 1 }, ENOMEM);
+	bulk_refused(region, "more than the region",
+		     (struct vcma_alloc_bulk) { .block_bytes = 65536, .nr_blocks = ~0U }, ENOMEM);
+	bulk_refused(region, "busy ranges where there is no room for them",
+		     (struct vcma_alloc_bulk) { .block_bytes = 65536, .nr_blocks = 1,
+						.nr_busy = ~0U }, EINVAL);
+	result(returned(region), "bulk: given back");
+	printf("1..%u\n", nr_tests);
+	return !!nr_failed;
+}
+
+/* ---- importers ---- */
+
+static int importer(const char *device, const char *verb, int fd)
+{
+	int importer_fd = open("/dev/vcma_import", O_WRONLY), err = 0;
+	char line[32];
+
+	snprintf(line, sizeof(line), "%s %s %d", device, verb, fd);
+	if (write(importer_fd, line, strlen(line)) < 0)
+		err = errno;
+	close(importer_fd);
+	return err;
+}
+
+static void test_import(int region, const char *device, __u32 flags, int expected)
+{
+	const char *what = flags & VCMA_ALLOC_UNCACHED ? "uncached" : "cached";
+	struct vcma_alloc alloc = { .bytes = MIB, .flags = flags };
+	int fd = buffer_get(region, &alloc), err;
+	char *p = buffer_map(fd, MIB);
+
+	sync_buffer(fd, DMA_BUF_SYNC_START);
+	memset(p, 0x11, MIB / 2);
+	memset(p + MIB / 2, 0x22, MIB / 2);
+	sync_buffer(fd, DMA_BUF_SYNC_END);
+
+	err = importer(device, "copy", fd);
+	result(err == expected, "import by device %s, %s: %s", device, what, strerror(err));
+	if (err)
+		goto out;
+	sync_buffer(fd, DMA_BUF_SYNC_START);
+	result(is_byte(p + MIB / 2, 64, 0x11) && is_byte(p + MIB / 2 + 64, 64, 0x22),
+	       "import by device %s, %s: it has copied 64 bytes", device, what);
+	memset(p, 0x44, 64);
+	sync_buffer(fd, DMA_BUF_SYNC_END);
+
+	err = importer(device, "vmap", fd);
+	result(!err, "vmap, %s: %s", what, strerror(err));
+	result(is_byte(p + MIB / 2, 64, 0x44), "vmap, %s: the kernel has copied 64 bytes", what);
+	importer(device, "drop", fd);
+out:
+	munmap(p, MIB);
+	close(fd);
+	result(returned(region), "import, %s: given back", what);
+}
+
+static int import(const char *file, const char *device, int expected)
+{
+	int region = region_open(file);
+
+	test_import(region, device, 0, expected);
+	test_import(region, device, VCMA_ALLOC_UNCACHED, expected);
+	printf("1..%u\n", nr_tests);
+	return !!nr_failed;
+}
+
+/* ---- a buffer that is taken away ---- */
+
+static sigjmp_buf taken_away;
+
+static void on_sigbus(int nr)
+{
+	siglongjmp(taken_away, nr);
+}
+
+static int hold(const char *file, __u64 bytes, const char *device, const char *verb)
+{
+	int region = region_open(file), fd = buffer_simple(region, bytes), err;
+	volatile char *p = fd < 0 ? MAP_FAILED : buffer_map(fd, bytes);
+
+	if (p == MAP_FAILED)
+		return 1;
+	if (device) {
+		err = importer(device, verb, fd);
+		if (err) {
+			printf("%s: %s\n", verb, strerror(err));
+			return 1;
+		}
+	}
+	signal(SIGBUS, on_sigbus);
+	if (sigsetjmp(taken_away, 1)) {
+		err = buffer_simple(region, bytes);
+		printf("revoked; another: %s\n", err < 0 ? strerror(-err) : "got");
+		return 0;
+	}
+	printf("held\n");
+	fflush(stdout);
+	for (;;) {
+		p[bytes - 1]++;
+		usleep(20000);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	page_bytes = sysconf(_SC_PAGESIZE);
+	if (argc == 3 && !strcmp(argv[1], "buffers"))
+		return buffers(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "bulk"))
+		return bulk(argv[2]);
+	if (argc == 5 && !strcmp(argv[1], "import"))
+		return import(argv[2], argv[3], atoi(argv[4]));
+	if ((argc == 4 || argc == 6) && !strcmp(argv[1], "hold"))
+		return hold(argv[2], strtoull(argv[3], NULL, 0), argc == 6 ? argv[4] : NULL,
+			    argc == 6 ? argv[5] : NULL);
+	fprintf(stderr, "vcma_user: unknown command\n");
+	return 2;
+}

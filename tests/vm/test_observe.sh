@@ -1,0 +1,115 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What the guest driver shows: sysfs and its tunables, debugfs, trace events; and what it reports
+# to the host. The file names are part of the driver's contract (virtio_cma(4)).
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+
+# value NAME: of a file of the region
+value()
+{
+	guest "cat \$(cma_dir)/$1"
+}
+
+value_is()
+{
+	[ "$(value "$1")" = "$2" ]
+}
+
+# every file that the manual page names, and no other
+files_documented()
+{
+	guest 'ls -1 $(cma_dir)' | sort >"$VM_TMP/files"
+	sed -n '/^\.I .*vcma\/$/,/^\.RE$/s/^\.B //p' "$HVCMA_SRC/docs/man/virtio_cma.4" |
+		sort >"$VM_TMP/documented"
+	if ! cmp -s "$VM_TMP/files" "$VM_TMP/documented"; then
+		note "$(diff "$VM_TMP/documented" "$VM_TMP/files")"
+		return 1
+	fi
+}
+
+histogram_total()
+{
+	value alloc_us_log2 | tr ' ' '\n' | awk '{ n += $1 } END { print n + 0, NR }'
+}
+
+# observe_case ARCH SERIES MODE
+observe_case()
+{
+	what="$1 $2 $3"
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
+		"$(guest_module "$1" "$2" vcma_selftest)" \
+		-- -f "$HVCMA_BUILD/guest/$1/bin/vcma_user:/bin/vcma_user"
+	# shellcheck disable=SC2046 # options are words
+	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+		$(region_options cma0 "clients=edu0,unsafe-noiommu=on,x-fabric=on,mode=$3") \
+		-device edu,id=edu0,dma_mask=0xffffffffff
+	if ! vm_booted 1 90 || ! guest load virtio_cma; then
+		tap_result 1 "$what: the guest boots"
+		return
+	fi
+	bytes=$((REGION_MIB * 1024 * 1024))
+	guest 'mount -t debugfs none /sys/kernel/debug; mount -t tracefs none /sys/kernel/tracing'
+	guest 'echo 1 >/sys/kernel/tracing/events/virtio_cma/enable; dmesg -c >/dev/null'
+
+	check "$what: files as documented" files_documented
+	check "$what: the region and its mode" equal "cma0 $3" "$(value region_name) $(value mode)"
+	check "$what: total" value_is region_bytes $bytes
+	[ "$3" = private ] && lent=0 || lent=$bytes
+	check "$what: lent" wait_until 5 value_is lent_bytes "$lent"
+	check "$what: nothing held" equal "0 0 0" \
+		"$(value held_bytes) $(value pinned_bytes) $(value user_bytes)"
+	check "$what: the client is idle" value_is clients "0 edu0 - idle - - -"
+
+	guest "(exec vcma_user hold /dev/vcma/cma0 3000000) >/tmp/hold 2>&1 </dev/null & echo \$! >/tmp/pid; wait_for 10 grep -q held /tmp/hold"
+	check "$what: a program's buffer: held and pinned, two granules" equal \
+		"4194304 4194304 4194304" \
+		"$(value held_bytes) $(value pinned_bytes) $(value user_bytes)"
+	[ "$3" = private ] || check "$what: a program's buffer: that much less is lent" \
+		value_is lent_bytes $((bytes - 4194304))
+	guest 'cat /sys/kernel/debug/virtio_cma/virtio*/granules' >"$VM_TMP/granules"
+	check "$what: debugfs: a map of all granules, two are a user's" \
+		equal "$((REGION_MIB / 2)) 2" "$(sed 's/^0x[0-9a-f]* //' "$VM_TMP/granules" |
+			tr -d '\n' | awk '{ n = length; print n, gsub(/U/, "") }')"
+	check "$what: debugfs: the block has its owner's name" \
+		guest 'grep -q "4194304 1024 cached vcma_user" /sys/kernel/debug/virtio_cma/virtio*/blocks'
+	check "$what: the host is told that memory is held" \
+		wait_until 5 status_is /guest/held-bytes 4194304
+	guest 'kill $(cat /tmp/pid)'
+	check "$what: given back" wait_until 5 value_is held_bytes 0
+
+	before=$(histogram_total)
+	guest 'insmod /modules/vcma_selftest.ko fragmented=1 leak=1' >/dev/null
+	check "$what: the client is claimed, its memory type told" \
+		eval 'value clients | grep -q "^0 edu0 - claimed cached ."'
+	check "$what: ready memory" eval '[ "$(value ready_bytes)" -gt 0 ]'
+	check "$what: allocations are counted" eval '[ "$(value nr_coherent_ok)" -gt 0 ]'
+	after=$(histogram_total)
+	check "$what: and timed, in 20 buckets" \
+		eval '[ "${after% *}" -gt "${before% *}" ] && [ "${after#* }" -eq 20 ]'
+	check "$what: tunable: a smaller pool" guest 'echo 4194304 >$(cma_dir)/pool_bytes'
+	check "$what: tunable: it is that size" value_is pool_bytes 4194304
+	check "$what: tunable: not above the region" \
+		eval '! guest "echo $((bytes + 1)) >\$(cma_dir)/pool_bytes 2>/dev/null"'
+	check "$what: tunable: the users' limit" guest 'echo 1048576 >$(cma_dir)/user_limit_bytes'
+	check "$what: tunable: it is obeyed" eval \
+		'! guest "vcma_user hold /dev/vcma/cma0 3000000 >/dev/null"'
+	check "$what: tunable: no nonsense" \
+		eval '! guest "echo much >\$(cma_dir)/user_limit_bytes 2>/dev/null"'
+	check "$what: tunable: alignment" guest 'echo 4 >$(cma_dir)/max_align_order'
+	guest 'rmmod vcma_selftest'
+
+	guest 'cat /sys/kernel/tracing/trace' >"$VM_TMP/trace"
+	for event in alloc_start alloc_finish coherent_alloc bounce_map block_hold block_drop \
+		client_state request; do
+		check "$what: trace: $event" grep -q "vcma_$event:" "$VM_TMP/trace"
+	done
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	check "$what: QEMU ends well" vm_quit
+}
+
+region_hugepages
+observe_case amd64 6.1 private
+observe_case amd64 6.12 reusable
+tap_end

@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Programs and /dev/vcma/NAME: buffers, their limits, importers (the edu device at host-physical
+# addresses, the kernel, a device that is no client), unloading and unplugging while buffers are
+# there. What the program does is in tests/lib/guest/vcma_user.c.
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+
+# user_boot ARCH SERIES REGION-PROPERTIES: edu0 is a client, edu1 is not
+user_boot()
+{
+	what="$1 $2 $4"
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
+		"$(guest_module "$1" "$2" vcma_import)" \
+		-- -f "$HVCMA_BUILD/guest/$1/bin/vcma_user:/bin/vcma_user" \
+		-f "$HVCMA_BUILD/guest/$1/bin/vcma_buffer:/bin/vcma_buffer"
+	# shellcheck disable=SC2046 # options are words
+	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+		-device pcie-root-port,id=port0,chassis=1 \
+		$(region_options cma0 "clients=edu0,unsafe-noiommu=on,x-fabric=on,bus=port0,$3") \
+		-device edu,id=edu0,dma_mask=0xffffffffff,addr=0x10 \
+		-device edu,id=edu1,dma_mask=0xffffffffff,addr=0x11
+	vm_booted 1 90 && guest load virtio_cma && return
+	tap_result 1 "$what: the guest boots"
+	return 1
+}
+
+# program ARGUMENT...: vcma_user in the guest; its results become ours
+program()
+{
+	guest "vcma_user $*" >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what"
+}
+
+held_by_user()
+{
+	guest 'cat /tmp/hold' | grep -q held
+}
+
+# hold BYTES [DEVICE VERB]: a program that keeps a buffer, in the background
+hold()
+{
+	guest "(exec vcma_user hold /dev/vcma/cma0 $*) >/tmp/hold 2>&1 </dev/null & echo \$! >/tmp/pid"
+	wait_until 10 held_by_user
+}
+
+# user_case ARCH SERIES REGION-PROPERTIES NAME ERRNO: what a device that is no client gets
+user_case()
+{
+	user_boot "$1" "$2" "$3" "$4" || return
+	check "$what: /dev/vcma/cma0 is there, for root alone" \
+		equal crw------- "$(guest 'ls -l /dev/vcma/cma0' | cut -c 1-10)"
+	program buffers /dev/vcma/cma0
+	program bulk /dev/vcma/cma0
+	guest vcma_buffer /dev/vcma/cma0 100000 >"$VM_TMP/example"
+	check "$what: the example runs" grep -q "hello, device" "$VM_TMP/example"
+	guest load vcma_import
+	program import /dev/vcma/cma0 0 0
+	program import /dev/vcma/cma0 1 "$5"
+	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
+	return 0
+}
+
+# unload_case: buffers against rmmod, unbind, unplug
+unload_case()
+{
+	check "$what: a program keeps a buffer" hold 1000000
+	check "$what: rmmod is refused" eval '! guest "rmmod virtio_cma 2>/dev/null"'
+	guest 'basename $(readlink /sys/bus/virtio/drivers/virtio_cma/virtio*) >/tmp/cma'
+	guest 'cat /tmp/cma >/sys/bus/virtio/drivers/virtio_cma/unbind'
+	check "$what: unbound: the program's buffer is taken away, with its name" \
+		guest 'wait_for 5 grep -q "^revoked; another: No such device" /tmp/hold && dmesg | grep -q "buffer of vcma_user.* is taken away"'
+	check "$what: unbound: nothing is pinned" quiet_again 5
+	guest 'cat /tmp/cma >/sys/bus/virtio/drivers/virtio_cma/bind'
+
+	check "$what: the kernel keeps a buffer" hold 1000000 1 vmap
+	guest '(cat /tmp/cma >/sys/bus/virtio/drivers/virtio_cma/unbind; echo >/tmp/unbound) &'
+	check "$what: mapped by the kernel: unbinding waits, and says for whom" \
+		guest 'wait_for 5 eval "dmesg | grep -q \"waits for a buffer of vcma_user\"" && ! [ -e /tmp/unbound ]'
+	check "$what: mapped by the kernel: its granules stay pinned" \
+		eval '[ "$(pinned_by_kernel)" -gt 0 ]'
+	guest 'echo 1 drop 0 >/dev/vcma_import'
+	check "$what: no longer mapped: unbound" guest 'wait_for 5 test -e /tmp/unbound'
+	check "$what: no longer mapped: nothing is pinned" quiet_again 5
+	guest 'cat /tmp/cma >/sys/bus/virtio/drivers/virtio_cma/bind'
+
+	check "$what: a program keeps a buffer once more" hold 1000000
+	monitor device_del cma0
+	check "$what: unplug is refused, with the region's name" \
+		wait_until 5 grep -q "^Error.*cma0" "$VM_DIR/monitor.out"
+	guest 'kill $(cat /tmp/pid)'
+	check "$what: the program has ended: its memory is given back" \
+		guest 'wait_for 5 eval "[ \$(cat \$(cma_dir)/user_bytes) -eq 0 ]"'
+	check "$what: rmmod" guest 'rmmod vcma_import && rmmod virtio_cma'
+}
+
+user_end()
+{
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	check "$what: QEMU ends well" vm_quit
+}
+
+EOPNOTSUPP=95
+region_hugepages
+if user_case amd64 6.12 mode=private private $EOPNOTSUPP; then
+	unload_case
+	user_end
+fi
+if user_case arm64 6.12 mode=reusable reusable 0; then
+	unload_case
+	user_end
+fi
+tap_end
