@@ -33,7 +33,7 @@ endif
 # What the environment builder made is no intermediate file of ours.
 .SECONDARY:
 .PHONY: all world plugin guest guest-all env demo check bench fuzz lint install \
-	uninstall help clean distclean FORCE
+	install-guest uninstall uninstall-guest help clean distclean FORCE
 
 all: native
 
@@ -290,6 +290,29 @@ install: native plugin
 	install -D -m 755 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-pin-keeper
 	$(foreach s,$(MAN_SECTIONS),install -D -m 644 -t $(DESTDIR)$(mandir)/man$(s) $(wildcard $(srcdir)/docs/man/*.$(s)) &&) true
 
+# For guests: sources for dkms, and what loads the module in time. No kernel is needed for it.
+GUEST_PREFIX = /usr
+GUEST_SRCDIR = $(GUEST_PREFIX)/src/virtio-cma-$(VERSION)
+install-guest:
+	install -d $(DESTDIR)$(GUEST_SRCDIR)/hv/core
+	cp -r $(srcdir)/guest-driver $(DESTDIR)$(GUEST_SRCDIR)/
+	cp -r $(srcdir)/hv/abi $(DESTDIR)$(GUEST_SRCDIR)/hv/
+	install -m 644 -t $(DESTDIR)$(GUEST_SRCDIR)/hv/core $(GUEST_CORE)
+	sed 's/@VERSION@/$(VERSION)/' $(srcdir)/packaging/dkms.conf >$(DESTDIR)$(GUEST_SRCDIR)/dkms.conf
+	install -D -m 644 $(srcdir)/packaging/modprobe.conf $(DESTDIR)$(GUEST_PREFIX)/lib/modprobe.d/virtio-cma.conf
+	install -D -m 644 $(srcdir)/packaging/udev.rules $(DESTDIR)$(GUEST_PREFIX)/lib/udev/rules.d/70-virtio-cma.rules
+	install -D -m 644 $(srcdir)/packaging/sysusers.conf $(DESTDIR)$(GUEST_PREFIX)/lib/sysusers.d/virtio-cma.conf
+	install -D -m 755 $(srcdir)/packaging/initramfs-hook $(DESTDIR)$(GUEST_PREFIX)/share/initramfs-tools/hooks/virtio_cma
+	install -D -m 644 $(srcdir)/guest-driver/uapi/vcma.h $(DESTDIR)$(GUEST_PREFIX)/include/hvcma/vcma.h
+
+uninstall-guest:
+	rm -rf $(DESTDIR)$(GUEST_SRCDIR)
+	rm -f $(DESTDIR)$(GUEST_PREFIX)/lib/modprobe.d/virtio-cma.conf \
+		$(DESTDIR)$(GUEST_PREFIX)/lib/udev/rules.d/70-virtio-cma.rules \
+		$(DESTDIR)$(GUEST_PREFIX)/lib/sysusers.d/virtio-cma.conf \
+		$(DESTDIR)$(GUEST_PREFIX)/share/initramfs-tools/hooks/virtio_cma \
+		$(DESTDIR)$(GUEST_PREFIX)/include/hvcma/vcma.h
+
 uninstall:
 	rm -f $(DESTDIR)$(bindir)/hvcma
 	rm -rf $(DESTDIR)$(PLUGINDIR)
@@ -315,6 +338,7 @@ help:
 	@echo '  make world      all of the above, for this machine and for arm64'
 	@echo '  make env        the test environment: stock QEMU, kernels, cross tools, from packages'
 	@echo '  make install    command, plugin, manual pages (DESTDIR, and the folders of configure)'
+	@echo '  make install-guest  for guests: sources for dkms, softdeps, initramfs hook, udev rule'
 	@echo '  make clean      remove what was built, keep the environment; distclean removes that too'
 	@echo
 	@echo 'Testing:'

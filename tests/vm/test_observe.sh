@@ -62,20 +62,20 @@ observe_case()
 		"$(value held_bytes) $(value pinned_bytes) $(value user_bytes)"
 	check "$what: the client is idle" value_is clients "0 edu0 - idle - - -"
 
-	guest "(exec vcma_user hold /dev/vcma/cma0 3000000) >/tmp/hold 2>&1 </dev/null & echo \$! >/tmp/pid; wait_for 10 grep -q held /tmp/hold"
-	check "$what: a program's buffer: held and pinned, two granules" equal \
-		"4194304 4194304 4194304" \
+	guest "(exec vcma_user hold /dev/vcma/cma0 2000000) >/tmp/hold 2>&1 </dev/null & echo \$! >/tmp/pid; wait_for 10 grep -q held /tmp/hold"
+	check "$what: a program's buffer: held and pinned, one granule" equal \
+		"2097152 2097152 2097152" \
 		"$(value held_bytes) $(value pinned_bytes) $(value user_bytes)"
 	[ "$3" = private ] || check "$what: a program's buffer: that much less is lent" \
-		value_is lent_bytes $((bytes - 4194304))
+		value_is lent_bytes $((bytes - 2097152))
 	guest 'cat /sys/kernel/debug/virtio_cma/virtio*/granules' >"$VM_TMP/granules"
-	check "$what: debugfs: a map of all granules, two are a user's" \
-		equal "$((REGION_MIB / 2)) 2" "$(sed 's/^0x[0-9a-f]* //' "$VM_TMP/granules" |
-			tr -d '\n' | awk '{ n = length; print n, gsub(/U/, "") }')"
+	check "$what: debugfs: a map of all granules, one is a program's" \
+		equal "$((REGION_MIB / 2)) 1" "$(sed 's/^0x[0-9a-f]* //' "$VM_TMP/granules" |
+			tr -d '\n' | awk '{ n = length; print n, gsub(/B/, "") }')"
 	check "$what: debugfs: the block has its owner's name" \
-		guest 'grep -q "4194304 1024 cached vcma_user" /sys/kernel/debug/virtio_cma/virtio*/blocks'
+		guest 'grep -q "2097152 512 cached vcma_user" /sys/kernel/debug/virtio_cma/virtio*/blocks'
 	check "$what: the host is told that memory is held" \
-		wait_until 5 status_is /guest/held-bytes 4194304
+		wait_until 5 status_is /guest/held-bytes 2097152
 	guest 'kill $(cat /tmp/pid)'
 	check "$what: given back" wait_until 5 value_is held_bytes 0
 
@@ -94,7 +94,7 @@ observe_case()
 		eval '! guest "echo $((bytes + 1)) >\$(cma_dir)/pool_bytes 2>/dev/null"'
 	check "$what: tunable: the users' limit" guest 'echo 1048576 >$(cma_dir)/user_limit_bytes'
 	check "$what: tunable: it is obeyed" eval \
-		'! guest "vcma_user hold /dev/vcma/cma0 3000000 >/dev/null"'
+		'! guest "vcma_user hold /dev/vcma/cma0 2000000 >/dev/null"'
 	check "$what: tunable: no nonsense" \
 		eval '! guest "echo much >\$(cma_dir)/user_limit_bytes 2>/dev/null"'
 	check "$what: tunable: alignment" guest 'echo 4 >$(cma_dir)/max_align_order'
