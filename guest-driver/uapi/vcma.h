@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause) */
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause */
 /*
  * Buffers of a virtio-cma region for programs: each region of the driver virtio_cma has a
  * file /dev/vcma/NAME, and every ioctl that gets memory answers with a dma-buf. See
