@@ -134,7 +134,8 @@ static bool vcma_reclaim(unsigned long nr)
 
 /*
  * Is there a place elsewhere for what is in the range? Its own free pages are none,
- * but the kernel may hand them out while it reclaims others.
+ * but the kernel may hand them out while it reclaims others. Nothing is squeezed out
+ * of a guest that has little left: others would pay for that.
  * Return: true, and the places are reserved until vcma_room_done().
  */
 static bool vcma_room(const struct vcma_census *census)
@@ -145,7 +146,8 @@ static bool vcma_room(const struct vcma_census *census)
 
 	if (!need || vcma_pages_free() > taken + need + need / 4)
 		return true;
-	if (vcma_reclaim(need + census->nr_free) && vcma_pages_free() > taken + need)
+	if (si_mem_available() / 2 > (long)(taken + need) &&
+	    vcma_reclaim(need + census->nr_free) && vcma_pages_free() > taken + need)
 		return true;
 	atomic_long_sub(need, &vcma_nr_moving);
 	return false;

@@ -9,7 +9,7 @@
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
 REGION_MIB=256
-GUEST_LIMIT_S=90
+export GUEST_LIMIT_S=90
 REGION_KIB=$((REGION_MIB * 1024))
 
 mem_total()
