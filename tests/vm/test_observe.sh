@@ -6,6 +6,8 @@
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
+REGION_MIB=256		# whole memory blocks of the guest, as lending needs
+
 # value NAME: of a file of the region
 value()
 {

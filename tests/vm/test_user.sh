@@ -7,6 +7,8 @@
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
+REGION_MIB=256		# two memory blocks: the least that a reusable region can have, and one more
+
 # user_boot ARCH SERIES REGION-PROPERTIES: edu0 is a client, edu1 is not
 user_boot()
 {
@@ -51,6 +53,7 @@ user_case()
 	user_boot "$1" "$2" "$3" "$4" || return
 	check "$what: /dev/vcma/cma0 is there, for root alone" \
 		equal crw------- "$(guest 'ls -l /dev/vcma/cma0' | cut -c 1-10)"
+	guest 'echo 33554432 >$(cma_dir)/user_limit_bytes'
 	program buffers /dev/vcma/cma0
 	program bulk /dev/vcma/cma0
 	guest vcma_buffer /dev/vcma/cma0 100000 >"$VM_TMP/example"
