@@ -52,7 +52,7 @@ dkms_in_scratch()
 
 dkms_case()
 {
-	headers=$(kernel_dir amd64 6.12)/headers release=$(cat "$(kernel_dir amd64 6.12)/release")
+	headers=$(kernel_dir amd64 6.1)/headers release=$(cat "$(kernel_dir amd64 6.1)/release")
 	mkdir -p "$VM_TMP/dkms" "$VM_TMP/install"
 	check "dkms add" dkms_in_scratch add
 	check "dkms build" dkms_in_scratch build
