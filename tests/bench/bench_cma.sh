@@ -94,7 +94,7 @@ bulk_figures()
 	bf_base=$(guest 'cat $(cma_dir)/region_base_gpa')
 	# The other regions' memory would only take longer to fill.
 	guest 'for r in /sys/bus/virtio/drivers/virtio_cma/virtio*; do grep -q "^cma0$" $r/vcma/region_name || echo ${r##*/} >/sys/bus/virtio/drivers/virtio_cma/unbind; done'
-	guest "background /tmp/pin pin spread \$((\$(meminfo_mib MemAvailable) * 7 / 8)) 5 4 16 $bf_base:$AREA_MIB $bf_cma_base:$AREA_MIB" >"$VM_TMP/pin"
+	guest "background /tmp/pin pin spread \$((\$(meminfo_mib MemAvailable) * 3 / 4)) 5 4 16 $bf_base:$AREA_MIB $bf_cma_base:$AREA_MIB" >"$VM_TMP/pin"
 	sed 's/^/# pinned: /' "$VM_TMP/pin"
 	bf_clean=$(sed -n '1s/.*clean=//p' "$VM_TMP/pin")
 	bf_fit=4800
