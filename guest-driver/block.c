@@ -137,6 +137,18 @@ int vcma_block_take(struct vcma_block *block, unsigned long first_page,
 	return err;
 }
 
+void vcma_block_adopt(struct vcma_block *block, unsigned long first_page,
+		      unsigned long nr_pages)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&block->taken_lock, irq);
+	bitmap_set(block->taken, first_page, nr_pages);
+	block->nr_taken += nr_pages;
+	spin_unlock_irqrestore(&block->taken_lock, irq);
+	block->region->mode->adopt(block, first_page, nr_pages);
+}
+
 void vcma_block_give(struct vcma_block *block, unsigned long first_page,
 		     unsigned long nr_pages)
 {
@@ -177,7 +189,7 @@ bool vcma_block_is_valid(const struct vcma_block *block)
 
 	if (!IS_ALIGNED(block->bytes | block->base_dma, r->granule_bytes))
 		return false;
-	if (block->cpu && block->nr_taken != vcma_block_pages(block))
+	if (block->cpu && !block->nr_taken)
 		return false;
 	for (off = 0; off < block->bytes; off += r->granule_bytes) {
 		if (vcma_block_by_gpa(r, block->base_gpa + off) != block ||

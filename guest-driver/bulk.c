@@ -3,7 +3,7 @@
  * Bulk allocation (bulk.h).
  *
  * In regions with struct pages a block is held lazily (pinned by the host, still lent)
- * and its pages are taken in runs of parts; a part is one block of the caller's order.
+ * and its pages are taken in parts (parts.h), each one block of the caller's order.
  * In regions without them nothing is in the way, and the whole block is taken and mapped.
  *
  * A granule that yields nothing is kept until the call ends: the host would grant it
@@ -17,9 +17,9 @@
 #include <linux/string.h>
 
 #include "bulk.h"
-#include "census.h"
 #include "client.h"
 #include "mode.h"
+#include "parts.h"
 #include "region.h"
 #include "share.h"
 #include "trace.h"
@@ -88,132 +88,45 @@ static int vcma_bulk_add_piece(struct vcma_bulk *b, struct vcma_block *block,
 	return 0;
 }
 
-/* Make pieces of taken pages; what can't be mapped is given back. */
+/* The same for pages that go back if they can't be mapped. */
 static void vcma_bulk_add(struct vcma_bulk *b, struct vcma_block *block,
-			  unsigned long first_page, unsigned long nr_pages)
+			  unsigned long first_page)
 {
-	unsigned long end = first_page + nr_pages;
-	int err;
+	int err = vcma_bulk_add_piece(b, block, first_page);
 
-	for (; first_page < end; first_page += b->part_pages) {
-		err = vcma_bulk_add_piece(b, block, first_page);
-		if (!err)
-			continue;
-		vcma_block_give(block, first_page, end - first_page);
-		b->err = err;
-		break;
-	}
+	if (!err)
+		return;
+	vcma_block_give(block, first_page, b->part_pages);
+	b->err = err;
 }
 
 /* ---- one block ---- */
 
-/* Which parts of the block have nothing in them that can't be moved? */
-static void vcma_bulk_survey(struct vcma_bulk *b, struct vcma_block *block,
-			     unsigned long *good, unsigned long nr_parts)
+static void vcma_bulk_busy(struct vcma_parts *p, unsigned long first_page,
+			   unsigned long nr_pages, u32 why)
 {
-	unsigned long pfn = PHYS_PFN(block->base_gpa), i;
-	struct vcma_census census;
-
-	for (i = 0; i < nr_parts; i++) {
-		vcma_census_take(pfn + i * b->part_pages, b->part_pages, &census);
-		if (!census.nr_stuck) {
-			__set_bit(i, good);
-			continue;
-		}
-		vcma_bulk_note_busy(b, block, census.first_stuck - pfn, census.run_stuck,
-				    census.nr_pinned ? VIRTIO_CMA_WHY_PINNED :
-						       VIRTIO_CMA_WHY_UNMOVABLE);
-	}
+	vcma_bulk_note_busy(p->ctx, p->block, first_page, nr_pages, why);
 }
 
-/*
- * Take a run of good parts, or as much of its beginning as can be had.
- * @limit: parts to try at once; halved when nobody can say which of them is busy
- */
-static void vcma_bulk_take_run(struct vcma_bulk *b, struct vcma_block *block,
-			       unsigned long *good, unsigned long first, unsigned long nr,
-			       unsigned long *limit)
+/* Records of a new block. Return: 0 or -ENOMEM. */
+static int vcma_bulk_prepare(struct vcma_bulk *b, struct vcma_block *block)
 {
-	unsigned int flags = b->want->flags & VCMA_WANT_FAST;
-	struct vcma_busy busy = {};
-	unsigned long bad, end;
-	int err;
-
-	nr = min(nr, *limit);
-	err = vcma_block_take(block, first * b->part_pages, nr * b->part_pages, flags,
-			      b->want->deadline, &busy);
-	if (!err) {
-		vcma_bulk_add(b, block, first * b->part_pages, nr * b->part_pages);
-		bitmap_clear(good, first, nr);
-		*limit = ULONG_MAX;
-		return;
-	}
-	if (err != -EBUSY) {
-		b->err = err;
-		if (err == -ENOMEM)
-			vcma_bulk_note_busy(b, block, first * b->part_pages,
-					    nr * b->part_pages, VIRTIO_CMA_WHY_NO_ROOM);
-		return;
-	}
-	bad = busy.first_page / b->part_pages;
-	end = DIV_ROUND_UP(busy.first_page + busy.nr_pages, b->part_pages);
-	if (bad <= first && end >= first + nr && nr > 1) {
-		*limit = nr / 2;
-		return;
-	}
-	bad = max(bad, first);
-	end = min(end, first + nr);
-	if (bad >= end)		/* said to lie elsewhere */
-		end = (bad = first) + 1;
-	vcma_bulk_note_busy(b, block, bad * b->part_pages, (end - bad) * b->part_pages, busy.why);
-	bitmap_clear(good, bad, end - bad);
-}
-
-/* Get as much of a lazily held block as is wanted and can be had. */
-static void vcma_bulk_take_parts(struct vcma_bulk *b, struct vcma_block *block,
-				 unsigned long *good, unsigned long nr_parts)
-{
-	unsigned long first, end, limit = ULONG_MAX;
-
-	vcma_bulk_survey(b, block, good, nr_parts);
-	while (b->nr < b->want->nr && !b->err) {
-		first = find_first_bit(good, nr_parts);
-		if (first >= nr_parts)
-			break;
-		end = find_next_zero_bit(good, nr_parts, first);
-		vcma_bulk_take_run(b, block, good, first,
-				   min_t(unsigned long, end - first, b->want->nr - b->nr),
-				   &limit);
-	}
-}
-
-/* The block is mapped as a whole. */
-static void vcma_bulk_use_parts(struct vcma_bulk *b, struct vcma_block *block,
-				unsigned long nr_parts)
-{
-	unsigned long i;
-
-	for (i = 0; i < nr_parts && b->nr < b->want->nr; i++)
-		vcma_bulk_add_piece(b, block, i * b->part_pages);
-}
-
-static void vcma_bulk_fill(struct vcma_bulk *b, struct vcma_block *block)
-{
-	unsigned long nr_parts = PHYS_PFN(block->bytes) / b->part_pages, *good;
-	struct vcma_client *c = b->want->client;
+	unsigned long nr_parts = PHYS_PFN(block->bytes) / b->part_pages;
 
 	block->piece_order = b->want->order;
 	block->pieces = bitmap_zalloc(nr_parts, GFP_KERNEL);
-	good = bitmap_zalloc(nr_parts, GFP_KERNEL);
-	if (!block->cpu)
-		block->piece_cpus = kvcalloc(nr_parts, sizeof(void *), GFP_KERNEL);
-	if (!block->pieces || !good || (!block->cpu && !block->piece_cpus))
-		b->err = -ENOMEM;
-	else if (block->cpu)
-		vcma_bulk_use_parts(b, block, nr_parts);
-	else
-		vcma_bulk_take_parts(b, block, good, nr_parts);
-	bitmap_free(good);
+	if (!block->pieces)
+		return -ENOMEM;
+	if (block->cpu)
+		return 0;
+	block->piece_cpus = kvcalloc(nr_parts, sizeof(void *), GFP_KERNEL);
+	return block->piece_cpus ? 0 : -ENOMEM;
+}
+
+/* Who has the block now, if anyone. */
+static void vcma_bulk_settle(struct vcma_bulk *b, struct vcma_block *block)
+{
+	struct vcma_client *c = b->want->client;
 
 	if (!block->nr_pieces) {
 		list_add(&block->node, &b->barren);
@@ -225,6 +138,62 @@ static void vcma_bulk_fill(struct vcma_bulk *b, struct vcma_block *block)
 	spin_lock(&c->bulk_lock);
 	list_add(&block->node, &c->bulk_blocks);
 	spin_unlock(&c->bulk_lock);
+}
+
+/* Blocks that are mapped as a whole. */
+static void vcma_bulk_use(struct vcma_bulk *b, struct vcma_block **blocks, unsigned int nr)
+{
+	unsigned long page, end;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		end = PHYS_PFN(blocks[i]->bytes);
+		if (vcma_bulk_prepare(b, blocks[i]))
+			end = 0;
+		for (page = 0; page < end && b->nr < b->want->nr; page += b->part_pages)
+			vcma_bulk_add_piece(b, blocks[i], page);
+		vcma_bulk_settle(b, blocks[i]);
+	}
+}
+
+/* Blocks that are held lazily: what is free first, then what has to be vacated. */
+static void vcma_bulk_use_parts(struct vcma_bulk *b, struct vcma_block **blocks,
+				unsigned int nr)
+{
+	const struct vcma_bulk_want *want = b->want;
+	unsigned long missing = want->nr - b->nr, part;
+	struct vcma_parts *parts;
+	unsigned int i, nr_parts = 0;
+	int err = 0;
+
+	parts = kcalloc(nr, sizeof(*parts), GFP_KERNEL);
+	if (!parts)
+		err = -ENOMEM;
+	for (; nr_parts < nr && !err; nr_parts++) {
+		parts[nr_parts].busy = vcma_bulk_busy;
+		parts[nr_parts].ctx = b;
+		err = vcma_parts_init(&parts[nr_parts], blocks[nr_parts], b->part_pages) ?:
+		      vcma_bulk_prepare(b, blocks[nr_parts]);
+	}
+	if (!err)
+		missing -= vcma_parts_collect(parts, nr, missing);
+	for (i = 0; i < nr && !err; i++) {
+		unsigned long had = parts[i].nr_taken;
+
+		err = vcma_parts_vacate(&parts[i], missing, want->flags & VCMA_WANT_FAST,
+					want->deadline);
+		missing -= parts[i].nr_taken - had;
+	}
+	b->err = err;
+	for (i = 0; i < nr_parts; i++) {
+		if (parts[i].taken)
+			for_each_set_bit(part, parts[i].taken, parts[i].nr_parts)
+				vcma_bulk_add(b, blocks[i], part * b->part_pages);
+		vcma_parts_destroy(&parts[i]);
+	}
+	for (i = 0; i < nr; i++)
+		vcma_bulk_settle(b, blocks[i]);
+	kfree(parts);
 }
 
 /* Undo the mappings of pieces of a lazily held block. */
@@ -273,7 +242,8 @@ static void vcma_bulk_pass(struct vcma_bulk *b)
 	u64 bytes = max(piece_bytes, b->r->granule_bytes);
 	struct vcma_want hold = {
 		.bytes = bytes,
-		.align_bytes = b->r->granule_bytes,
+		.align_bytes = max(b->r->granule_bytes,
+				   min(piece_bytes, PAGE_SIZE << READ_ONCE(b->r->max_align_order))),
 		.max_dma = want->max_dma,
 		.attr = want->attr,
 		.use = VCMA_BLOCK_BULK,
@@ -285,7 +255,7 @@ static void vcma_bulk_pass(struct vcma_bulk *b)
 		.owner = want->owner ?: want->client ? want->client->name : NULL,
 	};
 	struct vcma_block *blocks[VCMA_BULK_BLOCKS];
-	int i, nr;
+	int nr;
 
 	while (b->nr < want->nr && !b->err) {
 		u64 missing = DIV_ROUND_UP_ULL((u64)(want->nr - b->nr) * piece_bytes, bytes);
@@ -300,8 +270,10 @@ static void vcma_bulk_pass(struct vcma_bulk *b)
 			b->err = nr;
 			break;
 		}
-		for (i = 0; i < nr; i++)
-			vcma_bulk_fill(b, blocks[i]);
+		if (hold.lazy)
+			vcma_bulk_use_parts(b, blocks, nr);
+		else
+			vcma_bulk_use(b, blocks, nr);
 	}
 }
 

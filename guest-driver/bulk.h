@@ -34,7 +34,7 @@ struct vcma_bulk_want {
 	const char *owner;	/* for messages; NULL: the client's name, or "bulk" */
 };
 
-/* A block; naturally aligned, as far as the granule. */
+/* A block; naturally aligned, at most to the granule or the region's cap. */
 struct vcma_piece_addr {
 	u64 gpa;
 	u64 dma;

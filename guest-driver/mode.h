@@ -65,6 +65,12 @@ struct vcma_mode {
 	int (*take)(struct vcma_block *block, unsigned long first_page,
 		    unsigned long nr_pages, unsigned int flags, ktime_t deadline,
 		    struct vcma_busy *busy);
+	/*
+	 * Take pages that the caller has got from the page allocator itself, with one
+	 * reference each. May be NULL without struct pages. Does not fail.
+	 */
+	void (*adopt)(struct vcma_block *block, unsigned long first_page,
+		      unsigned long nr_pages);
 	/* Undo take, for any part of what was taken. May sleep. */
 	void (*give)(struct vcma_block *block, unsigned long first_page,
 		     unsigned long nr_pages);

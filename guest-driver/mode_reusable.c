@@ -60,6 +60,14 @@ static unsigned long vcma_block_pfn(const struct vcma_block *block, unsigned lon
 	return PHYS_PFN(block->base_gpa) + page;
 }
 
+static void vcma_reusable_adopt(struct vcma_block *block, unsigned long first_page,
+				unsigned long nr_pages)
+{
+	vcma_memory_hide(vcma_block_pfn(block, first_page), nr_pages);
+	atomic64_sub(PFN_PHYS(nr_pages), &block->region->lent_bytes);
+	vcma_occupancy_lent_changed(block->region);
+}
+
 static int vcma_reusable_take(struct vcma_block *block, unsigned long first_page,
 			      unsigned long nr_pages, unsigned int flags, ktime_t deadline,
 			      struct vcma_busy *busy)
@@ -72,9 +80,7 @@ static int vcma_reusable_take(struct vcma_block *block, unsigned long first_page
 		busy->first_page += first_page;
 	if (err)
 		return err;
-	vcma_memory_hide(pfn, nr_pages);
-	atomic64_sub(PFN_PHYS(nr_pages), &block->region->lent_bytes);
-	vcma_occupancy_lent_changed(block->region);
+	vcma_reusable_adopt(block, first_page, nr_pages);
 	return 0;
 }
 
@@ -158,6 +164,7 @@ const struct vcma_mode vcma_mode_reusable = {
 	.hold = vcma_reusable_hold,
 	.release = vcma_reusable_release,
 	.take = vcma_reusable_take,
+	.adopt = vcma_reusable_adopt,
 	.give = vcma_reusable_give,
 	.map = vcma_reusable_map,
 	.unmap = vcma_reusable_unmap,

@@ -3,9 +3,9 @@
  * Blocks of the ready pool: how it is filled, grows and shrinks (pool.h). What happens
  * to their pages is in pool_pages.c.
  *
- * A quarter of the pool is single granules, which small allocations use first and which
- * can go back one by one; the rest is in runs as long as the host has them, for large
- * allocations. The list is in order of size.
+ * The pool is one run of its whole size, if the host has it in one piece, for large
+ * allocations; and, beyond its size, an eighth in single granules, which small allocations
+ * use first. The list is in order of size.
  *
  * Lock order: see region.h. Memory is got from the host without a lock. Allocation walks
  * the block list under RCU; a block leaves the list, and a grace period passes, before it
@@ -13,10 +13,13 @@
  */
 #include <linux/genalloc.h>
 #include <linux/jiffies.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include "mode.h"
+#include "parts.h"
 #include "pool_pages.h"
 #include "region.h"
 #include "share.h"
@@ -26,6 +29,8 @@
 #define VCMA_PRESSURE_PAUSE	(10 * HZ)	/* after the guest needed it back */
 #define VCMA_REFILL_LIMIT_MS	2000		/* nobody waits for it */
 #define VCMA_POOL_DEFAULT	SZ_16M
+#define VCMA_POOL_PART_PAGES	16UL		/* parts of granules are no smaller */
+#define VCMA_POOL_PART_TRIES	8
 
 bool vcma_pool_is_valid(struct vcma_pool *pool)
 {
@@ -36,19 +41,27 @@ bool vcma_pool_is_valid(struct vcma_pool *pool)
 	list_for_each_entry(block, &pool->blocks, node) {
 		if (block->use != VCMA_BLOCK_POOL || block->attr != pool->attr ||
 		    block->pool != pool || block->bytes < last || !block->cpu ||
-		    gen_pool_avail(block->pages) > block->bytes || !vcma_block_is_valid(block))
+		    gen_pool_avail(block->pages) > block->pool_bytes || !vcma_block_is_valid(block))
 			return false;
 		last = block->bytes;
-		bytes += block->bytes;
+		bytes += block->pool_bytes;
 	}
 	/* Pages are taken before they are counted, and counted before they are back. */
 	return bytes <= (u64)atomic64_read(&pool->region->stats.held_bytes) &&
 	       atomic64_read(&pool->free_bytes) <= (s64)bytes;
 }
 
+/* What is kept in single granules. */
+static u64 vcma_pool_small_bytes(const struct vcma_pool *pool)
+{
+	return vcma_region_round_up(pool->region, READ_ONCE(pool->high_bytes) / 8);
+}
+
 u64 vcma_pool_spare(const struct vcma_pool *pool)
 {
-	return list_empty(&pool->users) ? 0 : READ_ONCE(pool->high_bytes);
+	if (list_empty(&pool->users))
+		return 0;
+	return READ_ONCE(pool->high_bytes) + vcma_pool_small_bytes(pool);
 }
 
 /* ---- blocks in and out ---- */
@@ -60,7 +73,7 @@ static bool vcma_block_is_idle(struct vcma_block *block)
 	bool idle;
 
 	spin_lock_irqsave(&block->pool->zero_lock, flags);
-	idle = gen_pool_avail(block->pages) == block->bytes;
+	idle = gen_pool_avail(block->pages) == block->pool_bytes;
 	spin_unlock_irqrestore(&block->pool->zero_lock, flags);
 	return idle;
 }
@@ -96,21 +109,43 @@ static void vcma_pool_insert(struct vcma_pool *pool, struct vcma_block *block)
 	list_add_tail_rcu(&block->node, at);
 }
 
-/* Take idle blocks out of the pool while more than @keep_bytes are free. */
+static u64 vcma_pool_granule_bytes(const struct vcma_pool *pool)
+{
+	struct vcma_block *block;
+	u64 bytes = 0;
+
+	lockdep_assert_held(&pool->lock);
+	list_for_each_entry(block, &pool->blocks, node) {
+		if (block->bytes == pool->region->granule_bytes)
+			bytes += block->pool_bytes;
+	}
+	return bytes;
+}
+
+/*
+ * Take idle blocks out of the pool while more than @keep_bytes are free: shorter ones first,
+ * but for the granules that small allocations are to use.
+ */
 static void vcma_pool_shrink(struct vcma_pool *pool, u64 keep_bytes)
 {
+	u64 small = min(vcma_pool_small_bytes(pool), keep_bytes);
 	struct llist_head leaving = LLIST_HEAD_INIT(leaving);
+	u64 granules = vcma_pool_granule_bytes(pool);
 	struct llist_head idle = LLIST_HEAD_INIT(idle);
 	struct vcma_block *block, *next;
 
-	lockdep_assert_held(&pool->lock);
 	vcma_stacks_flush(pool);
-	list_for_each_entry_safe_reverse(block, next, &pool->blocks, node) {
+	list_for_each_entry_safe(block, next, &pool->blocks, node) {
 		if (!vcma_block_is_idle(block) ||
-		    atomic64_read(&pool->free_bytes) < (s64)(keep_bytes + block->bytes))
+		    atomic64_read(&pool->free_bytes) < (s64)(keep_bytes + block->pool_bytes))
 			continue;
+		if (block->bytes == pool->region->granule_bytes) {
+			if (granules < small + block->pool_bytes)
+				continue;
+			granules -= block->pool_bytes;
+		}
 		list_del_rcu(&block->node);
-		atomic64_sub(block->bytes, &pool->free_bytes);
+		atomic64_sub(block->pool_bytes, &pool->free_bytes);
 		llist_add(&block->drop_node, &leaving);
 	}
 	if (llist_empty(&leaving))
@@ -122,7 +157,7 @@ static void vcma_pool_shrink(struct vcma_pool *pool, u64 keep_bytes)
 			continue;
 		}
 		/* An allocation was under way and has got its pages here. */
-		atomic64_add(block->bytes, &pool->free_bytes);
+		atomic64_add(block->pool_bytes, &pool->free_bytes);
 		vcma_pool_insert(pool, block);
 	}
 	vcma_pool_discard(llist_del_all(&idle));
@@ -134,7 +169,7 @@ static void vcma_pool_add(struct vcma_pool *pool, struct vcma_block *block, u64 
 {
 	mutex_lock(&pool->lock);
 	WRITE_ONCE(pool->max_dma, max(pool->max_dma, block->base_dma + block->bytes - 1));
-	atomic64_add(block->bytes - taken_bytes, &pool->free_bytes);
+	atomic64_add(block->pool_bytes - taken_bytes, &pool->free_bytes);
 	vcma_pool_insert(pool, block);
 	vcma_assert_valid(vcma_pool_is_valid(pool));
 	mutex_unlock(&pool->lock);
@@ -177,7 +212,7 @@ static u64 vcma_pool_adopt(struct vcma_pool *pool, struct vcma_block *block)
 {
 	u64 bytes = block->bytes;
 
-	if (vcma_pages_init(pool, block)) {
+	if (vcma_pages_init(pool, block, NULL)) {
 		vcma_region_drop(block);
 		return 0;
 	}
@@ -231,27 +266,15 @@ static u64 vcma_pool_grow_runs(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 	return got;
 }
 
-static u64 vcma_pool_granule_bytes(struct vcma_pool *pool)
-{
-	struct vcma_block *block;
-	u64 bytes = 0;
-
-	mutex_lock(&pool->lock);
-	list_for_each_entry(block, &pool->blocks, node) {
-		if (block->bytes == pool->region->granule_bytes)
-			bytes += block->bytes;
-	}
-	mutex_unlock(&pool->lock);
-	return bytes;
-}
-
 /* Get @bytes from the host. Return: 0 if any came, else why not. */
 static int vcma_pool_grow(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 {
-	u64 small = vcma_region_round_up(pool->region, pool->high_bytes / 4);
-	u64 have = vcma_pool_granule_bytes(pool), got;
+	u64 small = vcma_pool_small_bytes(pool), have, got;
 	int err = 0;
 
+	mutex_lock(&pool->lock);
+	have = vcma_pool_granule_bytes(pool);
+	mutex_unlock(&pool->lock);
 	bytes = vcma_region_round_up(pool->region, bytes);
 	small = min(bytes, small > have ? small - have : 0);
 	got = vcma_pool_grow_granules(pool, small, max_dma, &err);
@@ -263,15 +286,14 @@ static int vcma_pool_grow(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 	return got ? 0 : err;
 }
 
-/* A block for one allocation, which has its pages before others see the block. */
-static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit,
-			      const struct vcma_effort *effort, struct vcma_client *owner,
-			      u64 bytes, struct vcma_piece *piece)
+static struct vcma_want vcma_pool_want_for(struct vcma_pool *pool, const struct vcma_fit *fit,
+					   const struct vcma_effort *effort,
+					   const struct vcma_client *owner)
 {
-	struct vcma_region *r = pool->region;
-	struct vcma_want want = {
+	return (struct vcma_want) {
 		.bytes = (u64)fit->nr << PAGE_SHIFT,
-		.align_bytes = max(fit->align_pages << PAGE_SHIFT, r->granule_bytes),
+		.align_bytes = max(fit->align_pages << PAGE_SHIFT,
+				   pool->region->granule_bytes),
 		.max_dma = fit->max_dma,
 		.attr = pool->attr,
 		.use = VCMA_BLOCK_POOL,
@@ -281,19 +303,25 @@ static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit
 		.deadline = effort->deadline,
 		.owner = owner->name,
 	};
-	struct vcma_block *block;
+}
+
+/*
+ * A block comes to the pool for one allocation, which has its pages before others see the
+ * block. Return: 0; or -ENOMEM, -ENOSPC (not enough in one piece), and it is dropped.
+ */
+static int vcma_pool_adopt_for(struct vcma_pool *pool, struct vcma_block *block,
+			       const struct vcma_parts *parts, const struct vcma_fit *fit,
+			       struct vcma_client *owner, u64 bytes, struct vcma_piece *piece)
+{
 	u32 first;
 	int err;
 
-	err = vcma_region_hold(r, &want, &block);
-	if (err)
-		return err;
-	err = vcma_pages_init(pool, block);
+	err = vcma_pages_init(pool, block, parts);
 	if (!err && !vcma_pages_take(block, fit, false, &first)) {
 		vcma_pages_hide(block);
 		synchronize_rcu();
 		vcma_pages_destroy(block);
-		err = -ERANGE;	/* only part of the block lies below max_dma */
+		err = -ENOSPC;
 	}
 	if (err) {
 		vcma_region_drop(block);
@@ -302,6 +330,87 @@ static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit
 	vcma_pages_record(block, first, fit->nr, owner, VCMA_NO_ORIG, bytes, piece);
 	vcma_pool_add(pool, block, (u64)fit->nr << PAGE_SHIFT);
 	return 0;
+}
+
+/*
+ * Take what can be had of a lazily held granule.
+ * Return: 0; -EBUSY (nothing, and it is still held); or an error, and it is dropped.
+ */
+static int vcma_pool_grow_part(struct vcma_pool *pool, struct vcma_block *block,
+			       const struct vcma_fit *fit, const struct vcma_effort *effort,
+			       struct vcma_client *owner, u64 bytes, struct vcma_piece *piece)
+{
+	u64 part_pages = max_t(u64, roundup_pow_of_two(fit->nr), VCMA_POOL_PART_PAGES);
+	u64 nr_pages = PHYS_PFN(block->bytes);
+	struct vcma_parts parts = {};
+	int err;
+
+	err = vcma_parts_init(&parts, block, min(part_pages, nr_pages));
+	if (!err) {
+		vcma_parts_collect(&parts, 1, parts.nr_parts);
+		err = vcma_parts_vacate(&parts, parts.nr_parts - parts.nr_taken,
+					effort->flags, effort->deadline);
+		if (parts.nr_taken)
+			err = pool->region->mode->map(block, 0, nr_pages, pool->attr,
+						      &block->cpu);
+		else if (!err)
+			err = -EBUSY;
+	}
+	if (!err)
+		err = vcma_pool_adopt_for(pool, block, &parts, fit, owner, bytes, piece);
+	else if (err != -EBUSY)
+		vcma_region_drop(block);
+	vcma_parts_destroy(&parts);
+	return err;
+}
+
+/* No granule can be vacated as a whole, or at a price: then parts of some. */
+static int vcma_pool_grow_parts(struct vcma_pool *pool, const struct vcma_fit *fit,
+				const struct vcma_effort *effort, struct vcma_client *owner,
+				u64 bytes, struct vcma_piece *piece)
+{
+	struct vcma_want want = vcma_pool_want_for(pool, fit, effort, owner);
+	struct vcma_block *barren[VCMA_POOL_PART_TRIES], *block;
+	int err = -EBUSY, nr = 0;
+
+	want.lazy = true;
+	while (err == -EBUSY && nr < VCMA_POOL_PART_TRIES) {
+		err = vcma_region_hold(pool->region, &want, &block);
+		if (err)
+			break;
+		err = vcma_pool_grow_part(pool, block, fit, effort, owner, bytes, piece);
+		if (err == -EBUSY)	/* kept until the end: the host would grant it again */
+			barren[nr++] = block;
+	}
+	while (nr)
+		vcma_region_drop(barren[--nr]);
+	return err;
+}
+
+/* Can the pool use granules of which it has only parts? The linear map has them all. */
+static bool vcma_pool_takes_parts(const struct vcma_pool *pool, const struct vcma_fit *fit)
+{
+	return pool->region->mode->has_pages && pool->attr == VCMA_CACHED &&
+	       (u64)fit->nr << PAGE_SHIFT <= pool->region->granule_bytes / 2;
+}
+
+static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit,
+			      const struct vcma_effort *effort, struct vcma_client *owner,
+			      u64 bytes, struct vcma_piece *piece)
+{
+	struct vcma_want want = vcma_pool_want_for(pool, fit, effort, owner);
+	bool by_parts = vcma_pool_takes_parts(pool, fit);
+	struct vcma_block *block;
+	int err;
+
+	if (by_parts)	/* an empty granule, or what is empty of one */
+		want.flags |= VCMA_WANT_FAST;
+	err = vcma_region_hold(pool->region, &want, &block);
+	if (!err)
+		return vcma_pool_adopt_for(pool, block, NULL, fit, owner, bytes, piece);
+	if (by_parts && vcma_region_is_live(pool->region))
+		err = vcma_pool_grow_parts(pool, fit, effort, owner, bytes, piece);
+	return err;
 }
 
 int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
@@ -479,7 +588,7 @@ void vcma_pool_resize(struct vcma_pool *pool, u64 size_bytes)
 	mutex_lock(&pool->lock);
 	vcma_pool_set_size(pool, size_bytes);
 	used = !list_empty(&pool->users);
-	missing = pool->high_bytes - atomic64_read(&pool->free_bytes);
+	missing = vcma_pool_spare(pool) - atomic64_read(&pool->free_bytes);
 	mutex_unlock(&pool->lock);
 	if (used && missing > 0)
 		vcma_pool_grow(pool, missing, U64_MAX);
@@ -495,7 +604,7 @@ int vcma_pool_get(struct vcma_pool *pool, struct vcma_client *c)
 	mutex_lock(&pool->lock);
 	first = list_empty(&pool->users);
 	list_add_tail(&c->pool_node, &pool->users);
-	missing = pool->high_bytes - atomic64_read(&pool->free_bytes);
+	missing = vcma_pool_spare(pool) - atomic64_read(&pool->free_bytes);
 	mutex_unlock(&pool->lock);
 
 	if (first && missing > 0)

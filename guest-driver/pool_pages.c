@@ -20,6 +20,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "parts.h"
 #include "pool_pages.h"
 #include "region.h"
 
@@ -133,7 +134,22 @@ static void vcma_pages_put(struct vcma_block *block, u32 first, u32 nr)
 		      (size_t)nr << PAGE_SHIFT);
 }
 
-int vcma_pages_init(struct vcma_pool *pool, struct vcma_block *block)
+/* What is not taken is in use for good, to gen_pool. */
+static void vcma_pages_leave_out(struct vcma_block *block, const struct vcma_parts *parts)
+{
+	size_t bytes = parts->part_pages << PAGE_SHIFT;
+	struct genpool_data_fixed at;
+	unsigned long i;
+
+	for_each_clear_bit(i, parts->taken, parts->nr_parts) {
+		at.offset = i * bytes;
+		gen_pool_alloc_algo(block->pages, bytes, gen_pool_fixed_alloc, &at);
+	}
+	block->pool_bytes = parts->nr_taken * bytes;
+}
+
+int vcma_pages_init(struct vcma_pool *pool, struct vcma_block *block,
+		    const struct vcma_parts *parts)
 {
 	size_t nr = block->bytes >> PAGE_SHIFT;
 	unsigned int noio = memalloc_noio_save();
@@ -152,6 +168,9 @@ int vcma_pages_init(struct vcma_pool *pool, struct vcma_block *block)
 	}
 	bitmap_fill(block->dirty, nr);
 	block->pool = pool;
+	block->pool_bytes = block->bytes;
+	if (parts)
+		vcma_pages_leave_out(block, parts);
 	WRITE_ONCE(block->slots, block->slot_memory);
 	return 0;
 }
@@ -161,8 +180,23 @@ void vcma_pages_hide(struct vcma_block *block)
 	WRITE_ONCE(block->slots, NULL);
 }
 
+/* Undo vcma_pages_leave_out(): gen_pool wants all of it back. */
+static void vcma_pages_let_in(struct vcma_block *block)
+{
+	unsigned long nr = block->bytes >> PAGE_SHIFT, first, end;
+
+	for (first = find_first_zero_bit(block->taken, nr); first < nr;
+	     first = find_next_zero_bit(block->taken, nr, end)) {
+		end = find_next_bit(block->taken, nr, first);
+		vcma_pages_put(block, first, end - first);
+	}
+	block->pool_bytes = block->bytes;
+}
+
 void vcma_pages_destroy(struct vcma_block *block)
 {
+	if (block->pool_bytes && block->pool_bytes < block->bytes)
+		vcma_pages_let_in(block);
 	kvfree(block->slot_memory);
 	block->slot_memory = NULL;
 	kvfree(block->dirty);

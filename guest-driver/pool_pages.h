@@ -8,14 +8,18 @@
 
 #include "pool.h"
 
-#define VCMA_ZERO_DELAY		(HZ / 5)	/* what is freed may be wanted as it is */
+#define VCMA_ZERO_DELAY		1	/* a tick: what is freed in between goes along */
+
+struct vcma_parts;
 
 /**
  * vcma_pages_init() - the records of a new block's pages; all are free and dirty.
+ * @parts: which of them are taken; NULL: all
  *
  * Return: 0, or -ENOMEM and nothing was done.
  */
-int vcma_pages_init(struct vcma_pool *pool, struct vcma_block *block);
+int vcma_pages_init(struct vcma_pool *pool, struct vcma_block *block,
+		    const struct vcma_parts *parts);
 
 /**
  * vcma_pages_hide() - no page is in use: from a grace period on nobody looks at the

@@ -115,6 +115,7 @@ struct vcma_block {
 
 	/* VCMA_BLOCK_POOL */
 	struct vcma_pool *pool;
+	u64 pool_bytes;			/* what the pool has of it: all, or the parts taken */
 	struct gen_pool *pages;
 	unsigned long *dirty;		/* one bit per page: to be zeroed before use */
 	struct vcma_slot *slots;	/* one per page; NULL: nobody may look any more */
@@ -293,6 +294,13 @@ void vcma_block_put(struct vcma_block *block);
 int vcma_block_take(struct vcma_block *block, unsigned long first_page,
 		    unsigned long nr_pages, unsigned int flags, ktime_t deadline,
 		    struct vcma_busy *busy);
+
+/**
+ * vcma_block_adopt() - take pages of a lazily held block that the caller got from the page
+ * allocator, one reference each. Only in regions with struct pages. May sleep.
+ */
+void vcma_block_adopt(struct vcma_block *block, unsigned long first_page,
+		      unsigned long nr_pages);
 
 /**
  * vcma_block_give() - give back taken pages, any part of them. May sleep. Pages

@@ -58,7 +58,8 @@ struct vcma_bulk_range {
  * @nr_busy: in: room; out: filled, the first ones met, also on failure; or NULL
  *
  * The regions of the device are asked in their fallback order. Blocks are naturally
- * aligned, and lie below the device's coherent_dma_mask.
+ * aligned, as far as dma_alloc_coherent() aligns, and lie below the device's
+ * coherent_dma_mask.
  *
  * Return: 0 if any came; -ENODEV (the device is not served), -EINVAL, -EOPNOTSUPP
  * (the memory type would be wrong for the device), -ENOSPC, -ENOMEM, -ERANGE,

@@ -21,6 +21,7 @@
 #include "guest-driver/mode_private.c"
 #include "guest-driver/mode_reusable.c"
 #include "guest-driver/occupancy.c"
+#include "guest-driver/parts.c"
 #include "guest-driver/pool.c"
 #include "guest-driver/pool_pages.c"
 #include "guest-driver/region.c"

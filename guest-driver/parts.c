@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Parts of a block (parts.h).
+ *
+ * alloc_contig_range() has a high price per call: it drains the per-CPU lists of all
+ * CPUs, whatever the size. Pages that are free can be had for much less: the page
+ * allocator is asked for blocks of the part's size; those that lie in a block we hold are
+ * kept, the others go back. What is then missing is vacated in runs as long as possible.
+ */
+#include <linux/bitmap.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+
+#include "census.h"
+#include "mode.h"
+#include "parts.h"
+#include "region.h"
+
+/* Blocks of the page allocator that lie elsewhere, for each that is wanted. */
+#define VCMA_STRAYS_PER_PART	4
+
+int vcma_parts_init(struct vcma_parts *p, struct vcma_block *block, unsigned long part_pages)
+{
+	p->block = block;
+	p->part_pages = part_pages;
+	p->nr_parts = PHYS_PFN(block->bytes) / part_pages;
+	p->nr_taken = 0;
+	p->taken = bitmap_zalloc(p->nr_parts, GFP_KERNEL);
+	p->tried = bitmap_zalloc(p->nr_parts, GFP_KERNEL);
+	if (p->taken && p->tried)
+		return 0;
+	vcma_parts_destroy(p);
+	return -ENOMEM;
+}
+
+void vcma_parts_destroy(struct vcma_parts *p)
+{
+	bitmap_free(p->taken);
+	bitmap_free(p->tried);
+	p->taken = NULL;
+	p->tried = NULL;
+}
+
+static void vcma_parts_got(struct vcma_parts *p, unsigned long first, unsigned long nr)
+{
+	bitmap_set(p->taken, first, nr);
+	bitmap_set(p->tried, first, nr);
+	p->nr_taken += nr;
+}
+
+static void vcma_parts_note(struct vcma_parts *p, unsigned long first_page,
+			    unsigned long nr_pages, u32 why)
+{
+	if (p->busy)
+		p->busy(p, first_page, nr_pages, why);
+}
+
+/* ---- from the page allocator ---- */
+
+/* The part of one of the blocks that @page is, if it is wanted. */
+static bool vcma_parts_keep(struct vcma_parts *parts, unsigned int nr, struct page *page)
+{
+	u64 gpa = page_to_phys(page);
+	unsigned long first;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		struct vcma_parts *p = &parts[i];
+
+		if (gpa - p->block->base_gpa >= p->block->bytes)
+			continue;
+		first = PHYS_PFN(gpa - p->block->base_gpa);
+		split_page(page, ilog2(p->part_pages));
+		vcma_block_adopt(p->block, first, p->part_pages);
+		vcma_parts_got(p, first / p->part_pages, 1);
+		return true;
+	}
+	return false;
+}
+
+unsigned long vcma_parts_collect(struct vcma_parts *parts, unsigned int nr, unsigned long max)
+{
+	const gfp_t gfp = (GFP_HIGHUSER_MOVABLE & ~__GFP_RECLAIM) | __GFP_NOWARN |
+			  __GFP_NORETRY | __GFP_NOMEMALLOC;
+	unsigned long got = 0, strays = 0;
+	unsigned int order = ilog2(parts->part_pages);
+	struct page *page, *next;
+	LIST_HEAD(elsewhere);
+	bool movable;
+
+	/* Larger blocks than the page allocator has are vacated. */
+	if (parts->part_pages > MAX_ORDER_NR_PAGES)
+		return 0;
+	while (got < max && strays < VCMA_STRAYS_PER_PART * max) {
+		page = alloc_pages(gfp, order);
+		if (!page)
+			break;
+		movable = is_zone_movable_page(page);
+		if (movable && vcma_parts_keep(parts, nr, page)) {
+			got++;
+		} else {
+			list_add(&page->lru, &elsewhere);
+			strays++;
+		}
+		cond_resched();
+		if (!movable)	/* the zone of the region has no more */
+			break;
+	}
+	list_for_each_entry_safe(page, next, &elsewhere, lru) {
+		list_del(&page->lru);
+		__free_pages(page, order);
+	}
+	return got;
+}
+
+/* ---- by vacating ---- */
+
+/* Don't try parts that have something in them that can't be moved. */
+static void vcma_parts_survey(struct vcma_parts *p)
+{
+	unsigned long pfn = PHYS_PFN(p->block->base_gpa), i;
+	struct vcma_census census;
+
+	for_each_clear_bit(i, p->tried, p->nr_parts) {
+		vcma_census_take(pfn + i * p->part_pages, p->part_pages, &census);
+		if (!census.nr_stuck)
+			continue;
+		__set_bit(i, p->tried);
+		vcma_parts_note(p, census.first_stuck - pfn, census.run_stuck,
+				census.nr_pinned ? VIRTIO_CMA_WHY_PINNED :
+						   VIRTIO_CMA_WHY_UNMOVABLE);
+	}
+}
+
+/*
+ * Take a run of parts, or as much of its beginning as can be had.
+ * @limit: parts to try at once; halved when nobody can say which of them is busy
+ */
+static int vcma_parts_vacate_run(struct vcma_parts *p, unsigned long first, unsigned long nr,
+				 unsigned long *limit, unsigned int flags, ktime_t deadline)
+{
+	struct vcma_busy busy = {};
+	unsigned long bad, end;
+	int err;
+
+	nr = min(nr, *limit);
+	err = vcma_block_take(p->block, first * p->part_pages, nr * p->part_pages, flags,
+			      deadline, &busy);
+	if (!err) {
+		vcma_parts_got(p, first, nr);
+		*limit = ULONG_MAX;
+		return 0;
+	}
+	if (err != -EBUSY) {
+		if (err == -ENOMEM)
+			vcma_parts_note(p, first * p->part_pages, nr * p->part_pages,
+					VIRTIO_CMA_WHY_NO_ROOM);
+		return err;
+	}
+	bad = busy.first_page / p->part_pages;
+	end = DIV_ROUND_UP(busy.first_page + busy.nr_pages, p->part_pages);
+	if (bad <= first && end >= first + nr && nr > 1) {
+		*limit = nr / 2;
+		return 0;
+	}
+	bad = max(bad, first);
+	end = min(end, first + nr);
+	if (bad >= end) {	/* said to lie elsewhere */
+		bad = first;
+		end = first + 1;
+	}
+	vcma_parts_note(p, bad * p->part_pages, (end - bad) * p->part_pages, busy.why);
+	bitmap_set(p->tried, bad, end - bad);
+	return 0;
+}
+
+int vcma_parts_vacate(struct vcma_parts *p, unsigned long max, unsigned int flags,
+		      ktime_t deadline)
+{
+	unsigned long first, end, limit = ULONG_MAX, stop;
+	int err = 0;
+
+	if (!max)
+		return 0;
+	stop = p->nr_taken + max;
+	vcma_parts_survey(p);
+	while (p->nr_taken < stop && !err) {
+		first = find_first_zero_bit(p->tried, p->nr_parts);
+		if (first >= p->nr_parts)
+			break;
+		end = find_next_bit(p->tried, p->nr_parts, first);
+		err = vcma_parts_vacate_run(p, first, min(end - first, stop - p->nr_taken),
+					    &limit, flags, deadline);
+	}
+	return err;
+}

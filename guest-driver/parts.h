@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Taking a held block in equal parts, as many as can be had: looks for what can't be moved
+ * before it tries, takes free pages straight from the page allocator, then vacates whole
+ * runs of parts at once. A pinned page costs a glance and no more; every part is tried
+ * a bounded number of times.
+ *
+ *	block	|....|....|P...|....|.P..|....|	P pinned
+ *	parts	|  x |  x |busy|  x |busy|  x |	x taken
+ *
+ * Only for regions whose memory has struct pages: elsewhere nothing is in the way.
+ */
+#ifndef VCMA_PARTS_H
+#define VCMA_PARTS_H
+
+#include <linux/ktime.h>
+#include <linux/types.h>
+
+struct vcma_block;
+
+struct vcma_parts {
+	struct vcma_block *block;	/* held lazily */
+	unsigned long part_pages;	/* power of two */
+	unsigned long nr_parts;		/* in the block */
+	unsigned long *taken;		/* one bit per part */
+	unsigned long nr_taken;
+	unsigned long *tried;		/* busy: not to be tried again */
+
+	/* Called for what could not be had; may be NULL. */
+	void (*busy)(struct vcma_parts *p, unsigned long first_page, unsigned long nr_pages,
+		     u32 why);
+	void *ctx;
+};
+
+/** vcma_parts_init() - nothing taken yet. Return: 0 or -ENOMEM. */
+int vcma_parts_init(struct vcma_parts *p, struct vcma_block *block, unsigned long part_pages);
+void vcma_parts_destroy(struct vcma_parts *p);
+
+/**
+ * vcma_parts_vacate() - take up to @max more parts. May sleep.
+ * @flags: VCMA_WANT_FAST: nothing is migrated
+ * @deadline: when to give up at the latest; 0: none
+ *
+ * Return: 0 (as many as could be had), or why it stopped: -ENOMEM, -ETIMEDOUT, -EINTR.
+ */
+int vcma_parts_vacate(struct vcma_parts *p, unsigned long max, unsigned int flags,
+		      ktime_t deadline);
+
+/**
+ * vcma_parts_collect() - take parts that are free, of several blocks of one region, from
+ * the page allocator. May sleep, but neither migrates nor reclaims anything.
+ * @parts: of @nr blocks, with the same part_pages
+ * @max: how many parts are wanted
+ *
+ * Return: parts taken.
+ */
+unsigned long vcma_parts_collect(struct vcma_parts *parts, unsigned int nr, unsigned long max);
+
+#endif /* VCMA_PARTS_H */
