@@ -70,6 +70,21 @@ static void vcma_memory_set_state(struct vcma_memory *memory, unsigned int i,
 	block->state = state;
 }
 
+bool vcma_memory_is_valid(const struct vcma_memory *memory)
+{
+	const struct vcma_memory_block *block;
+
+	lockdep_assert_held(&memory->lock);
+	for (block = memory->blocks; block < memory->blocks + memory->nr_blocks; block++) {
+		if (block->nr_held && (block->state != VCMA_MEMORY_ONLINE || block->vacated))
+			return false;
+		if (block->vacated &&
+		    (block->state == VCMA_MEMORY_OFFLINE || !memory->removing))
+			return false;
+	}
+	return true;
+}
+
 bool vcma_memory_unfit(u64 base_gpa, u64 bytes, char *reason, size_t reason_bytes)
 {
 	u64 block = memory_block_size_bytes();
@@ -156,6 +171,7 @@ int vcma_memory_hold(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
 	}
 	for (i = first; !err && i <= last; i++)
 		memory->blocks[i].nr_held++;
+	vcma_assert_valid(vcma_memory_is_valid(memory));
 	spin_unlock_irqrestore(&memory->lock, irq);
 	return err;
 }
@@ -169,6 +185,7 @@ void vcma_memory_release(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
 	spin_lock_irqsave(&memory->lock, irq);
 	for (i = first; i <= last; i++)
 		memory->blocks[i].nr_held--;
+	vcma_assert_valid(vcma_memory_is_valid(memory));
 	spin_unlock_irqrestore(&memory->lock, irq);
 }
 
@@ -262,6 +279,7 @@ static void vcma_memory_changed(struct vcma_memory *memory, unsigned int i,
 	if (memory->blocks[i].vacated)
 		bytes = 0;	/* not lent any more when they were vacated */
 	memory->blocks[i].vacated = false;
+	vcma_assert_valid(vcma_memory_is_valid(memory));
 	if (memory->region) {
 		atomic64_add(state == VCMA_MEMORY_ONLINE ? bytes : -bytes,
 			     &memory->region->lent_bytes);
@@ -522,6 +540,7 @@ static void vcma_memory_set_vacated(struct vcma_memory *memory, unsigned int i, 
 
 	spin_lock_irqsave(&memory->lock, irq);
 	memory->blocks[i].vacated = vacated;
+	vcma_assert_valid(vcma_memory_is_valid(memory));
 	if (memory->region)
 		atomic64_add(vacated ? -bytes : bytes, &memory->region->lent_bytes);
 	spin_unlock_irqrestore(&memory->lock, irq);

@@ -117,6 +117,9 @@ void vcma_memory_release(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
 /** vcma_memory_is_online() - is all of it in the page allocator, or held? */
 bool vcma_memory_is_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
 
+/** vcma_memory_is_valid() - do the blocks' states and counts agree? Caller holds the lock. */
+bool vcma_memory_is_valid(const struct vcma_memory *memory);
+
 /**
  * vcma_memory_hide() - pages got from the page allocator are the driver's: logically
  * offline, no part of the guest's memory. May sleep.
