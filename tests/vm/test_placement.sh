@@ -11,7 +11,7 @@
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
 REGION_MIB=32
-unsafe=unsafe-noiommu=on,x-fabric=on
+unsafe='unsafe-noiommu=on,x-fabric=on'
 
 nvme_unbind='basename $(readlink /sys/bus/pci/drivers/nvme/0000:*) >/tmp/nvme; cat /tmp/nvme >/sys/bus/pci/drivers/nvme/unbind'
 nvme_bind='cat /tmp/nvme >/sys/bus/pci/drivers/nvme/bind'
