@@ -149,14 +149,17 @@ GUEST_DIRS := $(wildcard $(srcdir)/guest-driver $(srcdir)/tests/guest)
 guest_ko = $(1:%=$(O)/guest/%/virtio_cma.ko)
 
 # kbuild writes beside the sources, so each kernel gets a copy of them. Same contents as last
-# time, same modules: git touches files without changing them.
+# time, same modules: git touches files without changing them. What has changed is new in the
+# copy, whenever it was written here: an older build may have been under way then.
 $(O)/guest/%/virtio_cma.ko: $(GUEST_SRC) | $(ENV)/kernel/%/kbuild
 	$(Q)d=$(abspath $(O))/guest/$*/src && mkdir -p $$d && \
 	key=$$(cat $(GUEST_SRC) $(ENV)/kernel/$*/kbuild | sha256sum) && \
 	if [ -e $@ ] && [ "$$key" = "$$(cat $$d/key)" ]; then touch $@; exit; fi && \
-	printf '  %-7s %s\n' KBUILD guest/$* && rm -rf $$d/key $$d/hv && mkdir -p $$d/hv/core && \
-	cp -rp $(srcdir)/hv/abi $$d/hv/ && cp -p $(GUEST_CORE) $$d/hv/core/ && \
-	cp -rp $(GUEST_DIRS) $$d/ && \
+	printf '  %-7s %s\n' KBUILD guest/$* && rm -f $$d/key && \
+	for f in $(patsubst $(srcdir)/%,%,$(GUEST_SRC)); do \
+		copy=$$d/$${f#tests/}; \
+		cmp -s $(srcdir)/$$f $$copy || { mkdir -p $${copy%/*} && cp $(srcdir)/$$f $$copy; } || exit 1; \
+	done && \
 	for m in $(notdir $(GUEST_DIRS)); do \
 		env -u MAKEFLAGS -u MFLAGS $(ENV)/kernel/$*/kbuild W=1 M=$$d/$$m modules >$$d/$$m.log 2>&1 || { cat $$d/$$m.log; exit 1; }; \
 		if grep -q 'warning:' $$d/$$m.log; then cat $$d/$$m.log; exit 1; fi; \

@@ -18,6 +18,7 @@
 #include <linux/pci.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "guest-driver/mode.h"
 #include "guest-driver/region.h"
@@ -272,17 +273,25 @@ static void test_parallel(void)
 
 /* ---- module ---- */
 
+/* A PCI device may have other children beside the virtio device. */
+static int take_region(struct device *dev, void *data)
+{
+	struct vcma_region **r = data;
+
+	if (!strstarts(dev_name(dev), "virtio"))
+		return 0;
+	*r = dev_get_drvdata(dev);
+	return 1;
+}
+
 static struct vcma_region *find_region(void)
 {
 	struct pci_dev *pdev = pci_get_device(0x1af4, 0x1040 + VIRTIO_ID_CMA, NULL);
-	struct vcma_region *r;
-	struct device *dev;
+	struct vcma_region *r = NULL;
 
 	if (!pdev)
 		return NULL;
-	dev = device_find_any_child(&pdev->dev);
-	r = dev ? dev_get_drvdata(dev) : NULL;
-	put_device(dev);
+	device_for_each_child(&pdev->dev, &r, take_region);
 	pci_dev_put(pdev);
 	return r;
 }
