@@ -154,7 +154,7 @@ guest_ko = $(1:%=$(O)/guest/%/virtio_cma.ko)
 $(O)/guest/%/virtio_cma.ko: $(GUEST_SRC) | $(ENV)/kernel/%/kbuild
 	$(Q)d=$(abspath $(O))/guest/$*/src && mkdir -p $$d && \
 	key=$$(cat $(GUEST_SRC) $(ENV)/kernel/$*/kbuild | sha256sum) && \
-	if [ -e $@ ] && [ "$$key" = "$$(cat $$d/key)" ]; then touch $@; exit; fi && \
+	if [ -e $@ ] && [ "$$key" = "$$(cat $$d/key 2>/dev/null)" ]; then touch $@; exit; fi && \
 	printf '  %-7s %s\n' KBUILD guest/$* && rm -f $$d/key && \
 	for f in $(patsubst $(srcdir)/%,%,$(GUEST_SRC)); do \
 		copy=$$d/$${f#tests/}; \

@@ -6,7 +6,7 @@
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
-REGION_MIB=256		# whole memory blocks of the guest, as lending needs
+export REGION_MIB=256	# whole memory blocks of the guest, as lending needs
 
 # lent_case: memory comes back from under files, and their contents stay
 lent_case()

@@ -7,16 +7,20 @@
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
 root=$VM_TMP/root
-src=$root/usr/src/virtio-cma-0.1
 
-# modules: of each kernel there is one, made without a warning, for that kernel
+# made_for MODULE: the release of the kernel it is for
+made_for()
+{
+	modinfo -F vermagic "$1" | cut -d " " -f 1
+}
+
+# module_case KERNEL-DIR: there is a module for that kernel, made without a warning
 module_case()
 {
 	kernel=${1#"$HVCMA_BUILD/env/kernel/"}
-	ko=$HVCMA_BUILD/guest/$kernel/virtio_cma.ko
 	release=$(cat "$1/release")
 	check "virtio_cma.ko for $kernel ($release)" \
-		eval '[ "$(modinfo -F vermagic "$ko" | cut -d " " -f 1)" = "$release" ]'
+		equal "$release" "$(made_for "$HVCMA_BUILD/guest/$kernel/virtio_cma.ko")"
 	check "$kernel: built without a warning, W=1" \
 		eval '[ -s "$HVCMA_BUILD/guest/$kernel/src/guest-driver.log" ] &&
 			! grep -q warning: "$HVCMA_BUILD/guest/$kernel/src/guest-driver.log"'
@@ -35,8 +39,7 @@ hook_loads()
 	sh "$VM_TMP/hook" | tr '\n' ' '
 }
 
-# softdep_order DRIVER: modprobe takes virtio_cma first. A tree of empty modules stands for a
-# kernel's.
+# softdep_order DRIVER: does modprobe read that virtio_cma comes first?
 softdep_order()
 {
 	modprobe -C "$root/usr/lib/modprobe.d" -c 2>/dev/null |
@@ -47,7 +50,9 @@ dkms_in_scratch()
 {
 	dkms "$1" -m virtio-cma -v 0.1 -k "$release" --arch x86_64 --kernelsourcedir "$headers" \
 		--dkmstree "$VM_TMP/dkms" --sourcetree "$root/usr/src" \
-		--installtree "$VM_TMP/install" --no-depmod >"$VM_TMP/dkms.log" 2>&1
+		--installtree "$VM_TMP/install" --no-depmod >"$VM_TMP/dkms.log" 2>&1 && return
+	note "$(tail -n 20 "$VM_TMP/dkms.log")" "$(find "$VM_TMP/dkms" -name make.log -exec tail -n 20 {} +)"
+	return 1
 }
 
 dkms_case()
@@ -56,11 +61,8 @@ dkms_case()
 	mkdir -p "$VM_TMP/dkms" "$VM_TMP/install"
 	check "dkms add" dkms_in_scratch add
 	check "dkms build" dkms_in_scratch build
-	[ "$tap_failed" -eq 0 ] || note "$(tail -n 20 "$VM_TMP/dkms.log"
-		cat "$VM_TMP"/dkms/virtio-cma/0.1/build/make.log 2>/dev/null | tail -n 20)"
 	built=$(find "$VM_TMP/dkms/virtio-cma/0.1" -name 'virtio_cma.ko*' | grep -v /build/ | head -n 1)
-	check "dkms has built the module for $release" \
-		eval '[ -n "$built" ] && [ "$(modinfo -F vermagic "$built" | cut -d " " -f 1)" = "$release" ]'
+	check "dkms has built the module for $release" equal "$release" "$(made_for "$built")"
 }
 
 for kernel_path in "$HVCMA_BUILD"/env/kernel/*/*; do

@@ -7,7 +7,7 @@
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
-REGION_MIB=256		# two memory blocks: the least that a reusable region can have, and one more
+export REGION_MIB=256	# whole memory blocks of the guest, as lending needs
 
 # user_boot ARCH SERIES REGION-PROPERTIES: edu0 is a client, edu1 is not
 user_boot()
