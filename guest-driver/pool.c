@@ -207,17 +207,48 @@ static struct vcma_want vcma_pool_want(struct vcma_pool *pool, u64 bytes, u64 ma
 	};
 }
 
-/* Return: bytes that have joined the pool. */
-static u64 vcma_pool_adopt(struct vcma_pool *pool, struct vcma_block *block)
+/* @parts: what is taken of the block; NULL: all. Return: bytes that have joined the pool. */
+static u64 vcma_pool_adopt(struct vcma_pool *pool, struct vcma_block *block,
+			   const struct vcma_parts *parts)
 {
-	u64 bytes = block->bytes;
+	u64 bytes;
 
-	if (vcma_pages_init(pool, block, NULL)) {
+	if (vcma_pages_init(pool, block, parts)) {
 		vcma_region_drop(block);
 		return 0;
 	}
+	bytes = block->pool_bytes;
 	vcma_pool_add(pool, block, 0);
 	return bytes;
+}
+
+/*
+ * Take what can be had of a lazily held granule, in parts, and map it.
+ * Return: 0; -EBUSY (nothing); or an error of vcma_parts_vacate(). Whatever it is,
+ * vcma_parts_destroy() is called for, and the block is still held.
+ */
+static int vcma_pool_take_parts(struct vcma_pool *pool, struct vcma_block *block,
+				u64 part_pages, const struct vcma_effort *effort,
+				struct vcma_parts *parts)
+{
+	u64 nr_pages = PHYS_PFN(block->bytes);
+	int err;
+
+	err = vcma_parts_init(parts, block, min(part_pages, nr_pages));
+	if (err)
+		return err;
+	vcma_parts_collect(parts, 1, parts->nr_parts);
+	err = vcma_parts_vacate(parts, parts->nr_parts - parts->nr_taken, effort->flags,
+				effort->deadline);
+	if (!parts->nr_taken)
+		return err ?: -EBUSY;
+	return pool->region->mode->map(block, 0, nr_pages, pool->attr, &block->cpu);
+}
+
+/* Can the pool use granules of which it has only parts? The linear map has them all. */
+static bool vcma_pool_may_take_parts(const struct vcma_pool *pool)
+{
+	return pool->region->mode->has_pages && pool->attr == VCMA_CACHED;
 }
 
 /* Single granules. Return: bytes got; @err says why not all. */
@@ -237,7 +268,7 @@ static u64 vcma_pool_grow_granules(struct vcma_pool *pool, u64 bytes, u64 max_dm
 			break;
 		}
 		for (i = 0, one = 0; i < nr; i++)
-			one += vcma_pool_adopt(pool, blocks[i]);
+			one += vcma_pool_adopt(pool, blocks[i], NULL);
 		if (!one) {
 			*err = -ENOMEM;
 			break;
@@ -258,11 +289,41 @@ static u64 vcma_pool_grow_runs(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 		struct vcma_want want = vcma_pool_want(pool, run, max_dma);
 
 		if (!vcma_region_hold(r, &want, &block))
-			got += vcma_pool_adopt(pool, block);
+			got += vcma_pool_adopt(pool, block, NULL);
 		else
 			run = round_down(run / 2, r->granule_bytes);
 		run = min(run, bytes - got);
 	}
+	return got;
+}
+
+/* Parts of granules, none of which can be vacated as a whole. Return: bytes got. */
+static u64 vcma_pool_grow_parts(struct vcma_pool *pool, u64 bytes, u64 max_dma, int *err)
+{
+	struct vcma_want want = vcma_pool_want(pool, pool->region->granule_bytes, max_dma);
+	struct vcma_effort effort = { .deadline = want.deadline };
+	struct vcma_block *barren[VCMA_POOL_PART_TRIES], *block;
+	unsigned int nr = 0;
+	u64 got = 0;
+
+	want.lazy = true;
+	while (got < bytes && nr < VCMA_POOL_PART_TRIES) {
+		struct vcma_parts parts = {};
+
+		*err = vcma_region_hold(pool->region, &want, &block);
+		if (*err)
+			break;
+		*err = vcma_pool_take_parts(pool, block, VCMA_POOL_PART_PAGES, &effort, &parts);
+		if (*err)
+			barren[nr++] = block;
+		else
+			got += vcma_pool_adopt(pool, block, &parts);
+		vcma_parts_destroy(&parts);
+		if (*err && *err != -EBUSY)
+			break;
+	}
+	while (nr)
+		vcma_region_drop(barren[--nr]);
 	return got;
 }
 
@@ -282,6 +343,8 @@ static int vcma_pool_grow(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 		got += vcma_pool_grow_runs(pool, bytes - got, max_dma);
 		got += vcma_pool_grow_granules(pool, bytes - got, max_dma, &err);
 	}
+	if (!got && vcma_pool_may_take_parts(pool) && vcma_region_is_live(pool->region))
+		got = vcma_pool_grow_parts(pool, bytes, max_dma, &err);
 	trace_vcma_pool_grow(pool, bytes, max_dma, err);
 	return got ? 0 : err;
 }
@@ -332,66 +395,33 @@ static int vcma_pool_adopt_for(struct vcma_pool *pool, struct vcma_block *block,
 	return 0;
 }
 
-/*
- * Take what can be had of a lazily held granule.
- * Return: 0; -EBUSY (nothing, and it is still held); or an error, and it is dropped.
- */
-static int vcma_pool_grow_part(struct vcma_pool *pool, struct vcma_block *block,
-			       const struct vcma_fit *fit, const struct vcma_effort *effort,
-			       struct vcma_client *owner, u64 bytes, struct vcma_piece *piece)
+/* No granule can be vacated as a whole, or at a price: then part of one. */
+static int vcma_pool_grow_part_for(struct vcma_pool *pool, const struct vcma_fit *fit,
+				   const struct vcma_effort *effort, struct vcma_client *owner,
+				   u64 bytes, struct vcma_piece *piece)
 {
 	u64 part_pages = max_t(u64, roundup_pow_of_two(fit->nr), VCMA_POOL_PART_PAGES);
-	u64 nr_pages = PHYS_PFN(block->bytes);
-	struct vcma_parts parts = {};
-	int err;
-
-	err = vcma_parts_init(&parts, block, min(part_pages, nr_pages));
-	if (!err) {
-		vcma_parts_collect(&parts, 1, parts.nr_parts);
-		err = vcma_parts_vacate(&parts, parts.nr_parts - parts.nr_taken,
-					effort->flags, effort->deadline);
-		if (parts.nr_taken)
-			err = pool->region->mode->map(block, 0, nr_pages, pool->attr,
-						      &block->cpu);
-		else if (!err)
-			err = -EBUSY;
-	}
-	if (!err)
-		err = vcma_pool_adopt_for(pool, block, &parts, fit, owner, bytes, piece);
-	else if (err != -EBUSY)
-		vcma_region_drop(block);
-	vcma_parts_destroy(&parts);
-	return err;
-}
-
-/* No granule can be vacated as a whole, or at a price: then parts of some. */
-static int vcma_pool_grow_parts(struct vcma_pool *pool, const struct vcma_fit *fit,
-				const struct vcma_effort *effort, struct vcma_client *owner,
-				u64 bytes, struct vcma_piece *piece)
-{
 	struct vcma_want want = vcma_pool_want_for(pool, fit, effort, owner);
 	struct vcma_block *barren[VCMA_POOL_PART_TRIES], *block;
 	int err = -EBUSY, nr = 0;
 
 	want.lazy = true;
 	while (err == -EBUSY && nr < VCMA_POOL_PART_TRIES) {
+		struct vcma_parts parts = {};
+
 		err = vcma_region_hold(pool->region, &want, &block);
 		if (err)
 			break;
-		err = vcma_pool_grow_part(pool, block, fit, effort, owner, bytes, piece);
-		if (err == -EBUSY)	/* kept until the end: the host would grant it again */
+		err = vcma_pool_take_parts(pool, block, part_pages, effort, &parts);
+		if (err)	/* kept until the end: the host would grant it again */
 			barren[nr++] = block;
+		else
+			err = vcma_pool_adopt_for(pool, block, &parts, fit, owner, bytes, piece);
+		vcma_parts_destroy(&parts);
 	}
 	while (nr)
 		vcma_region_drop(barren[--nr]);
 	return err;
-}
-
-/* Can the pool use granules of which it has only parts? The linear map has them all. */
-static bool vcma_pool_takes_parts(const struct vcma_pool *pool, const struct vcma_fit *fit)
-{
-	return pool->region->mode->has_pages && pool->attr == VCMA_CACHED &&
-	       (u64)fit->nr << PAGE_SHIFT <= pool->region->granule_bytes / 2;
 }
 
 static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit,
@@ -399,7 +429,8 @@ static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit
 			      u64 bytes, struct vcma_piece *piece)
 {
 	struct vcma_want want = vcma_pool_want_for(pool, fit, effort, owner);
-	bool by_parts = vcma_pool_takes_parts(pool, fit);
+	bool by_parts = vcma_pool_may_take_parts(pool) &&
+			want.bytes <= pool->region->granule_bytes / 2;
 	struct vcma_block *block;
 	int err;
 
@@ -409,7 +440,7 @@ static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit
 	if (!err)
 		return vcma_pool_adopt_for(pool, block, NULL, fit, owner, bytes, piece);
 	if (by_parts && vcma_region_is_live(pool->region))
-		err = vcma_pool_grow_parts(pool, fit, effort, owner, bytes, piece);
+		err = vcma_pool_grow_part_for(pool, fit, effort, owner, bytes, piece);
 	return err;
 }
 

@@ -64,7 +64,7 @@ reusable_case()
 	bulk_run "4,800 in one call" count=4800 fits=4800
 	bulk_run "more than there is" count=7000 fits=5500
 	bulk_run "pages" order=0 count=3000 fits=3000
-	bulk_run "4 MiB each" order=10 count=80 fits=20
+	bulk_run "2 MiB each" order=9 count=200 fits=150
 
 	rc_base=$(guest 'cat $(cma_dir)/region_base_gpa')
 	guest "background /tmp/pin pin spread \$((\$(meminfo_mib MemAvailable) * 7 / 8)) 5 4 16 $rc_base:$REGION_MIB" >"$VM_TMP/pin"
