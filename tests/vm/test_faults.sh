@@ -26,6 +26,15 @@ served()
 	guest selftest leak=1 | grep -q '^0 of 3 failed'
 }
 
+# served_at_last: within a few binds; how many calls one bind makes is the driver's business
+served_at_last()
+{
+	for _ in 1 2 3 4 5 6 7 8; do
+		served && return
+	done
+	return 1
+}
+
 # stat_is NAME VALUE: in the guest's sysfs
 stat_is()
 {
@@ -34,15 +43,14 @@ stat_is()
 
 no_memory_case()
 {
-	what="no memory for the first two binds"
+	what="no memory for the first binds"
 	faults_boot back:0:8:12 || return
 	guest selftest >"$VM_TMP/results"
 	check "$what: the driver gets no DMA" grep -q '^not ok 1 - dma_set_mask' "$VM_TMP/results"
 	check "$what: the guest is told why" guest 'dmesg | grep -q "gets no DMA: -ENOBUFS"'
 	check "$what: the client is not claimed" status_is /clients/0/state present
 	check "$what: nothing is held" stat_is held_bytes 0
-	guest selftest >/dev/null
-	check "$what: the third bind is served" served
+	check "$what: a later bind is served" served_at_last
 	check "$what: the region lives" stat_is state ready
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	check "$what: QEMU ends well" vm_quit
