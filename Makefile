@@ -32,7 +32,7 @@ endif
 .DELETE_ON_ERROR:
 # What the environment builder made is no intermediate file of ours.
 .SECONDARY:
-.PHONY: all world plugin guest guest-all env demo check bench fuzz lint install \
+.PHONY: all world plugin guest guest-all guest-others env demo check bench fuzz lint install \
 	install-guest uninstall uninstall-guest help clean distclean FORCE
 
 all: native
@@ -182,7 +182,10 @@ $(O)/guest/arm64/bin/%: %.c $(srcdir)/guest-driver/uapi/vcma.h config.mak | $(re
 endif
 
 guest: $(call guest_ko,$(GUEST_KERNELS)) $(GUEST_BIN)
-guest-all: $(call guest_ko,$(GUEST_KERNELS) $(GUEST_OTHERS)) $(GUEST_BIN)
+# In a make of its own: only when the environment is there is it known which others there are.
+guest-all: guest
+	$(Q)$(MAKE) --no-print-directory guest-others
+guest-others: $(call guest_ko,$(GUEST_OTHERS))
 
 world: native plugin arm64 arm64-plugin guest
 
