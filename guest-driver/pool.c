@@ -468,6 +468,13 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 		if (vcma_pool_alloc(pool, fit, owner, VCMA_NO_ORIG, bytes, piece))
 			return 0;
 	}
+	/* Who can't wait must not find the pools empty because of what couldn't be had. */
+	if (err && step >= YIELD_ALL) {
+		for (i = 0; (p = vcma_region_pool(r, i)); i++) {
+			queue_work(r->wq, &p->refill);
+			flush_work(&p->refill);
+		}
+	}
 	return err;
 }
 
