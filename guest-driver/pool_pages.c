@@ -355,6 +355,12 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 	return true;
 }
 
+/* Whoever pops a run may count on its natural alignment; a bounce buffer's needs none. */
+static bool vcma_run_is_aligned(struct vcma_run run, u32 nr)
+{
+	return IS_ALIGNED((run.block->base_dma >> PAGE_SHIFT) + run.first, nr);
+}
+
 /* Nobody's any more, and no mapping needs them. */
 static void vcma_pool_free_pages(struct vcma_block *block, struct vcma_slot *slot)
 {
@@ -369,7 +375,7 @@ static void vcma_pool_free_pages(struct vcma_block *block, struct vcma_slot *slo
 	if (atomic64_add_return((u64)nr << PAGE_SHIFT, &pool->free_bytes) >
 	    (s64)vcma_pool_spare(pool) && !delayed_work_pending(&pool->trim))
 		queue_delayed_work(pool->region->wq, &pool->trim, VCMA_TRIM_DELAY);
-	if (!stack || !vcma_stack_push(stack, true, run))
+	if (!stack || !vcma_run_is_aligned(run, nr) || !vcma_stack_push(stack, true, run))
 		vcma_pages_put(block, run.first, nr);
 	/* The next bounce buffer need not be zeroed. */
 	if (!bounce && !delayed_work_pending(&pool->zero))

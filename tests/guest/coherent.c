@@ -84,10 +84,10 @@ static void test_atomic(struct selftest *t)
 		spin_unlock_bh(&lock);
 	}
 
-	cpu = dma_alloc_coherent(t->dev, SZ_32M, &dma, GFP_ATOMIC | __GFP_NOWARN);
-	selftest_result(t, !cpu, "atomic: 32 MiB is refused");
+	cpu = dma_alloc_coherent(t->dev, SZ_64M, &dma, GFP_ATOMIC | __GFP_NOWARN);
+	selftest_result(t, !cpu, "atomic: 64 MiB is refused");
 	if (cpu)
-		dma_free_coherent(t->dev, SZ_32M, cpu, dma);
+		dma_free_coherent(t->dev, SZ_64M, cpu, dma);
 
 	objects = kcalloc(300, sizeof(*objects), GFP_KERNEL);
 	pool = dma_pool_create("vcma_selftest", t->dev, 64, 64, 0);
