@@ -4,7 +4,6 @@
  * caches. See alias.h.
  */
 #include "qemu/osdep.h"
-#include "hw/core/cpu.h"
 #include "migration/blocker.h"
 #include "monitor/monitor-internal.h"
 #include "qobject/qdict.h"
@@ -12,6 +11,7 @@
 
 #include "alias.h"
 #include "attr.h"
+#include "debugger.h"
 #include "hv/host/arm_cache.h"
 
 #define WHY "virtio-cma: a client is doing DMA past the caches, so QEMU must " \
@@ -45,7 +45,7 @@ uint64_t hvcma_alias_handed_bytes(const VirtIOCMA *s)
     return granules * s->config.granule_bytes;
 }
 
-/* ---- commands that read or write guest memory ---- */
+/* ---- commands that read or write guest memory, or start what does ---- */
 
 static const char *const qmp_names[] = {
     "dump-guest-memory", "memsave", "pmemsave",
@@ -71,7 +71,7 @@ static struct {
     HmpHandler *original;
 } hmp_names[] = {
     { "x" }, { "xp" }, { "sum" }, { "memsave" }, { "pmemsave" },
-    { "dump-guest-memory" },
+    { "dump-guest-memory" }, { "gdbserver" },
 };
 
 static void hmp_run(Monitor *mon, const QDict *qdict, size_t i)
@@ -95,9 +95,11 @@ HMP_HANDLER(2)
 HMP_HANDLER(3)
 HMP_HANDLER(4)
 HMP_HANDLER(5)
+HMP_HANDLER(6)
 
 static HmpHandler *const hmp_handlers[ARRAY_SIZE(hmp_names)] = {
     hmp_run_0, hmp_run_1, hmp_run_2, hmp_run_3, hmp_run_4, hmp_run_5,
+    hmp_run_6,
 };
 
 /* A command has names, separated by '|'. */
@@ -123,9 +125,14 @@ static void hmp_guard(void)
     }
 }
 
-/* ---- the debugger ---- */
+/* ---- all of them ---- */
 
-static bool is_handed(hwaddr gpa)
+bool hvcma_alias_is_kept_off(void)
+{
+    return !QLIST_EMPTY(&kept_off);
+}
+
+bool hvcma_alias_is_handed(uint64_t gpa)
 {
     uint64_t from, first, nr;
     VirtIOCMA *s;
@@ -149,42 +156,6 @@ static bool is_handed(hwaddr gpa)
     return false;
 }
 
-#define DEBUG_PAGE_BYTES 4096ull    /* no target has smaller ones */
-
-static int debug_access(CPUState *cpu, vaddr addr, uint8_t *buf, size_t len,
-                        bool is_write)
-{
-    vaddr page = QEMU_ALIGN_DOWN(addr, DEBUG_PAGE_BYTES);
-    size_t nr_pages = DIV_ROUND_UP(addr - page + len, DEBUG_PAGE_BYTES), i;
-    MemTxAttrs attrs;
-    hwaddr gpa;
-
-    for (i = 0; i < nr_pages && !QLIST_EMPTY(&kept_off); i++) {
-        gpa = cpu_get_phys_page_attrs_debug(cpu, page + i * DEBUG_PAGE_BYTES,
-                                            &attrs);
-        if (gpa != (hwaddr)-1 && is_handed(gpa)) {
-            return -1;
-        }
-    }
-    return cpu_memory_rw_debug(cpu, addr, buf, len, is_write);
-}
-
-static void debugger_guard(void)
-{
-    GSList *classes = object_class_get_list(TYPE_CPU, false), *l;
-
-    for (l = classes; l; l = l->next) {
-        CPUClass *cc = CPU_CLASS(l->data);
-
-        if (!cc->memory_rw_debug) {
-            cc->memory_rw_debug = debug_access;
-        }
-    }
-    g_slist_free(classes);
-}
-
-/* ---- all of them ---- */
-
 static void guard_once(void)
 {
     static bool guarded;
@@ -192,7 +163,6 @@ static void guard_once(void)
     if (!guarded) {
         guarded = true;
         hmp_guard();
-        debugger_guard();
     }
 }
 
@@ -200,6 +170,9 @@ static bool block(VirtIOCMA *s, Error **errp)
 {
     if (qemu_system_dump_in_progress()) {
         error_setg(errp, "a dump of guest memory is in progress");
+        return false;
+    }
+    if (!hvcma_debugger_guard(errp)) {
         return false;
     }
     error_setg(&s->alias.migration_blocker, "virtio-cma '%s': a client is "

@@ -10,10 +10,8 @@
  * dumps and the monitor's and the debugger's accesses to memory are refused and
  * say why.
  *
- * Not covered: the debugger in its physical memory mode (maintenance packet
- * Qqemu.PhyMemMode), which QEMU lets nobody judge. What the guest's mappings
- * need is for the guest; the host kernel leaves pages alone that it has handed
- * out.
+ * Not covered: what the guest's mappings need, which is for the guest; the host
+ * kernel leaves pages alone that it has handed out.
  */
 #ifndef QEMU_DEVICE_ALIAS_H
 #define QEMU_DEVICE_ALIAS_H
@@ -29,7 +27,7 @@ void hvcma_alias_maintain(VirtIOCMA *s, uint64_t first, uint64_t nr);
  * hvcma_alias_keep_off() - engine op "keep_off".
  *
  * Return: 0, or -VIRTIO_CMA_S_REFUSED, reported, because a migration or a dump
- * is on its way.
+ * is on its way or a debugger reads memory past every check.
  */
 int hvcma_alias_keep_off(VirtIOCMA *s, bool on);
 
@@ -38,6 +36,12 @@ int hvcma_alias_keep_off(VirtIOCMA *s, bool on);
  * that is not quiet: nothing can reach its memory any more.
  */
 void hvcma_alias_forget(VirtIOCMA *s);
+
+/** hvcma_alias_is_kept_off() - must QEMU leave any region's memory alone now? */
+bool hvcma_alias_is_kept_off(void);
+
+/** hvcma_alias_is_handed() - must QEMU leave the granule of @gpa alone now? */
+bool hvcma_alias_is_handed(uint64_t gpa);
 
 /** hvcma_alias_maintained_bytes() - how much was cleaned so far. */
 uint64_t hvcma_alias_maintained_bytes(const VirtIOCMA *s);

@@ -170,18 +170,17 @@ static void test_refused_claim_says_why(void **state)
 
 static const char why[] = "a client is doing DMA past the caches";
 
-/* A debugger that reads 8 bytes; what it is told in *answer. */
-static void debugger_reads(const char *path, uint64_t gpa, char *answer, size_t answer_bytes)
+/* A debugger's packet; what it is told in *answer. */
+static void debugger_asks(const char *path, const char *body, char *answer, size_t answer_bytes)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	char packet[64], body[48];
 	unsigned char sum = 0;
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char packet[64];
 	size_t used = 0;
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
 	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	snprintf(body, sizeof(body), "m%llx,8", (unsigned long long)gpa);
 	for (const char *p = body; *p; p++)
 		sum += *p;
 	snprintf(packet, sizeof(packet), "$%s#%02x", body, sum);
@@ -198,6 +197,22 @@ static void debugger_reads(const char *path, uint64_t gpa, char *answer, size_t 
 	close(fd);
 }
 
+static void debugger_reads(const char *path, uint64_t gpa, char *answer, size_t answer_bytes)
+{
+	char body[48];
+
+	snprintf(body, sizeof(body), "m%llx,8", (unsigned long long)gpa);
+	debugger_asks(path, body, answer, answer_bytes);
+}
+
+static void expect_debugger(const char *path, const char *body, const char *expected)
+{
+	char answer[64];
+
+	debugger_asks(path, body, answer, sizeof(answer));
+	assert_non_null(strstr(answer, expected));
+}
+
 static void expect_refused_accesses(struct qtest *q, const char *gdb, uint64_t gpa)
 {
 	char command[128], answer[64], *text;
@@ -211,11 +226,11 @@ static void expect_refused_accesses(struct qtest *q, const char *gdb, uint64_t g
 			  "'val': %llu, 'size': 8, 'filename': '/dev/null'}}",
 			  (unsigned long long)gpa);
 	qtest_qmp_refused(q, why, "{'execute': 'migrate', 'arguments': {'uri': 'file:/dev/null'}}");
-	for (size_t i = 0; i < 6; i++) {
+	for (size_t i = 0; i < 7; i++) {
 		static const char *const forms[] = {
 			"xp/1gx 0x%llx", "x/1gx 0x%llx", "pmemsave 0x%llx 8 nowhere",
 			"memsave 0x%llx 8 nowhere", "dump-guest-memory /dev/null",
-			"sum 0 8",
+			"sum 0 8", "gdbserver none",
 		};
 
 		snprintf(command, sizeof(command), forms[i], (unsigned long long)gpa);
@@ -285,6 +300,57 @@ static void test_qemu_keeps_off(void **state)
 	assert_int_equal(qtest_get(q, "/attributes/handed-bytes"), 0);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'dump-guest-memory', 'arguments': {"
 				     "'paging': false, 'protocol': 'file:/dev/null'}}"));
+	qtest_stop(q);
+	unlink(gdb);
+}
+
+/* In its physical memory mode the debugger asks nobody: one or the other. */
+static void test_physical_debugger(void **state)
+{
+	struct virtio_cma_block mine;
+	char gdb[64], options[256], read_it[48];
+	struct qtest *q;
+	struct cma c;
+
+	(void)state;
+	qtest_skip_unless_built();
+	snprintf(gdb, sizeof(gdb), "/tmp/hvcma-gdb-%d", getpid());
+	snprintf(options, sizeof(options), ",stage2=no-fwb,coherent=edu0=off "
+		 "-gdb unix:%s,server=on,wait=off", gdb);
+	q = start(&c, options);
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, 0, &mine), VIRTIO_CMA_S_OK);
+	qtest_writeq(q, mine.base_gpa, PATTERN);
+	snprintf(read_it, sizeof(read_it), "m%llx,8", (unsigned long long)mine.base_gpa);
+
+	expect_debugger(gdb, "Qqemu.PhyMemMode:1", "$OK");
+	expect_debugger(gdb, read_it, "$212121616d637668");
+	assert_int_equal(claim(&c, 0, VIRTIO_CMA_COHERENT_YES).status, VIRTIO_CMA_S_REFUSED);
+	qtest_assert_text(q, "/clients/0/state", "present");
+	expect_debugger(gdb, read_it, "$212121616d637668");
+	expect_debugger(gdb, "Qqemu.PhyMemMode:0", "$OK");
+	assert_int_equal(claim(&c, 0, VIRTIO_CMA_COHERENT_YES).status, VIRTIO_CMA_S_OK);
+
+	expect_debugger(gdb, "Qqemu.PhyMemMode:1", "$E22");
+	expect_debugger(gdb, "qqemu.PhyMemMode", "$0");
+	expect_debugger(gdb, read_it, "$E");
+	expect_debugger(gdb, "Qqemu.PhyMemMode:01", "$E22");
+	expect_debugger(gdb, read_it, "$E");
+	expect_debugger(gdb, "Qqemu.PhyMemMode:0", "$OK");
+	expect_debugger(gdb, read_it, "$E");
+
+	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);
+	expect_debugger(gdb, "Qqemu.PhyMemMode:1", "$OK");
+	expect_debugger(gdb, read_it, "$212121616d637668");
+
+	/* a server of later is guarded as well */
+	free(qtest_hmp(q, "gdbserver none"));
+	unlink(gdb);
+	snprintf(options, sizeof(options), "gdbserver unix:%s,server=on,wait=off", gdb);
+	free(qtest_hmp(q, options));
+	expect_debugger(gdb, "Qqemu.PhyMemMode:0", "$OK");
+	assert_int_equal(claim(&c, 0, VIRTIO_CMA_COHERENT_YES).status, VIRTIO_CMA_S_OK);
+	expect_debugger(gdb, "Qqemu.PhyMemMode:1", "$E22");
+	expect_debugger(gdb, read_it, "$E");
 	qtest_stop(q);
 	unlink(gdb);
 }
@@ -377,6 +443,7 @@ int main(void)
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_refused_claim_says_why),
 		cmocka_unit_test(test_qemu_keeps_off),
+		cmocka_unit_test(test_physical_debugger),
 		cmocka_unit_test(test_two_regions),
 		cmocka_unit_test(test_not_during_migration),
 		cmocka_unit_test(test_not_during_a_dump),

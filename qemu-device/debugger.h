@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QEMU's server for gdb keeps off memory that is handed to clients which do DMA
+ * past the caches (see alias.h): an access to it gets an error, the rest of the
+ * guest's memory stays open to the debugger.
+ *
+ * The physical memory mode (maintenance packet Qqemu.PhyMemMode) reads past
+ * every check, so it can't be had while anything is handed over, and nothing is
+ * handed over while it is on.
+ */
+#ifndef QEMU_DEVICE_DEBUGGER_H
+#define QEMU_DEVICE_DEBUGGER_H
+
+#include "chardev/char-fe.h"
+#include "qapi/error.h"
+
+/*
+ * QEMU's: the server's connection to gdb. There it is of a type that no header
+ * has and that begins with this one.
+ */
+extern CharBackend gdbserver_system_state;
+
+/**
+ * hvcma_debugger_guard() - from now on accesses are judged by
+ * hvcma_alias_is_handed(), and the physical memory mode is judged by
+ * hvcma_alias_is_kept_off(). For every hand-over anew: a server may have been
+ * started since.
+ *
+ * Main thread. Return: false with @errp while the physical memory mode is on.
+ */
+bool hvcma_debugger_guard(Error **errp);
+
+#endif /* QEMU_DEVICE_DEBUGGER_H */
