@@ -4,7 +4,6 @@
  * behind the hypervisor's, what a client's memory needs, and what this host is.
  * All rules are hv/core/attr.h's.
  */
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +12,7 @@
 #include <json-c/json.h>
 
 #include "hv/cli/attr_names.h"
-#include "hv/cli/command.h"
+#include "hv/cli/options.h"
 #include "hv/core/attr.h"
 #include "hv/host/arm_stage2.h"
 
@@ -58,38 +57,31 @@ static const char help[] =
 	"\n"
 	"exit status: 0 explained, 1 the client is refused, 2 wrong usage\n";
 
-static int usage_error(const char *what, const char *value)
-{
-	fprintf(stderr, "hvcma attr: %s%s (--help explains)\n", what, value);
-	return HVCMA_EXIT_USAGE;
-}
-
 /* A word of the list, or with @max_number also a number; else an error that lists them. */
-static bool take(const char *option, const struct hvcma_attr_word *words, const char *text,
+static int take(const char *option, const struct hvcma_attr_word *words, const char *text,
 		 uint32_t max_number, uint32_t *value)
 {
 	char known[160];
 
 	if (hvcma_attr_parse(words, text, max_number, value))
-		return true;
+		return 0;
 	hvcma_attr_list(words, known, sizeof(known));
-	fprintf(stderr, "hvcma attr: --%s '%s' is none of: %s", option, text, known);
 	if (max_number)
-		fprintf(stderr, ", 0 to 0x%x", max_number);
-	fputs(" (--help explains)\n", stderr);
-	return false;
+		return hvcma_usage_error("--%s '%s' is none of: %s, 0 to 0x%x", option, text, known,
+					 max_number);
+	return hvcma_usage_error("--%s '%s' is none of: %s", option, text, known);
 }
 
-static bool take_features(char *list, uint32_t *features)
+static int take_features(char *list, uint32_t *features)
 {
 	uint32_t one;
 
 	for (char *word = strtok(list, ","); word; word = strtok(NULL, ",")) {
-		if (!take("features", hvcma_attr_feature_words, word, 0, &one))
-			return false;
+		if (take("features", hvcma_attr_feature_words, word, 0, &one))
+			return HVCMA_EXIT_USAGE;
 		*features |= one;
 	}
-	return true;
+	return 0;
 }
 
 /* What was not said: FWB by what this host is found to be, stage 2 as KVM has it for RAM. */
@@ -107,10 +99,65 @@ static int complete_options(struct options *opt)
 	if (fwb)
 		opt->features |= HVCMA_ATTR_FWB;
 	opt->memattr = fwb ? HVCMA_S2_RAM_FWB : HVCMA_S2_RAM_NO_FWB;
-	if (opt->has_stage2 && !take("stage2", fwb ? hvcma_attr_fwb_words : hvcma_attr_stage2_words,
-				     opt->stage2_text, 0xf, &opt->memattr))
-		return HVCMA_EXIT_USAGE;
-	return HVCMA_EXIT_OK;
+	if (!opt->has_stage2)
+		return 0;
+	return take("stage2", fwb ? hvcma_attr_fwb_words : hvcma_attr_stage2_words,
+		    opt->stage2_text, 0xf, &opt->memattr);
+}
+
+static int take_option(void *opaque, int c, char *arg)
+{
+	struct options *opt = opaque;
+	uint32_t value = opt->c.alias;
+	int ret;
+
+	switch (c) {
+	case '1':
+		opt->has_stage1 = true;
+		return take("stage1", hvcma_attr_stage1_words, arg, 0xff, &opt->mair);
+	case '2':
+		opt->stage2_text = arg;
+		opt->has_stage2 = true;
+		break;
+	case 'f':
+	case 'n':
+		opt->c.stage2 = c == 'f' ? VIRTIO_CMA_STAGE2_FWB : VIRTIO_CMA_STAGE2_NO_FWB;
+		opt->has_stage2_kind = true;
+		break;
+	case 'k':
+		opt->has_stage2_kind = true;
+		return take("kind", hvcma_attr_host_words, arg, 0, &opt->c.stage2);
+	case 's':
+		return take("sh1", hvcma_attr_sh_words, arg, 3, &opt->sh1);
+	case 't':
+		return take("sh2", hvcma_attr_sh_words, arg, 3, &opt->sh2);
+	case 'F':
+		return take_features(arg, &opt->features);
+	case 'c':
+		opt->has_client = true;
+		return take("client", hvcma_attr_client_words, arg, 0, &opt->c.coherent);
+	case 'm':
+		return take("mode", hvcma_attr_mode_words, arg, 0, &opt->c.mode);
+	case 'a':
+		return take("attr", hvcma_attr_map_words, arg, 0, &opt->c.attr_policy);
+	case 'A':
+		ret = take("alias", hvcma_attr_alias_words, arg, 0, &value);
+		opt->c.alias = (enum hvcma_alias)value;
+		return ret;
+	case 'H':
+		opt->host = true;
+		break;
+	case 'T':
+		opt->table = true;
+		break;
+	case 'P':
+		opt->policy = true;
+		break;
+	case 'j':
+		opt->json = true;
+		break;
+	}
+	return 0;
 }
 
 static int parse_options(int argc, char **argv, struct options *opt)
@@ -135,83 +182,19 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	uint32_t value = 0;
-	bool ok = true;
-	int c;
+	int ret;
 
 	*opt = (struct options){
 		.mair = HVCMA_MAIR_NORMAL_WB, .sh1 = HVCMA_SH_INNER, .sh2 = HVCMA_SH_INNER,
 	};
-	optind = 1;
-	while (ok && (c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
-		switch (c) {
-		case '1':
-			ok = take("stage1", hvcma_attr_stage1_words, optarg, 0xff, &opt->mair);
-			opt->has_stage1 = true;
-			break;
-		case '2':
-			opt->stage2_text = optarg;
-			opt->has_stage2 = true;
-			break;
-		case 'f':
-		case 'n':
-			opt->c.stage2 = c == 'f' ? VIRTIO_CMA_STAGE2_FWB : VIRTIO_CMA_STAGE2_NO_FWB;
-			opt->has_stage2_kind = true;
-			break;
-		case 'k':
-			ok = take("kind", hvcma_attr_host_words, optarg, 0, &opt->c.stage2);
-			opt->has_stage2_kind = true;
-			break;
-		case 's':
-			ok = take("sh1", hvcma_attr_sh_words, optarg, 3, &opt->sh1);
-			break;
-		case 't':
-			ok = take("sh2", hvcma_attr_sh_words, optarg, 3, &opt->sh2);
-			break;
-		case 'F':
-			ok = take_features(optarg, &opt->features);
-			break;
-		case 'c':
-			ok = take("client", hvcma_attr_client_words, optarg, 0, &opt->c.coherent);
-			opt->has_client = true;
-			break;
-		case 'm':
-			ok = take("mode", hvcma_attr_mode_words, optarg, 0, &opt->c.mode);
-			break;
-		case 'a':
-			ok = take("attr", hvcma_attr_map_words, optarg, 0, &opt->c.attr_policy);
-			break;
-		case 'A':
-			ok = take("alias", hvcma_attr_alias_words, optarg, 0, &value);
-			opt->c.alias = (enum hvcma_alias)value;
-			break;
-		case 'H':
-			opt->host = true;
-			break;
-		case 'T':
-			opt->table = true;
-			break;
-		case 'P':
-			opt->policy = true;
-			break;
-		case 'j':
-			opt->json = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			exit(HVCMA_EXIT_OK);
-		default:
-			return HVCMA_EXIT_USAGE;
-		}
-	}
-	if (!ok)
-		return HVCMA_EXIT_USAGE;
+	ret = hvcma_options("attr", argc, argv, "h", longs, help, take_option, opt);
+	if (ret)
+		return ret;
 	if (optind < argc)
-		return usage_error("unexpected argument ", argv[optind]);
+		return hvcma_usage_error("unexpected argument %s", argv[optind]);
 	if (opt->host + opt->table + opt->policy +
 	    (opt->has_stage1 || opt->has_stage2 || opt->has_client) != 1)
-		return usage_error("say a combination or a client, or one of --host, --table, --policy",
-				   "");
+		return hvcma_usage_error("say a combination or a client, or one of --host, --table, --policy");
 	return complete_options(opt);
 }
 

@@ -2,9 +2,9 @@
 /*
  * hvcma fdt: finds its subcommand, and reads arguments for all of them.
  */
+#define _GNU_SOURCE			/* asprintf() */
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +22,6 @@ static const struct hvcma_fdt_command *const commands[] = {
 };
 
 static const size_t nr_commands = sizeof(commands) / sizeof(commands[0]);
-
-/* For messages; one program run has one subcommand. */
-static const char *current = "";
 
 static void usage(FILE *out)
 {
@@ -52,10 +49,8 @@ static int run(int argc, char **argv)
 		return HVCMA_EXIT_OK;
 	}
 	for (size_t i = 0; i < nr_commands; i++) {
-		if (strcmp(argv[1], commands[i]->name))
-			continue;
-		current = commands[i]->name;
-		return commands[i]->run(argc - 1, argv + 1);
+		if (!strcmp(argv[1], commands[i]->name))
+			return commands[i]->run(argc - 1, argv + 1);
 	}
 	fprintf(stderr, "hvcma fdt: unknown subcommand '%s' (hvcma fdt --help lists them)\n", argv[1]);
 	return HVCMA_EXIT_USAGE;
@@ -69,50 +64,38 @@ const struct hvcma_command hvcma_command_fdt = {
 
 /* ---- arguments ---- */
 
-int hvcma_fdt_usage_error(const char *fmt, ...)
-{
-	va_list args;
+struct with_output {
+	hvcma_option_fn *take;
+	void *opaque;
+	const char **output;
+};
 
-	fprintf(stderr, "hvcma fdt %s: ", current);
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fputs(" (--help explains)\n", stderr);
-	return HVCMA_EXIT_USAGE;
-}
-
-int hvcma_fdt_failed(const struct hvcma_fdt_error *err)
+static int take_output(void *opaque, int c, char *arg)
 {
-	fprintf(stderr, "hvcma fdt %s: %s\n", current, err->text);
-	return HVCMA_EXIT_FAILED;
+	struct with_output *w = opaque;
+
+	if (c != 'o')
+		return w->take(w->opaque, c, arg);
+	*w->output = arg;
+	return 0;
 }
 
 int hvcma_fdt_options(const struct hvcma_fdt_command *command, int argc, char **argv,
-		      const struct option *longs, int (*set)(void *opaque, int c, const char *arg),
-		      void *opaque, const char **output, bool *done)
+		      const struct option *longs, hvcma_option_fn *take, void *opaque,
+		      const char **output)
 {
-	int c, ret;
+	struct with_output w = { take, opaque, output };
+	static char name[32];
+	char *help;
+	int ret;
 
-	*done = false;
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "ho:", longs, NULL)) != -1) {
-		switch (c) {
-		case 'h':
-			printf("usage: hvcma fdt %s %s\n%s", command->name, command->usage, command->help);
-			*done = true;
-			return HVCMA_EXIT_OK;
-		case 'o':
-			*output = optarg;
-			break;
-		case '?':
-			return HVCMA_EXIT_USAGE;
-		default:
-			ret = set(opaque, c, optarg);
-			if (ret)
-				return ret;
-		}
-	}
-	return 0;
+	snprintf(name, sizeof(name), "fdt %s", command->name);
+	if (asprintf(&help, "usage: hvcma fdt %s %s\n%s", command->name, command->usage,
+		     command->help) < 0)
+		return hvcma_failed("no memory");
+	ret = hvcma_options(name, argc, argv, "ho:", longs, help, take_output, &w);
+	free(help);
+	return ret;
 }
 
 bool hvcma_fdt_number(const char *text, uint64_t *value)

@@ -8,14 +8,13 @@
 #ifndef HVCMA_CLI_FDT_H
 #define HVCMA_CLI_FDT_H
 
-#include <getopt.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "fdt/bus.h"
 #include "fdt/region.h"
-#include "hv/cli/command.h"
+#include "hv/cli/options.h"
 
 struct hvcma_fdt_command {
 	const char *name;
@@ -65,22 +64,14 @@ int hvcma_dtb_edit(const struct hvcma_dtb *from, hvcma_dtb_edit_fn *edit, void *
 /* ---- arguments ---- */
 
 /**
- * hvcma_fdt_options() - getopt_long() that knows --help and --output.
- * @set: called for each other option; returns 0 or an exit value after a message
+ * hvcma_fdt_options() - hvcma_options() that knows --output.
  * @output: out, of -o; untouched without it
  *
- * Return: 0 with optind at the first argument; else an exit value, to be returned
- * (HVCMA_EXIT_OK after --help is told apart by *@done).
+ * Return: as hvcma_options().
  */
 int hvcma_fdt_options(const struct hvcma_fdt_command *command, int argc, char **argv,
-		      const struct option *longs, int (*set)(void *opaque, int c, const char *arg),
-		      void *opaque, const char **output, bool *done);
-
-/** hvcma_fdt_usage_error() - print it; returns HVCMA_EXIT_USAGE. */
-int hvcma_fdt_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/** hvcma_fdt_failed() - print it; returns HVCMA_EXIT_FAILED. */
-int hvcma_fdt_failed(const struct hvcma_fdt_error *err);
+		      const struct option *longs, hvcma_option_fn *take, void *opaque,
+		      const char **output);
 
 /** hvcma_fdt_number() - "0x1000", "64M", "2G" (K M G T); false if it is none. */
 bool hvcma_fdt_number(const char *text, uint64_t *value);

@@ -18,7 +18,7 @@ static int edit_file(int argc, char **argv, const char *output, hvcma_dtb_edit_f
 	int ret;
 
 	if (optind != argc - 1)
-		return hvcma_fdt_usage_error("one FILE is needed, not %d", argc - optind);
+		return hvcma_usage_error("one FILE is needed, not %d", argc - optind);
 	if (hvcma_dtb_load(argv[optind], &dtb))
 		return HVCMA_EXIT_FAILED;
 	ret = hvcma_dtb_edit(&dtb, edit, opaque, output ? output : argv[optind]);
@@ -49,17 +49,17 @@ static int set_pool(struct add_region *a, const char *arg)
 		a->has_pool = true;
 		return 0;
 	}
-	return hvcma_fdt_usage_error("--type is reusable, no-map or restricted, not '%s'", arg);
+	return hvcma_usage_error("--type is reusable, no-map or restricted, not '%s'", arg);
 }
 
 static int set_number(const char *option, const char *arg, uint64_t *value)
 {
 	if (hvcma_fdt_number(arg, value))
 		return 0;
-	return hvcma_fdt_usage_error("--%s: '%s' is no number", option, arg);
+	return hvcma_usage_error("--%s: '%s' is no number", option, arg);
 }
 
-static int set_add_region(void *opaque, int c, const char *arg)
+static int set_add_region(void *opaque, int c, char *arg)
 {
 	struct add_region *a = opaque;
 	struct hvcma_fdt_region *r = &a->region;
@@ -81,9 +81,9 @@ static int set_add_region(void *opaque, int c, const char *arg)
 		return set_number("granule", arg, &r->granule_bytes);
 	case 'r':
 		if (r->nr_alloc_ranges == MAX_LIST)
-			return hvcma_fdt_usage_error("more than %d --alloc-range", MAX_LIST);
+			return hvcma_usage_error("more than %d --alloc-range", MAX_LIST);
 		if (!hvcma_fdt_range(arg, &a->ranges[r->nr_alloc_ranges++]))
-			return hvcma_fdt_usage_error("--alloc-range is BASE,SIZE, not '%s'", arg);
+			return hvcma_usage_error("--alloc-range is BASE,SIZE, not '%s'", arg);
 		return 0;
 	default:
 		r->is_default = 1;
@@ -115,16 +115,15 @@ static int run_add_region(int argc, char **argv)
 	};
 	struct add_region a = { 0 };
 	const char *output = NULL;
-	bool done;
 	int ret;
 
 	a.region.alloc_ranges = a.ranges;
 	ret = hvcma_fdt_options(&hvcma_fdt_add_region_command, argc, argv, longs, set_add_region,
-				&a, &output, &done);
-	if (ret || done)
+				&a, &output);
+	if (ret)
 		return ret;
 	if (!a.region.name || !a.has_pool || !a.region.bytes)
-		return hvcma_fdt_usage_error("--name, --type and --size are needed");
+		return hvcma_usage_error("--name, --type and --size are needed");
 	return edit_file(argc, argv, output, edit_add_region, &a);
 }
 
@@ -155,7 +154,7 @@ struct bind {
 	size_t nr_clients;
 };
 
-static int set_bind(void *opaque, int c, const char *arg)
+static int set_bind(void *opaque, int c, char *arg)
 {
 	struct bind *b = opaque;
 
@@ -164,7 +163,7 @@ static int set_bind(void *opaque, int c, const char *arg)
 		return 0;
 	}
 	if (b->nr_clients == MAX_LIST)
-		return hvcma_fdt_usage_error("more than %d --client", MAX_LIST);
+		return hvcma_usage_error("more than %d --client", MAX_LIST);
 	b->clients[b->nr_clients++] = arg;
 	return 0;
 }
@@ -204,15 +203,13 @@ static int run_bind(int argc, char **argv)
 	};
 	const char *output = NULL;
 	struct bind b = { 0 };
-	bool done;
 	int ret;
 
-	ret = hvcma_fdt_options(&hvcma_fdt_bind_command, argc, argv, longs, set_bind, &b, &output,
-				&done);
-	if (ret || done)
+	ret = hvcma_fdt_options(&hvcma_fdt_bind_command, argc, argv, longs, set_bind, &b, &output);
+	if (ret)
 		return ret;
 	if (!b.region || !b.nr_clients)
-		return hvcma_fdt_usage_error("--region and --client are needed");
+		return hvcma_usage_error("--region and --client are needed");
 	return edit_file(argc, argv, output, edit_bind, &b);
 }
 
@@ -240,7 +237,7 @@ struct dma_ranges {
 	const char *guards;		/* name of their node, NULL: none */
 };
 
-static int set_dma_ranges(void *opaque, int c, const char *arg)
+static int set_dma_ranges(void *opaque, int c, char *arg)
 {
 	struct dma_ranges *d = opaque;
 	struct hvcma_range range;
@@ -260,14 +257,14 @@ static int set_dma_ranges(void *opaque, int c, const char *arg)
 	case 'a':
 		if (!hvcma_fdt_number(arg, &d->align_bytes) || !d->align_bytes ||
 		    d->align_bytes & (d->align_bytes - 1))
-			return hvcma_fdt_usage_error("--granule: '%s' is no power of two", arg);
+			return hvcma_usage_error("--granule: '%s' is no power of two", arg);
 		return 0;
 	case 'g':
 		d->guards = "dma-guard";
 		return 0;
 	default:
 		if (!hvcma_fdt_range(arg, &range))
-			return hvcma_fdt_usage_error("--identity is BASE,SIZE, not '%s'", arg);
+			return hvcma_usage_error("--identity is BASE,SIZE, not '%s'", arg);
 		w = realloc(d->list.window, (d->list.nr + 1) * sizeof(*w));
 		if (!w)
 			return HVCMA_EXIT_FAILED;
@@ -310,19 +307,18 @@ static int run_dma_ranges(int argc, char **argv)
 	struct dma_ranges d = { .align_bytes = HVCMA_GUARD_BYTES };
 	const char *output = NULL;
 	struct hvcma_fdt_error err;
-	bool done;
 	int ret;
 
 	ret = hvcma_fdt_options(&hvcma_fdt_dma_ranges_command, argc, argv, longs, set_dma_ranges,
-				&d, &output, &done);
-	if (ret || done)
+				&d, &output);
+	if (ret)
 		goto out;
 	if (!d.list.nr) {
-		ret = hvcma_fdt_usage_error("no window: --extents, --qmp or --identity must give one");
+		ret = hvcma_usage_error("no window: --extents, --qmp or --identity must give one");
 		goto out;
 	}
 	if (hvcma_windows_check(d.list.window, d.list.nr, d.align_bytes, &err)) {
-		ret = hvcma_fdt_failed(&err);
+		ret = hvcma_failed(err.text);
 		goto out;
 	}
 	hvcma_windows_merge(d.list.window, &d.list.nr);

@@ -60,7 +60,7 @@ int hvcma_dtb_load(const char *path, struct hvcma_dtb *dtb)
 			return 0;
 		hvcma_fdt_fail(&named, 0, "%.100s: %.250s", path, err.text);
 	}
-	hvcma_fdt_failed(&named);
+	hvcma_failed(named.text);
 	hvcma_dtb_free(dtb);
 	return -1;
 }
@@ -185,7 +185,7 @@ int hvcma_dtb_edit(const struct hvcma_dtb *from, hvcma_dtb_edit_fn *edit, void *
 		buf = malloc(room);
 		if (!buf) {
 			hvcma_fdt_fail(&err, 0, "out of memory: %zu bytes", room);
-			return hvcma_fdt_failed(&err);
+			return hvcma_failed(err.text);
 		}
 		ret = try_edit(from, edit, opaque, buf, room, &err);
 		room *= 2;
@@ -196,5 +196,5 @@ int hvcma_dtb_edit(const struct hvcma_dtb *from, hvcma_dtb_edit_fn *edit, void *
 			hvcma_fdt_fail(&err, 0, "cannot write '%s': %s", out, strerror(-ret));
 	}
 	free(buf);
-	return ret ? hvcma_fdt_failed(&err) : HVCMA_EXIT_OK;
+	return ret ? hvcma_failed(err.text) : HVCMA_EXIT_OK;
 }

@@ -35,15 +35,13 @@ static int run_overlay(int argc, char **argv)
 	};
 	const char *output = NULL;
 	struct overlay o = { 0 };
-	bool done;
 	int ret;
 
-	ret = hvcma_fdt_options(&hvcma_fdt_overlay_command, argc, argv, longs, NULL, NULL, &output,
-				&done);
-	if (ret || done)
+	ret = hvcma_fdt_options(&hvcma_fdt_overlay_command, argc, argv, longs, NULL, NULL, &output);
+	if (ret)
 		return ret;
 	if (optind != argc - 2 || !output)
-		return hvcma_fdt_usage_error("BASE, EDITED and -o are needed");
+		return hvcma_usage_error("BASE, EDITED and -o are needed");
 	ret = HVCMA_EXIT_FAILED;
 	if (!hvcma_dtb_load(argv[optind], &o.base) && !hvcma_dtb_load(argv[optind + 1], &o.edited))
 		ret = hvcma_dtb_edit(NULL, edit_overlay, &o, output);
@@ -77,7 +75,7 @@ struct xen {
 	bool print_xl;
 };
 
-static int set_xen(void *opaque, int c, const char *arg)
+static int set_xen(void *opaque, int c, char *arg)
 {
 	struct xen *x = opaque;
 	uint64_t number;
@@ -85,7 +83,7 @@ static int set_xen(void *opaque, int c, const char *arg)
 	switch (c) {
 	case 'd':
 		if (x->nr_devices == MAX_LIST)
-			return hvcma_fdt_usage_error("more than %d --device", MAX_LIST);
+			return hvcma_usage_error("more than %d --device", MAX_LIST);
 		x->devices[x->nr_devices++] = arg;
 		return 0;
 	case 'e':
@@ -98,18 +96,18 @@ static int set_xen(void *opaque, int c, const char *arg)
 		return 0;
 	case 'm':
 		if (!hvcma_fdt_number(arg, &x->domain.memory_bytes))
-			return hvcma_fdt_usage_error("--memory: '%s' is no number", arg);
+			return hvcma_usage_error("--memory: '%s' is no number", arg);
 		return 0;
 	case 'c':
 		if (!hvcma_fdt_number(arg, &number) || !number || number > UINT32_MAX)
-			return hvcma_fdt_usage_error("--cpus: '%s' is no number of processors", arg);
+			return hvcma_usage_error("--cpus: '%s' is no number of processors", arg);
 		x->domain.cpus = (uint32_t)number;
 		return 0;
 	case 's':
 		if (x->domain.nr_static_memory == MAX_LIST)
-			return hvcma_fdt_usage_error("more than %d --static-mem", MAX_LIST);
+			return hvcma_usage_error("more than %d --static-mem", MAX_LIST);
 		if (!hvcma_fdt_range(arg, &x->static_memory[x->domain.nr_static_memory++]))
-			return hvcma_fdt_usage_error("--static-mem is BASE,SIZE, not '%s'", arg);
+			return hvcma_usage_error("--static-mem is BASE,SIZE, not '%s'", arg);
 		return 0;
 	default:
 		x->domain.direct_map = 1;
@@ -165,7 +163,7 @@ static int print_xl(const struct xen *x)
 		size_t nr;
 
 		if (hvcma_xen_registers(x->host.blob, x->devices[i], regs, MAX_REGISTERS, &nr, &err))
-			return hvcma_fdt_failed(&err);
+			return hvcma_failed(err.text);
 		for (size_t k = 0; k < nr && k < MAX_REGISTERS; k++) {
 			uint64_t first = regs[k].host >> 12;
 			uint64_t last = (regs[k].host + regs[k].bytes - 1) >> 12;
@@ -187,13 +185,13 @@ static int check_xen(struct xen *x, int argc, const char *output)
 	struct hvcma_fdt_error err;
 
 	if (optind != argc - 1 || !output)
-		return hvcma_fdt_usage_error("one HOST tree and -o are needed");
+		return hvcma_usage_error("one HOST tree and -o are needed");
 	if (!x->domain.name && !x->nr_devices)
-		return hvcma_fdt_usage_error("--device or --domain is needed");
+		return hvcma_usage_error("--device or --domain is needed");
 	if (x->print_xl && (x->domain.name || !strcmp(output, "-")))
-		return hvcma_fdt_usage_error("--xl prints what goes with a partial tree in a file");
+		return hvcma_usage_error("--xl prints what goes with a partial tree in a file");
 	if (hvcma_windows_check(x->windows.window, x->windows.nr, HVCMA_GUARD_BYTES, &err))
-		return hvcma_fdt_failed(&err);
+		return hvcma_failed(err.text);
 	hvcma_windows_merge(x->windows.window, &x->windows.nr);
 	return 0;
 }
@@ -229,15 +227,13 @@ static int run_xen(int argc, char **argv)
 	};
 	struct xen x = { .domain.cpus = 1 };
 	const char *output = NULL;
-	bool done;
 	int ret;
 
 	x.domain.static_memory = x.static_memory;
-	ret = hvcma_fdt_options(&hvcma_fdt_xen_command, argc, argv, longs, set_xen, &x, &output,
-				&done);
-	if (!ret && !done)
+	ret = hvcma_fdt_options(&hvcma_fdt_xen_command, argc, argv, longs, set_xen, &x, &output);
+	if (!ret)
 		ret = check_xen(&x, argc, output);
-	if (!ret && !done)
+	if (!ret)
 		ret = make_xen(&x, argv[optind], output);
 	hvcma_windows_free(&x.windows);
 	return ret;

@@ -43,17 +43,17 @@ static int set_stage2(struct check *c, const char *arg)
 			return 0;
 		}
 	}
-	return hvcma_fdt_usage_error("--stage2 is unknown, none, no-fwb or fwb, not '%s'", arg);
+	return hvcma_usage_error("--stage2 is unknown, none, no-fwb or fwb, not '%s'", arg);
 }
 
 static int set_unit(const char *option, const char *arg, uint64_t *value)
 {
 	if (hvcma_fdt_number(arg, value) && *value && !(*value & (*value - 1)))
 		return 0;
-	return hvcma_fdt_usage_error("--%s: '%s' is no power of two", option, arg);
+	return hvcma_usage_error("--%s: '%s' is no power of two", option, arg);
 }
 
-static int set_check(void *opaque, int c, const char *arg)
+static int set_check(void *opaque, int c, char *arg)
 {
 	struct check *check = opaque;
 
@@ -109,20 +109,18 @@ static int run_check(int argc, char **argv)
 	struct hvcma_fdt_error err;
 	struct hvcma_dtb dtb;
 	unsigned int nr;
-	bool done;
 	int ret;
 
-	ret = hvcma_fdt_options(&hvcma_fdt_check_command, argc, argv, longs, set_check, &c, &output,
-				&done);
-	if (ret || done)
+	ret = hvcma_fdt_options(&hvcma_fdt_check_command, argc, argv, longs, set_check, &c, &output);
+	if (ret)
 		return ret;
 	if (optind != argc - 1 || output)
-		return hvcma_fdt_usage_error("one FILE is needed, and no -o");
+		return hvcma_usage_error("one FILE is needed, and no -o");
 	if (hvcma_dtb_load(argv[optind], &dtb))
 		return HVCMA_EXIT_FAILED;
 	c.findings = c.json ? json_object_new_array() : NULL;
 	if (hvcma_fdt_check(dtb.blob, &c.policy, take_finding, &c, &nr, &err))
-		ret = hvcma_fdt_failed(&err);
+		ret = hvcma_failed(err.text);
 	else
 		ret = nr ? HVCMA_EXIT_FINDINGS : HVCMA_EXIT_OK;
 	if (c.json && ret != HVCMA_EXIT_FAILED)
@@ -390,7 +388,7 @@ static void print_table(const struct show *s)
 	print_clients(s);
 }
 
-static int set_show(void *opaque, int c, const char *arg)
+static int set_show(void *opaque, int c, char *arg)
 {
 	struct show *s = opaque;
 
@@ -412,20 +410,18 @@ static int run_show(int argc, char **argv)
 	struct json_object *all;
 	struct hvcma_dtb dtb;
 	struct show s = { 0 };
-	bool done;
 	int ret;
 
-	ret = hvcma_fdt_options(&hvcma_fdt_show_command, argc, argv, longs, set_show, &s, &output,
-				&done);
-	if (ret || done)
+	ret = hvcma_fdt_options(&hvcma_fdt_show_command, argc, argv, longs, set_show, &s, &output);
+	if (ret)
 		return ret;
 	if (optind != argc - 1 || output)
-		return hvcma_fdt_usage_error("one FILE is needed, and no -o");
+		return hvcma_usage_error("one FILE is needed, and no -o");
 	if (hvcma_dtb_load(argv[optind], &dtb))
 		return HVCMA_EXIT_FAILED;
 	if (hvcma_fdt_tree_init(&s.tree, dtb.blob, &err)) {
 		hvcma_dtb_free(&dtb);
-		return hvcma_fdt_failed(&err);
+		return hvcma_failed(err.text);
 	}
 	s.reserved = hvcma_fdt_tree_path(&s.tree, "/reserved-memory");
 	all = json_object_new_object();

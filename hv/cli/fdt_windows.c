@@ -19,7 +19,7 @@ static int add(struct hvcma_window_list *list, const struct hvcma_window *window
 
 	if (!more) {
 		hvcma_fdt_fail(&err, 0, "out of memory after %zu windows", list->nr);
-		return hvcma_fdt_failed(&err);
+		return hvcma_failed(err.text);
 	}
 	list->window = more;
 	list->window[list->nr++] = *window;
@@ -67,12 +67,12 @@ static int read_file(FILE *in, const char *path, struct hvcma_window_list *list)
 		if (found < 0) {
 			hvcma_fdt_fail(&err, 0, "%s, line %d: not three numbers: guest-physical base, DMA base, size",
 				       path, nr);
-			ret = hvcma_fdt_failed(&err);
+			ret = hvcma_failed(err.text);
 		}
 	}
 	if (!ret && ferror(in)) {
 		hvcma_fdt_fail(&err, 0, "%s: %s", path, strerror(errno));
-		ret = hvcma_fdt_failed(&err);
+		ret = hvcma_failed(err.text);
 	}
 	free(line);
 	return ret;
@@ -87,7 +87,7 @@ int hvcma_windows_from_file(const char *path, struct hvcma_window_list *list)
 
 	if (!in) {
 		hvcma_fdt_fail(&err, 0, "%s: %s", path, strerror(errno));
-		return hvcma_fdt_failed(&err);
+		return hvcma_failed(err.text);
 	}
 	ret = read_file(in, path, list);
 	if (!is_stdin)
@@ -131,7 +131,7 @@ static int qmp_failed(const struct hvcma_error *qmp_err, int ret)
 	struct hvcma_fdt_error err;
 
 	hvcma_fdt_fail(&err, 0, "%s", qmp_err->text);
-	hvcma_fdt_failed(&err);
+	hvcma_failed(err.text);
 	return ret == -ENOENT ? HVCMA_EXIT_NO_DEVICE : HVCMA_EXIT_FAILED;
 }
 

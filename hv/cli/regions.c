@@ -4,7 +4,6 @@
  * it means, before it goes on the command line of QEMU or of the guest's kernel.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -12,7 +11,7 @@
 
 #include <json-c/json.h>
 
-#include "hv/cli/command.h"
+#include "hv/cli/options.h"
 #include "hv/cli/size_text.h"
 #include "hv/core/region_text.h"
 
@@ -46,10 +45,16 @@ static const char help[] =
 	"\n"
 	"exit status: 0 right, 1 something is wrong in the text, 2 wrong usage\n";
 
-static int usage_error(const char *what, const char *value)
+static int take_option(void *opaque, int c, char *arg)
 {
-	fprintf(stderr, "hvcma regions: %s%s (--help explains)\n", what, value);
-	return HVCMA_EXIT_USAGE;
+	struct options *opt = opaque;
+	struct hvcma_text_error err;
+
+	if (c == 'j')
+		opt->json = true;
+	else if (hvcma_region_text_amount(arg, &opt->ram_bytes, &err) || !opt->ram_bytes)
+		return hvcma_usage_error("--ram is a size such as 16G, not %s", arg);
+	return 0;
 }
 
 static int parse_options(int argc, char **argv, struct options *opt)
@@ -60,38 +65,22 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	struct hvcma_text_error err;
-	int c;
+	int ret;
 
 	*opt = (struct options){ 0 };
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
-		switch (c) {
-		case 'r':
-			if (hvcma_region_text_amount(optarg, &opt->ram_bytes, &err) ||
-			    !opt->ram_bytes)
-				return usage_error("--ram is a size such as 16G, not ", optarg);
-			break;
-		case 'j':
-			opt->json = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			exit(HVCMA_EXIT_OK);
-		default:
-			return HVCMA_EXIT_USAGE;
-		}
-	}
+	ret = hvcma_options("regions", argc, argv, "h", longs, help, take_option, opt);
+	if (ret)
+		return ret;
 	if (optind == argc)
-		return usage_error("'check' is missing", "");
+		return hvcma_usage_error("'check' is missing");
 	if (strcmp(argv[optind], "check"))
-		return usage_error("unknown action ", argv[optind]);
+		return hvcma_usage_error("unknown action %s", argv[optind]);
 	if (optind + 1 == argc)
-		return usage_error("the text is missing", "");
+		return hvcma_usage_error("the text is missing");
 	if (optind + 2 < argc)
-		return usage_error("unexpected argument ", argv[optind + 2]);
+		return hvcma_usage_error("unexpected argument %s", argv[optind + 2]);
 	opt->text = argv[optind + 1];
-	return HVCMA_EXIT_OK;
+	return 0;
 }
 
 /* "hvcma regions: WHAT" with the text and a mark under the place. */
@@ -248,15 +237,11 @@ static int regions_run(int argc, char **argv)
 	if (ret)
 		return ret;
 	at = opt.text;
-	if (!*at) {
-		fputs("hvcma regions: the text is empty\n", stderr);
-		return HVCMA_EXIT_FAILED;
-	}
+	if (!*at)
+		return hvcma_failed("the text is empty");
 	entries = calloc(strlen(opt.text), sizeof(*entries));	/* more than there can be */
-	if (!entries) {
-		fprintf(stderr, "hvcma regions: %s\n", strerror(errno));
-		return HVCMA_EXIT_FAILED;
-	}
+	if (!entries)
+		return hvcma_failed(strerror(errno));
 	for (; *at; nr++) {
 		struct entry *e = &entries[nr];
 

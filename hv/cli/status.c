@@ -4,7 +4,6 @@
  * and prints them for people, as JSON, or one field for scripts.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +12,8 @@
 #include <json-c/json.h>
 #include <json-c/json_pointer.h>
 
-#include "hv/cli/command.h"
 #include "hv/cli/devices.h"
+#include "hv/cli/options.h"
 #include "hv/cli/report.h"
 
 #define DEFAULT_TIMEOUT_S	10u
@@ -44,16 +43,40 @@ static const char help[] =
 	"exit status: 0 success, 1 no connection or no answer, 2 wrong usage,\n"
 	"3 no such device or field\n";
 
-static int usage_error(const char *what, const char *value)
+static int take_timeout(const char *arg, unsigned int *timeout_s)
 {
-	fprintf(stderr, "hvcma status: %s%s (--help explains)\n", what, value);
-	return HVCMA_EXIT_USAGE;
+	unsigned long seconds;
+	char *end;
+
+	errno = 0;
+	seconds = strtoul(arg, &end, 10);
+	if (errno || *end || end == arg || seconds < 1 || seconds > MAX_TIMEOUT_S)
+		return hvcma_usage_error("--timeout is 1 to %u seconds, not %s", MAX_TIMEOUT_S, arg);
+	*timeout_s = seconds;
+	return 0;
 }
 
-static int failed(const struct hvcma_error *err)
+static int take_option(void *opaque, int c, char *arg)
 {
-	fprintf(stderr, "hvcma status: %s\n", err->text);
-	return HVCMA_EXIT_FAILED;
+	struct options *opt = opaque;
+
+	switch (c) {
+	case 'q':
+		opt->socket = arg;
+		break;
+	case 'd':
+		opt->device = arg;
+		break;
+	case 'j':
+		opt->json = true;
+		break;
+	case 'f':
+		opt->field = arg;
+		break;
+	case 't':
+		return take_timeout(arg, &opt->timeout_s);
+	}
+	return 0;
 }
 
 static int parse_options(int argc, char **argv, struct options *opt)
@@ -67,46 +90,17 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	unsigned long seconds;
-	char *end;
-	int c;
+	int ret;
 
 	*opt = (struct options){ .timeout_s = DEFAULT_TIMEOUT_S };
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
-		switch (c) {
-		case 'q':
-			opt->socket = optarg;
-			break;
-		case 'd':
-			opt->device = optarg;
-			break;
-		case 'j':
-			opt->json = true;
-			break;
-		case 'f':
-			opt->field = optarg;
-			break;
-		case 't':
-			errno = 0;
-			seconds = strtoul(optarg, &end, 10);
-			if (errno || *end || end == optarg || seconds < 1 ||
-			    seconds > MAX_TIMEOUT_S)
-				return usage_error("--timeout is 1 to 3600 seconds, not ", optarg);
-			opt->timeout_s = seconds;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			exit(HVCMA_EXIT_OK);
-		default:
-			return HVCMA_EXIT_USAGE;
-		}
-	}
+	ret = hvcma_options("status", argc, argv, "h", longs, help, take_option, opt);
+	if (ret)
+		return ret;
 	if (optind < argc)
-		return usage_error("unexpected argument ", argv[optind]);
+		return hvcma_usage_error("unexpected argument %s", argv[optind]);
 	if (!opt->socket)
-		return usage_error("--qmp is missing", "");
-	return HVCMA_EXIT_OK;
+		return hvcma_usage_error("--qmp is missing");
+	return 0;
 }
 
 static int print_field(struct json_object *reports, const char *field)
@@ -153,7 +147,7 @@ static int status(struct hvcma_qmp *qmp, const struct options *opt,
 
 	ret = hvcma_devices_find(qmp, opt->device, devices, &err);
 	if (ret)
-		return failed(&err);
+		return hvcma_failed(err.text);
 	if (!json_object_object_length(devices)) {
 		fputs("hvcma status: this QEMU has no virtio-cma device\n", stderr);
 		return HVCMA_EXIT_NO_DEVICE;
@@ -163,9 +157,8 @@ static int status(struct hvcma_qmp *qmp, const struct options *opt,
 
 		ret = hvcma_device_report(qmp, json_object_get_string(path), &report, &err);
 		if (ret) {
-			failed(&err);
-			return ret == -ENOENT ? HVCMA_EXIT_NO_DEVICE :
-						HVCMA_EXIT_FAILED;
+			hvcma_failed(err.text);
+			return ret == -ENOENT ? HVCMA_EXIT_NO_DEVICE : HVCMA_EXIT_FAILED;
 		}
 		json_object_object_add(reports, title, report);
 	}
@@ -184,7 +177,7 @@ static int run(int argc, char **argv)
 	if (ret)
 		return ret;
 	if (hvcma_qmp_connect(opt.socket, opt.timeout_s * 1000, &qmp, &err))
-		return failed(&err);
+		return hvcma_failed(err.text);
 	devices = json_object_new_object();
 	reports = json_object_new_object();
 	ret = status(qmp, &opt, devices, reports);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Arguments of subcommands: reading options, and complaining about them. Knows no
+ * option.
+ */
+#ifndef HVCMA_CLI_OPTIONS_H
+#define HVCMA_CLI_OPTIONS_H
+
+#include <getopt.h>
+
+#include "hv/cli/command.h"
+
+/*
+ * Takes one option: @c of its struct option, @arg (NULL without), which it may
+ * change. Return: 0, or an enum hvcma_exit value after a message.
+ */
+typedef int hvcma_option_fn(void *opaque, int c, char *arg);
+
+/**
+ * hvcma_options() - take all options, wherever they stand between the arguments.
+ * @name: of the subcommand in messages, from here on; a constant
+ * @shorts, @longs: as for getopt_long(3)
+ * @help: printed for 'h', which ends the program
+ * @take: called for every other option
+ *
+ * Return: 0 with optind at the first argument; else an exit value.
+ */
+int hvcma_options(const char *name, int argc, char **argv, const char *shorts,
+		  const struct option *longs, const char *help, hvcma_option_fn *take, void *opaque);
+
+/** hvcma_usage_error() - print it; returns HVCMA_EXIT_USAGE. */
+int hvcma_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** hvcma_failed() - print it; returns HVCMA_EXIT_FAILED. */
+int hvcma_failed(const char *text);
+
+#endif /* HVCMA_CLI_OPTIONS_H */
