@@ -16,16 +16,19 @@
 
 : "${NESTED_HUGEPAGES:=hugepagesz=32M hugepages=6 hugepagesz=2M hugepages=96}"
 
-# nested_root: the image of the root tree, made once per version of that tree.
+# nested_root: the image of the root tree, made once per version of that tree, by the first of
+# the tests that run side by side.
 nested_root()
 {
 	nr_tree=$(readlink -f "$HVCMA_BUILD/env/rootfs-arm64")
 	nr_image=$HVCMA_BUILD/nested/$(basename "$nr_tree").img
-	if [ ! -e "$nr_image" ]; then
-		mkdir -p "$HVCMA_BUILD/nested"
+	mkdir -p "$HVCMA_BUILD/nested"
+	(
+		flock 9
+		[ -e "$nr_image" ] && exit
 		rm -f "$HVCMA_BUILD"/nested/rootfs-*.img
 		nested_image "$nr_tree" "$nr_image.new" >&2 && mv "$nr_image.new" "$nr_image"
-	fi
+	) 9>"$HVCMA_BUILD/nested/lock"
 	echo "$nr_image"
 }
 
