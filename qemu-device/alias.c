@@ -6,6 +6,7 @@
 #include "qemu/osdep.h"
 #include "migration/blocker.h"
 #include "monitor/monitor-internal.h"
+#include "qapi/qapi-commands-migration.h"
 #include "qobject/qdict.h"
 #include "system/runstate.h"
 
@@ -24,14 +25,20 @@ void hvcma_alias_maintain(VirtIOCMA *s, uint64_t first, uint64_t nr)
     uint64_t bytes = nr * s->config.granule_bytes;
     uint8_t *base = memory_region_get_ram_ptr(&s->opts.memdev->mr);
 
-    hvcma_clean_invalidate(base + first * s->config.granule_bytes, bytes,
-                           hvcma_attr_line_bytes());
+    s->alias.maintained_lines +=
+        hvcma_clean_invalidate(base + first * s->config.granule_bytes, bytes,
+                               hvcma_attr_line_bytes());
     s->alias.maintained_bytes += bytes;
 }
 
 uint64_t hvcma_alias_maintained_bytes(const VirtIOCMA *s)
 {
     return s->alias.maintained_bytes;
+}
+
+uint64_t hvcma_alias_maintained_lines(const VirtIOCMA *s)
+{
+    return s->alias.maintained_lines;
 }
 
 uint64_t hvcma_alias_handed_bytes(const VirtIOCMA *s)
@@ -47,8 +54,10 @@ uint64_t hvcma_alias_handed_bytes(const VirtIOCMA *s)
 
 /* ---- commands that read or write guest memory, or start what does ---- */
 
+/* Those that migration's blocker stops are not among them. */
 static const char *const qmp_names[] = {
-    "dump-guest-memory", "memsave", "pmemsave",
+    "dump-guest-memory", "memsave", "pmemsave", "calc-dirty-rate",
+    "snapshot-load",
 };
 
 static void qmp_allow(bool on)
@@ -64,43 +73,52 @@ static void qmp_allow(bool on)
     }
 }
 
+#define HMP_COMMANDS(X)                         \
+    X(x, "x")                                   \
+    X(xp, "xp")                                 \
+    X(sum, "sum")                               \
+    X(memsave, "memsave")                       \
+    X(pmemsave, "pmemsave")                     \
+    X(dump, "dump-guest-memory")                \
+    X(dirty_rate, "calc_dirty_rate")            \
+    X(loadvm, "loadvm")                         \
+    X(gdbserver, "gdbserver")
+
+enum {
+#define HMP_ENUM(id, name) HMP_ ## id,
+    HMP_COMMANDS(HMP_ENUM)
+};
+
 typedef void HmpHandler(Monitor *mon, const QDict *qdict);
+
+/* A handler does not learn by which name it was called: one for each. */
+#define HMP_DECLARE(id, name) static HmpHandler hmp_run_ ## id;
+HMP_COMMANDS(HMP_DECLARE)
 
 static struct {
     const char *name;
+    HmpHandler *handler;
     HmpHandler *original;
-} hmp_names[] = {
-    { "x" }, { "xp" }, { "sum" }, { "memsave" }, { "pmemsave" },
-    { "dump-guest-memory" }, { "gdbserver" },
+} hmp_guarded[] = {
+#define HMP_ROW(id, name) [HMP_ ## id] = { name, hmp_run_ ## id },
+    HMP_COMMANDS(HMP_ROW)
 };
 
 static void hmp_run(Monitor *mon, const QDict *qdict, size_t i)
 {
     if (QLIST_EMPTY(&kept_off)) {
-        hmp_names[i].original(mon, qdict);
+        hmp_guarded[i].original(mon, qdict);
     } else {
-        monitor_printf(mon, "%s is refused: " WHY "\n", hmp_names[i].name);
+        monitor_printf(mon, "%s is refused: " WHY "\n", hmp_guarded[i].name);
     }
 }
 
-/* A handler does not learn by which name it was called: one for each. */
-#define HMP_HANDLER(i) \
-    static void hmp_run_ ## i(Monitor *mon, const QDict *qdict) \
+#define HMP_DEFINE(id, name) \
+    static void hmp_run_ ## id(Monitor *mon, const QDict *qdict) \
     { \
-        hmp_run(mon, qdict, i); \
+        hmp_run(mon, qdict, HMP_ ## id); \
     }
-HMP_HANDLER(0)
-HMP_HANDLER(1)
-HMP_HANDLER(2)
-HMP_HANDLER(3)
-HMP_HANDLER(4)
-HMP_HANDLER(5)
-HMP_HANDLER(6)
-
-static HmpHandler *const hmp_handlers[ARRAY_SIZE(hmp_names)] = {
-    hmp_run_0, hmp_run_1, hmp_run_2, hmp_run_3, hmp_run_4, hmp_run_5,
-    hmp_run_6,
-};
+HMP_COMMANDS(HMP_DEFINE)
 
 /* A command has names, separated by '|'. */
 static bool hmp_is_called(const HMPCommand *cmd, const char *name)
@@ -116,10 +134,10 @@ static void hmp_guard(void)
     size_t i;
 
     for (cmd = hmp_cmds; cmd->name; cmd++) {
-        for (i = 0; i < ARRAY_SIZE(hmp_names); i++) {
-            if (hmp_is_called(cmd, hmp_names[i].name)) {
-                hmp_names[i].original = cmd->cmd;
-                cmd->cmd = hmp_handlers[i];
+        for (i = 0; i < ARRAY_SIZE(hmp_guarded); i++) {
+            if (hmp_is_called(cmd, hmp_guarded[i].name)) {
+                hmp_guarded[i].original = cmd->cmd;
+                cmd->cmd = hmp_guarded[i].handler;
             }
         }
     }
@@ -166,10 +184,29 @@ static void guard_once(void)
     }
 }
 
+/*
+ * By a thread of its own. Until that runs the state is still the first one, but
+ * a time has been set.
+ */
+static bool is_dirty_rate_measured(void)
+{
+    DirtyRateInfo *info = qmp_query_dirty_rate(false, 0, NULL);
+    bool measured = info->status == DIRTY_RATE_STATUS_MEASURING ||
+                    (info->status == DIRTY_RATE_STATUS_UNSTARTED &&
+                     info->start_time);
+
+    qapi_free_DirtyRateInfo(info);
+    return measured;
+}
+
 static bool block(VirtIOCMA *s, Error **errp)
 {
     if (qemu_system_dump_in_progress()) {
         error_setg(errp, "a dump of guest memory is in progress");
+        return false;
+    }
+    if (is_dirty_rate_measured()) {
+        error_setg(errp, "guest memory is being read to measure its dirty rate");
         return false;
     }
     if (!hvcma_debugger_guard(errp)) {

@@ -7,8 +7,8 @@
  * a device has put into memory, and one that is filled keeps what was there
  * before. So a block is cleaned and invalidated when it is handed over and when
  * it comes back, and nothing in QEMU touches it between: migration is blocked,
- * dumps and the monitor's and the debugger's accesses to memory are refused and
- * say why.
+ * dumps, measurements of the dirty rate, loads of a snapshot and the monitor's and
+ * the debugger's accesses to memory are refused and say why.
  *
  * Not covered: what the guest's mappings need, which is for the guest; the host
  * kernel leaves pages alone that it has handed out.
@@ -26,8 +26,9 @@ void hvcma_alias_maintain(VirtIOCMA *s, uint64_t first, uint64_t nr);
 /**
  * hvcma_alias_keep_off() - engine op "keep_off".
  *
- * Return: 0, or -VIRTIO_CMA_S_REFUSED, reported, because a migration or a dump
- * is on its way or a debugger reads memory past every check.
+ * Return: 0, or -VIRTIO_CMA_S_REFUSED, reported, because a migration, a dump or
+ * a measurement of the dirty rate is on its way or a debugger reads memory past
+ * every check.
  */
 int hvcma_alias_keep_off(VirtIOCMA *s, bool on);
 
@@ -45,6 +46,12 @@ bool hvcma_alias_is_handed(uint64_t gpa);
 
 /** hvcma_alias_maintained_bytes() - how much was cleaned so far. */
 uint64_t hvcma_alias_maintained_bytes(const VirtIOCMA *s);
+
+/**
+ * hvcma_alias_maintained_lines() - how many instructions that took, one for each
+ * cache line; 0 where there are none for it (not Arm).
+ */
+uint64_t hvcma_alias_maintained_lines(const VirtIOCMA *s);
 
 /** hvcma_alias_handed_bytes() - how much QEMU must leave alone now. */
 uint64_t hvcma_alias_handed_bytes(const VirtIOCMA *s);

@@ -1,38 +1,79 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * QEMU's server for gdb keeps off memory that is handed over. See debugger.h.
+ * Debugging accesses keep off memory that is handed over. See debugger.h.
  */
 #include "qemu/osdep.h"
 #include "exec/hwaddr.h"
 #include "gdbstub/internals.h"
 #include "hw/core/cpu.h"
+#include "hw/core/sysemu-cpu-ops.h"
+#include "qemu/main-loop.h"
 
 #include "alias.h"
 #include "debugger.h"
 
 /* ---- accesses by virtual address ---- */
 
-#define DEBUG_PAGE_BYTES 4096ull    /* no target has smaller ones */
+/* A CPU class' operations, with a translation of ours among them. */
+typedef struct GuardedOps {
+    SysemuCPUOps ops;
+    const SysemuCPUOps *original;
+} GuardedOps;
+
+/*
+ * Every debugging access, software breakpoints that an accelerator writes by
+ * itself included, translates here, page by page and right before it touches
+ * memory, with registers fetched from KVM by then. Handed memory is shown as
+ * not mapped.
+ *
+ * TCG's plugins translate without the big lock, which engines need; what they
+ * look at the guest reads through the same mapping anyhow.
+ */
+static hwaddr guarded_translation(CPUState *cpu, vaddr addr, MemTxAttrs *attrs)
+{
+    const SysemuCPUOps *ops = container_of(cpu->cc->sysemu_ops, GuardedOps,
+                                           ops)->original;
+    hwaddr gpa;
+
+    if (ops->get_phys_page_attrs_debug) {
+        gpa = ops->get_phys_page_attrs_debug(cpu, addr, attrs);
+    } else {
+        *attrs = MEMTXATTRS_UNSPECIFIED;
+        gpa = ops->get_phys_page_debug(cpu, addr);
+    }
+    if (gpa != (hwaddr)-1 && bql_locked() && hvcma_alias_is_handed(gpa)) {
+        return -1;
+    }
+    return gpa;
+}
+
+static void guard_translation(CPUClass *cc)
+{
+    GuardedOps *guarded;
+
+    if (!cc->sysemu_ops ||
+        cc->sysemu_ops->get_phys_page_attrs_debug == guarded_translation) {
+        return;
+    }
+    guarded = g_new0(GuardedOps, 1);    /* as the class, it stays */
+    guarded->ops = *cc->sysemu_ops;
+    guarded->ops.get_phys_page_attrs_debug = guarded_translation;
+    guarded->original = cc->sysemu_ops;
+    cc->sysemu_ops = &guarded->ops;
+}
 
 static bool asked;      /* debug_access() was called */
 
+/*
+ * is_physical() asks for no bytes in the middle of a CLAIM. Even for those
+ * cpu_memory_rw_debug() would fetch registers from KVM, and let go of the big
+ * lock while the guest runs: another processor could reset the device.
+ */
 static int debug_access(CPUState *cpu, vaddr addr, uint8_t *buf, size_t len,
                         bool is_write)
 {
-    vaddr page = QEMU_ALIGN_DOWN(addr, DEBUG_PAGE_BYTES);
-    size_t nr_pages = DIV_ROUND_UP(addr - page + len, DEBUG_PAGE_BYTES), i;
-    MemTxAttrs attrs;
-    hwaddr gpa;
-
     asked = true;
-    for (i = 0; i < nr_pages && hvcma_alias_is_kept_off(); i++) {
-        gpa = cpu_get_phys_page_attrs_debug(cpu, page + i * DEBUG_PAGE_BYTES,
-                                            &attrs);
-        if (gpa != (hwaddr)-1 && hvcma_alias_is_handed(gpa)) {
-            return -1;
-        }
-    }
-    return cpu_memory_rw_debug(cpu, addr, buf, len, is_write);
+    return len ? cpu_memory_rw_debug(cpu, addr, buf, len, is_write) : 0;
 }
 
 static void guard_accesses(void)
@@ -42,6 +83,7 @@ static void guard_accesses(void)
     for (l = classes; l; l = l->next) {
         CPUClass *cc = CPU_CLASS(l->data);
 
+        guard_translation(cc);
         if (!cc->memory_rw_debug) {
             cc->memory_rw_debug = debug_access;
         }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * QEMU's server for gdb keeps off memory that is handed to clients which do DMA
- * past the caches (see alias.h): an access to it gets an error, the rest of the
- * guest's memory stays open to the debugger.
+ * Debugging accesses, above all those of QEMU's server for gdb, keep off memory
+ * that is handed to clients which do DMA past the caches (see alias.h): reads,
+ * writes and software breakpoints there get an error, the rest of the guest's
+ * memory stays open to the debugger. Page tables are walked as ever.
  *
  * The physical memory mode (maintenance packet Qqemu.PhyMemMode) reads past
  * every check, so it can't be had while anything is handed over, and nothing is

@@ -127,6 +127,13 @@ static const char *attr_name(uint32_t attr)
     return names[attr];
 }
 
+static void put_mapped(VirtIOCMA *s, Visitor *v, const char *name,
+                       uint32_t attr)
+{
+    put_str(v, name, hvcma_attr_type_text(
+                         hvcma_attr_mapped(attr, s->config.stage2)));
+}
+
 /* What memory attributes come to here, and what QEMU does about its mapping. */
 static void put_attributes(VirtIOCMA *s, Visitor *v, const char *name)
 {
@@ -134,9 +141,12 @@ static void put_attributes(VirtIOCMA *s, Visitor *v, const char *name)
     put_str(v, "stage2", hvcma_stage2_name(s->config.stage2));
     put_str(v, "source", hvcma_attr_source(s));
     put_str(v, "policy", attr_name(s->config.attr_policy));
+    put_mapped(s, v, "effective-cached", VIRTIO_CMA_ATTR_CACHED);
+    put_mapped(s, v, "effective-uncached", VIRTIO_CMA_ATTR_UNCACHED);
     put_u64(v, "line-bytes", hvcma_attr_line_bytes());
     put_u64(v, "handed-bytes", hvcma_alias_handed_bytes(s));
     put_u64(v, "maintained-bytes", hvcma_alias_maintained_bytes(s));
+    put_u64(v, "maintained-lines", hvcma_alias_maintained_lines(s));
     end_struct(v);
 }
 

@@ -69,6 +69,7 @@ typedef struct HvcmaFault {
 /* alias.c: QEMU's own mapping while clients do DMA past the caches. */
 typedef struct HvcmaAlias {
     uint64_t maintained_bytes;
+    uint64_t maintained_lines;
     Error *migration_blocker;
     QLIST_ENTRY(VirtIOCMA) next;    /* in the list of those kept off */
 } HvcmaAlias;

@@ -219,6 +219,10 @@ static void print_attributes(FILE *out, struct json_object *attributes)
 	fprintf(out, "  memory types: stage 2 %s (says %s), policy %s\n",
 		string(attributes, "stage2"), string(attributes, "source"),
 		string(attributes, "policy"));
+	if (member(attributes, "effective-cached"))
+		fprintf(out, "    a guest's cached mapping is %s, an uncached one %s\n",
+			string(attributes, "effective-cached"),
+			string(attributes, "effective-uncached"));
 	if (handed)
 		fprintf(out, "  %s serve non-coherent DMA: QEMU does not touch them\n",
 			size_text(handed).text);

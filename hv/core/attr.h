@@ -134,6 +134,17 @@ unsigned int hvcma_attr_describe(const struct hvcma_mem_attr *attr, char *text,
 #define HVCMA_S2_RAM_NO_FWB	0xf	/* Write-Back inner and outer */
 #define HVCMA_S2_RAM_FWB	0x6	/* force Write-Back */
 
+/**
+ * hvcma_attr_mapped() - what a guest's mapping of its RAM comes to.
+ * @attr: VIRTIO_CMA_ATTR_CACHED (Normal Write-Back in stage 1) or _UNCACHED
+ *	(Normal Non-cacheable)
+ * @stage2: VIRTIO_CMA_STAGE2_*, as KVM and Xen map RAM there
+ *
+ * Return: VIRTIO_CMA_TYPE_*; UNKNOWN for any other @attr, and where @stage2 is not
+ * known but makes a difference.
+ */
+uint32_t hvcma_attr_mapped(uint32_t attr, uint32_t stage2);
+
 /* ---- the policy ---------------------------------------------------------- */
 
 /* The host's own mapping of the region's memory, always cacheable. */
@@ -183,7 +194,7 @@ struct hvcma_attr_verdict {
  * hvcma_attr_policy() - what a client's memory needs.
  *
  * Every case has a verdict: the first row of the table in attr_policy.c that
- * fits. @effective is computed with hvcma_attr_combine().
+ * fits. @effective is computed with hvcma_attr_mapped().
  *
  * Return: 0, or -VIRTIO_CMA_S_INVAL, without touching @out, for a value that
  * its enumeration does not have.

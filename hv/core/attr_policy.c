@@ -94,24 +94,27 @@ static bool fits(const struct rule *r, const struct hvcma_attr_case *c)
 	       (r->alias >> c->alias & 1);
 }
 
-/* Where stage 2 is unknown only cacheable mappings are given, and those are so either way. */
-static uint32_t effective_type(uint32_t attr, uint32_t stage2)
+uint32_t hvcma_attr_mapped(uint32_t attr, uint32_t stage2)
 {
 	uint8_t mair = attr == VIRTIO_CMA_ATTR_UNCACHED ? HVCMA_MAIR_NORMAL_NC :
 							  HVCMA_MAIR_NORMAL_WB;
-	struct hvcma_mem_attr a;
+	struct hvcma_mem_attr without, with;
 
-	if (attr == VIRTIO_CMA_ATTR_AUTO)
+	if (attr != VIRTIO_CMA_ATTR_CACHED && attr != VIRTIO_CMA_ATTR_UNCACHED)
 		return VIRTIO_CMA_TYPE_UNKNOWN;
-	if (stage2 == VIRTIO_CMA_STAGE2_NONE)
-		hvcma_attr_stage1(mair, HVCMA_SH_INNER, 0, &a);
-	else if (stage2 == VIRTIO_CMA_STAGE2_FWB)
-		hvcma_attr_combine(mair, HVCMA_SH_INNER, HVCMA_S2_RAM_FWB,
-				   HVCMA_SH_INNER, HVCMA_ATTR_FWB, &a);
-	else
-		hvcma_attr_combine(mair, HVCMA_SH_INNER, HVCMA_S2_RAM_NO_FWB,
-				   HVCMA_SH_INNER, 0, &a);
-	return hvcma_attr_type(&a);
+	if (stage2 == VIRTIO_CMA_STAGE2_NONE) {
+		hvcma_attr_stage1(mair, HVCMA_SH_INNER, 0, &without);
+		return hvcma_attr_type(&without);
+	}
+	hvcma_attr_combine(mair, HVCMA_SH_INNER, HVCMA_S2_RAM_NO_FWB, HVCMA_SH_INNER, 0, &without);
+	hvcma_attr_combine(mair, HVCMA_SH_INNER, HVCMA_S2_RAM_FWB, HVCMA_SH_INNER,
+			   HVCMA_ATTR_FWB, &with);
+	if (stage2 == VIRTIO_CMA_STAGE2_NO_FWB)
+		return hvcma_attr_type(&without);
+	if (stage2 == VIRTIO_CMA_STAGE2_FWB)
+		return hvcma_attr_type(&with);
+	return hvcma_attr_type(&without) == hvcma_attr_type(&with) ? hvcma_attr_type(&with) :
+								      VIRTIO_CMA_TYPE_UNKNOWN;
 }
 
 int hvcma_attr_policy(const struct hvcma_attr_case *c, struct hvcma_attr_verdict *out)
@@ -124,7 +127,7 @@ int hvcma_attr_policy(const struct hvcma_attr_case *c, struct hvcma_attr_verdict
 		r++;
 	*out = r->verdict;
 	out->reason = r->reason;
-	out->effective = effective_type(out->attr, c->stage2);
+	out->effective = hvcma_attr_mapped(out->attr, c->stage2);
 	return 0;
 }
 

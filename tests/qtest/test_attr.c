@@ -57,7 +57,7 @@ static struct qtest *start(struct cma *c, const char *options)
 }
 
 static void expect_stage2(const char *options, uint32_t stage2, const char *name,
-			  const char *source)
+			  const char *source, const char *uncached)
 {
 	struct virtio_cma_config config;
 	struct qtest *q;
@@ -68,16 +68,22 @@ static void expect_stage2(const char *options, uint32_t stage2, const char *name
 	assert_int_equal(config.stage2, stage2);
 	qtest_assert_text(q, "/attributes/stage2", name);
 	qtest_assert_text(q, "/attributes/source", source);
+	qtest_assert_text(q, "/attributes/effective-cached", "Normal Write-Back");
+	qtest_assert_text(q, "/attributes/effective-uncached", uncached);
 	qtest_stop(q);
 }
 
 static void test_stage2_is_published(void **state)
 {
+	static const char uncached[] = "Normal Non-cacheable";
+
 	(void)state;
-	expect_stage2("", VIRTIO_CMA_STAGE2_NONE, "none", "emulation");
-	expect_stage2(",stage2=auto", VIRTIO_CMA_STAGE2_NONE, "none", "emulation");
-	expect_stage2(",stage2=fwb", VIRTIO_CMA_STAGE2_FWB, "fwb", "property stage2");
-	expect_stage2(",stage2=no-fwb", VIRTIO_CMA_STAGE2_NO_FWB, "no-fwb", "property stage2");
+	expect_stage2("", VIRTIO_CMA_STAGE2_NONE, "none", "emulation", uncached);
+	expect_stage2(",stage2=auto", VIRTIO_CMA_STAGE2_NONE, "none", "emulation", uncached);
+	expect_stage2(",stage2=fwb", VIRTIO_CMA_STAGE2_FWB, "fwb", "property stage2",
+		      "Normal Write-Back");
+	expect_stage2(",stage2=no-fwb", VIRTIO_CMA_STAGE2_NO_FWB, "no-fwb", "property stage2",
+		      uncached);
 }
 
 static void test_wrong_properties(void **state)
@@ -168,6 +174,8 @@ static void test_refused_claim_says_why(void **state)
 
 /* ---- QEMU keeps off -------------------------------------------------------- */
 
+#define MEASURE	"{'execute': 'calc-dirty-rate', 'arguments': {'calc-time': 1}}"
+
 static const char why[] = "a client is doing DMA past the caches";
 
 /* A debugger's packet; what it is told in *answer. */
@@ -213,8 +221,22 @@ static void expect_debugger(const char *path, const char *body, const char *expe
 	assert_non_null(strstr(answer, expected));
 }
 
+/* What is there already, so that it does not show. */
+static void debugger_writes(const char *path, uint64_t gpa, const char *expected)
+{
+	char body[64];
+
+	snprintf(body, sizeof(body), "M%llx,1:21", (unsigned long long)gpa);
+	expect_debugger(path, body, expected);
+}
+
 static void expect_refused_accesses(struct qtest *q, const char *gdb, uint64_t gpa)
 {
+	static const char *const forms[] = {
+		"xp/1gx 0x%llx", "x/1gx 0x%llx", "pmemsave 0x%llx 8 nowhere",
+		"memsave 0x%llx 8 nowhere", "dump-guest-memory /dev/null", "sum 0 8",
+		"calc_dirty_rate 1", "loadvm none", "savevm none", "gdbserver none",
+	};
 	char command[128], answer[64], *text;
 
 	qtest_qmp_refused(q, why, "{'execute': 'dump-guest-memory', 'arguments': {"
@@ -226,13 +248,10 @@ static void expect_refused_accesses(struct qtest *q, const char *gdb, uint64_t g
 			  "'val': %llu, 'size': 8, 'filename': '/dev/null'}}",
 			  (unsigned long long)gpa);
 	qtest_qmp_refused(q, why, "{'execute': 'migrate', 'arguments': {'uri': 'file:/dev/null'}}");
-	for (size_t i = 0; i < 7; i++) {
-		static const char *const forms[] = {
-			"xp/1gx 0x%llx", "x/1gx 0x%llx", "pmemsave 0x%llx 8 nowhere",
-			"memsave 0x%llx 8 nowhere", "dump-guest-memory /dev/null",
-			"sum 0 8", "gdbserver none",
-		};
-
+	qtest_qmp_refused(q, why, MEASURE);
+	qtest_qmp_refused(q, why, "{'execute': 'snapshot-load', 'arguments': {'job-id': 'job0', "
+			  "'tag': 'none', 'vmstate': 'none', 'devices': []}}");
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		snprintf(command, sizeof(command), forms[i], (unsigned long long)gpa);
 		text = qtest_hmp(q, command);
 		assert_non_null(strstr(text, why));
@@ -240,6 +259,7 @@ static void expect_refused_accesses(struct qtest *q, const char *gdb, uint64_t g
 	}
 	debugger_reads(gdb, gpa, answer, sizeof(answer));
 	assert_non_null(strstr(answer, "$E"));
+	debugger_writes(gdb, gpa, "$E");
 }
 
 static void expect_allowed_accesses(struct qtest *q, const char *gdb, uint64_t gpa)
@@ -255,6 +275,10 @@ static void expect_allowed_accesses(struct qtest *q, const char *gdb, uint64_t g
 				     (unsigned long long)gpa));
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'dump-guest-memory', 'arguments': {"
 				     "'paging': false, 'protocol': 'file:/dev/null'}}"));
+	text = qtest_hmp(q, "loadvm none");
+	assert_null(strstr(text, why));
+	free(text);
+	debugger_writes(gdb, gpa, "$OK");
 	debugger_reads(gdb, gpa, answer, sizeof(answer));
 	assert_non_null(strstr(answer, "$212121616d637668"));
 }
@@ -435,6 +459,37 @@ static void test_not_during_a_dump(void **state)
 	unlink(fifo);
 }
 
+static bool is_measuring(struct qtest *q)
+{
+	struct json_object *info = qtest_qmp_ok(q, "{'execute': 'query-dirty-rate'}"), *status;
+	bool measuring;
+
+	assert_true(json_object_object_get_ex(info, "status", &status));
+	measuring = strcmp(json_object_get_string(status), "measured");
+	json_object_put(info);
+	return measuring;
+}
+
+/* A thread of its own reads, from when the command was taken until it says so. */
+static void test_not_during_a_measurement(void **state)
+{
+	struct qtest *q;
+	struct cma c;
+
+	(void)state;
+	q = start(&c, ",stage2=no-fwb,coherent=off");
+	json_object_put(qtest_qmp_ok(q, MEASURE));
+	assert_int_equal(claim(&c, 0, VIRTIO_CMA_COHERENT_UNKNOWN).status, VIRTIO_CMA_S_REFUSED);
+	qtest_assert_text(q, "/clients/0/state", "present");
+	for (int i = 0; is_measuring(q) && i < 50; i++)
+		usleep(100000);
+	assert_int_equal(claim(&c, 0, VIRTIO_CMA_COHERENT_UNKNOWN).status, VIRTIO_CMA_S_OK);
+	qtest_qmp_refused(q, why, MEASURE);
+	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);
+	json_object_put(qtest_qmp_ok(q, MEASURE));
+	qtest_stop(q);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -447,6 +502,7 @@ int main(void)
 		cmocka_unit_test(test_two_regions),
 		cmocka_unit_test(test_not_during_migration),
 		cmocka_unit_test(test_not_during_a_dump),
+		cmocka_unit_test(test_not_during_a_measurement),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

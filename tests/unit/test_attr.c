@@ -447,6 +447,30 @@ static void names_and_sentences(void **state)
 		assert_true(hvcma_attr_reason_text(i) && hvcma_attr_reason_name(i));
 }
 
+static void what_a_mapping_comes_to(void **state)
+{
+	static const struct {
+		uint32_t stage2, cached, uncached;
+	} rows[] = {
+		{ VIRTIO_CMA_STAGE2_NONE, VIRTIO_CMA_TYPE_WRITE_BACK, VIRTIO_CMA_TYPE_UNCACHED },
+		{ VIRTIO_CMA_STAGE2_NO_FWB, VIRTIO_CMA_TYPE_WRITE_BACK, VIRTIO_CMA_TYPE_UNCACHED },
+		{ VIRTIO_CMA_STAGE2_FWB, VIRTIO_CMA_TYPE_WRITE_BACK, VIRTIO_CMA_TYPE_WRITE_BACK },
+		/* cached either way; Non-cacheable perhaps */
+		{ VIRTIO_CMA_STAGE2_UNKNOWN, VIRTIO_CMA_TYPE_WRITE_BACK, VIRTIO_CMA_TYPE_UNKNOWN },
+		{ VIRTIO_CMA_NR_STAGE2, VIRTIO_CMA_TYPE_WRITE_BACK, VIRTIO_CMA_TYPE_UNKNOWN },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(hvcma_attr_mapped(VIRTIO_CMA_ATTR_CACHED, rows[i].stage2),
+				 rows[i].cached);
+		assert_int_equal(hvcma_attr_mapped(VIRTIO_CMA_ATTR_UNCACHED, rows[i].stage2),
+				 rows[i].uncached);
+		assert_int_equal(hvcma_attr_mapped(VIRTIO_CMA_ATTR_AUTO, rows[i].stage2),
+				 VIRTIO_CMA_TYPE_UNKNOWN);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -463,6 +487,7 @@ int main(void)
 		cmocka_unit_test(a_busy_alias_is_refused_only_where_it_matters),
 		cmocka_unit_test(unknown_values_are_refused),
 		cmocka_unit_test(whose_word_counts),
+		cmocka_unit_test(what_a_mapping_comes_to),
 		cmocka_unit_test(names_and_sentences),
 	};
 

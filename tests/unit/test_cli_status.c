@@ -53,7 +53,8 @@
 	"\"state\": \"present\", \"bus-master\": false, \"refused\": true, \"attr\": \"auto\"," \
 	"\"effective\": \"unknown\", \"care\": [], \"reason\": \"a reason\"}]," \
 	"\"attributes\": {\"stage2\": \"no-fwb\", \"source\": \"the kernel log\"," \
-	"\"policy\": \"auto\", \"handed-bytes\": 4194304}," \
+	"\"policy\": \"auto\", \"effective-cached\": \"Normal Write-Back\"," \
+	"\"effective-uncached\": \"Normal Non-cacheable\", \"handed-bytes\": 4194304}," \
 	"\"shares\": [{\"share\": 0, \"bytes\": 12582912, \"used-bytes\": 0}," \
 	"{\"share\": 1, \"bytes\": 4194304, \"used-bytes\": 2097152}]," \
 	"\"counters\": {\"pinned-bytes\": 4194304, \"nr-blocks\": 1}," \
@@ -72,6 +73,7 @@ static const char layout[] =
 	"    gpa 0x100000000  dma 0xffffffffff000000  6 MiB\n"
 	"  dma window 0xffffffffff000000..0xffffffffff5fffff\n"
 	"  memory types: stage 2 no-fwb (says the kernel log), policy auto\n"
+	"    a guest's cached mapping is Normal Write-Back, an uncached one Normal Non-cacheable\n"
 	"  4 MiB serve non-coherent DMA: QEMU does not touch them\n"
 	"  clients 2\n"
 	"    nv0        pci      0000:00/03.0   claimed  bus master on, for firmware, set-aside 1\n"
