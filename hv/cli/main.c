@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hvcma: finds the subcommand and runs it. Knows nothing of what they do.
+ * hvcma: finds the subcommand, runs it, and fails if what it printed got lost.
+ * Knows nothing of what they do.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +35,7 @@ static void usage(FILE *out)
 	      out);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	if (argc < 2) {
 		usage(stderr);
@@ -54,4 +56,18 @@ int main(int argc, char **argv)
 	fprintf(stderr, "hvcma: unknown command '%s' (hvcma --help lists them)\n",
 		argv[1]);
 	return HVCMA_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	int ret;
+
+	/* A file that must not grow is an error of write(), which is cleaned up after. */
+	signal(SIGXFSZ, SIG_IGN);
+	ret = run(argc, argv);
+	if (fflush(stdout) || ferror(stdout)) {
+		fputs("hvcma: not all of the output could be written\n", stderr);
+		return HVCMA_EXIT_FAILED;
+	}
+	return ret;
 }

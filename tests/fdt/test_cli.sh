@@ -133,6 +133,25 @@ check "refused: windows that are no whole granules" status 1 dma-ranges --granul
 check "refused: no such region" status 1 bind --region gone --client /soc@90000000 work.dtb
 check "refused: half of the clients can't be bound" status 1 bind --region pool --client pci:0000:00/09.0 --client /gone work.dtb
 check "refused: output where there is no folder" status 1 bind --region pool --client /soc@90000000/dma@1000 work.dtb -o no/where.dtb
+# With files that end after half a KiB (a whole one for some shells).
+short_of_room()
+{
+	(ulimit -f 1 && status "$@")
+}
+check "refused: a file that can't grow" short_of_room 1 add-region --name more --type no-map --size 1M --base 0x58000000 work.dtb
+check "which is said" says "cannot write 'work.dtb': File too large"
+check "refused: a full device" status 1 add-region --name more --type no-map --size 1M --base 0x58000000 work.dtb -o /dev/full
+# lost ARGUMENT...: nothing of what it prints arrives, and it fails
+lost()
+{
+	"$hvcma" "$@" >/dev/full 2>err
+	have=$?
+	[ $have -eq 1 ] && says 'not all of the output could be written'
+}
+check "refused: a table that can't be printed" lost fdt show work.dtb
+check "refused: nor can findings" lost fdt check --json before.dtb
+check "refused: nor a report" lost attr --table
+check "refused: nor help" lost --help
 check "no refusal changed the file" cmp work.dtb before.dtb
 check "no refusal left a file" equal 0 "$(find . -name '*.dtb.*' | wc -l)"
 printf '1 2\n' >short
