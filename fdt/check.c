@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause)
 /*
- * What is wrong with memory and DMA in a device tree: the run, memory, phandles,
- * cells. See check.h.
+ * What is wrong with memory and DMA in a device tree: the run, memory, cells. See
+ * check.h.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -179,42 +179,7 @@ static void collect(struct check *c)
 	list_sort(c, &c->pools);
 }
 
-/* ---- phandles and cells ---- */
-
-static void check_phandles(struct check *c)
-{
-	const struct hvcma_fdt_tree *t = &c->tree;
-
-	for (int i = 1; i < t->nr_phandles; i++)
-		if (t->node[t->by_phandle[i]].phandle == t->node[t->by_phandle[i - 1]].phandle)
-			hvcma_check_say(c, HVCMA_FDT_PHANDLE, t->by_phandle[i], "phandle 0x%x is used twice",
-					t->node[t->by_phandle[i]].phandle);
-}
-
-static void check_reference(struct check *c, int node, const char *prop)
-{
-	int len;
-	const fdt32_t *p = hvcma_fdt_tree_prop(&c->tree, node, prop, &len);
-
-	if (!p)
-		return;
-	if (!len || len % HVCMA_FDT_CELL_BYTES) {
-		hvcma_check_say(c, HVCMA_FDT_CELLS, node, "%s has %d bytes: no list of phandles", prop, len);
-		return;
-	}
-	for (int i = 0; i < len / HVCMA_FDT_CELL_BYTES; i++) {
-		uint32_t phandle = fdt32_to_cpu(p[i]);
-		int target = hvcma_fdt_tree_phandle(&c->tree, phandle);
-
-		if (target < 0)
-			hvcma_check_say(c, HVCMA_FDT_PHANDLE, node, "%s refers to phandle 0x%x, which no node has",
-					prop, phandle);
-		else if (!strcmp(prop, "memory-region") &&
-			 c->tree.node[target].parent != c->reserved)
-			hvcma_check_say(c, HVCMA_FDT_PHANDLE, node, "%s refers to phandle 0x%x, which is not in /reserved-memory",
-					prop, phandle);
-	}
-}
+/* ---- cells ---- */
 
 static void check_reg(struct check *c, int node)
 {
@@ -228,13 +193,10 @@ static void check_reg(struct check *c, int node)
 				len, cells.address, cells.size, each);
 }
 
-static void check_nodes(struct check *c)
+static void check_regs(struct check *c)
 {
-	for (int node = 1; node < c->tree.nr; node++) {
+	for (int node = 1; node < c->tree.nr; node++)
 		check_reg(c, node);
-		check_reference(c, node, "memory-region");
-		check_reference(c, node, "interrupt-parent");
-	}
 }
 
 int hvcma_check_dma_bus(struct check *c, int node)
@@ -271,8 +233,8 @@ int hvcma_fdt_check(const void *fdt, const struct hvcma_fdt_policy *policy,
 	c.reserved = hvcma_fdt_tree_path(&c.tree, "/reserved-memory");
 	if (c.reserved < 0)
 		c.reserved = c.tree.nr;		/* parent of no node */
-	check_phandles(&c);
-	check_nodes(&c);
+	hvcma_check_phandles(&c);
+	check_regs(&c);
 	collect(&c);
 	hvcma_check_pools(&c);
 	hvcma_check_windows(&c);

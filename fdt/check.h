@@ -3,8 +3,9 @@
  * What is wrong with memory and DMA in a device tree.
  *
  * Looks at: cells and lengths of "reg" and "dma-ranges"; memory and reserved
- * memory that overlap; alignment of pools; phandles; windows that do not cover a
- * client's region, or that a buffer could straddle; attributes that contradict
+ * memory that overlap; alignment of pools; phandles of pools, interrupt and MSI
+ * controllers and IOMMUs; windows that do not cover a client's region, that a
+ * buffer could straddle, or that an IOMMU makes wrong; attributes that contradict
  * each other or what the host's memory attributes allow. One pass over the blob,
  * then O(n log n) in what it found.
  */

@@ -51,9 +51,11 @@ const struct check_range *hvcma_check_find(const struct check_list *list, uint64
 /* The nearest bus above whose dma-ranges translate; -1: none, addresses are 1:1. */
 int hvcma_check_dma_bus(struct check *c, int node);
 
+/* check_phandles.c: lists and maps of phandles */
+void hvcma_check_phandles(struct check *c);
 /* check_pools.c: /reserved-memory, each node by itself */
 void hvcma_check_pools(struct check *c);
-/* check_windows.c: dma-ranges, borders, clients */
+/* check_windows.c: dma-ranges, borders, IOMMUs, clients */
 void hvcma_check_windows(struct check *c);
 
 #endif /* HVCMA_FDT_CHECK_INTERNAL_H */

@@ -50,6 +50,13 @@ static struct bus *bus_read(struct check *c, int node)
 	return b;
 }
 
+static struct bus *bus_find(struct bus *list, int node)
+{
+	while (list && list->node != node)
+		list = list->next;
+	return list;
+}
+
 static int is_no_map(struct check *c, uint64_t address)
 {
 	const struct check_range *r = hvcma_check_find(&c->pools, address);
@@ -68,6 +75,34 @@ static void check_border(struct check *c, const struct bus *b, const struct hvcm
 	hvcma_check_say(c, HVCMA_FDT_BORDER, b->node, "a window ends at 0x%" PRIx64
 			", but memory goes on: a buffer across it is torn apart (a page there must be no-map)",
 			end);
+}
+
+/* ---- IOMMUs ---- */
+
+static int translates(const struct bus *b)
+{
+	for (size_t i = 0; b && i < b->nr; i++)
+		if (b->windows[i].dma != b->windows[i].gpa)
+			return 1;
+	return 0;
+}
+
+/* Addresses behind an IOMMU are what it maps, not where the host's memory lies. */
+static void check_iommu(struct check *c, struct bus *list, int node)
+{
+	const char *prop = hvcma_fdt_tree_has(&c->tree, node, "iommus") ? "iommus" : "iommu-map";
+	char path[HVCMA_FDT_PATH_BYTES];
+	int bus = node;
+
+	if (!hvcma_fdt_tree_has(&c->tree, node, prop))
+		return;
+	while ((bus = hvcma_check_dma_bus(c, bus)) >= 0 && !translates(bus_find(list, bus)))
+		bus = c->tree.node[bus].parent;
+	if (bus < 0)
+		return;
+	hvcma_fdt_tree_name(&c->tree, bus, path);
+	hvcma_check_say(c, HVCMA_FDT_WINDOW, node, "%s puts it behind an IOMMU, but dma-ranges of %s translate: only one of them can be right",
+			prop, path);
 }
 
 /* ---- clients ---- */
@@ -143,13 +178,6 @@ static void note_uncovered(struct check *c, const struct bus *b)
 	}
 }
 
-static struct bus *bus_find(struct bus *list, int node)
-{
-	while (list && list->node != node)
-		list = list->next;
-	return list;
-}
-
 static struct bus *read_buses(struct check *c)
 {
 	struct bus *list = NULL;
@@ -179,6 +207,7 @@ void hvcma_check_windows(struct check *c)
 		int bus;
 		struct bus *b;
 
+		check_iommu(c, list, node);
 		if (!hvcma_fdt_tree_has(&c->tree, node, "memory-region"))
 			continue;
 		bus = hvcma_check_dma_bus(c, node);

@@ -29,7 +29,8 @@ static const char *const known[] = {
 	"reg", "ranges", "dma-ranges", "memory-region", "interrupt-parent", "device_type",
 	"dma-coherent", "dma-noncoherent", "no-map", "reusable", "compatible", "phandle",
 	"linux,phandle", "#address-cells", "#size-cells", "size", "alignment", "alloc-ranges",
-	"linux,cma-default", "linux,dma-default", "hvcma,granule-bytes",
+	"linux,cma-default", "linux,dma-default", "hvcma,granule-bytes", "msi-parent", "msi-map",
+	"iommus", "iommu-map",
 };
 
 static uint32_t known_bit(const char *name)

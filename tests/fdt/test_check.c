@@ -173,6 +173,66 @@ static void test_phandles(void **state)
 	expect(rig, HVCMA_FDT_PHANDLE, "phandle 0x1 is used twice");
 }
 
+/* Lists and maps: phandle 1 is an interrupt controller, 9 an IOMMU with one cell. */
+static void test_references(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_node(rig->fdt, "/", "iommu@9000000");
+	RIG_PROP(rig->fdt, "/iommu@9000000", "phandle", 9);
+	RIG_PROP(rig->fdt, CLIENT, "msi-parent", 1);
+	assert_int_equal(check(rig).nr, 0);
+	RIG_PROP(rig->fdt, CLIENT, "msi-parent", 0x66);
+	expect(rig, HVCMA_FDT_PHANDLE, CLIENT ": msi-parent refers to phandle 0x66, which no node has");
+	RIG_PROP(rig->fdt, "/gic@8000000", "#msi-cells", 1);
+	RIG_PROP(rig->fdt, CLIENT, "msi-parent", 1, 0x66, 0, 1, 0x67);
+	assert_int_equal(check(rig).nr, 0);		/* those are arguments, and one is left out */
+	RIG_PROP(rig->fdt, CLIENT, "msi-parent", 1, 0x66, 1);
+	expect(rig, HVCMA_FDT_CELLS, "msi-parent ends within the 1 cells that follow phandle 0x1");
+	fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, CLIENT), "msi-parent");
+
+	RIG_PROP(rig->fdt, PCI, "msi-map", 0, 1, 0, 0x10000);
+	assert_int_equal(check(rig).nr, 0);
+	RIG_PROP(rig->fdt, PCI, "msi-map", 0, 1, 0, 0x10000, 0, 0x68, 0, 1);
+	expect(rig, HVCMA_FDT_PHANDLE, PCI ": msi-map refers to phandle 0x68");
+	RIG_PROP(rig->fdt, PCI, "msi-map", 0, 1, 0);
+	expect(rig, HVCMA_FDT_CELLS, "msi-map has 12 bytes: no map");
+	fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, PCI), "msi-map");
+
+	/* without windows, which would be another finding */
+	fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, "/soc"), "dma-ranges");
+	fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, PCI), "dma-ranges");
+	RIG_PROP(rig->fdt, CLIENT, "iommus", 9, 0x20);
+	expect(rig, HVCMA_FDT_CELLS, "iommus refers to phandle 0x9, whose #iommu-cells is missing");
+	RIG_PROP(rig->fdt, "/iommu@9000000", "#iommu-cells", 1);
+	assert_int_equal(check(rig).nr, 0);
+	RIG_PROP(rig->fdt, CLIENT, "iommus", 0x69, 0x20);
+	expect(rig, HVCMA_FDT_PHANDLE, CLIENT ": iommus refers to phandle 0x69");
+	fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, CLIENT), "iommus");
+	RIG_PROP(rig->fdt, PCI, "iommu-map", 0, 9, 0, 0x10000);
+	assert_int_equal(check(rig).nr, 0);
+	RIG_PROP(rig->fdt, PCI, "iommu-map", 0, 0x6a, 0, 0x10000);
+	expect(rig, HVCMA_FDT_PHANDLE, PCI ": iommu-map refers to phandle 0x6a");
+}
+
+/* An IOMMU and windows of host-physical addresses exclude each other. */
+static void test_iommu_and_windows(void **state)
+{
+	const struct hvcma_window identity = { 0x40000000, 0x40000000, 1024 * MIB };
+	struct rig *rig = *state;
+
+	rig_node(rig->fdt, "/", "iommu@9000000");
+	RIG_PROP(rig->fdt, "/iommu@9000000", "phandle", 9);
+	RIG_PROP(rig->fdt, "/iommu@9000000", "#iommu-cells", 1);
+	RIG_PROP(rig->fdt, PCI, "iommu-map", 0, 9, 0, 0x10000);
+	expect(rig, HVCMA_FDT_WINDOW, PCI ": iommu-map puts it behind an IOMMU, but dma-ranges of " PCI " translate");
+	fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, PCI), "iommu-map");
+	RIG_PROP(rig->fdt, CLIENT, "iommus", 9, 0);
+	expect(rig, HVCMA_FDT_WINDOW, CLIENT ": iommus puts it behind an IOMMU, but dma-ranges of /soc translate");
+	assert_int_equal(hvcma_fdt_set_dma_ranges(rig->fdt, "/soc", &identity, 1, NULL), 0);
+	assert_int_equal(check(rig).nr, 0);
+}
+
 static void test_pools(void **state)
 {
 	static const struct {
@@ -308,6 +368,8 @@ int main(void)
 		TEST(test_memory_overlap),
 		TEST(test_alignment),
 		TEST(test_phandles),
+		TEST(test_references),
+		TEST(test_iommu_and_windows),
 		TEST(test_pools),
 		TEST(test_pool_without_memory),
 		TEST(test_second_default),
