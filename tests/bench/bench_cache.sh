@@ -3,8 +3,8 @@
 #
 # Cache maintenance by address in the guest driver (arm64): instructions for each cache line of 64
 # bytes, counted by the guest's PMU under -icount. The architecture's instruction handles one line
-# and takes its address in a register: one for it and one for the address is the least. What a
-# call costs besides falls out as the difference of two lengths.
+# and takes its address in a register: one for it and one for the address is the least, 32 bytes
+# per instruction. What a call costs besides falls out as the difference of two lengths.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 . "$HVCMA_SRC/tests/lib/bench.sh"
@@ -26,7 +26,7 @@ if VM_SMP=1 VM_ACCEL=tcg,thread=single vm_start arm64 "$(kernel_dir arm64 6.12)/
 	ours=$(between maintain)
 	figure cache_clean_invalidate_instructions "$ours" lines $lines 2.25
 	figure cache_maintenance_beside_the_kernel "$ours" kernel_loop "$(between maintain_kernel)" 0.60
-	echo "# clean and invalidate: $((lines * 64 * 10 / ours / 10)).$((lines * 64 * 10 / ours % 10)) bytes per instruction"
+	figure_least cache_clean_invalidate_bytes $((lines * 64)) instructions "$ours" 28.4
 	check "no warning or oops in the guest" equal 0 "$(guest complaints)"
 	check "QEMU ends well" vm_quit
 fi

@@ -5,6 +5,7 @@
 #
 #	figure NAME OURS BASELINE VALUE GOAL	ratio = OURS / VALUE of the baseline so called;
 #						GOAL is the ratio at most. A missing number fails.
+#	figure_least NAME OURS BASELINE VALUE GOAL	the same, GOAL is the ratio at least
 #	figure_count NAME OURS GOAL		OURS is a count that has to be GOAL exactly
 #	bench_end				exits 0 or 1
 #
@@ -13,18 +14,30 @@
 
 bench_failed=0
 
-figure()
+# figure_ratio <=|>= NAME OURS BASELINE VALUE GOAL
+figure_ratio()
 {
-	fg_line=$(awk -v ours="${2:-0}" -v base="${4:-0}" -v goal="$5" 'BEGIN {
+	fg_line=$(awk -v sign="$1" -v ours="${3:-0}" -v base="${5:-0}" -v goal="$6" 'BEGIN {
 		if (ours <= 0 || base <= 0) {
-			printf "ratio=- goal=<=%s FAIL", goal
+			printf "ratio=- goal=%s%s FAIL", sign, goal
 			exit
 		}
 		ratio = ours / base
-		printf "ratio=%.3f goal=<=%s %s", ratio, goal, ratio <= goal ? "PASS" : "FAIL"
+		good = sign == "<=" ? ratio <= goal : ratio >= goal
+		printf "ratio=%.3f goal=%s%s %s", ratio, sign, goal, good ? "PASS" : "FAIL"
 	}')
-	echo "BENCH $1 ours=${2:-none} $3=${4:-none} $fg_line"
+	echo "BENCH $2 ours=${3:-none} $4=${5:-none} $fg_line"
 	case $fg_line in *PASS) ;; *) bench_failed=1 ;; esac
+}
+
+figure()
+{
+	figure_ratio '<=' "$@"
+}
+
+figure_least()
+{
+	figure_ratio '>=' "$@"
 }
 
 figure_count()
