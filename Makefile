@@ -260,7 +260,7 @@ need_asan = $(NATIVE) $(ASAN_BIN)
 need_fuzz = $(FUZZ_BIN)
 need_conformance = $(CONFORMANCE_BIN) $(ENV)/qemu-amd64
 need_qtest = plugin $(QTEST_BIN)
-need_vm = world guest-all $(UNIT_BIN)
+need_vm = world guest-all $(UNIT_BIN) $(addprefix $(ENV)/,udev-amd64 kexec-arm64 initramfs-tools)
 need_nested = world
 
 check: $(foreach l,$(LAYERS),$(need_$(l)))

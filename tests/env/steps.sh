@@ -12,6 +12,7 @@ STEPS='qemu-amd64 qemu-src meson qemu-headers-amd64
 cross cross-amd64 kernel-amd64-6.12 kernel-arm64-6.12 busybox-amd64 busybox-arm64
 kernel-amd64-6.1 kernel-arm64-6.1 sysroot-arm64 qemu-headers-arm64
 kernel-arm64-6.12-cloud kernel-arm64-6.1-cloud rootfs-arm64 e2fs-arm64 e2fs-amd64
+udev-amd64 kexec-arm64 initramfs-tools
 headers-amd64-6.12-cloud headers-amd64-6.1-cloud
 tools-newest kernel-amd64-newest kernel-arm64-newest
 headers-amd64-newest-cloud headers-arm64-newest-cloud'
@@ -47,7 +48,10 @@ step_define()
 	tools-newest) step_recipe=newest step_out= ;;
 	busybox-*)
 		step_recipe=userland step_verb=busybox step_args=${1#busybox-} ;;
-	e2fs-*) step_recipe=userland step_verb=e2fs step_args=${1#e2fs-} ;;
+	e2fs-*) step_recipe=userland step_verb=tree step_args="e2fsprogs ${1#e2fs-}" ;;
+	kexec-*) step_recipe=userland step_verb=tree step_args="kexec-tools ${1#kexec-}" ;;
+	udev-*) step_recipe=userland step_verb=tree step_args="udev ${1#udev-}" ;;
+	initramfs-tools) step_recipe=userland ;;
 	rootfs-arm64) step_recipe=userland step_needs=busybox-amd64 ;;
 	esac
 }

@@ -3,7 +3,8 @@
 #
 # Programs and /dev/vcma/NAME: buffers, their limits, importers (the edu device at host-physical
 # addresses, the kernel, a device that is no client), unloading and unplugging while buffers are
-# there. What the program does is in tests/lib/guest/vcma_user.c.
+# there, and who may open the file, as Debian's udevd reads the packaged rule. What the program
+# does is in tests/lib/guest/vcma_user.c.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
@@ -13,10 +14,13 @@ export REGION_MIB=256	# whole memory blocks of the guest, as lending needs
 user_boot()
 {
 	what="$1 $2 $4"
+	[ "$1" = amd64 ] && udev="-t $HVCMA_BUILD/env/udev-amd64" || udev=
+	# shellcheck disable=SC2086 # options are words
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
 		"$(guest_module "$1" "$2" vcma_import)" \
 		-- -f "$HVCMA_BUILD/guest/$1/bin/vcma_user:/bin/vcma_user" \
-		-f "$HVCMA_BUILD/guest/$1/bin/vcma_buffer:/bin/vcma_buffer"
+		-f "$HVCMA_BUILD/guest/$1/bin/vcma_buffer:/bin/vcma_buffer" \
+		-f "$HVCMA_SRC/packaging/udev.rules:/rules" $udev
 	# shellcheck disable=SC2046 # options are words
 	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		-device pcie-root-port,id=port0,chassis=1 \
@@ -98,6 +102,22 @@ unload_case()
 	check "$what: rmmod" guest 'rmmod vcma_import && rmmod virtio_cma'
 }
 
+# loaded: the driver, anew, and udev has done its part; prints the file's mode and group
+loaded()
+{
+	guest 'rmmod virtio_cma 2>/dev/null; load virtio_cma && udevadm settle -t 20 && stat -c "%A %g" /dev/vcma/cma0'
+}
+
+# rule_case: who may open the file
+rule_case()
+{
+	guest 'mkdir -p /run /etc /usr/lib/udev/rules.d && echo vcma:x:4711: >/etc/group'
+	guest 'ln -s udevadm /bin/systemd-udevd && systemd-udevd --daemon 2>/dev/null'
+	check "$what: udev without the rule: root alone" equal "crw------- 0" "$(loaded)"
+	guest 'cp /rules /usr/lib/udev/rules.d/70-virtio-cma.rules && udevadm control --reload'
+	check "$what: udev with the rule: root and the group" equal "crw-rw---- 4711" "$(loaded)"
+}
+
 user_end()
 {
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
@@ -108,6 +128,7 @@ EOPNOTSUPP=95
 region_hugepages
 if user_case amd64 6.12 mode=private private $EOPNOTSUPP; then
 	unload_case
+	rule_case
 	user_end
 fi
 if user_case arm64 6.12 mode=reusable reusable 0; then
