@@ -126,7 +126,7 @@ static uint32_t mode_of(struct check *c, int pool)
 static void check_attributes(struct check *c, int client, int pool)
 {
 	struct hvcma_attr_case question = {
-		.coherent = hvcma_fdt_tree_inherits(&c->tree, client, "dma-coherent") ?
+		.coherent = hvcma_fdt_tree_is_coherent(&c->tree, client) ?
 			    VIRTIO_CMA_COHERENT_YES : VIRTIO_CMA_COHERENT_NO,
 		.stage2 = c->policy->stage2,
 		.mode = mode_of(c, pool),
@@ -135,8 +135,6 @@ static void check_attributes(struct check *c, int client, int pool)
 	};
 	struct hvcma_attr_verdict verdict;
 
-	if (hvcma_fdt_tree_has(&c->tree, client, "dma-noncoherent"))
-		question.coherent = VIRTIO_CMA_COHERENT_NO;
 	if (c->policy->stage2 == VIRTIO_CMA_STAGE2_UNKNOWN || hvcma_attr_policy(&question, &verdict))
 		return;
 	/* Nothing of ours is in such a guest: what would need care can't be had. */

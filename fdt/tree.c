@@ -210,10 +210,13 @@ int hvcma_fdt_tree_has(const struct hvcma_fdt_tree *tree, int node, const char *
 		     fdt_getprop(tree->fdt, tree->node[node].offset, name, NULL) != NULL;
 }
 
-int hvcma_fdt_tree_inherits(const struct hvcma_fdt_tree *tree, int node, const char *name)
+int hvcma_fdt_tree_is_coherent(const struct hvcma_fdt_tree *tree, int node)
 {
-	for (; node >= 0; node = tree->node[node].parent)
-		if (hvcma_fdt_tree_has(tree, node, name))
+	for (; node >= 0; node = tree->node[node].parent) {
+		if (hvcma_fdt_tree_has(tree, node, "dma-coherent"))
 			return 1;
+		if (hvcma_fdt_tree_has(tree, node, "dma-noncoherent"))
+			return 0;
+	}
 	return 0;
 }

@@ -54,7 +54,12 @@ const void *hvcma_fdt_tree_prop(const struct hvcma_fdt_tree *tree, int node,
 /** hvcma_fdt_tree_has() - has the node this property? */
 int hvcma_fdt_tree_has(const struct hvcma_fdt_tree *tree, int node, const char *name);
 
-/** hvcma_fdt_tree_inherits() - has it, or any node above it, this property? */
-int hvcma_fdt_tree_inherits(const struct hvcma_fdt_tree *tree, int node, const char *name);
+/**
+ * hvcma_fdt_tree_is_coherent() - does Linux on Arm take a device's DMA for coherent?
+ *
+ * The nearest node that says dma-coherent or dma-noncoherent decides: the device, a
+ * bus, the root; a node that says both is coherent. Without a word it is not.
+ */
+int hvcma_fdt_tree_is_coherent(const struct hvcma_fdt_tree *tree, int node);
 
 #endif /* HVCMA_FDT_TREE_H */

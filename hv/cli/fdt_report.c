@@ -258,7 +258,7 @@ static void take_client(struct show *s, int node)
 		json_object_array_add(list, json_object_new_string(path));
 	}
 	json_object_object_add(obj, "dma-coherent",
-			       json_object_new_boolean(hvcma_fdt_tree_inherits(&s->tree, node, "dma-coherent")));
+			       json_object_new_boolean(hvcma_fdt_tree_is_coherent(&s->tree, node)));
 }
 
 static bool is_memory(const struct show *s, int node)

@@ -355,6 +355,16 @@ static void test_attributes(void **state)
 	assert_int_equal(check_with(rig, &fwb).kinds, 1u << HVCMA_FDT_ATTRIBUTE);
 	assert_int_equal(check_with(rig, &fwb).nr, 1);
 	assert_int_equal(check_with(rig, &none).nr, 0);
+
+	/* the nearest word counts */
+	fdt_setprop_empty(rig->fdt, 0, "dma-coherent");
+	assert_int_equal(check_with(rig, &fwb).kinds, 1u << HVCMA_FDT_ATTRIBUTE);
+	fdt_delprop(rig->fdt, fdt_path_offset(rig->fdt, CLIENT), "dma-noncoherent");
+	assert_int_equal(check_with(rig, &fwb).nr, 0);
+	fdt_setprop_empty(rig->fdt, fdt_path_offset(rig->fdt, "/soc"), "dma-noncoherent");
+	assert_int_equal(check_with(rig, &fwb).kinds, 1u << HVCMA_FDT_ATTRIBUTE);
+	fdt_setprop_empty(rig->fdt, fdt_path_offset(rig->fdt, CLIENT), "dma-coherent");
+	assert_int_equal(check_with(rig, &fwb).nr, 0);
 }
 
 int main(void)
