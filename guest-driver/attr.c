@@ -72,11 +72,13 @@ int vcma_attr_obey(struct vcma_client *c, const struct vcma_claim *claim)
 	return -EOPNOTSUPP;
 }
 
-void vcma_attr_tell_refused(struct vcma_client *c, u32 reason)
+void vcma_attr_refused(struct vcma_client *c, u32 reason)
 {
-	if (reason != VIRTIO_CMA_REASON_NONE && reason < ARRAY_SIZE(vcma_reason_texts))
+	c->effective = VIRTIO_CMA_TYPE_UNKNOWN;
+	c->reason = reason < ARRAY_SIZE(vcma_reason_texts) ? reason : VIRTIO_CMA_REASON_NONE;
+	if (c->reason != VIRTIO_CMA_REASON_NONE)
 		dev_err(c->dev, "region %s: client '%s' is refused: %s\n", c->region->name,
-			c->name, vcma_reason_texts[reason]);
+			c->name, vcma_attr_reason(c));
 }
 
 bool vcma_attr_refuses_coherent(struct vcma_client *c)

@@ -39,8 +39,11 @@ u32 vcma_attr_view(struct device *dev);
  */
 int vcma_attr_obey(struct vcma_client *c, const struct vcma_claim *claim);
 
-/** vcma_attr_tell_refused() - log why the host refused the client, if it is memory types. */
-void vcma_attr_tell_refused(struct vcma_client *c, u32 reason);
+/**
+ * vcma_attr_refused() - the host did not let the client be claimed. @reason, unless it is
+ * VIRTIO_CMA_REASON_NONE, is kept in c->reason, and logged.
+ */
+void vcma_attr_refused(struct vcma_client *c, u32 reason);
 
 /** vcma_attr_effective(), vcma_attr_reason() - the host's words, for people. */
 const char *vcma_attr_effective(const struct vcma_client *c);
@@ -51,6 +54,18 @@ const char *vcma_attr_reason(const struct vcma_client *c);
  * it is counted, and logged the first time.
  */
 bool vcma_attr_refuses_coherent(struct vcma_client *c);
+
+/**
+ * vcma_attr_hand_over() - memory, @cpu being any mapping of it, begins or ends to be mapped
+ * uncached: caches give up what they have of it. Does nothing where nothing is maintained.
+ */
+static inline void vcma_attr_hand_over(struct vcma_region *r, void *cpu, size_t bytes)
+{
+	if (!vcma_cache_is_maintained())
+		return;
+	vcma_cache_clean_inval(cpu, bytes);
+	atomic64_inc(&r->stats.nr_cache_handovers);
+}
 
 /** vcma_attr_needs_sync() - does cacheable memory of the client need maintenance? */
 static inline bool vcma_attr_needs_sync(const struct vcma_client *c)

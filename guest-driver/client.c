@@ -286,10 +286,10 @@ static int vcma_client_claim(struct vcma_client *c)
 	/* Claimed already: an earlier RELEASE has failed. */
 	if (err == -EALREADY && !vcma_request_release(r, c->id))
 		err = vcma_request_claim(r, c->id, coherent, &claim);
-	if (err == -EACCES)
-		vcma_attr_tell_refused(c, claim.reason);
-	if (err)
+	if (err) {
+		vcma_attr_refused(c, err == -EACCES ? claim.reason : VIRTIO_CMA_REASON_NONE);
 		return err;
+	}
 	err = vcma_attr_obey(c, &claim);
 	if (!err) {
 		c->pools = vcma_share_pools(r, c->share);

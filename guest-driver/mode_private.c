@@ -9,7 +9,7 @@
 #include <linux/io.h>
 #include <linux/ioport.h>
 
-#include "cache.h"
+#include "attr.h"
 #include "mode.h"
 #include "region.h"
 
@@ -53,7 +53,7 @@ static int vcma_private_map(struct vcma_block *block, unsigned long first_page,
 		return -ENOMEM;
 	/* Another client, or what ran before us, may have had it cached. */
 	if (attr == VCMA_UNCACHED)
-		vcma_cache_clean_inval(mapped, PFN_PHYS(nr_pages));
+		vcma_attr_hand_over(block->region, mapped, PFN_PHYS(nr_pages));
 	*cpu = mapped;
 	return 0;
 }
@@ -62,7 +62,7 @@ static void vcma_private_unmap(struct vcma_block *block, unsigned long first_pag
 			       unsigned long nr_pages, enum vcma_attr attr, void *cpu)
 {
 	if (attr == VCMA_UNCACHED)
-		vcma_cache_clean_inval(cpu, PFN_PHYS(nr_pages));
+		vcma_attr_hand_over(block->region, cpu, PFN_PHYS(nr_pages));
 	memunmap(cpu);
 }
 

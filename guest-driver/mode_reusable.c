@@ -16,7 +16,7 @@
 #include <asm/set_memory.h>
 #endif
 
-#include "cache.h"
+#include "attr.h"
 #include "memory.h"
 #include "mode.h"
 #include "occupancy.h"
@@ -98,19 +98,20 @@ static void vcma_reusable_give(struct vcma_block *block, unsigned long first_pag
 /* ---- mappings ---- */
 
 #ifdef CONFIG_X86
-static void *vcma_map_uncached(unsigned long pfn, unsigned long nr)
+static void *vcma_map_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr)
 {
 	void *linear = page_address(pfn_to_page(pfn));
 
 	return set_memory_wc((unsigned long)linear, nr) ? NULL : linear;
 }
 
-static void vcma_unmap_uncached(unsigned long pfn, unsigned long nr, void *cpu)
+static void vcma_unmap_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr,
+				void *cpu)
 {
 	set_memory_wb((unsigned long)cpu, nr);
 }
 #else
-static void *vcma_map_uncached(unsigned long pfn, unsigned long nr)
+static void *vcma_map_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr)
 {
 	struct page **pages;
 	unsigned long i;
@@ -121,17 +122,18 @@ static void *vcma_map_uncached(unsigned long pfn, unsigned long nr)
 		return NULL;
 	for (i = 0; i < nr; i++)
 		pages[i] = pfn_to_page(pfn + i);
-	vcma_cache_clean_inval(page_address(pages[0]), PFN_PHYS(nr));
+	vcma_attr_hand_over(r, page_address(pages[0]), PFN_PHYS(nr));
 	cpu = vmap(pages, nr, VM_MAP, pgprot_dmacoherent(PAGE_KERNEL));
 	kvfree(pages);
 	return cpu;
 }
 
 /* Reads ahead of need may have brought stale lines into the caches. */
-static void vcma_unmap_uncached(unsigned long pfn, unsigned long nr, void *cpu)
+static void vcma_unmap_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr,
+				void *cpu)
 {
 	vunmap(cpu);
-	vcma_cache_clean_inval(page_address(pfn_to_page(pfn)), PFN_PHYS(nr));
+	vcma_attr_hand_over(r, page_address(pfn_to_page(pfn)), PFN_PHYS(nr));
 }
 #endif
 
@@ -141,7 +143,7 @@ static int vcma_reusable_map(struct vcma_block *block, unsigned long first_page,
 	unsigned long pfn = vcma_block_pfn(block, first_page);
 	void *mapped;
 
-	mapped = attr == VCMA_UNCACHED ? vcma_map_uncached(pfn, nr_pages) :
+	mapped = attr == VCMA_UNCACHED ? vcma_map_uncached(block->region, pfn, nr_pages) :
 					 page_address(pfn_to_page(pfn));
 	if (!mapped)
 		return -ENOMEM;
@@ -153,7 +155,8 @@ static void vcma_reusable_unmap(struct vcma_block *block, unsigned long first_pa
 				unsigned long nr_pages, enum vcma_attr attr, void *cpu)
 {
 	if (attr == VCMA_UNCACHED)
-		vcma_unmap_uncached(vcma_block_pfn(block, first_page), nr_pages, cpu);
+		vcma_unmap_uncached(block->region, vcma_block_pfn(block, first_page), nr_pages,
+				    cpu);
 }
 
 const struct vcma_mode vcma_mode_reusable = {

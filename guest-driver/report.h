@@ -25,6 +25,7 @@ struct vcma_stats {
 	atomic64_t nr_map_bounced;
 	atomic64_t nr_map_failed;
 	atomic64_t nr_cache_syncs;	/* maintenance by address, for who needs it */
+	atomic64_t nr_cache_handovers;	/* the same, where a mapping begins or ends to be uncached */
 	atomic64_t nr_alloc_requests;	/* ALLOC and ALLOC_BULK sent */
 	atomic64_t nr_busy_retries;	/* candidates given up for the next one */
 	atomic64_t nr_deadline_missed;

@@ -76,6 +76,7 @@ VCMA_STAT(nr_map_direct);
 VCMA_STAT(nr_map_bounced);
 VCMA_STAT(nr_map_failed);
 VCMA_STAT(nr_cache_syncs);
+VCMA_STAT(nr_cache_handovers);
 VCMA_STAT(nr_alloc_requests);
 VCMA_STAT(nr_busy_retries);
 VCMA_STAT(nr_deadline_missed);
@@ -110,13 +111,13 @@ static ssize_t clients_show(struct device *dev, struct device_attribute *attr, c
 		return -ENODEV;
 	mutex_lock(&vcma_bindings_lock);
 	xa_for_each(&r->clients.by_id, id, c) {
-		bool known = c->state != VCMA_CLIENT_IDLE;
+		bool served = c->state == VCMA_CLIENT_CLAIMED;
 
 		at += sysfs_emit_at(buf, at, "%u %s %s %s %s %s %s\n", c->id, c->name,
 				    c->kind[0] ? c->kind : "-", vcma_client_state_name(c->state),
-				    !known ? "-" : c->attr == VCMA_CACHED ? "cached" : "uncached",
-				    known ? vcma_attr_effective(c) : "-",
-				    known ? vcma_attr_reason(c) : "-");
+				    !served ? "-" : c->attr == VCMA_CACHED ? "cached" : "uncached",
+				    served ? vcma_attr_effective(c) : "-",
+				    c->state != VCMA_CLIENT_IDLE ? vcma_attr_reason(c) : "-");
 	}
 	mutex_unlock(&vcma_bindings_lock);
 	return at;
@@ -216,6 +217,7 @@ static struct attribute *vcma_attrs[] = {
 	&dev_attr_nr_map_bounced.attr,
 	&dev_attr_nr_map_failed.attr,
 	&dev_attr_nr_cache_syncs.attr,
+	&dev_attr_nr_cache_handovers.attr,
 	&dev_attr_nr_alloc_requests.attr,
 	&dev_attr_nr_busy_retries.attr,
 	&dev_attr_nr_deadline_missed.attr,

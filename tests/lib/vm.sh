@@ -8,6 +8,7 @@
 # line by line, so a test is one script outside and nothing but small helpers inside.
 #
 #	vm_start ARCH KERNEL INITRAMFS [QEMU-OPTION...]
+#	vm_tree FILE KERNEL INITRAMFS [QEMU-OPTION...]	device tree of an arm64 machine, without plugin
 #	vm_booted N SECONDS	the agent has started N times (N > 1: after resets)
 #	guest COMMAND...	one line, run in the guest: its output, its status
 #	guest_live COMMAND...	the same, output as it comes
@@ -90,6 +91,15 @@ vm_start()
 		-append "console=$(vm_console "$vm_arch") panic=-1 ${VM_APPEND-}" \
 		"$@" 7>&- 8>&- >"$VM_DIR/qemu.log" 2>&1 </dev/null &
 	vm_pid=$!
+}
+
+vm_tree()
+{
+	vm_tree_file=$1
+	shift
+	VM_NO_PRELOAD=1 VM_MACHINE=dumpdtb=$vm_tree_file${VM_MACHINE:+,$VM_MACHINE} vm_start arm64 "$@"
+	wait_until 20 vm_dead
+	vm_kill
 }
 
 vm_alive()
