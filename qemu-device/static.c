@@ -89,16 +89,19 @@ static void claim(VirtIOCMA *s, uint32_t client)
         .coherent = cpu_to_le32(VIRTIO_CMA_COHERENT_YES),
     };
     struct virtio_cma_claim_resp resp = { };
-    uint32_t status;
+    uint32_t status, reason;
     size_t used;
 
     hvcma_engine_request(s->engine, &req, sizeof(req), &resp, sizeof(resp),
                          false, &used);
     status = le32_to_cpu(resp.hdr.status);
+    reason = VIRTIO_CMA_REFUSED_REASON(le64_to_cpu(resp.hdr.detail));
     if (status != VIRTIO_CMA_S_OK) {
         warn_report("virtio-cma '%s': client '%s' can't be used by the guest: "
                     "%s", s->config.name, hvcma_clients_id(s->clients, client),
-                    hvcma_status_text(status));
+                    status == VIRTIO_CMA_S_REFUSED &&
+                    reason != VIRTIO_CMA_REASON_NONE ?
+                    hvcma_attr_reason_text(reason) : hvcma_status_text(status));
     }
 }
 

@@ -388,6 +388,20 @@ static bool check_coherency(bool *coherent, Error **errp)
     return true;
 }
 
+/*
+ * The bridge is as coherent as the nearest node above it that says so, and the
+ * root does. What else does DMA on this machine says it for itself.
+ */
+static void make_noncoherent(void *fdt, const char *bridge)
+{
+    int node = fdt_path_offset(fdt, bridge);
+
+    while (node >= 0) {
+        fdt_delprop(fdt, node, "dma-coherent");
+        node = fdt_parent_offset(fdt, node);
+    }
+}
+
 static bool describe_bus(void *fdt, const GArray *windows, Error **errp)
 {
     const struct hvcma_window *w = (const struct hvcma_window *)windows->data;
@@ -405,7 +419,7 @@ static bool describe_bus(void *fdt, const GArray *windows, Error **errp)
         return false;
     }
     if (!coherent) {
-        fdt_delprop(fdt, fdt_path_offset(fdt, bridge), "dma-coherent");
+        make_noncoherent(fdt, bridge);
     }
     return true;
 }
