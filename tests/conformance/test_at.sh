@@ -33,6 +33,24 @@ failed=$?
 grep -v '^1\.\.' "$tmp/tap"
 n=$(sed -n 's/^1\.\.//p' "$tmp/tap")
 
+# really NAME FEATURE VALUE: the model has, or lacks, what it was chosen for
+really()
+{
+	n=$((n + 1))
+	if grep -q "^# $1: .* $2 $3\(,\|\$\)" "$tmp/tap"; then
+		echo "ok $n - $1: $2 is $3"
+	else
+		echo "not ok $n - $1: $2 is $3"
+		failed=1
+	fi
+}
+
+really max FEAT_XS 1
+really max,mte FEAT_MTE2 1
+really neoverse-v1 FEAT_S2FWB 1
+really neoverse-n1 FEAT_S2FWB 0
+really cortex-a57 FEAT_S2FWB 0
+
 # control WHAT COMMAND...: compare must fail, and say so
 control()
 {
