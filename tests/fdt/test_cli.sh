@@ -39,7 +39,7 @@ says()
 	}
 }
 
-# clean FILE: dtc has nothing to say, with every check it has
+# clean FILE: dtc has nothing to say, by the checks it makes unless told otherwise
 clean()
 {
 	dtc -I dtb -O dts -o /dev/null -Wno-interrupt_provider "$1" 2>warnings || return 1
