@@ -34,14 +34,18 @@
 #define VIRTIO_CMA_VQ_REPORT		2	/* guest to host, answered, REPORT only */
 #define VIRTIO_CMA_NR_VQS		3
 
-#define VIRTIO_CMA_NAME_BYTES		32	/* NUL padded, not always terminated */
+#define VIRTIO_CMA_NAME_BYTES		32	/* names and kinds: NUL padded, not always terminated */
 #define VIRTIO_CMA_PATH_BYTES		64
 #define VIRTIO_CMA_KIND_BYTES		16
 
-/* Upper bounds a device may announce; a driver can size buffers by them. */
+/* Bounds of what a device may announce; a driver can size buffers by them. */
+#define VIRTIO_CMA_MIN_REQUEST_BYTES	4096
 #define VIRTIO_CMA_MAX_REQUEST_BYTES	65536
+#define VIRTIO_CMA_MIN_RESPONSE_BYTES	16384
 #define VIRTIO_CMA_MAX_RESPONSE_BYTES	262144
 #define VIRTIO_CMA_MAX_BULK_BLOCKS	8192
+#define VIRTIO_CMA_MAX_CLIENTS		4096
+#define VIRTIO_CMA_MAX_GRANULES		(1U << 30)
 
 /* config.mode */
 #define VIRTIO_CMA_MODE_PRIVATE		0
@@ -138,13 +142,9 @@ struct virtio_cma_req_hdr {
 VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_req_hdr) == 8);
 
 /*
- * Every response starts with this; bytes is the length of the valid response.
- * detail, by status: INVAL, UNSUPP: offset in the request of the offending
- * field; TOO_BIG: the limit in bytes; NO_CLIENT, CLIENT_STATE, REFUSED: the
- * client; NO_SPACE: free bytes; FRAGMENTED: longest free run in bytes;
- * ADDR_LIMIT: lowest free DMA address (0 with FAST); PIN_LIMIT: the limit in bytes;
- * BUSY: guest-physical base of the first busy granule; NOT_BLOCK, RANGE: index
- * of the offending range in the request; else 0.
+ * Every response starts with this; bytes is the length of the valid response,
+ * 16 if the status is not OK. What detail says goes by the status
+ * (docs/protocol.md, 2.1).
  */
 struct virtio_cma_resp_hdr {
 	__le32 status;
@@ -275,9 +275,9 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_claim_resp) == 32);
 /* alloc.client when the block serves several clients */
 #define VIRTIO_CMA_CLIENT_SHARED	0xffffffffU
 
-/* alloc.purpose: shown in reports, no other meaning */
+/* alloc.purpose: shown in reports */
 #define VIRTIO_CMA_PURPOSE_OTHER	0
-#define VIRTIO_CMA_PURPOSE_POOL		1	/* held and sub-allocated by the driver */
+#define VIRTIO_CMA_PURPOSE_POOL		1	/* held and sub-allocated by the driver; if shared, no obstacle to an unplug */
 #define VIRTIO_CMA_PURPOSE_COHERENT	2
 #define VIRTIO_CMA_PURPOSE_USER		3
 #define VIRTIO_CMA_NR_PURPOSES		4
@@ -299,7 +299,7 @@ struct virtio_cma_block {
 	__le64 base_gpa;
 	__le64 base_dma;
 	__le64 bytes;
-	__le32 attr;
+	__le32 attr;			/* as in the client's CLAIM; else AUTO, or config.attr_policy */
 	__le32 reserved;
 };
 VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_block) == 32);

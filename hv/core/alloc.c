@@ -297,7 +297,7 @@ bool hvcma_alloc_block_within(struct hvcma_alloc *a, uint64_t first, uint64_t nr
 			      uint32_t *budget, uint64_t *block)
 {
 	struct hvcma_want want;
-	uint32_t head, start, end, from, to, at;
+	uint32_t head, start, end, from, to, at = 0;
 
 	if (first >= a->nr_granules || nr > a->nr_granules - first ||
 	    !want_from(a, req, &want))
@@ -339,6 +339,51 @@ bool hvcma_alloc_block_at(struct hvcma_alloc *a, uint64_t first,
 		return false;
 	take(a, head, at, want.nr);
 	return true;
+}
+
+/*
+ * End of the stretch of free and withheld granules, consecutive by address, that
+ * the run or the withheld granule at @i begins.
+ */
+static uint32_t stretch_end(const struct hvcma_alloc *a, uint32_t i, uint64_t *effort)
+{
+	uint32_t end = i;
+
+	while (*effort && end < a->nr_granules && (end == i || hvcma_granule_follows(a, end)) &&
+	       (a->granules[end].tag & (uint8_t)~HVCMA_TAG_WITHHELD) == HVCMA_TAG_KNOWN) {
+		--*effort;
+		end += hvcma_granule_is_free(a, end) ? a->granules[end].nr : 1;
+	}
+	return end;
+}
+
+/*
+ *	. . w w . . A . w ? . w	. free, w withheld, A allocated, ? unknown
+ *	[         )   [ )     [ )	looked at
+ */
+bool hvcma_alloc_fits_withheld(const struct hvcma_alloc *a,
+			       const struct hvcma_fit_request *req)
+{
+	uint64_t unlimited, *effort;
+	struct hvcma_want want;
+	uint32_t i, from, end, at;
+
+	if (!want_from(a, req, &want))
+		return false;
+	effort = hvcma_effort(&want, &unlimited);
+	for (i = hvcma_bitset_next(&a->withheld, 0); i != HVCMA_NONE && *effort;
+	     i = hvcma_bitset_next(&a->withheld, end)) {
+		from = i;
+		if (i && (a->granules[i].tag & HVCMA_TAG_KNOWN) &&
+		    hvcma_granule_is_free(a, i - 1) && hvcma_granule_follows(a, i))
+			from = head_of(a, i - 1);
+		end = stretch_end(a, from, effort);
+		if (end > from && hvcma_usable(a, from, end - from, &want, &at) >= want.nr)
+			return true;
+		if (end <= i)
+			end = i + 1;
+	}
+	return false;
 }
 
 uint64_t hvcma_alloc_longest(const struct hvcma_alloc *a,

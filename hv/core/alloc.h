@@ -146,6 +146,14 @@ bool hvcma_alloc_block_at(struct hvcma_alloc *a, uint64_t first,
 			  const struct hvcma_fit_request *req);
 
 /**
+ * hvcma_alloc_fits_withheld() - would @req fit, were withheld granules free? Looks at
+ * the stretches of free granules with a withheld one among them, as far as the
+ * effort of @req goes. Withheld granules without an address do not count.
+ */
+bool hvcma_alloc_fits_withheld(const struct hvcma_alloc *a,
+			       const struct hvcma_fit_request *req);
+
+/**
  * hvcma_alloc_longest() - longest block obtainable under @req's alignment and
  * limit, nr_granules being the most that is of interest.
  *

@@ -11,6 +11,8 @@
 
 #define ALIGN_BYTES	64u
 
+VIRTIO_CMA_ASSERT(VIRTIO_CMA_MAX_GRANULES <= HVCMA_MAX_GRANULES);
+
 /* What may be pinned at once: never more than there is, and whole granules. */
 static uint64_t pin_limit_bytes(const struct hvcma_engine_config *config)
 {
@@ -31,7 +33,7 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 		return "granule is not a power of two of at least 4096 bytes";
 	if (!config->region_bytes || (config->region_bytes & (granule - 1)))
 		return "region size is not a multiple of the granule";
-	if (config->region_bytes / granule > HVCMA_MAX_GRANULES)
+	if (config->region_bytes / granule > VIRTIO_CMA_MAX_GRANULES)
 		return "region has more than 2^30 granules";
 	if (config->region_base_gpa & (granule - 1))
 		return "region base is not aligned to the granule";
@@ -56,7 +58,7 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 		return "use of the host's own mapping is unknown";
 	if ((unsigned int)config->policy >= HVCMA_NR_POLICIES)
 		return "allocation policy is unknown";
-	if (config->nr_clients > HVCMA_MAX_CLIENTS)
+	if (config->nr_clients > VIRTIO_CMA_MAX_CLIENTS)
 		return "more than 4096 clients";
 	if (config->nr_shares > HVCMA_MAX_SHARES)
 		return "more than 255 set-asides";

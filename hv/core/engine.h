@@ -23,11 +23,7 @@
  * FAST for which nothing fits backs what is still unbacked, each granule once;
  * with an odd alignment or address limit it looks at up to 2^22 runs, which in
  * larger regions can miss a fit. ADDR_LIMIT without FAST looks at every run.
- *
- * Statuses, where the wire contract leaves a choice: a client id beyond the table
- * is NO_CLIENT, an absent client CLIENT_STATE; an unknown operation, flag, "what"
- * or action and the wrong queue are UNSUPP; a count of 0 ranges or blocks INVAL.
- * Of a BUSY the block itself has range index 0, ranges[i] has i.
+ * A failure looks at the runs around busy granules, too, as far as the 2^22 go.
  */
 #ifndef HVCMA_CORE_ENGINE_H
 #define HVCMA_CORE_ENGINE_H

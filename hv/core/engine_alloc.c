@@ -228,7 +228,9 @@ enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_cal
 		call->used_bytes += sizeof(block);
 	}
 	resp.nr_blocks = hvcma_to_le32(job.nr_grants);
-	resp.stop_status = hvcma_to_le32(status ? status : limit);
+	if (status)
+		limit = hvcma_grant_refusal(e, &job, status, call);
+	resp.stop_status = hvcma_to_le32(limit);
 	memcpy(call->resp, &resp, sizeof(resp));
 	return VIRTIO_CMA_S_OK;
 }

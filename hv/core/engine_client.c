@@ -226,7 +226,7 @@ enum virtio_cma_status hvcma_serve_clients(struct hvcma_engine *e, struct hvcma_
 	if (first > e->config.nr_clients)
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_clients_req, first));
-	if (nr > e->config.nr_clients - first)
+	if (!nr || nr > e->config.nr_clients - first)
 		nr = e->config.nr_clients - first;
 	if (call->resp_bytes < sizeof(resp) + (nr ? sizeof(struct virtio_cma_client) : 0))
 		return hvcma_refuse(call, VIRTIO_CMA_S_TOO_BIG, call->resp_bytes);

@@ -373,8 +373,9 @@ static void resume(struct hvcma_engine *e, struct hvcma_job *job)
 }
 
 /*
- * Return: OK when all of the job is granted; HVCMA_AGAIN with nothing granted; else why not, and then nothing is
- * granted unless the job is partial: see job->nr_grants.
+ * Return: OK when all of the job is granted; HVCMA_AGAIN with nothing granted; else
+ * why not, and then nothing is granted unless the job is partial: see
+ * job->nr_grants.
  */
 enum virtio_cma_status hvcma_grant(struct hvcma_engine *e, struct hvcma_job *job)
 {
@@ -414,8 +415,25 @@ enum virtio_cma_status hvcma_grant(struct hvcma_engine *e, struct hvcma_job *job
 	return status;
 }
 
+/* Would the job have been granted, had the guest not said that granules are busy? */
+static bool is_busy(const struct hvcma_engine *e, const struct hvcma_job *job,
+		    enum virtio_cma_status status, const struct hvcma_alloc_stats *stats)
+{
+	if (!stats->nr_withheld)
+		return false;
+	switch (status) {
+	case VIRTIO_CMA_S_NO_SPACE:
+		return nr_wanted(job) <= stats->nr_granules - stats->nr_allocated;
+	case VIRTIO_CMA_S_FRAGMENTED:
+	case VIRTIO_CMA_S_ADDR_LIMIT:
+		return !job->gather && hvcma_alloc_fits_withheld(e->alloc, &job->fit);
+	default:
+		return false;
+	}
+}
+
 /*
- * The answer to a job of which nothing was granted: its status and detail.
+ * The answer to a job of which not all was granted: its status and detail.
  */
 enum virtio_cma_status hvcma_grant_refusal(const struct hvcma_engine *e,
 					   const struct hvcma_job *job,
@@ -428,14 +446,15 @@ enum virtio_cma_status hvcma_grant_refusal(const struct hvcma_engine *e,
 		.quick = job->fit.quick,
 	};
 	struct hvcma_alloc_stats stats;
-	uint64_t granule;
+	uint64_t granule = 0;
 
 	hvcma_alloc_stats(e->alloc, &stats);
+	if (is_busy(e, job, status, &stats)) {
+		hvcma_alloc_next_withheld(e->alloc, 0, &granule);
+		return hvcma_refuse(call, VIRTIO_CMA_S_BUSY, hvcma_gpa(e, granule));
+	}
 	switch (status) {
 	case VIRTIO_CMA_S_NO_SPACE:
-		if (nr_wanted(job) <= stats.nr_granules - stats.nr_allocated &&
-		    hvcma_alloc_next_withheld(e->alloc, 0, &granule))
-			return hvcma_refuse(call, VIRTIO_CMA_S_BUSY, hvcma_gpa(e, granule));
 		return hvcma_refuse(call, status, hvcma_bytes(e, stats.nr_free));
 	case VIRTIO_CMA_S_FRAGMENTED:
 		return hvcma_refuse(call, status,

@@ -21,7 +21,6 @@
 #include "hv/core/engine.h"
 #include "hv/core/le.h"
 
-#define HVCMA_MAX_CLIENTS	4096
 #define HVCMA_DMA_CHUNK		512	/* addresses read from the host at once */
 
 /*

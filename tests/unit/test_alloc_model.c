@@ -251,6 +251,28 @@ static void do_longest(struct hvcma_alloc *a, struct model *m)
 		assert_int_equal(got, longest);
 }
 
+/* Stretches that would be runs if nothing were withheld, and are not. */
+static void do_fits_withheld(struct hvcma_alloc *a, struct model *m)
+{
+	struct hvcma_fit_request req = random_request(m);
+	bool expected = false, withheld;
+	uint64_t no_effort = 0, end, at;
+
+	for (uint64_t i = 0; i < m->nr; i = end) {
+		withheld = false;
+		for (end = i; end < m->nr && m->g[end].dma != HVCMA_DMA_UNKNOWN &&
+		     !m->g[end].allocated &&
+		     (end == i || m->g[end - 1].dma + GRANULE == m->g[end].dma); end++)
+			withheld |= m->g[end].withheld;
+		expected |= withheld && place(m, i, end - i, &req, &at);
+		if (end == i)
+			end++;
+	}
+	assert_int_equal(hvcma_alloc_fits_withheld(a, &req), expected);
+	req.effort = &no_effort;
+	assert_false(hvcma_alloc_fits_withheld(a, &req));
+}
+
 static void do_free(struct hvcma_alloc *a, struct model *m)
 {
 	uint64_t first = below(m, m->nr), nr = 1 + below(m, 6);
@@ -338,8 +360,10 @@ static void step(struct hvcma_alloc *a, struct model *m)
 		do_free(a, m);
 	else if (what < 15)
 		do_learn(a, m);
-	else if (what < 17)
+	else if (what < 16)
 		do_longest(a, m);
+	else if (what < 17)
+		do_fits_withheld(a, m);
 	else if (what < 18)
 		do_withhold(a, m);
 	else if (what < 19)

@@ -139,6 +139,51 @@ static void busy_granules_are_not_offered(void **state)
 }
 
 /*
+ * A request for one run fails, though enough is free, because of a busy granule:
+ *
+ *	A a . w . C . .		w busy
+ */
+static void a_run_that_a_busy_granule_cuts_is_busy(void **state)
+{
+	struct rig *r = rig_make_blocks();			/* AaBbbC.. */
+	const struct virtio_cma_range touch = rig_range(3, 1);
+	struct virtio_cma_alloc_req req;
+	struct virtio_cma_bulk_resp bulk;
+
+	(void)state;
+	assert_int_equal(rig_busy(r, VIRTIO_CMA_BUSY_SET, rig_range(2, 3), &touch, 1),
+			 VIRTIO_CMA_S_OK);
+	expect_refusal(r, rig_alloc(r, 3, CONTIG), BUSY, GPA + 3 * GRANULE);
+	expect_refusal(r, rig_alloc(r, 3, CONTIG | FAST), BUSY, GPA + 3 * GRANULE);
+	expect_refusal(r, rig_bulk(r, 3, 1, 0), BUSY, GPA + 3 * GRANULE);
+	expect_refusal(r, rig_alloc(r, 4, CONTIG), FRAGMENTED, 2 * GRANULE);
+
+	rig_alloc_req(&req, 2, CONTIG);		/* 6 and 7 are above the limit */
+	req.max_dma_addr = hvcma_to_le64(DMA + 4 * GRANULE - 1);
+	expect_refusal(r, rig_send(r, &req, sizeof(req)), BUSY, GPA + 3 * GRANULE);
+	req.max_dma_addr = hvcma_to_le64(DMA + 4 * GRANULE - 2);
+	expect_refusal(r, rig_send(r, &req, sizeof(req)), ADDR_LIMIT, DMA + 2 * GRANULE);
+
+	/* a bulk stops for the same reason */
+	assert_int_equal(rig_bulk(r, 2, 2, 0), VIRTIO_CMA_S_OK);
+	memcpy(&bulk, r->resp, sizeof(bulk));
+	assert_int_equal(hvcma_from_le32(bulk.nr_blocks), 1);
+	assert_int_equal(hvcma_from_le32(bulk.stop_status), VIRTIO_CMA_S_BUSY);
+	assert_int_equal(rig_free_block(r, 6, 2), VIRTIO_CMA_S_OK);
+
+	/* it is not the busy granule if the addresses on both sides do not fit */
+	r->host[4].dma = DMA + 50 * GRANULE;
+	assert_int_equal(hvcma_engine_refresh(r->engine), 0);
+	expect_refusal(r, rig_alloc(r, 3, CONTIG), FRAGMENTED, 2 * GRANULE);
+	/* nor if it has none */
+	r->host[4].dma = DMA + 4 * GRANULE;
+	r->host[3].backed = false;
+	assert_int_equal(hvcma_engine_refresh(r->engine), 0);
+	expect_refusal(r, rig_alloc(r, 3, CONTIG), FRAGMENTED, 2 * GRANULE);
+	rig_free(r);
+}
+
+/*
  *	p p u . . . . .		p pinned, u unmovable, r no room; a later word counts
  *	r p . . . . . .
  */
@@ -258,6 +303,7 @@ int main(void)
 		cmocka_unit_test(a_free_is_all_or_nothing),
 		cmocka_unit_test(a_response_header_is_room_enough_to_free),
 		cmocka_unit_test(busy_granules_are_not_offered),
+		cmocka_unit_test(a_run_that_a_busy_granule_cuts_is_busy),
 		cmocka_unit_test(busy_granules_are_counted_by_reason),
 		cmocka_unit_test(bad_busy_requests_are_refused),
 	};
