@@ -286,6 +286,7 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
     }
     s->config.max_align_order = o->max_align_order;
     s->config.policy = policy;
+    s->config.unpin_discards = o->discard;
     s->config.flags = (o->is_default ? VIRTIO_CMA_F_DEFAULT : 0) |
                       (o->unsafe_noiommu ? VIRTIO_CMA_F_HPA : 0);
 

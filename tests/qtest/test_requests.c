@@ -171,6 +171,36 @@ static void test_busy(void **state)
 	assert_int_not_equal(a.base_gpa, b.base_gpa);
 }
 
+/* What a host drops with discard=on is unbacked at once, also to a guest that asks. */
+static void test_discarded(void **state)
+{
+	const struct virtio_transport *t = *state;
+	struct virtio_cma_query_req req = {
+		.hdr = { .op = VIRTIO_CMA_OP_QUERY, .bytes = sizeof(req) },
+		.what = VIRTIO_CMA_QUERY_STATES,
+	};
+	struct {
+		struct virtio_cma_query_resp head;
+		uint8_t states[NR_GRANULES];
+	} resp;
+	struct virtio_cma_config config;
+	struct virtio_cma_block block;
+	unsigned int i;
+
+	qtest_stop(s.q);
+	s.q = qtest_start(t->machine, CMA_FAKE_REGION ",discard=on", t->device);
+	cma_open(&s.c, s.q, t);
+	assert_int_equal(cma_alloc(&s.c, 3 * CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block), 0);
+	assert_int_equal(cma_free(&s.c, block.base_gpa, block.bytes), 0);
+	assert_int_equal(cma_raw(&s.c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), &resp,
+				 sizeof(resp)), sizeof(resp));
+	for (i = 0; i < NR_GRANULES; i++)
+		assert_int_equal(resp.states[i], VIRTIO_CMA_GRANULE_UNBACKED);
+	cma_config(&s.c, &config);
+	assert_int_equal(config.backed_bytes, 0);
+	assert_int_equal(cma_alloc(&s.c, 3 * CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block), 0);
+}
+
 /*
  * A request that needs more new pages than are backed in one go: it is answered
  * in full, in turns. A guest that resets in between gets nothing of it.
@@ -277,7 +307,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOTH(test_config), BOTH(test_clients), BOTH(test_claim_release),
-		BOTH(test_alloc_free), BOTH(test_alloc_bulk), BOTH(test_busy), BOTH(test_slow_request), BOTH(test_query),
+		BOTH(test_alloc_free), BOTH(test_alloc_bulk), BOTH(test_busy), BOTH(test_slow_request),
+		BOTH(test_discarded), BOTH(test_query),
 		BOTH(test_report), BOTH(test_config_live),
 	};
 
