@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A guest that boots from a disk of a region. Its initramfs is made by Debian's initramfs-tools,
+# as they are set up by default, with what "make install-guest" puts into a guest; udev loads the
+# drivers, each when it finds the device:
+#
+#	initramfs:	virtio_pci, virtio_cma	(softdep)	nvme		mounts /dev/nvme0n1
+#	its root:	the agent
+#
+# A disk that came before the region's driver could not be read: it is no bus master.
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+
+PATH=$PATH:/usr/sbin:/sbin
+
+what="amd64 6.12"
+kernel=$(kernel_dir amd64 6.12)
+release=$(cat "$kernel/release")
+root=$VM_TMP/root
+modules=$root/lib/modules/$release
+
+# system_tree: a Debian system with our module for its kernel, as dkms has it, and those of the
+# kernel's modules that matter here
+system_tree()
+{
+	cp -RP "$HVCMA_BUILD/env/initramfs-tools/." "$root"
+	mkdir -p "$modules/kernel/drivers" "$modules/kernel/fs" "$modules/updates/dkms"
+	cp "$kernel"/modules/modules.builtin* "$kernel/modules/modules.order" "$modules/"
+	for part in arch block crypto lib drivers/nvme drivers/virtio fs/ext4 fs/jbd2 fs/mbcache.ko.xz; do
+		cp -RP "$kernel/modules/kernel/$part" "$modules/kernel/$part"
+	done
+	cp "$(guest_module amd64 6.12 virtio_cma)" "$modules/updates/dkms/"
+	depmod -b "$root" "$release"
+	cp "$kernel/headers/.config" "$root/boot/config-$release"
+}
+
+# image_make FILE: mkinitramfs in that system
+image_make()
+{
+	unshare --mount sh -c 'mount --bind /dev "$0/dev" && exec chroot "$0" /usr/sbin/mkinitramfs -o "/boot/$1" "$2"' \
+		"$root" "$1" "$release" >"$VM_TMP/log" 2>&1 && return
+	note "$(tail -n 20 "$VM_TMP/log")"
+	return 1
+}
+
+# image_has FILE PATH
+image_has()
+{
+	gzip -dc "$root/boot/$1" | cpio -it --quiet | grep -qxF "$2"
+}
+
+# image_loads FILE: the modules that it loads in any case
+image_loads()
+{
+	gzip -dc "$root/boot/$1" | cpio -i --quiet --to-stdout conf/modules | tr '\n' ' '
+}
+
+# root_disk FILE: a filesystem of which the agent is init
+root_disk()
+{
+	initramfs "$VM_TMP/agent" amd64 6.12
+	mkdir -p "$VM_TMP/disk/run"
+	gzip -dc "$VM_TMP/agent" | (cd "$VM_TMP/disk" && cpio -idm --quiet)
+	mke2fs -q -t ext4 -d "$VM_TMP/disk" "$1" 64M >/dev/null
+}
+
+# load_order: of the two modules, in that of /proc/modules: the latest first
+load_order()
+{
+	guest "awk '\$1 ~ /^(nvme|virtio_cma)\$/ { print \$1 }' /proc/modules" | tr '\n' ' '
+}
+
+region_hugepages
+unshare --mount true || skip_all "mounts of its own (unshare --mount) are not allowed here"
+system_tree
+ours=updates/dkms/virtio_cma.ko
+check "$what: mkinitramfs without the package" image_make plain
+check "$what: it leaves the module out" eval '! image_has plain "usr/lib/modules/$release/$ours"'
+make -s -C "$HVCMA_SRC" O="$HVCMA_BUILD" DESTDIR="$root" install-guest >"$VM_TMP/log" 2>&1 ||
+	note "$(cat "$VM_TMP/log")"
+check "$what: mkinitramfs with the package" image_make image
+for file in "usr/lib/modules/$release/$ours" usr/lib/modprobe.d/virtio-cma.conf; do
+	check "$what: it takes $file along" image_has image "$file"
+done
+check "$what: it loads the module" equal "virtio_pci virtio_mmio virtio_cma " "$(image_loads image)"
+
+root_disk "$VM_TMP/image"
+# shellcheck disable=SC2046 # options are words
+VM_APPEND="root=/dev/nvme0n1 rootfstype=ext4 rw init=/init" \
+vm_start amd64 "$kernel/vmlinuz" "$root/boot/image" \
+	$(region_options cma0 clients=nv0,unsafe-noiommu=on,x-fabric=on) $(disk_options nv0 "$VM_TMP/image")
+if vm_booted 1 90; then
+	check "$what: the disk is its root" guest "grep -q '^/dev/nvme0n1 / ext4 rw' /proc/mounts"
+	check "$what: virtio_cma was loaded, then nvme" equal "nvme virtio_cma " "$(load_order)"
+	check "$what: the client is claimed" status_is /clients/0/state claimed
+	source=$(guest 'dd if=/dev/urandom of=/tmp/source bs=1M count=8 2>/dev/null; md5sum </tmp/source; cp /tmp/source /file; sync')
+	check "$what: 8 MiB read back are what was written" \
+		equal "$source" "$(guest 'echo 3 >/proc/sys/vm/drop_caches; md5sum </file')"
+	check "$what: it can be made read-only" guest mount -o remount,ro /
+	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	check "$what: QEMU ends well" vm_quit
+	check "$what: the image outside holds the file" equal "${source%% *}" "$(disk_outside "$VM_TMP/image")"
+else
+	tap_result 1 "$what: the guest boots from its disk"
+fi
+tap_end
