@@ -26,6 +26,8 @@
 
 /* Zeroed in one go, with interrupts off. */
 #define VCMA_ZERO_PAGES		16
+/* Zeroed by their next owner: that takes less time than to wake the zeroer. */
+#define VCMA_ZERO_LATER_PAGES	1
 
 /* ---- which pages are dirty ---- */
 
@@ -378,7 +380,7 @@ static void vcma_pool_free_pages(struct vcma_block *block, struct vcma_slot *slo
 	if (!stack || !vcma_run_is_aligned(run, nr) || !vcma_stack_push(stack, true, run))
 		vcma_pages_put(block, run.first, nr);
 	/* The next bounce buffer need not be zeroed. */
-	if (!bounce && !delayed_work_pending(&pool->zero))
+	if (!bounce && nr > VCMA_ZERO_LATER_PAGES && !delayed_work_pending(&pool->zero))
 		queue_delayed_work(pool->region->wq, &pool->zero, VCMA_ZERO_DELAY);
 }
 

@@ -14,6 +14,7 @@
  *	maintain_kernel BYTES COUNT	of an invalidate by the kernel's own loop (arm64)
  *	singles BYTES COUNT LIMIT_MS	allocate one by one until COUNT, failure, or too late
  *	bulk BYTES COUNT		the same in one call of virtio_cma
+ *	clear BYTES COUNT		clear memory: what the machine can do at all
  *	start, stop			count the instructions of all CPUs between
  *
  * Memory is cleared by whoever allocates, as dma_alloc_coherent() promises.
@@ -337,12 +338,31 @@ static int bench_singles(struct bench *b, size_t bytes, unsigned int count,
 		cond_resched();
 	}
 	ns = ktime_get_ns() - start;
-	scnprintf(b->result, sizeof(b->result), "got=%u ns=%llu", nr, ns);
+	scnprintf(b->result, sizeof(b->result), "got=%u ns=%llu begin_ns=%llu end_ns=%llu", nr, ns,
+		  start, start + ns);
 	while (nr--) {
 		dma_free_attrs(b->dev, bytes, got[nr].cpu, got[nr].dma, DMA_ATTR_NO_WARN);
 		cond_resched();
 	}
 	vfree(got);
+	return 0;
+}
+
+static int bench_clear(struct bench *b, size_t bytes, unsigned int count)
+{
+	void *buffer = vzalloc(bytes);
+	u64 begin;
+
+	if (!buffer)
+		return -ENOMEM;
+	begin = ktime_get_ns();
+	while (count--) {
+		memset(buffer, 0, bytes);
+		cond_resched();
+	}
+	scnprintf(b->result, sizeof(b->result), "begin_ns=%llu end_ns=%llu", begin,
+		  ktime_get_ns());
+	vfree(buffer);
 	return 0;
 }
 
@@ -391,6 +411,7 @@ static int bench_run(struct bench *b, const char *text)
 		{ "maintain", bench_maintain },
 		{ "maintain_kernel", bench_maintain_kernel },
 		{ "bulk", bench_bulk },
+		{ "clear", bench_clear },
 	};
 	unsigned int count = 0, pause = 0, i;
 	char name[16] = "";

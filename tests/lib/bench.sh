@@ -64,9 +64,3 @@ bench_value()
 {
 	echo "$2" | tr ' ' '\n' | sed -n "s/^$1=//p"
 }
-
-# median NUMBER NUMBER NUMBER
-median()
-{
-	printf '%s\n' "$@" | sort -n | sed -n 2p
-}
