@@ -48,6 +48,10 @@
 
 static struct workqueue_struct *vcma_memory_wq;
 
+/* The kernel keeps the pointer for as long as the memory is there: maybe longer than this module. */
+static const char *vcma_memory_resource;
+static bool vcma_memory_stays;		/* some has been left to the guest */
+
 static void vcma_memory_unplug_work(struct work_struct *work);
 
 /* Bit n of entry m: state m may become state n. */
@@ -463,7 +467,8 @@ static int vcma_memory_plug(struct vcma_memory *memory)
 			ERR_PTR(memory->group));
 		return memory->group;
 	}
-	err = add_memory_driver_managed(memory->group, r->base_gpa, r->bytes, VCMA_RESOURCE,
+	err = add_memory_driver_managed(memory->group, r->base_gpa, r->bytes,
+					vcma_memory_resource,
 					MHP_MERGE_RESOURCE | MHP_NID_IS_MGID);
 	if (err) {
 		dev_err(r->dev, "region %s: adding memory %#llx+%#llx: %pe\n", r->name,
@@ -627,10 +632,12 @@ static void vcma_memory_unplug_work(struct work_struct *work)
 		complete(&memory->unplugged);
 		return;
 	}
-	if (memory->unplug_err)
+	if (memory->unplug_err) {
+		WRITE_ONCE(vcma_memory_stays, true);
 		pr_err("virtio_cma: region %s: removing memory %#llx+%#llx, which is unplugged: %pe\n",
 		       memory->name, memory->base_gpa, memory->bytes,
 		       ERR_PTR(memory->unplug_err));
+	}
 	vcma_memory_forget(memory);
 }
 
@@ -692,6 +699,7 @@ int vcma_memory_remove(struct vcma_memory *memory)
 	dev_err(r->dev, "region %s: memory in use at %#llx (%s): all of %#llx+%#llx stays RAM of this guest until the driver is loaded again\n",
 		r->name, r->base_gpa + PFN_PHYS(busy.first_page), vcma_why_name(busy.why),
 		r->base_gpa, r->bytes);
+	WRITE_ONCE(vcma_memory_stays, true);
 	vcma_memory_forget(memory);
 	return -EBUSY;
 }
@@ -700,11 +708,20 @@ int vcma_memory_remove(struct vcma_memory *memory)
 
 int vcma_memory_init(void)
 {
+	vcma_memory_resource = kstrdup(VCMA_RESOURCE, GFP_KERNEL);
+	if (!vcma_memory_resource)
+		return -ENOMEM;
 	vcma_memory_wq = alloc_workqueue("vcma-memory", WQ_UNBOUND, 0);
-	return vcma_memory_wq ? 0 : -ENOMEM;
+	if (!vcma_memory_wq) {
+		kfree(vcma_memory_resource);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 void vcma_memory_exit(void)
 {
 	destroy_workqueue(vcma_memory_wq);
+	if (!vcma_memory_stays)
+		kfree(vcma_memory_resource);
 }

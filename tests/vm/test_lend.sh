@@ -65,6 +65,8 @@ pinned_case()
 	guest 'time rmmod virtio_cma; cat /tmp/log >>/tmp/dmesg' 2>&1 | sed 's/^/# /'
 	check "$what: pinned: unload leaves the memory" equal "$lent_total" "$(mem_total)"
 	check "$what: pinned: unload says so" guest 'dmesg | grep -q "stays RAM of this guest"'
+	check "$what: pinned: its name outlives the driver" \
+		guest 'grep -q "System RAM (virtio_cma)" /proc/iomem'
 	guest 'kill $(pidof pin); load virtio_cma'
 	check "$what: loaded again: adopts it" guest 'dmesg | grep -q "adopts its memory"'
 	check "$what: adopted: MemTotal" equal "$lent_total" "$(mem_total)"
