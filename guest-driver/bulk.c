@@ -314,7 +314,7 @@ int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_want *want,
 	if (vcma_bulk_may_retry(&b)) {
 		vcma_region_flush_drops(r);
 		for (i = 0; (p = vcma_region_pool(r, i)); i++)
-			vcma_pool_yield(p, p->low_bytes);
+			vcma_pool_yield(p, false);
 		b.err = 0;
 		vcma_bulk_pass(&b);
 	}

@@ -124,15 +124,15 @@ static u64 vcma_pool_granule_bytes(const struct vcma_pool *pool)
 
 /*
  * Take idle blocks out of the pool while more than @keep_bytes are free: shorter ones first,
- * but for the granules that small allocations are to use.
+ * but for @small_bytes of granules, which small allocations are to use. Return: bytes.
  */
-static void vcma_pool_shrink(struct vcma_pool *pool, u64 keep_bytes)
+static u64 vcma_pool_shrink(struct vcma_pool *pool, u64 keep_bytes, u64 small_bytes)
 {
-	u64 small = min(vcma_pool_small_bytes(pool), keep_bytes);
 	struct llist_head leaving = LLIST_HEAD_INIT(leaving);
 	u64 granules = vcma_pool_granule_bytes(pool);
 	struct llist_head idle = LLIST_HEAD_INIT(idle);
 	struct vcma_block *block, *next;
+	u64 bytes = 0;
 
 	vcma_stacks_flush(pool);
 	list_for_each_entry_safe(block, next, &pool->blocks, node) {
@@ -140,7 +140,7 @@ static void vcma_pool_shrink(struct vcma_pool *pool, u64 keep_bytes)
 		    atomic64_read(&pool->free_bytes) < (s64)(keep_bytes + block->pool_bytes))
 			continue;
 		if (block->bytes == pool->region->granule_bytes) {
-			if (granules < small + block->pool_bytes)
+			if (granules < small_bytes + block->pool_bytes)
 				continue;
 			granules -= block->pool_bytes;
 		}
@@ -149,10 +149,11 @@ static void vcma_pool_shrink(struct vcma_pool *pool, u64 keep_bytes)
 		llist_add(&block->drop_node, &leaving);
 	}
 	if (llist_empty(&leaving))
-		return;
+		return 0;
 	synchronize_rcu();
 	llist_for_each_entry_safe(block, next, llist_del_all(&leaving), drop_node) {
 		if (vcma_block_is_idle(block)) {
+			bytes += block->pool_bytes;
 			llist_add(&block->drop_node, &idle);
 			continue;
 		}
@@ -162,6 +163,14 @@ static void vcma_pool_shrink(struct vcma_pool *pool, u64 keep_bytes)
 	}
 	vcma_pool_discard(llist_del_all(&idle));
 	vcma_assert_valid(vcma_pool_is_valid(pool));
+	return bytes;
+}
+
+/* All that is idle, but for what makes small allocations in any context possible. */
+static u64 vcma_pool_shrink_spare(struct vcma_pool *pool)
+{
+	return vcma_pool_shrink(pool, 0, list_empty(&pool->users) ? 0 :
+					 vcma_pool_small_bytes(pool));
 }
 
 /* A new block becomes the pool's; @taken_bytes of it are in use already. */
@@ -459,7 +468,7 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 		if (step != ASK) {
 			vcma_region_flush_drops(r);
 			for (i = 0; (p = vcma_region_pool(r, i)); i++)
-				vcma_pool_yield(p, step == YIELD_SPARE ? p->low_bytes : 0);
+				vcma_pool_yield(p, step == YIELD_ALL);
 		}
 		err = vcma_pool_grow_for(pool, fit, effort, owner, bytes, piece);
 		if (!err || err == -EPROTO || err == -ETIMEDOUT ||
@@ -531,35 +540,40 @@ static void vcma_pool_refill(struct work_struct *work)
 	/* The last user may have gone meanwhile. */
 	mutex_lock(&pool->lock);
 	if (list_empty(&pool->users))
-		vcma_pool_shrink(pool, 0);
+		vcma_pool_shrink(pool, 0, 0);
 	mutex_unlock(&pool->lock);
 }
 
 static void vcma_pool_trim(struct work_struct *work)
 {
 	struct vcma_pool *pool = container_of(to_delayed_work(work), struct vcma_pool, trim);
+	u64 spare;
 
 	mutex_lock(&pool->lock);
 	if (READ_ONCE(pool->pressure)) {
 		WRITE_ONCE(pool->pressure, false);
 		WRITE_ONCE(pool->refill_after, jiffies + VCMA_PRESSURE_PAUSE);
-		vcma_pool_shrink(pool, min(pool->low_bytes, vcma_pool_spare(pool)));
+		atomic64_add(vcma_pool_shrink_spare(pool), &pool->relieved_bytes);
 	} else {
-		vcma_pool_shrink(pool, vcma_pool_spare(pool));
+		spare = vcma_pool_spare(pool);
+		vcma_pool_shrink(pool, spare, min(spare, vcma_pool_small_bytes(pool)));
 	}
 	mutex_unlock(&pool->lock);
 }
 
-void vcma_pool_yield(struct vcma_pool *pool, u64 keep_bytes)
+void vcma_pool_yield(struct vcma_pool *pool, bool all)
 {
 	mutex_lock(&pool->lock);
-	vcma_pool_shrink(pool, keep_bytes);
+	if (all)
+		vcma_pool_shrink(pool, 0, 0);
+	else
+		vcma_pool_shrink_spare(pool);
 	mutex_unlock(&pool->lock);
 }
 
 u64 vcma_pool_idle_bytes(struct vcma_pool *pool)
 {
-	s64 idle = atomic64_read(&pool->free_bytes) - (s64)pool->low_bytes;
+	s64 idle = atomic64_read(&pool->free_bytes) - (s64)vcma_pool_small_bytes(pool);
 
 	return max(idle, 0LL);
 }
@@ -568,6 +582,11 @@ void vcma_pool_shrink_later(struct vcma_pool *pool)
 {
 	WRITE_ONCE(pool->pressure, true);
 	mod_delayed_work(pool->region->wq, &pool->trim, 0);
+}
+
+u64 vcma_pool_relieved_bytes(struct vcma_pool *pool)
+{
+	return atomic64_xchg(&pool->relieved_bytes, 0);
 }
 
 int vcma_pool_reach(struct vcma_pool *pool, u64 max_dma)
@@ -661,7 +680,7 @@ void vcma_pool_put(struct vcma_pool *pool, struct vcma_client *c)
 	mutex_lock(&pool->lock);
 	list_del(&c->pool_node);
 	if (list_empty(&pool->users))
-		vcma_pool_shrink(pool, 0);
+		vcma_pool_shrink(pool, 0, 0);
 	mutex_unlock(&pool->lock);
 }
 
@@ -671,7 +690,7 @@ void vcma_pool_destroy(struct vcma_pool *pool)
 	cancel_delayed_work_sync(&pool->trim);
 	cancel_delayed_work_sync(&pool->zero);
 	mutex_lock(&pool->lock);
-	vcma_pool_shrink(pool, 0);
+	vcma_pool_shrink(pool, 0, 0);
 	WARN_ON(!list_empty(&pool->blocks));
 	mutex_unlock(&pool->lock);
 	mutex_destroy(&pool->lock);

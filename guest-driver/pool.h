@@ -92,6 +92,7 @@ struct vcma_pool {
 	struct work_struct refill;
 	struct delayed_work trim;
 	bool pressure;			/* the guest is short of memory: trim more */
+	atomic64_t relieved_bytes;	/* went back because of that, not told yet */
 };
 
 /* Where an allocation may lie. */
@@ -189,10 +190,10 @@ bool vcma_pool_get_range(struct vcma_block *block, u64 off, u64 bytes,
 void vcma_pool_put_range(struct vcma_block *block, struct vcma_slot *slot);
 
 /**
- * vcma_pool_yield() - someone needs memory elsewhere: give back idle blocks down to
- * @keep_bytes of free memory now. May sleep.
+ * vcma_pool_yield() - someone needs memory elsewhere: give back idle blocks now: @all, or
+ * all but a few granules for small allocations. May sleep.
  */
-void vcma_pool_yield(struct vcma_pool *pool, u64 keep_bytes);
+void vcma_pool_yield(struct vcma_pool *pool, bool all);
 
 /**
  * vcma_pool_reach() - make sure that some of the pool lies at or below @max_dma.
@@ -203,13 +204,19 @@ void vcma_pool_yield(struct vcma_pool *pool, u64 keep_bytes);
 int vcma_pool_reach(struct vcma_pool *pool, u64 max_dma);
 
 /**
- * vcma_pool_idle_bytes() - what vcma_pool_shrink_later() could give back, above the low
- * watermark. Any context; a snapshot.
+ * vcma_pool_idle_bytes() - what vcma_pool_shrink_later() could give back at best. Any
+ * context; a snapshot.
  */
 u64 vcma_pool_idle_bytes(struct vcma_pool *pool);
 
-/** vcma_pool_shrink_later() - the guest is short of memory; any context. */
+/**
+ * vcma_pool_shrink_later() - the guest is short of memory: idle blocks go back, but for a few
+ * granules for small allocations, and no more are got for a while. Any context.
+ */
 void vcma_pool_shrink_later(struct vcma_pool *pool);
+
+/** vcma_pool_relieved_bytes() - what has gone back by that since the last call. Any context. */
+u64 vcma_pool_relieved_bytes(struct vcma_pool *pool);
 
 /**
  * vcma_pool_slot() - first slot of the allocation that contains @dma.

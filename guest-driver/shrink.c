@@ -3,7 +3,7 @@
  * Shrinker of the ready pools (shrink.h).
  *
  * Giving a block back means asking the host, which takes memory and time: that is left
- * to the pools' own work, and what they will give is counted as given.
+ * to the pools' own work. A scan counts what has gone back since the one before it.
  */
 #include <linux/errno.h>
 #include <linux/mm.h>
@@ -34,13 +34,10 @@ static unsigned long vcma_shrink_scan(struct shrinker *shrinker, struct shrink_c
 	unsigned long pages = 0;
 	unsigned int i;
 
-	for (i = 0; pages < sc->nr_to_scan && (pool = vcma_region_pool(r, i)); i++) {
-		unsigned long idle = PHYS_PFN(vcma_pool_idle_bytes(pool));
-
-		if (!idle)
-			continue;
-		vcma_pool_shrink_later(pool);
-		pages += idle;
+	for (i = 0; (pool = vcma_region_pool(r, i)); i++) {
+		pages += PHYS_PFN(vcma_pool_relieved_bytes(pool));
+		if (vcma_pool_idle_bytes(pool))
+			vcma_pool_shrink_later(pool);
 	}
 	return pages ?: SHRINK_STOP;
 }

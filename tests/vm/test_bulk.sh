@@ -62,7 +62,7 @@ reusable_case()
 {
 	bulk_boot "$1" "$2" reusable 384M,maxmem=8G || return
 	bulk_run "4,800 in one call" count=4800 fits=4800
-	bulk_run "more than there is" count=7000 fits=5500
+	bulk_run "more than there is" count=7000 fits=6080
 	bulk_run "pages" order=0 count=3000 fits=3000
 	bulk_run "2 MiB each" order=9 count=200 fits=150
 
@@ -72,7 +72,7 @@ reusable_case()
 	note "$(cat "$VM_TMP/pin")"
 	check "$what: pages are pinned" grep -q 'pinned=[1-9]' "$VM_TMP/pin"
 	# What the driver holds to be ready is neither pinned nor all given up.
-	bulk_run "5 % pinned" count=6144 fits=$((${rc_clean:-0} - 300)) pinned=1 singles=1000
+	bulk_run "5 % pinned" count=6144 fits=$((${rc_clean:-0} - 64)) pinned=1 singles=1000
 	guest 'killall pin'
 	bulk_end
 }
