@@ -3,9 +3,11 @@
  * vcma_selftest: dma_alloc_coherent() and its kin.
  */
 #include <linux/anon_inodes.h>
+#include <linux/delay.h>
 #include <linux/dmapool.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/module.h>
@@ -140,6 +142,38 @@ static unsigned int take_all(struct selftest *t, size_t bytes, bool *intact)
 	return nr;
 }
 
+/* Until none is left; then nobody asks for more but those who can't wait for it. */
+static void test_refill(struct selftest *t)
+{
+	struct piece *list = NULL, *p;
+	unsigned int nr = 0, pauses;
+	ktime_t start;
+	dma_addr_t dma;
+
+	while ((p = dma_alloc_attrs(t->dev, SZ_64K, &dma, GFP_ATOMIC | __GFP_NOWARN,
+				    DMA_ATTR_NO_WARN))) {
+		p->next = list;
+		p->dma = dma;
+		list = p;
+		nr++;
+	}
+	start = ktime_get();
+	for (pauses = 0; !p && pauses < 100; pauses++) {
+		msleep(100);
+		p = dma_alloc_attrs(t->dev, SZ_64K, &dma, GFP_ATOMIC | __GFP_NOWARN,
+				    DMA_ATTR_NO_WARN);
+	}
+	selftest_result(t, nr && p, "refill: atomic ones come again, after %u of 64 KiB and %lld ms",
+			nr, ktime_ms_delta(ktime_get(), start));
+	if (p)
+		dma_free_attrs(t->dev, SZ_64K, p, dma, DMA_ATTR_NO_WARN);
+	while (list) {
+		p = list;
+		list = p->next;
+		dma_free_attrs(t->dev, SZ_64K, p, p->dma, DMA_ATTR_NO_WARN);
+	}
+}
+
 static void test_exhaustion(struct selftest *t)
 {
 	unsigned int first, again;
@@ -246,8 +280,10 @@ void selftest_coherent(struct selftest *t)
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		test_size(t, sizes[i]);
 	test_atomic(t);
-	if (!t->quick)
+	if (!t->quick) {
+		test_refill(t);
 		test_exhaustion(t);
+	}
 	test_impossible(t);
 	test_mmap(t);
 }

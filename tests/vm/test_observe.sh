@@ -36,12 +36,40 @@ histogram_total()
 	value alloc_us_log2 | tr ' ' '\n' | awk '{ n += $1 } END { print n + 0, NR }'
 }
 
+gave_back()
+{
+	[ "$(value ready_bytes)" -le "$1" ] && [ "$(value lent_bytes)" -ge "$2" ]
+}
+
+# What a client's pool has in reserve is the guest's when it is short of memory: all but a granule.
+# shrink_case MODE
+shrink_case()
+{
+	guest 'echo 0 >$(cma_dir)/pool_bytes; load vcma_bench; edu=/sys/bus/pci/devices/$(edu_pci)/bench; echo singles 4096 1 1000 >$edu'
+	sc_ready=$(value ready_bytes)
+	sc_lent=$(value lent_bytes)
+	check "$what: in reserve while a client is idle" test "$sc_ready" -ge $((16 << 20))
+	guest 'echo 2 >/proc/sys/vm/drop_caches'
+	if [ "$1" = private ]; then
+		guest 'sleep 1'
+		check "$what: memory of no use to the guest stays in reserve" \
+			value_is ready_bytes "$sc_ready"
+	else
+		check "$what: short of memory: the reserve is lent again" \
+			wait_until 5 gave_back $((2 << 20)) $((sc_lent + (14 << 20)))
+	fi
+	check "$what: what is needed next is had" equal got=8 \
+		"$(guest 'edu=/sys/bus/pci/devices/$(edu_pci)/bench; echo singles 1048576 8 5000 >$edu; cut -d " " -f 1 $edu')"
+	check "$what: and in reserve again" test "$(value ready_bytes)" -ge $((8 << 20))
+	guest 'rmmod vcma_bench'
+}
+
 # observe_case ARCH SERIES MODE
 observe_case()
 {
 	what="$1 $2 $3"
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
-		"$(guest_module "$1" "$2" vcma_selftest)" \
+		"$(guest_module "$1" "$2" vcma_selftest)" "$(guest_module "$1" "$2" vcma_bench)" \
 		-- -f "$HVCMA_BUILD/guest/$1/bin/vcma_user:/bin/vcma_user"
 	# shellcheck disable=SC2046 # options are words
 	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
@@ -101,6 +129,7 @@ observe_case()
 		eval '! guest "echo much >\$(cma_dir)/user_limit_bytes 2>/dev/null"'
 	check "$what: tunable: alignment" guest 'echo 4 >$(cma_dir)/max_align_order'
 	guest 'rmmod vcma_selftest'
+	shrink_case "$3"
 
 	guest 'cat /sys/kernel/tracing/trace' >"$VM_TMP/trace"
 	for event in alloc_start alloc_finish coherent_alloc bounce_map block_hold block_drop \
