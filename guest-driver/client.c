@@ -295,9 +295,11 @@ static int vcma_client_claim(struct vcma_client *c)
 		c->pools = vcma_share_pools(r, c->share);
 		err = c->pools ? vcma_pool_get(&c->pools[c->attr], c) : -ENOMEM;
 	}
-	if (err)
-		vcma_request_release(r, c->id);
 	c->has_pool = !err;
+	if (err) {
+		c->pools = NULL;
+		vcma_request_release(r, c->id);
+	}
 	return err;
 }
 
@@ -317,6 +319,7 @@ static int vcma_client_release(struct vcma_client *c)
 	vcma_coherent_free_all(c);
 	vcma_bulk_free_all(c);
 	vcma_pool_put(&c->pools[c->attr], c);
+	c->pools = NULL;
 	c->has_pool = false;
 	vcma_region_retry_frees(r);
 	return 0;
@@ -424,6 +427,19 @@ void vcma_clients_stop(struct vcma_region *r)
 			vcma_client_release(c);
 	}
 	mutex_unlock(&vcma_bindings_lock);
+}
+
+bool vcma_clients_are_quiet(struct vcma_region *r)
+{
+	struct vcma_client *c;
+	bool quiet = true;
+	unsigned long id;
+
+	mutex_lock(&vcma_bindings_lock);
+	xa_for_each(&r->clients.by_id, id, c)
+		quiet &= !c->has_pool;
+	mutex_unlock(&vcma_bindings_lock);
+	return quiet;
 }
 
 void vcma_clients_forget(struct vcma_region *r)

@@ -58,6 +58,16 @@ static void vcma_event(void *ctx, const struct virtio_cma_event *event)
 	}
 }
 
+/* End the use of the region's memory; no client needs it any more. */
+static void vcma_retire(struct vcma_region *r)
+{
+	if (r->retired)
+		return;
+	vcma_shrink_stop(r);
+	vcma_shares_destroy(r);
+	vcma_region_retire(r);
+}
+
 int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 {
 	struct vcma_region *r;
@@ -83,6 +93,7 @@ int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 	err = vcma_clients_start(r);
 	if (err) {
 		vcma_region_set_state(r, VCMA_REGION_STOPPING);
+		vcma_retire(r);
 		*out = r;
 		return err;
 	}
@@ -104,14 +115,16 @@ void vcma_stop(struct vcma_region *r)
 	vcma_user_finish(r);
 	vcma_report_stop(r);
 	vcma_region_wait_idle(r);
+	/* What a client may still write to stays as it is until the reset has made it quiet. */
+	if (vcma_clients_are_quiet(r))
+		vcma_retire(r);
 }
 
 void vcma_finish(struct vcma_region *r)
 {
 	vcma_region_set_state(r, VCMA_REGION_DEAD);
 	vcma_clients_forget(r);
-	vcma_shrink_stop(r);
-	vcma_shares_destroy(r);
+	vcma_retire(r);
 	vcma_region_destroy(r);
 }
 

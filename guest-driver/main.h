@@ -23,7 +23,8 @@ int vcma_start(struct vcma_transport *transport, struct vcma_region **out);
 
 /**
  * vcma_stop() - unbind the drivers of all clients, release them, give back what
- * is held. The caller then resets the transport and calls vcma_finish().
+ * is held, and end the use of the memory. The caller then resets the transport
+ * and calls vcma_finish().
  */
 void vcma_stop(struct vcma_region *r);
 

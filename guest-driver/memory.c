@@ -414,8 +414,7 @@ static int vcma_count_ram(struct resource *res, void *bytes)
 	return 0;
 }
 
-/* Is all of the region RAM that a driver had added? Nobody else has anything there. */
-static bool vcma_memory_was_left(struct vcma_region *r)
+bool vcma_memory_is_left(struct vcma_region *r)
 {
 	unsigned long flags = IORESOURCE_SYSTEM_RAM | IORESOURCE_SYSRAM_DRIVER_MANAGED;
 	u64 bytes = 0;
@@ -456,7 +455,7 @@ static int vcma_memory_plug(struct vcma_memory *memory)
 	int nid = dev_to_node(r->dev);
 	int err;
 
-	if (vcma_memory_was_left(r))
+	if (vcma_memory_is_left(r))
 		return vcma_memory_adopt(memory);
 
 	if (nid == NUMA_NO_NODE)

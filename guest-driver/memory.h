@@ -78,9 +78,16 @@ bool vcma_memory_unfit(u64 base_gpa, u64 bytes, char *reason, size_t reason_byte
  *
  * Takes the kernel's lock of device hotplug: see vcma_in_hotplug().
  *
- * Return: 0, or an error, logged, and nothing is left behind.
+ * Return: 0, or an error, logged; if also vcma_memory_is_left(), then somebody had pinned it
+ * already, else nothing is left behind.
  */
 int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out);
+
+/**
+ * vcma_memory_is_left() - is all of the region RAM that a driver had added? Nobody else has
+ * anything there. For when no vcma_memory is there.
+ */
+bool vcma_memory_is_left(struct vcma_region *r);
 
 /**
  * vcma_memory_remove() - vacate, take offline and remove; @memory is the callee's.

@@ -25,22 +25,36 @@
 
 static int vcma_reusable_start(struct vcma_region *r)
 {
+	struct vcma_memory *memory;
 	int err;
 
 	err = vcma_occupancy_create(r);
 	if (err)
 		return err;
-	err = vcma_memory_add(r, &r->memory);
-	if (err)
+	err = vcma_memory_add(r, &memory);
+	if (err) {
+		vcma_occupancy_lent_end(r, vcma_memory_is_left(r));
 		vcma_occupancy_destroy(r);
-	return err;
+		return err;
+	}
+	WRITE_ONCE(r->memory, memory);
+	vcma_occupancy_lent_changed(r);
+	return 0;
 }
 
+/*
+ * The host hears of the end before its device is reset: memory that stays with the
+ * guest must not be unplugged when no driver is there to take it back.
+ */
 static int vcma_reusable_stop(struct vcma_region *r)
 {
-	int err = vcma_memory_remove(r->memory);
+	struct vcma_memory *memory = r->memory;
+	int err;
 
-	r->memory = NULL;
+	WRITE_ONCE(r->memory, NULL);
+	vcma_occupancy_lent_stop(r);
+	err = vcma_memory_remove(memory);
+	vcma_occupancy_lent_end(r, err);
 	vcma_occupancy_destroy(r);
 	return err;
 }

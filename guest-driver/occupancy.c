@@ -353,7 +353,8 @@ static void vcma_occupancy_clear_work(struct work_struct *work)
 
 /* ---- lent granules ---- */
 
-static bool vcma_granule_is_lent(struct vcma_occupancy *o, unsigned long i)
+static bool vcma_granule_is_lent(struct vcma_occupancy *o, struct vcma_memory *memory,
+				 unsigned long i)
 {
 	struct vcma_region *r = o->region;
 	u64 gpa = vcma_granule_gpa(o, i);
@@ -361,7 +362,7 @@ static bool vcma_granule_is_lent(struct vcma_occupancy *o, unsigned long i)
 	unsigned long first, nr = PHYS_PFN(r->granule_bytes);
 	bool lent;
 
-	if (!r->memory || !vcma_memory_is_online(r->memory, gpa, r->granule_bytes))
+	if (!vcma_memory_is_online(memory, gpa, r->granule_bytes))
 		return false;
 	rcu_read_lock();
 	block = vcma_block_by_gpa(r, gpa);
@@ -374,24 +375,53 @@ static bool vcma_granule_is_lent(struct vcma_occupancy *o, unsigned long i)
 	return lent;
 }
 
-static void vcma_occupancy_lent_work(struct work_struct *work)
+/* Tell the host what lent_now says, as far as it doesn't know. */
+static void vcma_occupancy_lent_report(struct vcma_occupancy *o)
 {
-	struct vcma_occupancy *o = container_of(to_delayed_work(work), struct vcma_occupancy,
-						lent_work);
-	unsigned long first, nr, i, words;
+	unsigned long first, nr, words;
 
-	for (i = 0; i < o->nr; i++)
-		__assign_bit(i, o->lent_now, vcma_granule_is_lent(o, i));
 	for (first = 0; first < o->nr; first += nr) {
 		nr = min(o->nr - first, VCMA_LENT_AT_ONCE);
 		words = BITS_TO_LONGS(nr);
-		if (bitmap_equal(o->lent + BIT_WORD(first), o->lent_now + BIT_WORD(first), nr))
+		if (o->lent_told &&
+		    bitmap_equal(o->lent + BIT_WORD(first), o->lent_now + BIT_WORD(first), nr))
 			continue;
 		if (vcma_request_report_lent(o->region, first, nr, o->lent_now + BIT_WORD(first)))
 			return;
 		memcpy(o->lent + BIT_WORD(first), o->lent_now + BIT_WORD(first),
 		       words * sizeof(long));
 	}
+	o->lent_told = true;
+}
+
+static void vcma_occupancy_lent_work(struct work_struct *work)
+{
+	struct vcma_occupancy *o = container_of(to_delayed_work(work), struct vcma_occupancy,
+						lent_work);
+	struct vcma_memory *memory = READ_ONCE(o->region->memory);
+	unsigned long i;
+
+	if (!memory)
+		return;
+	for (i = 0; i < o->nr; i++)
+		__assign_bit(i, o->lent_now, vcma_granule_is_lent(o, memory, i));
+	vcma_occupancy_lent_report(o);
+}
+
+void vcma_occupancy_lent_stop(struct vcma_region *r)
+{
+	cancel_delayed_work_sync(&r->occupancy->lent_work);
+}
+
+void vcma_occupancy_lent_end(struct vcma_region *r, bool all)
+{
+	struct vcma_occupancy *o = r->occupancy;
+
+	if (all)
+		bitmap_fill(o->lent_now, o->nr);
+	else
+		bitmap_zero(o->lent_now, o->nr);
+	vcma_occupancy_lent_report(o);
 }
 
 void vcma_occupancy_lent_changed(struct vcma_region *r)

@@ -41,6 +41,7 @@ struct vcma_occupancy {
 
 	unsigned long *lent;		/* as the host was told */
 	unsigned long *lent_now;
+	bool lent_told;			/* it was told at all */
 	struct delayed_work lent_work;
 };
 
@@ -66,7 +67,19 @@ void vcma_occupancy_busy(struct vcma_region *r, u64 base_gpa, u64 bytes);
 /** vcma_occupancy_clear_busy() - tell it now. May sleep. Return: were there any? */
 bool vcma_occupancy_clear_busy(struct vcma_region *r);
 
-/** vcma_occupancy_lent_changed() - report to the host soon. Any context. */
+/**
+ * vcma_occupancy_lent_changed() - report to the host soon. Any context. Does nothing
+ * while r->memory is not set: what is lent is in the making then.
+ */
 void vcma_occupancy_lent_changed(struct vcma_region *r);
+
+/** vcma_occupancy_lent_stop() - r->memory is not set any more: wait for who looks at it. */
+void vcma_occupancy_lent_stop(struct vcma_region *r);
+
+/**
+ * vcma_occupancy_lent_end() - after that: what was lent has been taken back, or, if @all,
+ * stays with the guest. Tell the host now. May sleep.
+ */
+void vcma_occupancy_lent_end(struct vcma_region *r, bool all);
 
 #endif /* VCMA_OCCUPANCY_H */

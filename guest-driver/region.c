@@ -211,17 +211,24 @@ free:
 	return err;
 }
 
+void vcma_region_retire(struct vcma_region *r)
+{
+	flush_work(&r->drop_work);
+	WARN_ON(!xa_empty(&r->by_gpa) || !xa_empty(&r->by_dma));
+	r->mode->stop(r);	/* an error is logged, and what stays was told to the host */
+	r->retired = true;
+}
+
 void vcma_region_destroy(struct vcma_region *r)
 {
 	struct vcma_block *block, *next;
 
-	flush_work(&r->drop_work);
+	if (!r->retired)
+		vcma_region_retire(r);
 	llist_for_each_entry_safe(block, next, llist_del_all(&r->unfreed), drop_node)
 		vcma_block_free(block);
-	WARN_ON(!xa_empty(&r->by_gpa) || !xa_empty(&r->by_dma));
 	xa_destroy(&r->by_gpa);
 	xa_destroy(&r->by_dma);
-	r->mode->stop(r);
 	destroy_workqueue(r->wq);
 	kfree(r);
 }

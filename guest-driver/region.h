@@ -153,6 +153,7 @@ struct vcma_region {
 
 	spinlock_t state_lock;		/* state */
 	enum vcma_region_state state;
+	bool retired;			/* its memory is in use no more, or not ours */
 
 	/* Held blocks, one entry per granule; read under RCU. */
 	struct mutex index_lock;
@@ -193,8 +194,16 @@ struct vcma_region {
 int vcma_region_create(struct vcma_transport *transport, struct vcma_region **out);
 
 /**
- * vcma_region_destroy() - forget everything. The host must have taken all blocks
- * back already, or be about to be reset before it hears of this guest again.
+ * vcma_region_retire() - no block is held any more: end the use of the memory. May sleep,
+ * and wait for others to let go of pages. If the host can be talked to, it is told what
+ * stays with the guest.
+ */
+void vcma_region_retire(struct vcma_region *r);
+
+/**
+ * vcma_region_destroy() - forget everything, after vcma_region_retire() if need be. The
+ * host must have taken all blocks back already, or be about to be reset before it hears
+ * of this guest again.
  */
 void vcma_region_destroy(struct vcma_region *r);
 

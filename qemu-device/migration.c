@@ -48,6 +48,7 @@ struct HvcmaMigration {
     SavedClient *client;
     SavedBlock *block;
     uint8_t *lent;              /* a bit per granule, as in REPORT */
+    uint64_t left_bytes;
 };
 
 static void saved_free(HvcmaMigration *m)
@@ -61,6 +62,7 @@ static void saved_free(HvcmaMigration *m)
     m->nr_clients = 0;
     m->nr_blocks = 0;
     m->lent_bytes = 0;
+    m->left_bytes = 0;
 }
 
 static uint64_t nr_granules(const VirtIOCMA *s)
@@ -71,8 +73,11 @@ static uint64_t nr_granules(const VirtIOCMA *s)
 static void save_lent(HvcmaMigration *m)
 {
     VirtIOCMA *s = m->s;
+    struct hvcma_engine_counters counters;
     uint64_t i;
 
+    hvcma_engine_counters(s->engine, &counters);
+    m->left_bytes = counters.left_bytes;
     m->lent_bytes = DIV_ROUND_UP(nr_granules(s), 8);
     m->lent = g_malloc0(m->lent_bytes);
     for (i = 0; i < nr_granules(s); i++) {
@@ -248,6 +253,12 @@ static bool lend_again(HvcmaMigration *m)
             return false;
         }
     }
+    if (hvcma_engine_restore_left(s->engine, m->left_bytes)) {
+        error_report("virtio-cma '%s': the source tells of %" PRIu64 " bytes "
+                     "left to the guest, limit: %" PRIu64, s->config.name,
+                     m->left_bytes, s->config.region_bytes);
+        return false;
+    }
     return true;
 }
 
@@ -325,7 +336,7 @@ static const VMStateDescription vmstate_client = {
 
 static const VMStateDescription vmstate_state = {
     .name = TYPE_VIRTIO_CMA "/state",
-    .version_id = 1,
+    .version_id = 2,
     .minimum_version_id = 1,
     .pre_save = state_pre_save,
     .post_save = state_post_save,
@@ -345,6 +356,7 @@ static const VMStateDescription vmstate_state = {
                                     vmstate_block, SavedBlock),
         VMSTATE_VBUFFER_ALLOC_UINT32(lent, HvcmaMigration, 1, NULL,
                                      lent_bytes),
+        VMSTATE_UINT64_V(left_bytes, HvcmaMigration, 2),
         VMSTATE_END_OF_LIST()
     },
 };

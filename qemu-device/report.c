@@ -349,6 +349,7 @@ static void put_counters(VirtIOCMA *s, Visitor *v, const char *name)
     put_u64(v, "migratable-bytes", c.backed_bytes - c.pinned_bytes);
     put_u64(v, "unbacked-bytes", s->config.region_bytes - c.backed_bytes);
     put_u64(v, "lent-bytes", c.lent_bytes);
+    put_u64(v, "left-bytes", c.left_bytes);
     put_u64(v, "busy-bytes", c.busy_bytes);
     for (i = 0; i < VIRTIO_CMA_NR_WHYS; i++) {
         g_autofree char *key = g_strdup_printf("busy-%s-bytes", whys[i]);

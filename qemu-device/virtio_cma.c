@@ -16,6 +16,7 @@
 #include "qemu/timer.h"
 #include "qemu/units.h"
 #include "standard-headers/linux/virtio_ids.h"
+#include "system/reset.h"
 #include "system/runstate.h"
 #include "system/system.h"
 
@@ -421,6 +422,12 @@ static void virtio_cma_reset(VirtIODevice *vdev)
     }
 }
 
+/* Of the machine: no guest is left that could have lent memory. */
+static void virtio_cma_machine_reset(void *opaque)
+{
+    hvcma_engine_forget_left(((VirtIOCMA *)opaque)->engine);
+}
+
 /*
  * Orderly end of QEMU: as a reset, then the pins need no keeper. If a client
  * is not quiet the keeper outlives us with the pins.
@@ -506,6 +513,7 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
     queues_start(s);
     s->exit_notifier.notify = virtio_cma_exit;
     qemu_add_exit_notifier(&s->exit_notifier);
+    qemu_register_reset(virtio_cma_machine_reset, s);
     return;
 
 fail_static:
@@ -526,6 +534,7 @@ void virtio_cma_unrealize(DeviceState *dev)
 {
     VirtIOCMA *s = VIRTIO_CMA(dev);
 
+    qemu_unregister_reset(virtio_cma_machine_reset, s);
     qemu_remove_exit_notifier(&s->exit_notifier);
     queues_stop(s);
     virtio_cleanup(VIRTIO_DEVICE(dev));

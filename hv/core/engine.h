@@ -127,6 +127,7 @@ struct hvcma_engine_counters {
 	uint64_t backed_bytes;
 	uint64_t pinned_bytes;
 	uint64_t lent_bytes;
+	uint64_t left_bytes;		/* RAM of the guest, and no driver to take it back */
 	uint64_t busy_bytes;
 	uint64_t busy_why_bytes[VIRTIO_CMA_NR_WHYS];	/* of busy_bytes, by reason */
 	uint64_t free_bytes;		/* in runs */
@@ -277,12 +278,27 @@ bool hvcma_engine_next_handed(const struct hvcma_engine *e, uint64_t from,
 
 /**
  * hvcma_engine_reset() - guest or VM reset: quiesce every claimed client, then
- * free and unpin every block, clear busy and lent marks and guest counters.
+ * free and unpin every block, clear busy and lent marks and guest counters. What
+ * was lent still counts as left: see hvcma_engine_forget_left().
  *
  * Return: 0, or what the first failing ops->quiesce returned: then every block
  * stays pinned and allocated (quarantine) until a later reset succeeds.
  */
 int hvcma_engine_reset(struct hvcma_engine *e);
+
+/**
+ * hvcma_engine_forget_left() - the machine is reset: there is no guest any more
+ * that could use lent memory. Before or after hvcma_engine_reset(). A REPORT does
+ * the same: a driver is there again.
+ */
+void hvcma_engine_forget_left(struct hvcma_engine *e);
+
+/**
+ * hvcma_engine_restore_left() - migration: counters.left_bytes of the source.
+ *
+ * Return: 0, or -VIRTIO_CMA_S_RANGE (more than the region, or no whole granules).
+ */
+int hvcma_engine_restore_left(struct hvcma_engine *e, uint64_t left_bytes);
 
 /**
  * hvcma_engine_fini() - reset, for good. The buffer may be freed on return 0.

@@ -33,7 +33,7 @@ bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 		return false;
 	for (uint32_t i = 0; i < (e->nr_granules + 63) / 64; i++)
 		nr_lent += hvcma_popcount64(e->lent[i]);
-	if (nr_lent != e->nr_lent)
+	if (nr_lent != e->nr_lent || e->nr_left > e->nr_granules)
 		return false;
 	for (uint64_t i = 0; i < e->nr_granules; i++) {
 		if (e->why[i] >= VIRTIO_CMA_NR_WHYS)

@@ -326,6 +326,9 @@ int hvcma_engine_reset(struct hvcma_engine *e)
 	e->nr_freed += nr_blocks;
 	while (hvcma_alloc_next_withheld(e->alloc, 0, &granule))
 		hvcma_busy_mark(e, granule, false, 0);
+	/* A driver that went without taking it back has left it to the guest. */
+	if (e->nr_lent)
+		e->nr_left = e->nr_lent;
 	hvcma_lent_clear(e);
 	e->guest_valid = false;
 	memset(&e->guest, 0, sizeof(e->guest));

@@ -89,6 +89,7 @@ struct hvcma_engine {
 	struct hvcma_resume resume;
 	uint64_t *lent;			/* bit per granule */
 	uint64_t nr_lent;
+	uint64_t nr_left;		/* granules lent when the last driver's life ended */
 	uint8_t *why;			/* byte per granule: VIRTIO_CMA_WHY_*, 0 if not busy */
 	uint64_t nr_busy[VIRTIO_CMA_NR_WHYS];
 	struct hvcma_grant *grants;	/* scratch, VIRTIO_CMA_MAX_BULK_BLOCKS */

@@ -77,6 +77,7 @@ void hvcma_engine_counters(const struct hvcma_engine *e,
 		.backed_bytes = hvcma_bytes(e, stats.nr_known),
 		.pinned_bytes = hvcma_bytes(e, stats.nr_allocated),
 		.lent_bytes = hvcma_bytes(e, e->nr_lent),
+		.left_bytes = hvcma_bytes(e, e->nr_left),
 		.busy_bytes = hvcma_bytes(e, stats.nr_withheld),
 		.free_bytes = hvcma_bytes(e, stats.nr_free),
 		.allocated_bytes = hvcma_bytes(e, stats.nr_allocated),
@@ -258,6 +259,22 @@ enum virtio_cma_status hvcma_serve_query(struct hvcma_engine *e, struct hvcma_ca
 
 /* --- REPORT ----------------------------------------------------------- */
 
+void hvcma_engine_forget_left(struct hvcma_engine *e)
+{
+	hvcma_lent_clear(e);
+	e->nr_left = 0;
+	hvcma_engine_check(e);
+}
+
+int hvcma_engine_restore_left(struct hvcma_engine *e, uint64_t left_bytes)
+{
+	if (left_bytes > e->config.region_bytes || (left_bytes & (e->config.granule_bytes - 1)))
+		return -VIRTIO_CMA_S_RANGE;
+	e->nr_left = left_bytes >> e->granule_shift;
+	hvcma_engine_check(e);
+	return 0;
+}
+
 void hvcma_lent_clear(struct hvcma_engine *e)
 {
 	memset(e->lent, 0, ((size_t)e->nr_granules + 63) / 64 * sizeof(uint64_t));
@@ -284,6 +301,7 @@ static enum virtio_cma_status report_lent(struct hvcma_engine *e, struct hvcma_c
 		e->lent[(first + i) / 64] ^= UINT64_C(1) << ((first + i) % 64);
 		e->nr_lent += lent ? 1 : UINT64_MAX;
 	}
+	e->nr_left = 0;
 	return VIRTIO_CMA_S_OK;
 }
 
@@ -302,6 +320,7 @@ static enum virtio_cma_status report_counters(struct hvcma_engine *e,
 				    offsetof(struct virtio_cma_report_req, nr));
 	memcpy(&e->guest, call->req + sizeof(struct virtio_cma_report_req), sizeof(e->guest));
 	e->guest_valid = true;
+	e->nr_left = 0;
 	return VIRTIO_CMA_S_OK;
 }
 

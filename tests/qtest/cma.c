@@ -166,6 +166,23 @@ uint32_t cma_free(struct cma *c, uint64_t base_gpa, uint64_t bytes)
 	return request(c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), &resp, sizeof(resp));
 }
 
+void cma_report_lent(struct cma *c, uint32_t bits)
+{
+	struct {
+		struct virtio_cma_report_req head;
+		uint32_t bits;
+	} __attribute__((packed)) req = {
+		.head.hdr = { .op = VIRTIO_CMA_OP_REPORT, .bytes = sizeof(req) },
+		.head.what = VIRTIO_CMA_REPORT_LENT,
+		.head.nr = 32,
+		.bits = bits,
+	};
+	struct virtio_cma_resp_hdr resp;
+
+	assert_int_equal(request(c, VIRTIO_CMA_VQ_REPORT, &req, sizeof(req), &resp, sizeof(resp)),
+			 VIRTIO_CMA_S_OK);
+}
+
 void cma_client(struct cma *c, uint32_t id, struct virtio_cma_client *client)
 {
 	struct virtio_cma_clients_req req = {

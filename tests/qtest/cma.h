@@ -58,6 +58,9 @@ uint32_t cma_alloc_below(struct cma *c, uint64_t bytes, uint64_t align_bytes,
 			 struct virtio_cma_block *block);
 uint32_t cma_free(struct cma *c, uint64_t base_gpa, uint64_t bytes);
 
+/** cma_report_lent() - of the first 32 granules bit i of @bits is granule i. */
+void cma_report_lent(struct cma *c, uint32_t bits);
+
 /** cma_offer_event() - post one event buffer of @bytes. */
 void cma_offer_event(struct cma *c, uint32_t bytes);
 

@@ -100,25 +100,6 @@ static void check_destination(struct cma *c, struct qtest *q)
 	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 0);
 }
 
-/* A REPORT of which granules are lent: bit i of @bits is granule i. */
-static void report_lent(struct cma *c, uint32_t bits)
-{
-	struct {
-		struct virtio_cma_report_req head;
-		uint32_t bits;
-	} __attribute__((packed)) req = {
-		.head.hdr = { .op = VIRTIO_CMA_OP_REPORT, .bytes = sizeof(req) },
-		.head.what = VIRTIO_CMA_REPORT_LENT,
-		.head.nr = 32,
-		.bits = bits,
-	};
-	struct virtio_cma_resp_hdr resp;
-
-	assert_int_equal(cma_raw(c, VIRTIO_CMA_VQ_REPORT, &req, sizeof(req), &resp, sizeof(resp)),
-			 sizeof(resp));
-	assert_int_equal(resp.status, VIRTIO_CMA_S_OK);
-}
-
 /*
  *	granule  0 1 2 ..... 31		lent: all but 0 and 1; contents everywhere
  *	         [block]
@@ -141,7 +122,7 @@ static void test_lent_memory(void **state)
 	assert_int_equal(cma_alloc(&c, 2 * CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block),
 			 VIRTIO_CMA_S_OK);
 	assert_int_equal(block.base_gpa, c.base_gpa);
-	report_lent(&c, ~3u);
+	cma_report_lent(&c, ~3u);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate', 'arguments': {'uri': 'file:%s'}}",
 				     file));
 	wait_migrated(q);
@@ -159,13 +140,41 @@ static void test_lent_memory(void **state)
 	assert_int_equal(qtest_get(q, "/granules/1/lent"), 1);
 	for (i = 0; i < 32; i++)
 		assert_true(qtest_readq(q, c.base_gpa + i * CMA_GRANULE) == PATTERN + i);
-	report_lent(&c, 0);
+	cma_report_lent(&c, 0);
 	assert_int_equal(qtest_get(q, "/counters/lent-bytes"), 0);
 	qtest_stop(q);
 
 	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': mode is 0x0 here, 0x1 at the source",
 			     "-incoming file:%s %sclients=edu0:edu1,align=64M", file,
 			     machine_options);
+}
+
+/* What a driver has left to the guest is not forgotten on the way. */
+static void test_left_memory(void **state)
+{
+	struct qtest *q;
+	struct cma c;
+
+	(void)state;
+	qtest_skip_unless_built();
+	snprintf(file, sizeof(file), "/tmp/hvcma-migration-%d", getpid());
+	q = qtest_start(QTEST_Q35, "%smode=reusable", machine_options);
+	cma_open(&c, q, &virtio_pci);
+	cma_report_lent(&c, ~0u);
+	virtio_reset(&c.v);
+	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 32 * CMA_GRANULE);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate', 'arguments': {'uri': 'file:%s'}}",
+				     file));
+	wait_migrated(q);
+	qtest_stop(q);
+
+	q = qtest_start(QTEST_Q35, "-incoming defer %smode=reusable", machine_options);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate-incoming', 'arguments': {"
+				     "'uri': 'file:%s'}}", file));
+	wait_migrated(q);
+	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 32 * CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/counters/lent-bytes"), 0);
+	qtest_stop(q);
 }
 
 static int remove_file(void **state)
@@ -236,7 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_file), TEST(test_child_process), TEST(test_refused),
-		TEST(test_lent_memory),
+		TEST(test_lent_memory), TEST(test_left_memory),
 	};
 
 	return cmocka_run_group_tests_name("migration", tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "tests/qtest/cma.h"
+#include "tests/qtest/hotplug.h"
 
 #define M0	"-object memory-backend-memfd,id=m0,size=64M "
 #define M1	"-object memory-backend-memfd,id=m1,size=2M "
@@ -253,6 +254,55 @@ static void test_failed_hotplug_rolls_back(void **state)
 	qtest_stop(q);
 }
 
+/* ---- what a driver that is gone has left to the guest ---- */
+
+/* left, by one end of a driver with so many granules still lent */
+static uint64_t left_after(uint32_t lent)
+{
+	cma_report_lent(&c, lent);
+	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 0);
+	virtio_reset(&c.v);
+	assert_int_equal(qtest_get(q, "/counters/lent-bytes"), 0);
+	return (uint64_t)qtest_get(q, "/counters/left-bytes");
+}
+
+static void test_left(void **state)
+{
+	(void)state;
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, M0 HOTPLUG_PORT DEV ",mode=reusable,bus=rp0", "virtio-cma-pci");
+	hotplug_set_up(q);
+	cma_open_on_bus(&c, q, 1);
+	assert_int_equal(left_after(0x70000001), 4 * CMA_GRANULE);
+	qtest_qmp_refused(q, "virtio-cma 'banka': 8388608 bytes are RAM of the guest, left to it by a driver that is gone",
+			  HOTPLUG_DEL("cma0"));
+	virtio_reset(&c.v);	/* as firmware does, and kernels without the driver */
+	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 4 * CMA_GRANULE);
+
+	/* another driver: it has taken them over */
+	cma_restart(&c);
+	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 4 * CMA_GRANULE);
+	cma_report_lent(&c, ~0u);
+	assert_int_equal(left_after(0), 0);
+
+	/* no guest is left */
+	cma_restart(&c);
+	assert_int_equal(left_after(1), CMA_GRANULE);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'system_reset'}"));
+	qtest_wait_event(q, "RESET");
+	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 0);
+	hotplug_set_up(q);
+	cma_open_on_bus(&c, q, 1);
+	cma_report_lent(&c, ~0u);	/* and reset with the machine */
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'system_reset'}"));
+	qtest_wait_event(q, "RESET");
+	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 0);
+	hotplug_set_up(q);
+	json_object_put(qtest_qmp_ok(q, HOTPLUG_DEL("cma0")));
+	hotplug_eject(q);
+	qtest_stop(q);
+}
+
 #define BOTH(test)	\
 	{ #test " over PCI", test, start, stop, (void *)&virtio_pci },	\
 	{ #test " over MMIO", test, start, stop, (void *)&virtio_mmio }
@@ -265,6 +315,7 @@ int main(void)
 		BOTH(test_config), BOTH(test_contents_stay), BOTH(test_hint_and_busy),
 		cmocka_unit_test(test_beside_virtio_mem),
 		cmocka_unit_test(test_failed_hotplug_rolls_back),
+		cmocka_unit_test(test_left),
 		{ "test_dump", test_dump, start, stop, (void *)&virtio_pci },
 	};
 

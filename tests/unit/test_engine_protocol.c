@@ -357,6 +357,64 @@ static void lent_granules_are_reported(void **state)
 	rig_free(r);
 }
 
+static void expect_left(struct rig *r, uint64_t granules)
+{
+	struct hvcma_engine_counters counters;
+
+	hvcma_engine_counters(r->engine, &counters);
+	assert_int_equal(counters.left_bytes, granules * GRANULE);
+}
+
+static void lent_memory_outlives_its_driver(void **state)
+{
+	struct rig *r = rig_make(100, true);
+	const struct virtio_cma_guest_counters guest = { 0 };
+	static const uint8_t five = 0x1f, none;
+
+	(void)state;
+	send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 8, &five, 1);
+	expect_left(r, 0);
+	assert_int_equal(hvcma_engine_reset(r->engine), 0);
+	expect_left(r, 5);
+	assert_int_equal(hvcma_engine_reset(r->engine), 0);
+	expect_left(r, 5);
+	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 9, &five, 1), INVAL, 24);
+	expect_left(r, 5);
+	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 8, &five, 1),
+			 VIRTIO_CMA_S_OK);
+	expect_left(r, 0);
+
+	/* taken back before the end */
+	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 8, &none, 1),
+			 VIRTIO_CMA_S_OK);
+	assert_int_equal(hvcma_engine_reset(r->engine), 0);
+	expect_left(r, 0);
+
+	/* a driver that lends nothing */
+	assert_int_equal(hvcma_engine_restore_left(r->engine, 100 * GRANULE), 0);
+	expect_left(r, 100);
+	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 0, 0, &guest, sizeof(guest)),
+			 VIRTIO_CMA_S_OK);
+	expect_left(r, 0);
+
+	/* the end of the machine, on either side of its devices' own reset */
+	send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 8, &five, 1);
+	hvcma_engine_forget_left(r->engine);
+	assert_int_equal(hvcma_engine_reset(r->engine), 0);
+	expect_left(r, 0);
+	send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 8, &five, 1);
+	assert_int_equal(hvcma_engine_reset(r->engine), 0);
+	hvcma_engine_forget_left(r->engine);
+	expect_left(r, 0);
+
+	assert_int_equal(hvcma_engine_restore_left(r->engine, 101 * GRANULE),
+			 -VIRTIO_CMA_S_RANGE);
+	assert_int_equal(hvcma_engine_restore_left(r->engine, GRANULE / 2),
+			 -VIRTIO_CMA_S_RANGE);
+	expect_left(r, 0);
+	rig_free(r);
+}
+
 static void guest_counters_are_reported(void **state)
 {
 	struct rig *r = rig_make(4, true);
@@ -629,6 +687,7 @@ int main(void)
 		cmocka_unit_test(extents_can_be_queried),
 		cmocka_unit_test(counters_can_be_queried),
 		cmocka_unit_test(lent_granules_are_reported),
+		cmocka_unit_test(lent_memory_outlives_its_driver),
 		cmocka_unit_test(guest_counters_are_reported),
 		cmocka_unit_test(the_configuration_space_is_filled),
 		cmocka_unit_test(bad_configurations_are_named),

@@ -55,6 +55,14 @@ offline_free_case()
 	check "$what: online again: MemTotal" equal "$lent_total" "$(mem_total)"
 }
 
+unplug_is_refused()
+{
+	ur_next=$(($(wc -l <"$VM_DIR/monitor.out") + 1))
+	monitor device_del cma0
+	wait_until 5 monitor_answered "$ur_next" \
+		"'cma0': $((REGION_KIB * 1024)) bytes are RAM of the guest, left to it by a driver that is gone"
+}
+
 # Pages of the region are in pipes: they can't be moved, whoever asks.
 pinned_case()
 {
@@ -65,9 +73,16 @@ pinned_case()
 	guest 'time rmmod virtio_cma; cat /tmp/log >>/tmp/dmesg' 2>&1 | sed 's/^/# /'
 	check "$what: pinned: unload leaves the memory" equal "$lent_total" "$(mem_total)"
 	check "$what: pinned: unload says so" guest 'dmesg | grep -q "stays RAM of this guest"'
+	check "$what: pinned: the host knows what is left" \
+		status_is /counters/left-bytes $((REGION_KIB * 1024))
+	check "$what: pinned: unplug is refused, and says why" unplug_is_refused
 	check "$what: pinned: its name outlives the driver" \
 		guest 'grep -q "System RAM (virtio_cma)" /proc/iomem'
 	guest 'kill $(pidof pin); load virtio_cma'
+	check "$what: loaded again: nothing is left" \
+		wait_until 5 status_is /counters/left-bytes 0
+	check "$what: loaded again: the host knows what is lent" \
+		wait_until 5 status_is /counters/lent-bytes $((REGION_KIB * 1024))
 	check "$what: loaded again: adopts it" guest 'dmesg | grep -q "adopts its memory"'
 	check "$what: adopted: MemTotal" equal "$lent_total" "$(mem_total)"
 	lend test=hold mib=64 block_mib=2
@@ -81,7 +96,7 @@ lend_case()
 		"$(guest_module "$1" "$2" vcma_lend)" -- -f "$HVCMA_BUILD/guest/$1/bin/pin:/bin/pin"
 	# shellcheck disable=SC2046 # options are words
 	VM_LIMIT_S=200 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
-		$(region_options cma0 "mode=reusable$3")
+		-device pcie-root-port,id=rp0 $(region_options cma0 "mode=reusable,bus=rp0$3")
 	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"
 		return
@@ -123,6 +138,8 @@ lend_case()
 	check "$what: unload" guest 'rmmod virtio_cma'
 	check "$what: unloaded: MemTotal" equal "$unlent_total" "$(mem_total)"
 	check "$what: unloaded: nothing is left" guest '! grep virtio_cma /proc/iomem'
+	check "$what: unloaded: nothing is left to the guest, says the host" equal "0 0" \
+		"$(status /counters/left-bytes) $(status /counters/lent-bytes)"
 	check "$what: unloaded: nothing is pinned" equal 0 "$(status /counters/pinned-bytes)"
 	check "$what: no warning or oops in the guest" equal 0 "$(guest 'complaints; grep -cE "WARNING:|BUG:|Call [Tt]race|page allocation failure" /tmp/dmesg' | grep -v '^0$' | wc -l)"
 	check "$what: QEMU ends well" vm_quit
