@@ -45,7 +45,7 @@ gave_back()
 # shrink_case MODE
 shrink_case()
 {
-	guest 'echo 0 >$(cma_dir)/pool_bytes; load vcma_bench; edu=/sys/bus/pci/devices/$(edu_pci)/bench; echo singles 4096 1 1000 >$edu'
+	guest 'echo 0 >$(cma_dir)/pool_bytes; insmod /modules/vcma_bench.ko; edu=/sys/bus/pci/devices/$(edu_pci)/bench; echo singles 4096 1 1000 >$edu'
 	sc_ready=$(value ready_bytes)
 	sc_lent=$(value lent_bytes)
 	check "$what: in reserve while a client is idle" test "$sc_ready" -ge $((16 << 20))
