@@ -8,7 +8,7 @@
 #	initramfs:	virtio_pci, virtio_cma	(softdep)	nvme		mounts /dev/nvme0n1
 #	its root:	the agent
 #
-# A disk that came before the region's driver could not be read: it is no bus master.
+# A disk whose driver came first could not be read: it is no bus master.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
@@ -35,25 +35,23 @@ system_tree()
 	cp "$kernel/headers/.config" "$root/boot/config-$release"
 }
 
-# image_make FILE: mkinitramfs in that system
+# image_make NAME: mkinitramfs in that system; the result is unpacked in $VM_TMP/NAME
 image_make()
 {
-	unshare --mount sh -c 'mount --bind /dev "$0/dev" && exec chroot "$0" /usr/sbin/mkinitramfs -o "/boot/$1" "$2"' \
-		"$root" "$1" "$release" >"$VM_TMP/log" 2>&1 && return
-	note "$(tail -n 20 "$VM_TMP/log")"
-	return 1
+	if ! unshare --mount sh -c 'mount --bind /dev "$0/dev" && exec chroot "$0" /usr/sbin/mkinitramfs -o "/boot/$1" "$2"' \
+		"$root" "$1" "$release" >"$VM_TMP/log" 2>&1; then
+		note "$(tail -n 20 "$VM_TMP/log")"
+		return 1
+	fi
+	mkdir "$VM_TMP/$1"
+	gzip -dc "$root/boot/$1" | (cd "$VM_TMP/$1" && cpio -idm --quiet)
 }
 
-# image_has FILE PATH
-image_has()
+# nvme_needs NAME: what of these two its modprobe loads for a disk, in that order
+nvme_needs()
 {
-	gzip -dc "$root/boot/$1" | cpio -it --quiet | grep -qxF "$2"
-}
-
-# image_loads FILE: the modules that it loads in any case
-image_loads()
-{
-	gzip -dc "$root/boot/$1" | cpio -i --quiet --to-stdout conf/modules | tr '\n' ' '
+	chroot "$VM_TMP/$1" /sbin/modprobe -S "$release" --show-depends nvme |
+		sed -n 's,^insmod .*/\(virtio_cma\|nvme\)\.ko.*,\1,p' | tr '\n' ' '
 }
 
 # root_disk FILE: a filesystem of which the agent is init
@@ -74,21 +72,24 @@ load_order()
 region_hugepages
 unshare --mount true || skip_all "mounts of its own (unshare --mount) are not allowed here"
 system_tree
-ours=updates/dkms/virtio_cma.ko
+module=usr/lib/modules/$release/updates/dkms/virtio_cma.ko
 check "$what: mkinitramfs without the package" image_make plain
-check "$what: it leaves the module out" eval '! image_has plain "usr/lib/modules/$release/$ours"'
+check "$what: it leaves the module out" eval '! [ -e "$VM_TMP/plain/$module" ]'
+check "$what: it loads nvme alone" equal "nvme " "$(nvme_needs plain)"
 make -s -C "$HVCMA_SRC" O="$HVCMA_BUILD" DESTDIR="$root" install-guest >"$VM_TMP/log" 2>&1 ||
 	note "$(cat "$VM_TMP/log")"
-check "$what: mkinitramfs with the package" image_make image
-for file in "usr/lib/modules/$release/$ours" usr/lib/modprobe.d/virtio-cma.conf; do
-	check "$what: it takes $file along" image_has image "$file"
+check "$what: mkinitramfs with the package" image_make ours
+for file in "$module" usr/lib/modprobe.d/virtio-cma.conf; do
+	check "$what: it takes $file along" test -s "$VM_TMP/ours/$file"
 done
-check "$what: it loads the module" equal "virtio_pci virtio_mmio virtio_cma " "$(image_loads image)"
+check "$what: it loads the module in any case" \
+	equal "virtio_pci virtio_mmio virtio_cma " "$(tr '\n' ' ' <"$VM_TMP/ours/conf/modules")"
+check "$what: it loads virtio_cma before nvme" equal "virtio_cma nvme " "$(nvme_needs ours)"
 
 root_disk "$VM_TMP/image"
 # shellcheck disable=SC2046 # options are words
 VM_APPEND="root=/dev/nvme0n1 rootfstype=ext4 rw init=/init" \
-vm_start amd64 "$kernel/vmlinuz" "$root/boot/image" \
+vm_start amd64 "$kernel/vmlinuz" "$root/boot/ours" \
 	$(region_options cma0 clients=nv0,unsafe-noiommu=on,x-fabric=on) $(disk_options nv0 "$VM_TMP/image")
 if vm_booted 1 90; then
 	check "$what: the disk is its root" guest "grep -q '^/dev/nvme0n1 / ext4 rw' /proc/mounts"
