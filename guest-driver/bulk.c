@@ -301,7 +301,6 @@ int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_want *want,
 	ktime_t start = ktime_get();
 	struct vcma_pool *p;
 	unsigned int i;
-	s64 us;
 
 	*nr_got = 0;
 	if (nr_busy)
@@ -323,9 +322,10 @@ int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_want *want,
 		vcma_bulk_drop(block);
 	}
 	atomic64_add(b.nr, &r->stats.nr_bulk_blocks);
-	us = ktime_us_delta(ktime_get(), start);
-	vcma_stats_latency(r, us);
-	trace_vcma_alloc_finish(r, PFN_PHYS(b.part_pages), b.nr, b.err, us);
+	if (b.nr && b.err == -ETIMEDOUT)	/* no failure, and yet */
+		atomic64_inc(&r->stats.nr_deadline_missed);
+	trace_vcma_alloc_finish(r, PFN_PHYS(b.part_pages), b.nr, b.err,
+				ktime_us_delta(ktime_get(), start));
 	*nr_got = b.nr;
 	if (nr_busy)
 		*nr_busy = b.nr_busy;

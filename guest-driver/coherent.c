@@ -39,13 +39,10 @@ static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t 
 	};
 	struct vcma_effort effort = {};
 	unsigned int timeout_ms, noio;
-	ktime_t start;
 	int err;
 
-	if (vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, piece)) {
-		vcma_stats_latency(c->region, 0);	/* ready: not worth a look at the clock */
+	if (vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, piece))
 		return 0;
-	}
 	if (!gfpflags_allow_blocking(gfp))
 		return -ENOMEM;
 	if (gfp & __GFP_NORETRY)
@@ -53,7 +50,6 @@ static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t 
 	timeout_ms = READ_ONCE(vcma_alloc_timeout_ms);
 	if (timeout_ms)
 		effort.deadline = ktime_add_ms(ktime_get(), timeout_ms);
-	start = ktime_get();
 	if (gfp & __GFP_IO) {
 		err = vcma_pool_alloc_slow(pool, &fit, &effort, c, bytes, piece);
 	} else {
@@ -61,7 +57,6 @@ static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t 
 		err = vcma_pool_alloc_slow(pool, &fit, &effort, c, bytes, piece);
 		memalloc_noio_restore(noio);
 	}
-	vcma_stats_latency(c->region, ktime_us_delta(ktime_get(), start));
 	return err;
 }
 
@@ -82,12 +77,10 @@ void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t byt
 		if (attr == VCMA_CACHED)
 			vcma_attr_sync_for_device(c, piece.cpu, rounded);
 	}
-	vcma_stats_latency(c->region, (local_clock() - start) >> 10);	/* about us */
-	if (err) {
-		atomic64_inc(&stats->nr_coherent_failed);
+	/* About microseconds. */
+	vcma_stats_alloc(stats, VCMA_STATS_COHERENT, err, (local_clock() - start) >> 10);
+	if (err)
 		return NULL;
-	}
-	atomic64_inc(&stats->nr_coherent_ok);
 	atomic64_add(rounded, &stats->coherent_bytes);
 	atomic64_add(rounded, &c->coherent_bytes);
 	*dma = piece.dma;

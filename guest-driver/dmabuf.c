@@ -16,6 +16,7 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/iosys-map.h>
+#include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/scatterlist.h>
@@ -433,17 +434,10 @@ static int vcma_buffer_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	mutex_lock(&buf->lock);
 	if (!buf->region)
 		goto out;
-	err = 0;
-	if (!buf->nr_kernel) {
-		if (buf->nr_blocks == 1) {
-			buf->kernel = buf->blocks[0].cpu;
-		} else if (buf->region->mode->has_pages) {
-			buf->kernel = vcma_buffer_map_kernel(buf);
-			err = buf->kernel ? 0 : -ENOMEM;
-		} else {	/* scattered, and no pages to map as one */
-			err = -EOPNOTSUPP;
-		}
-	}
+	if (!buf->nr_kernel)
+		buf->kernel = buf->nr_blocks == 1 ? buf->blocks[0].cpu :
+						    vcma_buffer_map_kernel(buf);
+	err = buf->kernel ? 0 : -ENOMEM;
 	if (err)
 		goto out;
 	buf->nr_kernel++;
@@ -510,18 +504,34 @@ unsigned int vcma_buffers_revoke(struct vcma_user *u, char *owner)
 	return left;
 }
 
+#define VCMA_BUFFER_OPS						\
+	.attach = vcma_buffer_attach,				\
+	.detach = vcma_buffer_detach,				\
+	.map_dma_buf = vcma_buffer_map,				\
+	.unmap_dma_buf = vcma_buffer_unmap,			\
+	.begin_cpu_access = vcma_buffer_begin_cpu_access,	\
+	.end_cpu_access = vcma_buffer_end_cpu_access,		\
+	.mmap = vcma_buffer_mmap,				\
+	.release = vcma_buffer_release
+
 static const struct dma_buf_ops vcma_buffer_ops = {
-	.attach = vcma_buffer_attach,
-	.detach = vcma_buffer_detach,
-	.map_dma_buf = vcma_buffer_map,
-	.unmap_dma_buf = vcma_buffer_unmap,
-	.begin_cpu_access = vcma_buffer_begin_cpu_access,
-	.end_cpu_access = vcma_buffer_end_cpu_access,
-	.mmap = vcma_buffer_mmap,
+	VCMA_BUFFER_OPS,
 	.vmap = vcma_buffer_vmap,
 	.vunmap = vcma_buffer_vunmap,
-	.release = vcma_buffer_release,
 };
+
+/*
+ * Scattered, and no pages to map as one: an error of vmap() would be a WARN of the kernel,
+ * which any program that can find an importer could bring about.
+ */
+static const struct dma_buf_ops vcma_buffer_ops_no_vmap = {
+	VCMA_BUFFER_OPS,
+};
+
+static bool vcma_buffer_has_vmap(const struct vcma_buffer *buf)
+{
+	return buf->nr_blocks == 1 || buf->region->mode->has_pages;
+}
 
 /* Count @bytes to the user's limit. */
 static int vcma_user_charge(struct vcma_user *u, u64 bytes)
@@ -532,9 +542,9 @@ static int vcma_user_charge(struct vcma_user *u, u64 bytes)
 	return -EDQUOT;
 }
 
-int vcma_buffer_create(struct vcma_user *u, struct vcma_region *r,
-		       const struct vcma_buffer_want *want, struct dma_buf **out,
-		       struct vcma_bulk_busy *busy, u32 *nr_busy)
+static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
+			    const struct vcma_buffer_want *want, struct dma_buf **out,
+			    struct vcma_bulk_busy *busy, u32 *nr_busy)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	u32 room = nr_busy ? *nr_busy : 0;
@@ -578,7 +588,7 @@ int vcma_buffer_create(struct vcma_user *u, struct vcma_region *r,
 		buf->charged_bytes -= unused_bytes;
 	}
 
-	info.ops = &vcma_buffer_ops;
+	info.ops = vcma_buffer_has_vmap(buf) ? &vcma_buffer_ops : &vcma_buffer_ops_no_vmap;
 	info.size = buf->bytes;
 	info.flags = want->fd_flags & O_ACCMODE;
 	info.priv = buf;
@@ -603,5 +613,16 @@ uncharge:
 	atomic64_sub(buf->charged_bytes, &u->bytes);
 free:
 	kvfree(buf);
+	return err;
+}
+
+int vcma_buffer_create(struct vcma_user *u, struct vcma_region *r,
+		       const struct vcma_buffer_want *want, struct dma_buf **out,
+		       struct vcma_bulk_busy *busy, u32 *nr_busy)
+{
+	ktime_t start = ktime_get();
+	int err = vcma_buffer_make(u, r, want, out, busy, nr_busy);
+
+	vcma_stats_alloc(&r->stats, VCMA_STATS_USER, err, ktime_us_delta(ktime_get(), start));
 	return err;
 }

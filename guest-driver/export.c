@@ -5,6 +5,7 @@
  */
 #include <linux/dma-mapping.h>
 #include <linux/export.h>
+#include <linux/ktime.h>
 #include <linux/minmax.h>
 #include <linux/slab.h>
 
@@ -35,9 +36,12 @@ static int vcma_bulk_from(struct vcma_client *c, const struct vcma_bulk_want *wa
 			  unsigned int *nr_busy, unsigned int max_busy)
 {
 	u32 got, left = max_busy - *nr_busy, i;
+	ktime_t start = ktime_get();
 	int err;
 
 	err = vcma_bulk_alloc(c->region, want, room->pieces, &got, room->busy, &left);
+	vcma_stats_alloc(&c->region->stats, VCMA_STATS_BULK, err,
+			 ktime_us_delta(ktime_get(), start));
 	for (i = 0; i < got; i++)
 		blocks[*nr_got + i] = (struct vcma_bulk_block) {
 			.dma = room->pieces[i].dma,

@@ -197,8 +197,6 @@ int vcma_region_hold(struct vcma_region *r, const struct vcma_want *want,
 			break;
 		msleep(VCMA_HOLD_PAUSE_MS);
 	}
-	if (err == -ETIMEDOUT)
-		atomic64_inc(&r->stats.nr_deadline_missed);
 	if (err)
 		vcma_share_uncharge(r, want->share, bytes);
 	trace_vcma_alloc_finish(r, want->bytes, !err, err, ktime_us_delta(ktime_get(), start));

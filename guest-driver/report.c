@@ -12,11 +12,14 @@
 
 #define VCMA_REPORT_PERIOD	HZ
 
-void vcma_stats_latency(struct vcma_region *r, u64 us)
+void vcma_stats_alloc(struct vcma_stats *stats, enum vcma_stats_kind kind, int err, u64 us)
 {
 	unsigned int bucket = min_t(unsigned int, fls64(us), VIRTIO_CMA_NR_LATENCIES - 1);
 
-	atomic64_inc(&r->stats.alloc_us_log2[bucket]);
+	atomic64_inc(err ? &stats->nr_failed[kind] : &stats->nr_ok[kind]);
+	atomic64_inc(&stats->alloc_us_log2[bucket]);
+	if (err == -ETIMEDOUT)
+		atomic64_inc(&stats->nr_deadline_missed);
 }
 
 static void vcma_report_collect(struct vcma_region *r,
@@ -29,8 +32,8 @@ static void vcma_report_collect(struct vcma_region *r,
 		.held_bytes = cpu_to_le64(atomic64_read(&s->held_bytes)),
 		.coherent_bytes = cpu_to_le64(atomic64_read(&s->coherent_bytes)),
 		.bounce_bytes = cpu_to_le64(atomic64_read(&s->bounce_bytes)),
-		.nr_coherent_ok = cpu_to_le64(atomic64_read(&s->nr_coherent_ok)),
-		.nr_coherent_failed = cpu_to_le64(atomic64_read(&s->nr_coherent_failed)),
+		.nr_coherent_ok = cpu_to_le64(atomic64_read(&s->nr_ok[VCMA_STATS_COHERENT])),
+		.nr_coherent_failed = cpu_to_le64(atomic64_read(&s->nr_failed[VCMA_STATS_COHERENT])),
 		.nr_map_direct = cpu_to_le64(atomic64_read(&s->nr_map_direct)),
 		.nr_map_bounced = cpu_to_le64(atomic64_read(&s->nr_map_bounced)),
 		.nr_map_failed = cpu_to_le64(atomic64_read(&s->nr_map_failed)),

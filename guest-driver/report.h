@@ -13,13 +13,21 @@
 
 struct vcma_region;
 
+/* Who allocates. */
+enum vcma_stats_kind {
+	VCMA_STATS_COHERENT,		/* drivers, by the DMA API */
+	VCMA_STATS_BULK,		/* drivers, many blocks: one per call and region asked */
+	VCMA_STATS_USER,		/* programs: one per buffer */
+	VCMA_NR_STATS_KINDS
+};
+
 /* Written where it happens, read by sysfs.c and for the host. */
 struct vcma_stats {
 	atomic64_t held_bytes;		/* in blocks */
 	atomic64_t coherent_bytes;	/* of these, in whole pages */
 	atomic64_t bounce_bytes;	/* of these, as mapped */
-	atomic64_t nr_coherent_ok;
-	atomic64_t nr_coherent_failed;
+	atomic64_t nr_ok[VCMA_NR_STATS_KINDS];
+	atomic64_t nr_failed[VCMA_NR_STATS_KINDS];
 	atomic64_t nr_coherent_refused;	/* because of memory types */
 	atomic64_t nr_map_direct;
 	atomic64_t nr_map_bounced;
@@ -30,7 +38,7 @@ struct vcma_stats {
 	atomic64_t nr_busy_retries;	/* candidates given up for the next one */
 	atomic64_t nr_deadline_missed;
 	atomic64_t nr_bulk_blocks;
-	/* Allocations that took below 2^i us; the last one: the rest, too. */
+	/* Allocations of all kinds that took below 2^i us; the last one: the rest, too. */
 	atomic64_t alloc_us_log2[VIRTIO_CMA_NR_LATENCIES];
 };
 
@@ -39,8 +47,13 @@ struct vcma_report {
 	struct virtio_cma_guest_counters sent;
 };
 
-/** vcma_stats_latency() - an allocation, successful or not, took @us microseconds. */
-void vcma_stats_latency(struct vcma_region *r, u64 us);
+/**
+ * vcma_stats_alloc() - count an allocation that has ended. Once for each, by whoever was
+ * asked for it.
+ * @err: 0 or why it failed
+ * @us: how long it took, in microseconds
+ */
+void vcma_stats_alloc(struct vcma_stats *stats, enum vcma_stats_kind kind, int err, u64 us);
 
 void vcma_report_init(struct vcma_region *r);
 /** vcma_report_start() - a client was claimed: report until all are idle again. */

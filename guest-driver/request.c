@@ -171,6 +171,9 @@ static u32 vcma_purpose(const struct vcma_want *want)
 		[VCMA_BLOCK_USER] = VIRTIO_CMA_PURPOSE_USER,
 	};
 
+	/* Many blocks of a buffer, which is nobody's among the clients. */
+	if (want->use == VCMA_BLOCK_BULK && want->client == VIRTIO_CMA_CLIENT_SHARED)
+		return VIRTIO_CMA_PURPOSE_USER;
 	return purposes[want->use];
 }
 

@@ -49,6 +49,10 @@ static u64 vcma_busy_bytes(struct vcma_region *r)
 
 #define VCMA_STAT(stat)	VCMA_ATTR(stat, "%lld", (s64)atomic64_read(&r->stats.stat))
 
+#define VCMA_ALLOCS(name, kind)									\
+VCMA_ATTR(nr_##name##_ok, "%lld", (s64)atomic64_read(&r->stats.nr_ok[kind]));		\
+VCMA_ATTR(nr_##name##_failed, "%lld", (s64)atomic64_read(&r->stats.nr_failed[kind]))
+
 VCMA_ATTR(region_name, "%s", r->name);
 VCMA_ATTR(mode, "%s", r->mode->name);
 VCMA_ATTR(state, "%s", vcma_region_state_name(READ_ONCE(r->state)));
@@ -69,8 +73,7 @@ VCMA_ATTR(user_bytes, "%lld", r->user ? (s64)atomic64_read(&r->user->bytes) : 0)
 
 /* ---- events ---- */
 
-VCMA_STAT(nr_coherent_ok);
-VCMA_STAT(nr_coherent_failed);
+VCMA_ALLOCS(coherent, VCMA_STATS_COHERENT);
 VCMA_STAT(nr_coherent_refused);
 VCMA_STAT(nr_map_direct);
 VCMA_STAT(nr_map_bounced);
@@ -80,7 +83,9 @@ VCMA_STAT(nr_cache_handovers);
 VCMA_STAT(nr_alloc_requests);
 VCMA_STAT(nr_busy_retries);
 VCMA_STAT(nr_deadline_missed);
+VCMA_ALLOCS(bulk, VCMA_STATS_BULK);
 VCMA_STAT(nr_bulk_blocks);
+VCMA_ALLOCS(user, VCMA_STATS_USER);
 
 static ssize_t alloc_us_log2_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -221,7 +226,11 @@ static struct attribute *vcma_attrs[] = {
 	&dev_attr_nr_alloc_requests.attr,
 	&dev_attr_nr_busy_retries.attr,
 	&dev_attr_nr_deadline_missed.attr,
+	&dev_attr_nr_bulk_ok.attr,
+	&dev_attr_nr_bulk_failed.attr,
 	&dev_attr_nr_bulk_blocks.attr,
+	&dev_attr_nr_user_ok.attr,
+	&dev_attr_nr_user_failed.attr,
 	&dev_attr_alloc_us_log2.attr,
 	&dev_attr_clients.attr,
 	&dev_attr_pool_bytes.attr,
