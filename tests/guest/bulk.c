@@ -4,8 +4,8 @@
  * (guest-driver/include/vcma.h), checks what is promised, has the device read and write
  * them, and prints TAP to the kernel log.
  *
- * Who runs it says how much there is: parameters fits (so many blocks can be had) and
- * room (never more than so many). Something may be pinned meanwhile: then not all fit.
+ * Who runs it says how much there is: parameter fits (so many blocks can be had), and for
+ * what lies empty fast_fits and fast_most. Something may be pinned: then not all fit.
  */
 #include <linux/ktime.h>
 #include <linux/mm.h>
@@ -33,6 +33,18 @@ MODULE_PARM_DESC(count, "blocks to ask for");
 static unsigned int fits = 64;
 module_param(fits, uint, 0444);
 MODULE_PARM_DESC(fits, "blocks that can be had at least");
+
+static unsigned int fast_fits;
+module_param(fast_fits, uint, 0444);
+MODULE_PARM_DESC(fast_fits, "of count, so many can be had without moving anything, at least");
+
+static unsigned int fast_most;
+module_param(fast_most, uint, 0444);
+MODULE_PARM_DESC(fast_most, "and at most so many; 0: don't look");
+
+static bool lent;
+module_param(lent, bool, 0444);
+MODULE_PARM_DESC(lent, "the region is reusable: what is not taken of a granule is the guest's");
 
 static bool pinned;
 module_param(pinned, bool, 0444);
@@ -202,7 +214,7 @@ static void test_refusals(struct selftest *t, struct vcma_bulk_block *blocks)
 {
 	struct vcma_bulk_request req = { .order = 4, .nr = 0 };
 	struct platform_device *other;
-	unsigned int nr = 7, nr_fast;
+	unsigned int nr = 7;
 	int err;
 
 	err = vcma_alloc_bulk(t->dev, &req, blocks, &nr, NULL, NULL);
@@ -223,15 +235,107 @@ static void test_refusals(struct selftest *t, struct vcma_bulk_block *blocks)
 		selftest_result(t, err == -ENODEV && !nr, "refused: no client (%d)", err);
 		platform_device_unregister(other);
 	}
+}
 
-	req.order = order;
-	req.nr = count;
-	req.flags = VCMA_BULK_REQ_FAST;
-	err = vcma_alloc_bulk(t->dev, &req, blocks, &nr_fast, NULL, NULL);
-	selftest_result(t, err ? !nr_fast : nr_fast && nr_fast <= count,
-			"FAST: %u blocks, or a reason (%d)", nr_fast, err);
+/* Before anything else is had, which would leave what it had empty. */
+static void test_fast(struct selftest *t, struct vcma_bulk_block *blocks)
+{
+	struct vcma_bulk_request req = { .order = order, .nr = count,
+					 .flags = VCMA_BULK_REQ_FAST };
+	unsigned int nr;
+	int err = vcma_alloc_bulk(t->dev, &req, blocks, &nr, NULL, NULL);
+
+	selftest_result(t, !err == !!nr && nr >= fast_fits && nr <= fast_most,
+			"FAST: %u of %u blocks, %u to %u can be (%d)", nr, count, fast_fits,
+			fast_most, err);
 	if (!err)
-		vcma_free_bulk(t->dev, blocks, nr_fast, order);
+		vcma_free_bulk(t->dev, blocks, nr, order);
+}
+
+/* ---- beside the blocks ---- */
+
+#define BESIDE_ORDER	4
+#define BESIDE_BLOCKS	8
+#define BESIDE_TRIES	65536
+
+/* The block in whose granule @phys is, or NULL. */
+static const struct vcma_bulk_block *beside(const struct vcma_bulk_block *blocks,
+					    unsigned int nr, phys_addr_t phys)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (ALIGN_DOWN(blocks[i].phys, SZ_2M) == ALIGN_DOWN(phys, SZ_2M))
+			return &blocks[i];
+	}
+	return NULL;
+}
+
+/* A page of anybody's, that the page allocator has in one of the blocks' granules. */
+static struct page *page_beside(const struct vcma_bulk_block *blocks, unsigned int nr)
+{
+	gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOWARN | __GFP_NORETRY;
+	struct page *page, *next, *found = NULL;
+	unsigned int tries;
+	LIST_HEAD(others);
+
+	for (tries = 0; tries < BESIDE_TRIES && !found; tries++) {
+		page = alloc_page(gfp);
+		if (!page)
+			break;
+		if (beside(blocks, nr, page_to_phys(page)))
+			found = page;
+		else
+			list_add(&page->lru, &others);
+	}
+	list_for_each_entry_safe(page, next, &others, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+	}
+	return found;
+}
+
+/*
+ * A granule of which we have parts; the others are lent, and pinned with it:
+ *
+ *	granule	|####|####|....|..p.|....|	p is mapped where it lies
+ */
+static void test_beside(struct selftest *t)
+{
+	struct vcma_bulk_request req = { .order = BESIDE_ORDER, .nr = BESIDE_BLOCKS };
+	struct vcma_bulk_block blocks[BESIDE_BLOCKS];
+	const struct vcma_bulk_block *block;
+	struct page *page;
+	dma_addr_t dma;
+	unsigned int nr;
+	int err;
+
+	err = vcma_alloc_bulk(t->dev, &req, blocks, &nr, NULL, NULL);
+	if (!selftest_result(t, !err && nr == BESIDE_BLOCKS, "beside: %u blocks", nr))
+		return;
+	page = page_beside(blocks, nr);
+	if (!selftest_result(t, page, "beside: a lent page in the same granule"))
+		goto free;
+	block = beside(blocks, nr, page_to_phys(page));
+	dma = dma_map_page(t->dev, page, 0, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	selftest_result(t, dma == block->dma + (page_to_phys(page) - block->phys),
+			"beside: it is mapped where it lies (%pad)", &dma);
+	if (dma_mapping_error(t->dev, dma))
+		goto free_page;
+	selftest_fill(page_address(page), SZ_4K, 19);
+	err = selftest_device_reads(t, dma, SZ_4K);
+	vcma_free_bulk(t->dev, blocks, nr, BESIDE_ORDER);
+	nr = 0;
+	memset(page_address(page), 0, SZ_4K);
+	err = err ?: selftest_device_writes(t, dma, SZ_4K);
+	selftest_result(t, !err && selftest_is_filled(page_address(page), SZ_4K, 19),
+			"beside: the device has it, also when the blocks are gone");
+	dma_unmap_page(t->dev, dma, PAGE_SIZE, DMA_BIDIRECTIONAL);
+free_page:
+	__free_page(page);
+free:
+	if (nr)
+		vcma_free_bulk(t->dev, blocks, nr, BESIDE_ORDER);
 }
 
 /* Warnings are what is expected: whoever runs this counts them. */
@@ -289,6 +393,10 @@ static int bulk_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	} else if (misuse) {
 		test_misuse(t, blocks);
 	} else {
+		if (fast_most)
+			test_fast(t, blocks);
+		if (lent)
+			test_beside(t);
 		test_bulk(t, blocks, busy);
 		test_refusals(t, blocks);
 	}

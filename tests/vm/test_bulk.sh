@@ -61,6 +61,9 @@ bulk_end()
 reusable_case()
 {
 	bulk_boot "$1" "$2" reusable 384M,maxmem=8G || return
+	bulk_run "empty" count=2000 fits=2000 fast_fits=2000 fast_most=2000 lent=1
+	rc_bulk=$(guest 'cat $(cma_dir)/nr_bulk_ok $(cma_dir)/nr_bulk_failed' | tr '\n' ' ')
+	check "$what: four calls with blocks are counted, and one without" equal "4 1 " "$rc_bulk"
 	bulk_run "4,800 in one call" count=4800 fits=4800
 	bulk_run "more than there is" count=7000 fits=6080
 	bulk_run "pages" order=0 count=3000 fits=3000
@@ -74,6 +77,11 @@ reusable_case()
 	# What the driver holds to be ready is neither pinned nor all given up.
 	bulk_run "5 % pinned" count=6144 fits=$((${rc_clean:-0} - 64)) pinned=1 singles=1000
 	guest 'killall pin'
+
+	# Page cache goes to the region first; what can't be dropped has to be moved.
+	guest "mount -t tmpfs -o size=100% none /mnt && dd if=/dev/zero of=/mnt/all bs=1M count=$((REGION_MIB + 48)) 2>/dev/null"
+	bulk_run "full" count=1000 fits=1000 fast_most=200
+	guest umount /mnt
 	bulk_end
 }
 
