@@ -20,9 +20,10 @@ user_boot()
 		"$(guest_module "$1" "$2" vcma_import)" \
 		-- -f "$HVCMA_BUILD/guest/$1/bin/vcma_user:/bin/vcma_user" \
 		-f "$HVCMA_BUILD/guest/$1/bin/vcma_buffer:/bin/vcma_buffer" \
+		-f "$HVCMA_BUILD/guest/$1/bin/pin:/bin/pin" \
 		-f "$HVCMA_SRC/packaging/udev.rules:/rules" $udev
 	# shellcheck disable=SC2046 # options are words
-	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+	VM_LIMIT_S=200 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		-device pcie-root-port,id=port0,chassis=1 \
 		$(region_options cma0 "clients=edu0,unsafe-noiommu=on,x-fabric=on,bus=port0,$3") \
 		-device edu,id=edu0,dma_mask=0xffffffffff,addr=0x10 \
@@ -69,6 +70,23 @@ user_case()
 	return 0
 }
 
+# lent_case: what programs get of a region that is lent and in use
+lent_case()
+{
+	guest 'cat $(cma_dir)/region_bytes >$(cma_dir)/user_limit_bytes'
+	program fast /dev/vcma/cma0 1000 1000 1000
+
+	# Page cache goes to the region first; what can't be dropped has to be moved.
+	guest "mount -t tmpfs -o size=100% none /mnt && dd if=/dev/zero of=/mnt/all bs=1M count=$((REGION_MIB + 48)) 2>/dev/null"
+	program fast /dev/vcma/cma0 1000 0 200
+	guest umount /mnt
+
+	GUEST_LIMIT_S=60 guest "background /tmp/pin pin spread \$((\$(meminfo_mib MemAvailable) * 7 / 8)) 5 4 16 \$(cat \$(cma_dir)/region_base_gpa):$REGION_MIB" >"$VM_TMP/pin"
+	check "$what: pages are pinned" grep -q 'pinned=[1-9]' "$VM_TMP/pin"
+	GUEST_LIMIT_S=60 program busy /dev/vcma/cma0 $((REGION_MIB * 16))
+	guest 'killall pin; echo 33554432 >$(cma_dir)/user_limit_bytes'
+}
+
 # unload_case: buffers against rmmod, unbind, unplug
 unload_case()
 {
@@ -92,14 +110,15 @@ unload_case()
 	check "$what: no longer mapped: nothing is pinned" quiet_again 5
 	guest 'cat /tmp/cma >/sys/bus/virtio/drivers/virtio_cma/bind'
 
+	guest rmmod vcma_import		# no client is in use
 	check "$what: a program keeps a buffer once more" hold 1000000
 	monitor device_del cma0
-	check "$what: unplug is refused, with the region's name" \
-		wait_until 5 grep -q "^Error.*cma0" "$VM_DIR/monitor.out"
+	check "$what: unplug is refused, saying which region and what for" \
+		wait_until 5 grep -q "^Error.*'cma0': the guest holds a block of 2097152 bytes for purpose 'user'" "$VM_DIR/monitor.out"
 	guest 'kill $(cat /tmp/pid)'
 	check "$what: the program has ended: its memory is given back" \
 		guest 'wait_for 5 eval "[ \$(cat \$(cma_dir)/user_bytes) -eq 0 ]"'
-	check "$what: rmmod" guest 'rmmod vcma_import && rmmod virtio_cma'
+	check "$what: rmmod" guest rmmod virtio_cma
 }
 
 # loaded: the driver, anew, and udev has done its part; prints the file's mode and group
@@ -132,6 +151,7 @@ if user_case amd64 6.12 mode=private private $EOPNOTSUPP; then
 	user_end
 fi
 if user_case arm64 6.12 mode=reusable reusable 0; then
+	lent_case
 	unload_case
 	user_end
 fi

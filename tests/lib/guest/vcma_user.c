@@ -4,6 +4,11 @@
  *
  *	vcma_user buffers FILE		buffers, their limits and refusals; prints TAP
  *	vcma_user bulk FILE		buffers of many blocks; prints TAP
+ *	vcma_user busy FILE NR		NR blocks of 64 KiB of a region of which pages are pinned:
+ *					not all come, and why; prints TAP
+ *	vcma_user fast FILE NR FITS MOST	as many by VCMA_ALLOC_FAST: at least FITS, at most
+ *					MOST, nothing is migrated; then all without it; prints TAP
+ *	vcma_user each FILE		one buffer of each kind, whatever comes of it
  *	vcma_user import FILE DEV ERR	/dev/vcma_import's device DEV copies in a buffer, or
  *					refuses with that errno; prints TAP
  *	vcma_user hold FILE BYTES [DEV VERB]	makes a buffer, says "held", and touches it
@@ -17,6 +22,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,29 +275,40 @@ static void bulk_refused(int region, const char *what, struct vcma_alloc_bulk bu
 		close(fd);
 }
 
-static int bulk(const char *file)
+static void test_bulk(int region, __u32 flags, const char *what)
 {
-	int region = region_open(file), fd;
-	struct vcma_info info = info_get(region);
-	struct vcma_alloc_bulk bulk = { .block_bytes = 65536, .nr_blocks = 100 };
-	__u32 most = info.user_limit_bytes / 65536, i;
+	struct vcma_alloc_bulk bulk = { .block_bytes = 65536, .nr_blocks = 100, .flags = flags };
 	bool good = true;
+	__u32 i;
 	char *p;
+	int fd;
 
 	fd = bulk_get(region, &bulk);
-	result(fd >= 0 && bulk.nr_blocks == 100, "bulk: %u of 100 blocks: %s", bulk.nr_blocks,
-	       fd < 0 ? strerror(-fd) : "got");
+	result(fd >= 0 && bulk.nr_blocks == 100, "bulk, %s: %u of 100 blocks: %s", what,
+	       bulk.nr_blocks, fd < 0 ? strerror(-fd) : "got");
 	p = buffer_map(fd, 100 * 65536);
-	result(p != MAP_FAILED && is_byte(p, 100 * 65536, 0), "bulk: mapped as one, cleared");
+	if (!result(p != MAP_FAILED && is_byte(p, 100 * 65536, 0),
+		    "bulk, %s: mapped as one, cleared", what))
+		return;
 	for (i = 0; i < 100; i++)
 		memset(p + i * 65536UL, i, 65536);
 	for (i = 0; i < 100; i++)
 		good &= is_byte(p + i * 65536UL, 65536, i);
-	result(good, "bulk: no two blocks are the same memory");
+	result(good, "bulk, %s: no two blocks are the same memory", what);
 	munmap(p, 100 * 65536);
 	close(fd);
-	result(returned(region), "bulk: given back");
+	result(returned(region), "bulk, %s: given back", what);
+}
 
+static int bulk(const char *file)
+{
+	int region = region_open(file), fd;
+	struct vcma_info info = info_get(region);
+	struct vcma_alloc_bulk bulk;
+	__u32 most = info.user_limit_bytes / 65536;
+
+	test_bulk(region, 0, "cached");
+	test_bulk(region, VCMA_ALLOC_UNCACHED, "uncached");
 	bulk = (struct vcma_alloc_bulk) { .block_bytes = 65536, .nr_blocks = most,
 					  .timeout_ms = 10000 };
 	fd = bulk_get(region, &bulk);
@@ -319,6 +336,124 @@ static int bulk(const char *file)
 	return !!nr_failed;
 }
 
+/* Pages of the region are pinned, here and there: the answer says where and why. */
+static int busy(const char *file, __u32 nr)
+{
+	struct vcma_alloc_bulk bulk = { .block_bytes = 65536, .nr_blocks = nr, .nr_busy = 4096,
+					.timeout_ms = 20000 };
+	struct vcma_busy_range *ranges = calloc(bulk.nr_busy, sizeof(*ranges));
+	__u32 nr_pinned = 0, nr_bad = 0, room = bulk.nr_busy, i;
+	int region = region_open(file), fd;
+	struct vcma_info info = info_get(region);
+
+	bulk.busy = (uintptr_t)ranges;
+	fd = bulk_get(region, &bulk);
+	result(fd >= 0 && bulk.nr_blocks < nr, "busy: %u of %u blocks: %s", bulk.nr_blocks, nr,
+	       fd < 0 ? strerror(-fd) : "got");
+	if (bulk.nr_busy > room)
+		bulk.nr_busy = 0;
+	for (i = 0; i < bulk.nr_busy; i++) {
+		nr_pinned += ranges[i].why == VCMA_WHY_PINNED;
+		nr_bad += !ranges[i].bytes || (ranges[i].offset | ranges[i].bytes) % page_bytes ||
+			  ranges[i].bytes > info.bytes || ranges[i].reserved ||
+			  ranges[i].offset > info.bytes - ranges[i].bytes;
+	}
+	result(nr_pinned, "busy: %u ranges, %u of them pinned", bulk.nr_busy, nr_pinned);
+	result(!nr_bad, "busy: whole pages of the region");
+	close(fd);
+
+	/* No room for more than one: one is written, and what lies behind it is not. */
+	memset(ranges, 0x5a, 2 * sizeof(*ranges));
+	bulk.nr_blocks = nr;
+	bulk.nr_busy = 1;
+	fd = bulk_get(region, &bulk);
+	result(fd >= 0 && bulk.nr_busy == 1 && ranges[0].bytes <= info.bytes &&
+	       is_byte((char *)&ranges[1], sizeof(*ranges), 0x5a), "busy: no more than fit");
+	close(fd);
+	result(returned(region), "busy: given back");
+	free(ranges);
+	printf("1..%u\n", nr_tests);
+	return !!nr_failed;
+}
+
+/* Pages that the kernel has migrated since it started. */
+static unsigned long nr_migrated(void)
+{
+	FILE *file = fopen("/proc/vmstat", "r");
+	unsigned long value, nr = 0;
+	char name[64];
+
+	while (file && fscanf(file, "%63s %lu", name, &value) == 2) {
+		if (!strcmp(name, "pgmigrate_success"))
+			nr = value;
+	}
+	if (file)
+		fclose(file);
+	return nr;
+}
+
+static int fast(const char *file, __u32 nr, __u32 fits, __u32 most)
+{
+	struct vcma_alloc_bulk bulk = { .block_bytes = 65536, .nr_blocks = nr,
+					.flags = VCMA_ALLOC_FAST };
+	unsigned long before = nr_migrated(), after;
+	int region = region_open(file), fd;
+	__u32 got;
+
+	fd = bulk_get(region, &bulk);
+	after = nr_migrated();
+	got = fd < 0 ? 0 : bulk.nr_blocks;
+	result(got >= fits && got <= most, "fast: %u of %u blocks, %u to %u can be: %s", got, nr,
+	       fits, most, fd < 0 ? strerror(-fd) : "got");
+	result(after == before, "fast: %lu pages were migrated", after - before);
+	if (fd >= 0)
+		close(fd);
+	result(returned(region), "fast: given back");
+
+	bulk.nr_blocks = nr;
+	bulk.flags = 0;
+	fd = bulk_get(region, &bulk);
+	after = nr_migrated();
+	result(fd >= 0 && bulk.nr_blocks == nr, "thorough: %u of %u blocks: %s", bulk.nr_blocks, nr,
+	       fd < 0 ? strerror(-fd) : "got");
+	if (got < nr)
+		result(after > before, "thorough: %lu pages were migrated", after - before);
+	if (fd >= 0)
+		close(fd);
+	result(returned(region), "thorough: given back");
+	printf("1..%u\n", nr_tests);
+	return !!nr_failed;
+}
+
+/* For the calls that it makes in the kernel: none of them need succeed. */
+static int each(const char *file)
+{
+	struct vcma_busy_range ranges[16];
+	struct vcma_alloc_bulk bulk = {
+		.block_bytes = 65536, .nr_blocks = 40, .busy = (uintptr_t)ranges, .nr_busy = 16,
+	};
+	struct vcma_alloc alloc = { .bytes = 3 * MIB };
+	int region = region_open(file), fds[4];
+	unsigned int i;
+	char *p;
+
+	fds[0] = bulk_get(region, &bulk);
+	bulk.flags = VCMA_ALLOC_UNCACHED;
+	fds[1] = bulk_get(region, &bulk);
+	fds[2] = buffer_get(region, &alloc);
+	alloc.flags = VCMA_ALLOC_UNCACHED;
+	fds[3] = buffer_get(region, &alloc);
+	for (i = 0; i < 4; i++) {
+		if (fds[i] < 0)
+			continue;
+		p = buffer_map(fds[i], page_bytes);
+		if (p != MAP_FAILED)
+			p[0] = 1;
+		close(fds[i]);
+	}
+	return 0;
+}
+
 /* ---- importers ---- */
 
 static int importer(const char *device, const char *verb, int fd)
@@ -333,13 +468,15 @@ static int importer(const char *device, const char *verb, int fd)
 	return err;
 }
 
-static void test_import(int region, const char *device, __u32 flags, int expected)
+/* @fd: a buffer of 1 MiB; @vmap_err: what mapping it for the kernel comes to */
+static void test_import(int region, int fd, const char *device, const char *what, int expected,
+			int vmap_err)
 {
-	const char *what = flags & VCMA_ALLOC_UNCACHED ? "uncached" : "cached";
-	struct vcma_alloc alloc = { .bytes = MIB, .flags = flags };
-	int fd = buffer_get(region, &alloc), err;
 	char *p = buffer_map(fd, MIB);
+	int err;
 
+	if (!result(p != MAP_FAILED, "import by device %s, %s: mapped", device, what))
+		return;
 	sync_buffer(fd, DMA_BUF_SYNC_START);
 	memset(p, 0x11, MIB / 2);
 	memset(p + MIB / 2, 0x22, MIB / 2);
@@ -356,7 +493,9 @@ static void test_import(int region, const char *device, __u32 flags, int expecte
 	sync_buffer(fd, DMA_BUF_SYNC_END);
 
 	err = importer(device, "vmap", fd);
-	result(!err, "vmap, %s: %s", what, strerror(err));
+	result(err == vmap_err, "vmap, %s: %s", what, strerror(err));
+	if (err)
+		goto out;
 	result(is_byte(p + MIB / 2, 64, 0x44), "vmap, %s: the kernel has copied 64 bytes", what);
 	importer(device, "drop", fd);
 out:
@@ -367,10 +506,19 @@ out:
 
 static int import(const char *file, const char *device, int expected)
 {
+	struct vcma_alloc_bulk bulk = { .block_bytes = 65536, .nr_blocks = MIB / 65536,
+					.flags = VCMA_ALLOC_UNCACHED };
+	struct vcma_alloc alloc = { .bytes = MIB };
 	int region = region_open(file);
+	/* Scattered blocks need struct pages to be mapped as one. */
+	int vmap_err = info_get(region).mode == VCMA_MODE_PRIVATE ? EINVAL : 0;
 
-	test_import(region, device, 0, expected);
-	test_import(region, device, VCMA_ALLOC_UNCACHED, expected);
+	test_import(region, buffer_get(region, &alloc), device, "cached", expected, 0);
+	alloc.flags = VCMA_ALLOC_UNCACHED;
+	test_import(region, buffer_get(region, &alloc), device, "uncached", expected, 0);
+	test_import(region, bulk_get(region, &bulk), device, "bulk, uncached", expected, vmap_err);
+	bulk.flags = 0;
+	test_import(region, bulk_get(region, &bulk), device, "bulk, cached", expected, vmap_err);
 	printf("1..%u\n", nr_tests);
 	return !!nr_failed;
 }
@@ -419,6 +567,12 @@ int main(int argc, char **argv)
 		return buffers(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "bulk"))
 		return bulk(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "busy"))
+		return busy(argv[2], atoi(argv[3]));
+	if (argc == 6 && !strcmp(argv[1], "fast"))
+		return fast(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
+	if (argc == 3 && !strcmp(argv[1], "each"))
+		return each(argv[2]);
 	if (argc == 5 && !strcmp(argv[1], "import"))
 		return import(argv[2], argv[3], atoi(argv[4]));
 	if ((argc == 4 || argc == 6) && !strcmp(argv[1], "hold"))
