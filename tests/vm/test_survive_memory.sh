@@ -32,12 +32,38 @@ quiet_log()
 	return 1
 }
 
-# pinned_case NAME ARGUMENT...: allocations while "pin ARGUMENT..." runs
+# late SECONDS RESULT: the one allocation failed, and that soon
+late()
+{
+	note "$2"
+	case $2 in "ok=0 failed=1 "*) ;; *) return 1 ;; esac
+	[ "$(echo "$2" | awk -F '[ =]' '{ print $18 - $16 }')" -lt $(($1 * 1000000000)) ]
+}
+
+# late_case: the region is full of page cache, for which there is room elsewhere, but no time
+late_case()
+{
+	guest "mount -t tmpfs -o size=100% none /mnt && dd if=/dev/zero of=/mnt/all bs=1M count=$((REGION_MIB + 48)) 2>/dev/null"
+	lc_before=$(guest 'cat $(cma_dir)/nr_deadline_missed')
+	guest 'echo 1 >/sys/module/virtio_cma/parameters/alloc_timeout_ms'
+	check "$what: no time: 64 MiB fails within a second" late 1 "$(guest bench 08 latency 67108864 1 0)"
+	check "$what: no time: it is counted, once" equal $((lc_before + 1)) "$(guest 'cat $(cma_dir)/nr_deadline_missed')"
+	guest 'echo 10000 >/sys/module/virtio_cma/parameters/alloc_timeout_ms'
+	check "$what: with time: 64 MiB" got "$(guest bench 08 latency 67108864 1 0)" 1
+	guest umount /mnt
+}
+
+# pinned_case NAME TEST ARGUMENT...: allocations while "pin ARGUMENT..." runs, and a test(1) of how many
+# of the pages it pins lie in the region
 pinned_case()
 {
-	pc_name=$1
-	shift
-	guest "background /tmp/pin pin $*; echo \$last >/tmp/pin.pid" >/dev/null
+	pc_name=$1 pc_inside=$2
+	shift 2
+	guest "background /tmp/pin pin $* $region; echo \$last >/tmp/pin.pid" >"$VM_TMP/pin"
+	note "$what: $pc_name: $(cat "$VM_TMP/pin")"
+	# shellcheck disable=SC2086 # operator and number
+	check "$what: $pc_name: pinned pages in the region $pc_inside" \
+		test "$(sed -n 's/.*inside=//p' "$VM_TMP/pin")" $pc_inside
 	check "$what: $pc_name: 2 MiB, 30 times" got "$(guest bench 08 latency 2097152 30 0)" 30
 	check "$what: $pc_name: 16 MiB, 10 times" got "$(guest bench 08 latency 16777216 10 1000)" 10
 	check "$what: $pc_name: it was pinning all the while" guest 'kill $(cat /tmp/pin.pid)'
@@ -63,9 +89,12 @@ memory_case()
 	# shellcheck disable=SC2034 # for guest
 	GUEST_LIMIT_S=60
 	source=$(guest 'dd if=/dev/urandom of=/tmp/file bs=1M count=48 2>/dev/null; md5sum </tmp/file')
-	pinned_case O_DIRECT direct /data/file 8
-	pinned_case vmsplice splice 8
-	pinned_case io_uring uring 8
+	region=$(guest 'cat $(cma_dir)/region_base_gpa'):$REGION_MIB
+	pinned_case O_DIRECT '-gt 0' direct /data/file 8
+	pinned_case vmsplice '-gt 0' splice 8
+	# For good: the kernel moves them out of movable memory first.
+	pinned_case io_uring '-eq 0' uring 8
+	late_case
 
 	# Not one page can be reclaimed any more but a few MiB that the kernel keeps back.
 	guest '(while :; do sleep 1; done) & echo $! >/tmp/innocent.pid'
