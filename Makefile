@@ -146,25 +146,34 @@ GUEST_OTHERS = amd64/6.1-cloud amd64/6.12-cloud arm64/6.1-cloud arm64/6.12-cloud
 GUEST_CORE := $(wildcard $(srcdir)/hv/core/region_text.[ch])
 GUEST_SRC := $(shell find $(srcdir)/guest-driver $(srcdir)/tests/guest $(srcdir)/hv/abi -type f) $(GUEST_CORE)
 GUEST_DIRS := $(wildcard $(srcdir)/guest-driver $(srcdir)/tests/guest)
+GUEST_DEBUG = amd64/6.12/debug arm64/6.12/debug
 guest_ko = $(1:%=$(O)/guest/%/virtio_cma.ko)
 
 # kbuild writes beside the sources, so each kernel gets a copy of them. Same contents as last
 # time, same modules: git touches files without changing them. What has changed is new in the
 # copy, whenever it was written here: an older build may have been under way then.
-$(O)/guest/%/virtio_cma.ko: $(GUEST_SRC) | $(ENV)/kernel/%/kbuild
-	$(Q)d=$(abspath $(O))/guest/$*/src && mkdir -p $$d && \
-	key=$$(cat $(GUEST_SRC) $(ENV)/kernel/$*/kbuild | sha256sum) && \
+# kbuild_copy KERNEL FOLDERS ASSIGNMENTS: modules of these folders beside the target
+define kbuild_copy
+	$(Q)d=$(abspath $(@D))/src && mkdir -p $$d && \
+	key=$$(cat $(GUEST_SRC) $(ENV)/kernel/$(1)/kbuild | sha256sum) && \
 	if [ -e $@ ] && [ "$$key" = "$$(cat $$d/key 2>/dev/null)" ]; then touch $@; exit; fi && \
-	printf '  %-7s %s\n' KBUILD guest/$* && rm -f $$d/key && \
+	printf '  %-7s %s\n' KBUILD $(patsubst $(O)/%/,%,$(dir $@)) && rm -f $$d/key && \
 	for f in $(patsubst $(srcdir)/%,%,$(GUEST_SRC)); do \
 		copy=$$d/$${f#tests/}; \
 		cmp -s $(srcdir)/$$f $$copy || { mkdir -p $${copy%/*} && cp $(srcdir)/$$f $$copy; } || exit 1; \
 	done && \
-	for m in $(notdir $(GUEST_DIRS)); do \
-		env -u MAKEFLAGS -u MFLAGS $(ENV)/kernel/$*/kbuild W=1 M=$$d/$$m modules >$$d/$$m.log 2>&1 || { cat $$d/$$m.log; exit 1; }; \
+	for m in $(2); do \
+		env -u MAKEFLAGS -u MFLAGS $(ENV)/kernel/$(1)/kbuild W=1 M=$$d/$$m $(3) modules >$$d/$$m.log 2>&1 || { cat $$d/$$m.log; exit 1; }; \
 		if grep -q 'warning:' $$d/$$m.log; then cat $$d/$$m.log; exit 1; fi; \
-		cp $$d/$$m/*.ko $(O)/guest/$*/ || exit 1; \
+		cp $$d/$$m/*.ko $(@D)/ || exit 1; \
 	done && echo "$$key" >$$d/key
+endef
+
+$(O)/guest/%/virtio_cma.ko: $(GUEST_SRC) | $(ENV)/kernel/%/kbuild
+	$(call kbuild_copy,$*,$(notdir $(GUEST_DIRS)))
+# The driver alone, checking its invariants after every change.
+$(O)/guest/%/debug/virtio_cma.ko: $(GUEST_SRC) | $(ENV)/kernel/%/kbuild
+	$(call kbuild_copy,$*,guest-driver,VCMA_DEBUG=1)
 
 # Programs that run inside guests: static, one file each.
 GUEST_PROGRAMS = $(basename $(notdir $(wildcard $(srcdir)/tests/lib/guest/*.c $(srcdir)/examples/*.c)))
@@ -181,7 +190,7 @@ $(O)/guest/arm64/bin/%: %.c $(srcdir)/guest-driver/uapi/vcma.h config.mak | $(re
 	$(call guest_program,$(CC_cross))
 endif
 
-guest: $(call guest_ko,$(GUEST_KERNELS)) $(GUEST_BIN)
+guest: $(call guest_ko,$(GUEST_KERNELS) $(GUEST_DEBUG)) $(GUEST_BIN)
 # In a make of its own: only when the environment is there is it known which others there are.
 guest-all: guest
 	$(Q)$(MAKE) --no-print-directory guest-others

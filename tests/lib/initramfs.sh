@@ -9,7 +9,7 @@ kernel_dir()
 	echo "$HVCMA_BUILD/env/kernel/$1/$2"
 }
 
-# guest_module ARCH SERIES NAME: a module of this project
+# guest_module ARCH SERIES NAME: a module of this project; of SERIES/debug, too, there is virtio_cma
 guest_module()
 {
 	echo "$HVCMA_BUILD/guest/$1/${2%-cloud}/$3.ko"

@@ -3,7 +3,8 @@
 #
 # The checks for memory corruption that stock kernels can switch on, and a client's whole life
 # under them: slub_debug (red zones, poison, owners), page_poison and init_on_free (pages that
-# were given back are not written to), KFENCE where there is one. They report as BUG.
+# were given back are not written to), KFENCE where there is one. They report as BUG. And the
+# driver's own: built with VCMA_DEBUG it checks its invariants after every change, and warns.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
@@ -17,12 +18,12 @@ offered()
 		"$(kernel_dir "$2" "$1")/headers/.config" | tr '\n' ' '
 }
 
-# debug_case ARCH SERIES
+# debug_case ARCH SERIES [BUILD]: with that build of the driver
 debug_case()
 {
-	what="$1 $2 $MODE"
+	what="$1 $2 $MODE${3:+ ($3)}"
 	note "$what: the kernel offers $(offered "$2" "$1")"
-	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2${3:+/$3}" virtio_cma)" \
 		"$(guest_module "$1" "$2" vcma_selftest)"
 	# shellcheck disable=SC2046 # options are words
 	VM_LIMIT_S=200 VM_APPEND=$DEBUG vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
@@ -48,5 +49,5 @@ debug_case()
 REGION_MIB=128
 region_hugepages
 debug_case amd64 6.1
-debug_case arm64 6.12
+debug_case arm64 6.12 debug
 tap_end
