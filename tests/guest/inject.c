@@ -1,26 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * vcma_inject: makes a module's calls of kernel functions fail, one at a time, in
- * kernels that are built without fault injection. Each function is probed; a call
- * that comes from the watched module's code is counted, and the call whose number
- * was asked for returns an error instead of running.
+ * kernels that are built without fault injection. Each function is probed; the places
+ * in the watched module's code that call one are numbered as they are first seen, over
+ * all its loads, and the first call from the place that was asked for returns an error
+ * instead of running.
  *
  *	insmod vcma_inject.ko functions=p:__kmalloc,i:gen_pool_add_owner
- *	echo 3 >/sys/module/vcma_inject/parameters/fail	fail the third call from now on
- *	cat /sys/module/vcma_inject/parameters/calls	calls since; failed: by name
+ *	echo 3 >/sys/module/vcma_inject/parameters/fail	fail a call of the third place
+ *	cat /sys/module/vcma_inject/parameters/nr_places	known; failed: by name
  *
  * p: returns NULL, i: -ENOMEM, b: -EBUSY, e: ERR_PTR(-ENOMEM), x: an XArray's -ENOMEM.
- * Functions this kernel doesn't have are left out. Calls that the compiler
- * made from within the kernel on the module's behalf are not seen.
+ * A function that this kernel doesn't have, or has in a module that is not loaded, is
+ * named in the log, and insmod fails. Calls that the compiler made from within the
+ * kernel on the module's behalf are not seen.
  */
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/version.h>
 #include <linux/xarray.h>
 
-#define INJECT_MAX	32
+#define INJECT_MAX	64
+#define INJECT_PLACES	512
+#define INJECT_INIT	(1UL << 40)	/* offsets in its init code */
 
 static char *functions = "";
 module_param(functions, charp, 0444);
@@ -30,9 +35,9 @@ static char *watched = "virtio_cma";
 module_param(watched, charp, 0444);
 MODULE_PARM_DESC(watched, "module whose calls are meant");
 
-static unsigned int calls;
-module_param(calls, uint, 0444);
-MODULE_PARM_DESC(calls, "calls since \"fail\" was set");
+static unsigned int nr_places;
+module_param(nr_places, uint, 0444);
+MODULE_PARM_DESC(nr_places, "places seen that call the functions");
 
 static char failed[KSYM_NAME_LEN];
 module_param_string(failed, failed, sizeof(failed), 0444);
@@ -50,7 +55,8 @@ struct inject_probe {
 static struct inject_probe probes[INJECT_MAX];
 static struct module *target;
 static unsigned int fail_nr;
-static DEFINE_SPINLOCK(inject_lock);	/* calls, failed, fail_nr, target */
+static unsigned long places[INJECT_PLACES];
+static DEFINE_SPINLOCK(inject_lock);	/* places, failed, fail_nr, target */
 
 static int inject_set_fail(const char *text, const struct kernel_param *kp)
 {
@@ -61,7 +67,6 @@ static int inject_set_fail(const char *text, const struct kernel_param *kp)
 		return err;
 	spin_lock_irq(&inject_lock);
 	fail_nr = nr;
-	calls = 0;
 	failed[0] = '\0';
 	spin_unlock_irq(&inject_lock);
 	return 0;
@@ -72,7 +77,7 @@ static const struct kernel_param_ops inject_fail_ops = {
 	.get = param_get_uint,
 };
 module_param_cb(fail, &inject_fail_ops, &fail_nr, 0644);
-MODULE_PARM_DESC(fail, "number of the call to fail, from 1; 0: none");
+MODULE_PARM_DESC(fail, "number of the place whose next call fails, from 1; 0: none");
 
 static noinline notrace void inject_return(void)
 {
@@ -102,16 +107,46 @@ static void inject_result(struct pt_regs *regs, unsigned long value)
 }
 #endif
 
+/* Where @caller is in the module, whose addresses are others at each load. */
+static unsigned long inject_offset(unsigned long caller)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+	unsigned long text = (unsigned long)target->core_layout.base;
+	unsigned long init = (unsigned long)target->init_layout.base;
+#else
+	unsigned long text = (unsigned long)target->mem[MOD_TEXT].base;
+	unsigned long init = (unsigned long)target->mem[MOD_INIT_TEXT].base;
+#endif
+
+	return within_module_core(caller, target) ? caller - text : INJECT_INIT + caller - init;
+}
+NOKPROBE_SYMBOL(inject_offset);
+
+/* Return: number of the place, from 1. Caller holds inject_lock. */
+static unsigned int inject_place(unsigned long offset)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_places; i++) {
+		if (places[i] == offset)
+			return i + 1;
+	}
+	if (nr_places < INJECT_PLACES)
+		places[nr_places++] = offset;
+	return i + 1;
+}
+NOKPROBE_SYMBOL(inject_place);
+
 /* Return: 1 if the function is not to run. */
 static int inject_enter(struct kprobe *kp, struct pt_regs *regs)
 {
 	struct inject_probe *p = container_of(kp, struct inject_probe, kp);
-	unsigned long flags;
+	unsigned long flags, caller = inject_caller(regs);
 	bool fail = false;
 
 	spin_lock_irqsave(&inject_lock, flags);
-	if (target && within_module(inject_caller(regs), target)) {
-		fail = ++calls == fail_nr;
+	if (target && within_module(caller, target)) {
+		fail = inject_place(inject_offset(caller)) == fail_nr && !failed[0];
 		if (fail)
 			strscpy(failed, kp->symbol_name, sizeof(failed));
 	}
@@ -177,11 +212,9 @@ static int inject_add(char *text)
 	p->kp.pre_handler = inject_enter;
 	p->kp.post_handler = inject_leave;
 	err = register_kprobe(&p->kp);
-	if (err == -ENOENT) {
-		memset(p, 0, sizeof(*p));
-		return 0;
-	}
-	if (!err)
+	if (err)
+		pr_err("vcma_inject: can't probe %s: %d\n", p->kp.symbol_name, err);
+	else
 		nr_probes++;
 	return err;
 }
