@@ -6,14 +6,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
-
-#include <linux/kvm.h>
 
 #ifdef __aarch64__
 #include <asm/hwcap.h>
+#include <linux/kvm.h>
 #include <sys/auxv.h>
+#include <sys/ioctl.h>
 #endif
 
 #include "hv/abi/virtio_cma.h"
@@ -145,20 +144,6 @@ static int host_log(void *opaque)
 
 /* ---- KVM -------------------------------------------------------------- */
 
-static int host_kvm_cap(void *opaque, unsigned int cap)
-{
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), ret;
-
-	(void)opaque;
-	if (kvm < 0)
-		return -errno;
-	ret = ioctl(kvm, KVM_CHECK_EXTENSION, (unsigned long)cap);
-	if (ret < 0)
-		ret = -errno;
-	close(kvm);
-	return ret;
-}
-
 #ifdef __aarch64__
 /* Type 0 is 40 bits of guest-physical address; small machines have fewer. */
 static int create_vm(int kvm)
@@ -170,6 +155,24 @@ static int create_vm(int kvm)
 		return vm;
 	bits = ioctl(kvm, KVM_CHECK_EXTENSION, (unsigned long)KVM_CAP_ARM_VM_IPA_SIZE);
 	return bits > 0 ? ioctl(kvm, KVM_CREATE_VM, (unsigned long)bits) : -1;
+}
+
+/* Asked of a VM: without one, KVM denies capabilities that belong to it. */
+static int host_kvm_cap(void *opaque, unsigned int cap)
+{
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), vm, ret;
+
+	(void)opaque;
+	if (kvm < 0)
+		return -errno;
+	vm = create_vm(kvm);
+	ret = vm < 0 ? -1 : ioctl(vm, KVM_CHECK_EXTENSION, (unsigned long)cap);
+	if (ret < 0)
+		ret = -errno;
+	if (vm >= 0)
+		close(vm);
+	close(kvm);
+	return ret;
 }
 
 static int read_vcpu_register(int vm, int vcpu, uint64_t *value)
@@ -226,6 +229,13 @@ static int host_ctr(void *opaque, uint64_t *ctr)
 	return 0;
 }
 #else
+static int host_kvm_cap(void *opaque, unsigned int cap)
+{
+	(void)opaque;
+	(void)cap;
+	return -EOPNOTSUPP;
+}
+
 static int host_kvm_mmfr2(void *opaque, uint64_t *mmfr2)
 {
 	(void)opaque;

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The newest kernel of Debian unstable: what test_selftest and test_lend check on released ones,
-# in one boot per architecture.
+# in one boot per architecture. On Arm it is also a KVM host that can say by a capability, as older
+# kernels can't, that it forces Write-Back.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
@@ -23,27 +24,42 @@ lent_case()
 		equal "$sums" "$(guest 'cat /tmp/file* | md5sum')"
 }
 
-# newest_case ARCH MODE SELFTEST-PARAMETER
+# hvcma_options: options of initramfs that put hvcma into an arm64 guest
+hvcma_options()
+{
+	ho_root=$HVCMA_BUILD/env/rootfs-arm64
+	echo "-f $HVCMA_BUILD/arm64/hvcma:/bin/hvcma -f $ho_root/lib/ld-linux-aarch64.so.1:/lib/ld-linux-aarch64.so.1"
+	for ho_lib in libc.so.6 libjson-c.so.5 libfdt.so.1 liburing.so.2; do
+		echo "-f $(find "$ho_root/" -name $ho_lib | head -n 1):/lib/$ho_lib"
+	done
+}
+
+# newest_case ARCH MODE SELFTEST-PARAMETER [INITRAMFS-OPTION...]
 newest_case()
 {
-	what="$1 $(cat "$(kernel_dir "$1" newest)/release")"
-	initramfs "$VM_TMP/initramfs" "$1" newest virtio_pci \
-		"$(guest_module "$1" newest virtio_cma)" "$(guest_module "$1" newest vcma_selftest)" \
-		"$(guest_module "$1" newest vcma_lend)"
+	what="$1 $(cat "$(kernel_dir "$1" newest)/release")" nc_arch=$1 nc_mode=$2 nc_parameter=$3
+	shift 3
+	initramfs "$VM_TMP/initramfs" "$nc_arch" newest virtio_pci \
+		"$(guest_module "$nc_arch" newest virtio_cma)" \
+		"$(guest_module "$nc_arch" newest vcma_selftest)" \
+		"$(guest_module "$nc_arch" newest vcma_lend)" -- "$@"
 	# shellcheck disable=SC2046 # options are words
-	vm_start "$1" "$(kernel_dir "$1" newest)/vmlinuz" "$VM_TMP/initramfs" \
-		$(region_options cma0 clients=edu0,unsafe-noiommu=on,x-fabric=on,mode=$2) \
+	vm_start "$nc_arch" "$(kernel_dir "$nc_arch" newest)/vmlinuz" "$VM_TMP/initramfs" \
+		$(region_options cma0 "clients=edu0,unsafe-noiommu=on,x-fabric=on,mode=$nc_mode") \
 		-device edu,id=edu0,dma_mask=0xffffffffff
 	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"
 		return
 	fi
 	guest load virtio_cma
-	[ "$2" = private ] || GUEST_LIMIT_S=90 lent_case
-	guest selftest fragmented=1 "$3" >"$VM_TMP/results"
+	[ "$nc_mode" = private ] || GUEST_LIMIT_S=90 lent_case
+	guest selftest fragmented=1 "$nc_parameter" >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what"
 	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 	check "$what: unbound: no bus master" status_is /clients/0/bus-master false
+	[ "$nc_arch" != arm64 ] || check "$what: KVM's capability says that it forces Write-Back" \
+		equal 'fwb, says KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED' \
+		"$(guest hvcma attr --host | sed -n 's/^stage 2  *//p')"
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	check "$what: QEMU ends well" vm_quit
 }
@@ -52,5 +68,7 @@ newest_case()
 	skip_all "no newest kernel in the environment (tests/env/build says why)"
 region_hugepages
 newest_case amd64 reusable has_pages=1
-newest_case arm64 private has_pages=0
+# shellcheck disable=SC2046 # options are words
+VM_MACHINE=virtualization=on VM_CPU=max,pauth-impdef=on \
+	newest_case arm64 private has_pages=0 $(hvcma_options)
 tap_end
