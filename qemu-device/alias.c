@@ -73,52 +73,45 @@ static void qmp_allow(bool on)
     }
 }
 
-#define HMP_COMMANDS(X)                         \
-    X(x, "x")                                   \
-    X(xp, "xp")                                 \
-    X(sum, "sum")                               \
-    X(memsave, "memsave")                       \
-    X(pmemsave, "pmemsave")                     \
-    X(dump, "dump-guest-memory")                \
-    X(dirty_rate, "calc_dirty_rate")            \
-    X(loadvm, "loadvm")                         \
-    X(gdbserver, "gdbserver")
-
-enum {
-#define HMP_ENUM(id, name) HMP_ ## id,
-    HMP_COMMANDS(HMP_ENUM)
+static const char *const hmp_names[] = {
+    "x", "xp", "sum", "memsave", "pmemsave", "dump-guest-memory",
+    "calc_dirty_rate", "loadvm", "gdbserver",
 };
 
 typedef void HmpHandler(Monitor *mon, const QDict *qdict);
 
-/* A handler does not learn by which name it was called: one for each. */
-#define HMP_DECLARE(id, name) static HmpHandler hmp_run_ ## id;
-HMP_COMMANDS(HMP_DECLARE)
-
-static struct {
-    const char *name;
-    HmpHandler *handler;
-    HmpHandler *original;
-} hmp_guarded[] = {
-#define HMP_ROW(id, name) [HMP_ ## id] = { name, hmp_run_ ## id },
-    HMP_COMMANDS(HMP_ROW)
-};
+static HmpHandler *hmp_originals[ARRAY_SIZE(hmp_names)];
 
 static void hmp_run(Monitor *mon, const QDict *qdict, size_t i)
 {
     if (QLIST_EMPTY(&kept_off)) {
-        hmp_guarded[i].original(mon, qdict);
+        hmp_originals[i](mon, qdict);
     } else {
-        monitor_printf(mon, "%s is refused: " WHY "\n", hmp_guarded[i].name);
+        monitor_printf(mon, "%s is refused: " WHY "\n", hmp_names[i]);
     }
 }
 
-#define HMP_DEFINE(id, name) \
-    static void hmp_run_ ## id(Monitor *mon, const QDict *qdict) \
+/* A handler does not learn by which name it was called: one for each. */
+#define HMP_HANDLER(i) \
+    static void hmp_run_ ## i(Monitor *mon, const QDict *qdict) \
     { \
-        hmp_run(mon, qdict, HMP_ ## id); \
+        hmp_run(mon, qdict, i); \
     }
-HMP_COMMANDS(HMP_DEFINE)
+HMP_HANDLER(0)
+HMP_HANDLER(1)
+HMP_HANDLER(2)
+HMP_HANDLER(3)
+HMP_HANDLER(4)
+HMP_HANDLER(5)
+HMP_HANDLER(6)
+HMP_HANDLER(7)
+HMP_HANDLER(8)
+
+static HmpHandler *const hmp_handlers[] = {
+    hmp_run_0, hmp_run_1, hmp_run_2, hmp_run_3, hmp_run_4, hmp_run_5,
+    hmp_run_6, hmp_run_7, hmp_run_8,
+};
+QEMU_BUILD_BUG_ON(ARRAY_SIZE(hmp_handlers) != ARRAY_SIZE(hmp_names));
 
 /* A command has names, separated by '|'. */
 static bool hmp_is_called(const HMPCommand *cmd, const char *name)
@@ -134,10 +127,10 @@ static void hmp_guard(void)
     size_t i;
 
     for (cmd = hmp_cmds; cmd->name; cmd++) {
-        for (i = 0; i < ARRAY_SIZE(hmp_guarded); i++) {
-            if (hmp_is_called(cmd, hmp_guarded[i].name)) {
-                hmp_guarded[i].original = cmd->cmd;
-                cmd->cmd = hmp_guarded[i].handler;
+        for (i = 0; i < ARRAY_SIZE(hmp_names); i++) {
+            if (hmp_is_called(cmd, hmp_names[i])) {
+                hmp_originals[i] = cmd->cmd;
+                cmd->cmd = hmp_handlers[i];
             }
         }
     }
@@ -206,7 +199,7 @@ static bool block(VirtIOCMA *s, Error **errp)
         return false;
     }
     if (is_dirty_rate_measured()) {
-        error_setg(errp, "guest memory is being read to measure its dirty rate");
+        error_setg(errp, "the dirty rate of guest memory is being measured");
         return false;
     }
     if (!hvcma_debugger_guard(errp)) {

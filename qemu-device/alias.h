@@ -6,9 +6,9 @@
  * A line of that mapping that gets dirty would some time be written over what
  * a device has put into memory, and one that is filled keeps what was there
  * before. So a block is cleaned and invalidated when it is handed over and when
- * it comes back, and nothing in QEMU touches it between: migration is blocked,
- * dumps, measurements of the dirty rate, loads of a snapshot and the monitor's and
- * the debugger's accesses to memory are refused and say why.
+ * it comes back, and nothing in QEMU touches it between: migration is blocked;
+ * dumps, measurements of the dirty rate, loads of a snapshot and the monitor's
+ * and the debugger's accesses to memory are refused and say why.
  *
  * Not covered: what the guest's mappings need, which is for the guest; the host
  * kernel leaves pages alone that it has handed out.
@@ -38,7 +38,7 @@ int hvcma_alias_keep_off(VirtIOCMA *s, bool on);
  */
 void hvcma_alias_forget(VirtIOCMA *s);
 
-/** hvcma_alias_is_kept_off() - must QEMU leave any region's memory alone now? */
+/** hvcma_alias_is_kept_off() - must QEMU leave memory of any region alone? */
 bool hvcma_alias_is_kept_off(void);
 
 /** hvcma_alias_is_handed() - must QEMU leave the granule of @gpa alone now? */
@@ -48,8 +48,8 @@ bool hvcma_alias_is_handed(uint64_t gpa);
 uint64_t hvcma_alias_maintained_bytes(const VirtIOCMA *s);
 
 /**
- * hvcma_alias_maintained_lines() - how many instructions that took, one for each
- * cache line; 0 where there are none for it (not Arm).
+ * hvcma_alias_maintained_lines() - how many instructions that took, one for
+ * each cache line; 0 where there are none for it (not Arm).
  */
 uint64_t hvcma_alias_maintained_lines(const VirtIOCMA *s);
 

@@ -43,7 +43,7 @@ gdb_asks()
 # gdb_answer: the packet since then that does not just say that the guest stopped
 gdb_answer()
 {
-	tail -c +$ga_from "$VM_TMP/gdb.out" | tr '+$' '\n\n' | sed -n '/^T02/d; s/^\(..*\)#..$/\1/p'
+	tail -c "+$ga_from" "$VM_TMP/gdb.out" | tr '+$' '\n\n' | sed -n '/^T02/d; s/^\(..*\)#..$/\1/p'
 }
 
 gdb_answered()
