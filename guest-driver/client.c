@@ -21,9 +21,8 @@
 #include "share.h"
 #include "trace.h"
 
-/* Table entries asked for at once, and accepted in all. */
-#define VCMA_CLIENTS_PER_REQUEST	32
-#define VCMA_MAX_CLIENTS		65536
+/* Table entries asked for at once. */
+#define VCMA_CLIENTS_PER_REQUEST	32U
 
 static const char * const vcma_client_state_names[] = {
 	[VCMA_CLIENT_IDLE] = "idle",
@@ -133,7 +132,7 @@ wrong:
 static int vcma_clients_refresh(struct vcma_region *r)
 {
 	struct virtio_cma_client *wire;
-	u32 first = 0, total = 0, nr, i;
+	u32 first, nr, i;
 	int err = 0;
 
 	lockdep_assert_held(&vcma_bindings_lock);
@@ -145,17 +144,12 @@ static int vcma_clients_refresh(struct vcma_region *r)
 
 	atomic_set(&r->clients.stale, 0);
 	r->clients.nr_absent = 0;
-	do {
-		err = vcma_request_clients(r, first, VCMA_CLIENTS_PER_REQUEST, wire,
-					   &nr, &total);
-		if (!err && total > VCMA_MAX_CLIENTS)
-			err = -E2BIG;
-		if (!err && !nr && first < total)
-			err = -EPROTO;
+	for (first = 0; !err && first < r->nr_clients; first += nr) {
+		nr = min(r->nr_clients - first, VCMA_CLIENTS_PER_REQUEST);
+		err = vcma_request_clients(r, first, nr, wire);
 		for (i = 0; !err && i < nr; i++)
 			err = vcma_client_update(r, first + i, &wire[i]);
-		first += nr;
-	} while (!err && first < total);
+	}
 	kfree(wire);
 	if (err) {
 		atomic_set(&r->clients.stale, 1);

@@ -46,9 +46,12 @@ static const char *vcma_grant_check(const struct vcma_region *r,
 		return "block above the address limit";
 	if (!(r->flags & VIRTIO_CMA_F_HPA) && grant->base_dma != grant->base_gpa)
 		return "DMA address is not the guest-physical one";
-	if (grant->attr > VIRTIO_CMA_ATTR_UNCACHED ||
-	    (grant->attr == VIRTIO_CMA_ATTR_CACHED && want->attr != VCMA_CACHED) ||
-	    (grant->attr == VIRTIO_CMA_ATTR_UNCACHED && want->attr != VCMA_UNCACHED))
+	if (grant->attr > VIRTIO_CMA_ATTR_UNCACHED)
+		return "block of an unknown memory type";
+	/* What it says of a shared one is the region's policy, not its user's. */
+	if (want->client != VIRTIO_CMA_CLIENT_SHARED &&
+	    ((grant->attr == VIRTIO_CMA_ATTR_CACHED && want->attr != VCMA_CACHED) ||
+	     (grant->attr == VIRTIO_CMA_ATTR_UNCACHED && want->attr != VCMA_UNCACHED)))
 		return "block of another memory type than the client's";
 	return NULL;
 }

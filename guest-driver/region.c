@@ -71,6 +71,11 @@ void vcma_region_break(struct vcma_region *r, const char *why)
 
 /* ---- configuration ---- */
 
+static bool vcma_is_between(__le32 value, u32 min, u32 max)
+{
+	return le32_to_cpu(value) >= min && le32_to_cpu(value) <= max;
+}
+
 /* Return: what is wrong with a configuration, or NULL. */
 static const char *vcma_config_check(const struct virtio_cma_config *config)
 {
@@ -84,20 +89,24 @@ static const char *vcma_config_check(const struct virtio_cma_config *config)
 		return "size is not a multiple of the granule";
 	if (!base)
 		return "region has no address yet";
-	if (!IS_ALIGNED(base, PAGE_SIZE) || base > U64_MAX - bytes)
+	if (!IS_ALIGNED(base, granule) || base > U64_MAX - bytes)
 		return "base is misaligned or wraps";
-	if (bytes / granule > U32_MAX)
+	if (bytes / granule > VIRTIO_CMA_MAX_GRANULES)
 		return "too many granules";
+	if (le32_to_cpu(config->nr_clients) > VIRTIO_CMA_MAX_CLIENTS)
+		return "too many clients";
 	if (le32_to_cpu(config->attr_policy) > VIRTIO_CMA_ATTR_UNCACHED)
 		return "unknown memory type policy";
 	if (le32_to_cpu(config->flags) &
 	    ~(VIRTIO_CMA_F_DEFAULT | VIRTIO_CMA_F_HPA | VIRTIO_CMA_F_AUTO))
 		return "unknown flags";
-	if (le32_to_cpu(config->max_request_bytes) < PAGE_SIZE / 4 ||
-	    le32_to_cpu(config->max_response_bytes) < PAGE_SIZE)
-		return "request or response limit is too small";
-	if (!config->max_bulk_blocks)
-		return "bulk limit is zero";
+	if (!vcma_is_between(config->max_request_bytes, VIRTIO_CMA_MIN_REQUEST_BYTES,
+			     VIRTIO_CMA_MAX_REQUEST_BYTES) ||
+	    !vcma_is_between(config->max_response_bytes, VIRTIO_CMA_MIN_RESPONSE_BYTES,
+			     VIRTIO_CMA_MAX_RESPONSE_BYTES))
+		return "request or response limit is too small or too large";
+	if (!vcma_is_between(config->max_bulk_blocks, 1, VIRTIO_CMA_MAX_BULK_BLOCKS))
+		return "bulk limit is zero or too large";
 	if (le32_to_cpu(config->max_align_order) > VIRTIO_CMA_MAX_ALIGN_ORDER)
 		return "alignment cap is above order 31";
 	if (le32_to_cpu(config->stage2) >= VIRTIO_CMA_NR_STAGE2)

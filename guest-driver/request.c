@@ -19,7 +19,7 @@ static int vcma_status_errno(u32 status)
 	[nr] = -(err),
 	static const int errnos[] = { VIRTIO_CMA_STATUS_TABLE(VCMA_STATUS_ERRNO) };
 
-	return errnos[status];
+	return status < ARRAY_SIZE(errnos) ? errnos[status] : -EIO;
 }
 
 static int vcma_protocol_error(struct vcma_region *r, const char *why)
@@ -41,7 +41,7 @@ static int vcma_call_queue(struct vcma_region *r, enum vcma_queue queue, u32 op,
 	ktime_t start = ktime_get();
 	unsigned int noio;
 	size_t used = 0;
-	u32 status, len;
+	u32 status;
 	int err;
 
 	if (!vcma_region_is_live(r))
@@ -63,20 +63,20 @@ static int vcma_call_queue(struct vcma_region *r, enum vcma_queue queue, u32 op,
 	if (err)
 		return err;
 
-	if (used < sizeof(*resp) || used > resp_bytes)
+	if (used > resp_bytes)
+		return vcma_protocol_error(r, "response is longer than its buffer");
+	if (used < sizeof(*resp))
 		return vcma_protocol_error(r, "response without a header");
-	len = le32_to_cpu(resp->bytes);
-	if (len < sizeof(*resp) || len > used)
+	if (le32_to_cpu(resp->bytes) != used)
 		return vcma_protocol_error(r, "response length contradicts its header");
 	status = le32_to_cpu(resp->status);
-	if (status >= VIRTIO_CMA_NR_STATUS)
-		return vcma_protocol_error(r, "unknown status");
 	if (status != VIRTIO_CMA_S_OK)
-		return vcma_status_errno(status);
-	if (len < min_bytes)
+		return used == sizeof(*resp) ? vcma_status_errno(status) :
+		       vcma_protocol_error(r, "refusal with a body");
+	if (used < min_bytes)
 		return vcma_protocol_error(r, "response is too short");
 	if (bytes)
-		*bytes = len;
+		*bytes = used;
 	return 0;
 }
 
@@ -89,16 +89,15 @@ static int vcma_call(struct vcma_region *r, u32 op,
 			       resp, resp_bytes, min_bytes, bytes);
 }
 
-int vcma_request_clients(struct vcma_region *r, u32 first, u32 max,
-			 struct virtio_cma_client *clients, u32 *nr, u32 *nr_total)
+int vcma_request_clients(struct vcma_region *r, u32 first, u32 nr,
+			 struct virtio_cma_client *clients)
 {
 	struct virtio_cma_clients_req req = {
 		.first = cpu_to_le32(first),
-		.max_clients = cpu_to_le32(max),
+		.max_clients = cpu_to_le32(nr),
 	};
 	struct virtio_cma_clients_resp *resp;
-	size_t resp_bytes = struct_size(resp, clients, max);
-	u32 got, total;
+	size_t resp_bytes = struct_size(resp, clients, nr);
 	size_t bytes;
 	int err;
 
@@ -110,16 +109,12 @@ int vcma_request_clients(struct vcma_region *r, u32 first, u32 max,
 	if (err)
 		goto out;
 
-	got = le32_to_cpu(resp->nr_clients);
-	total = le32_to_cpu(resp->nr_total);
-	if (got > max || first > total || got > total - first ||
-	    bytes != struct_size(resp, clients, got)) {
+	if (le32_to_cpu(resp->nr_total) != r->nr_clients ||
+	    le32_to_cpu(resp->nr_clients) != nr || bytes != resp_bytes) {
 		err = vcma_protocol_error(r, "CLIENTS: counts contradict each other");
 		goto out;
 	}
-	memcpy(clients, resp->clients, array_size(got, sizeof(*clients)));
-	*nr = got;
-	*nr_total = total;
+	memcpy(clients, resp->clients, array_size(nr, sizeof(*clients)));
 out:
 	kfree(resp);
 	return err;
@@ -249,6 +244,7 @@ int vcma_request_bulk(struct vcma_region *r, const struct vcma_want *want,
 	size_t resp_bytes = struct_size(resp, blocks, max);
 	size_t bytes;
 	u32 i, got;
+	bool all;
 	int err;
 
 	resp = kzalloc(resp_bytes, GFP_NOIO);
@@ -261,8 +257,9 @@ int vcma_request_bulk(struct vcma_region *r, const struct vcma_want *want,
 		goto out;
 
 	got = le32_to_cpu(resp->nr_blocks);
-	if (!got || got > max || bytes != struct_size(resp, blocks, got) ||
-	    le32_to_cpu(resp->stop_status) >= VIRTIO_CMA_NR_STATUS) {
+	all = le32_to_cpu(resp->stop_status) == VIRTIO_CMA_S_OK;
+	if (!got || got > max || all != (got == max) ||
+	    bytes != struct_size(resp, blocks, got)) {
 		err = vcma_protocol_error(r, "ALLOC_BULK: wrong number of blocks");
 		goto out;
 	}
@@ -271,7 +268,7 @@ int vcma_request_bulk(struct vcma_region *r, const struct vcma_want *want,
 			.base_gpa = le64_to_cpu(resp->blocks[i].base_gpa),
 			.base_dma = le64_to_cpu(resp->blocks[i].base_dma),
 			.bytes = block_bytes,
-			.attr = r->attr_policy,
+			.attr = VIRTIO_CMA_ATTR_AUTO,
 		};
 	}
 	*nr = got;
@@ -367,7 +364,7 @@ int vcma_request_extents(struct vcma_region *r, u64 first, u32 max,
 	struct virtio_cma_query_resp *resp;
 	size_t items_bytes = array_size(max, sizeof(*extents));
 	size_t resp_bytes = size_add(sizeof(*resp), items_bytes);
-	u64 got, i;
+	u64 got, left, i;
 	size_t bytes;
 	int err;
 
@@ -380,7 +377,9 @@ int vcma_request_extents(struct vcma_region *r, u64 first, u32 max,
 		goto out;
 
 	got = le64_to_cpu(resp->nr);
-	if (got > max || bytes != sizeof(*resp) + got * sizeof(*extents)) {
+	left = le64_to_cpu(resp->total) - first;
+	if (le64_to_cpu(resp->total) < first || got != min_t(u64, left, max) ||
+	    bytes != sizeof(*resp) + got * sizeof(*extents)) {
 		err = vcma_protocol_error(r, "QUERY: count contradicts the length");
 		goto out;
 	}

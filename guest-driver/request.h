@@ -38,12 +38,11 @@ struct vcma_claim {
 };
 
 /**
- * vcma_request_clients() - read part of the client table.
- * @clients: room for @max entries, filled as on the wire
- * @nr, @nr_total: entries filled, entries there are
+ * vcma_request_clients() - read @nr entries of the client table, which has them.
+ * @clients: filled as on the wire
  */
-int vcma_request_clients(struct vcma_region *r, u32 first, u32 max,
-			 struct virtio_cma_client *clients, u32 *nr, u32 *nr_total);
+int vcma_request_clients(struct vcma_region *r, u32 first, u32 nr,
+			 struct virtio_cma_client *clients);
 
 /**
  * vcma_request_claim() - the client may become bus master.
@@ -67,7 +66,7 @@ int vcma_request_alloc(struct vcma_region *r, const struct vcma_want *want,
 
 /**
  * vcma_request_bulk() - up to @max blocks of @want->bytes each.
- * @nr: 1..@max of @grants are valid; attr is the region's policy
+ * @nr: 1..@max of @grants are valid; attr is AUTO, the host does not say
  */
 int vcma_request_bulk(struct vcma_region *r, const struct vcma_want *want,
 		      u32 max, struct vcma_grant *grants, u32 *nr);

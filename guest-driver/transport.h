@@ -23,7 +23,8 @@ struct vcma_transport_ops {
 	/*
 	 * Carry one request and wait for its response. May sleep. @req and @resp
 	 * are the caller's and are not touched after return, whatever the peer
-	 * does later. *@used_bytes <= @resp_bytes is what the peer wrote.
+	 * does later. *@used_bytes is what the peer says it wrote, true or not;
+	 * more than @resp_bytes is never written to @resp.
 	 *
 	 * Return: 0; -ENOMEM, -EMSGSIZE (nothing was sent); -ESHUTDOWN (stopped
 	 * or broken before or while waiting); -ETIMEDOUT (the peer may still

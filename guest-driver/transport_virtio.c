@@ -182,8 +182,8 @@ static int vcma_virtio_call(struct vcma_transport *t, enum vcma_queue queue,
 	}
 	err = call->err;
 	if (!err) {
-		*used_bytes = min_t(size_t, call->used_bytes, resp_bytes);
-		memcpy(resp, call->resp, *used_bytes);
+		*used_bytes = call->used_bytes;
+		memcpy(resp, call->resp, min_t(size_t, call->used_bytes, resp_bytes));
 	}
 out:
 	up(&vv->room[nr]);

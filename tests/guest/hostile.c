@@ -83,6 +83,21 @@ static size_t answer_bulk(struct host *h, const struct virtio_cma_bulk_req *req,
 	return struct_size(resp, blocks, nr);
 }
 
+struct extent_resp {
+	struct virtio_cma_query_resp head;
+	struct virtio_cma_extent extent;
+};
+
+static size_t answer_extents(struct extent_resp *resp)
+{
+	resp->head.total = cpu_to_le64(1);
+	resp->head.nr = cpu_to_le64(1);
+	resp->extent.base_gpa = cpu_to_le64(BASE);
+	resp->extent.base_dma = cpu_to_le64(BASE);
+	resp->extent.bytes = cpu_to_le64(NR_GRANULES * GRANULE);
+	return sizeof(*resp);
+}
+
 static int host_call(struct vcma_transport *t, enum vcma_queue queue, const void *req,
 		     size_t req_bytes, void *resp, size_t resp_bytes, size_t *used_bytes)
 {
@@ -108,6 +123,9 @@ static int host_call(struct vcma_transport *t, enum vcma_queue queue, const void
 		break;
 	case VIRTIO_CMA_OP_FREE:
 		h->nr_freed++;
+		break;
+	case VIRTIO_CMA_OP_QUERY:
+		used = answer_extents(resp);
 		break;
 	}
 	out->bytes = cpu_to_le32(used);
@@ -172,18 +190,29 @@ CONFIG_LIE(config_granule_small, granule_bytes, cpu_to_le64(PAGE_SIZE / 2))
 CONFIG_LIE(config_size_odd, region_bytes, cpu_to_le64(GRANULE + SZ_4K))
 CONFIG_LIE(config_size_zero, region_bytes, 0)
 CONFIG_LIE(config_base_zero, region_base_gpa, 0)
-CONFIG_LIE(config_base_odd, region_base_gpa, cpu_to_le64(BASE + 1))
+CONFIG_LIE(config_base_odd, region_base_gpa, cpu_to_le64(BASE + PAGE_SIZE))
 CONFIG_LIE(config_base_wraps, region_base_gpa, cpu_to_le64(-(u64)GRANULE))
 CONFIG_LIE(config_attr, attr_policy, cpu_to_le32(9))
 CONFIG_LIE(config_flags, flags, cpu_to_le32(0x80))
-CONFIG_LIE(config_request_limit, max_request_bytes, cpu_to_le32(16))
-CONFIG_LIE(config_response_limit, max_response_bytes, cpu_to_le32(64))
+CONFIG_LIE(config_request_short, max_request_bytes,
+	   cpu_to_le32(VIRTIO_CMA_MIN_REQUEST_BYTES - 1))
+CONFIG_LIE(config_request_long, max_request_bytes,
+	   cpu_to_le32(VIRTIO_CMA_MAX_REQUEST_BYTES + 1))
+CONFIG_LIE(config_response_short, max_response_bytes,
+	   cpu_to_le32(VIRTIO_CMA_MIN_RESPONSE_BYTES - 1))
+CONFIG_LIE(config_response_long, max_response_bytes,
+	   cpu_to_le32(VIRTIO_CMA_MAX_RESPONSE_BYTES + 1))
 CONFIG_LIE(config_bulk, max_bulk_blocks, 0)
+CONFIG_LIE(config_bulk_many, max_bulk_blocks, cpu_to_le32(VIRTIO_CMA_MAX_BULK_BLOCKS + 1))
+CONFIG_LIE(config_clients, nr_clients, cpu_to_le32(VIRTIO_CMA_MAX_CLIENTS + 1))
+CONFIG_LIE(config_granules, region_bytes,
+	   cpu_to_le64((VIRTIO_CMA_MAX_GRANULES + 1ULL) * GRANULE))
 CONFIG_LIE(config_align, max_align_order, cpu_to_le32(32))
 CONFIG_LIE(config_stage2, stage2, cpu_to_le32(9))
 CONFIG_LIE(config_reserved, reserved, cpu_to_le32(1))
 CONFIG_LIE(config_mode, mode, cpu_to_le32(7))
-CONFIG_LIE(config_in_ram, region_base_gpa, cpu_to_le64(PAGE_ALIGN(virt_to_phys(pdev))))
+CONFIG_LIE(config_in_ram, region_base_gpa,
+	   cpu_to_le64(ALIGN_DOWN((u64)virt_to_phys(pdev), GRANULE)))
 
 static const struct {
 	const char *how;
@@ -200,9 +229,14 @@ static const struct {
 	{ "base wraps", config_base_wraps, -EINVAL },
 	{ "unknown memory type", config_attr, -EINVAL },
 	{ "unknown flag", config_flags, -EINVAL },
-	{ "request limit too small", config_request_limit, -EINVAL },
-	{ "response limit too small", config_response_limit, -EINVAL },
+	{ "request limit too small", config_request_short, -EINVAL },
+	{ "request limit too large", config_request_long, -EINVAL },
+	{ "response limit too small", config_response_short, -EINVAL },
+	{ "response limit too large", config_response_long, -EINVAL },
 	{ "no bulk blocks", config_bulk, -EINVAL },
+	{ "too many bulk blocks", config_bulk_many, -EINVAL },
+	{ "too many clients", config_clients, -EINVAL },
+	{ "too many granules", config_granules, -EINVAL },
 	{ "alignment cap", config_align, -EINVAL },
 	{ "second stage", config_stage2, -EINVAL },
 	{ "reserved field", config_reserved, -EINVAL },
@@ -247,6 +281,7 @@ static void lie_short(void *resp, size_t *used)
 static void lie_header_only(void *resp, size_t *used)
 {
 	((struct virtio_cma_resp_hdr *)resp)->bytes = cpu_to_le32(16);
+	*used = 16;
 }
 
 static void lie_longer(void *resp, size_t *used)
@@ -254,9 +289,21 @@ static void lie_longer(void *resp, size_t *used)
 	((struct virtio_cma_resp_hdr *)resp)->bytes = cpu_to_le32(*used + 8);
 }
 
-static void lie_status(void *resp, size_t *used)
+static void lie_shorter(void *resp, size_t *used)
 {
-	((struct virtio_cma_resp_hdr *)resp)->status = cpu_to_le32(VIRTIO_CMA_NR_STATUS);
+	((struct virtio_cma_resp_hdr *)resp)->bytes = cpu_to_le32(*used - 8);
+}
+
+/* The buffer that was offered for one block ends before that. */
+static void lie_beyond_buffer(void *resp, size_t *used)
+{
+	*used += 8;
+	((struct virtio_cma_resp_hdr *)resp)->bytes = cpu_to_le32(*used);
+}
+
+static void lie_refused_with_body(void *resp, size_t *used)
+{
+	((struct virtio_cma_resp_hdr *)resp)->status = cpu_to_le32(VIRTIO_CMA_S_NO_SPACE);
 }
 
 #define ALLOC_LIE(lie_name, field, value)						\
@@ -297,7 +344,9 @@ static const struct {
 	{ "half a header", lie_short },
 	{ "header only", lie_header_only },
 	{ "header claims more than came", lie_longer },
-	{ "unknown status", lie_status },
+	{ "header claims less than came", lie_shorter },
+	{ "more than there is room for", lie_beyond_buffer },
+	{ "refusal with a body", lie_refused_with_body },
 	{ "no block", lie_no_block },
 	{ "two blocks", lie_two_blocks },
 	{ "reserved field", lie_reserved },
@@ -408,6 +457,45 @@ static void test_refusals(void)
 	}
 	result(good && vcma_region_is_live(r) && region_is_empty(r), "ALLOC",
 	       "every refusal arrives as its error, and the region lives");
+	for (lie_refusal = VIRTIO_CMA_NR_STATUS; lie_refusal; lie_refusal <<= 1)
+		good &= vcma_region_hold(r, &want_two, &block) == -EIO;
+	result(good && vcma_region_is_live(r) && region_is_empty(r), "ALLOC",
+	       "an unknown status is an IO error, and the region lives");
+	vcma_region_destroy(r);
+}
+
+/* Of a block for several clients the host tells the policy, of bulk blocks nothing. */
+static void test_attr(void)
+{
+	struct vcma_want want = {
+		.bytes = GRANULE,
+		.max_dma = U64_MAX,
+		.client = VIRTIO_CMA_CLIENT_SHARED,
+		.lazy = true,
+	};
+	struct vcma_block *block;
+	struct vcma_region *r;
+	struct host h;
+	int got;
+
+	host_init(&h);
+	h.config.attr_policy = cpu_to_le32(VIRTIO_CMA_ATTR_UNCACHED);
+	if (vcma_region_create(&h.transport, &r))
+		return;
+	h.lie_op = VIRTIO_CMA_OP_ALLOC;
+	h.lie = lie_other_attr;
+	want.attr = VCMA_CACHED;
+	got = vcma_region_hold(r, &want, &block);
+	if (!got)
+		vcma_region_drop(block);
+	result(!got && vcma_region_is_live(r), "ALLOC",
+	       "shared block, mapped otherwise than the policy says");
+	want.client = 0;
+	got = vcma_region_hold_bulk(r, &want, 1, &block);
+	if (got == 1)
+		vcma_region_drop(block);
+	result(got == 1 && vcma_region_is_live(r), "ALLOC_BULK",
+	       "block of a client that is mapped otherwise than the policy says");
 	vcma_region_destroy(r);
 }
 
@@ -452,19 +540,41 @@ static void lie_name(void *resp, size_t *used)						\
 BULK_LIE(bulk_none, nr_blocks, 0)
 BULK_LIE(bulk_many, nr_blocks, cpu_to_le32(5))
 BULK_LIE(bulk_fewer, nr_blocks, cpu_to_le32(3))
-BULK_LIE(bulk_stop, stop_status, cpu_to_le32(99))
+BULK_LIE(bulk_stop, stop_status, cpu_to_le32(VIRTIO_CMA_S_NO_SPACE))
 BULK_LIE(bulk_second_bad, blocks[1].base_gpa, cpu_to_le64(BASE - GRANULE))
 BULK_LIE(bulk_twice, blocks[1], ((struct virtio_cma_bulk_resp *)resp)->blocks[0])
+
+/* Three of four. */
+static void bulk_three(struct virtio_cma_bulk_resp *resp, size_t *used, u32 stop_status)
+{
+	*used = struct_size(resp, blocks, 3);
+	resp->hdr.bytes = cpu_to_le32(*used);
+	resp->nr_blocks = cpu_to_le32(3);
+	resp->stop_status = cpu_to_le32(stop_status);
+}
+
+static void bulk_no_reason(void *resp, size_t *used)
+{
+	bulk_three(resp, used, VIRTIO_CMA_S_OK);
+}
+
+static void bulk_strange_reason(void *resp, size_t *used)
+{
+	bulk_three(resp, used, VIRTIO_CMA_NR_STATUS);
+}
 
 static const struct {
 	const char *how;
 	void (*lie)(void *resp, size_t *used);
 	int got;
+	bool lives;
 } bulk_lies[] = {
 	{ "success without a block", bulk_none, -EPROTO },
 	{ "more blocks than asked for", bulk_many, -EPROTO },
 	{ "count contradicts the length", bulk_fewer, -EPROTO },
-	{ "unknown stop status", bulk_stop, -EPROTO },
+	{ "all blocks, and a reason why not", bulk_stop, -EPROTO },
+	{ "fewer blocks, and no reason", bulk_no_reason, -EPROTO },
+	{ "fewer blocks for a reason that is not known here", bulk_strange_reason, 3, true },
 	{ "second block outside: the others are kept", bulk_second_bad, 3 },
 	{ "the same block twice: it is kept once", bulk_twice, 3 },
 };
@@ -487,7 +597,8 @@ static void test_bulk(void)
 		got = vcma_region_hold_bulk(r, &want, 4, blocks);
 		for (nr = 0; nr < got; nr++)
 			vcma_region_drop(blocks[nr]);
-		result(got == bulk_lies[i].got && !vcma_region_is_live(r) && region_is_empty(r),
+		result(got == bulk_lies[i].got &&
+		       vcma_region_is_live(r) == bulk_lies[i].lives && region_is_empty(r),
 		       "ALLOC_BULK", bulk_lies[i].how);
 		vcma_region_destroy(r);
 	}
@@ -503,6 +614,7 @@ static void lie_name(void *resp, size_t *used)						\
 
 CLIENT_LIE(clients_many, nr_clients, cpu_to_le32(33))
 CLIENT_LIE(clients_over_total, nr_total, 0)
+CLIENT_LIE(clients_total, nr_total, cpu_to_le32(2))
 CLIENT_LIE(clients_id, clients[0].id, cpu_to_le32(5))
 CLIENT_LIE(clients_state, clients[0].state, 9)
 CLIENT_LIE(clients_bus, clients[0].bus, 9)
@@ -535,6 +647,7 @@ static const struct {
 } client_lies[] = {
 	{ "more entries than asked for", clients_many },
 	{ "more entries than there are", clients_over_total },
+	{ "another table size than in the configuration", clients_total },
 	{ "another entry than asked for", clients_id },
 	{ "unknown state", clients_state },
 	{ "unknown bus", clients_bus },
@@ -563,7 +676,8 @@ static void test_clients(void)
 		h.lie_op = VIRTIO_CMA_OP_CLIENTS;
 		h.lie = client_lies[i].lie;
 		err = vcma_clients_start(r);
-		result(err == -EPROTO, "CLIENTS", client_lies[i].how);
+		result(err == -EPROTO && !vcma_region_is_live(r), "CLIENTS",
+		       client_lies[i].how);
 		if (!err)
 			vcma_clients_stop(r);
 		vcma_clients_forget(r);
@@ -596,6 +710,64 @@ static void test_claim(void)
 	vcma_region_destroy(r);
 }
 
+/* ---- answers to QUERY ---- */
+
+#define QUERY_LIE(lie_name, field, value)						\
+static void lie_name(void *resp, size_t *used)						\
+{											\
+	((struct extent_resp *)resp)->field = value;					\
+}
+
+QUERY_LIE(query_many, head.nr, cpu_to_le64(5))
+QUERY_LIE(query_none_of_one, head.nr, 0)
+QUERY_LIE(query_over_total, head.total, 0)
+QUERY_LIE(extent_below, extent.base_gpa, cpu_to_le64(BASE - GRANULE))
+QUERY_LIE(extent_beyond, extent.base_gpa, cpu_to_le64(BASE + GRANULE))
+QUERY_LIE(extent_empty, extent.bytes, 0)
+QUERY_LIE(extent_part, extent.bytes, cpu_to_le64(GRANULE / 2))
+QUERY_LIE(extent_dma_odd, extent.base_dma, cpu_to_le64(BASE + SZ_4K))
+QUERY_LIE(extent_dma_wraps, extent.base_dma, cpu_to_le64(-(u64)GRANULE))
+
+static const struct {
+	const char *how;
+	void (*lie)(void *resp, size_t *used);
+} query_lies[] = {
+	{ "more extents than asked for", query_many },
+	{ "none, although one follows", query_none_of_one },
+	{ "more extents than there are", query_over_total },
+	{ "extent below the region", extent_below },
+	{ "extent ends beyond the region", extent_beyond },
+	{ "extent of nothing", extent_empty },
+	{ "extent of half a granule", extent_part },
+	{ "DMA address misaligned", extent_dma_odd },
+	{ "DMA range wraps", extent_dma_wraps },
+};
+
+static void test_extents(void)
+{
+	struct virtio_cma_extent extents[4];
+	struct vcma_region *r;
+	unsigned int i;
+	struct host h;
+	u64 total;
+	u32 nr;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(query_lies); i++) {
+		host_init(&h);
+		if (vcma_region_create(&h.transport, &r))
+			return;
+		err = vcma_request_extents(r, 0, ARRAY_SIZE(extents), extents, &nr, &total);
+		if (err || nr != 1 || total != 1)
+			result(false, "QUERY", "honest answer");
+		h.lie_op = VIRTIO_CMA_OP_QUERY;
+		h.lie = query_lies[i].lie;
+		err = vcma_request_extents(r, 0, ARRAY_SIZE(extents), extents, &nr, &total);
+		result(err == -EPROTO && !vcma_region_is_live(r), "QUERY", query_lies[i].how);
+		vcma_region_destroy(r);
+	}
+}
+
 static int __init hostile_init(void)
 {
 	pdev = platform_device_register_simple("vcma_hostile", PLATFORM_DEVID_NONE, NULL, 0);
@@ -605,10 +777,12 @@ static int __init hostile_init(void)
 	test_alloc();
 	test_overlap();
 	test_refusals();
+	test_attr();
 	test_give_back();
 	test_bulk();
 	test_clients();
 	test_claim();
+	test_extents();
 	pr_info("vcma_hostile: 1..%u\n", nr_tests);
 	return 0;
 }
