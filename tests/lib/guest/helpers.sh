@@ -227,6 +227,7 @@ background()
 {
 	background_log=$1
 	shift
+	rm -f "$background_log"		# what an earlier one has said there
 	"$@" >"$background_log" 2>&1 &
 	last=$!
 	started "$background_log" 300
