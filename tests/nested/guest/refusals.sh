@@ -18,6 +18,8 @@ region_hugepages
 	refused "a region that names another device" 'nv0' \
 		$(region_options cma0 clients=nv1,unsafe-noiommu=on) -device "vfio-pci,host=$nvme,id=nv0"
 	refused "a client that does not exist" 'nv0' $(region_options cma0 clients=nv0,unsafe-noiommu=on)
+	VM_MACHINE=iommu=smmuv3 refused "an emulated IOMMU above it" 'the device is behind an emulated one' \
+		$(region_options cma0 clients=nv0,unsafe-noiommu=on) -device "vfio-pci,host=$nvme,id=nv0"
 }
 check "the controller is no bus master" equal off "$(pci_master "$nvme")"
 tap_end
