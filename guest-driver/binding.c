@@ -27,6 +27,8 @@
 
 DEFINE_MUTEX(vcma_bindings_lock);
 
+#define VCMA_LATE_CLIENTS	4	/* entries of one device in one table that are looked at */
+
 static LIST_HEAD(vcma_regions);		/* by vcma_clients.node */
 static LIST_HEAD(vcma_bindings);
 static struct workqueue_struct *vcma_bindings_wq;
@@ -393,6 +395,40 @@ bool vcma_dev_is_missed(struct device *dev)
 	missed = !vcma_binding_find(dev) && vcma_bindings_match(&address, NULL, 0);
 	mutex_unlock(&vcma_bindings_lock);
 	return missed;
+}
+
+/* Has @r an entry for a device, of which its binding knows nothing, that was not told of yet? */
+static bool vcma_region_is_late(struct vcma_region *r, const struct vcma_address *address)
+{
+	struct vcma_client *clients[VCMA_LATE_CLIENTS];
+	unsigned int nr = vcma_clients_match(r, address, clients, ARRAY_SIZE(clients));
+	bool late = false;
+
+	for (nr = min_t(unsigned int, nr, ARRAY_SIZE(clients)); nr; nr--) {
+		struct vcma_client *c = clients[nr - 1];
+
+		late |= c->state == VCMA_CLIENT_IDLE && !c->told_late;
+		c->told_late = true;
+	}
+	return late;
+}
+
+void vcma_dev_tell_late(struct device *dev)
+{
+	struct vcma_address address = {};
+	struct vcma_region *r;
+
+	if (!vcma_dev_address(dev, &address))
+		return;
+	mutex_lock(&vcma_bindings_lock);
+	if (vcma_binding_find(dev)) {
+		list_for_each_entry(r, &vcma_regions, clients.node) {
+			if (vcma_region_is_late(r, &address))
+				dev_info(dev, "region %s serves it from its next bind on\n",
+					 r->name);
+		}
+	}
+	mutex_unlock(&vcma_bindings_lock);
 }
 
 void vcma_bindings_add_region(struct vcma_region *r)

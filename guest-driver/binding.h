@@ -82,6 +82,12 @@ void vcma_bindings_add_region(struct vcma_region *r);
  */
 void vcma_bindings_remove_region(struct vcma_region *r);
 
+/**
+ * vcma_dev_tell_late() - log which regions name @dev, but came after it was bound: they
+ * serve it only when it is bound again. Each is named once. May sleep.
+ */
+void vcma_dev_tell_late(struct device *dev);
+
 /** vcma_dev_is_missed() - does a region name @dev, which has not our operations? */
 bool vcma_dev_is_missed(struct device *dev);
 

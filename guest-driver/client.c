@@ -327,6 +327,7 @@ void vcma_client_attach(struct vcma_client *c, struct vcma_binding *b)
 
 	c->binding = b;
 	c->dev = dev;
+	c->told_late = false;
 	c->link = device_link_add(dev, r->dev, DL_FLAG_STATELESS);
 	if (READ_ONCE(r->state) == VCMA_REGION_READY)
 		err = c->has_pool ? vcma_client_release(c) : 0;

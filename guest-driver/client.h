@@ -51,6 +51,7 @@ struct vcma_client {
 	char path[VIRTIO_CMA_PATH_BYTES];
 	char kind[VIRTIO_CMA_KIND_BYTES + 1];	/* "": all kinds */
 	unsigned int share;		/* set-aside, or 0 */
+	bool told_late;			/* the log says that it came while its device was bound */
 
 	/* While not IDLE. */
 	struct vcma_binding *binding;

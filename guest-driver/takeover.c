@@ -41,8 +41,10 @@ static int vcma_takeover_dev(struct device *dev, void *unused)
 
 	if (READ_ONCE(vcma_takeover_stopped))
 		return -ESHUTDOWN;
-	if (!vcma_dev_is_missed(dev))
+	if (!vcma_dev_is_missed(dev)) {
+		vcma_dev_tell_late(dev);
 		return 0;
+	}
 	/* A driver that is binding, or failing to, has the lock. */
 	device_lock(dev);
 	if (dev->driver)

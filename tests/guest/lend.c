@@ -9,8 +9,12 @@
  *	test=parallel	two threads at once, in different granules and in the same one
  *	test=keep	hold mib=N in blocks of block_mib=N, and keep them
  *	test=most	hold as much of mib=N as can be had; at least least=N blocks
+ *	test=busy	keep a page that looks movable and isn't, and all granules but its own,
+ *			and ask for that one until rmmod
  */
 #include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/gfp.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -38,6 +42,7 @@ module_param(fast, bool, 0444);
 #define PIECE_PAGES	(SZ_64K / PAGE_SIZE)
 #define ROUNDS		20
 #define THREADS		2
+#define STUCK_TRIES	1000
 
 static typeof(vcma_region_hold) *hold;
 static typeof(vcma_region_drop) *drop;
@@ -47,6 +52,8 @@ static typeof(vcma_block_give) *give;
 static struct vcma_region *region;
 static struct vcma_block *blocks[MAX_BLOCKS];
 static unsigned int nr_blocks, nr_tests, nr_failed;
+static struct page *stuck_page;
+static struct task_struct *insister;
 
 static bool result(bool good, const char *what)
 {
@@ -271,6 +278,72 @@ static void test_parallel(void)
 	drop(block);
 }
 
+/* ---- busy ---- */
+
+/* A page of the region that nobody can move: in use by the kernel, on no list of its own. */
+static struct page *take_stuck_page(void)
+{
+	struct page *page, *next, *found = NULL;
+	LIST_HEAD(others);
+	unsigned int tries;
+
+	for (tries = 0; !found && tries < STUCK_TRIES; tries++) {
+		page = alloc_page(GFP_HIGHUSER_MOVABLE);
+		if (!page)
+			break;
+		if (page_to_phys(page) - region->base_gpa < region->bytes)
+			found = page;
+		else
+			list_add(&page->lru, &others);
+	}
+	list_for_each_entry_safe(page, next, &others, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+	}
+	return found;
+}
+
+/* What is left is busy: it is asked for again as soon as the mark on it is gone. */
+static int insist(void *unused)
+{
+	struct vcma_want want = want_of(region->granule_bytes);
+	struct vcma_block *block;
+
+	while (!kthread_should_stop()) {
+		if (!hold(region, &want, &block)) {
+			pr_err("vcma_lend: the granule of the page that is in use was granted\n");
+			drop(block);
+		}
+		msleep(50);
+	}
+	return 0;
+}
+
+static void test_busy(void)
+{
+	s64 retries = atomic64_read(&region->stats.nr_busy_retries);
+	int err;
+
+	stuck_page = take_stuck_page();
+	if (!result(stuck_page, "a page of the region is the kernel's"))
+		return;
+	err = hold_all(region->bytes, region->granule_bytes);
+	result(err == -EBUSY, "the last granule is busy");
+	result(nr_blocks == (region->bytes >> region->granule_shift) - 1, "all others are held");
+	result(atomic64_read(&region->stats.nr_busy_retries) > retries, "retries are counted");
+	insister = kthread_run(insist, NULL, "vcma_lend");
+	if (IS_ERR(insister))
+		insister = NULL;
+}
+
+static void end_busy(void)
+{
+	if (insister)
+		kthread_stop(insister);
+	if (stuck_page)
+		__free_page(stuck_page);
+}
+
 /* ---- module ---- */
 
 /* A PCI device may have other children beside the virtio device. */
@@ -328,6 +401,8 @@ static int __init lend_init(void)
 		test_parallel();
 	else if (!strcmp(test, "most"))
 		test_most();
+	else if (!strcmp(test, "busy"))
+		test_busy();
 	else if (!strcmp(test, "keep"))
 		result(!hold_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M), "held and kept");
 	else
@@ -339,6 +414,7 @@ module_init(lend_init);
 
 static void __exit lend_exit(void)
 {
+	end_busy();
 	drop_all();
 	put_symbols();
 }

@@ -34,6 +34,44 @@ hidden()
 # Files that fill the memory of the region, no page like another: one base, shifted.
 fill='dd if=/dev/urandom of=/tmp/base bs=1M count=8 2>/dev/null; i=1; while [ $i -le 27 ]; do (tail -c +$((i * 4099)) /tmp/base; head -c $((i * 4099 - 1)) /tmp/base) >/tmp/file$i; i=$((i + 1)); done'
 
+migrated()
+{
+	guest "awk '/^pgmigrate_success/ { print \$2 }' /proc/vmstat"
+}
+
+# Half of the files are gone: as long as there are empty granules nothing is moved elsewhere.
+rank_case()
+{
+	guest 'rm /tmp/file*[13579]'
+	before=$(migrated)
+	lend test=hold mib=16 block_mib=2
+	check "$what: empty granules first: nothing was moved" equal "$before" "$(migrated)"
+	lend test=hold mib=224 block_mib=2
+	check "$what: more than are empty: something was moved" test "$(migrated)" -gt "$before"
+}
+
+# One page can't be moved, though it looks as if it could.
+busy_case()
+{
+	guest 'mount -t debugfs none /sys/kernel/debug; mount -t tracefs none /sys/kernel/tracing; echo 1 >/sys/kernel/tracing/events/virtio_cma/vcma_block_busy/enable'
+	guest "dmesg -c >>/tmp/dmesg; insmod /modules/vcma_lend.ko test=busy; dmesg | sed -n 's/.*vcma_lend: //p'" >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what: test=busy"
+	check "$what: busy: the host keeps it to itself" \
+		wait_until 10 eval '[ "$(status /counters/busy-bytes)" -gt 0 ]'
+	check "$what: busy: and knows no reason" \
+		wait_until 10 eval '[ "$(status /counters/busy-other-bytes)" -gt 0 ]'
+	check "$what: busy: sysfs" \
+		guest 'wait_for 10 eval "[ \$(cat $(cma_dir)/busy_bytes) -gt 0 ]"'
+	check "$what: busy: the map shows one granule" \
+		guest 'wait_for 10 eval "[ \$(grep -o ! /sys/kernel/debug/virtio_cma/virtio*/granules | wc -l) -eq 1 ]"'
+	check "$what: busy: trace" guest 'grep -q "vcma_block_busy: .*" /sys/kernel/tracing/trace'
+	guest 'rmmod vcma_lend'
+	check "$what: free: no mark is left" guest 'wait_for 5 eval "[ \$(cat $(cma_dir)/busy_bytes) -eq 0 ]"'
+	check "$what: free: the host knows" wait_until 5 status_is /counters/busy-bytes 0
+	lend test=hold mib=256 block_mib=2
+	guest 'echo 0 >/sys/kernel/tracing/events/virtio_cma/vcma_block_busy/enable'
+}
+
 # What the owner of the guest may do to memory blocks while pages of them are held, and after.
 offline_case()
 {
@@ -120,8 +158,10 @@ lend_case()
 	lend test=parallel
 	check "$what: taken back: the files are what they were" \
 		equal "$sums" "$(guest 'cat /tmp/file* | md5sum')"
+	rank_case
 	guest 'rm /tmp/file*'
 	lend test=hold mib=2 block_mib=2 fast=1
+	busy_case
 
 	guest 'insmod /modules/vcma_lend.ko test=keep mib=32 block_mib=2' 
 	check "$what: held: MemTotal" equal $((lent_total - 32 * 1024)) "$(mem_total)"

@@ -36,10 +36,11 @@ disk_works()
 	guest 'disk=$(disk_live) && dd if=/dev/urandom of=/tmp/a bs=64k count=32 2>/dev/null && dd if=/tmp/a of=/dev/$disk bs=64k oflag=direct 2>/dev/null && dd if=/dev/$disk of=/tmp/b bs=64k count=32 iflag=direct 2>/dev/null && cmp /tmp/a /tmp/b'
 }
 
-# fills: the edu device's driver takes all it can get, 1 MiB at a time; prints how many
+# fills [BYTES]: the edu device's driver takes all it can get, so much at a time, 1 MiB if not
+# said; prints how many
 fills()
 {
-	guest 'load vcma_bench; edu=/sys/bus/pci/devices/$(edu_pci)/bench; echo singles 1048576 96 20000 >$edu; cut -d " " -f 1 $edu | cut -d = -f 2; rmmod vcma_bench'
+	guest "load vcma_bench; edu=/sys/bus/pci/devices/\$(edu_pci)/bench; echo singles ${1:-1048576} 6000 20000 >\$edu;"' cut -d " " -f 1 $edu | cut -d = -f 2; rmmod vcma_bench'
 }
 
 # placement_case ARCH SERIES
@@ -86,22 +87,33 @@ placement_case()
 	check "$what: without its second bank the disk works" disk_works
 	check "$what: mapped through the region that is left" \
 		is_positive "$(region banka nr_map_bounced)"
-	guest "$nvme_unbind"
 	monitor "device_add virtio-cma-pci,id=cma1,memdev=cma1-mem,name=bankb,regions=bankb/nv0(streaming)=0,bus=rp1,$unsafe"
 	check "$what: a region comes" guest "$region_helper"' here() { [ "$(region bankb state)" = ready ]; }; wait_for 30 here'
-	guest "$nvme_bind"
+	check "$what: a region comes: the log says from when on it serves a device in use" \
+		guest 'wait_for 10 eval "dmesg | grep -q \"nvme .*: region bankb serves it from its next bind on\""'
+	check "$what: a region comes: not yet" equal 0 "$(region bankb nr_map_bounced)"
+	guest "$nvme_unbind; $nvme_bind"
 	check "$what: with its second bank again the disk works" disk_works
 	check "$what: mapped through the second bank again" \
 		is_positive "$(region bankb nr_map_bounced)"
 
 	guest "$nvme_unbind; rmmod virtio_cma"
-	guest 'insmod /modules/virtio_cma.ko "regions=banka/edu0=8M;dflt=8M"'
+	guest 'insmod /modules/virtio_cma.ko "regions=banka/edu0=min(50%,8M);dflt=8M"'
 	guest "$nvme_bind"
 	check "$what: with limits of its own the disk works" disk_works
 	pc_got=$(fills)
 	note "1 MiB allocations with the module's limits: $pc_got"
 	check "$what: no more than the module's parameter says" [ "${pc_got:-0}" -le 24 ]
 	check "$what: but as much" [ "${pc_got:-0}" -ge 12 ]
+
+	# 12 KiB in a row take 16 KiB each if they are aligned by their size.
+	pc_got=$(fills 12288)
+	check "$what: aligned by size: a quarter is lost (${pc_got:-0})" \
+		[ "${pc_got:-0}" -le $(((16 << 20) / 16384)) ]
+	guest 'for order in /sys/bus/virtio/devices/*/vcma/max_align_order; do echo 0 >$order; done'
+	pc_got=$(fills 12288)
+	check "$what: max_align_order 0: it is not (${pc_got:-0})" \
+		[ "${pc_got:-0}" -ge $(((16 << 20) / 13312)) ]
 	guest "$nvme_unbind; rmmod virtio_cma"
 	check "$what: a text that is wrong is refused, with the place" \
 		guest '! insmod /modules/virtio_cma.ko "regions=banka/edu0=8Q" 2>/dev/null && dmesg | tail -n 3 | grep -q "regions=.*at "'
