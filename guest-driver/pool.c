@@ -122,19 +122,35 @@ static u64 vcma_pool_granule_bytes(const struct vcma_pool *pool)
 	return bytes;
 }
 
+static void vcma_pool_dismiss(struct vcma_pool *pool, struct vcma_block *block,
+			      struct llist_head *leaving)
+{
+	list_del_rcu(&block->node);
+	atomic64_sub(block->pool_bytes, &pool->free_bytes);
+	llist_add(&block->drop_node, leaving);
+}
+
 /*
- * Take idle blocks out of the pool while more than @keep_bytes are free: shorter ones first,
- * but for @small_bytes of granules, which small allocations are to use. Return: bytes.
+ * Take idle blocks out of the pool while more than @keep_bytes are free: those that are more
+ * than that by themselves, then shorter ones first, but for @small_bytes of granules, which
+ * small allocations are to use. Return: bytes.
  */
 static u64 vcma_pool_shrink(struct vcma_pool *pool, u64 keep_bytes, u64 small_bytes)
 {
 	struct llist_head leaving = LLIST_HEAD_INIT(leaving);
 	u64 granules = vcma_pool_granule_bytes(pool);
+	u64 long_bytes = max(keep_bytes, pool->region->granule_bytes);
 	struct llist_head idle = LLIST_HEAD_INIT(idle);
 	struct vcma_block *block, *next;
 	u64 bytes = 0;
 
 	vcma_stacks_flush(pool);
+	list_for_each_entry_safe_reverse(block, next, &pool->blocks, node) {
+		if (block->bytes <= long_bytes)
+			break;
+		if (vcma_block_is_idle(block))
+			vcma_pool_dismiss(pool, block, &leaving);
+	}
 	list_for_each_entry_safe(block, next, &pool->blocks, node) {
 		if (!vcma_block_is_idle(block) ||
 		    atomic64_read(&pool->free_bytes) < (s64)(keep_bytes + block->pool_bytes))
@@ -144,9 +160,7 @@ static u64 vcma_pool_shrink(struct vcma_pool *pool, u64 keep_bytes, u64 small_by
 				continue;
 			granules -= block->pool_bytes;
 		}
-		list_del_rcu(&block->node);
-		atomic64_sub(block->pool_bytes, &pool->free_bytes);
-		llist_add(&block->drop_node, &leaving);
+		vcma_pool_dismiss(pool, block, &leaving);
 	}
 	if (llist_empty(&leaving))
 		return 0;
@@ -557,6 +571,8 @@ static void vcma_pool_trim(struct work_struct *work)
 	} else {
 		spare = vcma_pool_spare(pool);
 		vcma_pool_shrink(pool, spare, min(spare, vcma_pool_small_bytes(pool)));
+		if (spare && atomic64_read(&pool->free_bytes) < (s64)pool->low_bytes)
+			vcma_pool_wake(pool);
 	}
 	mutex_unlock(&pool->lock);
 }

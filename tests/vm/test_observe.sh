@@ -47,14 +47,33 @@ gave_back()
 	[ "$(value ready_bytes)" -le "$1" ] && [ "$(value lent_bytes)" -ge "$2" ]
 }
 
+holds_at_most()
+{
+	[ "$(value held_bytes)" -le "$1" ]
+}
+
+# What a large allocation leaves to the pool goes, and what the pool had before stays.
+large_case()
+{
+	if [ "$(guest 'edu=/sys/bus/pci/devices/$(edu_pci)/bench; echo latency 67108864 1 0 >$edu; cut -d " " -f 1 $edu')" != ok=1 ]; then
+		tap_skip "$what: freed: 64 MiB are not kept" "host memory is fragmented"
+		return
+	fi
+	check "$what: freed: 64 MiB are not kept" wait_until 20 holds_at_most $((18 << 20))
+	check "$what: freed: they are lent again" test "$(value lent_bytes)" -ge $((bytes - (18 << 20)))
+	check "$what: freed: the run of the pool's size is there" \
+		guest 'grep -q " 16777216 4096 cached pool" /sys/kernel/debug/virtio_cma/virtio*/blocks'
+}
+
 # What a client's pool has in reserve is the guest's when it is short of memory: all but a granule.
 # shrink_case MODE
 shrink_case()
 {
 	guest 'echo 0 >$(cma_dir)/pool_bytes; insmod /modules/vcma_bench.ko; edu=/sys/bus/pci/devices/$(edu_pci)/bench; echo singles 4096 1 1000 >$edu'
 	sc_ready=$(value ready_bytes)
-	sc_lent=$(value lent_bytes)
 	check "$what: in reserve while a client is idle" test "$sc_ready" -ge $((16 << 20))
+	[ "$1" = private ] || large_case
+	sc_lent=$(value lent_bytes)
 	guest 'echo 2 >/proc/sys/vm/drop_caches'
 	if [ "$1" = private ]; then
 		guest 'sleep 1'
