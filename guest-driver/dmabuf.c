@@ -395,8 +395,11 @@ static int vcma_buffer_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct vcma_buffer *buf = dmabuf->priv;
 
-	/* There is no memory that a private copy could be made of. */
-	if (!(vma->vm_flags & VM_SHARED))
+	/*
+	 * There is no memory that a private copy could be made of. Not VM_SHARED: that is
+	 * missing if the file can't be written.
+	 */
+	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	vcma_vm_flags_set(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP);
 	if (buf->attr == VCMA_UNCACHED)

@@ -157,6 +157,28 @@ out:
 	close(fd);
 }
 
+/* A descriptor that can't be written gives mappings that can't be written. */
+static void test_read_only(int region)
+{
+	struct vcma_alloc alloc = { .bytes = MIB, .fd_flags = O_RDONLY | O_CLOEXEC };
+	char *p;
+
+	if (!result(!ioctl(region, VCMA_IOC_ALLOC, &alloc), "read only: got"))
+		return;
+	p = mmap(NULL, MIB, PROT_READ, MAP_SHARED, alloc.fd, 0);
+	result(p != MAP_FAILED && is_byte(p, MIB, 0), "read only: mapped, cleared");
+	result(p != MAP_FAILED && mprotect(p, MIB, PROT_READ | PROT_WRITE) && errno == EACCES,
+	       "read only: can't be made writable");
+	result(buffer_map(alloc.fd, MIB) == MAP_FAILED && errno == EACCES,
+	       "read only: no writable mapping");
+	result(mmap(NULL, MIB, PROT_READ, MAP_PRIVATE, alloc.fd, 0) == MAP_FAILED &&
+	       errno == EINVAL, "read only: no private mapping");
+	if (p != MAP_FAILED)
+		munmap(p, MIB);
+	close(alloc.fd);
+	result(returned(region), "read only: given back");
+}
+
 /* Above a granule the host needs a run of them in its own memory, which it may not have. */
 static void test_large(int region, __u64 bytes)
 {
@@ -252,6 +274,7 @@ static int buffers(const char *file)
 	test_large(region, 3 * MIB + 5);
 	test_one(region, MIB, VCMA_ALLOC_UNCACHED, "uncached");
 	test_one(region, MIB, VCMA_ALLOC_FAST, "fast");
+	test_read_only(region);
 	test_refusals(region);
 	test_no_descriptor(region);
 	printf("1..%u\n", nr_tests);
