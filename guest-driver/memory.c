@@ -334,7 +334,12 @@ static int vcma_memory_pm_notify(struct notifier_block *nb, unsigned long event,
 
 /* ---- online ---- */
 
-/* Bring memory block number @id online; it may be online already. */
+/*
+ * Bring memory block number @id online; it may be online already. While somebody else has
+ * the lock of device hotplug, the write marks a signal as pending and wants to be restarted.
+ * A worker never comes to where that is undone: it would keep the mark, and what it does
+ * next, taking memory offline for example, would be interrupted.
+ */
 static int vcma_memory_online_block(unsigned long id)
 {
 	static const char word[] = "online_movable";
@@ -350,6 +355,7 @@ static int vcma_memory_online_block(unsigned long id)
 	do {
 		pos = 0;
 		got = kernel_write(file, word, sizeof(word) - 1, &pos);
+		flush_signals(current);
 	} while (got == -ERESTARTNOINTR);
 	filp_close(file, NULL);
 	return got < 0 ? got : 0;

@@ -43,6 +43,8 @@ rival_case()
 	is_lent "rival: $1"
 	guest 'rm /tmp/stop; rmmod virtio_cma'
 	is_gone "rival: $1"
+	check "$what: rival: $1: unloaded: at the first attempt" \
+		guest '! dmesg | grep "waiting for memory"'
 }
 
 # online_case ARCH SERIES
