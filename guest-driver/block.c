@@ -330,7 +330,9 @@ void vcma_region_flush_drops(struct vcma_region *r)
 }
 
 /*
- * What clients hold is the pools', and goes back with them. Return: is there more?
+ * What clients hold is the pools', or a bulk's with their name, and goes back with them: after
+ * a reset if they can't be made quiet. So does what only their mappings keep.
+ * Return: is there more?
  * @name: say whose
  */
 static bool vcma_region_has_holder(struct vcma_region *r, bool name)
@@ -341,7 +343,8 @@ static bool vcma_region_has_holder(struct vcma_region *r, bool name)
 
 	rcu_read_lock();
 	xa_for_each(&r->by_gpa, i, block) {
-		if (block->use == VCMA_BLOCK_POOL)
+		if (block->use == VCMA_BLOCK_POOL || READ_ONCE(block->owner) ||
+		    READ_ONCE(block->dropped))
 			continue;
 		found = true;
 		if (name)

@@ -132,7 +132,7 @@ static void vcma_bulk_settle(struct vcma_bulk *b, struct vcma_block *block)
 		list_add(&block->node, &b->barren);
 		return;
 	}
-	block->owner = c;
+	WRITE_ONCE(block->owner, c);
 	if (!c)
 		return;
 	spin_lock(&c->bulk_lock);
@@ -397,7 +397,9 @@ void vcma_bulk_free(struct vcma_region *r, const struct vcma_piece_addr *pieces,
 		first = PHYS_PFN(pieces[i].gpa - block->base_gpa);
 		if (block->piece_cpus) {
 			vcma_bulk_unmap(block, first / part_pages, j - i);
-			vcma_block_give(block, first, (j - i) * part_pages);
+			/* What a device may still use goes back with the block. */
+			if (refcount_read(&block->refs) == 1)
+				vcma_block_give(block, first, (j - i) * part_pages);
 		}
 		vcma_bulk_put(block, j - i);
 	}

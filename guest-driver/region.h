@@ -263,8 +263,8 @@ void vcma_region_drop_later(struct vcma_block *block);
 void vcma_region_retry_frees(struct vcma_region *r);
 
 /**
- * vcma_region_wait_idle() - wait until no block is held but by pools, naming now and
- * then who still does.
+ * vcma_region_wait_idle() - wait until no block is held but by pools and clients, naming
+ * now and then who still does.
  */
 void vcma_region_wait_idle(struct vcma_region *r);
 

@@ -10,7 +10,7 @@
 faults_boot()
 {
 	initramfs "$VM_TMP/initramfs" amd64 6.12 virtio_pci "$(guest_module amd64 6.12 virtio_cma)" \
-		"$(guest_module amd64 6.12 vcma_selftest)"
+		"$(guest_module amd64 6.12 vcma_selftest)" "$(guest_module amd64 6.12 vcma_bulk)"
 	# shellcheck disable=SC2046 # options are words
 	vm_start amd64 "$(kernel_dir amd64 6.12)/vmlinuz" "$VM_TMP/initramfs" $(region_options cma0 \
 		"clients=edu0,unsafe-noiommu=on,x-fabric=on,x-provider=fake,x-fake-fault=$1") \
@@ -76,7 +76,25 @@ not_quiet_case()
 	check "$what: QEMU ends well" vm_quit
 }
 
+# The host gives in when the device is reset, which is after the driver has let go.
+never_quiet_case()
+{
+	what="not quiet until virtio-cma is reset"
+	faults_boot quiesce:0:2:5 || return
+	guest 'load virtio_cma; insmod /modules/vcma_bulk.ko leave=1; rmmod vcma_bulk'
+	check "$what: the guest is told" guest 'dmesg | grep -q "may still do DMA: -EIO"'
+	check "$what: the bulk that the driver left is kept" \
+		guest 'mount -t debugfs debugfs /sys/kernel/debug && grep -q " edu0$" /sys/kernel/debug/virtio_cma/*/blocks'
+	guest '(rmmod virtio_cma; echo >/tmp/unloaded) >/dev/null 2>&1 &'
+	check "$what: unloads, without waiting for the client" \
+		guest 'wait_for 20 test -e /tmp/unloaded && ! grep -q virtio_cma /proc/modules'
+	check "$what: nothing is pinned" quiet_again 5
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	check "$what: QEMU ends well" vm_quit
+}
+
 region_hugepages
 no_memory_case
 not_quiet_case
+never_quiet_case
 tap_end
