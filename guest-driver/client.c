@@ -297,6 +297,18 @@ static int vcma_client_claim(struct vcma_client *c)
 	return err;
 }
 
+/* The client is quiet: what it had is free, and its pool has one user less. */
+static void vcma_client_take_all(struct vcma_client *c)
+{
+	vcma_direct_forget(c);
+	vcma_coherent_free_all(c);
+	vcma_bulk_free_all(c);
+	if (c->has_pool)
+		vcma_pool_put(&c->pools[c->attr], c);
+	c->pools = NULL;
+	c->has_pool = false;
+}
+
 /* Return: 0 if the device does no more DMA, and what it had is free; or why not. */
 static int vcma_client_release(struct vcma_client *c)
 {
@@ -309,12 +321,7 @@ static int vcma_client_release(struct vcma_client *c)
 			c->name, ERR_PTR(err));
 		return err;
 	}
-	vcma_direct_forget(c);
-	vcma_coherent_free_all(c);
-	vcma_bulk_free_all(c);
-	vcma_pool_put(&c->pools[c->attr], c);
-	c->pools = NULL;
-	c->has_pool = false;
+	vcma_client_take_all(c);
 	vcma_region_retry_frees(r);
 	return 0;
 }
@@ -444,9 +451,7 @@ void vcma_clients_forget(struct vcma_region *r)
 
 	cancel_work_sync(&r->clients.refresh_work);
 	xa_for_each(&r->clients.by_id, id, c) {
-		vcma_direct_forget(c);
-		vcma_coherent_free_all(c);
-		vcma_bulk_free_all(c);
+		vcma_client_take_all(c);
 		kfree(c);
 	}
 	xa_destroy(&r->clients.by_id);
