@@ -110,7 +110,7 @@ static u64 vcma_coherent_find(struct vcma_client *c, dma_addr_t dma,
 	return bytes;
 }
 
-void vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma)
+bool vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma)
 {
 	size_t rounded = PAGE_ALIGN(bytes);
 	struct vcma_block *block;
@@ -118,15 +118,18 @@ void vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma)
 	u64 found;
 
 	found = vcma_coherent_find(c, dma, &block, &slot);
-	if (!found || found != rounded) {
+	if (!found)
+		return false;
+	if (found != rounded) {
 		dev_WARN_ONCE(c->dev, 1, "frees %#zx bytes at %pad, %#llx are allocated there\n",
 			      rounded, &dma, found);
-		return;
+		return true;
 	}
 	trace_vcma_coherent_free(c, bytes, dma);
 	atomic64_sub(found, &c->region->stats.coherent_bytes);
 	atomic64_sub(found, &c->coherent_bytes);
 	vcma_pool_free(block, slot);
+	return true;
 }
 
 int vcma_coherent_mmap(struct vcma_client *c, struct vm_area_struct *vma,

@@ -33,8 +33,12 @@ extern unsigned int vcma_alloc_timeout_ms;
 void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t bytes,
 			  u64 max_dma, gfp_t gfp, dma_addr_t *dma);
 
-/** vcma_coherent_free() - any context. A wrong @dma is a WARN, and ignored. */
-void vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma);
+/**
+ * vcma_coherent_free() - any context. Wrong @bytes are a WARN, and nothing is freed.
+ *
+ * Return: false if no allocation of this client starts at @dma.
+ */
+bool vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma);
 
 /**
  * vcma_coherent_mmap() - map part of an allocation to user space.

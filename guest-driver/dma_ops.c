@@ -67,38 +67,56 @@ static void *vcma_dma_alloc(struct device *dev, size_t size, dma_addr_t *dma, gf
 	return cpu;
 }
 
-/* What the device was given lies in one of its regions; else it is not ours to free. */
-static struct vcma_client *vcma_dma_client(struct device *dev, dma_addr_t dma)
+/*
+ * What a device was given is known by the client that it came from, and there may be several
+ * in the region where it lies: all are asked. If none knows it, it is not ours to free.
+ * Return: does it not even lie in a region? Then the driver was told.
+ */
+static bool vcma_dma_is_nowhere(struct device *dev, dma_addr_t dma)
 {
-	struct vcma_client *c = vcma_binding_by_dma(vcma_binding_of(dev), dma);
-
-	dev_WARN_ONCE(dev, !c, "frees, unmaps or syncs %pad, which is in no region\n", &dma);
-	return c;
+	return dev_WARN_ONCE(dev, !vcma_binding_by_dma(vcma_binding_of(dev), dma),
+			     "frees, unmaps or syncs %pad, which is in no region\n", &dma);
 }
 
 static void vcma_dma_free(struct device *dev, size_t size, void *cpu, dma_addr_t dma,
 			  unsigned long attrs)
 {
-	struct vcma_client *c = vcma_dma_client(dev, dma);
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
 
-	if (c)
-		vcma_coherent_free(c, size, dma);
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (vcma_coherent_free(c, size, dma))
+			return;
+	}
+	dev_WARN_ONCE(dev, !vcma_dma_is_nowhere(dev, dma),
+		      "frees %#zx bytes at %pad, where nothing of its own begins\n", size, &dma);
 }
 
 static int vcma_dma_mmap(struct device *dev, struct vm_area_struct *vma, void *cpu,
 			 dma_addr_t dma, size_t size, unsigned long attrs)
 {
-	struct vcma_client *c = vcma_binding_by_dma(vcma_binding_of(dev), dma);
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
+	int err = -ENXIO;
 
-	return c ? vcma_coherent_mmap(c, vma, dma, size) : -ENXIO;
+	while (err == -ENXIO && (c = vcma_binding_next_claimed(b, &i)))
+		err = vcma_coherent_mmap(c, vma, dma, size);
+	return err;
 }
 
 static int vcma_dma_get_sgtable(struct device *dev, struct sg_table *sgt, void *cpu,
 				dma_addr_t dma, size_t size, unsigned long attrs)
 {
-	struct vcma_client *c = vcma_binding_by_dma(vcma_binding_of(dev), dma);
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
+	int err = -ENXIO;
 
-	return c ? vcma_coherent_sgtable(c, sgt, dma, size) : -ENXIO;
+	while (err == -ENXIO && (c = vcma_binding_next_claimed(b, &i)))
+		err = vcma_coherent_sgtable(c, sgt, dma, size);
+	return err;
 }
 
 /* Pages that the driver syncs itself: cacheable, with an address in the linear map. */
@@ -173,11 +191,16 @@ static dma_addr_t vcma_dma_map_ram(struct device *dev, phys_addr_t phys, size_t 
 static void vcma_dma_unmap_ram(struct device *dev, dma_addr_t dma, size_t size,
 			       enum dma_data_direction dir, unsigned long attrs)
 {
-	struct vcma_client *c = vcma_dma_client(dev, dma);
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
 
-	if (!c || vcma_direct_unmap(c, dma, size, dir, attrs))
-		return;
-	dev_WARN_ONCE(dev, !vcma_bounce_unmap(c, dma, size, dir, attrs),
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (vcma_direct_unmap(c, dma, size, dir, attrs) ||
+		    vcma_bounce_unmap(c, dma, size, dir, attrs))
+			return;
+	}
+	dev_WARN_ONCE(dev, !vcma_dma_is_nowhere(dev, dma),
 		      "unmaps %#zx bytes at %pad, which it has not mapped\n", size, &dma);
 }
 
@@ -216,10 +239,14 @@ static dma_addr_t vcma_dma_map_resource(struct device *dev, phys_addr_t phys, si
 static void vcma_dma_unmap_resource(struct device *dev, dma_addr_t dma, size_t size,
 				    enum dma_data_direction dir, unsigned long attrs)
 {
-	struct vcma_client *c = vcma_binding_by_dma(vcma_binding_of(dev), dma);
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
 
-	if (c)
-		vcma_direct_unmap(c, dma, size, dir, attrs);
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (vcma_direct_unmap(c, dma, size, dir, attrs))
+			return;
+	}
 }
 
 #ifdef VCMA_DMA_OPS_BY_PHYS
@@ -303,11 +330,19 @@ unmap:
 static void vcma_dma_sync(struct device *dev, dma_addr_t dma, size_t size,
 			  enum dma_data_direction dir, bool for_cpu)
 {
-	struct vcma_client *c = vcma_dma_client(dev, dma);
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
 
-	if (!c || vcma_bounce_sync(c, dma, size, dir, for_cpu))
-		return;
-	dev_WARN_ONCE(dev, !vcma_direct_sync(c, dma, size, dir, for_cpu),
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (vcma_bounce_sync(c, dma, size, dir, for_cpu))
+			return;
+	}
+	for (i = 0; (c = vcma_binding_next_claimed(b, &i));) {
+		if (vcma_direct_sync(c, dma, size, dir, for_cpu))
+			return;
+	}
+	dev_WARN_ONCE(dev, !vcma_dma_is_nowhere(dev, dma),
 		      "syncs %#zx bytes at %pad, which it has not mapped\n", size, &dma);
 }
 
