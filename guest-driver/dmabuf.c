@@ -536,6 +536,21 @@ static bool vcma_buffer_has_vmap(const struct vcma_buffer *buf)
 	return buf->nr_blocks == 1 || buf->region->mode->has_pages;
 }
 
+/* What is held for the blocks of a bulk: those of one granule come one after the other. */
+static u64 vcma_buffer_held_bytes(const struct vcma_buffer *buf)
+{
+	const struct vcma_region *r = buf->region;
+	u64 granule, last = U64_MAX, nr = 0;
+	u32 i;
+
+	for (i = 0; i < buf->nr_blocks; i++) {
+		granule = (buf->blocks[i].gpa - r->base_gpa) >> r->granule_shift;
+		nr += granule != last;
+		last = granule;
+	}
+	return nr << r->granule_shift;
+}
+
 /* Count @bytes to the user's limit. */
 static int vcma_user_charge(struct vcma_user *u, u64 bytes)
 {
@@ -551,7 +566,7 @@ static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	u32 room = nr_busy ? *nr_busy : 0;
-	u64 block_bytes, unused_bytes;
+	u64 block_bytes, held_bytes;
 	struct dma_buf *dmabuf;
 	struct vcma_buffer *buf;
 	bool whole;
@@ -559,7 +574,8 @@ static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
 
 	if (nr_busy)
 		*nr_busy = 0;
-	buf = kvzalloc(struct_size(buf, blocks, want->nr_blocks), GFP_KERNEL);
+	buf = kvzalloc(struct_size(buf, blocks, want->nr_blocks),
+		       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!buf)
 		return -ENOMEM;
 	snprintf(buf->owner, sizeof(buf->owner), "%s[%d]", current->comm, task_tgid_nr(current));
@@ -574,8 +590,8 @@ static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
 	mutex_init(&buf->lock);
 	INIT_LIST_HEAD(&buf->maps);
 
-	buf->charged_bytes = whole ? vcma_region_round_up(r, buf->bytes) :
-				     block_bytes * want->nr_blocks;
+	buf->charged_bytes = vcma_region_round_up(r, whole ? buf->bytes :
+						     block_bytes * want->nr_blocks);
 	err = vcma_user_charge(u, buf->charged_bytes);
 	if (err)
 		goto free;
@@ -585,10 +601,10 @@ static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
 		*nr_busy = room;
 	if (err)
 		goto uncharge;
-	if (!whole) {	/* only what came */
-		unused_bytes = (want->nr_blocks - buf->nr_blocks) * block_bytes;
-		atomic64_sub(unused_bytes, &u->bytes);
-		buf->charged_bytes -= unused_bytes;
+	if (!whole) {	/* only what came, but with what is between it */
+		held_bytes = vcma_buffer_held_bytes(buf);
+		atomic64_add(held_bytes - buf->charged_bytes, &u->bytes);
+		buf->charged_bytes = held_bytes;
 	}
 
 	info.ops = vcma_buffer_has_vmap(buf) ? &vcma_buffer_ops : &vcma_buffer_ops_no_vmap;

@@ -21,7 +21,7 @@
 struct vcma_info {
 	__u64 bytes;			/* of the region */
 	__u64 granule_bytes;		/* what the host pins at once */
-	__u64 user_bytes;		/* in buffers made through this file */
+	__u64 user_bytes;		/* held for buffers, in granules: small ones share none */
 	__u64 user_limit_bytes;		/* and how much that may become */
 	__u32 mode;			/* VCMA_MODE_* */
 	__u32 reserved;

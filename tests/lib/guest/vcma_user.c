@@ -201,11 +201,29 @@ static void refused(int region, const char *what, struct vcma_alloc alloc, int e
 		close(fd);
 }
 
+/* How many buffers of one size can be had is a matter of granules, however small they are. */
+static void test_limit(int region, __u64 bytes)
+{
+	struct vcma_info info = info_get(region);
+	int fds[64], nr, err;
+
+	for (nr = 0, err = 0; nr < 64 && !err; nr++) {
+		fds[nr] = buffer_simple(region, bytes);
+		if (fds[nr] < 0)
+			err = -fds[nr--];
+	}
+	result(err == EDQUOT && nr * info.granule_bytes <= info.user_limit_bytes,
+	       "refused: one too many of %llu bytes, after %d: %s", bytes, nr, strerror(err));
+	while (nr--)
+		close(fds[nr]);
+	result(returned(region), "refused: all is given back");
+}
+
 static void test_refusals(int region)
 {
 	struct vcma_info info = info_get(region);
 	struct vcma_alloc alloc = { .bytes = MIB, .fd_flags = O_APPEND };
-	int fd, fds[64], nr, err;
+	int fd;
 
 	refused(region, "no bytes", (struct vcma_alloc) { .bytes = 0 }, EINVAL);
 	refused(region, "unknown flags", (struct vcma_alloc) { .bytes = 1, .flags = 8 }, EINVAL);
@@ -231,17 +249,8 @@ static void test_refusals(int region)
 	       errno == EINVAL, "refused: mapping beyond the end");
 	close(fd);
 
-	/* In small buffers the limit is the same. */
-	for (nr = 0, err = 0; nr < 64 && !err; nr++) {
-		fds[nr] = buffer_simple(region, info.granule_bytes);
-		if (fds[nr] < 0)
-			err = -fds[nr--];
-	}
-	result(err == EDQUOT && nr * info.granule_bytes <= info.user_limit_bytes,
-	       "refused: one too many, after %d: %s", nr, strerror(err));
-	while (nr--)
-		close(fds[nr]);
-	result(returned(region), "refused: all is given back");
+	test_limit(region, info.granule_bytes);
+	test_limit(region, 1);
 }
 
 /* No descriptor left: the buffer must not stay. */
@@ -336,7 +345,7 @@ static int bulk(const char *file)
 					  .timeout_ms = 10000 };
 	fd = bulk_get(region, &bulk);
 	result(fd >= 0 && bulk.nr_blocks && bulk.nr_blocks <= most &&
-	       info_get(region).user_bytes == bulk.nr_blocks * 65536ULL,
+	       info_get(region).user_bytes >= bulk.nr_blocks * 65536ULL,
 	       "bulk: %u blocks of the %u that the limit allows", bulk.nr_blocks, most);
 	bulk_refused(region, "nothing is left of the limit",
 		     (struct vcma_alloc_bulk) { .block_bytes = 65536, .nr_blocks = most }, EDQUOT);
