@@ -50,7 +50,7 @@ static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t 
 	timeout_ms = READ_ONCE(vcma_alloc_timeout_ms);
 	if (timeout_ms)
 		effort.deadline = ktime_add_ms(ktime_get(), timeout_ms);
-	if (gfp & __GFP_IO) {
+	if ((gfp & (__GFP_IO | __GFP_FS)) == (__GFP_IO | __GFP_FS)) {
 		err = vcma_pool_alloc_slow(pool, &fit, &effort, c, bytes, piece);
 	} else {
 		noio = memalloc_noio_save();

@@ -22,7 +22,7 @@ extern unsigned int vcma_alloc_timeout_ms;
  *	driver syncs as it does streaming mappings
  * @max_dma: highest DMA address of the last byte
  * @gfp: without __GFP_DIRECT_RECLAIM only the pool is asked; with __GFP_NORETRY the
- *	host, too, but nothing is migrated
+ *	host, too, but nothing is migrated; without __GFP_IO or __GFP_FS no page cache is
  * @dma: out
  *
  * The DMA address is aligned to @bytes rounded up to a power of two, at most to

@@ -15,6 +15,7 @@
 #include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
@@ -495,7 +496,9 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 	if (err && step >= YIELD_ALL) {
 		for (i = 0; (p = vcma_region_pool(r, i)); i++) {
 			queue_work(r->wq, &p->refill);
-			flush_work(&p->refill);
+			/* It may wait for I/O that waits for the caller. */
+			if (current_gfp_context(GFP_KERNEL) == GFP_KERNEL)
+				flush_work(&p->refill);
 		}
 	}
 	return err;
