@@ -42,6 +42,10 @@ static bool quick;
 module_param(quick, bool, 0444);
 MODULE_PARM_DESC(quick, "leave out what takes all memory, and the threads");
 
+static bool peer;
+module_param(peer, bool, 0444);
+MODULE_PARM_DESC(peer, "there is a PCI device that offers memory to its peers");
+
 static bool misuse;
 module_param(misuse, bool, 0444);
 MODULE_PARM_DESC(misuse, "free, unmap and sync what is not there, instead of testing");
@@ -90,6 +94,8 @@ static void selftest_run(struct selftest *t)
 	selftest_pages(t);
 	selftest_limits(t);
 	selftest_streaming(t);
+	if (peer)
+		selftest_peer(t);
 	if (!t->quick)
 		selftest_stress(t);
 }

@@ -58,6 +58,7 @@ void selftest_memory_type(struct selftest *t);
 void selftest_pages(struct selftest *t);
 void selftest_streaming(struct selftest *t);
 void selftest_limits(struct selftest *t);
+void selftest_peer(struct selftest *t);
 void selftest_stress(struct selftest *t);
 void selftest_misuse(struct selftest *t);	/* alone: the kernel log gets warnings */
 

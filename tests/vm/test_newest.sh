@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The newest kernel of Debian unstable: what test_selftest and test_lend check on released ones,
-# in one boot per architecture. On Arm it is also a KVM host that can say by a capability, as older
-# kernels can't, that it forces Write-Back.
+# in one boot per architecture and, in short, per mode. On Arm it is also a KVM host that can say by
+# a capability, as older kernels can't, that it forces Write-Back.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
@@ -34,26 +34,29 @@ hvcma_options()
 	done
 }
 
-# newest_case ARCH MODE SELFTEST-PARAMETER [INITRAMFS-OPTION...]
+# newest_case ARCH MODE SELFTEST-PARAMETER [INITRAMFS-OPTION...]: the NVMe controller is a peer, no
+# client
 newest_case()
 {
-	what="$1 $(cat "$(kernel_dir "$1" newest)/release")" nc_arch=$1 nc_mode=$2 nc_parameter=$3
+	what="$1 $(cat "$(kernel_dir "$1" newest)/release") $2" nc_arch=$1 nc_mode=$2 nc_parameter=$3
 	shift 3
 	initramfs "$VM_TMP/initramfs" "$nc_arch" newest virtio_pci \
-		"$(guest_module "$nc_arch" newest virtio_cma)" \
+		"$(guest_module "$nc_arch" newest virtio_cma)" nvme \
 		"$(guest_module "$nc_arch" newest vcma_selftest)" \
 		"$(guest_module "$nc_arch" newest vcma_lend)" -- "$@"
 	# shellcheck disable=SC2046 # options are words
 	vm_start "$nc_arch" "$(kernel_dir "$nc_arch" newest)/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 "clients=edu0,unsafe-noiommu=on,x-fabric=on,mode=$nc_mode") \
-		-device edu,id=edu0,dma_mask=0xffffffffff
+		-device edu,id=edu0,dma_mask=0xffffffffff -device nvme,id=peer,serial=peer,cmb_size_mb=4
 	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"
 		return
 	fi
 	guest load virtio_cma
 	[ "$nc_mode" = private ] || GUEST_LIMIT_S=90 lent_case
-	guest selftest fragmented=1 "$nc_parameter" >"$VM_TMP/results"
+	check "$what: a device that is no client offers memory to its peers" \
+		guest 'load nvme && wait_for 10 eval "cat /sys/bus/pci/devices/*/p2pmem/published | grep -q 1"'
+	guest selftest fragmented=1 peer=1 "$nc_parameter" >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what"
 	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 	check "$what: unbound: no bus master" status_is /clients/0/bus-master false
@@ -70,5 +73,6 @@ region_hugepages
 newest_case amd64 reusable has_pages=1
 # shellcheck disable=SC2046 # options are words
 VM_MACHINE=virtualization=on VM_CPU=max,pauth-impdef=on \
-	newest_case arm64 private has_pages=0 $(hvcma_options)
+	newest_case arm64 reusable has_pages=1 $(hvcma_options)
+newest_case amd64 private quick=1
 tap_end
