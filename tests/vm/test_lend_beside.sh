@@ -95,8 +95,9 @@ unplug_case()
 beside_case()
 {
 	what="$1 $2"
+	[ "$2" = 6.12 ] && build=$2/debug || build=$2	# with its invariants checked, where it is built
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci virtio_mem virtio_balloon \
-		"$(guest_module "$1" "$2" virtio_cma)" "$(guest_module "$1" "$2" vcma_lend)" \
+		"$(guest_module "$1" "$build" virtio_cma)" "$(guest_module "$1" "$2" vcma_lend)" \
 		-- -f "$HVCMA_BUILD/guest/$1/bin/pin:/bin/pin"
 	# shellcheck disable=SC2046 # options are words
 	VM_LIMIT_S=200 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
