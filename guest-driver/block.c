@@ -4,6 +4,7 @@
  * are taken, and how they end (region.h). How they begin is in hold.c.
  */
 #include <linux/bitmap.h>
+#include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
@@ -136,6 +137,7 @@ int vcma_block_take(struct vcma_block *block, unsigned long first_page,
 	}
 	return err;
 }
+EXPORT_SYMBOL_GPL(vcma_block_take);	/* for tests/guest/lend.c */
 
 void vcma_block_adopt(struct vcma_block *block, unsigned long first_page,
 		      unsigned long nr_pages)
@@ -170,6 +172,7 @@ void vcma_block_give(struct vcma_block *block, unsigned long first_page,
 	block->nr_taken -= nr_pages;
 	spin_unlock_irqrestore(&block->taken_lock, irq);
 }
+EXPORT_SYMBOL_GPL(vcma_block_give);	/* for tests/guest/lend.c */
 
 static void vcma_block_give_all(struct vcma_block *block)
 {
@@ -307,6 +310,7 @@ void vcma_region_drop(struct vcma_block *block)
 	if (refcount_dec_and_test(&block->refs))
 		vcma_block_end(block);
 }
+EXPORT_SYMBOL_GPL(vcma_region_drop);	/* for tests/guest/lend.c */
 
 void vcma_region_drop_later(struct vcma_block *block)
 {

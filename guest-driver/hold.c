@@ -9,6 +9,7 @@
  * it.
  */
 #include <linux/delay.h>
+#include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
@@ -205,6 +206,7 @@ int vcma_region_hold(struct vcma_region *r, const struct vcma_want *want,
 	trace_vcma_alloc_finish(r, want->bytes, !err, err, ktime_us_delta(ktime_get(), start));
 	return err;
 }
+EXPORT_SYMBOL_GPL(vcma_region_hold);	/* for tests/guest/lend.c */
 
 /* Where the guest chooses, it does so block by block. */
 static int vcma_region_hold_each(struct vcma_region *r, const struct vcma_want *want,

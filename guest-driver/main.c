@@ -128,12 +128,6 @@ void vcma_finish(struct vcma_region *r)
 	vcma_region_destroy(r);
 }
 
-/* For tests, which hold blocks without a client: tests/guest/lend.c. */
-EXPORT_SYMBOL_GPL(vcma_region_hold);
-EXPORT_SYMBOL_GPL(vcma_region_drop);
-EXPORT_SYMBOL_GPL(vcma_block_take);
-EXPORT_SYMBOL_GPL(vcma_block_give);
-
 static int __init vcma_init(void)
 {
 	int err;

@@ -49,9 +49,8 @@ static u64 vcma_busy_bytes(struct vcma_region *r)
 
 #define VCMA_STAT(stat)	VCMA_ATTR(stat, "%lld", (s64)atomic64_read(&r->stats.stat))
 
-#define VCMA_ALLOCS(name, kind)									\
-VCMA_ATTR(nr_##name##_ok, "%lld", (s64)atomic64_read(&r->stats.nr_ok[kind]));		\
-VCMA_ATTR(nr_##name##_failed, "%lld", (s64)atomic64_read(&r->stats.nr_failed[kind]))
+#define VCMA_ALLOCS(name, result, kind) \
+	VCMA_ATTR(nr_##name##_##result, "%lld", (s64)atomic64_read(&r->stats.nr_##result[kind]))
 
 VCMA_ATTR(region_name, "%s", r->name);
 VCMA_ATTR(mode, "%s", r->mode->name);
@@ -73,7 +72,8 @@ VCMA_ATTR(user_bytes, "%lld", r->user ? (s64)atomic64_read(&r->user->bytes) : 0)
 
 /* ---- events ---- */
 
-VCMA_ALLOCS(coherent, VCMA_STATS_COHERENT);
+VCMA_ALLOCS(coherent, ok, VCMA_STATS_COHERENT);
+VCMA_ALLOCS(coherent, failed, VCMA_STATS_COHERENT);
 VCMA_STAT(nr_coherent_refused);
 VCMA_STAT(nr_map_direct);
 VCMA_STAT(nr_map_bounced);
@@ -83,9 +83,11 @@ VCMA_STAT(nr_cache_handovers);
 VCMA_STAT(nr_alloc_requests);
 VCMA_STAT(nr_busy_retries);
 VCMA_STAT(nr_deadline_missed);
-VCMA_ALLOCS(bulk, VCMA_STATS_BULK);
+VCMA_ALLOCS(bulk, ok, VCMA_STATS_BULK);
+VCMA_ALLOCS(bulk, failed, VCMA_STATS_BULK);
 VCMA_STAT(nr_bulk_blocks);
-VCMA_ALLOCS(user, VCMA_STATS_USER);
+VCMA_ALLOCS(user, ok, VCMA_STATS_USER);
+VCMA_ALLOCS(user, failed, VCMA_STATS_USER);
 
 static ssize_t alloc_us_log2_show(struct device *dev, struct device_attribute *attr, char *buf)
 {

@@ -42,8 +42,8 @@ static void virtio_cma_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
 /*
  * Hot-unplug takes the memory away: only when nobody uses it. What the driver
  * keeps in reserve for everybody, and what it has lent, it takes back itself
- * before it lets the device go; what a driver that is gone has left to the guest
- * nobody would take back.
+ * before it lets the device go; what a driver that is gone has left to the
+ * guest nobody would take back.
  */
 static void virtio_cma_pci_unplug_request_check(VirtIOMDPCI *vmd, Error **errp)
 {
