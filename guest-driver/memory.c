@@ -18,7 +18,6 @@
  * Locks: notifiers run under the kernel's memory hotplug lock; they take
  * vcma_memory.lock only, and nobody waits for them with any of our locks held.
  */
-#include <linux/fs.h>
 #include <linux/jiffies.h>
 #include <linux/ioport.h>
 #include <linux/memory.h>
@@ -41,10 +40,11 @@
 
 /* Programs rely on the prefix: kexec, and tools that count RAM. */
 #define VCMA_RESOURCE		"System RAM (virtio_cma)"
-#define VCMA_ONLINE_TRIES	10
 #define VCMA_REMOVE_PATIENCE	(5 * HZ)
 #define VCMA_REMOVE_PAUSE	(HZ / 5)
 #define VCMA_REMOVE_REMIND	(10 * HZ)
+
+#define VCMA_LEAVING_STEP	(HZ / 10)	/* how often to look for it */
 
 static struct workqueue_struct *vcma_memory_wq;
 
@@ -52,11 +52,18 @@ static struct workqueue_struct *vcma_memory_wq;
 static const char *vcma_memory_resource;
 static bool vcma_memory_stays;		/* some has been left to the guest */
 
+/* Memory whose region is gone, on its way out of the kernel. */
+static atomic_t vcma_memory_nr_orphans = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(vcma_memory_orphan_gone);
+
+static void vcma_memory_plug_work(struct work_struct *work);
 static void vcma_memory_unplug_work(struct work_struct *work);
 
 /* Bit n of entry m: state m may become state n. */
 static const u8 vcma_memory_steps[VCMA_MEMORY_NR_STATES] = {
-	[VCMA_MEMORY_OFFLINE] = BIT(VCMA_MEMORY_ONLINE),
+	/* To ONLINE at once: it had begun before we came. */
+	[VCMA_MEMORY_OFFLINE] = BIT(VCMA_MEMORY_GOING_ONLINE) | BIT(VCMA_MEMORY_ONLINE),
+	[VCMA_MEMORY_GOING_ONLINE] = BIT(VCMA_MEMORY_ONLINE) | BIT(VCMA_MEMORY_OFFLINE),
 	[VCMA_MEMORY_ONLINE] = BIT(VCMA_MEMORY_GOING_OFFLINE),
 	[VCMA_MEMORY_GOING_OFFLINE] = BIT(VCMA_MEMORY_OFFLINE) | BIT(VCMA_MEMORY_ONLINE),
 };
@@ -222,13 +229,35 @@ static void vcma_memory_blame(struct vcma_memory *memory, u64 base_gpa)
 	rcu_read_unlock();
 }
 
-static int vcma_memory_going_online(struct vcma_memory *memory, unsigned long pfn)
+static int vcma_memory_going_online(struct vcma_memory *memory, unsigned int i,
+				    unsigned long pfn)
 {
-	if (is_zone_movable_page(pfn_to_page(pfn)))
+	bool movable = is_zone_movable_page(pfn_to_page(pfn)), gone;
+	unsigned long irq;
+
+	spin_lock_irqsave(&memory->lock, irq);
+	gone = !memory->region;
+	if (movable && !gone)
+		vcma_memory_set_state(memory, i, VCMA_MEMORY_GOING_ONLINE);
+	spin_unlock_irqrestore(&memory->lock, irq);
+	if (gone)	/* nothing is behind the addresses */
+		return notifier_from_errno(-ENODEV);
+	if (movable)
 		return NOTIFY_OK;
 	pr_debug("virtio_cma: region %s: memory at %#llx may be online as movable only\n",
 		 memory->name, (u64)PFN_PHYS(pfn));
 	return notifier_from_errno(-EPERM);
+}
+
+/* Undo the above; does nothing for a block that was refused. */
+static void vcma_memory_cancel_online(struct vcma_memory *memory, unsigned int i)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&memory->lock, irq);
+	if (memory->blocks[i].state == VCMA_MEMORY_GOING_ONLINE)
+		vcma_memory_set_state(memory, i, VCMA_MEMORY_OFFLINE);
+	spin_unlock_irqrestore(&memory->lock, irq);
 }
 
 static int vcma_memory_going_offline(struct vcma_memory *memory, unsigned int i,
@@ -305,7 +334,10 @@ static int vcma_memory_notify(struct notifier_block *nb, unsigned long event, vo
 	i = vcma_memory_index(memory, gpa);
 	switch (event) {
 	case MEM_GOING_ONLINE:
-		return vcma_memory_going_online(memory, note->start_pfn);
+		return vcma_memory_going_online(memory, i, note->start_pfn);
+	case MEM_CANCEL_ONLINE:
+		vcma_memory_cancel_online(memory, i);
+		break;
 	case MEM_ONLINE:
 		vcma_memory_changed(memory, i, VCMA_MEMORY_ONLINE, bytes);
 		break;
@@ -332,86 +364,6 @@ static int vcma_memory_pm_notify(struct notifier_block *nb, unsigned long event,
 	return NOTIFY_BAD;
 }
 
-/* ---- online ---- */
-
-/*
- * Bring memory block number @id online; it may be online already. While somebody else has
- * the lock of device hotplug, the write marks a signal as pending and wants to be restarted.
- * A worker never comes to where that is undone: it would keep the mark, and what it does
- * next, taking memory offline for example, would be interrupted.
- */
-static int vcma_memory_online_block(unsigned long id)
-{
-	static const char word[] = "online_movable";
-	char path[64];
-	struct file *file;
-	ssize_t got;
-	loff_t pos;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%lu/state", id);
-	file = filp_open(path, O_WRONLY, 0);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	do {
-		pos = 0;
-		got = kernel_write(file, word, sizeof(word) - 1, &pos);
-		flush_signals(current);
-	} while (got == -ERESTARTNOINTR);
-	filp_close(file, NULL);
-	return got < 0 ? got : 0;
-}
-
-struct vcma_online_work {
-	struct work_struct work;
-	struct vcma_memory *memory;
-	int err;
-};
-
-/*
- * In a worker, which sees the files that the system's first process sees, whatever
- * container or chroot the driver is loaded from.
- */
-static void vcma_memory_online_work(struct work_struct *work)
-{
-	struct vcma_online_work *online = container_of(work, struct vcma_online_work, work);
-	struct vcma_memory *memory = online->memory;
-	struct vcma_region *r = memory->region;
-	unsigned int i, tries;
-
-	for (i = 0; i < memory->nr_blocks; i++) {
-		u64 gpa = r->base_gpa + i * memory->block_bytes;
-		int err = 0;
-
-		/* Others may bring it online, or just try to, at the same time. */
-		for (tries = 0; tries < VCMA_ONLINE_TRIES; tries++) {
-			if (vcma_memory_is_online(memory, gpa, memory->block_bytes))
-				break;
-			err = vcma_memory_online_block(div64_u64(gpa, memory->block_bytes));
-			if (err == -ENOENT || err == -ENOMEM)
-				break;
-		}
-		if (vcma_memory_is_online(memory, gpa, memory->block_bytes))
-			continue;
-		dev_err(r->dev, "region %s: bringing memory at %#llx online as movable: %pe%s\n",
-			r->name, gpa, ERR_PTR(err),
-			err == -ENOENT ? " (is sysfs mounted at /sys?)" : "");
-		online->err = err ?: -EBUSY;
-		return;
-	}
-	online->err = 0;
-}
-
-static int vcma_memory_online(struct vcma_memory *memory)
-{
-	struct vcma_online_work online = { .memory = memory };
-
-	INIT_WORK_ONSTACK(&online.work, vcma_memory_online_work);
-	queue_work(vcma_memory_wq, &online.work);
-	flush_work(&online.work);
-	destroy_work_on_stack(&online.work);
-	return online.err;
-}
-
 /* ---- add ---- */
 
 static int vcma_count_ram(struct resource *res, void *bytes)
@@ -420,7 +372,7 @@ static int vcma_count_ram(struct resource *res, void *bytes)
 	return 0;
 }
 
-bool vcma_memory_is_left(struct vcma_region *r)
+bool vcma_memory_is_left(const struct vcma_region *r)
 {
 	unsigned long flags = IORESOURCE_SYSTEM_RAM | IORESOURCE_SYSRAM_DRIVER_MANAGED;
 	u64 bytes = 0;
@@ -455,29 +407,23 @@ static int vcma_memory_adopt(struct vcma_memory *memory)
 	return 0;
 }
 
+/* The region may go meanwhile. */
 static int vcma_memory_plug(struct vcma_memory *memory)
 {
-	struct vcma_region *r = memory->region;
-	int nid = dev_to_node(r->dev);
 	int err;
 
-	if (vcma_memory_is_left(r))
-		return vcma_memory_adopt(memory);
-
-	if (nid == NUMA_NO_NODE)
-		nid = memory_add_physaddr_to_nid(r->base_gpa);
-	memory->group = memory_group_register_static(nid, PHYS_PFN(r->bytes));
+	memory->group = memory_group_register_static(memory->nid, PHYS_PFN(memory->bytes));
 	if (memory->group < 0) {
-		dev_err(r->dev, "region %s: registering a memory group: %pe\n", r->name,
-			ERR_PTR(memory->group));
+		pr_err("virtio_cma: region %s: registering a memory group: %pe\n", memory->name,
+		       ERR_PTR(memory->group));
 		return memory->group;
 	}
-	err = add_memory_driver_managed(memory->group, r->base_gpa, r->bytes,
+	err = add_memory_driver_managed(memory->group, memory->base_gpa, memory->bytes,
 					vcma_memory_resource,
 					MHP_MERGE_RESOURCE | MHP_NID_IS_MGID);
 	if (err) {
-		dev_err(r->dev, "region %s: adding memory %#llx+%#llx: %pe\n", r->name,
-			r->base_gpa, r->bytes, ERR_PTR(err));
+		pr_err("virtio_cma: region %s: adding memory %#llx+%#llx: %pe\n", memory->name,
+		       memory->base_gpa, memory->bytes, ERR_PTR(err));
 		memory_group_unregister(memory->group);
 	}
 	return err;
@@ -485,9 +431,102 @@ static int vcma_memory_plug(struct vcma_memory *memory)
 
 static void vcma_memory_forget(struct vcma_memory *memory)
 {
+	bool orphan = !memory->region;
+
 	unregister_pm_notifier(&memory->pm_nb);
 	unregister_memory_notifier(&memory->nb);
 	kvfree(memory);
+	if (orphan && atomic_dec_and_test(&vcma_memory_nr_orphans))
+		wake_up_all(&vcma_memory_orphan_gone);
+}
+
+/*
+ * The region goes; what is to be done about its memory is left to a worker.
+ * Return: false if pages are in the page allocator, or about to come there.
+ */
+static bool vcma_memory_leave(struct vcma_memory *memory)
+{
+	const struct vcma_memory_block *block;
+
+	lockdep_assert_held(&memory->lock);
+	for (block = memory->blocks; block < memory->blocks + memory->nr_blocks; block++) {
+		if (block->state != VCMA_MEMORY_OFFLINE && !block->vacated)
+			return false;
+	}
+	atomic_inc(&vcma_memory_nr_orphans);
+	memory->region = NULL;
+	return true;
+}
+
+/* Take memory that is offline, or all ours, out of the kernel. */
+static int vcma_memory_take_out(struct vcma_memory *memory)
+{
+	int err = offline_and_remove_memory(memory->base_gpa, memory->bytes);
+
+	if (!err && memory->group >= 0)
+		memory_group_unregister(memory->group);
+	return err;
+}
+
+/* Nobody waits for this: @memory ends here. */
+static void vcma_memory_take_out_orphan(struct vcma_memory *memory)
+{
+	int err = vcma_memory_take_out(memory);
+
+	if (err) {
+		WRITE_ONCE(vcma_memory_stays, true);
+		pr_err("virtio_cma: region %s: removing memory %#llx+%#llx, which is unplugged: %pe\n",
+		       memory->name, memory->base_gpa, memory->bytes, ERR_PTR(err));
+	}
+	vcma_memory_forget(memory);
+}
+
+static void vcma_memory_plug_work(struct work_struct *work)
+{
+	struct vcma_memory *memory = container_of(work, struct vcma_memory, plug_work);
+	unsigned long irq;
+	bool orphan;
+	int err;
+
+	err = vcma_memory_plug(memory);
+	spin_lock_irqsave(&memory->lock, irq);
+	orphan = !memory->region;
+	memory->plug_err = err;
+	complete(&memory->plugged);
+	spin_unlock_irqrestore(&memory->lock, irq);
+	if (orphan && err)
+		vcma_memory_forget(memory);
+	else if (orphan)
+		vcma_memory_take_out_orphan(memory);
+}
+
+/* Return: false if the transport leaves, and the memory is left to the worker. */
+static bool vcma_memory_wait_plugged(struct vcma_memory *memory)
+{
+	const bool *leaving = &memory->region->transport->leaving;
+	bool left = false;
+	unsigned long irq;
+
+	while (!left && !wait_for_completion_timeout(&memory->plugged, VCMA_LEAVING_STEP)) {
+		spin_lock_irqsave(&memory->lock, irq);
+		left = READ_ONCE(*leaving) && !completion_done(&memory->plugged) &&
+		       vcma_memory_leave(memory);
+		spin_unlock_irqrestore(&memory->lock, irq);
+	}
+	if (!left)	/* until it lets go of the lock */
+		flush_work(&memory->plug_work);
+	return !left;
+}
+
+/* Wait for memory of regions that were here before. Return: 0 or -ENODEV. */
+static int vcma_memory_wait_orphans(const struct vcma_region *r)
+{
+	while (!wait_event_timeout(vcma_memory_orphan_gone,
+				   !atomic_read(&vcma_memory_nr_orphans), VCMA_LEAVING_STEP)) {
+		if (READ_ONCE(r->transport->leaving))
+			return -ENODEV;
+	}
+	return 0;
 }
 
 int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out)
@@ -497,7 +536,9 @@ int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out)
 	struct vcma_memory *memory;
 	int err;
 
-	flush_workqueue(vcma_memory_wq);	/* a region that was here before */
+	err = vcma_memory_wait_orphans(r);
+	if (err)
+		return err;
 	memory = kvzalloc(struct_size(memory, blocks, nr), GFP_KERNEL);
 	if (!memory)
 		return -ENOMEM;
@@ -506,9 +547,14 @@ int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out)
 	memory->bytes = r->bytes;
 	strscpy(memory->name, r->name, sizeof(memory->name));
 	memory->group = -1;
+	memory->nid = dev_to_node(r->dev);
+	if (memory->nid == NUMA_NO_NODE)
+		memory->nid = memory_add_physaddr_to_nid(r->base_gpa);
 	memory->block_bytes = block_bytes;
 	memory->nr_blocks = nr;
 	spin_lock_init(&memory->lock);
+	init_completion(&memory->plugged);
+	INIT_WORK(&memory->plug_work, vcma_memory_plug_work);
 	init_completion(&memory->unplugged);
 	INIT_WORK(&memory->unplug_work, vcma_memory_unplug_work);
 	memory->nb.notifier_call = vcma_memory_notify;
@@ -520,10 +566,17 @@ int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out)
 	err = register_pm_notifier(&memory->pm_nb);
 	if (err)
 		goto unregister;
-	err = vcma_memory_plug(memory);
+	if (vcma_memory_is_left(r)) {
+		err = vcma_memory_adopt(memory);
+	} else {
+		queue_work(vcma_memory_wq, &memory->plug_work);
+		if (!vcma_memory_wait_plugged(memory))
+			return -ENODEV;
+		err = memory->plug_err;
+	}
 	if (err)
 		goto forget;
-	err = vcma_memory_online(memory);
+	err = vcma_memory_online(memory, vcma_memory_wq);
 	if (err) {
 		vcma_memory_remove(memory);
 		return err;
@@ -630,26 +683,18 @@ static void vcma_memory_unplug_work(struct work_struct *work)
 {
 	struct vcma_memory *memory = container_of(work, struct vcma_memory, unplug_work);
 
-	memory->unplug_err = offline_and_remove_memory(memory->base_gpa, memory->bytes);
-	if (!memory->unplug_err && memory->group >= 0)
-		memory_group_unregister(memory->group);
-	if (memory->region) {
-		complete(&memory->unplugged);
+	if (!memory->region) {
+		vcma_memory_take_out_orphan(memory);
 		return;
 	}
-	if (memory->unplug_err) {
-		WRITE_ONCE(vcma_memory_stays, true);
-		pr_err("virtio_cma: region %s: removing memory %#llx+%#llx, which is unplugged: %pe\n",
-		       memory->name, memory->base_gpa, memory->bytes,
-		       ERR_PTR(memory->unplug_err));
-	}
-	vcma_memory_forget(memory);
+	memory->unplug_err = vcma_memory_take_out(memory);
+	complete(&memory->unplugged);
 }
 
 /* One attempt. On failure all is as before; else @memory is gone. */
 static int vcma_memory_unplug(struct vcma_memory *memory, struct vcma_busy *busy)
 {
-	bool later = vcma_in_hotplug();
+	bool later = vcma_in_hotplug(), left;
 	unsigned long irq;
 	int err;
 
@@ -658,8 +703,12 @@ static int vcma_memory_unplug(struct vcma_memory *memory, struct vcma_busy *busy
 		return err;
 	if (later) {
 		spin_lock_irqsave(&memory->lock, irq);
-		memory->region = NULL;
+		left = vcma_memory_leave(memory);
 		spin_unlock_irqrestore(&memory->lock, irq);
+		if (!left) {	/* somebody is bringing some of it online */
+			vcma_memory_unvacate(memory);
+			return -EAGAIN;
+		}
 	}
 	reinit_completion(&memory->unplugged);
 	queue_work(vcma_memory_wq, &memory->unplug_work);

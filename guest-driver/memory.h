@@ -24,6 +24,7 @@ struct vcma_region;
 
 enum vcma_memory_state {
 	VCMA_MEMORY_OFFLINE,		/* absent, or not in the page allocator */
+	VCMA_MEMORY_GOING_ONLINE,	/* becomes ONLINE or OFFLINE again */
 	VCMA_MEMORY_ONLINE,		/* movable */
 	VCMA_MEMORY_GOING_OFFLINE,	/* becomes OFFLINE or ONLINE again */
 	VCMA_MEMORY_NR_STATES
@@ -42,11 +43,16 @@ struct vcma_memory {
 	char name[VCMA_MEMORY_NAME_BYTES];
 	struct notifier_block nb;
 	struct notifier_block pm_nb;
+	int nid;			/* NUMA node */
 	int group;			/* of static memory; negative: none */
 
 	spinlock_t lock;		/* a leaf: all below */
-	struct vcma_region *region;	/* NULL: it is gone, and all pages are ours */
+	struct vcma_region *region;	/* NULL: it is gone, and no page is online, or all are ours */
 	bool removing;			/* nothing is held, nothing more will be */
+
+	struct work_struct plug_work;
+	struct completion plugged;
+	int plug_err;
 
 	struct work_struct unplug_work;
 	struct completion unplugged;
@@ -76,10 +82,12 @@ bool vcma_memory_unfit(u64 base_gpa, u64 bytes, char *reason, size_t reason_byte
  * Memory that an earlier life of the driver had to leave behind is adopted.
  * @out: the memory, until vcma_memory_remove()
  *
- * Takes the kernel's lock of device hotplug: see vcma_in_hotplug().
+ * Takes the kernel's lock of device hotplug: see vcma_in_hotplug(). Who has it may be
+ * unplugging the device, and wait for this: if the transport is leaving, the memory that is
+ * about to be added is removed later, by somebody else.
  *
- * Return: 0, or an error, logged; if also vcma_memory_is_left(), then somebody had pinned it
- * already, else nothing is left behind.
+ * Return: 0; -ENODEV, not logged, if the transport is leaving; or an error, logged: if also
+ * vcma_memory_is_left(), then somebody had pinned it already, else nothing is left behind.
  */
 int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out);
 
@@ -87,7 +95,7 @@ int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out);
  * vcma_memory_is_left() - is all of the region RAM that a driver had added? Nobody else has
  * anything there. For when no vcma_memory is there.
  */
-bool vcma_memory_is_left(struct vcma_region *r);
+bool vcma_memory_is_left(const struct vcma_region *r);
 
 /**
  * vcma_memory_remove() - vacate, take offline and remove; @memory is the callee's.
@@ -120,6 +128,15 @@ int vcma_memory_hold(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
 
 /** vcma_memory_release() - undo one hold. Any context. */
 void vcma_memory_release(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
+
+/**
+ * vcma_memory_online() - bring all of it online as movable; what is already is left alone.
+ * May sleep. For vcma_memory_add().
+ * @wq: does it
+ *
+ * Return: 0; -ENODEV (the transport is leaving); or an error, logged: some of it may be online.
+ */
+int vcma_memory_online(struct vcma_memory *memory, struct workqueue_struct *wq);
 
 /** vcma_memory_is_online() - is all of it in the page allocator, or held? */
 bool vcma_memory_is_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes);

@@ -33,7 +33,7 @@ static int vcma_reusable_start(struct vcma_region *r)
 		return err;
 	err = vcma_memory_add(r, &memory);
 	if (err) {
-		vcma_occupancy_lent_end(r, vcma_memory_is_left(r));
+		vcma_occupancy_lent_end(r, err != -ENODEV && vcma_memory_is_left(r));
 		vcma_occupancy_destroy(r);
 		return err;
 	}

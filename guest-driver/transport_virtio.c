@@ -381,6 +381,8 @@ static void vcma_virtio_remove(struct virtio_device *vdev)
 {
 	struct vcma_virtio *vv = vdev->priv;
 
+	/* A start that is under way may want the lock that this caller has. */
+	WRITE_ONCE(vv->transport.leaving, true);
 	if (cancel_work_sync(&vv->start_work))
 		vcma_virtio_close(vv);
 	if (vv->region)

@@ -18,6 +18,7 @@
 #include "guest-driver/dma_ops.c"
 #include "guest-driver/hold.c"
 #include "guest-driver/memory.c"
+#include "guest-driver/memory_online.c"
 #include "guest-driver/mode_private.c"
 #include "guest-driver/mode_reusable.c"
 #include "guest-driver/occupancy.c"
