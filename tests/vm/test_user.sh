@@ -87,20 +87,23 @@ lent_case()
 	guest 'killall pin; echo 33554432 >$(cma_dir)/user_limit_bytes'
 }
 
-# unload_case: buffers against rmmod, unbind, unplug
+# unload_case: buffers against rmmod, unbind, unplug. With sendfile(), as in "cat FILE >unbind", the
+# page of the file, which can be one that was lent, would be pinned until unbinding has ended.
 unload_case()
 {
 	check "$what: a program keeps a buffer" hold 1000000
 	check "$what: rmmod is refused" eval '! guest "rmmod virtio_cma 2>/dev/null"'
 	guest 'basename $(readlink /sys/bus/virtio/drivers/virtio_cma/virtio*) >/tmp/cma'
-	guest 'cat /tmp/cma >/sys/bus/virtio/drivers/virtio_cma/unbind'
+	guest 'echo $(cat /tmp/cma) >/sys/bus/virtio/drivers/virtio_cma/unbind'
 	check "$what: unbound: the program's buffer is taken away, with its name" \
 		guest 'wait_for 5 grep -q "^revoked; another: No such device" /tmp/hold && dmesg | grep -q "buffer of vcma_user.* is taken away"'
 	check "$what: unbound: nothing is pinned" quiet_again 5
-	guest 'cat /tmp/cma >/sys/bus/virtio/drivers/virtio_cma/bind'
+	check "$what: unbound: no lent memory stays behind" \
+		guest '! grep -q "System RAM (virtio_cma)" /proc/iomem'
+	guest 'echo $(cat /tmp/cma) >/sys/bus/virtio/drivers/virtio_cma/bind'
 
 	check "$what: the kernel keeps a buffer" hold 1000000 1 vmap
-	guest '(cat /tmp/cma >/sys/bus/virtio/drivers/virtio_cma/unbind; echo >/tmp/unbound) &'
+	guest '(echo $(cat /tmp/cma) >/sys/bus/virtio/drivers/virtio_cma/unbind; echo >/tmp/unbound) &'
 	check "$what: mapped by the kernel: unbinding waits, and says for whom" \
 		guest 'wait_for 5 eval "dmesg | grep -q \"waits for a buffer of vcma_user\"" && ! [ -e /tmp/unbound ]'
 	check "$what: mapped by the kernel: its granules stay pinned" \
@@ -108,7 +111,7 @@ unload_case()
 	guest 'echo 1 drop 0 >/dev/vcma_import'
 	check "$what: no longer mapped: unbound" guest 'wait_for 5 test -e /tmp/unbound'
 	check "$what: no longer mapped: nothing is pinned" quiet_again 5
-	guest 'cat /tmp/cma >/sys/bus/virtio/drivers/virtio_cma/bind'
+	guest 'echo $(cat /tmp/cma) >/sys/bus/virtio/drivers/virtio_cma/bind'
 
 	guest rmmod vcma_import		# no client is in use
 	check "$what: a program keeps a buffer once more" hold 1000000
