@@ -8,6 +8,7 @@
 
 LENT_MIB=256
 SMALL_MIB=64
+BLOCK_MIB=128	# of memory, in these guests
 
 mem_total()
 {
@@ -56,6 +57,7 @@ online_case()
 	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(REGION_MIB=$LENT_MIB region_options cma0 mode=reusable) \
 		$(REGION_MIB=$SMALL_MIB region_options small mode=reusable) \
+		$(REGION_MIB=$BLOCK_MIB region_options askew mode=reusable,align=2M) \
 		$(REGION_MIB=$SMALL_MIB region_options any mode=auto)
 	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"
@@ -77,6 +79,8 @@ online_case()
 	guest 'dmesg -c >/dev/null; load virtio_cma; dmesg' >"$VM_TMP/log"
 	check "$what: too small: refused, naming both sizes" \
 		grep -q "region small: base .* size 0x4000000 .* block size 0x8000000" "$VM_TMP/log"
+	check "$what: not aligned: refused, naming both" \
+		grep -q "region askew: base 0x[0-9a-f]*4000000 and size 0x8000000 .* block size 0x8000000" "$VM_TMP/log"
 	check "$what: too small, mode=auto: private" \
 		grep -q 'region any: private, 67108864 bytes' "$VM_TMP/log"
 	check "$what: beside these: lent" grep -q 'region cma0: reusable, 268435456 bytes' "$VM_TMP/log"
@@ -89,7 +93,7 @@ online_case()
 	check "$what: QEMU ends well" vm_quit
 }
 
-hugepages_need 2048 $(((LENT_MIB + 2 * SMALL_MIB) / 2))
+hugepages_need 2048 $(((LENT_MIB + 2 * SMALL_MIB + BLOCK_MIB) / 2))
 for kernel in ${HVCMA_LEND_KERNELS:-amd64/6.12 arm64/6.1}; do
 	online_case "${kernel%/*}" "${kernel#*/}"
 done
