@@ -55,6 +55,12 @@ is_quiet()
 		[ "$(pinned_by_kernel)" -eq 0 ]
 }
 
+# unplugged [DEVICE]: QEMU has let go of the region's device, some time after the guest has
+unplugged()
+{
+	! status /region/name "${1:-cma0}" >/dev/null 2>&1
+}
+
 # quiet_again SECONDS: no bus master and nothing pinned, within that time. Linux 6.1 lets go of
 # pages one second after it was told to (io_uring puts registered buffers in the background).
 quiet_again()

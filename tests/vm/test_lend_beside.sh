@@ -59,11 +59,6 @@ memory_case()
 	lend test=hold mib=128 block_mib=2
 }
 
-unplugged()
-{
-	! status /region/name >/dev/null 2>&1
-}
-
 # Unplugged while it is being brought online. Who unplugs it, ACPI, has the lock that this needs.
 hasty_case()
 {

@@ -83,6 +83,7 @@ placement_case()
 	guest "$nvme_unbind"
 	monitor device_del cma1
 	check "$what: a region goes" guest "$region_helper"' gone() { [ -z "$(region bankb state)" ]; }; wait_for 30 gone'
+	check "$what: QEMU lets go of it" wait_until 20 unplugged cma1
 	guest "$nvme_bind"
 	check "$what: without its second bank the disk works" disk_works
 	check "$what: mapped through the region that is left" \
