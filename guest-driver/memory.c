@@ -691,10 +691,16 @@ static void vcma_memory_unplug_work(struct work_struct *work)
 	complete(&memory->unplugged);
 }
 
+/* Not so in suspend, which is done by kernel threads as well, and can be called off. */
+static bool vcma_memory_is_unplugged(const struct vcma_memory *memory)
+{
+	return vcma_in_hotplug() && READ_ONCE(memory->region->transport->leaving);
+}
+
 /* One attempt. On failure all is as before; else @memory is gone. */
 static int vcma_memory_unplug(struct vcma_memory *memory, struct vcma_busy *busy)
 {
-	bool later = vcma_in_hotplug(), left;
+	bool later = vcma_memory_is_unplugged(memory), left;
 	unsigned long irq;
 	int err;
 
@@ -739,7 +745,7 @@ int vcma_memory_remove(struct vcma_memory *memory)
 		err = vcma_memory_unplug(memory, &busy);
 		if (!err)
 			return 0;
-		if (!vcma_in_hotplug() &&
+		if (!vcma_memory_is_unplugged(memory) &&
 		    (time_after(jiffies, give_up) || signal_pending(current)))
 			break;
 		if (time_after_eq(jiffies, remind)) {

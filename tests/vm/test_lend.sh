@@ -101,6 +101,17 @@ unplug_is_refused()
 		"'cma0': $((REGION_KIB * 1024)) bytes are RAM of the guest, left to it by a driver that is gone"
 }
 
+# Nobody can be asked to let go of a page meanwhile: the memory stays, and is adopted.
+suspend_case()
+{
+	guest 'echo 1 >/sys/module/suspend/parameters/pm_test_delay; echo devices >/sys/power/pm_test'
+	check "$what: suspended with pinned pages: comes back" guest 'echo freeze >/sys/power/state'
+	check "$what: suspended: the memory stayed, and is adopted" \
+		guest 'wait_for 5 eval "dmesg | grep -A9 \"stays RAM of this guest\" | grep -q \"adopts its memory\""'
+	check "$what: suspended: MemTotal" equal "$lent_total" "$(mem_total)"
+	guest 'dmesg -c >>/tmp/dmesg'
+}
+
 # Pages of the region are in pipes: they can't be moved, whoever asks.
 pinned_case()
 {
@@ -108,6 +119,7 @@ pinned_case()
 	note "$(cat "$VM_TMP/pinned")"
 	check "$what: pinned: there are pinned pages in the region" grep -q 'pinned=[1-9]' "$VM_TMP/pinned"
 	lend test=most mib=128 block_mib=2 least="$(sed -n 's/.*clean=//p' "$VM_TMP/pinned")"
+	case $what in "amd64 6.12" | "arm64 6.1") suspend_case ;; esac
 	guest 'time rmmod virtio_cma; cat /tmp/log >>/tmp/dmesg' 2>&1 | sed 's/^/# /'
 	check "$what: pinned: unload leaves the memory" equal "$lent_total" "$(mem_total)"
 	check "$what: pinned: unload says so" guest 'dmesg | grep -q "stays RAM of this guest"'
