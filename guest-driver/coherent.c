@@ -73,7 +73,7 @@ void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t byt
 		err = vcma_coherent_get(c, attr, rounded, max_dma, gfp, &piece);
 	trace_vcma_coherent_alloc(c, bytes, max_dma, err ? DMA_MAPPING_ERROR : piece.dma);
 	if (!err) {
-		vcma_pool_clear(&piece, rounded >> PAGE_SHIFT);
+		vcma_pool_clear(&piece, rounded >> PAGE_SHIFT, gfpflags_allow_blocking(gfp));
 		if (attr == VCMA_CACHED)
 			vcma_attr_sync_for_device(c, piece.cpu, rounded);
 	}

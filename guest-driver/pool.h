@@ -167,8 +167,11 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 			 const struct vcma_effort *effort, struct vcma_client *owner,
 			 u64 bytes, struct vcma_piece *piece);
 
-/** vcma_pool_clear() - zero the first @nr pages of @piece, as far as they are not. */
-void vcma_pool_clear(const struct vcma_piece *piece, unsigned int nr);
+/**
+ * vcma_pool_clear() - zero the first @nr pages of @piece, as far as they are not.
+ * @may_sleep: lets others run now and then
+ */
+void vcma_pool_clear(const struct vcma_piece *piece, unsigned int nr, bool may_sleep);
 
 /**
  * vcma_pool_free() - give back the allocation whose first slot is @slot: nobody's from

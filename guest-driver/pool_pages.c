@@ -26,6 +26,8 @@
 
 /* Zeroed in one go, with interrupts off. */
 #define VCMA_ZERO_PAGES		16
+/* Zeroed before others may run: who takes memory back waits for work on every CPU. */
+#define VCMA_CLEAR_PAGES	64U
 /* Zeroed by their next owner: that takes less time than to wake the zeroer. */
 #define VCMA_ZERO_LATER_PAGES	1
 
@@ -74,9 +76,16 @@ static void vcma_pages_zero(struct vcma_block *block, u32 first, u32 nr)
 	}
 }
 
-void vcma_pool_clear(const struct vcma_piece *piece, unsigned int nr)
+void vcma_pool_clear(const struct vcma_piece *piece, unsigned int nr, bool may_sleep)
 {
-	vcma_pages_zero(piece->block, piece->slot - piece->block->slots, nr);
+	u32 first = piece->slot - piece->block->slots, end = first + nr, some;
+
+	for (; first < end; first += some) {
+		some = may_sleep ? min(end - first, VCMA_CLEAR_PAGES) : end - first;
+		vcma_pages_zero(piece->block, first, some);
+		if (first + some < end)
+			cond_resched();
+	}
 }
 
 /* ---- pages of a block ---- */
