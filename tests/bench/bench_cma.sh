@@ -49,7 +49,7 @@ bench_boot()
 }
 
 # measure ROUNDS BYTES COUNT GAP_US: in turn ours and CMA's, after a first try that does not count;
-# sets "ours" and "cma" to what the round in the middle has: avg_ns p99_ns failed
+# sets "ours" and "cma" to avg_ns p99_ns failed
 measure()
 {
 	: >"$VM_TMP/latency.ours"
@@ -59,15 +59,14 @@ measure()
 		bench_run $OURS latency "$2" "$3" "$4" >>"$VM_TMP/latency.ours"
 		bench_run $CMA latency "$2" "$3" "$4" >>"$VM_TMP/latency.cma"
 	done
-	ours=$(middle_round "$VM_TMP/latency.ours") cma=$(middle_round "$VM_TMP/latency.cma")
+	ours=$(least "$VM_TMP/latency.ours") cma=$(least "$VM_TMP/latency.cma")
 }
 
-# middle_round FILE: the median of each number on its own
-middle_round()
+# least FILE: of each number, as what else runs on the machine only adds
+least()
 {
-	for mr_name in avg_ns p99_ns failed; do
-		tr ' ' '\n' <"$1" | sed -n "s/^$mr_name=//p" | sort -n |
-			awk '{ n[NR] = $1 } END { printf "%s ", n[int((NR + 1) / 2)] }'
+	for le_name in avg_ns p99_ns failed; do
+		tr ' ' '\n' <"$1" | sed -n "s/^$le_name=//p" | sort -n | head -n 1 | tr '\n' ' '
 	done
 }
 
@@ -93,8 +92,8 @@ latency_table()
 {
 	latency_row "$1" 4096 4KiB 5 400 500
 	latency_row "$1" 8192 8KiB 3 200 500
-	latency_row "$1" 2097152 2MiB 1 40 250000
-	latency_row "$1" 16777216 16MiB 1 20 250000
+	latency_row "$1" 2097152 2MiB 1 100 100000
+	latency_row "$1" 16777216 16MiB 1 100 100000
 	latency_row "$1" 67108864 64MiB 1 10 250000
 	latency_row "$1" 131072000 125MiB 1 8 250000
 }
@@ -151,12 +150,18 @@ at_once()
 taken_at_once()
 {
 	sleep 6
-	at_once "$1" "$2" 'singles 2097152 40 60000'
+	at_once "$1" "$2" 'singles 16777216 5 60000'
 }
 
-# What memory can be cleared at once depends on the machine alone, so the regions' times are beside
-# that. The guest has 2 CPUs: a pair of regions can keep up with one, four with two pairs. Counts
-# the round in which the machine was most itself.
+# in_the_middle COLUMNS: of the rounds by that ratio, the one in the middle; its two numbers
+in_the_middle()
+{
+	awk "{ s = \$2 / \$1; if (s < 1) s = 1; $1; printf \"%f %.0f %.0f\\n\", ours / base, ours, base }" "$VM_TMP/rounds.numbers" |
+		sort -n | sed -n '2s/^[^ ]* //p'
+}
+
+# What the machine can clear at once depends on it alone, so the regions' times are beside that. The
+# guest has 2 CPUs: a pair of regions can keep up with one, four with two pairs.
 parallel_figures()
 {
 	for pf_round in 1 2 3; do
@@ -167,12 +172,14 @@ parallel_figures()
 		echo "$pf_clear1 $pf_clear2 $pf_one $pf_two $pf_four"
 	done >"$VM_TMP/rounds"
 	grep '^#' "$VM_TMP/rounds"
+	grep -v '^#' "$VM_TMP/rounds" >"$VM_TMP/rounds.numbers"
 	echo "# at once, cma: one $(taken_at_once 1 16) two $(taken_at_once 2 16) four $(taken_at_once 4 16)"
-	best=$(grep -v '^#' "$VM_TMP/rounds" | awk '{ s = $2 / $1; if (s < 1) s = 1; printf "%f %.0f %d %d\n", s, $3 * s, $4, $5 }' | sort -n | head -n 1)
-	# shellcheck disable=SC2086 # four numbers
-	set -- $best
-	figure regions_two_at_once_ns "$3" one_as_the_machine_scales "$2" 1.20
-	figure regions_four_at_once_ns "$4" two_rounds_of_one "$(($2 * 2))" 1.20
+	in_the_middle 'ours = $4; base = $3 * s' >"$VM_TMP/two"
+	in_the_middle 'ours = $5; base = $3 * 2 * s' >"$VM_TMP/four"
+	read -r pf_ours pf_base <"$VM_TMP/two"
+	figure regions_two_at_once_ns "$pf_ours" one_as_the_machine_scales "$pf_base" 1.20
+	read -r pf_ours pf_base <"$VM_TMP/four"
+	figure regions_four_at_once_ns "$pf_ours" two_rounds_of_one "$pf_base" 1.20
 }
 
 region_hugepages
