@@ -3,6 +3,7 @@
  * Reports of the guest's counters to the host (report.h).
  */
 #include <linux/bitops.h>
+#include <linux/jiffies.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
 
@@ -11,6 +12,7 @@
 #include "share.h"
 
 #define VCMA_REPORT_PERIOD	HZ
+#define VCMA_REPORT_COUNTS	(10 * HZ)	/* if only what was counted has changed */
 
 void vcma_stats_alloc(struct vcma_stats *stats, enum vcma_stats_kind kind, int err, u64 us)
 {
@@ -48,6 +50,17 @@ static void vcma_report_collect(struct vcma_region *r,
 }
 
 /* The host asks for nothing here: a report that fails is sent again next time. */
+/* A report is an exit or two, in the midst of what it counts. */
+static bool vcma_report_is_due(const struct vcma_report *report,
+			       const struct virtio_cma_guest_counters *now)
+{
+	if (now->held_bytes != report->sent.held_bytes ||
+	    now->lent_bytes != report->sent.lent_bytes)
+		return true;
+	return memcmp(now, &report->sent, sizeof(*now)) &&
+	       time_after_eq(jiffies, report->sent_at + VCMA_REPORT_COUNTS);
+}
+
 static void vcma_report_work(struct work_struct *work)
 {
 	struct vcma_report *report = container_of(to_delayed_work(work),
@@ -56,8 +69,10 @@ static void vcma_report_work(struct work_struct *work)
 	struct virtio_cma_guest_counters now;
 
 	vcma_report_collect(r, &now);
-	if (memcmp(&now, &report->sent, sizeof(now)) && !vcma_request_report(r, &now))
+	if (vcma_report_is_due(report, &now) && !vcma_request_report(r, &now)) {
 		report->sent = now;
+		report->sent_at = jiffies;
+	}
 	/* Idle clients hold nothing; what is held changes no more. */
 	if (vcma_region_is_live(r) && (now.held_bytes ||
 				       memcmp(&now, &report->sent, sizeof(now))))
@@ -67,6 +82,7 @@ static void vcma_report_work(struct work_struct *work)
 void vcma_report_init(struct vcma_region *r)
 {
 	INIT_DEFERRABLE_WORK(&r->report.work, vcma_report_work);
+	r->report.sent_at = jiffies;
 }
 
 void vcma_report_start(struct vcma_region *r)

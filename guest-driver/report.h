@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the guest counts, and telling the host about it, once a second while
- * there are clients and something has changed.
+ * What the guest counts, and telling the host about it while there are clients: within a
+ * second if it holds or lends another amount, every ten if only its counts have changed.
  */
 #ifndef VCMA_REPORT_H
 #define VCMA_REPORT_H
@@ -45,6 +45,7 @@ struct vcma_stats {
 struct vcma_report {
 	struct delayed_work work;
 	struct virtio_cma_guest_counters sent;
+	unsigned long sent_at;		/* jiffies */
 };
 
 /**
