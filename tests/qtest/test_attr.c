@@ -283,20 +283,32 @@ static void expect_allowed_accesses(struct qtest *q, const char *gdb, uint64_t g
 	assert_non_null(strstr(answer, "$212121616d637668"));
 }
 
+/* edu0 is not coherent, a debugger may connect to @gdb by @server, which has a %s; @mine is edu0's. */
+static struct qtest *start_debugged(struct cma *c, char gdb[64], const char *server,
+				    struct virtio_cma_block *mine)
+{
+	char options[256];
+	struct qtest *q;
+	int used;
+
+	snprintf(gdb, 64, "/tmp/hvcma-gdb-%d", getpid());
+	used = snprintf(options, sizeof(options), ",stage2=no-fwb,coherent=edu0=off ");
+	snprintf(options + used, sizeof(options) - used, server, gdb);
+	q = start(c, options);
+	assert_int_equal(cma_alloc(c, CMA_GRANULE, 0, mine), VIRTIO_CMA_S_OK);
+	return q;
+}
+
 static void test_qemu_keeps_off(void **state)
 {
 	struct virtio_cma_block mine, other;
-	char gdb[64], options[256], answer[64];
+	char gdb[64], answer[64];
 	struct qtest *q;
 	struct cma c;
 
 	(void)state;
-	qtest_skip_unless_built();
-	snprintf(gdb, sizeof(gdb), "/tmp/hvcma-gdb-%d", getpid());
-	snprintf(options, sizeof(options), ",stage2=no-fwb,coherent=edu0=off "
-		 "-chardev socket,id=gdb0,path=%s,server=on,wait=off -gdb chardev:gdb0", gdb);
-	q = start(&c, options);
-	assert_int_equal(cma_alloc(&c, CMA_GRANULE, 0, &mine), VIRTIO_CMA_S_OK);
+	q = start_debugged(&c, gdb, "-chardev socket,id=gdb0,path=%s,server=on,wait=off "
+			   "-gdb chardev:gdb0", &mine);
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, 1, &other), VIRTIO_CMA_S_OK);
 	qtest_writeq(q, mine.base_gpa, PATTERN);
 	qtest_writeq(q, other.base_gpa, PATTERN);
@@ -337,12 +349,7 @@ static void test_physical_debugger(void **state)
 	struct cma c;
 
 	(void)state;
-	qtest_skip_unless_built();
-	snprintf(gdb, sizeof(gdb), "/tmp/hvcma-gdb-%d", getpid());
-	snprintf(options, sizeof(options), ",stage2=no-fwb,coherent=edu0=off "
-		 "-gdb unix:%s,server=on,wait=off", gdb);
-	q = start(&c, options);
-	assert_int_equal(cma_alloc(&c, CMA_GRANULE, 0, &mine), VIRTIO_CMA_S_OK);
+	q = start_debugged(&c, gdb, "-gdb unix:%s,server=on,wait=off", &mine);
 	qtest_writeq(q, mine.base_gpa, PATTERN);
 	snprintf(read_it, sizeof(read_it), "m%llx,8", (unsigned long long)mine.base_gpa);
 
