@@ -19,7 +19,7 @@ guest_gone()
 # in_use KERNEL: the client is served, blocks are held, and it is in the middle of it
 in_use()
 {
-	check "$what: $1: the client is served" guest 'load vcma_bench && bench 08 latency 4194304 3 0 | grep -q "ok=3 "'
+	check "$what: $1: the client is served" guest 'load vcma_bench && bench 08 latency 2097152 3 0 | grep -q "ok=3 "'
 	guest '(while :; do bench 08 latency 8388608 100 0; done) >/dev/null 2>&1 &'
 	check "$what: $1: memory is pinned" wait_until 5 eval '[ "$(pinned_by_kernel)" -gt 0 ]'
 }
