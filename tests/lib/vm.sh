@@ -80,7 +80,7 @@ vm_start()
 	vm_preload=$HVCMA_BUILD/$VM_NATIVE/hvcma-preload.so
 	[ -z "${VM_NO_PRELOAD-}" ] || vm_preload=
 	# shellcheck disable=SC2046 # options are words
-	HVCMA_PRELOAD=$vm_preload timeout -k 5 "${VM_LIMIT_S:-120}" "$(vm_qemu "$vm_arch")" \
+	HVCMA_PRELOAD=$vm_preload timeout -k 5 "${VM_LIMIT_S:-240}" "$(vm_qemu "$vm_arch")" \
 		$(vm_machine "$vm_arch") -accel "${VM_ACCEL:-tcg,thread=multi}" -smp "${VM_SMP:-2}" \
 		-m "${VM_MEMORY:-512M,maxmem=8G}" -nodefaults -no-user-config -display none \
 		-chardev "file,id=console,path=$VM_DIR/console.log" -serial chardev:console \
@@ -151,12 +151,12 @@ guest()
 {
 	read -r guest_id </proc/sys/kernel/random/uuid
 	echo "$guest_id $*" >&7
-	wait_until "${GUEST_LIMIT_S:-30}" guest_done "$guest_id"
+	wait_until "${GUEST_LIMIT_S:-60}" guest_done "$guest_id"
 	tr -d '\r' <"$VM_DIR/agent.out" |
 		sed -n "/^@begin $guest_id/,/^@done $guest_id/{/^@begin /d;/^@done /d;p;}"
 	guest_status "$guest_id" && return
 	gs_status=$?
-	[ "$gs_status" -ne 124 ] || note "no end of it, or not within ${GUEST_LIMIT_S:-30} s: guest $*" >&2
+	[ "$gs_status" -ne 124 ] || note "no end of it, or not within ${GUEST_LIMIT_S:-60} s: guest $*" >&2
 	return "$gs_status"
 }
 
@@ -166,7 +166,7 @@ guest_live()
 	gl_seen=$(wc -l <"$VM_DIR/agent.out")
 	read -r guest_id </proc/sys/kernel/random/uuid
 	echo "$guest_id $*" >&7
-	gl_left=$((${GUEST_LIMIT_S:-30} * 20))
+	gl_left=$((${GUEST_LIMIT_S:-60} * 20))
 	while :; do
 		! guest_done "$guest_id" || gl_left=0
 		gl_total=$(wc -l <"$VM_DIR/agent.out")

@@ -30,7 +30,7 @@ bulk_boot()
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
 		"$(guest_module "$1" "$2" vcma_bulk)" -- $(guest_programs "$1" pin)
 	# shellcheck disable=SC2046 # options are words
-	VM_MEMORY=$4 VM_LIMIT_S=300 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" \
+	VM_MEMORY=$4 VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" \
 		"$VM_TMP/initramfs" \
 		$(region_options cma0 "mode=$3,clients=edu0,unsafe-noiommu=on,x-fabric=on") \
 		-device edu,id=edu0,dma_mask=0xffffffffff

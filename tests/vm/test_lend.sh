@@ -145,7 +145,7 @@ lend_case()
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
 		"$(guest_module "$1" "$2" vcma_lend)" -- -f "$HVCMA_BUILD/guest/$1/bin/pin:/bin/pin"
 	# shellcheck disable=SC2046 # options are words
-	VM_LIMIT_S=200 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+	VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		-device pcie-root-port,id=rp0 $(region_options cma0 "mode=reusable,bus=rp0$3")
 	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"

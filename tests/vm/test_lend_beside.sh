@@ -115,7 +115,7 @@ beside_case()
 		"$(guest_module "$1" "$build" virtio_cma)" "$(guest_module "$1" "$2" vcma_lend)" \
 		-- -f "$HVCMA_BUILD/guest/$1/bin/pin:/bin/pin"
 	# shellcheck disable=SC2046 # options are words
-	VM_LIMIT_S=200 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+	VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		-device pcie-root-port,id=port0,chassis=1 \
 		$(region_options cma0 mode=reusable,bus=port0) \
 		-device virtio-balloon-pci,id=balloon0 \

@@ -51,7 +51,7 @@ placement_case()
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci \
 		"$(guest_module "$1" "$2" virtio_cma)" "$(guest_module "$1" "$2" vcma_bench)" nvme
 	# shellcheck disable=SC2046 # options are words
-	VM_LIMIT_S=240 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+	VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		-device pcie-root-port,id=rp0,chassis=1 -device pcie-root-port,id=rp1,chassis=2 \
 		$(region_options cma0 "name=banka,clients=edu0,regions=banka/nv0(coherent)=16M,$unsafe") \
 		$(region_options cma1 "name=bankb,regions=bankb/nv0(streaming)=0,bus=rp0,$unsafe") \

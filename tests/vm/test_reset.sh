@@ -37,7 +37,7 @@ reset_cases()
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci crc32c_generic ext4 \
 		"$(guest_module "$1" "$2" virtio_cma)" nvme
 	# shellcheck disable=SC2046 # options are words
-	VM_LIMIT_S=240 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+	VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 clients=nv0,unsafe-noiommu=on,x-fabric=on) \
 		$(disk_options nv0 "$VM_TMP/disk")
 	if ! vm_booted 1 90; then

@@ -26,7 +26,7 @@ debug_case()
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2${3:+/$3}" virtio_cma)" \
 		"$(guest_module "$1" "$2" vcma_selftest)"
 	# shellcheck disable=SC2046 # options are words
-	VM_LIMIT_S=200 VM_APPEND=$DEBUG vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+	VM_LIMIT_S=400 VM_APPEND=$DEBUG vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 "mode=$MODE,clients=edu0") -device edu,id=edu0,dma_mask=0xffffffffff
 	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"

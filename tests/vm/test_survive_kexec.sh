@@ -40,7 +40,7 @@ kexec_boot()
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci $kb_modules -- $kb_programs $kb_kexec \
 		-f "$VM_TMP/next:/next/initramfs" -f "$(kernel_dir "$1" "$2")/vmlinuz:/next/vmlinuz"
 	# shellcheck disable=SC2046 # options are words
-	VM_MEMORY=768M,maxmem=8G VM_LIMIT_S=240 \
+	VM_MEMORY=768M,maxmem=8G VM_LIMIT_S=400 \
 	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 "mode=$MODE,clients=edu0,unsafe-noiommu=on,x-fabric=on") -device edu,id=edu0,addr=8
 	vm_booted 1 90 && return

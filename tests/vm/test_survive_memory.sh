@@ -79,7 +79,7 @@ memory_case()
 		"$(guest_module "$1" "$2" virtio_cma)" "$(guest_module "$1" "$2" vcma_bench)" \
 		-- $(guest_programs "$1" hog pin)
 	# shellcheck disable=SC2046 # options are words
-	VM_LIMIT_S=240 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+	VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 "mode=$MODE,clients=edu0") -device edu,id=edu0,addr=8 \
 		$(data_disk_options "$VM_TMP/disk" addr=0x10)
 	if ! vm_booted 1 90 || ! guest 'data_mount && load vcma_bench'; then

@@ -23,7 +23,7 @@ user_boot()
 		-f "$HVCMA_BUILD/guest/$1/bin/pin:/bin/pin" \
 		-f "$HVCMA_SRC/packaging/udev.rules:/rules" $udev
 	# shellcheck disable=SC2046 # options are words
-	VM_LIMIT_S=200 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+	VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		-device pcie-root-port,id=port0,chassis=1 \
 		$(region_options cma0 "clients=edu0,unsafe-noiommu=on,x-fabric=on,bus=port0,$3") \
 		-device edu,id=edu0,dma_mask=0xffffffffff,addr=0x10 \
