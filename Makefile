@@ -4,6 +4,8 @@
 # Builds into ./build; run ../configure in another folder to build out of tree.
 
 O = build
+# One name for one folder, however it was called: the dependency files have it in them.
+override O := $(patsubst $(CURDIR)/%,%,$(abspath $(O)))
 .DEFAULT_GOAL = all
 SETUP_GOALS = demo check check-% bench world plugin guest lint fuzz
 NO_CONFIG_GOALS = help clean distclean

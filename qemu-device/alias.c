@@ -228,11 +228,18 @@ int hvcma_alias_keep_off(VirtIOCMA *s, bool on)
     Error *err = NULL;
 
     if (on && !block(s, &err)) {
-        error_reportf_err(err, "virtio-cma '%s': a client whose DMA bypasses "
-                          "the caches is refused: ", s->config.name);
+        if (s->alias.complained) {      /* the guest may ask without end */
+            error_free(err);
+        } else {
+            error_reportf_err(err, "virtio-cma '%s': a client whose DMA "
+                              "bypasses the caches is refused: ",
+                              s->config.name);
+        }
+        s->alias.complained = true;
         return -VIRTIO_CMA_S_REFUSED;
     }
     if (on) {
+        s->alias.complained = false;
         guard_once();
         if (QLIST_EMPTY(&kept_off)) {
             qmp_allow(false);

@@ -70,6 +70,7 @@ typedef struct HvcmaFault {
 typedef struct HvcmaAlias {
     uint64_t maintained_bytes;
     uint64_t maintained_lines;
+    bool complained;            /* of a refusal, since the last success */
     Error *migration_blocker;
     QLIST_ENTRY(VirtIOCMA) next;    /* in the list of those kept off */
 } HvcmaAlias;

@@ -17,6 +17,7 @@
 
 /* Part of this module, and not of vcma_selftest's alone. */
 #include "check.c"
+#include "take_page.h"
 
 #include "guest-driver/include/vcma.h"
 
@@ -258,41 +259,26 @@ static void test_fast(struct selftest *t, struct vcma_bulk_block *blocks)
 #define BESIDE_BLOCKS	8
 #define BESIDE_TRIES	65536
 
+struct beside {
+	struct vcma_bulk_block blocks[BESIDE_BLOCKS];
+	unsigned int nr;
+};
+
 /* The block in whose granule @phys is, or NULL. */
-static const struct vcma_bulk_block *beside(const struct vcma_bulk_block *blocks,
-					    unsigned int nr, phys_addr_t phys)
+static const struct vcma_bulk_block *beside(const struct beside *b, phys_addr_t phys)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr; i++) {
-		if (ALIGN_DOWN(blocks[i].phys, SZ_2M) == ALIGN_DOWN(phys, SZ_2M))
-			return &blocks[i];
+	for (i = 0; i < b->nr; i++) {
+		if (ALIGN_DOWN(b->blocks[i].phys, SZ_2M) == ALIGN_DOWN(phys, SZ_2M))
+			return &b->blocks[i];
 	}
 	return NULL;
 }
 
-/* A page of anybody's, that the page allocator has in one of the blocks' granules. */
-static struct page *page_beside(const struct vcma_bulk_block *blocks, unsigned int nr)
+static bool is_beside(phys_addr_t phys, const void *arg)
 {
-	gfp_t gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOWARN | __GFP_NORETRY;
-	struct page *page, *next, *found = NULL;
-	unsigned int tries;
-	LIST_HEAD(others);
-
-	for (tries = 0; tries < BESIDE_TRIES && !found; tries++) {
-		page = alloc_page(gfp);
-		if (!page)
-			break;
-		if (beside(blocks, nr, page_to_phys(page)))
-			found = page;
-		else
-			list_add(&page->lru, &others);
-	}
-	list_for_each_entry_safe(page, next, &others, lru) {
-		list_del(&page->lru);
-		__free_page(page);
-	}
-	return found;
+	return beside(arg, phys);
 }
 
 /*
@@ -303,20 +289,19 @@ static struct page *page_beside(const struct vcma_bulk_block *blocks, unsigned i
 static void test_beside(struct selftest *t)
 {
 	struct vcma_bulk_request req = { .order = BESIDE_ORDER, .nr = BESIDE_BLOCKS };
-	struct vcma_bulk_block blocks[BESIDE_BLOCKS];
+	struct beside b = { .nr = 0 };
 	const struct vcma_bulk_block *block;
 	struct page *page;
 	dma_addr_t dma;
-	unsigned int nr;
 	int err;
 
-	err = vcma_alloc_bulk(t->dev, &req, blocks, &nr, NULL, NULL);
-	if (!selftest_result(t, !err && nr == BESIDE_BLOCKS, "beside: %u blocks", nr))
+	err = vcma_alloc_bulk(t->dev, &req, b.blocks, &b.nr, NULL, NULL);
+	if (!selftest_result(t, !err && b.nr == BESIDE_BLOCKS, "beside: %u blocks", b.nr))
 		return;
-	page = page_beside(blocks, nr);
+	page = take_page(is_beside, &b, BESIDE_TRIES);
 	if (!selftest_result(t, page, "beside: a lent page in the same granule"))
 		goto free;
-	block = beside(blocks, nr, page_to_phys(page));
+	block = beside(&b, page_to_phys(page));
 	dma = dma_map_page(t->dev, page, 0, PAGE_SIZE, DMA_BIDIRECTIONAL);
 	selftest_result(t, dma == block->dma + (page_to_phys(page) - block->phys),
 			"beside: it is mapped where it lies (%pad)", &dma);
@@ -324,8 +309,8 @@ static void test_beside(struct selftest *t)
 		goto free_page;
 	selftest_fill(page_address(page), SZ_4K, 19);
 	err = selftest_device_reads(t, dma, SZ_4K);
-	vcma_free_bulk(t->dev, blocks, nr, BESIDE_ORDER);
-	nr = 0;
+	vcma_free_bulk(t->dev, b.blocks, b.nr, BESIDE_ORDER);
+	b.nr = 0;
 	memset(page_address(page), 0, SZ_4K);
 	err = err ?: selftest_device_writes(t, dma, SZ_4K);
 	selftest_result(t, !err && selftest_is_filled(page_address(page), SZ_4K, 19),
@@ -334,8 +319,8 @@ static void test_beside(struct selftest *t)
 free_page:
 	__free_page(page);
 free:
-	if (nr)
-		vcma_free_bulk(t->dev, blocks, nr, BESIDE_ORDER);
+	if (b.nr)
+		vcma_free_bulk(t->dev, b.blocks, b.nr, BESIDE_ORDER);
 }
 
 /* Warnings are what is expected: whoever runs this counts them. */

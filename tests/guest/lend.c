@@ -24,6 +24,8 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "take_page.h"
+
 #include "guest-driver/mode.h"
 #include "guest-driver/region.h"
 
@@ -280,27 +282,10 @@ static void test_parallel(void)
 
 /* ---- busy ---- */
 
-/* A page of the region that nobody can move: in use by the kernel, on no list of its own. */
-static struct page *take_stuck_page(void)
+/* Nobody can move it when it is in use by the kernel, and on no list of its own. */
+static bool is_of_region(phys_addr_t phys, const void *unused)
 {
-	struct page *page, *next, *found = NULL;
-	LIST_HEAD(others);
-	unsigned int tries;
-
-	for (tries = 0; !found && tries < STUCK_TRIES; tries++) {
-		page = alloc_page(GFP_HIGHUSER_MOVABLE);
-		if (!page)
-			break;
-		if (page_to_phys(page) - region->base_gpa < region->bytes)
-			found = page;
-		else
-			list_add(&page->lru, &others);
-	}
-	list_for_each_entry_safe(page, next, &others, lru) {
-		list_del(&page->lru);
-		__free_page(page);
-	}
-	return found;
+	return phys - region->base_gpa < region->bytes;
 }
 
 /* What is left is busy: it is asked for again as soon as the mark on it is gone. */
@@ -324,7 +309,7 @@ static void test_busy(void)
 	s64 retries = atomic64_read(&region->stats.nr_busy_retries);
 	int err;
 
-	stuck_page = take_stuck_page();
+	stuck_page = take_page(is_of_region, NULL, STUCK_TRIES);
 	if (!result(stuck_page, "a page of the region is the kernel's"))
 		return;
 	err = hold_all(region->bytes, region->granule_bytes);

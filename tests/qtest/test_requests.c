@@ -171,18 +171,29 @@ static void test_busy(void **state)
 	assert_int_not_equal(a.base_gpa, b.base_gpa);
 }
 
-/* What a host drops with discard=on is unbacked at once, also to a guest that asks. */
-static void test_discarded(void **state)
+/* Of all granules, as QUERY says. */
+struct states {
+	struct virtio_cma_query_resp head;
+	uint8_t states[NR_GRANULES];
+};
+
+static void query_states(struct states *resp)
 {
-	const struct virtio_transport *t = *state;
 	struct virtio_cma_query_req req = {
 		.hdr = { .op = VIRTIO_CMA_OP_QUERY, .bytes = sizeof(req) },
 		.what = VIRTIO_CMA_QUERY_STATES,
 	};
-	struct {
-		struct virtio_cma_query_resp head;
-		uint8_t states[NR_GRANULES];
-	} resp;
+
+	assert_int_equal(cma_raw(&s.c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), resp,
+				 sizeof(*resp)), sizeof(*resp));
+	assert_int_equal(resp->head.hdr.status, VIRTIO_CMA_S_OK);
+}
+
+/* What a host drops with discard=on is unbacked at once, also to a guest that asks. */
+static void test_discarded(void **state)
+{
+	const struct virtio_transport *t = *state;
+	struct states resp;
 	struct virtio_cma_config config;
 	struct virtio_cma_block block;
 	unsigned int i;
@@ -192,8 +203,7 @@ static void test_discarded(void **state)
 	cma_open(&s.c, s.q, t);
 	assert_int_equal(cma_alloc(&s.c, 3 * CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block), 0);
 	assert_int_equal(cma_free(&s.c, block.base_gpa, block.bytes), 0);
-	assert_int_equal(cma_raw(&s.c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), &resp,
-				 sizeof(resp)), sizeof(resp));
+	query_states(&resp);
 	for (i = 0; i < NR_GRANULES; i++)
 		assert_int_equal(resp.states[i], VIRTIO_CMA_GRANULE_UNBACKED);
 	cma_config(&s.c, &config);
@@ -235,22 +245,13 @@ static void test_slow_request(void **state)
 
 static void test_query(void **state)
 {
-	struct virtio_cma_query_req req = {
-		.hdr = { .op = VIRTIO_CMA_OP_QUERY, .bytes = sizeof(req) },
-		.what = VIRTIO_CMA_QUERY_STATES,
-	};
-	struct {
-		struct virtio_cma_query_resp head;
-		uint8_t states[NR_GRANULES];
-	} resp;
+	struct states resp;
 	struct virtio_cma_block block;
 	unsigned int i, nr_pinned = 0;
 
 	(void)state;
 	assert_int_equal(cma_alloc(&s.c, 3 * CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block), 0);
-	assert_int_equal(cma_raw(&s.c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), &resp, sizeof(resp)),
-			 sizeof(resp));
-	assert_int_equal(resp.head.hdr.status, VIRTIO_CMA_S_OK);
+	query_states(&resp);
 	assert_int_equal(resp.head.total, NR_GRANULES);
 	assert_int_equal(resp.head.nr, NR_GRANULES);
 	for (i = 0; i < NR_GRANULES; i++)
