@@ -117,6 +117,15 @@ static inline int vcma_alloc_contig(unsigned long pfn, unsigned long end, gfp_t 
 #endif
 }
 
+/*
+ * Is what the page allocator gives out zero? So it promises with init_on_alloc, also for
+ * ranges. With init_on_free, what was never freed is not.
+ */
+static inline bool vcma_pages_come_zeroed(void)
+{
+	return want_init_on_alloc(GFP_KERNEL) && !want_init_on_free();
+}
+
 /* Up to 6.10 taking memory offline counts PageOffline() pages as managed ones. */
 static inline bool vcma_offlining_counts_hidden_pages(void)
 {

@@ -109,7 +109,8 @@ static int vcma_buffer_get_whole(struct vcma_buffer *buf, struct vcma_region *r,
 		.cpu = buf->whole->cpu,
 	};
 	buf->nr_blocks = 1;
-	memset(buf->whole->cpu, 0, buf->bytes);
+	if (!vcma_mode_zeroes(r->mode))
+		memset(buf->whole->cpu, 0, buf->bytes);
 	return 0;
 }
 

@@ -53,8 +53,8 @@ struct vcma_mode {
 	void (*release)(struct vcma_block *block);
 
 	/*
-	 * Make pages ours alone; their contents are undefined then. May sleep. Takes
-	 * in different granules run in parallel. Logs nothing.
+	 * Make pages ours alone; their contents are undefined then, unless zeroes() says
+	 * otherwise. May sleep. Takes in different granules run in parallel. Logs nothing.
 	 * @flags: VCMA_WANT_FAST: only if no page has to be migrated
 	 * @deadline: as in struct vcma_want
 	 * @busy: set on -EBUSY: where the first pages are that could not be vacated
@@ -65,6 +65,8 @@ struct vcma_mode {
 	int (*take)(struct vcma_block *block, unsigned long first_page,
 		    unsigned long nr_pages, unsigned int flags, ktime_t deadline,
 		    struct vcma_busy *busy);
+	/* Are pages zero that were just taken or adopted? May be NULL: no. Any context. */
+	bool (*zeroes)(void);
 	/*
 	 * Take pages that the caller has got from the page allocator itself, with one
 	 * reference each. May be NULL without struct pages. Does not fail.
@@ -95,6 +97,11 @@ struct vcma_mode {
 	unsigned int (*rank)(struct vcma_region *r, const struct vcma_want *want,
 			     struct virtio_cma_range *hints, unsigned int max);
 };
+
+static inline bool vcma_mode_zeroes(const struct vcma_mode *mode)
+{
+	return mode->zeroes && mode->zeroes();
+}
 
 /* Never in the page allocator, never in the linear map: no cacheable alias. */
 extern const struct vcma_mode vcma_mode_private;

@@ -17,6 +17,7 @@
 #endif
 
 #include "attr.h"
+#include "compat.h"
 #include "memory.h"
 #include "mode.h"
 #include "occupancy.h"
@@ -181,6 +182,7 @@ const struct vcma_mode vcma_mode_reusable = {
 	.hold = vcma_reusable_hold,
 	.release = vcma_reusable_release,
 	.take = vcma_reusable_take,
+	.zeroes = vcma_pages_come_zeroed,
 	.adopt = vcma_reusable_adopt,
 	.give = vcma_reusable_give,
 	.map = vcma_reusable_map,

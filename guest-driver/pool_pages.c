@@ -20,6 +20,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "mode.h"
 #include "parts.h"
 #include "pool_pages.h"
 #include "region.h"
@@ -177,7 +178,8 @@ int vcma_pages_init(struct vcma_pool *pool, struct vcma_block *block,
 		vcma_pages_destroy(block);
 		return err;
 	}
-	bitmap_fill(block->dirty, nr);
+	if (!vcma_mode_zeroes(pool->region->mode))
+		bitmap_fill(block->dirty, nr);
 	block->pool = pool;
 	block->pool_bytes = block->bytes;
 	if (parts)

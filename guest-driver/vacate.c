@@ -19,6 +19,7 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
@@ -31,6 +32,13 @@
 
 /* The buddy allocator's largest block. */
 #define VCMA_UNIT_PAGES	((unsigned long)MAX_ORDER_NR_PAGES)
+
+/*
+ * Each call of alloc_contig_range() waits for all CPUs, so few calls are best; but a deadline
+ * is looked at only between them.
+ */
+#define VCMA_STEP_PAGES	max(VCMA_UNIT_PAGES, (unsigned long)SZ_16M >> PAGE_SHIFT)
+#define VCMA_STEP_MS	1000
 
 struct vcma_range_at_work {
 	struct list_head node;
@@ -201,6 +209,19 @@ out:
 	return err;
 }
 
+/* How many of @nr pages from @pfn to vacate at once. */
+static unsigned long vcma_vacate_step(unsigned long pfn, unsigned long nr, ktime_t deadline)
+{
+	unsigned long most = nr;
+
+	if (deadline)
+		most = ktime_ms_delta(deadline, ktime_get()) < VCMA_STEP_MS ? VCMA_UNIT_PAGES :
+									      VCMA_STEP_PAGES;
+	if (vcma_pages_free() < 2 * min(nr, most))
+		most = VCMA_UNIT_PAGES;
+	return most < nr ? ALIGN(pfn + 1, most) - pfn : nr;
+}
+
 int vcma_vacate(unsigned long pfn, unsigned long nr, unsigned int flags,
 		ktime_t deadline, struct vcma_busy *busy)
 {
@@ -208,9 +229,7 @@ int vcma_vacate(unsigned long pfn, unsigned long nr, unsigned int flags,
 	int err = 0;
 
 	for (done = 0; done < nr; done += step) {
-		step = nr - done;
-		if (deadline || vcma_pages_free() < 2 * step)
-			step = min(step, ALIGN(pfn + done + 1, VCMA_UNIT_PAGES) - (pfn + done));
+		step = vcma_vacate_step(pfn + done, nr - done, deadline);
 		if (deadline && ktime_after(ktime_get(), deadline))
 			err = -ETIMEDOUT;
 		else

@@ -17,6 +17,8 @@
  *	clear BYTES COUNT		clear memory: what the machine can do at all
  *	start, stop			count the instructions of all CPUs between
  *
+ * Parameter together: so many commands wait for each other and begin at the same time.
+ *
  * Memory is cleared by whoever allocates, as dma_alloc_coherent() promises.
  * Non-purpose: judging; the script that reads the results does.
  */
@@ -34,13 +36,19 @@
 #include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/spinlock.h>
 #include <linux/vmalloc.h>
+#include <linux/wait.h>
 
 #include "guest-driver/cache.h"
 #include "guest-driver/include/vcma.h"
 
 #define EDU_VENDOR	0x1234
 #define EDU_DEVICE	0x11e8
+
+static unsigned int together = 1;
+module_param(together, uint, 0644);
+MODULE_PARM_DESC(together, "commands that are given at the same time");
 
 #define BENCH_MAX_COUNT	100000
 #define QUIET		(GFP_KERNEL | __GFP_NOWARN)
@@ -398,6 +406,34 @@ out:
 	return err;
 }
 
+static DEFINE_SPINLOCK(bench_gather_lock);
+static DECLARE_WAIT_QUEUE_HEAD(bench_gathered);
+static unsigned int bench_nr_waiting, bench_nr_gathered;
+
+/* Wait for as many as belong together. */
+static int bench_gather(void)
+{
+	unsigned int round;
+	int err;
+
+	spin_lock(&bench_gather_lock);
+	round = bench_nr_gathered;
+	if (++bench_nr_waiting >= READ_ONCE(together)) {
+		bench_nr_waiting = 0;
+		WRITE_ONCE(bench_nr_gathered, round + 1);
+	}
+	spin_unlock(&bench_gather_lock);
+	wake_up_all(&bench_gathered);
+	err = wait_event_killable(bench_gathered, READ_ONCE(bench_nr_gathered) != round);
+	if (err) {
+		spin_lock(&bench_gather_lock);
+		if (bench_nr_gathered == round)
+			bench_nr_waiting--;
+		spin_unlock(&bench_gather_lock);
+	}
+	return err;
+}
+
 static int bench_run(struct bench *b, const char *text)
 {
 	static const struct {
@@ -416,6 +452,7 @@ static int bench_run(struct bench *b, const char *text)
 	unsigned int count = 0, pause = 0, i;
 	char name[16] = "";
 	size_t bytes = 0;
+	int err;
 
 	if (sscanf(text, "%15s %zu %u %u", name, &bytes, &count, &pause) < 1)
 		return -EINVAL;
@@ -425,6 +462,9 @@ static int bench_run(struct bench *b, const char *text)
 		return bench_stop(b);
 	if (!bytes || !count || count > BENCH_MAX_COUNT)
 		return -EINVAL;
+	err = bench_gather();
+	if (err)
+		return err;
 	if (!strcmp(name, "latency"))
 		return bench_latency(b, bytes, count, pause);
 	if (!strcmp(name, "singles"))

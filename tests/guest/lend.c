@@ -5,6 +5,7 @@
  * to the kernel log. What it holds is released by rmmod.
  *
  *	test=hold	blocks: all is ours, hidden, writable; errors
+ *	test=stale	blocks that had other contents before: zero or not, as mode->zeroes() says
  *	test=pieces	parts of a block whose other pages stay lent
  *	test=parallel	two threads at once, in different granules and in the same one
  *	test=keep	hold mib=N in blocks of block_mib=N, and keep them
@@ -153,6 +154,20 @@ static void test_hold(void)
 	want = want_of(region->bytes + SZ_2M);
 	err = hold(region, &want, &block);
 	result(err && err != -EPROTO, "more than the region has");
+}
+
+/* There were files in all of it, which are gone. */
+static void test_stale(void)
+{
+	bool promised = vcma_mode_zeroes(region->mode), zero = true;
+	unsigned int i;
+
+	result(!hold_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M), "as many blocks as asked for");
+	for (i = 0; i < nr_blocks; i++)
+		zero &= !memchr_inv(blocks[i]->cpu, 0, blocks[i]->bytes);
+	result(zero == promised, promised ? "zero, as the page allocator promises" :
+					    "not zero, which nobody promises");
+	drop_all();
 }
 
 /* Memory is short, or pinned: what can't be had is refused, and what can be had is good. */
@@ -380,6 +395,8 @@ static int __init lend_init(void)
 	}
 	if (!strcmp(test, "hold"))
 		test_hold();
+	else if (!strcmp(test, "stale"))
+		test_stale();
 	else if (!strcmp(test, "pieces"))
 		test_pieces();
 	else if (!strcmp(test, "parallel"))

@@ -9,6 +9,13 @@
 
 export REGION_MIB=256	# whole memory blocks of the guest, as lending needs
 
+# lend PARAMETER...: of vcma_lend
+lend()
+{
+	guest "dmesg -c >>/tmp/dmesg; insmod /modules/vcma_lend.ko $* block_mib=2; dmesg | sed -n 's/.*vcma_lend: //p'; rmmod vcma_lend" >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what: lent"
+}
+
 # lent_case: memory comes back from under files, and their contents stay
 lent_case()
 {
@@ -18,10 +25,11 @@ lent_case()
 		wait_until 5 eval '[ "$(status /counters/lent-bytes)" -gt 0 ]'
 	guest 'i=0; while [ $i -lt 24 ]; do dd if=/dev/urandom of=/tmp/file$i bs=1M count=8 2>/dev/null; i=$((i + 1)); done'
 	sums=$(guest 'cat /tmp/file* | md5sum')
-	guest "dmesg -c >>/tmp/dmesg; insmod /modules/vcma_lend.ko test=hold mib=64 block_mib=2; dmesg | sed -n 's/.*vcma_lend: //p'; rmmod vcma_lend" >"$VM_TMP/results"
-	tap_import "$VM_TMP/results" "$what: lent"
+	lend test=hold mib=64
 	check "$what: taken back: the files are what they were" \
 		equal "$sums" "$(guest 'cat /tmp/file* | md5sum')"
+	guest 'rm /tmp/file*'
+	lend test=stale mib=128
 }
 
 # hvcma_options: options of initramfs that put hvcma into an arm64 guest

@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Regions at once: a guest with 2 CPUs takes memory back from itself for clients of one, two and
+# four regions. A pair of regions can keep up with one, four with two rounds of one.
+#
+#	edu at slots 08-0b: clients of cma0-cma3	arm64: edu at slots 10-13: the kernel's own CMA
+#
+# The ready pools are small: neither they nor their refill is what is measured. Real time, so that
+# the host's part counts: other load on the machine shows; what two CPUs can clear at once says how
+# much. Each figure is the one in the middle of five rounds.
+#
+# On amd64 judged beside one region. The arm64 kernels have no preemptible RCU: there
+# alloc_contig_range(), which waits for a grace period, waits until no other is clearing what it
+# has got. That is no matter of ours, and judged beside CMA, which the kernel also uses it for.
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+. "$HVCMA_SRC/tests/lib/bench.sh"
+
+SERIES=6.12
+REGION_MIB=512
+BLOCKS=30 CMA_BLOCKS=7	# of 16 MiB, for each device
+ROUNDS=5
+
+# regions_boot ARCH [APPEND]
+regions_boot()
+{
+	initramfs "$VM_TMP/initramfs" "$1" "$SERIES" virtio_pci \
+		"$(guest_module "$1" "$SERIES" virtio_cma)" "$(guest_module "$1" "$SERIES" vcma_bench)"
+	rb_options=
+	for rb_nr in 0 1 2 3; do
+		rb_options="$rb_options $(region_options "cma$rb_nr" "mode=reusable,clients=ours$rb_nr")"
+		rb_options="$rb_options -device edu,id=ours$rb_nr,addr=$(printf '0x%x' $((8 + rb_nr)))"
+		rb_options="$rb_options -device edu,id=cma-edu$rb_nr,addr=$(printf '0x%x' $((16 + rb_nr)))"
+	done
+	# shellcheck disable=SC2086 # options are words
+	VM_MEMORY=1280M,maxmem=16G VM_LIMIT_S=600 VM_APPEND=${2-} \
+	vm_start "$1" "$(kernel_dir "$1" "$SERIES")/vmlinuz" "$VM_TMP/initramfs" $rb_options
+	vm_booted 1 90 && guest 'load vcma_bench' &&
+		guest 'for r in /sys/bus/virtio/drivers/virtio_cma/virtio*; do echo 2097152 >$r/vcma/pool_bytes; done'
+}
+
+# at_once NR FIRST-SLOT COMMAND: for NR devices at the same time, each on one of two CPUs, begun
+# when all are ready; ns from first start to last end
+at_once()
+{
+	ao_slots=$(seq "$2" $(($2 + $1 - 1)) | while read -r ao_slot; do printf '%02x ' "$ao_slot"; done)
+	guest "echo $1 >/sys/module/vcma_bench/parameters/together; cpu=1; for s in $ao_slots; do taskset \$cpu sh -c \"echo $3 >/sys/bus/pci/devices/0000:00:\$s.0/bench\" & cpu=\$((3 - cpu)); done; wait; for s in $ao_slots; do cat /sys/bus/pci/devices/0000:00:\$s.0/bench; done; echo 1 >/sys/module/vcma_bench/parameters/together" |
+		tr ' ' '\n' | awk -F = '
+			$1 == "begin_ns" && (!begin || $2 < begin) { begin = $2 }
+			$1 == "end_ns" && $2 > end { end = $2 }
+			$1 == "got" { got += $2 }
+			END { printf "%.0f %d\n", end - begin, got }'
+}
+
+# taken NR FIRST-SLOT BLOCKS: ns; nothing if not all were got. The regions have all of their
+# memory back from the time before
+taken()
+{
+	sleep 6
+	at_once "$1" "$2" "singles 16777216 $3 60000" |
+		while read -r ta_ns ta_got; do [ "$ta_got" -ne $(($1 * $3)) ] || echo "$ta_ns"; done
+}
+
+# middle OURS BASE: awk expressions of columns one, two, four; sets "ours" and "base" to those of
+# the round in the middle
+middle()
+{
+	awk "{ printf \"%f %.0f %.0f\\n\", ($1) / ($2), $1, $2 }" "$VM_TMP/rounds" |
+		sort -n | sed -n "$((ROUNDS / 2 + 1))s/^[^ ]* //p" >"$VM_TMP/middle"
+	read -r ours base <"$VM_TMP/middle" || ours='' base=''
+}
+
+# rounds WHOSE FIRST-SLOT BLOCKS
+rounds()
+{
+	: >"$VM_TMP/rounds"
+	for _ in $(seq $ROUNDS); do
+		echo "$(taken 1 "$2" "$3") $(taken 2 "$2" "$3") $(taken 4 "$2" "$3")" >>"$VM_TMP/rounds"
+	done
+	sed "s/^/# $arch $1: one, two, four at once, ns: /" "$VM_TMP/rounds"
+}
+
+# regions_case ARCH [APPEND]
+regions_case()
+{
+	arch=$1
+	VM_CALM=
+	regions_boot "$@" || bench_end
+	# shellcheck disable=SC2034 # for guest
+	VM_CALM=1
+	echo "# $arch: clearing alone, ns: one $(at_once 1 8 'clear 8388608 100') two $(at_once 2 8 'clear 8388608 100')"
+	rounds ours 8 $BLOCKS
+	if [ "$arch" = amd64 ]; then
+		middle '$2' '$1'
+		figure regions_two_at_once_ns "$ours" one "$base" 1.20
+		middle '$3' '$1 * 2'
+		figure regions_four_at_once_ns "$ours" two_rounds_of_one "$base" 1.20
+	else
+		middle "\$3 / $((4 * BLOCKS))" 1
+		re_ours=$ours
+		rounds cma 16 $CMA_BLOCKS
+		middle "\$3 / $((4 * CMA_BLOCKS))" 1
+		figure regions_four_at_once_arm64_per_block_ns "$re_ours" cma "$ours" 1.00
+	fi
+	check "$arch: no warning, oops or stack dump in the guest" equal 0 "$(guest complaints)"
+	check "$arch: QEMU ends well" vm_quit
+}
+
+region_hugepages
+hugepages_need 2048 $((4 * REGION_MIB / 2))
+regions_case amd64
+regions_case arm64 cma=512M
+bench_end
