@@ -103,9 +103,11 @@ bulk_figures()
 {
 	bf_cma_base=$(guest 'dmesg' | sed -n 's/.*cma: Reserved .* at \(0x[0-9a-f]*\).*/\1/p' | head -n 1)
 	bf_base=$(guest 'cat $(cma_dir)/region_base_gpa')
+	guest 'sync; echo 3 >/proc/sys/vm/drop_caches'
 	guest "background /tmp/pin pin spread \$((\$(meminfo_mib MemAvailable) * 3 / 4)) 5 4 16 $bf_base:$AREA_MIB $bf_cma_base:$AREA_MIB" >"$VM_TMP/pin"
 	sed 's/^/# pinned: /' "$VM_TMP/pin"
 	bf_clean=$(sed -n '1s/.*clean=//p' "$VM_TMP/pin")
+	check "pages are pinned in our region" grep -q 'pinned=[1-9]' "$VM_TMP/pin"
 	bf_fit=4800
 	[ "${bf_clean:-0}" -ge 4800 ] || bf_fit=$bf_clean
 	bf_bulk=$(bench_run $OURS bulk 65536 4800)
