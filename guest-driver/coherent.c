@@ -77,8 +77,9 @@ void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t byt
 		if (attr == VCMA_CACHED)
 			vcma_attr_sync_for_device(c, piece.cpu, rounded);
 	}
-	/* About microseconds. */
-	vcma_stats_alloc(stats, VCMA_STATS_COHERENT, err, (local_clock() - start) >> 10);
+	/* About microseconds; the clocks of two CPUs may differ. */
+	vcma_stats_alloc(stats, VCMA_STATS_COHERENT, err,
+			 max_t(s64, local_clock() - start, 0) >> 10);
 	if (err)
 		return NULL;
 	atomic64_add(rounded, &stats->coherent_bytes);

@@ -119,11 +119,13 @@ static inline int vcma_alloc_contig(unsigned long pfn, unsigned long end, gfp_t 
 
 /*
  * Is what the page allocator gives out zero? So it promises with init_on_alloc, also for
- * ranges. With init_on_free, what was never freed is not.
+ * ranges. With init_on_free, what was never freed is not. Elsewhere the zeroes may still be in
+ * the caches when an uncached mapping shows what is below: there nobody writes them back.
  */
 static inline bool vcma_pages_come_zeroed(void)
 {
-	return want_init_on_alloc(GFP_KERNEL) && !want_init_on_free();
+	return (IS_ENABLED(CONFIG_X86) || IS_ENABLED(CONFIG_ARM64)) &&
+	       want_init_on_alloc(GFP_KERNEL) && !want_init_on_free();
 }
 
 /* Up to 6.10 taking memory offline counts PageOffline() pages as managed ones. */

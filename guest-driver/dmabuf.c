@@ -604,7 +604,14 @@ static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
 		goto uncharge;
 	if (!whole) {	/* only what came, but with what is between it */
 		held_bytes = vcma_buffer_held_bytes(buf);
-		atomic64_add(held_bytes - buf->charged_bytes, &u->bytes);
+		if (held_bytes > buf->charged_bytes)
+			err = vcma_user_charge(u, held_bytes - buf->charged_bytes);
+		else
+			atomic64_sub(buf->charged_bytes - held_bytes, &u->bytes);
+		if (err) {
+			vcma_buffer_free_memory(buf);
+			goto free;
+		}
 		buf->charged_bytes = held_bytes;
 	}
 

@@ -312,10 +312,15 @@ static u64 vcma_pool_grow_runs(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 	while (run > r->granule_bytes && vcma_region_is_live(r)) {
 		struct vcma_want want = vcma_pool_want(pool, run, max_dma);
 
-		if (!vcma_region_hold(r, &want, &block))
-			got += vcma_pool_adopt(pool, block, NULL);
-		else
+		if (!vcma_region_hold(r, &want, &block)) {
+			u64 one = vcma_pool_adopt(pool, block, NULL);
+
+			if (!one)
+				break;
+			got += one;
+		} else {
 			run = round_down(run / 2, r->granule_bytes);
+		}
 		run = min(run, bytes - got);
 	}
 	return got;
@@ -331,17 +336,23 @@ static u64 vcma_pool_grow_parts(struct vcma_pool *pool, u64 bytes, u64 max_dma, 
 	u64 got = 0;
 
 	want.lazy = true;
-	while (got < bytes && nr < VCMA_POOL_PART_TRIES) {
+	while (got < bytes && nr < VCMA_POOL_PART_TRIES &&
+	       ktime_before(ktime_get(), effort.deadline)) {
 		struct vcma_parts parts = {};
+		u64 one;
 
 		*err = vcma_region_hold(pool->region, &want, &block);
 		if (*err)
 			break;
 		*err = vcma_pool_take_parts(pool, block, VCMA_POOL_PART_PAGES, &effort, &parts);
-		if (*err)
+		if (*err) {
 			barren[nr++] = block;
-		else
-			got += vcma_pool_adopt(pool, block, &parts);
+		} else {
+			one = vcma_pool_adopt(pool, block, &parts);
+			if (!one)
+				*err = -ENOMEM;
+			got += one;
+		}
 		vcma_parts_destroy(&parts);
 		if (*err && *err != -EBUSY)
 			break;
@@ -468,6 +479,11 @@ static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit
 	return err;
 }
 
+static bool vcma_effort_is_late(const struct vcma_effort *effort)
+{
+	return effort->deadline && ktime_after(ktime_get(), effort->deadline);
+}
+
 int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 			 const struct vcma_effort *effort, struct vcma_client *owner,
 			 u64 bytes, struct vcma_piece *piece)
@@ -493,11 +509,12 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 			return 0;
 	}
 	/* Who can't wait must not find the pools empty because of what couldn't be had. */
-	if (err && step >= YIELD_ALL) {
+	if (err && step != ASK) {
 		for (i = 0; (p = vcma_region_pool(r, i)); i++) {
 			queue_work(r->wq, &p->refill);
 			/* It may wait for I/O that waits for the caller. */
-			if (current_gfp_context(GFP_KERNEL) == GFP_KERNEL)
+			if (current_gfp_context(GFP_KERNEL) == GFP_KERNEL &&
+			    !vcma_effort_is_late(effort))
 				flush_work(&p->refill);
 		}
 	}

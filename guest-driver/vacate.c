@@ -34,8 +34,8 @@
 #define VCMA_UNIT_PAGES	((unsigned long)MAX_ORDER_NR_PAGES)
 
 /*
- * Each call of alloc_contig_range() waits for all CPUs, so few calls are best; but a deadline
- * is looked at only between them.
+ * Each call of alloc_contig_range() waits for all CPUs, so few calls are best; but it prepares
+ * all pages in one go, and a deadline is looked at only between calls.
  */
 #define VCMA_STEP_PAGES	max(VCMA_UNIT_PAGES, (unsigned long)SZ_16M >> PAGE_SHIFT)
 #define VCMA_STEP_MS	1000
@@ -209,32 +209,47 @@ out:
 	return err;
 }
 
-/* How many of @nr pages from @pfn to vacate at once. */
-static unsigned long vcma_vacate_step(unsigned long pfn, unsigned long nr, ktime_t deadline)
+/*
+ * How many of @nr pages from @pfn to vacate at once.
+ * @units: no more than must be
+ */
+static unsigned long vcma_vacate_step(unsigned long pfn, unsigned long nr, ktime_t deadline,
+				      bool units)
 {
-	unsigned long most = nr;
+	unsigned long most = VCMA_STEP_PAGES;
 
-	if (deadline)
-		most = ktime_ms_delta(deadline, ktime_get()) < VCMA_STEP_MS ? VCMA_UNIT_PAGES :
-									      VCMA_STEP_PAGES;
-	if (vcma_pages_free() < 2 * min(nr, most))
+	if (units || vcma_pages_free() < 2 * min(nr, most) ||
+	    (deadline && ktime_ms_delta(deadline, ktime_get()) < VCMA_STEP_MS))
 		most = VCMA_UNIT_PAGES;
 	return most < nr ? ALIGN(pfn + 1, most) - pfn : nr;
+}
+
+/* May less at once find room, or tell better what is in the way? */
+static bool vcma_vacate_may_split(unsigned long step, unsigned int flags, int err,
+				  const struct vcma_busy *busy)
+{
+	return step > VCMA_UNIT_PAGES && !(flags & VCMA_WANT_FAST) &&
+	       (err == -ENOMEM || (err == -EBUSY && busy->nr_pages == step));
 }
 
 int vcma_vacate(unsigned long pfn, unsigned long nr, unsigned int flags,
 		ktime_t deadline, struct vcma_busy *busy)
 {
-	unsigned long done, step;
+	unsigned long done = 0, step;
+	bool units = false;
 	int err = 0;
 
-	for (done = 0; done < nr; done += step) {
-		step = vcma_vacate_step(pfn + done, nr - done, deadline);
+	while (done < nr) {
+		step = vcma_vacate_step(pfn + done, nr - done, deadline, units);
 		if (deadline && ktime_after(ktime_get(), deadline))
 			err = -ETIMEDOUT;
 		else
 			err = vcma_vacate_one(pfn + done, step, flags, busy);
-		if (err)
+		if (!err)
+			done += step;
+		else if (vcma_vacate_may_split(step, flags, err, busy))
+			units = true;
+		else
 			break;
 	}
 	if (!err)
