@@ -14,7 +14,8 @@ functions()
 	echo i:alloc_chrdev_region p:alloc_workqueue p:bitmap_zalloc i:bus_register_notifier \
 		i:cdev_device_add i:dev_set_name p:device_link_add e:dma_buf_export \
 		i:gen_pool_add_owner p:gen_pool_create i:get_unused_fd_flags i:ida_alloc_range \
-		i:sg_alloc_table i:virtqueue_add_inbuf i:virtqueue_add_sgs i:__xa_insert x:xa_store
+		p:kstrdup i:sg_alloc_table i:virtqueue_add_inbuf i:virtqueue_add_sgs \
+		i:vp_modern_find_vqs i:__xa_insert x:xa_store
 	case $1 in
 	6.1) echo p:__kmalloc p:kmalloc_trace p:kmem_cache_alloc p:kmem_cache_create p:kmemdup \
 		p:kvmalloc_node i:__class_register i:register_virtio_driver ;;
@@ -24,7 +25,8 @@ functions()
 	esac
 	case $2-$1 in
 	private-*) echo p:memremap p:__request_region ;;
-	reusable-*) echo i:add_memory_driver_managed e:filp_open i:memory_group_register_static \
+	reusable-*) echo i:add_memory_driver_managed i:dma_map_sgtable e:filp_open i:kernel_write \
+		i:memory_group_register_static b:offline_and_remove_memory \
 		i:register_memory_notifier i:register_pm_notifier p:vmap ;;
 	esac
 	case $2-$1 in
@@ -44,16 +46,17 @@ life()
 	exec 2>/dev/null
 	load_with virtio_cma pool_bytes=4194304
 	insmod /modules/vcma_bench.ko
-	for b in /sys/bus/pci/devices/*/bench; do
-		for command in 'latency 4096 2 0' 'latency 4194304 2 0' 'map 4096 10' \
-			'direct 65536 2' 'bulk 65536 40'; do
-			echo "$command" >$b
-		done
+	client=$(ls -d /sys/bus/pci/devices/*/bench | head -n 1)
+	for command in 'latency 4096 2 0' 'latency 4194304 2 0' 'map 4096 10' \
+		'direct 65536 2' 'bulk 65536 40'; do
+		echo "$command" >$client
 	done
 	vcma_user each /dev/vcma/cma0 >/dev/null
 	rmmod vcma_bench
 	insmod /modules/vcma_import.ko
-	vcma_user import /dev/vcma/cma0 0 0 >/dev/null
+	for device in 0 1; do	# a client, and one that is none
+		vcma_user import /dev/vcma/cma0 $device 0 >/dev/null
+	done
 	rmmod vcma_import
 	rmmod virtio_cma
 	! grep -E '^(virtio_cma|vcma_bench|vcma_import) ' /proc/modules
@@ -88,7 +91,8 @@ inject_case()
 		$(guest_programs "$1" vcma_user)
 	# shellcheck disable=SC2046 # options are words
 	VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
-		$(region_options cma0 "mode=$3,clients=edu0") -device edu,id=edu0,dma_mask=0xffffffffff
+		$(region_options cma0 "mode=$3,clients=edu0") -device edu,id=edu0,dma_mask=0xffffffffff \
+		-device edu,id=edu1,dma_mask=0xffffffffff
 	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"
 		return
