@@ -27,7 +27,8 @@ struct options {
 static const char help[] =
 	"usage: hvcma attr [--stage1 TYPE] [--stage2 TYPE] [--client WHAT] [OPTION...]\n"
 	"       hvcma attr --host | --table | --policy [--fwb | --no-fwb] [--json]\n"
-	"Explains memory attributes on Arm.\n"
+	"Explains memory attributes on Arm. At least one of --stage1, --stage2 and --client is\n"
+	"needed, or one of --host, --table and --policy.\n"
 	"\n"
 	"A combination: what holds behind both stages of translation\n"
 	"  --stage1 TYPE     the guest's mapping: device-ngnrne, device-ngnre, device-ngre,\n"

@@ -32,7 +32,8 @@ static const char help[] =
 	"Checks a description of regions and shows what it means.\n"
 	"\n"
 	"  TEXT   NAME[/CLIENT[,CLIENT...][(KIND)]]=SIZE[@BASE][;...]\n"
-	"  SIZE   64M, 10% of RAM, min(10%,64M) or max(10%,64M); suffixes K M G T\n"
+	"  SIZE   64M, 10% of RAM, min(10%,64M) or max(10%,64M) of up to four; suffixes\n"
+	"         K M G T, or hexadecimal (0x) without a suffix\n"
 	"         without clients: the region; with clients: memory of the region set\n"
 	"         aside for them (0: none, they share the rest)\n"
 	"\n"
@@ -41,7 +42,8 @@ static const char help[] =
 	"  --help            this text\n"
 	"\n"
 	"The same text is taken by -device virtio-cma-pci,regions= (commas doubled) and by\n"
-	"the module parameter regions= of virtio_cma.ko.\n"
+	"the module parameter regions= of virtio_cma.ko, but for @BASE: the device takes it\n"
+	"without clients only, the module never. The device has at most 255 set-asides.\n"
 	"\n"
 	"exit status: 0 right, 1 something is wrong in the text, 2 wrong usage\n";
 
