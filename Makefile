@@ -352,7 +352,7 @@ help:
 	@echo '  make plugin     the QEMU plugin for this machine (needs "make env" or --qemu-headers)'
 	@echo '  make guest      virtio_cma.ko for the kernels that tests boot; guest-all: for every'
 	@echo '                  kernel of the test environment'
-	@echo '  make world      all of the above, for this machine and for arm64'
+	@echo '  make world      make, plugin and guest, the first two for this machine and for arm64'
 	@echo '  make env        the test environment: stock QEMU, kernels, cross tools, from packages'
 	@echo '  make install    command, plugin, manual pages (DESTDIR, and the folders of configure)'
 	@echo '  make install-guest  for guests: sources for dkms, softdeps, initramfs hook, udev rule'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * debugfs (debugfs.h): /sys/kernel/debug/virtio_cma/REGION/
+ * debugfs (debugfs.h): /sys/kernel/debug/virtio_cma/DEVICE/, by the virtio device's name
  *
  *	granules	one character per granule, 64 in a line:
  *			P pool, B bulk, U user: held, all pages taken; p b u: some, or none

@@ -27,7 +27,7 @@
 static unsigned long vcma_pool_bytes;
 module_param_named(pool_bytes, vcma_pool_bytes, ulong, 0444);
 MODULE_PARM_DESC(pool_bytes,
-		 "memory taken ahead of need, per region and memory type (default: half the region, at most 16 MiB)");
+		 "memory taken ahead of need, per region and memory type, rounded up to granules, an eighth more in single ones (default: half the region, at most 16 MiB)");
 
 unsigned int vcma_request_timeout_ms = 30000;
 module_param_named(request_timeout_ms, vcma_request_timeout_ms, uint, 0644);

@@ -49,7 +49,6 @@ static void vcma_report_collect(struct vcma_region *r,
 		counters->alloc_us_log2[i] = cpu_to_le64(atomic64_read(&s->alloc_us_log2[i]));
 }
 
-/* The host asks for nothing here: a report that fails is sent again next time. */
 /* A report is an exit or two, in the midst of what it counts. */
 static bool vcma_report_is_due(const struct vcma_report *report,
 			       const struct virtio_cma_guest_counters *now)
@@ -61,6 +60,7 @@ static bool vcma_report_is_due(const struct vcma_report *report,
 	       time_after_eq(jiffies, report->sent_at + VCMA_REPORT_COUNTS);
 }
 
+/* The host asks for nothing here: a report that fails is sent again next time. */
 static void vcma_report_work(struct work_struct *work)
 {
 	struct vcma_report *report = container_of(to_delayed_work(work),

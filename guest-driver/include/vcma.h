@@ -24,7 +24,7 @@ struct vcma_bulk_request {
 	unsigned int order;		/* of each block: PAGE_SIZE << order bytes */
 	unsigned int nr;		/* blocks, > 0 */
 	unsigned int flags;		/* VCMA_BULK_REQ_* */
-	unsigned int timeout_ms;	/* 0: none */
+	unsigned int timeout_ms;	/* 0: no limit */
 	const char *kind;		/* as in the client table; NULL: "coherent" */
 };
 
@@ -63,7 +63,9 @@ struct vcma_bulk_range {
  *
  * Return: 0 if any came; -ENODEV (the device is not served), -EINVAL, -EOPNOTSUPP
  * (the memory type would be wrong for the device), -ENOSPC, -ENOMEM, -ERANGE,
- * -ETIMEDOUT, -EBUSY (what is left can't be vacated), -EIO.
+ * -ETIMEDOUT, -EBUSY (what is left can't be vacated), -ENOBUFS (the host is out of
+ * hugepages), -EDQUOT (the host's pin limit, or that of the parameter "regions"),
+ * -EINTR (the process is being killed), -EIO (the region is dead, or the host failed).
  */
 int vcma_alloc_bulk(struct device *dev, const struct vcma_bulk_request *req,
 		    struct vcma_bulk_block *blocks, unsigned int *nr_got,

@@ -33,16 +33,19 @@ struct vcma_info {
 #define VCMA_ALLOC_UNCACHED	0x2	/* mapped uncached */
 
 /*
- * One buffer, contiguous for the device. Cleared. EDQUOT: over user_limit_bytes; ENOMEM,
- * ENOSPC, EBUSY: no such memory; ERANGE: none at or below max_dma; ETIMEDOUT.
+ * One buffer, contiguous for the device. Cleared. EDQUOT: over user_limit_bytes, the host's pin
+ * limit or that of the module's parameter "regions"; ENOMEM, ENOSPC, EBUSY: no such memory;
+ * ENOBUFS: the host is out of hugepages; ERANGE: none at or below max_dma; ETIMEDOUT; EINTR:
+ * being killed; EINVAL; EIO: the host failed; ESHUTDOWN, EPROTO: the region is dead; ENODEV: it
+ * is gone.
  */
 struct vcma_alloc {
-	__u64 bytes;			/* asked for; answer: of the buffer, in whole pages */
+	__u64 bytes;			/* asked for, any but 0; answer: rounded up to pages */
 	__u64 align_bytes;		/* of the device address: a power of two, or 0 */
 	__u64 max_dma;			/* highest device address of the last byte, 0: any */
 	__u32 flags;			/* VCMA_ALLOC_* */
 	__u32 fd_flags;			/* O_RDWR, O_RDONLY or O_WRONLY, and O_CLOEXEC */
-	__u32 timeout_ms;		/* 0: none */
+	__u32 timeout_ms;		/* 0: no limit */
 	__s32 fd;			/* answer */
 };
 
@@ -62,8 +65,8 @@ struct vcma_busy_range {
 
 /*
  * One buffer of many blocks, each contiguous; block i begins at offset i * block_bytes. There
- * are as many as could be had, with an error only if there is none; the busy ranges are given
- * in both cases.
+ * are as many as could be had, with an error, as above, only if there is none; the busy ranges
+ * are given in both cases.
  */
 struct vcma_alloc_bulk {
 	__u64 block_bytes;		/* a power of two, from a page to a granule */
@@ -71,9 +74,9 @@ struct vcma_alloc_bulk {
 	__u32 nr_blocks;		/* asked for; answer: got */
 	__u32 flags;			/* VCMA_ALLOC_* */
 	__u32 fd_flags;
-	__u32 timeout_ms;
+	__u32 timeout_ms;		/* 0: no limit */
 	__u64 busy;			/* address of struct vcma_busy_range[nr_busy] */
-	__u32 nr_busy;			/* room there; answer: filled */
+	__u32 nr_busy;			/* room there, at most 65536; answer: filled */
 	__s32 fd;			/* answer */
 };
 

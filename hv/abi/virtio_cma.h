@@ -69,7 +69,7 @@
 /* config.stage2: what the host's second stage does to memory types */
 #define VIRTIO_CMA_STAGE2_UNKNOWN	0
 #define VIRTIO_CMA_STAGE2_NONE		1	/* nothing: x86, or emulation */
-#define VIRTIO_CMA_STAGE2_NO_FWB	2	/* Arm: the weaker of both stages counts */
+#define VIRTIO_CMA_STAGE2_NO_FWB	2	/* Arm: the stricter of both stages counts */
 #define VIRTIO_CMA_STAGE2_FWB		3	/* Arm FEAT_S2FWB: RAM is Write-Back whatever stage 1 says */
 #define VIRTIO_CMA_NR_STAGE2		4
 
