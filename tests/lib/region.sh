@@ -49,6 +49,12 @@ pins_agree()
 	[ "$pa_device" -gt 0 ] && equal "$pa_device" "$(pinned_by_kernel)"
 }
 
+# is_lent: memory of the region is the guest's own at present
+is_lent()
+{
+	[ "$(status /counters/lent-bytes)" -gt 0 ]
+}
+
 is_quiet()
 {
 	status_is /counters/pinned-bytes 0 && status_is /clients/0/bus-master false &&

@@ -14,9 +14,11 @@ reset_case()
 	shift 2
 	guest 'load ext4 nvme; disk_ready nvme0n1 && disk_fill nvme0n1 4 >/dev/null && io_forever /mnt/busy; sleep 1'
 	check "$cause: the client is bus master before" status_is /clients/0/bus-master true
+	[ "$mode" = private ] || check "$cause: the region is lent before" wait_until 5 is_lent
 	"$@"
 	check "$cause: the guest boots again" vm_booted "$boot" 90
 	check "$cause: quiet" quiet_again 5
+	check "$cause: nothing is lent" status_is /counters/lent-bytes 0
 	check "$cause: the client waits for its claim" status_is /clients/0/state present
 	check "$cause: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 }
@@ -28,17 +30,17 @@ guest_gone()
 	:
 }
 
-# reset_cases ARCH SERIES
+# reset_cases ARCH SERIES MODE
 reset_cases()
 {
-	what="$1 $2"
+	what="$1 $2 $3" mode=$3
 	rm -f "$VM_TMP/disk"
 	truncate -s 64M "$VM_TMP/disk"
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci crc32c_generic ext4 \
 		"$(guest_module "$1" "$2" virtio_cma)" nvme
 	# shellcheck disable=SC2046 # options are words
 	VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
-		$(region_options cma0 clients=nv0,unsafe-noiommu=on,x-fabric=on) \
+		$(region_options cma0 "clients=nv0,unsafe-noiommu=on,x-fabric=on,mode=$3") \
 		$(disk_options nv0 "$VM_TMP/disk")
 	if ! vm_booted 1 90; then
 		tap_result 1 "$what: the guest boots"
@@ -53,6 +55,8 @@ reset_cases()
 }
 
 region_hugepages
-reset_cases amd64 6.1
-reset_cases arm64 6.12
+reset_cases amd64 6.1 private
+export REGION_MIB=128	# whole memory blocks of the guest, as lending needs
+region_hugepages
+reset_cases arm64 6.12 reusable
 tap_end
