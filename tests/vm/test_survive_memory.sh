@@ -111,6 +111,7 @@ memory_case()
 	# Beyond the last page: the kernel kills the one it is told to prefer, nobody else.
 	guest '(sh -c "echo 1000 >/proc/self/oom_score_adj; exec hog 4096") >/dev/null 2>&1 & for i in 1 2 3 4 5 6; do bench 08 latency 16777216 2 1000; done' | sed 's/^/# overfull: /'
 	guest 'wait_for 30 eval "! pidof hog >/dev/null" || kill -9 $(pidof hog)'
+	check "$what: overfull: a hog was killed" guest 'dmesg | grep -q "Killed process .*(hog)"'
 	check "$what: overfull: none but hogs are killed" equal '' \
 		"$(guest 'dmesg | grep -E "Killed process" | grep -v "(hog)"')"
 	check "$what: overfull: an innocent process lives" guest 'kill $(cat /tmp/innocent.pid)'
