@@ -83,7 +83,7 @@ unplug_case()
 	guest 'insmod /modules/vcma_lend.ko test=keep mib=4 block_mib=2'
 	monitor device_del cma0
 	check "$what: unplug with a block held: refused, naming for whom" \
-		wait_until 5 grep -q "holds a block" "$VM_DIR/monitor.out"
+		wait_until 5 grep -q "'cma0': the guest holds a block of 2097152 bytes for purpose 'user'" "$VM_DIR/monitor.out"
 	guest 'rmmod vcma_lend'
 	base=$(($(guest 'cat $(cma_dir)/region_base_gpa')))
 	guest "(pin spread 64 50 4 512 $base:$REGION_MIB >/tmp/pinned) & wait_for 20 grep -q clean /tmp/pinned; cat /tmp/pinned" >"$VM_TMP/pinned"
