@@ -43,11 +43,14 @@ migrated()
 rank_case()
 {
 	guest 'rm /tmp/file*[13579]'
+	half_sums=$(guest 'cat /tmp/file* | md5sum')
 	before=$(migrated)
 	lend test=hold mib=16 block_mib=2
 	check "$what: empty granules first: nothing was moved" equal "$before" "$(migrated)"
 	lend test=hold mib=224 block_mib=2
 	check "$what: more than are empty: something was moved" test "$(migrated)" -gt "$before"
+	check "$what: moved: the files are what they were" \
+		equal "$half_sums" "$(guest 'cat /tmp/file* | md5sum')"
 }
 
 # One page can't be moved, though it looks as if it could.
