@@ -86,6 +86,29 @@ shrink_case()
 	guest 'rmmod vcma_bench'
 }
 
+# calls FUNCTION: of the kernel, how many a probe has seen
+calls()
+{
+	guest "cat /sys/kernel/tracing/kprobe_profile" | awk -v name="$1" '$1 == name { print $2 }'
+}
+
+# What programs have uncached of lent memory: x86 allows no second memory type for a page, so its
+# linear address has to change, and to be cached again before the page allocator gets it.
+uncached_case()
+{
+	guest 'cd /sys/kernel/tracing && echo 0 >events/virtio_cma/enable && echo p:set_memory_wc set_memory_wc >kprobe_events && echo p:set_memory_wb set_memory_wb >>kprobe_events && echo 1 >events/kprobes/enable'
+	guest 'echo 33554432 >$(cma_dir)/user_limit_bytes'
+	for uc_verb in buffers bulk; do
+		GUEST_LIMIT_S=60 guest vcma_user $uc_verb /dev/vcma/cma0 >"$VM_TMP/results"
+		tap_import "$VM_TMP/results" "$what: $uc_verb"
+	done
+	uc_calls=$(calls set_memory_wc)
+	check "$what: uncached: linear addresses have changed" test "${uc_calls:-0}" -gt 0
+	check "$what: uncached: and back, each" equal "$uc_calls" "$(calls set_memory_wb)"
+	check "$what: uncached: all is lent again" wait_until 20 value_is lent_bytes "$bytes"
+	guest 'dd if=/dev/zero of=/tmp/all bs=1M count=$(($(meminfo_mib MemAvailable) * 7 / 8)) 2>/dev/null; rm /tmp/all'
+}
+
 # observe_case ARCH SERIES MODE [REGION-PROPERTIES]
 observe_case()
 {
@@ -164,6 +187,7 @@ observe_case()
 		block_hold block_drop client_state request $direct; do
 		check "$what: trace: $event" grep -q "vcma_$event:" "$VM_TMP/trace"
 	done
+	[ "$3" = private ] || uncached_case
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	check "$what: QEMU ends well" vm_quit
 }
