@@ -106,7 +106,19 @@ uncached_case()
 	check "$what: uncached: linear addresses have changed" test "${uc_calls:-0}" -gt 0
 	check "$what: uncached: and back, each" equal "$uc_calls" "$(calls set_memory_wb)"
 	check "$what: uncached: all is lent again" wait_until 20 value_is lent_bytes "$bytes"
-	guest 'dd if=/dev/zero of=/tmp/all bs=1M count=$(($(meminfo_mib MemAvailable) * 7 / 8)) 2>/dev/null; rm /tmp/all'
+}
+
+# Requests with a deadline of their own, of memory that is full of files. The provider of this region
+# has a run of addresses for any buffer.
+late_case()
+{
+	guest 'cat $(cma_dir)/region_bytes >$(cma_dir)/user_limit_bytes'
+	guest "mount -t tmpfs -o size=100% none /mnt && dd if=/dev/zero of=/mnt/all bs=1M count=$((REGION_MIB + 48)) 2>/dev/null"
+	lc_before=$(value nr_deadline_missed)
+	guest vcma_user late /dev/vcma/cma0 $((8 << 20)) 1000 >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what"
+	check "$what: late: each is counted" value_is nr_deadline_missed $((lc_before + 2))
+	guest umount /mnt
 }
 
 # observe_case ARCH SERIES MODE [REGION-PROPERTIES]
@@ -187,7 +199,10 @@ observe_case()
 		block_hold block_drop client_state request $direct; do
 		check "$what: trace: $event" grep -q "vcma_$event:" "$VM_TMP/trace"
 	done
-	[ "$3" = private ] || uncached_case
+	if [ "$3" = reusable ]; then
+		uncached_case
+		late_case
+	fi
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	check "$what: QEMU ends well" vm_quit
 }

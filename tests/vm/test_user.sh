@@ -77,7 +77,14 @@ lent_case()
 	program fast /dev/vcma/cma0 1000 1000 1000
 
 	# Page cache goes to the region first; what can't be dropped has to be moved.
-	guest "mount -t tmpfs -o size=100% none /mnt && dd if=/dev/zero of=/mnt/all bs=1M count=$((REGION_MIB + 48)) 2>/dev/null"
+	lc_fill="dd if=/dev/zero of=/mnt/all bs=1M count=$((REGION_MIB + 48)) 2>/dev/null"
+	guest "mount -t tmpfs -o size=100% none /mnt && $lc_fill"
+	lc_missed=$(guest 'cat $(cma_dir)/nr_deadline_missed')
+	GUEST_LIMIT_S=60 program late /dev/vcma/cma0 $((8 << 20)) 1000
+	check "$what: each that was late is counted" equal \
+		$((lc_missed + $(grep '^ok.* late: .* blocks:' "$VM_TMP/results" | grep -vc SKIP))) \
+		"$(guest 'cat $(cma_dir)/nr_deadline_missed')"
+	guest "rm /mnt/all && $lc_fill"	# what was given back lies empty
 	program fast /dev/vcma/cma0 1000 0 200
 	guest umount /mnt
 

@@ -8,6 +8,8 @@
  *					not all come, and why; prints TAP
  *	vcma_user fast FILE NR FITS MOST	as many by VCMA_ALLOC_FAST: at least FITS, at most
  *					MOST, nothing is migrated; then all without it; prints TAP
+ *	vcma_user late FILE BYTES NR	one buffer, and one of NR blocks of 64 KiB, of a region full
+ *					of files: not in a millisecond, but in time; prints TAP
  *	vcma_user each FILE		one buffer of each kind, whatever comes of it
  *	vcma_user import FILE DEV ERR	/dev/vcma_import's device DEV copies in a buffer, or
  *					refuses with that errno; prints TAP
@@ -30,6 +32,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vcma.h"
@@ -457,6 +460,56 @@ static int fast(const char *file, __u32 nr, __u32 fits, __u32 most)
 	return !!nr_failed;
 }
 
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void outcome(bool good, const char *what, int fd, __u32 nr, double since_s)
+{
+	result(good, "%s: %u blocks: %s, after %.3f s", what, fd < 0 ? 0 : nr,
+	       fd < 0 ? strerror(-fd) : "got", now_s() - since_s);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Both without time first: what is given back lies empty. */
+static int late(const char *file, __u64 bytes, __u32 nr)
+{
+	struct vcma_alloc_bulk bulk = { .block_bytes = 65536, .nr_blocks = nr, .timeout_ms = 1 };
+	struct vcma_alloc alloc = { .bytes = bytes, .timeout_ms = 1 };
+	int region = region_open(file), fd;
+	bool fragmented;
+	double start;
+
+	start = now_s();
+	fd = buffer_get(region, &alloc);
+	fragmented = fd == -ENOMEM;	/* no run of granules in the host's memory */
+	outcome(fragmented || (fd == -ETIMEDOUT && now_s() - start < 1),
+		fragmented ? "late: one # SKIP fragmented host" : "late: one", fd, 1, start);
+	start = now_s();
+	fd = bulk_get(region, &bulk);	/* some may come: then there is no error */
+	outcome((fd < 0 ? fd == -ETIMEDOUT : bulk.nr_blocks < nr) && now_s() - start < 1,
+		"late: many", fd, bulk.nr_blocks, start);
+	result(returned(region), "late: all is given back");
+
+	start = now_s();
+	alloc.timeout_ms = 20000;
+	fd = buffer_get(region, &alloc);
+	outcome(fd >= 0 || (fragmented && fd == -ENOMEM), "in time: one", fd, 1, start);
+	start = now_s();
+	bulk.nr_blocks = nr;
+	bulk.timeout_ms = 20000;
+	fd = bulk_get(region, &bulk);
+	outcome(fd >= 0 && bulk.nr_blocks == nr, "in time: many", fd, bulk.nr_blocks, start);
+	result(returned(region), "in time: all is given back");
+	printf("1..%u\n", nr_tests);
+	return !!nr_failed;
+}
+
 /* For the calls that it makes in the kernel: none of them need succeed. */
 static int each(const char *file)
 {
@@ -603,6 +656,8 @@ int main(int argc, char **argv)
 		return busy(argv[2], atoi(argv[3]));
 	if (argc == 6 && !strcmp(argv[1], "fast"))
 		return fast(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
+	if (argc == 5 && !strcmp(argv[1], "late"))
+		return late(argv[2], strtoull(argv[3], NULL, 0), atoi(argv[4]));
 	if (argc == 3 && !strcmp(argv[1], "each"))
 		return each(argv[2]);
 	if (argc == 5 && !strcmp(argv[1], "import"))
