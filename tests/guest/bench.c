@@ -6,6 +6,7 @@
  * the writer's context, and shows the command's result when read:
  *
  *	latency BYTES COUNT GAP_US	allocate and free; times of the allocations
+ *	latency_fast BYTES COUNT GAP_US	the same of what can be had at once (__GFP_NORETRY)
  *	pairs BYTES COUNT		instructions of an allocation and its free
  *	dmapool BYTES COUNT		the same through a dma_pool
  *	map BYTES COUNT			of a mapping and its unmapping, memory from kmalloc
@@ -145,7 +146,7 @@ static u64 bench_percentile(const u64 *sorted, unsigned int count, unsigned int 
 }
 
 static int bench_latency(struct bench *b, size_t bytes, unsigned int count,
-			 unsigned int gap_us)
+			 unsigned int gap_us, gfp_t gfp)
 {
 	u64 *alloc_ns, begin, end, start, freed, sum = 0, free_sum = 0;
 	unsigned int i, ok = 0;
@@ -158,7 +159,7 @@ static int bench_latency(struct bench *b, size_t bytes, unsigned int count,
 	begin = ktime_get_ns();
 	for (i = 0; i < count; i++) {
 		start = ktime_get_ns();
-		cpu = dma_alloc_attrs(b->dev, bytes, &dma, QUIET, DMA_ATTR_NO_WARN);
+		cpu = dma_alloc_attrs(b->dev, bytes, &dma, gfp, DMA_ATTR_NO_WARN);
 		alloc_ns[ok] = ktime_get_ns() - start;
 		if (cpu) {
 			sum += alloc_ns[ok++];
@@ -466,7 +467,9 @@ static int bench_run(struct bench *b, const char *text)
 	if (err)
 		return err;
 	if (!strcmp(name, "latency"))
-		return bench_latency(b, bytes, count, pause);
+		return bench_latency(b, bytes, count, pause, QUIET);
+	if (!strcmp(name, "latency_fast"))
+		return bench_latency(b, bytes, count, pause, QUIET | __GFP_NORETRY);
 	if (!strcmp(name, "singles"))
 		return bench_singles(b, bytes, count, pause);
 	for (i = 0; i < ARRAY_SIZE(commands); i++) {

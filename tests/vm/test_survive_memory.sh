@@ -40,16 +40,27 @@ late()
 	[ "$(echo "$2" | awk -F '[ =]' '{ print $18 - $16 }')" -lt $(($1 * 1000000000)) ]
 }
 
+# nr_migrated: pages that the guest's kernel has moved since it started
+nr_migrated()
+{
+	guest 'sed -n "s/^pgmigrate_success //p" /proc/vmstat'
+}
+
 # late_case: the region is full of page cache, for which there is room elsewhere, but no time
 late_case()
 {
 	guest "mount -t tmpfs -o size=100% none /mnt && dd if=/dev/zero of=/mnt/all bs=1M count=$((REGION_MIB + 48)) 2>/dev/null"
+	lc_before=$(nr_migrated)
+	check "$what: nothing to be moved: 64 MiB fails within a second" late 1 "$(guest bench 08 latency_fast 67108864 1 0)"
+	check "$what: nothing to be moved: and nothing was" equal "$lc_before" "$(nr_migrated)"
 	lc_before=$(guest 'cat $(cma_dir)/nr_deadline_missed')
 	guest 'echo 1 >/sys/module/virtio_cma/parameters/alloc_timeout_ms'
 	check "$what: no time: 64 MiB fails within a second" late 1 "$(guest bench 08 latency 67108864 1 0)"
 	check "$what: no time: it is counted, once" equal $((lc_before + 1)) "$(guest 'cat $(cma_dir)/nr_deadline_missed')"
 	guest 'echo 10000 >/sys/module/virtio_cma/parameters/alloc_timeout_ms'
+	lc_before=$(nr_migrated)
 	check "$what: with time: 64 MiB" got "$(guest bench 08 latency 67108864 1 0)" 1
+	check "$what: with time: what was there has been moved" test "$(nr_migrated)" -gt "$lc_before"
 	guest umount /mnt
 }
 
