@@ -177,7 +177,7 @@ static void test_refill(struct selftest *t)
 
 static void test_exhaustion(struct selftest *t)
 {
-	unsigned int first, again;
+	unsigned int first, again, tries;
 	bool intact, intact_again;
 	dma_addr_t dma;
 	void *cpu;
@@ -185,7 +185,13 @@ static void test_exhaustion(struct selftest *t)
 	first = take_all(t, SZ_256K, &intact);
 	selftest_result(t, first && intact, "exhaustion: %u pieces of 256 KiB, all distinct",
 			first);
-	again = take_all(t, SZ_256K, &intact_again);
+	/* A page that is busy for a moment may keep a granule from us; nothing may do so for good. */
+	for (tries = 0; tries < 3; tries++) {
+		again = take_all(t, SZ_256K, &intact_again);
+		if (again >= first || !intact_again)
+			break;
+		msleep(1000);
+	}
 	selftest_result(t, again >= first && intact_again,
 			"exhaustion: as many again after freeing them (%u)", again);
 	if (t->fragmented) {
