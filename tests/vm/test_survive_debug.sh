@@ -24,7 +24,8 @@ debug_case()
 	what="$1 $2 $MODE${3:+ ($3)}"
 	note "$what: the kernel offers $(offered "$2" "$1")"
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2${3:+/$3}" virtio_cma)" \
-		"$(guest_module "$1" "$2" vcma_selftest)"
+		"$(guest_module "$1" "$2" vcma_selftest)" "$(guest_module "$1" "$2" vcma_bulk)" \
+		-- -f "$HVCMA_BUILD/guest/$1/bin/vcma_user:/bin/vcma_user"
 	# shellcheck disable=SC2046 # options are words
 	VM_LIMIT_S=400 VM_APPEND=$DEBUG vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 "mode=$MODE,clients=edu0") -device edu,id=edu0,dma_mask=0xffffffffff
@@ -33,8 +34,16 @@ debug_case()
 		return
 	fi
 	check "$what: the checks are on" guest 'cat /proc/cmdline | grep -q page_poison && [ "$(cat /sys/kernel/slab/kmalloc-64/red_zone)" = 1 ]'
-	GUEST_LIMIT_S=150 guest selftest guest_physical=1 "has_pages=$([ "$MODE" = reusable ] && echo 1 || echo 0)" >"$VM_TMP/results"
+	[ "$MODE" = reusable ] && has_pages=1 || has_pages=0
+	GUEST_LIMIT_S=150 guest selftest guest_physical=1 has_pages=$has_pages >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what"
+	GUEST_LIMIT_S=60 guest "insmod /modules/vcma_bulk.ko count=500 fits=500 lent=$has_pages; dmesg | sed -n 's/.*vcma_bulk: //p'; rmmod vcma_bulk" >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what: bulk"
+	guest 'echo 33554432 >$(cma_dir)/user_limit_bytes'
+	for dc_verb in buffers bulk; do
+		GUEST_LIMIT_S=60 guest vcma_user $dc_verb /dev/vcma/cma0 >"$VM_TMP/results"
+		tap_import "$VM_TMP/results" "$what: program: $dc_verb"
+	done
 	check "$what: unloaded" guest rmmod virtio_cma
 	check "$what: loaded again, and unloaded" guest 'load virtio_cma && sleep 1 && rmmod virtio_cma'
 	# What was written after it was freed is noticed when it is used again.
