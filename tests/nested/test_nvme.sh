@@ -2,17 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The main job: NVMe without an IOMMU passed through to a KVM guest on Arm, with and without
-# Stage-2 Force Write-Back, on both kernels, with large and small hugepages.
+# Stage-2 Force Write-Back, on both kernels, with large and small hugepages, from memory of the
+# guest's driver alone and from memory lent to the guest.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 . "$HVCMA_SRC/tests/lib/nested.sh"
 
 fwb='dmesg | grep -q "Stage-2 Force Write-Back" && echo with || echo without'
 
-# nvme_case CPU FWB HOST-SERIES GUEST-SERIES PAGE-KIB
+# nvme_case CPU FWB HOST-SERIES GUEST-SERIES PAGE-KIB MODE
 nvme_case()
 {
-	what="$1, host $3, guest $4, pages of $5 KiB"
+	what="$1, host $3, guest $4, pages of $5 KiB, $6"
 	rm -f "$VM_TMP/disk"
 	truncate -s 64M "$VM_TMP/disk"
 	# shellcheck disable=SC2046 # options are words
@@ -20,12 +21,12 @@ nvme_case()
 		-device edu,dma_mask=0xffffffffff
 	check "$what: the nested host boots" vm_alive
 	check "$what: $2 Stage-2 Force Write-Back" equal "$2" "$(guest "$fwb")"
-	nested_test nvme.sh "$5"
+	nested_test nvme.sh "$5" "$6"
 	check "$what: the image outside holds the file" \
 		equal "$(sed -n 's/^file //p' "$VM_TMP/results")" "$(disk_outside "$VM_TMP/disk")"
 	vm_quit
 }
 
-nvme_case neoverse-v1 with 6.12-cloud 6.12 32768
-nvme_case neoverse-n1 without 6.1-cloud 6.1 2048
+nvme_case neoverse-v1 with 6.12-cloud 6.12 32768 private
+nvme_case neoverse-n1 without 6.1-cloud 6.1 2048 reusable
 tap_end
