@@ -22,10 +22,13 @@ lent_case()
 	check "$what: lent: movable memory, by its name" guest \
 		'grep -q "System RAM (virtio_cma)" /proc/iomem && grep -q Movable /proc/zoneinfo'
 	check "$what: lent: the host knows" \
-		wait_until 5 eval '[ "$(status /counters/lent-bytes)" -gt 0 ]'
+		wait_until 5 is_lent
 	guest 'i=0; while [ $i -lt 24 ]; do dd if=/dev/urandom of=/tmp/file$i bs=1M count=8 2>/dev/null; i=$((i + 1)); done'
 	sums=$(guest 'cat /tmp/file* | md5sum')
-	lend test=hold mib=64
+	moved='awk "/^pgmigrate_success/ { print \$2 }" /proc/vmstat'
+	before=$(guest "$moved")
+	lend test=hold mib=160
+	check "$what: taken back: something was moved" test "$(guest "$moved")" -gt "$before"
 	check "$what: taken back: the files are what they were" \
 		equal "$sums" "$(guest 'cat /tmp/file* | md5sum')"
 	guest 'rm /tmp/file*'
