@@ -5,10 +5,13 @@
  */
 #include <linux/dmapool.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "selftest.h"
+
+#include "guest-driver/include/vcma.h"
 
 /* None of them makes the memory worse; some make it better than asked for. */
 static void test_attrs(struct selftest *t)
@@ -131,6 +134,22 @@ void selftest_limits(struct selftest *t)
 			"limits: no pages of other devices' memory");
 }
 
+/* Blocks are for drivers that know virtio_cma, which may not be there: no import by name. */
+static void test_bulk_refused(struct selftest *t)
+{
+	const struct vcma_bulk_request req = { .order = 0, .nr = 1 };
+	typeof(vcma_alloc_bulk) *alloc = (void *)__symbol_get("vcma_alloc_bulk");
+	struct vcma_bulk_block block;
+	unsigned int nr = 7;
+	int err;
+
+	if (!selftest_result(t, alloc, "refused: there is vcma_alloc_bulk()"))
+		return;
+	err = alloc(t->dev, &req, &block, &nr, NULL, NULL);
+	selftest_result(t, err == -EOPNOTSUPP && !nr, "refused: blocks (%d, %u)", err, nr);
+	__symbol_put("vcma_alloc_bulk");
+}
+
 /* Coherent memory can't be right for this device: a clean no, everywhere. */
 void selftest_refused(struct selftest *t)
 {
@@ -150,4 +169,5 @@ void selftest_refused(struct selftest *t)
 	cpu = pool ? dma_pool_alloc(pool, GFP_KERNEL, &dma) : NULL;
 	selftest_result(t, pool && !cpu, "refused: an object of a dma_pool");
 	dma_pool_destroy(pool);
+	test_bulk_refused(t);
 }
