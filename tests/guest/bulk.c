@@ -59,6 +59,10 @@ static bool leave;
 module_param(leave, bool, 0444);
 MODULE_PARM_DESC(leave, "end without freeing, instead of testing");
 
+static char *kind;
+module_param(kind, charp, 0444);
+MODULE_PARM_DESC(kind, "of all blocks, as in the client table");
+
 static bool misuse;
 module_param(misuse, bool, 0444);
 MODULE_PARM_DESC(misuse, "free what is not there, instead of testing");
@@ -168,7 +172,7 @@ static void test_bulk(struct selftest *t, struct vcma_bulk_block *blocks,
 		      struct vcma_bulk_range *busy)
 {
 	struct vcma_bulk_request req = { .order = order, .nr = count, .timeout_ms = 20000,
-					 .flags = VCMA_BULK_REQ_ZERO };
+					 .flags = VCMA_BULK_REQ_ZERO, .kind = kind };
 	unsigned int nr, nr_busy = MAX_RANGES, nr_single, i;
 	bool zeroed = true;
 	ktime_t start = ktime_get();
@@ -346,7 +350,7 @@ static void test_misuse(struct selftest *t, struct vcma_bulk_block *blocks)
 
 static void test_leave(struct selftest *t, struct vcma_bulk_block *blocks)
 {
-	struct vcma_bulk_request req = { .order = order, .nr = count };
+	struct vcma_bulk_request req = { .order = order, .nr = count, .kind = kind };
 	unsigned int nr;
 	int err = vcma_alloc_bulk(t->dev, &req, blocks, &nr, NULL, NULL);
 

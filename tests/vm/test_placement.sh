@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Several regions: one client with two banks, by kind; a default region for who finds nothing
-# else; set-asides of the host and of the module; regions that go and come while the guest runs.
+# else; set-asides of the host and of the module; kinds that a driver asks for by name; regions
+# that go and come while the guest runs.
 #
-#	banka	|  shared  | nv0 "coherent" |		32 MiB
-#	bankb	|  shared, nv0 "streaming"  |		32 MiB
+#	banka	|  shared  | nv0 "coherent" |		32 MiB; edu0, any kind
+#	bankb	|  shared, nv0 "streaming"  |  edu0 "firmware" |	32 MiB
 #	dflt	|  whoever has nothing left |		32 MiB
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
@@ -43,18 +44,42 @@ fills()
 	guest "load vcma_bench; edu=/sys/bus/pci/devices/\$(edu_pci)/bench; echo singles ${1:-1048576} 96 20000 >\$edu;"' cut -d " " -f 1 $edu | cut -d = -f 2; rmmod vcma_bench'
 }
 
+# blocks_of KIND: the edu device's driver asks for blocks of it (twice), and uses them
+blocks_of()
+{
+	guest "old=\$(dmesg | wc -l); insmod /modules/vcma_bulk.ko kind=$1; dmesg | tail -n +\$((old + 1)) | sed -n 's/.*vcma_bulk: //p'; rmmod vcma_bulk" >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what: kind $1"
+	note "blocks in banka, bankb, dflt: $(nr_blocks)"
+}
+
+# Calls that got blocks, in each region
+nr_blocks()
+{
+	guest "$region_helper"' echo $(for r in banka bankb dflt; do region $r nr_bulk_ok; done)'
+}
+
+kinds_case()
+{
+	blocks_of firmware
+	check "$what: a kind by its name: of the region whose table has it" \
+		equal "0 2 0" "$(nr_blocks)"
+	blocks_of codec
+	check "$what: a kind in no table: of the region that serves any" equal "2 2 0" "$(nr_blocks)"
+}
+
 # placement_case ARCH SERIES
 placement_case()
 {
 	what="$1 $2"
 	truncate -s 32M "$VM_TMP/disk"
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci \
-		"$(guest_module "$1" "$2" virtio_cma)" "$(guest_module "$1" "$2" vcma_bench)" nvme
+		"$(guest_module "$1" "$2" virtio_cma)" "$(guest_module "$1" "$2" vcma_bench)" nvme \
+		"$(guest_module "$1" "$2" vcma_bulk)"
 	# shellcheck disable=SC2046 # options are words
 	VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		-device pcie-root-port,id=rp0,chassis=1 -device pcie-root-port,id=rp1,chassis=2 \
 		$(region_options cma0 "name=banka,clients=edu0,regions=banka/nv0(coherent)=16M,$unsafe") \
-		$(region_options cma1 "name=bankb,regions=bankb/nv0(streaming)=0,bus=rp0,$unsafe") \
+		$(region_options cma1 "name=bankb,regions=bankb/nv0(streaming)=0;bankb/edu0(firmware)=8M,bus=rp0,$unsafe") \
 		$(region_options cma2 "name=dflt,default=on,$unsafe") \
 		$(disk_options nv0 "$VM_TMP/disk") -device edu,id=edu0,dma_mask=0xffffffffff
 	if ! vm_booted 1 120 || ! guest 'load nvme && disk_live >/dev/null'; then
@@ -79,6 +104,7 @@ placement_case()
 	check "$what: the shared part and the default region were used" [ "${pc_got:-0}" -ge 36 ]
 	check "$what: by way of the default region" is_positive "$(region dflt nr_coherent_ok)"
 	check "$what: the disk has not noticed" disk_works
+	kinds_case
 
 	guest "$nvme_unbind"
 	monitor device_del cma1
