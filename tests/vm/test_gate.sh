@@ -28,9 +28,9 @@ gate_case()
 	fi
 	# Nobody has claimed anything: the guest can write to the region as to any memory.
 	base=$(status /region/base-gpa)
-	bytes=$(status /region/bytes)
-	guest "devmem $base 32 0x12345678; devmem $((base + 4096)) 32 0xa5a5a5a5
-		devmem $((base + bytes / 2)) 32 0xa5a5a5a5; devmem $((base + bytes - 4096)) 32 0xa5a5a5a5"
+	granule=$(status /region/granule-bytes)
+	second_pages=$(seq $((base + 4096)) "$granule" $((base + $(status /region/bytes) - 1)))
+	guest "devmem $base 32 0x12345678; for page in $(echo $second_pages); do devmem \$page 32 0xa5a5a5a5; done"
 	check "$what: the region is memory" equal 0x12345678 "$(guest_memory "$base")"
 	dma=$(dma_of "$base")
 	guest "pci_set_master \$(edu_pci); edu_copy \$(edu_pci) $dma $((dma + 4096))"
@@ -44,10 +44,10 @@ gate_case()
 	check "$what: claimed: state" status_is /clients/0/state claimed
 	guest 'pci_set_master $(edu_pci)'
 	check "$what: claimed: bus master" status_is /clients/0/bus-master true
-	pool=$((base + $(status /blocks/0/first) * $(status /region/granule-bytes)))
-	# The driver clears what it takes in the background; one of these it has not taken.
+	pool=$((base + $(status /blocks/0/first) * granule))
+	# The driver clears what it takes in the background. It has not taken all granules.
 	guest 'sleep 1'
-	for target in $((base + 4096)) $((base + bytes / 2)) $((base + bytes - 4096)); do
+	for target in $second_pages; do
 		[ "$(guest_memory "$target")" != 0xa5a5a5a5 ] || break
 	done
 	faults=$(fabric_faults)
