@@ -7,7 +7,8 @@
  *	test=hold	blocks: all is ours, hidden, writable; errors
  *	test=stale	blocks that had other contents before: zero or not, as mode->zeroes() says
  *	test=pieces	parts of a block whose other pages stay lent
- *	test=parallel	two threads at once, in different granules and in the same one
+ *	test=parallel	two threads at once, in different granules and in the same one; in
+ *			ones far apart both are seen to be vacated at once
  *	test=keep	hold mib=N in blocks of block_mib=N, and keep them
  *	test=most	hold as much of mib=N as can be had; at least least=N blocks
  *	test=busy	keep a page that looks movable and isn't, and all granules but its own,
@@ -16,6 +17,7 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/gfp.h>
+#include <linux/kprobes.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -24,9 +26,11 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/version.h>
 
 #include "take_page.h"
 
+#include "guest-driver/compat.h"
 #include "guest-driver/mode.h"
 #include "guest-driver/region.h"
 
@@ -44,6 +48,8 @@ module_param(fast, bool, 0444);
 #define MAX_BLOCKS	256
 #define PIECE_PAGES	(SZ_64K / PAGE_SIZE)
 #define ROUNDS		20
+#define MEET_PATIENCE	(10 * HZ)
+#define BLOCKS_APART	16
 #define THREADS		2
 #define STUCK_TRIES	1000
 
@@ -218,9 +224,66 @@ static void test_pieces(void)
 
 struct worker {
 	struct completion done;
-	struct vcma_block *shared;
+	struct vcma_block *block;
 	unsigned long first_page;
 	unsigned int failed;
+	bool inside;		/* of the call that vacates pages */
+};
+
+/*
+ * Calls of what vacates pages in the kernel come by here first: who is early waits for the
+ * other, which never comes if the driver lets in only one at a time.
+ */
+static DECLARE_COMPLETION(met);		/* or given up */
+static atomic_t nr_inside;
+static bool have_met;
+
+static int meet(unsigned long start, unsigned long end, unsigned int unused, gfp_t gfp)
+{
+	struct worker *w = kthread_data(current);
+	int err;
+
+	if (atomic_inc_return(&nr_inside) == THREADS) {
+		have_met = true;
+		complete_all(&met);
+	} else if (!wait_for_completion_timeout(&met, MEET_PATIENCE)) {
+		complete_all(&met);
+	}
+	err = vcma_alloc_contig(start, end, gfp);
+	atomic_dec(&nr_inside);
+	w->inside = false;
+	return err;
+}
+
+/* Return: 1 if it goes on in meet() instead. */
+static int vacate_enter(struct kprobe *kp, struct pt_regs *regs)
+{
+	struct worker *w;
+
+	if (!strstarts(current->comm, "vcma_lend/"))
+		return 0;
+	w = kthread_data(current);
+	if (w->inside)		/* it comes from there */
+		return 0;
+	w->inside = true;
+	instruction_pointer_set(regs, (unsigned long)meet);
+	return 1;
+}
+NOKPROBE_SYMBOL(vacate_enter);
+
+/* That there is one keeps the probe from being optimised into what can't skip a call. */
+static void vacate_leave(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
+{
+}
+
+static struct kprobe vacate_probe = {
+	.pre_handler = vacate_enter,
+	.post_handler = vacate_leave,
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+	.symbol_name = "alloc_contig_range",
+#else
+	.symbol_name = "alloc_contig_range_noprof",
+#endif
 };
 
 static int work_in_own_granule(void *data)
@@ -242,23 +305,24 @@ static int work_in_own_granule(void *data)
 	return 0;
 }
 
-static int work_in_shared_granule(void *data)
+static int work_in_held_granule(void *data)
 {
 	struct worker *w = data;
 	struct vcma_busy busy;
 	unsigned int i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		if (take(w->shared, w->first_page, PIECE_PAGES, 0, 0, &busy))
+		if (take(w->block, w->first_page, PIECE_PAGES, 0, 0, &busy))
 			w->failed++;
 		else
-			give(w->shared, w->first_page, PIECE_PAGES);
+			give(w->block, w->first_page, PIECE_PAGES);
 	}
 	complete(&w->done);
 	return 0;
 }
 
-static void run_parallel(int (*work)(void *), struct vcma_block *shared, const char *what)
+/* @used: held, by worker; or NULL */
+static void run_parallel(int (*work)(void *), struct vcma_block * const *used, const char *what)
 {
 	struct worker workers[THREADS] = {};
 	ktime_t start = ktime_get();
@@ -266,7 +330,7 @@ static void run_parallel(int (*work)(void *), struct vcma_block *shared, const c
 
 	for (i = 0; i < THREADS; i++) {
 		init_completion(&workers[i].done);
-		workers[i].shared = shared;
+		workers[i].block = used ? used[i] : NULL;
 		workers[i].first_page = i * PIECE_PAGES;
 		if (IS_ERR(kthread_run(work, &workers[i], "vcma_lend/%u", i))) {
 			failed++;
@@ -282,16 +346,52 @@ static void run_parallel(int (*work)(void *), struct vcma_block *shared, const c
 	result(!failed, what);
 }
 
+/*
+ * Granules in the same largest block of the buddy allocator are vacated one by one; of
+ * these many, the first and the last are not in the same.
+ */
+static void test_apart(void)
+{
+	struct vcma_want want = want_of(region->granule_bytes);
+	struct vcma_block *ends[THREADS];
+	unsigned int i;
+	int err = 0;
+
+	want.lazy = true;
+	for (nr_blocks = 0; nr_blocks < BLOCKS_APART && !err; nr_blocks += !err)
+		err = hold(region, &want, &blocks[nr_blocks]);
+	if (!result(!err, "lazy blocks"))
+		goto drop;
+	ends[0] = blocks[0];
+	ends[1] = blocks[0];
+	for (i = 1; i < nr_blocks; i++) {
+		if (blocks[i]->base_gpa < ends[0]->base_gpa)
+			ends[0] = blocks[i];
+		if (blocks[i]->base_gpa > ends[1]->base_gpa)
+			ends[1] = blocks[i];
+	}
+	err = register_kprobe(&vacate_probe);
+	if (!result(!err, "calls that vacate pages can be held up"))
+		goto drop;
+	run_parallel(work_in_held_granule, ends, "two threads, granules far apart");
+	unregister_kprobe(&vacate_probe);
+	result(have_met, "each vacated its own while the other did");
+drop:
+	drop_all();
+}
+
 static void test_parallel(void)
 {
 	struct vcma_want want = want_of(region->granule_bytes);
 	struct vcma_block *block;
 
 	run_parallel(work_in_own_granule, NULL, "two threads, a granule each");
+	test_apart();
 	want.lazy = true;
 	if (!result(!hold(region, &want, &block), "lazy block"))
 		return;
-	run_parallel(work_in_shared_granule, block, "two threads, one granule");
+	run_parallel(work_in_held_granule, (struct vcma_block *[]){ block, block },
+		     "two threads, one granule");
 	drop(block);
 }
 
