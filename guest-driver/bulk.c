@@ -229,11 +229,6 @@ static void vcma_bulk_drop(struct vcma_block *block)
 
 /* ---- all blocks ---- */
 
-static bool vcma_bulk_is_late(const struct vcma_bulk *b)
-{
-	return b->want->deadline && ktime_after(ktime_get(), b->want->deadline);
-}
-
 /* Get blocks from the host until there is enough, or no more to get. */
 static void vcma_bulk_pass(struct vcma_bulk *b)
 {
@@ -260,7 +255,7 @@ static void vcma_bulk_pass(struct vcma_bulk *b)
 	while (b->nr < want->nr && !b->err) {
 		u64 missing = DIV_ROUND_UP_ULL((u64)(want->nr - b->nr) * piece_bytes, bytes);
 
-		if (vcma_bulk_is_late(b)) {
+		if (vcma_is_late(b->want->deadline)) {
 			b->err = -ETIMEDOUT;
 			break;
 		}

@@ -148,11 +148,6 @@ refuse:
 	return -EPROTO;
 }
 
-static bool vcma_want_is_late(const struct vcma_want *want)
-{
-	return want->deadline && ktime_after(ktime_get(), want->deadline);
-}
-
 /*
  * One attempt: the best places there are now, in the guest's view, and what the host
  * makes of them. @granted: did it offer a block?
@@ -190,7 +185,7 @@ int vcma_region_hold(struct vcma_region *r, const struct vcma_want *want,
 		if (err != -EBUSY || !r->mode->rank || want->flags & VCMA_WANT_FAST ||
 		    tries == VCMA_HOLD_TRIES)
 			break;
-		if (vcma_want_is_late(want)) {
+		if (vcma_is_late(want->deadline)) {
 			err = -ETIMEDOUT;
 			break;
 		}

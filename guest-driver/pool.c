@@ -479,11 +479,6 @@ static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit
 	return err;
 }
 
-static bool vcma_effort_is_late(const struct vcma_effort *effort)
-{
-	return effort->deadline && ktime_after(ktime_get(), effort->deadline);
-}
-
 int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 			 const struct vcma_effort *effort, struct vcma_client *owner,
 			 u64 bytes, struct vcma_piece *piece)
@@ -514,7 +509,7 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 			queue_work(r->wq, &p->refill);
 			/* It may wait for I/O that waits for the caller. */
 			if (current_gfp_context(GFP_KERNEL) == GFP_KERNEL &&
-			    !vcma_effort_is_late(effort))
+			    !vcma_is_late(effort->deadline))
 				flush_work(&p->refill);
 		}
 	}

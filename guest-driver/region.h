@@ -89,6 +89,12 @@ struct vcma_want {
 	const char *owner;	/* for messages; NULL: named by use */
 };
 
+/** vcma_is_late() - has @deadline passed? 0: never. Any context. */
+static inline bool vcma_is_late(ktime_t deadline)
+{
+	return deadline && ktime_after(ktime_get(), deadline);
+}
+
 struct vcma_block {
 	struct vcma_region *region;
 	u64 base_gpa;

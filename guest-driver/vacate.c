@@ -241,7 +241,7 @@ int vcma_vacate(unsigned long pfn, unsigned long nr, unsigned int flags,
 
 	while (done < nr) {
 		step = vcma_vacate_step(pfn + done, nr - done, deadline, units);
-		if (deadline && ktime_after(ktime_get(), deadline))
+		if (vcma_is_late(deadline))
 			err = -ETIMEDOUT;
 		else
 			err = vcma_vacate_one(pfn + done, step, flags, busy);
