@@ -15,6 +15,7 @@
 #include "client_spec.h"
 #include "clients.h"
 #include "fabric.h"
+#include "requests.h"
 #include "static.h"
 #include "vfio_noiommu.h"
 

@@ -2,7 +2,8 @@
 /*
  * virtio-cma device: state shared by the files of the plugin.
  *
- * virtio_cma.c      life of the device, queues, reset
+ * virtio_cma.c      life of the device, reset
+ * requests.c        requests and events: queues to the engine and back
  * options.c         properties to checked configuration
  * backing.c         host memory of the region: provider, pins, addresses
  * client_spec.c     clients= and regions= to a list
@@ -158,15 +159,6 @@ void virtio_cma_unrealize(DeviceState *dev);
  * PCI transport it belongs to the proxy.
  */
 const char *hvcma_device_id(VirtIOCMA *s);
-
-/**
- * hvcma_send_event() - tell the guest driver that a client came or went.
- * @type: VIRTIO_CMA_EVENT_*
- *
- * Kept until the guest offers a buffer; a later event of the same client
- * replaces an undelivered one, for the guest reads the current state anyway.
- */
-void hvcma_send_event(VirtIOCMA *s, uint32_t client, uint32_t type);
 
 /* ---- options.c ---- */
 
