@@ -11,6 +11,12 @@
  * changes. Busy marks and the guest's counters are hints and start afresh.
  *
  * A region that gave out host-physical addresses can't move: blocked.
+ *
+ * A stream comes from outside. What the guest relies on is compared with what is
+ * configured here, and every count is judged, before any memory is allocated by
+ * it; what follows goes through the engine, which judges it as it does requests.
+ * QEMU writes no version for inner descriptions: HVCMA_STREAM_VERSION, that of the
+ * device, is to be raised with each change here.
  */
 #include "qemu/osdep.h"
 #include "migration/blocker.h"
@@ -32,6 +38,7 @@ typedef struct SavedClient {
     uint8_t claimed;
     uint8_t coherent;           /* by the guest's word: VIRTIO_CMA_COHERENT_* */
     uint8_t event;              /* not delivered yet */
+    uint8_t share;
     uint32_t attr;              /* what it was told */
     uint32_t care;
 } SavedClient;
@@ -41,7 +48,14 @@ struct HvcmaMigration {
     uint64_t base_gpa;
     uint64_t region_bytes;
     uint64_t granule_bytes;
+    uint64_t pin_limit_bytes;
     uint32_t mode;
+    uint32_t flags;
+    uint32_t attr_policy;
+    uint32_t stage2;
+    uint32_t max_align_order;
+    uint32_t nr_shares;
+    uint64_t share_bytes[HVCMA_MAX_SHARES];
     int32_t nr_clients;
     int32_t nr_blocks;
     uint32_t lent_bytes;        /* of the bitmap */
@@ -70,6 +84,25 @@ static uint64_t nr_granules(const VirtIOCMA *s)
     return s->config.region_bytes / s->config.granule_bytes;
 }
 
+/* What the guest was told of the region, and what its blocks may come to. */
+static void get_config(const VirtIOCMA *s, HvcmaMigration *m)
+{
+    m->base_gpa = s->config.region_base_gpa;
+    m->region_bytes = s->config.region_bytes;
+    m->granule_bytes = s->config.granule_bytes;
+    m->pin_limit_bytes = MIN(s->config.pin_limit_bytes ?: UINT64_MAX,
+                             s->config.region_bytes);
+    m->mode = s->config.mode;
+    m->flags = s->config.flags;
+    m->attr_policy = s->config.attr_policy;
+    m->stage2 = s->config.stage2;
+    m->max_align_order = s->config.max_align_order;
+    m->nr_shares = s->config.nr_shares;
+    memcpy(m->share_bytes, s->share_bytes, sizeof(m->share_bytes));
+    m->nr_clients = s->config.nr_clients;
+    m->lent_bytes = DIV_ROUND_UP(nr_granules(s), 8);
+}
+
 static void save_lent(HvcmaMigration *m)
 {
     VirtIOCMA *s = m->s;
@@ -78,7 +111,6 @@ static void save_lent(HvcmaMigration *m)
 
     hvcma_engine_counters(s->engine, &counters);
     m->left_bytes = counters.left_bytes;
-    m->lent_bytes = DIV_ROUND_UP(nr_granules(s), 8);
     m->lent = g_malloc0(m->lent_bytes);
     for (i = 0; i < nr_granules(s); i++) {
         if (hvcma_engine_granule_state(s->engine, i) &
@@ -99,13 +131,9 @@ static int state_pre_save(void *opaque)
     uint32_t i;
 
     saved_free(m);
-    m->base_gpa = s->config.region_base_gpa;
-    m->region_bytes = s->config.region_bytes;
-    m->granule_bytes = s->config.granule_bytes;
-    m->mode = s->config.mode;
+    get_config(s, m);
     save_lent(m);
 
-    m->nr_clients = s->config.nr_clients;
     m->client = g_new0(SavedClient, m->nr_clients);
     for (i = 0; i < s->config.nr_clients; i++) {
         pstrcpy((char *)m->client[i].id, sizeof(m->client[i].id),
@@ -114,6 +142,7 @@ static int state_pre_save(void *opaque)
                                VIRTIO_CMA_CLIENT_CLAIMED;
         m->client[i].coherent = hvcma_engine_client_coherent(s->engine, i);
         m->client[i].event = s->event_pending[i];
+        m->client[i].share = hvcma_clients_share(s->clients, i);
         if (!hvcma_engine_client_verdict(s->engine, i, &verdict)) {
             m->client[i].attr = verdict.attr;
             m->client[i].care = verdict.care;
@@ -152,25 +181,86 @@ static bool same(VirtIOCMA *s, const char *what, uint64_t here, uint64_t there)
     return here == there;
 }
 
-static bool load_matches(HvcmaMigration *m)
+/* Before anything is allocated for what the stream says there is of it. */
+static bool config_matches(void *opaque, int version_id)
 {
+    HvcmaMigration *m = opaque;
     VirtIOCMA *s = m->s;
-    int32_t i;
+    g_autofree HvcmaMigration *here = g_new0(HvcmaMigration, 1);
+    uint32_t k;
 
-    if (!same(s, "base address", s->config.region_base_gpa, m->base_gpa) ||
-        !same(s, "size", s->config.region_bytes, m->region_bytes) ||
-        !same(s, "granule", s->config.granule_bytes, m->granule_bytes) ||
-        !same(s, "mode", s->config.mode, m->mode) ||
-        !same(s, "number of clients", s->config.nr_clients, m->nr_clients)) {
+    get_config(s, here);
+    if (!same(s, "base address", here->base_gpa, m->base_gpa) ||
+        !same(s, "size", here->region_bytes, m->region_bytes) ||
+        !same(s, "granule", here->granule_bytes, m->granule_bytes) ||
+        !same(s, "mode", here->mode, m->mode) ||
+        !same(s, "pin limit", here->pin_limit_bytes, m->pin_limit_bytes) ||
+        !same(s, "flags", here->flags, m->flags) ||
+        !same(s, "attribute policy", here->attr_policy, m->attr_policy) ||
+        !same(s, "stage 2", here->stage2, m->stage2) ||
+        !same(s, "alignment cap", here->max_align_order, m->max_align_order) ||
+        !same(s, "number of set-asides", here->nr_shares, m->nr_shares)) {
         return false;
     }
-    for (i = 0; i < m->nr_clients; i++) {
-        const char *id = hvcma_clients_id(s->clients, i);
+    for (k = 0; k < here->nr_shares; k++) {
+        g_autofree char *what = g_strdup_printf("set-aside %" PRIu32, k + 1);
 
-        m->client[i].id[VIRTIO_CMA_NAME_BYTES - 1] = 0;
-        if (strcmp((char *)m->client[i].id, id)) {
-            error_report("virtio-cma '%s': client %d is '%s' here, '%s' at the "
-                         "source", s->config.name, i, id, m->client[i].id);
+        if (!same(s, what, here->share_bytes[k], m->share_bytes[k])) {
+            return false;
+        }
+    }
+    return same(s, "number of clients", here->nr_clients,
+                (uint32_t)m->nr_clients) &&
+           same(s, "size of the list of lent granules", here->lent_bytes,
+                m->lent_bytes);
+}
+
+static bool nr_blocks_is_possible(void *opaque, int version_id)
+{
+    HvcmaMigration *m = opaque;
+    uint64_t limit = m->pin_limit_bytes / m->granule_bytes;
+
+    if ((uint32_t)m->nr_blocks > limit) {
+        error_report("virtio-cma '%s': the source tells of %" PRIu32 " blocks, "
+                     "limit: %" PRIu64, m->s->config.name,
+                     (uint32_t)m->nr_blocks, limit);
+        return false;
+    }
+    return true;
+}
+
+static bool client_matches(VirtIOCMA *s, uint32_t i, SavedClient *there)
+{
+    const char *id = hvcma_clients_id(s->clients, i);
+    uint32_t share = hvcma_clients_share(s->clients, i);
+
+    there->id[VIRTIO_CMA_NAME_BYTES - 1] = 0;
+    if (strcmp((char *)there->id, id)) {
+        error_report("virtio-cma '%s': client %" PRIu32 " is '%s' here, '%s' "
+                     "at the source", s->config.name, i, id, there->id);
+        return false;
+    }
+    if (there->share != share) {
+        error_report("virtio-cma '%s': the set-aside of client '%s' is %" PRIu32
+                     " here, %u at the source", s->config.name, id, share,
+                     there->share);
+        return false;
+    }
+    if (there->event > VIRTIO_CMA_EVENT_CLIENT_REMOVED) {
+        error_report("virtio-cma '%s': the source tells of an event %u of "
+                     "client '%s', limit: %d", s->config.name, there->event,
+                     id, VIRTIO_CMA_EVENT_CLIENT_REMOVED);
+        return false;
+    }
+    return true;
+}
+
+static bool clients_match(HvcmaMigration *m)
+{
+    int32_t i;
+
+    for (i = 0; i < m->nr_clients; i++) {
+        if (!client_matches(m->s, i, &m->client[i])) {
             return false;
         }
     }
@@ -223,12 +313,6 @@ static bool lend_again(HvcmaMigration *m)
     VirtIOCMA *s = m->s;
     uint64_t first, nr;
 
-    if (m->lent_bytes != DIV_ROUND_UP(nr_granules(s), 8)) {
-        error_report("virtio-cma '%s': the source tells of %" PRIu32 " bytes "
-                     "of lent granules, limit: %" PRIu64, s->config.name,
-                     m->lent_bytes, DIV_ROUND_UP(nr_granules(s), 8));
-        return false;
-    }
     for (first = 0; first < nr_granules(s); first += nr) {
         struct virtio_cma_resp_hdr resp;
         uint64_t bytes;
@@ -269,7 +353,7 @@ static bool restore(HvcmaMigration *m)
     int ret;
 
     for (i = 0; i < m->nr_clients; i++) {
-        s->event_pending[i] = m->client[i].event;
+        hvcma_engine_client_share(s->engine, i, m->client[i].share);
         if (m->client[i].claimed && !claim_again(s, i, &m->client[i])) {
             return false;
         }
@@ -287,7 +371,13 @@ static bool restore(HvcmaMigration *m)
             return false;
         }
     }
-    return lend_again(m);
+    if (!lend_again(m)) {
+        return false;
+    }
+    for (i = 0; i < m->nr_clients; i++) {
+        s->event_pending[i] = m->client[i].event;
+    }
+    return true;
 }
 
 static int state_post_load(void *opaque, int version_id)
@@ -296,7 +386,7 @@ static int state_post_load(void *opaque, int version_id)
     int ret = 0;
 
     hvcma_engine_reset(m->s->engine);
-    if (!load_matches(m)) {
+    if (!clients_match(m)) {
         ret = -EINVAL;
     } else if (!restore(m)) {
         hvcma_engine_reset(m->s->engine);
@@ -328,6 +418,7 @@ static const VMStateDescription vmstate_client = {
         VMSTATE_UINT8(claimed, SavedClient),
         VMSTATE_UINT8(coherent, SavedClient),
         VMSTATE_UINT8(event, SavedClient),
+        VMSTATE_UINT8(share, SavedClient),
         VMSTATE_UINT32(attr, SavedClient),
         VMSTATE_UINT32(care, SavedClient),
         VMSTATE_END_OF_LIST()
@@ -336,7 +427,7 @@ static const VMStateDescription vmstate_client = {
 
 static const VMStateDescription vmstate_state = {
     .name = TYPE_VIRTIO_CMA "/state",
-    .version_id = 2,
+    .version_id = 1,
     .minimum_version_id = 1,
     .pre_save = state_pre_save,
     .post_save = state_post_save,
@@ -346,25 +437,35 @@ static const VMStateDescription vmstate_state = {
         VMSTATE_UINT64(base_gpa, HvcmaMigration),
         VMSTATE_UINT64(region_bytes, HvcmaMigration),
         VMSTATE_UINT64(granule_bytes, HvcmaMigration),
+        VMSTATE_UINT64(pin_limit_bytes, HvcmaMigration),
         VMSTATE_UINT32(mode, HvcmaMigration),
+        VMSTATE_UINT32(flags, HvcmaMigration),
+        VMSTATE_UINT32(attr_policy, HvcmaMigration),
+        VMSTATE_UINT32(stage2, HvcmaMigration),
+        VMSTATE_UINT32(max_align_order, HvcmaMigration),
+        VMSTATE_UINT32(nr_shares, HvcmaMigration),
+        VMSTATE_UINT64_ARRAY(share_bytes, HvcmaMigration, HVCMA_MAX_SHARES),
         VMSTATE_INT32(nr_clients, HvcmaMigration),
         VMSTATE_INT32(nr_blocks, HvcmaMigration),
         VMSTATE_UINT32(lent_bytes, HvcmaMigration),
+        VMSTATE_VALIDATE("the same region", config_matches),
+        VMSTATE_VALIDATE("as many blocks as there can be",
+                         nr_blocks_is_possible),
         VMSTATE_STRUCT_VARRAY_ALLOC(client, HvcmaMigration, nr_clients, 1,
                                     vmstate_client, SavedClient),
         VMSTATE_STRUCT_VARRAY_ALLOC(block, HvcmaMigration, nr_blocks, 1,
                                     vmstate_block, SavedBlock),
         VMSTATE_VBUFFER_ALLOC_UINT32(lent, HvcmaMigration, 1, NULL,
                                      lent_bytes),
-        VMSTATE_UINT64_V(left_bytes, HvcmaMigration, 2),
+        VMSTATE_UINT64(left_bytes, HvcmaMigration),
         VMSTATE_END_OF_LIST()
     },
 };
 
 const VMStateDescription vmstate_virtio_cma = {
     .name = TYPE_VIRTIO_CMA,
-    .version_id = 1,
-    .minimum_version_id = 1,
+    .version_id = HVCMA_STREAM_VERSION,
+    .minimum_version_id = HVCMA_STREAM_VERSION,
     .fields = (const VMStateField[]) {
         VMSTATE_STRUCT_POINTER(migration, VirtIOCMA, vmstate_state,
                                HvcmaMigration),

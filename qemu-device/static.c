@@ -61,10 +61,11 @@ bool hvcma_static_check(VirtIOCMA *s, Error **errp)
                    region);
         return false;
     }
-    if (s->opts.discard || s->opts.pin_limit_bytes) {
+    if (s->opts.discard || s->opts.pin_limit_bytes || s->config.nr_shares) {
         error_setg(errp, "virtio-cma '%s': mode=static pins all of the region "
                    "for good: %s contradicts it", region,
-                   s->opts.discard ? "discard=on" : "pin-limit=");
+                   s->opts.discard ? "discard=on" :
+                   s->opts.pin_limit_bytes ? "pin-limit=" : "a set-aside");
         return false;
     }
     return hvcma_static_fdt_check(region, errp);

@@ -350,8 +350,8 @@ static const Property virtio_cma_properties[] = {
 
 static const VMStateDescription vmstate_virtio_cma_device = {
     .name = TYPE_VIRTIO_CMA "/device",
-    .version_id = 1,
-    .minimum_version_id = 1,
+    .version_id = HVCMA_STREAM_VERSION,
+    .minimum_version_id = HVCMA_STREAM_VERSION,
     .fields = (const VMStateField[]) {
         VMSTATE_VIRTIO_DEVICE,
         VMSTATE_END_OF_LIST()

@@ -312,7 +312,8 @@ int hvcma_engine_fini(struct hvcma_engine *e);
  *
  * @client: VIRTIO_CMA_CLIENT_SHARED or an id, whose client may be absent yet
  *
- * Return: 0, -VIRTIO_CMA_S_RANGE, -VIRTIO_CMA_S_NO_SPACE (not free),
+ * Return: 0, -VIRTIO_CMA_S_RANGE, -VIRTIO_CMA_S_NO_SPACE (not free, or others'
+ * set-asides would be touched; see hvcma_engine_client_share()),
  * -VIRTIO_CMA_S_NO_CLIENT, -VIRTIO_CMA_S_INVAL (purpose), -VIRTIO_CMA_S_PIN_LIMIT,
  * -VIRTIO_CMA_S_FRAGMENTED (not one extent here), or what ops->back/pin returned.
  * On failure nothing is pinned or allocated, but granules may have been backed.
@@ -320,6 +321,15 @@ int hvcma_engine_fini(struct hvcma_engine *e);
 int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
 			       uint64_t nr_granules, uint32_t client,
 			       uint32_t purpose);
+
+/**
+ * hvcma_engine_client_share() - migration: the set-aside that blocks of a client
+ * count for which is not plugged yet, as hvcma_client_info.share. Of one that is
+ * plugged it is known: nothing changes.
+ *
+ * Return: 0, -VIRTIO_CMA_S_NO_CLIENT, -VIRTIO_CMA_S_INVAL (no such share).
+ */
+int hvcma_engine_client_share(struct hvcma_engine *e, uint32_t id, uint8_t share);
 
 /** hvcma_engine_next_block() - iterate blocks by index; false at the end. */
 bool hvcma_engine_next_block(const struct hvcma_engine *e, uint64_t from,

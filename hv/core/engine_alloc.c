@@ -258,6 +258,8 @@ int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
 			return -VIRTIO_CMA_S_NO_SPACE;
 	if (over_pin_limit(e, nr_granules))
 		return -VIRTIO_CMA_S_PIN_LIMIT;
+	if (nr_granules > hvcma_share_room(e, hvcma_share_of(e, client)))
+		return -VIRTIO_CMA_S_NO_SPACE;
 
 	for (uint64_t i = first;
 	     hvcma_alloc_next_unknown(e->alloc, i, end - i, &unknown, &nr) && unknown < end;

@@ -51,6 +51,17 @@ void hvcma_share_give(struct hvcma_engine *e, uint64_t owner, uint64_t nr)
 	e->shares[HVCMA_OWNER_SHARE(owner)].used -= (uint32_t)nr;
 }
 
+int hvcma_engine_client_share(struct hvcma_engine *e, uint32_t id, uint8_t share)
+{
+	if (id >= e->config.nr_clients)
+		return -VIRTIO_CMA_S_NO_CLIENT;
+	if (share > e->config.nr_shares)
+		return -VIRTIO_CMA_S_INVAL;
+	if (hvcma_engine_client_state(e, id) == VIRTIO_CMA_CLIENT_ABSENT)
+		e->clients[id].wire.share = share;
+	return 0;
+}
+
 bool hvcma_engine_share(const struct hvcma_engine *e, uint32_t share, uint64_t *bytes,
 			uint64_t *used_bytes)
 {

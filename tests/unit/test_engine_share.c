@@ -173,6 +173,34 @@ static void migrated_blocks_count(void **state)
 	rig_free(r);
 }
 
+/*
+ *	set aside  | 1 1 1 | 2 2 | shared    |
+ *	client 2   |       |     | x x x x x |  no sixth, which would be of the others
+ *	client 1   |       | x . |           |  not plugged yet
+ */
+static void migrated_blocks_obey_set_asides(void **state)
+{
+	struct rig *r = make_shares(0);
+
+	(void)state;
+	assert_int_equal(hvcma_engine_restore_block(r->engine, 0, 6, 2, 0), -VIRTIO_CMA_S_NO_SPACE);
+	assert_int_equal(hvcma_engine_restore_block(r->engine, 0, 5, 2, 0), 0);
+	assert_int_equal(hvcma_engine_restore_block(r->engine, 5, 1, SHARED, 0),
+			 -VIRTIO_CMA_S_NO_SPACE);
+	assert_int_equal(hvcma_engine_restore_block(r->engine, 5, 4, 0, 0), -VIRTIO_CMA_S_NO_SPACE);
+	assert_int_equal(rig_nr_pinned(r), 5);
+	assert_int_equal(hvcma_engine_client_removed(r->engine, 1), 0);
+	assert_int_equal(hvcma_engine_client_share(r->engine, 1, 2), 0);
+	assert_int_equal(hvcma_engine_restore_block(r->engine, 5, 1, 1, 0), 0);
+	assert_int_equal(used_of(r, 2), 1);
+	assert_int_equal(hvcma_engine_client_share(r->engine, 1, 3), -VIRTIO_CMA_S_INVAL);
+	assert_int_equal(hvcma_engine_client_share(r->engine, RIG_CLIENTS, 1),
+			 -VIRTIO_CMA_S_NO_CLIENT);
+	assert_int_equal(hvcma_engine_client_share(r->engine, 2, 1), 0);	/* plugged */
+	expect_refusal(r, alloc_for(r, 2, 1), NO_SPACE, 0);
+	rig_free(r);
+}
+
 static void bad_shares_are_refused(void **state)
 {
 	uint64_t share_bytes[2] = { 3 * GRANULE, 2 * GRANULE };
@@ -438,6 +466,7 @@ int main(void)
 		cmocka_unit_test(the_pin_limit_is_what_is_divided),
 		cmocka_unit_test(failures_leave_shares_alone),
 		cmocka_unit_test(migrated_blocks_count),
+		cmocka_unit_test(migrated_blocks_obey_set_asides),
 		cmocka_unit_test(bad_shares_are_refused),
 		cmocka_unit_test(random_requests_agree_with_the_model),
 		cmocka_unit_test(backing_is_bounded_per_turn),

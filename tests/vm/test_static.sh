@@ -236,6 +236,8 @@ ram='-object memory-backend-ram,id=ram,size=512M'
 		-device virtio-cma-pci,memdev=ram,mode=static,clients=nv0,x-provider=fake,granule=2M
 	refused "discard=on" 'discard=on contradicts it' $ram -device $device,memdev=ram,discard=on,$fake
 	refused "a pin limit" 'pin-limit= contradicts it' $ram -device $device,memdev=ram,pin-limit=2M,$fake
+	refused "a set-aside" 'a set-aside contradicts it' $ram \
+		-device "$device,memdev=ram,name=st,regions=st/nv0=2M,$fake"
 	refused "an extent that ends in the kernel" 'the kernel is loaded to' $ram \
 		-device $device,memdev=ram,x-fake-extent=4,$fake
 	refused "a pool larger than an extent" 'does not fit: its extents' $ram \
