@@ -142,11 +142,21 @@ static bool engine_start(VirtIOCMA *s, Error **errp)
 
 /* ---- virtio device ---- */
 
+/*
+ * What is live in it changes with requests; a driver that reads in pieces learns
+ * from the generation that they do not fit together. It goes up when a change is
+ * first shown, and without an interrupt, for nobody waits for such a change.
+ */
 static void virtio_cma_get_config(VirtIODevice *vdev, uint8_t *config)
 {
     VirtIOCMA *s = VIRTIO_CMA(vdev);
+    struct virtio_cma_config now;
 
-    hvcma_engine_get_config(s->engine, (struct virtio_cma_config *)config);
+    hvcma_engine_get_config(s->engine, &now);
+    if (memcmp(config, &now, sizeof(now))) {
+        vdev->generation++;
+        memcpy(config, &now, sizeof(now));
+    }
 }
 
 static uint64_t virtio_cma_get_features(VirtIODevice *vdev, uint64_t features,

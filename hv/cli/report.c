@@ -319,7 +319,8 @@ static void print_shares(FILE *out, struct json_object *shares)
 
 /*
  * Allocations by the time they took, a line for each power of two that occurs;
- * the bars are relative to the longest.
+ * the bars are relative to the longest. The last element has what is longer than
+ * the others say, be it the only one.
  */
 static void print_latencies(FILE *out, struct json_object *buckets)
 {
@@ -340,10 +341,11 @@ static void print_latencies(FILE *out, struct json_object *buckets)
 		uint64_t v = json_object_get_uint64(json_object_array_get_idx(buckets, i));
 		int width = (int)((double)v / (double)most * (double)(sizeof(bar) - 1));
 
+		uint64_t us = i + 1 < nr ? UINT64_C(1) << i : i ? UINT64_C(1) << (i - 1) : 0;
+
 		if (v)
 			fprintf(out, "    %s %8" PRIu64 " us  %10" PRIu64 "  %.*s\n",
-				i + 1 < nr ? " <" : ">=", UINT64_C(1) << (i + 1 < nr ? i : i - 1),
-				v, width ? width : 1, bar);
+				i + 1 < nr ? " <" : ">=", us, v, width ? width : 1, bar);
 	}
 }
 

@@ -300,6 +300,27 @@ static void test_config_live(void **state)
 	assert_true(config.backed_bytes >= CMA_GRANULE);
 }
 
+/* Read in pieces, with an ALLOC in between; and without one, which disturbs nothing. */
+static void test_config_generation(void **state)
+{
+	const struct virtio_transport *t = *state;
+	uint64_t pinned = t->config_addr(&s.c.v) + offsetof(struct virtio_cma_config, pinned_bytes);
+	struct virtio_cma_block block;
+	uint8_t before;
+
+	assert_int_equal(qtest_readl(s.q, pinned), 0);
+	before = t->config_generation(&s.c.v);
+	assert_int_equal(qtest_readl(s.q, pinned), 0);
+	assert_int_equal(qtest_readl(s.q, pinned + 4), 0);
+	assert_int_equal(t->config_generation(&s.c.v), before);
+
+	assert_int_equal(qtest_readl(s.q, pinned + 4), 0);
+	assert_int_equal(cma_alloc(&s.c, CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block),
+			 VIRTIO_CMA_S_OK);
+	assert_int_equal(qtest_readl(s.q, pinned), CMA_GRANULE);
+	assert_true(t->config_generation(&s.c.v) != before);
+}
+
 #define BOTH(test)	\
 	{ #test " over PCI", test, start, stop, (void *)&virtio_pci },	\
 	{ #test " over MMIO", test, start, stop, (void *)&virtio_mmio }
@@ -310,7 +331,7 @@ int main(void)
 		BOTH(test_config), BOTH(test_clients), BOTH(test_claim_release),
 		BOTH(test_alloc_free), BOTH(test_alloc_bulk), BOTH(test_busy), BOTH(test_slow_request),
 		BOTH(test_discarded), BOTH(test_query),
-		BOTH(test_report), BOTH(test_config_live),
+		BOTH(test_report), BOTH(test_config_live), BOTH(test_config_generation),
 	};
 
 	return cmocka_run_group_tests_name("requests", tests, NULL, NULL);

@@ -42,6 +42,7 @@ struct virtio_transport {
 	void (*setup_queue)(struct virtio *v, unsigned int queue);
 	void (*kick)(struct virtio *v, unsigned int queue);
 	uint64_t (*config_addr)(struct virtio *v);
+	uint8_t (*config_generation)(struct virtio *v);
 };
 
 extern const struct virtio_transport virtio_pci;

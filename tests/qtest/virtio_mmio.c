@@ -19,7 +19,7 @@ enum {
 	VERSION = 0x04, DEVICE_ID = 0x08, DRIVER_FEATURES = 0x20, DRIVER_FEATURES_SELECT = 0x24,
 	QUEUE_SELECT = 0x30, QUEUE_SIZE_MAX = 0x34, QUEUE_SIZE = 0x38, QUEUE_READY = 0x44,
 	QUEUE_NOTIFY = 0x50, STATUS = 0x70, QUEUE_DESC = 0x80, QUEUE_DRIVER = 0x90,
-	QUEUE_DEVICE = 0xa0, CONFIG = 0x100,
+	QUEUE_DEVICE = 0xa0, CONFIG_GENERATION = 0xfc, CONFIG = 0x100,
 };
 
 static void probe(struct virtio *v, uint32_t id)
@@ -85,6 +85,11 @@ static uint64_t config_addr(struct virtio *v)
 	return v->config;
 }
 
+static uint8_t config_generation(struct virtio *v)
+{
+	return (uint8_t)qtest_readl(v->q, v->regs + CONFIG_GENERATION);
+}
+
 const struct virtio_transport virtio_mmio = {
 	.name = "mmio",
 	.machine = QTEST_VIRT,
@@ -96,4 +101,5 @@ const struct virtio_transport virtio_mmio = {
 	.setup_queue = setup_queue,
 	.kick = kick,
 	.config_addr = config_addr,
+	.config_generation = config_generation,
 };

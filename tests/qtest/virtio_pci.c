@@ -23,7 +23,7 @@
 /* struct virtio_pci_common_cfg */
 enum {
 	DEVICE_FEATURE_SELECT = 0, DRIVER_FEATURE_SELECT = 8, DRIVER_FEATURE = 12,
-	STATUS = 20, QUEUE_SELECT = 22, QUEUE_SIZE = 24, QUEUE_ENABLE = 28,
+	STATUS = 20, CONFIG_GENERATION = 21, QUEUE_SELECT = 22, QUEUE_SIZE = 24, QUEUE_ENABLE = 28,
 	QUEUE_NOTIFY_OFF = 30, QUEUE_DESC = 32, QUEUE_DRIVER = 40, QUEUE_DEVICE = 48,
 };
 
@@ -108,6 +108,11 @@ static uint64_t config_addr(struct virtio *v)
 	return v->config;
 }
 
+static uint8_t config_generation(struct virtio *v)
+{
+	return qtest_readb(v->q, v->regs + CONFIG_GENERATION);
+}
+
 const struct virtio_transport virtio_pci = {
 	.name = "pci",
 	.machine = QTEST_Q35,
@@ -119,4 +124,5 @@ const struct virtio_transport virtio_pci = {
 	.setup_queue = setup_queue,
 	.kick = kick,
 	.config_addr = config_addr,
+	.config_generation = config_generation,
 };

@@ -201,6 +201,21 @@ static void test_layout(void **state)
 	assert_string_equal(f->out, layout);
 }
 
+/* A list of one element says only how many there were. */
+static void test_one_latency(void **state)
+{
+	static const char *const answers[] = {
+		GREETING, DONE,
+		"{\"return\": {\"guest\": {\"alloc-us-log2\": [7]}}}\r\n", NULL
+	};
+	struct fixture *f = *state;
+
+	start_qemu(f, answers, SIZE_MAX, true);
+	assert_int_equal(run_status(f, "--device cma0"), HVCMA_EXIT_OK);
+	assert_non_null(strstr(f->out, "  allocations by time\n"
+			       "    >=        0 us           7  ####"));
+}
+
 static void test_split_messages_and_events(void **state)
 {
 	static const char *const answers[] = {
@@ -379,6 +394,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_layout),
+		TEST(test_one_latency),
 		TEST(test_split_messages_and_events),
 		TEST(test_field),
 		TEST(test_unknown_field),
