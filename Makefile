@@ -243,6 +243,12 @@ $(FUZZ_BIN): $(O)/tests/%: $(O)/tests/obj-fuzz/tests/%.o $(patsubst $(srcdir)/%.
 	$(call link_test,$(CLANG) $(FUZZ))
 $(QTEST_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(QTEST_LIB) $(CORE_SRC))
 	$(call link_test,$(CC) -rdynamic)
+# What tests put into QEMU beside the plugin.
+QTEST_MAPPER = $(O)/tests/qtest/hvcma-test-mapper.so
+$(QTEST_MAPPER): $(srcdir)/tests/qtest/plugin/mapper.c $(QH_$(NATIVE))/cflags $(O)/$(NATIVE)/libhvcma-host.a
+	$(say) LD $(@:$(O)/%=%)
+	$(Q)mkdir -p $(@D) && $(CC) $$(cat $(QH_$(NATIVE))/cflags) -iquote $(srcdir) $(CFLAGS) -fPIC $(PLUGIN_WARN) \
+		-shared -o $@ $(filter %.c %.a,$^) -luring
 # Figures are taken from what ships: optimised, without invariant checks.
 $(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-fdt.a $(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
 	$(say) LD $(@:$(O)/%=%)
@@ -270,7 +276,7 @@ need_loopback = $(LOOPBACK_BIN)
 need_asan = $(NATIVE) $(ASAN_BIN)
 need_fuzz = $(FUZZ_BIN)
 need_conformance = $(CONFORMANCE_BIN) $(ENV)/qemu-amd64
-need_qtest = plugin $(QTEST_BIN)
+need_qtest = plugin $(QTEST_BIN) $(QTEST_MAPPER)
 need_vm = world guest-all $(UNIT_BIN) $(addprefix $(ENV)/,udev-amd64 kexec-arm64 initramfs-tools)
 need_nested = world
 

@@ -10,6 +10,7 @@
 #include "exec/cpu-common.h"
 
 #include "backing.h"
+#include "discard.h"
 #include "hv/host/keeper.h"
 
 #define KEEPER_PROGRAM "hvcma-pin-keeper"
@@ -299,6 +300,27 @@ static void pinned_remove(HvcmaBacking *b, uint64_t first, uint64_t nr)
     g_hash_table_foreach_remove(b->pinned, granule_in_range, range);
 }
 
+/* Freshly pinned: for the fabric, and for devices that map guest memory. */
+static int pinned_show(HvcmaBacking *b, uint64_t first, uint64_t nr)
+{
+    int ret = b->pinned ? pinned_add(b, first, nr) : 0;
+
+    if (ret) {
+        return ret;
+    }
+    ret = hvcma_discard_populate(b->s, first, nr);
+    if (ret) {
+        if (b->pinned) {
+            pinned_remove(b, first, nr);
+        }
+        error_report_once("virtio-cma '%s': a device of this virtual machine "
+                          "can't map %" PRIu64 " granules from %" PRIu64
+                          ": %s", b->s->config.name, nr, first, strerror(-ret));
+        return -VIRTIO_CMA_S_IO;
+    }
+    return 0;
+}
+
 int hvcma_backing_pin(HvcmaBacking *b, uint64_t first, uint64_t nr)
 {
     int ret;
@@ -310,8 +332,8 @@ int hvcma_backing_pin(HvcmaBacking *b, uint64_t first, uint64_t nr)
         return -VIRTIO_CMA_S_IO;
     }
     ret = status_of_errno(b, b->provider->ops->pin(b->provider, first, nr));
-    if (!ret && b->pinned) {
-        ret = pinned_add(b, first, nr);
+    if (!ret) {
+        ret = pinned_show(b, first, nr);
         if (ret) {
             b->provider->ops->unpin(b->provider, first, nr);
         }
@@ -327,11 +349,13 @@ int hvcma_backing_pin(HvcmaBacking *b, uint64_t first, uint64_t nr)
 void hvcma_backing_unpin(HvcmaBacking *b, uint64_t first, uint64_t nr)
 {
     struct hvcma_provider *p = b->provider;
+    bool may_drop;
     int ret;
 
     if (b->pinned) {
         pinned_remove(b, first, nr);
     }
+    may_drop = hvcma_discard_withdraw(b->s, first, nr);
     ret = p->ops->unpin(p, first, nr);
     if (ret) {
         error_report_once("virtio-cma '%s': unpinning %" PRIu64 " granules "
@@ -343,13 +367,19 @@ void hvcma_backing_unpin(HvcmaBacking *b, uint64_t first, uint64_t nr)
     if (!b->nr_pinned) {
         ram_block_uncoordinated_discard_disable(false);
     }
-    if (b->s->opts.discard) {
-        ret = p->ops->discard(p, first, nr);
-        if (ret) {
-            warn_report_once("virtio-cma '%s': %" PRIu64 " granules from %"
-                             PRIu64 " keep their host pages: %s",
-                             b->s->config.name, nr, first, p->error.text);
-        }
+    if (may_drop) {
+        hvcma_backing_drop(b, first, nr);
+    }
+}
+
+void hvcma_backing_drop(HvcmaBacking *b, uint64_t first, uint64_t nr)
+{
+    struct hvcma_provider *p = b->provider;
+
+    if (b->s->opts.discard && p->ops->discard(p, first, nr)) {
+        warn_report_once("virtio-cma '%s': %" PRIu64 " granules from %" PRIu64
+                         " keep their host pages: %s", b->s->config.name, nr,
+                         first, p->error.text);
     }
 }
 

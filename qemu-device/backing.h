@@ -44,6 +44,12 @@ int hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first, uint64_t nr,
                            uint64_t *dma);
 
 /**
+ * hvcma_backing_drop() - with discard=on the pages of unpinned granules go, which
+ * no device of this virtual machine has mapped any more; else nothing.
+ */
+void hvcma_backing_drop(HvcmaBacking *b, uint64_t first, uint64_t nr);
+
+/**
  * hvcma_backing_lookup() - translate a DMA address inside a pinned granule.
  * @opaque: the HvcmaBacking
  * @gpa: out

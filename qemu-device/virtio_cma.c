@@ -19,6 +19,7 @@
 #include "attr.h"
 #include "backing.h"
 #include "clients.h"
+#include "discard.h"
 #include "requests.h"
 #include "static.h"
 #include "virtio_cma.h"
@@ -259,9 +260,12 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
     if (!hvcma_attr_check_clients(s, errp)) {
         goto fail_clients;
     }
+    if (!hvcma_discard_init(s, errp)) {
+        goto fail_clients;
+    }
     s->backing = hvcma_backing_new(s, errp);
     if (!s->backing) {
-        goto fail_clients;
+        goto fail_discard;
     }
     if (!engine_start(s, errp)) {
         goto fail_backing;
@@ -295,10 +299,12 @@ fail_static:
     hvcma_migration_cleanup(s);
 fail_engine:
     engine_stop(s);
-    goto fail_clients;
+    goto fail_discard;
 fail_backing:
     hvcma_backing_free(s->backing);
     s->backing = NULL;
+fail_discard:
+    hvcma_discard_cleanup(s);
 fail_clients:
     hvcma_clients_free(s->clients);
     s->clients = NULL;
@@ -320,6 +326,7 @@ void virtio_cma_unrealize(DeviceState *dev)
     if (engine_stop(s) && !hvcma_static_is_ram(s)) {
         host_memory_backend_set_mapped(s->opts.memdev, false);
     }
+    hvcma_discard_cleanup(s);
     hvcma_static_unrealize(s);
     hvcma_clients_free(s->clients);
     s->clients = NULL;
@@ -385,6 +392,7 @@ static void virtio_cma_class_init(ObjectClass *klass, void *data)
     vdc->reset = virtio_cma_reset;
     vdc->vmsd = &vmstate_virtio_cma;
     hvcma_report_class_init(klass);
+    hvcma_discard_class_init(klass);
 }
 
 static const TypeInfo virtio_cma_info = {
@@ -392,6 +400,10 @@ static const TypeInfo virtio_cma_info = {
     .parent = TYPE_VIRTIO_DEVICE,
     .instance_size = sizeof(VirtIOCMA),
     .class_init = virtio_cma_class_init,
+    .interfaces = (InterfaceInfo[]) {
+        { TYPE_RAM_DISCARD_MANAGER },
+        { }
+    },
 };
 
 static void virtio_cma_register_types(void)

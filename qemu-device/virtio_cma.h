@@ -15,6 +15,7 @@
  * attr.c            memory attributes: what the user said, what the host is
  * alias.c           QEMU's own mapping of memory for non-coherent clients
  * memory_device.c   the region as a memory device
+ * discard.c         what of it is there, for migration, dumps and VFIO
  * virtio_cma_pci.c  PCI proxy
  * virtio_cma_mmio.c the device on a virtio-mmio slot
  * gate.c, vfio_noiommu.c, fabric.c  what clients can do on the bus
@@ -50,6 +51,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(VirtIOCMA, VIRTIO_CMA)
 
 typedef struct HvcmaBacking HvcmaBacking;
 typedef struct HvcmaClients HvcmaClients;
+typedef struct HvcmaDiscard HvcmaDiscard;
 typedef struct HvcmaMigration HvcmaMigration;
 
 /* x-fake-fault: the nr-th call (from 0) of a method fails, count times. */
@@ -129,6 +131,7 @@ struct VirtIOCMA {
     struct hvcma_engine *engine;
     void *engine_buf;
     HvcmaBacking *backing;
+    HvcmaDiscard *discard;      /* mode=private */
     HvcmaClients *clients;
     HvcmaMigration *migration;
     Error *migration_blocker;

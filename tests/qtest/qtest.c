@@ -79,6 +79,21 @@ const char *qtest_plugin(void)
 	return path;
 }
 
+static char more_preload[4096];
+
+void qtest_add_preload(const char *name)
+{
+	snprintf(more_preload, sizeof(more_preload), ":%s/tests/qtest/%s", build_folder(), name);
+}
+
+static void set_preload(void)
+{
+	char path[2 * 4096];
+
+	snprintf(path, sizeof(path), "%s%s", qtest_plugin(), more_preload);
+	setenv("HVCMA_PRELOAD", path, 1);
+}
+
 static void qemu_path(enum qtest_machine machine, char *path, size_t bytes)
 {
 	snprintf(path, bytes, "%s/env/qemu-amd64/bin/%s", build_folder(),
@@ -235,7 +250,7 @@ static void run_qemu(struct qtest *q, const char *options, bool connect)
 	if (!q->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		deny();
-		setenv("HVCMA_PRELOAD", qtest_plugin(), 1);
+		set_preload();
 		dup2(q->stderr_fd, STDERR_FILENO);
 		dup2(q->stderr_fd, STDOUT_FILENO);
 		execv(path, args);

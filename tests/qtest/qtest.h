@@ -82,6 +82,12 @@ void qtest_skip_unless_built(void);
 /** qtest_plugin() - path of hvcma-preload.so. */
 const char *qtest_plugin(void);
 
+/**
+ * qtest_add_preload() - from now on QEMU gets this library of the tests, too.
+ * @name: of a file that is built into the folder tests/qtest
+ */
+void qtest_add_preload(const char *name);
+
 /* ---- guest-physical memory and ports ---- */
 uint8_t qtest_readb(struct qtest *q, uint64_t addr);
 uint16_t qtest_readw(struct qtest *q, uint64_t addr);

@@ -2,10 +2,6 @@
 /*
  * Real memory: hugepages of the host, long-term pins, physical addresses. Needs
  * root, for hugepages and pagemap.
- *
- * The pages come from a hugetlbfs mount of our own that reserves them. What that
- * mount says is free is free: nobody else uses it, and a page that is still
- * pinned by anyone does not count.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,147 +9,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/qtest/cma.h"
 #include "tests/qtest/hotplug.h"
+#include "tests/qtest/pages.h"
 
-#define NR_PAGES	32
-#define MAX_POOL	512		/* the machine has other uses for its memory */
+#define NR_PAGES	PAGES_NR
 #define SHARED		VIRTIO_CMA_CLIENT_SHARED
 
-static char *folder;
-static const char *skip_reason;
 static struct qtest *q;
 static struct cma c;
-
-static long pool_figure(const char *name)
-{
-	char line[128];
-	long value = 0;
-	FILE *f = fopen("/proc/meminfo", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, strlen(name)))
-			value = strtol(line + strlen(name) + 1, NULL, 10);
-	if (f)
-		fclose(f);
-	return value;
-}
-
-/* Raises the pool, never lowers it. */
-static void want_pages(long nr)
-{
-	long total = pool_figure("HugePages_Total");
-	long missing = nr - (pool_figure("HugePages_Free") - pool_figure("HugePages_Rsvd"));
-	FILE *f;
-
-	if (missing <= 0 || total + missing > MAX_POOL)
-		return;
-	f = fopen("/proc/sys/vm/nr_hugepages", "w");
-	if (f) {
-		fprintf(f, "%ld", total + missing);
-		fclose(f);
-	}
-}
-
-static int mount_pages(void **state)
-{
-	char name[] = "/tmp/hvcma-huge-XXXXXX";
-
-	(void)state;
-	if (geteuid()) {
-		skip_reason = "needs root, for hugepages and physical addresses";
-		return 0;
-	}
-	want_pages(NR_PAGES + 8);
-	folder = mkdtemp(name) ? strdup(name) : NULL;
-	if (!folder ||
-	    mount("none", folder, "hugetlbfs", 0, "pagesize=2M,size=64M,min_size=64M"))
-		skip_reason = "no 32 free hugepages of 2 MiB";
-	return 0;
-}
-
-static int unmount_pages(void **state)
-{
-	(void)state;
-	if (folder) {
-		umount(folder);
-		rmdir(folder);
-		free(folder);
-	}
-	return 0;
-}
-
-static long nr_free(void)
-{
-	struct statfs fs;
-
-	assert_int_equal(statfs(folder, &fs), 0);
-	return (long)fs.f_bfree;
-}
-
-/* The kernel lets go of pins of a dead process a little later. */
-static void assert_all_free(void)
-{
-	unsigned int i;
-
-	for (i = 0; nr_free() != NR_PAGES; i++) {
-		if (i == QTEST_TIMEOUT_S * 100)
-			fail_msg("%ld of %d hugepages are still in use", NR_PAGES - nr_free(), NR_PAGES);
-		usleep(10000);
-	}
-}
-
-/* Hugepages QEMU has mapped now: those that were touched or pinned. */
-static long nr_mapped(void)
-{
-	char path[64], line[256];
-	long kib = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps", qtest_pid(q));
-	f = fopen(path, "r");
-	assert_non_null(f);
-	while (fgets(line, sizeof(line), f))
-		if (strstr(line, "_Hugetlb:"))
-			kib += strtol(strchr(line, ':') + 1, NULL, 10);
-	fclose(f);
-	return kib / 2048;
-}
-
-static int check(void **state)
-{
-	(void)state;
-	qtest_skip_unless_built();
-	if (skip_reason) {
-		print_message("# skipped: %s\n", skip_reason);
-		skip();
-	}
-	assert_all_free();
-	return 0;
-}
-
-static int check_after(void **state)
-{
-	(void)state;
-	qtest_deny(0);
-	qtest_kill_leftover();
-	if (!skip_reason)
-		assert_all_free();
-	return 0;
-}
 
 #define MEMDEV	"-object memory-backend-file,id=m0,mem-path=%s,size=64M,share=on "
 #define DEVICE	"-device virtio-cma-pci,id=cma0,memdev=m0,name=banka"
 
 static void start(const char *options)
 {
-	q = qtest_start(QTEST_Q35, MEMDEV DEVICE "%s", folder, options);
+	q = qtest_start(QTEST_Q35, MEMDEV DEVICE "%s", pages_folder(), options);
 	cma_open(&c, q, &virtio_pci);
 }
 
@@ -232,13 +107,13 @@ static void test_discard(void **state)
 	(void)state;
 	start(",discard=on");
 	assert_int_equal(cma_alloc(&c, 3 * CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
-	assert_int_equal(nr_mapped(), 3);
+	assert_int_equal(pages_nr_mapped(q), 3);
 	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
-	assert_int_equal(nr_mapped(), 0);
+	assert_int_equal(pages_nr_mapped(q), 0);
 	qtest_assert_text(q, "/granules/0/state", "unbacked");
 	/* and the same granules once more, with new pages */
 	assert_int_equal(cma_alloc(&c, 64 * MIB, SHARED, &block), VIRTIO_CMA_S_OK);
-	assert_int_equal(nr_mapped(), NR_PAGES);
+	assert_int_equal(pages_nr_mapped(q), NR_PAGES);
 	qtest_stop(q);
 }
 
@@ -263,7 +138,7 @@ static void test_killed(void **state)
 	(void)state;
 	start(",unsafe-noiommu=on");
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
-	assert_int_equal(nr_mapped(), 1);
+	assert_int_equal(pages_nr_mapped(q), 1);
 	qtest_kill(q);
 }
 
@@ -286,7 +161,7 @@ static void test_no_privilege(void **state)
 
 	(void)state;
 	qtest_deny(QTEST_NO_SYS_ADMIN);
-	qtest_expect_refusal(QTEST_Q35, "it needs CAP_SYS_ADMIN", MEMDEV DEVICE ",unsafe-noiommu=on", folder);
+	qtest_expect_refusal(QTEST_Q35, "it needs CAP_SYS_ADMIN", MEMDEV DEVICE ",unsafe-noiommu=on", pages_folder());
 	/* guest-physical addresses need no such privilege */
 	start("");
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
@@ -298,7 +173,7 @@ static void test_no_io_uring(void **state)
 	(void)state;
 	qtest_deny(QTEST_NO_IO_URING);
 	qtest_expect_refusal(QTEST_Q35, "pinning needs io_uring, which a seccomp filter or security module forbids",
-			     MEMDEV DEVICE, folder);
+			     MEMDEV DEVICE, pages_folder());
 }
 
 /* Before the guest touches anything, and not by SIGBUS. */
@@ -307,7 +182,7 @@ static void test_too_few_hugepages(void **state)
 	(void)state;
 	qtest_expect_refusal(QTEST_Q35, "Cannot allocate memory",
 			     "-object memory-backend-file,id=m0,mem-path=%s,size=128M,share=on " DEVICE,
-			     folder);
+			     pages_folder());
 	qtest_expect_refusal(QTEST_Q35, "Cannot allocate memory",
 			     "-object memory-backend-memfd,id=m0,size=4T,hugetlb=on,hugetlbsize=2M " DEVICE);
 	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': memdev 'm0' has reserve=off",
@@ -320,7 +195,7 @@ static void test_granule_above_page(void **state)
 {
 	(void)state;
 	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': granule=4194304 is above the memdev's page size of 2097152",
-			     MEMDEV DEVICE ",unsafe-noiommu=on,granule=4M", folder);
+			     MEMDEV DEVICE ",unsafe-noiommu=on,granule=4M", pages_folder());
 }
 
 /*
@@ -348,7 +223,7 @@ static void test_balloon(void **state)
 	struct virtio balloon;
 
 	(void)state;
-	q = qtest_start(QTEST_Q35, MEMDEV DEVICE " -device virtio-balloon-pci,disable-legacy=on", folder);
+	q = qtest_start(QTEST_Q35, MEMDEV DEVICE " -device virtio-balloon-pci,disable-legacy=on", pages_folder());
 	cma_open(&c, q, &virtio_pci);
 	virtio_open(&balloon, q, &virtio_pci, 0, 0, 5, 2, 16);
 	/* its rings after ours */
@@ -361,9 +236,9 @@ static void test_balloon(void **state)
 	assert_int_equal(qtest_readq(q, block.base_gpa), 0xabcd);
 
 	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
-	assert_int_equal(nr_mapped(), 1);
+	assert_int_equal(pages_nr_mapped(q), 1);
 	inflate(&balloon, block.base_gpa);
-	assert_int_equal(nr_mapped(), 0);
+	assert_int_equal(pages_nr_mapped(q), 0);
 	qtest_stop(q);
 }
 
@@ -375,8 +250,8 @@ static void test_reusable(void **state)
 
 	(void)state;
 	q = qtest_start(QTEST_Q35, MEMDEV DEVICE ",mode=reusable "
-			"-device virtio-balloon-pci,disable-legacy=on", folder);
-	assert_int_equal(nr_mapped(), NR_PAGES);
+			"-device virtio-balloon-pci,disable-legacy=on", pages_folder());
+	assert_int_equal(pages_nr_mapped(q), NR_PAGES);
 	cma_open(&c, q, &virtio_pci);
 	virtio_open(&balloon, q, &virtio_pci, 0, 0, 5, 2, 16);
 	balloon.next_free = c.v.next_free + 0x100000;
@@ -392,7 +267,7 @@ static void test_reusable(void **state)
 	virtio_reset(&c.v);
 	inflate(&balloon, c.base_gpa);
 	assert_int_equal(qtest_readq(q, c.base_gpa), 0xabcd);
-	assert_int_equal(nr_mapped(), NR_PAGES);
+	assert_int_equal(pages_nr_mapped(q), NR_PAGES);
 	assert_int_equal(qtest_get(q, "/counters/unbacked-bytes"), 0);
 	qtest_stop(q);
 }
@@ -401,9 +276,9 @@ static void test_reusable(void **state)
 static void test_reusable_unplug(void **state)
 {
 	(void)state;
-	q = qtest_start(QTEST_Q35, MEMDEV HOTPLUG_PORT DEVICE ",mode=auto,bus=rp0", folder);
+	q = qtest_start(QTEST_Q35, MEMDEV HOTPLUG_PORT DEVICE ",mode=auto,bus=rp0", pages_folder());
 	hotplug_set_up(q);
-	assert_int_equal(nr_mapped(), NR_PAGES);
+	assert_int_equal(pages_nr_mapped(q), NR_PAGES);
 	qtest_assert_text(q, "/region/mode", "auto");
 	json_object_put(qtest_qmp_ok(q, HOTPLUG_DEL("cma0")));
 	hotplug_eject(q);
@@ -411,7 +286,7 @@ static void test_reusable_unplug(void **state)
 	qtest_stop(q);
 }
 
-#define TEST(name)	cmocka_unit_test_setup_teardown(name, check, check_after)
+#define TEST(name)	PAGES_TEST(name)
 
 int main(void)
 {
@@ -423,5 +298,5 @@ int main(void)
 		TEST(test_reusable_unplug),
 	};
 
-	return cmocka_run_group_tests_name("real memory", tests, mount_pages, unmount_pages);
+	return cmocka_run_group_tests_name("real memory", tests, pages_mount, pages_unmount);
 }
