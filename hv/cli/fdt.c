@@ -21,13 +21,13 @@ static const struct hvcma_fdt_command *const commands[] = {
 	&hvcma_fdt_show_command,
 };
 
-static const size_t nr_commands = sizeof(commands) / sizeof(commands[0]);
+#define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
 
 static void usage(FILE *out)
 {
 	fputs("usage: hvcma fdt SUBCOMMAND [OPTION...] FILE...\n"
 	      "Contiguous memory for devices, declared in a flattened device tree.\n\nsubcommands:\n", out);
-	for (size_t i = 0; i < nr_commands; i++)
+	for (size_t i = 0; i < NR_COMMANDS; i++)
 		fprintf(out, "  %-11s %.*s\n", commands[i]->name,
 			(int)strcspn(commands[i]->help, "\n"), commands[i]->help);
 	fputs("\nA FILE is a blob (dtc -O dtb); \"-\" is the standard input. Results replace the FILE\n"
@@ -38,22 +38,33 @@ static void usage(FILE *out)
 	      out);
 }
 
+static int run_command(int argc, char **argv)
+{
+	const char *names[NR_COMMANDS];
+
+	for (size_t i = 0; i < NR_COMMANDS; i++) {
+		names[i] = commands[i]->name;
+		if (!strcmp(argv[0], names[i]))
+			return commands[i]->run(argc, argv);
+	}
+	return hvcma_unknown_command("fdt", argv[0], names, NR_COMMANDS);
+}
+
 static int run(int argc, char **argv)
 {
+	bool is_help = argc > 1 && !strcmp(argv[1], "help");
+
 	if (argc < 2) {
 		usage(stderr);
 		return HVCMA_EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+	if (is_help && argc > 2)
+		return run_command(2, (char *[]){ argv[2], "--help", NULL });
+	if (is_help || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		usage(stdout);
 		return HVCMA_EXIT_OK;
 	}
-	for (size_t i = 0; i < nr_commands; i++) {
-		if (!strcmp(argv[1], commands[i]->name))
-			return commands[i]->run(argc - 1, argv + 1);
-	}
-	fprintf(stderr, "hvcma fdt: unknown subcommand '%s' (hvcma fdt --help lists them)\n", argv[1]);
-	return HVCMA_EXIT_USAGE;
+	return run_command(argc - 1, argv + 1);
 }
 
 const struct hvcma_command hvcma_command_fdt = {

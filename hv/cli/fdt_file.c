@@ -48,6 +48,14 @@ int hvcma_dtb_load(const char *path, struct hvcma_dtb *dtb)
 	int ret = in ? 0 : -errno;
 
 	*dtb = (struct hvcma_dtb){ 0 };
+	if (!ret && isatty(fileno(in))) {
+		hvcma_fdt_fail(&named, 0, "%s is a terminal: a blob is not typed in, it comes from a file or a pipe",
+			       is_stdin ? "the standard input" : path);
+		hvcma_failed(named.text);
+		if (!is_stdin)
+			fclose(in);
+		return -1;
+	}
 	if (!ret)
 		ret = read_all(in, dtb);
 	if (in && !is_stdin)
@@ -88,7 +96,7 @@ static int write_all(int fd, const char *data, size_t bytes)
 	return 0;
 }
 
-/* A pipe or a device has no old content to keep. */
+/* A pipe or a device has no old content to keep. -ENOTTY: it is a terminal. */
 static int write_plain(const char *path, const void *blob, size_t bytes)
 {
 	int fd = strcmp(path, "-") ? open(path, O_WRONLY | O_CLOEXEC) : dup(STDOUT_FILENO);
@@ -96,7 +104,7 @@ static int write_plain(const char *path, const void *blob, size_t bytes)
 
 	if (fd < 0)
 		return -errno;
-	ret = write_all(fd, blob, bytes);
+	ret = isatty(fd) ? -ENOTTY : write_all(fd, blob, bytes);
 	if (close(fd) && !ret)
 		ret = -errno;
 	return ret;
@@ -193,7 +201,9 @@ int hvcma_dtb_edit(const struct hvcma_dtb *from, hvcma_dtb_edit_fn *edit, void *
 	if (!ret) {
 		ret = write_out(out, buf, fdt_totalsize(buf));
 		if (ret)
-			hvcma_fdt_fail(&err, 0, "cannot write '%s': %s", out, strerror(-ret));
+			hvcma_fdt_fail(&err, 0, "cannot write '%s': %s", out, ret == -ENOTTY ?
+				       "a blob does not go to a terminal; name a file (-o), or use a pipe" :
+				       strerror(-ret));
 	}
 	free(buf);
 	return ret ? hvcma_failed(err.text) : HVCMA_EXIT_OK;

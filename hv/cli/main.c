@@ -5,9 +5,11 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "hv/cli/command.h"
+#include "hv/cli/options.h"
 
 #ifndef HVCMA_VERSION
 #define HVCMA_VERSION "unversioned"
@@ -20,19 +22,52 @@ static const struct hvcma_command *const commands[] = {
 	&hvcma_command_status,
 };
 
-static const size_t nr_commands = sizeof(commands) / sizeof(commands[0]);
+#define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
 
 static void usage(FILE *out)
 {
 	fputs("usage: hvcma COMMAND [OPTION...]\n"
+	      "       hvcma help [COMMAND [SUBCOMMAND]]\n"
 	      "       hvcma --help | --version\n\ncommands:\n", out);
-	for (size_t i = 0; i < nr_commands; i++)
+	for (size_t i = 0; i < NR_COMMANDS; i++)
 		fprintf(out, "  %-10s %s\n", commands[i]->name,
 			commands[i]->summary);
-	fputs("\nhvcma COMMAND --help explains a command.\n"
+	fputs("  help       explain a command, as its --help does\n"
+	      "\n"
+	      "  -h, --help     this text\n"
+	      "  -V, --version  the version\n"
+	      "\n"
 	      "exit status: 0 success, 1 failure, 2 wrong usage, 3 no such device or field,\n"
 	      "4 faults found\n",
 	      out);
+}
+
+static int run_command(int argc, char **argv)
+{
+	const char *names[NR_COMMANDS];
+
+	for (size_t i = 0; i < NR_COMMANDS; i++) {
+		names[i] = commands[i]->name;
+		if (!strcmp(argv[0], names[i]))
+			return commands[i]->run(argc, argv);
+	}
+	return hvcma_unknown_command("", argv[0], names, NR_COMMANDS);
+}
+
+/* "help a b" is "a b --help". */
+static int help(int argc, char **argv)
+{
+	char *words[4] = { 0 };
+
+	if (argc > 3)
+		return hvcma_usage_error("help: unexpected argument %s", argv[3]);
+	if (argc < 2) {
+		usage(stdout);
+		return HVCMA_EXIT_OK;
+	}
+	memcpy(words, argv + 1, (size_t)(argc - 1) * sizeof(*words));
+	words[argc - 1] = "--help";
+	return run_command(argc, words);
 }
 
 static int run(int argc, char **argv)
@@ -45,29 +80,30 @@ static int run(int argc, char **argv)
 		usage(stdout);
 		return HVCMA_EXIT_OK;
 	}
-	if (!strcmp(argv[1], "--version")) {
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		puts("hvcma " HVCMA_VERSION);
 		return HVCMA_EXIT_OK;
 	}
-	for (size_t i = 0; i < nr_commands; i++)
-		if (!strcmp(argv[1], commands[i]->name))
-			return commands[i]->run(argc - 1, argv + 1);
+	if (!strcmp(argv[1], "help"))
+		return help(argc - 1, argv + 1);
+	if (argv[1][0] == '-')
+		return hvcma_usage_error("unknown option %s, and a command comes first", argv[1]);
+	return run_command(argc - 1, argv + 1);
+}
 
-	fprintf(stderr, "hvcma: unknown command '%s' (hvcma --help lists them)\n",
-		argv[1]);
-	return HVCMA_EXIT_USAGE;
+/* However the program ends: a result that got lost is a failure. */
+static void close_output(void)
+{
+	if (fflush(stdout) || ferror(stdout)) {
+		fputs("hvcma: not all of the output could be written\n", stderr);
+		_exit(HVCMA_EXIT_FAILED);
+	}
 }
 
 int main(int argc, char **argv)
 {
-	int ret;
-
 	/* A file that must not grow is an error of write(), which is cleaned up after. */
 	signal(SIGXFSZ, SIG_IGN);
-	ret = run(argc, argv);
-	if (fflush(stdout) || ferror(stdout)) {
-		fputs("hvcma: not all of the output could be written\n", stderr);
-		return HVCMA_EXIT_FAILED;
-	}
-	return ret;
+	atexit(close_output);
+	return run(argc, argv);
 }

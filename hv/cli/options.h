@@ -7,6 +7,7 @@
 #define HVCMA_CLI_OPTIONS_H
 
 #include <getopt.h>
+#include <stddef.h>
 
 #include "hv/cli/command.h"
 
@@ -28,10 +29,22 @@ typedef int hvcma_option_fn(void *opaque, int c, char *arg);
 int hvcma_options(const char *name, int argc, char **argv, const char *shorts,
 		  const struct option *longs, const char *help, hvcma_option_fn *take, void *opaque);
 
-/** hvcma_usage_error() - print it; returns HVCMA_EXIT_USAGE. */
+/**
+ * hvcma_usage_error() - print it, and where help is; returns HVCMA_EXIT_USAGE.
+ *
+ * Here and below: what others wrote may be in the message as it is.
+ */
 int hvcma_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /** hvcma_failed() - print it; returns HVCMA_EXIT_FAILED. */
 int hvcma_failed(const char *text);
+
+/**
+ * hvcma_unknown_command() - print that @word is none of @known, and which of them
+ * may have been meant; returns HVCMA_EXIT_USAGE.
+ * @parent: the command whose subcommand it would be; "": hvcma itself
+ */
+int hvcma_unknown_command(const char *parent, const char *word, const char *const known[],
+			  size_t nr);
 
 #endif /* HVCMA_CLI_OPTIONS_H */

@@ -151,7 +151,7 @@ lost()
 check "refused: a table that can't be printed" lost fdt show work.dtb
 check "refused: nor can findings" lost fdt check --json before.dtb
 check "refused: nor a report" lost attr --table
-check "refused: nor help" lost --help
+check "refused: nor help" lost fdt check --help
 check "no refusal changed the file" cmp work.dtb before.dtb
 check "no refusal left a file" equal 0 "$(find . -name '*.dtb.*' | wc -l)"
 printf '1 2\n' >short

@@ -24,24 +24,38 @@ static inline const char *hvcma_program(void)
 }
 
 /*
- * Run hvcma with @arguments, as a shell reads them.
- * @out: what it printed, stderr too
+ * Run a line of shell.
+ * @out: what it printed, stderr too, to its first zero byte
  *
- * Return: its exit status; -1 if it could not be run.
+ * Return: its exit status; -1 if it could not be run, or was killed.
  */
-static inline int hvcma_run(const char *arguments, char *out, size_t room)
+static inline int run_line(const char *line, char *out, size_t room)
 {
-	char line[12288];
+	char whole[12800];
 	size_t bytes;
+	int status;
 	FILE *pipe;
 
-	snprintf(line, sizeof(line), "%s %s 2>&1", hvcma_program(), arguments);
-	pipe = popen(line, "r");
+	snprintf(whole, sizeof(whole), "exec 2>&1; %s", line);
+	pipe = popen(whole, "r");
 	if (!pipe)
 		return -1;
 	bytes = fread(out, 1, room - 1, pipe);
 	out[bytes] = '\0';
-	return WEXITSTATUS(pclose(pipe));
+	status = pclose(pipe);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/*
+ * Run hvcma with @arguments, as a shell reads them; it prints what it does.
+ * Return: as run_line().
+ */
+static inline int hvcma_run(const char *arguments, char *out, size_t room)
+{
+	char line[12288];
+
+	snprintf(line, sizeof(line), "%s %s", hvcma_program(), arguments);
+	return run_line(line, out, room);
 }
 
 #endif /* TESTS_UNIT_HVCMA_PROGRAM_H */
