@@ -13,6 +13,7 @@
 
 #include "hv/cli/attr_names.h"
 #include "hv/cli/options.h"
+#include "hv/cli/text.h"
 #include "hv/core/attr.h"
 #include "hv/host/arm_stage2.h"
 
@@ -211,7 +212,7 @@ static void add_number(struct json_object *o, const char *key, int64_t number)
 
 static void print_json(struct json_object *top)
 {
-	puts(json_object_to_json_string_ext(top, JSON_C_TO_STRING_PRETTY));
+	hvcma_print_json(top, JSON_C_TO_STRING_PRETTY);
 	json_object_put(top);
 }
 

@@ -9,7 +9,8 @@
 
 /**
  * hvcma_devices_find() - add to @devices, a JSON object, id -> QOM path.
- * @device: only this one, by id or QOM path, whether it is there or not; NULL: all
+ * @device: only this one, by id, by name ("device[0]") or QOM path, whether it is
+ *	there or not; NULL: all
  *
  * Return: 0, or as hvcma_qmp_execute().
  */
@@ -21,7 +22,8 @@ int hvcma_devices_find(struct hvcma_qmp *qmp, const char *device,
  * @path: in QOM
  * @report: out, a reference owned by the caller
  *
- * Return: 0, or as hvcma_qmp_execute().
+ * Return: 0, or as hvcma_qmp_execute(): -ENOENT also if the device is there and is
+ * no virtio-cma device, which @err says.
  */
 int hvcma_device_report(struct hvcma_qmp *qmp, const char *path,
 			struct json_object **report, struct hvcma_error *err);

@@ -15,12 +15,9 @@
 #include "hv/abi/virtio_cma.h"
 #include "hv/cli/fdt.h"
 #include "hv/cli/size_text.h"
+#include "hv/cli/text.h"
 
-static void print_json(struct json_object *obj)
-{
-	puts(json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PRETTY |
-					    JSON_C_TO_STRING_NOSLASHESCAPE));
-}
+#define JSON_FLAGS	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 /* ---- check ---- */
 
@@ -82,7 +79,11 @@ static void take_finding(void *opaque, const struct hvcma_fdt_finding *f)
 	if (f->is_note && c->quiet)
 		return;
 	if (!c->json) {
-		printf("%s%s: %s: %s\n", f->is_note ? "note: " : "", kind, f->path, f->text);
+		printf("%s%s: ", f->is_note ? "note: " : "", kind);
+		hvcma_put_printable(stdout, f->path);
+		fputs(": ", stdout);
+		hvcma_put_printable(stdout, f->text);
+		putchar('\n');
 		return;
 	}
 	obj = json_object_new_object();
@@ -124,7 +125,7 @@ static int run_check(int argc, char **argv)
 	else
 		ret = nr ? HVCMA_EXIT_FINDINGS : HVCMA_EXIT_OK;
 	if (c.json && ret != HVCMA_EXIT_FAILED)
-		print_json(c.findings);
+		hvcma_print_json(c.findings, JSON_FLAGS);
 	json_object_put(c.findings);
 	hvcma_dtb_free(&dtb);
 	return ret;
@@ -317,20 +318,20 @@ static void print_ranges(struct json_object *ranges)
 	}
 }
 
-static void print_memory(const struct show *s)
+static void print_memory(struct json_object *list)
 {
-	for (size_t i = 0; i < length(s->memory); i++) {
-		struct json_object *obj = json_object_array_get_idx(s->memory, i);
+	for (size_t i = 0; i < length(list); i++) {
+		struct json_object *obj = json_object_array_get_idx(list, i);
 
 		printf("memory %s\n", json_object_get_string(member(obj, "node")));
 		print_ranges(member(obj, "ranges"));
 	}
 }
 
-static void print_pools(const struct show *s)
+static void print_pools(struct json_object *list)
 {
-	for (size_t i = 0; i < length(s->pools); i++) {
-		struct json_object *obj = json_object_array_get_idx(s->pools, i);
+	for (size_t i = 0; i < length(list); i++) {
+		struct json_object *obj = json_object_array_get_idx(list, i);
 		struct json_object *flags = member(obj, "flags");
 
 		printf("reserved %s: %s", json_object_get_string(member(obj, "node")),
@@ -345,10 +346,10 @@ static void print_pools(const struct show *s)
 	}
 }
 
-static void print_buses(const struct show *s)
+static void print_buses(struct json_object *list)
 {
-	for (size_t i = 0; i < length(s->buses); i++) {
-		struct json_object *obj = json_object_array_get_idx(s->buses, i);
+	for (size_t i = 0; i < length(list); i++) {
+		struct json_object *obj = json_object_array_get_idx(list, i);
 		struct json_object *windows = member(obj, "windows");
 
 		printf("bus %s%s\n", json_object_get_string(member(obj, "node")),
@@ -366,10 +367,10 @@ static void print_buses(const struct show *s)
 	}
 }
 
-static void print_clients(const struct show *s)
+static void print_clients(struct json_object *list)
 {
-	for (size_t i = 0; i < length(s->clients); i++) {
-		struct json_object *obj = json_object_array_get_idx(s->clients, i);
+	for (size_t i = 0; i < length(list); i++) {
+		struct json_object *obj = json_object_array_get_idx(list, i);
 		struct json_object *regions = member(obj, "regions");
 
 		printf("client %s: %s,", json_object_get_string(member(obj, "node")),
@@ -380,12 +381,15 @@ static void print_clients(const struct show *s)
 	}
 }
 
-static void print_table(const struct show *s)
+static void print_table(struct json_object *all)
 {
-	print_memory(s);
-	print_pools(s);
-	print_buses(s);
-	print_clients(s);
+	struct json_object *printable = hvcma_json_printable(all);
+
+	print_memory(member(printable, "memory"));
+	print_pools(member(printable, "reserved"));
+	print_buses(member(printable, "buses"));
+	print_clients(member(printable, "clients"));
+	json_object_put(printable);
 }
 
 static int set_show(void *opaque, int c, char *arg)
@@ -431,9 +435,9 @@ static int run_show(int argc, char **argv)
 	json_object_object_add(all, "clients", s.clients = json_object_new_array());
 	take_nodes(&s);
 	if (s.json)
-		print_json(all);
+		hvcma_print_json(all, JSON_FLAGS);
 	else
-		print_table(&s);
+		print_table(all);
 	json_object_put(all);
 	hvcma_fdt_tree_fini(&s.tree);
 	hvcma_dtb_free(&dtb);

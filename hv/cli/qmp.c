@@ -17,6 +17,8 @@
 /* More than the report of a fragmented 1 TiB region; less than what hurts. */
 #define QMP_MAX_MESSAGE_BYTES	(256u << 20)
 
+#define BUSY	"another client has it, most likely: QEMU serves one at a time; end that one, or give QEMU a second -qmp"
+
 struct hvcma_qmp {
 	int fd;
 	unsigned int timeout_ms;
@@ -45,8 +47,7 @@ static int wait_ready(struct hvcma_qmp *qmp, short events, int64_t deadline_ms,
 		if (n > 0)
 			return 0;
 		if (n == 0) {
-			hvcma_error_set(err, "QEMU did not answer within %u ms (is another QMP client connected?)",
-					qmp->timeout_ms);
+			hvcma_error_set(err, "QEMU did not answer within %u ms", qmp->timeout_ms);
 			return -ETIMEDOUT;
 		}
 		if (errno != EINTR) {
@@ -64,10 +65,12 @@ static int refill(struct hvcma_qmp *qmp, int64_t deadline_ms,
 	ssize_t n;
 	int ret;
 
-	ret = wait_ready(qmp, POLLIN, deadline_ms, err);
-	if (ret)
-		return ret;
-	n = recv(qmp->fd, qmp->buf, sizeof(qmp->buf), 0);
+	do {
+		ret = wait_ready(qmp, POLLIN, deadline_ms, err);
+		if (ret)
+			return ret;
+		n = recv(qmp->fd, qmp->buf, sizeof(qmp->buf), MSG_DONTWAIT);
+	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
 	if (n <= 0) {
 		hvcma_error_set(err, "QEMU closed the connection%s%s",
 				n ? ": " : "", n ? strerror(errno) : "");
@@ -82,6 +85,7 @@ static int refill(struct hvcma_qmp *qmp, int64_t deadline_ms,
 static int read_message(struct hvcma_qmp *qmp, int64_t deadline_ms,
 			struct json_object **out, struct hvcma_error *err)
 {
+	enum json_tokener_error error;
 	struct json_object *obj;
 	size_t total = 0;
 	int ret;
@@ -95,18 +99,17 @@ static int read_message(struct hvcma_qmp *qmp, int64_t deadline_ms,
 		}
 		obj = json_tokener_parse_ex(qmp->tokener, qmp->buf + qmp->used,
 					    (int)(qmp->have - qmp->used));
-		if (obj)
+		error = json_tokener_get_error(qmp->tokener);
+		if (error == json_tokener_success)
 			break;
-		if (json_tokener_get_error(qmp->tokener) != json_tokener_continue) {
-			hvcma_error_set(err, "not a QMP socket: %s",
-					json_tokener_error_desc(json_tokener_get_error(qmp->tokener)));
+		if (error != json_tokener_continue) {
+			hvcma_error_set(err, "not a QMP socket: %s", json_tokener_error_desc(error));
 			return -EPROTO;
 		}
 		total += qmp->have - qmp->used;
 		qmp->used = qmp->have;
 		if (total > QMP_MAX_MESSAGE_BYTES) {
-			hvcma_error_set(err, "answer of over %u bytes",
-					QMP_MAX_MESSAGE_BYTES);
+			hvcma_error_set(err, "answer of over %u bytes", QMP_MAX_MESSAGE_BYTES);
 			return -EMSGSIZE;
 		}
 	}
@@ -229,7 +232,7 @@ static int open_socket(const char *path, unsigned int timeout_ms, int *out,
 	    connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
 		ret = -errno;
 		hvcma_error_set(err, "cannot connect to '%s': %s", path,
-				strerror(-ret));
+				ret == -EAGAIN ? BUSY : strerror(-ret));
 		if (fd >= 0)
 			close(fd);
 		return ret;
@@ -238,12 +241,15 @@ static int open_socket(const char *path, unsigned int timeout_ms, int *out,
 	return 0;
 }
 
-static int greet(struct hvcma_qmp *qmp, struct hvcma_error *err)
+static int greet(struct hvcma_qmp *qmp, const char *path, struct hvcma_error *err)
 {
 	struct json_object *greeting, *ignored;
 	int ret;
 
 	ret = read_message(qmp, now_ms() + qmp->timeout_ms, &greeting, err);
+	if (ret == -ETIMEDOUT)
+		hvcma_error_set(err, "'%s' did not greet within %u ms: %s", path, qmp->timeout_ms,
+				BUSY);
 	if (ret)
 		return ret;
 	if (!json_object_object_get_ex(greeting, "QMP", NULL)) {
@@ -278,7 +284,7 @@ int hvcma_qmp_connect(const char *path, unsigned int timeout_ms,
 	}
 	ret = open_socket(path, timeout_ms, &qmp->fd, err);
 	if (!ret)
-		ret = greet(qmp, err);
+		ret = greet(qmp, path, err);
 	if (ret)
 		goto fail;
 	*out = qmp;

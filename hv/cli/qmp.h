@@ -4,7 +4,9 @@
  * Events are skipped. Knows nothing of virtio-cma.
  *
  * A QMP socket serves one client at a time: while another one is connected,
- * QEMU accepts the connection and stays silent, which ends as -ETIMEDOUT.
+ * a second one waits for its greeting (-ETIMEDOUT) and a third to be connected
+ * (-EAGAIN). Nothing that the other side sends makes it hang or run out of memory:
+ * an answer has its time, its size and its depth.
  */
 #ifndef HVCMA_CLI_QMP_H
 #define HVCMA_CLI_QMP_H
@@ -21,7 +23,8 @@ struct hvcma_qmp;
  * @timeout_ms: for this and for each later command
  * @out: owned by the caller, ended with hvcma_qmp_close()
  *
- * Return: 0, or a negative errno with @err in words: what connect(2) says,
+ * Return: 0, or a negative errno with @err in words that name the socket where it
+ * counts: what connect(2) says, -EAGAIN (no connection within @timeout_ms),
  * -ENAMETOOLONG, -ETIMEDOUT, -ECONNRESET (closed by QEMU), -EPROTO (not QMP),
  * -ENOMEM.
  */

@@ -33,11 +33,14 @@ static bool truth(struct json_object *obj, const char *key)
 	return json_object_get_boolean(member(obj, key));
 }
 
+static const char *text_of(struct json_object *value)
+{
+	return value ? json_object_get_string(value) : "?";
+}
+
 static const char *string(struct json_object *obj, const char *key)
 {
-	struct json_object *value = member(obj, key);
-
-	return value ? json_object_get_string(value) : "?";
+	return text_of(member(obj, key));
 }
 
 static size_t length(struct json_object *list)
@@ -53,6 +56,10 @@ static void print_title(FILE *out, const char *device, struct json_object *regio
 		size_text(number(region, "bytes")).text,
 		number(region, "base-gpa"),
 		size_text(number(region, "granule-bytes")).text);
+}
+
+static void print_setup(FILE *out, struct json_object *region)
+{
 	fprintf(out, "  mode %s%s, policy %s, provider %s, pin limit %s\n",
 		string(region, "mode"),
 		truth(region, "default") ? " (default region)" : "",
@@ -60,6 +67,30 @@ static void print_title(FILE *out, const char *device, struct json_object *regio
 		size_text(number(region, "pin-limit-bytes")).text);
 	if (truth(region, "unsafe-noiommu"))
 		fputs("  UNSAFE: no IOMMU, DMA addresses are host-physical\n", out);
+}
+
+/* Without one nothing of the region is in use, but for a static one. */
+static void print_driver(FILE *out, struct json_object *report)
+{
+	static const struct {
+		const char *word, *text;
+	} states[] = {
+		{ "none", "NONE: the guest does not use the region (is virtio_cma loaded?)" },
+		{ "starting", "starting" },
+		{ "running", "running" },
+		{ "failed", "FAILED: it gave the device up (the guest's log says why)" },
+	};
+	struct json_object *driver = member(report, "driver");
+	const char *word = string(driver, "state"), *text = word;
+
+	if (!driver)
+		return;			/* an older device */
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		if (!strcmp(word, states[i].word))
+			text = states[i].text;
+	if (!strcmp(word, "none") && !strcmp(string(member(report, "region"), "mode"), "static"))
+		text = "none, and none is needed (mode static)";
+	fprintf(out, "  guest driver %s\n", text);
 }
 
 enum column { PINNED, MIGRATABLE, UNBACKED, LENT, BUSY, NR_COLUMNS };
@@ -86,19 +117,22 @@ static void count_granules(struct json_object *runs, uint64_t counts[NR_COLUMNS]
 	}
 }
 
-static void print_totals(FILE *out, struct json_object *runs,
-			 uint64_t granule_bytes)
+static void print_totals(FILE *out, const uint64_t counts[NR_COLUMNS], uint64_t granule_bytes)
 {
 	static const char *const names[NR_COLUMNS] = {
 		"pinned", "migratable", "unbacked", "lent", "busy",
 	};
-	uint64_t counts[NR_COLUMNS];
+	const char *separator = "  ";
 
-	count_granules(runs, counts);
-	for (size_t i = 0; i < NR_COLUMNS; i++)
-		fprintf(out, "%s%s %s", i ? ", " : "  ", names[i],
+	for (size_t i = 0; i < NR_COLUMNS; i++) {
+		if (!counts[i])
+			continue;
+		fprintf(out, "%s%s %s", separator, names[i],
 			size_text(counts[i] * granule_bytes).text);
-	fputc('\n', out);
+		separator = ", ";
+	}
+	if (separator[0] == ',')
+		fputc('\n', out);
 }
 
 /* Why the guest could not vacate what is busy. */
@@ -190,7 +224,8 @@ static void print_extents(FILE *out, struct json_object *extents)
 {
 	size_t nr = length(extents);
 
-	fprintf(out, "  extents %zu\n", nr);
+	if (nr)
+		fprintf(out, "  extents %zu\n", nr);
 	for (size_t i = 0; i < nr && i < LIST_MAX; i++) {
 		struct json_object *e = json_object_array_get_idx(extents, i);
 
@@ -206,8 +241,6 @@ static void print_window(FILE *out, struct json_object *window)
 	if (number(window, "last"))
 		fprintf(out, "  dma window 0x%" PRIx64 "..0x%" PRIx64 "\n",
 			number(window, "first"), number(window, "last"));
-	else
-		fputs("  dma window none\n", out);
 }
 
 static void print_attributes(FILE *out, struct json_object *attributes)
@@ -241,7 +274,7 @@ static void print_verdict(FILE *out, struct json_object *client)
 		fprintf(out, "      %s, mapped %s", string(client, "effective"),
 			string(client, "attr"));
 	for (size_t i = 0; i < length(care); i++)
-		fprintf(out, ", %s", json_object_get_string(json_object_array_get_idx(care, i)));
+		fprintf(out, ", %s", text_of(json_object_array_get_idx(care, i)));
 	fprintf(out, ": %s\n", string(client, "reason"));
 }
 
@@ -249,7 +282,8 @@ static void print_clients(FILE *out, struct json_object *clients)
 {
 	size_t nr = length(clients);
 
-	fprintf(out, "  clients %zu\n", nr);
+	if (nr)
+		fprintf(out, "  clients %zu\n", nr);
 	for (size_t i = 0; i < nr && i < LIST_MAX; i++) {
 		struct json_object *c = json_object_array_get_idx(clients, i);
 
@@ -272,7 +306,8 @@ static void print_blocks(FILE *out, struct json_object *blocks,
 	uint64_t granule_bytes = number(region, "granule-bytes");
 	size_t nr = length(blocks);
 
-	fprintf(out, "  blocks %zu\n", nr);
+	if (nr)
+		fprintf(out, "  blocks %zu\n", nr);
 	for (size_t i = 0; i < nr && i < LIST_MAX; i++) {
 		struct json_object *b = json_object_array_get_idx(blocks, i);
 
@@ -293,7 +328,19 @@ static void print_counter(FILE *out, const char *key, struct json_object *value)
 		fprintf(out, "    %-26.*s %s\n", (int)bytes - 6, key,
 			size_text(json_object_get_uint64(value)).text);
 	else
-		fprintf(out, "    %-26s %s\n", key, json_object_get_string(value));
+		fprintf(out, "    %-26s %s\n", key, text_of(value));
+}
+
+static bool is_zero(struct json_object *value)
+{
+	switch (json_object_get_type(value)) {
+	case json_type_int:
+		return !json_object_get_int64(value);
+	case json_type_boolean:
+		return !json_object_get_boolean(value);
+	default:
+		return !value;
+	}
 }
 
 /* Set-asides, if there are any beside the shared part. */
@@ -341,11 +388,12 @@ static void print_latencies(FILE *out, struct json_object *buckets)
 		uint64_t v = json_object_get_uint64(json_object_array_get_idx(buckets, i));
 		int width = (int)((double)v / (double)most * (double)(sizeof(bar) - 1));
 
-		uint64_t us = i + 1 < nr ? UINT64_C(1) << i : i ? UINT64_C(1) << (i - 1) : 0;
+		bool is_last = i + 1 == nr;
+		uint64_t border_us = is_last ? (UINT64_C(1) << i) / 2 : UINT64_C(1) << i;
 
 		if (v)
 			fprintf(out, "    %s %8" PRIu64 " us  %10" PRIu64 "  %.*s\n",
-				i + 1 < nr ? " <" : ">=", us, v, width ? width : 1, bar);
+				is_last ? ">=" : " <", border_us, v, width ? width : 1, bar);
 	}
 }
 
@@ -355,8 +403,8 @@ static int compare_keys(const void *a, const void *b)
 }
 
 /*
- * Whatever counters there are, so that a newer device needs no newer program;
- * by name, as QEMU gives them in no order.
+ * Whatever counters there are that count something, so that a newer device needs
+ * no newer program; by name, as QEMU gives them in no order.
  */
 static void print_counters(FILE *out, const char *title,
 			   struct json_object *counters)
@@ -364,15 +412,16 @@ static void print_counters(FILE *out, const char *title,
 	const char *keys[COUNTERS_MAX];
 	size_t nr = 0;
 
-	if (!counters || !json_object_is_type(counters, json_type_object) ||
-	    !json_object_object_length(counters))
+	if (!counters || !json_object_is_type(counters, json_type_object))
 		return;
 	json_object_object_foreach(counters, key, value) {
-		if (json_object_is_type(value, json_type_array))
+		if (json_object_is_type(value, json_type_array) || is_zero(value))
 			continue;
 		if (nr < COUNTERS_MAX)
 			keys[nr++] = key;
 	}
+	if (!nr)
+		return;
 	qsort(keys, nr, sizeof(*keys), compare_keys);
 	fprintf(out, "  %s\n", title);
 	for (size_t i = 0; i < nr; i++)
@@ -382,14 +431,18 @@ static void print_counters(FILE *out, const char *title,
 void hvcma_report_print(FILE *out, const char *device, struct json_object *report)
 {
 	struct json_object *region = member(report, "region");
+	struct json_object *runs = member(report, "granules");
 	uint64_t granule_bytes = number(region, "granule-bytes");
+	uint64_t counts[NR_COLUMNS];
 
+	count_granules(runs, counts);
 	print_title(out, device, region);
-	print_totals(out, member(report, "granules"), granule_bytes);
-	print_whys(out, member(report, "granules"), granule_bytes);
-	if (granule_bytes)
-		print_map(out, member(report, "granules"),
-			  number(region, "bytes") / granule_bytes);
+	print_driver(out, report);
+	print_setup(out, region);
+	print_totals(out, counts, granule_bytes);
+	print_whys(out, runs, granule_bytes);
+	if (granule_bytes && counts[PINNED] + counts[MIGRATABLE] + counts[LENT] + counts[BUSY])
+		print_map(out, runs, number(region, "bytes") / granule_bytes);
 	print_extents(out, member(report, "extents"));
 	print_window(out, member(report, "dma-window"));
 	print_attributes(out, member(report, "attributes"));

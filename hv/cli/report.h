@@ -14,7 +14,8 @@
  * hvcma_report_print() - print @report for people.
  * @device: path or id of the device, for the title
  * @report: as read from QEMU; absent or mistyped members read as zero, empty
- *	or "?", ranges outside the region are left out of the map
+ *	or "?", ranges outside the region are left out of the map; its strings are
+ *	printable. What is zero or empty is left out.
  */
 void hvcma_report_print(FILE *out, const char *device,
 			struct json_object *report);

@@ -15,6 +15,7 @@
 #include "hv/cli/devices.h"
 #include "hv/cli/options.h"
 #include "hv/cli/report.h"
+#include "hv/cli/text.h"
 
 #define DEFAULT_TIMEOUT_S	10u
 #define MAX_TIMEOUT_S		3600u
@@ -30,13 +31,15 @@ struct options {
 static const char help[] =
 	"usage: hvcma status --qmp SOCKET [OPTION...]\n"
 	"Shows what a virtual machine's virtio-cma regions hold: pinned, migratable and\n"
-	"unbacked memory, extents, DMA window, clients, blocks and counters.\n"
+	"unbacked memory, extents, DMA window, clients, blocks and counters, but for what is\n"
+	"zero. First of all whether the guest has a driver for it.\n"
 	"\n"
 	"  --qmp SOCKET      QEMU's QMP unix socket (-qmp unix:SOCKET,server=on,wait=off)\n"
 	"  --device ID       only this device: its id, or its QOM path\n"
 	"  --json            as JSON: an object with one report per device\n"
 	"  --field POINTER   only this field of the report, by JSON pointer, for scripts\n"
-	"                    (/counters/pinned-bytes, /clients/0/bus-master)\n"
+	"                    (/counters/pinned-bytes, /clients/0/bus-master): a line per\n"
+	"                    device, or with --json an object with the field per device\n"
 	"  --timeout SECONDS how long to wait for each answer (default 10)\n"
 	"  --help            this text\n"
 	"\n"
@@ -99,44 +102,96 @@ static int parse_options(int argc, char **argv, struct options *opt)
 	if (optind < argc)
 		return hvcma_usage_error("unexpected argument %s", argv[optind]);
 	if (!opt->socket)
-		return hvcma_usage_error("--qmp is missing");
+		return hvcma_usage_error("option --qmp is missing");
+	if (opt->field && *opt->field && *opt->field != '/')
+		return hvcma_usage_error("--field is a JSON pointer such as /counters/pinned-bytes, not '%s'",
+					 opt->field);
 	return 0;
 }
 
-static int print_field(struct json_object *reports, const char *field)
+/* The field of each device, in place of its report. */
+static int take_field(struct json_object *reports, const char *field, struct json_object *fields)
 {
-	struct json_object *value;
+	struct hvcma_error err;
 
 	json_object_object_foreach(reports, device, report) {
-		if (json_pointer_get(report, field, &value)) {
-			fprintf(stderr, "hvcma status: device %s reports no field '%s'\n",
-				device, field);
+		struct json_object *value = report;
+
+		if (*field && json_pointer_get(report, field, &value)) {
+			hvcma_error_set(&err, "device %s reports no field '%s'", device, field);
+			hvcma_failed(err.text);
 			return HVCMA_EXIT_NO_DEVICE;
 		}
-		puts(json_object_is_type(value, json_type_string) ?
-			json_object_get_string(value) :
-			json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
+		json_object_object_add(fields, device, json_object_get(value));
 	}
 	return HVCMA_EXIT_OK;
 }
 
-static int print_reports(struct json_object *reports, const struct options *opt)
+static void print_values(struct json_object *fields)
 {
+	json_object_object_foreach(fields, device, value) {
+		(void)device;
+		if (json_object_is_type(value, json_type_string)) {
+			hvcma_put_printable(stdout, json_object_get_string(value));
+			putchar('\n');
+		} else {
+			hvcma_print_json(value, JSON_C_TO_STRING_PLAIN);
+		}
+	}
+}
+
+static void print_tables(struct json_object *reports)
+{
+	struct json_object *printable = hvcma_json_printable(reports);
 	bool first = true;
 
-	if (opt->field)
-		return print_field(reports, opt->field);
-	if (opt->json) {
-		puts(json_object_to_json_string_ext(reports, JSON_C_TO_STRING_PRETTY));
-		return HVCMA_EXIT_OK;
-	}
-	json_object_object_foreach(reports, device, report) {
+	json_object_object_foreach(printable, device, report) {
 		if (!first)
 			putchar('\n');
 		first = false;
 		hvcma_report_print(stdout, device, report);
 	}
-	return HVCMA_EXIT_OK;
+	json_object_put(printable);
+}
+
+static int print_reports(struct json_object *reports, const struct options *opt)
+{
+	struct json_object *fields = NULL;
+	int ret = HVCMA_EXIT_OK;
+
+	if (opt->field) {
+		fields = json_object_new_object();
+		ret = take_field(reports, opt->field, fields);
+	}
+	if (ret)
+		;
+	else if (opt->json)
+		hvcma_print_json(fields ? fields : reports, JSON_C_TO_STRING_PRETTY);
+	else if (fields)
+		print_values(fields);
+	else
+		print_tables(reports);
+	json_object_put(fields);
+	return ret;
+}
+
+/* What --device could have said. */
+static void print_devices(struct hvcma_qmp *qmp)
+{
+	struct json_object *devices = json_object_new_object();
+	struct hvcma_error err;
+	size_t bytes = 0;
+
+	if (!hvcma_devices_find(qmp, NULL, devices, &err) && json_object_object_length(devices)) {
+		json_object_object_foreach(devices, name, path) {
+			(void)path;
+			if (bytes < sizeof(err.text))
+				bytes += (size_t)snprintf(err.text + bytes, sizeof(err.text) - bytes, "%s%s",
+							  bytes ? ", " : "virtio-cma devices here: ", name);
+		}
+		hvcma_failed(err.text);
+	}
+	json_object_put(devices);
 }
 
 static int status(struct hvcma_qmp *qmp, const struct options *opt,
@@ -149,7 +204,7 @@ static int status(struct hvcma_qmp *qmp, const struct options *opt,
 	if (ret)
 		return hvcma_failed(err.text);
 	if (!json_object_object_length(devices)) {
-		fputs("hvcma status: this QEMU has no virtio-cma device\n", stderr);
+		hvcma_failed("this QEMU has no virtio-cma device");
 		return HVCMA_EXIT_NO_DEVICE;
 	}
 	json_object_object_foreach(devices, title, path) {
@@ -158,7 +213,10 @@ static int status(struct hvcma_qmp *qmp, const struct options *opt,
 		ret = hvcma_device_report(qmp, json_object_get_string(path), &report, &err);
 		if (ret) {
 			hvcma_failed(err.text);
-			return ret == -ENOENT ? HVCMA_EXIT_NO_DEVICE : HVCMA_EXIT_FAILED;
+			if (ret != -ENOENT)
+				return HVCMA_EXIT_FAILED;
+			print_devices(qmp);
+			return HVCMA_EXIT_NO_DEVICE;
 		}
 		json_object_object_add(reports, title, report);
 	}

@@ -1,30 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hvcma status against a QEMU that this test plays: a socket on which each
- * command gets the next prepared answer. Shows the layout of a report and what
- * every kind of broken conversation ends in. Real QEMUs are for the VM tests.
+ * hvcma status against a QEMU that this test plays: each command gets the next
+ * prepared answer. Shows the layout of a report, every combination of options, and
+ * what every kind of broken conversation ends in. Answers that mean harm are for
+ * test_cli_hostile.c, real QEMUs for the VM tests.
  */
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <json-c/json.h>
 
-#include <cmocka.h>
+#include "tests/unit/played_qemu.h"
 
-#include "hv/cli/command.h"
-#include "tests/unit/hvcma_program.h"
-
-#define GREETING "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n"
-#define DONE "{\"return\": {}}\r\n"
 #define EVENT "{\"event\": \"RESUME\", \"timestamp\": {\"seconds\": 1}}\r\n"
 #define NOTHING "{\"return\": []}\r\n"
 #define DEVICES \
@@ -34,7 +18,8 @@
 
 /* 8 granules: 0 and 1 pinned, 2 migratable and lent, 5 busy */
 #define REPORT \
-	"{\"return\": {\"region\": {\"name\": \"banka\", \"mode\": \"private\"," \
+	"{\"return\": {\"driver\": {\"state\": \"running\", \"features\": 4294967296}," \
+	"\"region\": {\"name\": \"banka\", \"mode\": \"private\"," \
 	"\"base-gpa\": 4294967296, \"bytes\": 16777216, \"granule-bytes\": 2097152," \
 	"\"policy\": \"best-fit\", \"default\": true, \"unsafe-noiommu\": true," \
 	"\"provider\": \"local\", \"pin-limit-bytes\": 16777216}," \
@@ -57,12 +42,13 @@
 	"\"effective-uncached\": \"Normal Non-cacheable\", \"handed-bytes\": 4194304}," \
 	"\"shares\": [{\"share\": 0, \"bytes\": 12582912, \"used-bytes\": 0}," \
 	"{\"share\": 1, \"bytes\": 4194304, \"used-bytes\": 2097152}]," \
-	"\"counters\": {\"pinned-bytes\": 4194304, \"nr-blocks\": 1}," \
+	"\"counters\": {\"pinned-bytes\": 4194304, \"nr-blocks\": 1, \"freed\": 0, \"lent-bytes\": 0}," \
 	"\"dma-window\": {\"first\": 18446744073692774400, \"last\": 18446744073699065855}," \
-	"\"guest\": {\"alloc-us-log2\": [1, 0, 0, 40, 0, 3]}}}\r\n"
+	"\"guest\": {\"valid\": false, \"held-bytes\": 0, \"alloc-us-log2\": [1, 0, 0, 40, 0, 3]}}}\r\n"
 
 static const char layout[] =
 	"region banka (cma0): 16 MiB at gpa 0x100000000, granule 2 MiB\n"
+	"  guest driver running\n"
 	"  mode private (default region), policy best-fit, provider local, pin limit 16 MiB\n"
 	"  UNSAFE: no IOMMU, DMA addresses are host-physical\n"
 	"  pinned 4 MiB, migratable 2 MiB, unbacked 10 MiB, lent 2 MiB, busy 2 MiB\n"
@@ -88,105 +74,10 @@ static const char layout[] =
 	"  counters\n"
 	"    nr-blocks                  1\n"
 	"    pinned                     4 MiB\n"
-	"  guest\n"
 	"  allocations by time\n"
 	"     <        1 us           1  #\n"
 	"     <        8 us          40  ########################################\n"
 	"    >=       16 us           3  ###\n";
-
-struct fixture {
-	char dir[64];
-	char socket[96];
-	pid_t qemu;
-	char out[8192];			/* what the program printed, stderr too */
-};
-
-static void send_text(int fd, const char *text, size_t chunk)
-{
-	size_t left = strlen(text);
-
-	while (left) {
-		ssize_t n = send(fd, text, chunk < left ? chunk : left, MSG_NOSIGNAL);
-
-		if (n <= 0)
-			_exit(1);
-		text += n;
-		left -= n;
-	}
-}
-
-/* The QEMU played: a greeting, then an answer per command, then silence or the end. */
-static void play(int listener, const char *const *answers, size_t chunk, bool stay)
-{
-	char command[4096];
-	int fd = accept(listener, NULL, NULL);
-
-	send_text(fd, *answers, chunk);
-	while (*++answers) {
-		if (recv(fd, command, sizeof(command), 0) <= 0)
-			_exit(1);
-		send_text(fd, *answers, chunk);
-	}
-	if (stay)
-		pause();
-	_exit(0);
-}
-
-static void start_qemu(struct fixture *f, const char *const *answers,
-		       size_t chunk, bool stay)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	strcpy(addr.sun_path, f->socket);
-	assert_int_equal(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	f->qemu = fork();
-	assert_true(f->qemu >= 0);
-	if (!f->qemu)
-		play(listener, answers, chunk, stay);
-	close(listener);
-}
-
-static int run_hvcma(struct fixture *f, const char *arguments)
-{
-	return hvcma_run(arguments, f->out, sizeof(f->out));
-}
-
-static int run_status(struct fixture *f, const char *arguments)
-{
-	char line[4096];
-
-	snprintf(line, sizeof(line), "status --qmp %s --timeout 1 %s", f->socket,
-		 arguments);
-	return run_hvcma(f, line);
-}
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	strcpy(f->dir, "/tmp/hvcma-cli.XXXXXX");
-	if (!mkdtemp(f->dir))
-		return -1;
-	snprintf(f->socket, sizeof(f->socket), "%s/qmp", f->dir);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f->qemu > 0) {
-		kill(f->qemu, SIGKILL);
-		waitpid(f->qemu, NULL, 0);
-	}
-	unlink(f->socket);
-	rmdir(f->dir);
-	free(f);
-	return 0;
-}
 
 static const char *const conversation[] = {
 	GREETING, DONE, DEVICES, NOTHING, REPORT, NULL,
@@ -228,26 +119,121 @@ static void test_split_messages_and_events(void **state)
 	assert_string_equal(f->out, layout);
 }
 
-static void test_field(void **state)
+/* What is zero or empty is not told; whether there is a driver comes first. */
+static void test_idle_layout(void **state)
 {
-	static const char *const answers[] = { GREETING, DONE, REPORT, NULL };
+	static const char *const answers[] = { GREETING, DONE,
+		"{\"return\": {\"region\": {\"name\": \"banka\", \"mode\": \"private\","
+		"\"base-gpa\": 4294967296, \"bytes\": 4194304, \"granule-bytes\": 2097152,"
+		"\"policy\": \"best-fit\", \"default\": false, \"provider\": \"local\","
+		"\"pin-limit-bytes\": 4194304}, \"driver\": {\"state\": \"none\", \"features\": 0},"
+		"\"granules\": [{\"first\": 0, \"nr\": 2, \"state\": \"unbacked\"}], \"extents\": [],"
+		"\"dma-window\": {\"first\": 0, \"last\": 0}, \"blocks\": [], \"clients\": [],"
+		"\"shares\": [{\"share\": 0, \"bytes\": 4194304, \"used-bytes\": 0}],"
+		"\"counters\": {\"pinned-bytes\": 0, \"unbacked-bytes\": 4194304, \"blocks\": 0},"
+		"\"guest\": {\"valid\": false, \"alloc-us-log2\": [0, 0]}}}\r\n", NULL };
 	struct fixture *f = *state;
 
 	start_qemu(f, answers, SIZE_MAX, true);
-	assert_int_equal(run_status(f, "--device cma0 --field /extents/0/base-dma"),
-			 HVCMA_EXIT_OK);
-	assert_string_equal(f->out, "18446744073692774400\n");
+	assert_int_equal(run_status(f, "--device cma0"), HVCMA_EXIT_OK);
+	assert_string_equal(f->out,
+		"region banka (cma0): 4 MiB at gpa 0x100000000, granule 2 MiB\n"
+		"  guest driver NONE: the guest does not use the region (is virtio_cma loaded?)\n"
+		"  mode private, policy best-fit, provider local, pin limit 4 MiB\n"
+		"  unbacked 4 MiB\n"
+		"  counters\n"
+		"    unbacked                   4 MiB\n");
+}
+
+static void test_driver_states(void **state)
+{
+	static const struct {
+		const char *report, *line;
+	} rows[] = {
+		{ "{\"driver\": {\"state\": \"starting\"}}", "  guest driver starting\n" },
+		{ "{\"driver\": {\"state\": \"failed\"}}", "  guest driver FAILED: it gave the device up" },
+		{ "{\"driver\": {\"state\": \"other\"}}", "  guest driver other\n" },
+		{ "{\"driver\": {\"state\": \"none\"}, \"region\": {\"mode\": \"static\"}}",
+		  "  guest driver none, and none is needed (mode static)\n" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char answer[512];
+		const char *const answers[] = { GREETING, DONE, answer, NULL };
+
+		snprintf(answer, sizeof(answer), "{\"return\": %s}\r\n", rows[i].report);
+		start_qemu(f, answers, SIZE_MAX, true);
+		assert_int_equal(run_status(f, "--device cma0"), HVCMA_EXIT_OK);
+		assert_non_null(strstr(f->out, rows[i].line));
+		stop_qemu(f);
+	}
+}
+
+static const char *const one_report[] = { GREETING, DONE, REPORT, NULL };
+
+#define TWO_DEVICES \
+	"{\"return\": [{\"name\": \"cma0\", \"type\": \"child<virtio-cma-pci>\"}," \
+	"{\"name\": \"cma1\", \"type\": \"child<virtio-cma-device>\"}]}\r\n"
+
+static const char *const two_reports[] = {
+	GREETING, DONE, TWO_DEVICES, NOTHING, REPORT, REPORT, NULL,
+};
+
+/* Every combination of --json, --field and --device. */
+static void test_combinations(void **state)
+{
+	static const struct {
+		const char *const *answers;
+		const char *arguments, *output;
+	} rows[] = {
+		{ one_report, "--device cma0 --field /extents/0/base-dma", "18446744073692774400\n" },
+		{ one_report, "--device cma0 --field /region/name", "banka\n" },
+		{ one_report, "--device cma0 --field /clients/1/care", "[]\n" },
+		{ one_report, "--device cma0 --json --field /extents/0/base-dma",
+		  "{\n  \"cma0\":18446744073692774400\n}\n" },
+		{ one_report, "--device cma0 --field /region/name --json", "{\n  \"cma0\":\"banka\"\n}\n" },
+		{ two_reports, "--field /counters/pinned-bytes", "4194304\n4194304\n" },
+		{ two_reports, "--json --field /counters/pinned-bytes",
+		  "{\n  \"cma0\":4194304,\n  \"cma1\":4194304\n}\n" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		start_qemu(f, rows[i].answers, SIZE_MAX, true);
+		if (run_status(f, rows[i].arguments) != HVCMA_EXIT_OK ||
+		    strcmp(f->out, rows[i].output))
+			fail_msg("%s: %s", rows[i].arguments, f->out);
+		stop_qemu(f);
+	}
+}
+
+/* The empty pointer is all of it. */
+static void test_whole_field(void **state)
+{
+	struct fixture *f = *state;
+	struct json_object *whole;
+
+	start_qemu(f, one_report, SIZE_MAX, true);
+	assert_int_equal(run_status(f, "--device cma0 --field ''"), HVCMA_EXIT_OK);
+	whole = json_tokener_parse(f->out);
+	assert_non_null(whole);
+	assert_true(json_object_object_get_ex(whole, "region", NULL));
+	json_object_put(whole);
 }
 
 static void test_unknown_field(void **state)
 {
-	static const char *const answers[] = { GREETING, DONE, REPORT, NULL };
 	struct fixture *f = *state;
 
-	start_qemu(f, answers, SIZE_MAX, true);
-	assert_int_equal(run_status(f, "--device cma0 --field /extents/1"),
-			 HVCMA_EXIT_NO_DEVICE);
-	assert_non_null(strstr(f->out, "cma0 reports no field '/extents/1'"));
+	for (int json = 0; json < 2; json++) {
+		start_qemu(f, one_report, SIZE_MAX, true);
+		assert_int_equal(run_status(f, json ? "--json --device cma0 --field /extents/1" :
+						      "--device cma0 --field /extents/1"),
+				 HVCMA_EXIT_NO_DEVICE);
+		assert_string_equal(f->out, "hvcma status: device cma0 reports no field '/extents/1'\n");
+		stop_qemu(f);
+	}
 }
 
 static void test_json(void **state)
@@ -274,25 +260,51 @@ static void test_unknown_device(void **state)
 {
 	static const char *const answers[] = { GREETING, DONE,
 		"{\"error\": {\"class\": \"DeviceNotFound\", \"desc\": \"Device 'x' not found\"}}\r\n",
-		NULL,
+		DEVICES, NOTHING, NULL,
 	};
 	struct fixture *f = *state;
 
 	start_qemu(f, answers, SIZE_MAX, true);
 	assert_int_equal(run_status(f, "--device x"), HVCMA_EXIT_NO_DEVICE);
-	assert_non_null(strstr(f->out, "Device 'x' not found"));
+	assert_string_equal(f->out, "hvcma status: qom-get: Device 'x' not found\n"
+			    "hvcma status: virtio-cma devices here: cma0\n");
 }
 
-static void test_refusal(void **state)
+#define NO_PROPERTY \
+	"{\"error\": {\"class\": \"GenericError\", \"desc\": \"Property 'nvme.report' not found\"}}\r\n"
+
+/* There is a device, and it is no region. */
+static void test_other_device(void **state)
 {
-	static const char *const answers[] = { GREETING, DONE,
-		"{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such property\"}}\r\n", NULL,
+	static const char *const answers[] = { GREETING, DONE, NO_PROPERTY,
+		"{\"return\": \"nvme\"}\r\n", DEVICES, NOTHING, NULL,
 	};
 	struct fixture *f = *state;
 
 	start_qemu(f, answers, SIZE_MAX, true);
-	assert_int_equal(run_status(f, "--device nv0"), HVCMA_EXIT_FAILED);
-	assert_non_null(strstr(f->out, "no such property"));
+	assert_int_equal(run_status(f, "--device nv0"), HVCMA_EXIT_NO_DEVICE);
+	assert_string_equal(f->out,
+		"hvcma status: '/machine/peripheral/nv0' is no virtio-cma device, but of type nvme\n"
+		"hvcma status: virtio-cma devices here: cma0\n");
+}
+
+/* A region that can't answer is one all the same. */
+static void test_refusal(void **state)
+{
+	static const char *const types[] = { "{\"return\": \"virtio-cma-pci\"}\r\n", NO_PROPERTY };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *const answers[] = { GREETING, DONE,
+			"{\"error\": {\"class\": \"GenericError\", \"desc\": \"can't learn the addresses\"}}\r\n",
+			types[i], NULL,
+		};
+
+		start_qemu(f, answers, SIZE_MAX, true);
+		assert_int_equal(run_status(f, "--device cma0"), HVCMA_EXIT_FAILED);
+		assert_string_equal(f->out, "hvcma status: qom-get: can't learn the addresses\n");
+		stop_qemu(f);
+	}
 }
 
 static void test_silence(void **state)
@@ -303,6 +315,37 @@ static void test_silence(void **state)
 	start_qemu(f, answers, SIZE_MAX, true);
 	assert_int_equal(run_status(f, ""), HVCMA_EXIT_FAILED);
 	assert_non_null(strstr(f->out, "did not answer within 1000 ms"));
+}
+
+static void hold(int fd, const void *opaque)
+{
+	(void)fd;
+	(void)opaque;
+	pause();
+}
+
+/* As QEMU treats a second client (no greeting) and a third one (no connection). */
+static void test_busy(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct fixture *f = *state;
+	int other;
+
+	play(f, hold, NULL);
+	assert_int_equal(run_status(f, ""), HVCMA_EXIT_FAILED);
+	assert_non_null(strstr(f->out, f->socket));
+	assert_non_null(strstr(f->out, "did not greet within 1000 ms: another client has it"));
+	stop_qemu(f);
+
+	play(f, NULL, NULL);
+	other = socket(AF_UNIX, SOCK_STREAM, 0);
+	strcpy(addr.sun_path, f->socket);
+	assert_int_equal(connect(other, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(run_status(f, ""), HVCMA_EXIT_FAILED);
+	assert_non_null(strstr(f->out, f->socket));
+	assert_non_null(strstr(f->out, ": another client has it, most likely: QEMU serves one at a time"));
+	assert_null(strstr(f->out, "temporarily unavailable"));
+	close(other);
 }
 
 static void test_end_of_conversation(void **state)
@@ -328,10 +371,7 @@ static void test_not_qmp(void **state)
 		start_qemu(f, greetings[i], SIZE_MAX, true);
 		assert_int_equal(run_status(f, ""), HVCMA_EXIT_FAILED);
 		assert_non_null(strstr(f->out, "not a QMP socket"));
-		kill(f->qemu, SIGKILL);
-		waitpid(f->qemu, NULL, 0);
-		f->qemu = 0;
-		unlink(f->socket);
+		stop_qemu(f);
 	}
 }
 
@@ -352,10 +392,7 @@ static void test_odd_reports(void **state)
 	for (size_t i = 0; i < 4; i++) {
 		start_qemu(f, reports[i], SIZE_MAX, true);
 		assert_int_equal(run_status(f, "--device cma0"), HVCMA_EXIT_OK);
-		kill(f->qemu, SIGKILL);
-		waitpid(f->qemu, NULL, 0);
-		f->qemu = 0;
-		unlink(f->socket);
+		stop_qemu(f);
 	}
 	assert_non_null(strstr(f->out, "map [........]"));
 }
@@ -375,39 +412,53 @@ static void test_usage(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(run_hvcma(f, ""), HVCMA_EXIT_USAGE);
-	assert_int_equal(run_hvcma(f, "nonsense"), HVCMA_EXIT_USAGE);
-	assert_int_equal(run_hvcma(f, "status"), HVCMA_EXIT_USAGE);
-	assert_int_equal(run_hvcma(f, "status --qmp x y"), HVCMA_EXIT_USAGE);
-	assert_int_equal(run_hvcma(f, "status --nonsense"), HVCMA_EXIT_USAGE);
-	assert_int_equal(run_hvcma(f, "status --qmp x --timeout 0"), HVCMA_EXIT_USAGE);
-	assert_int_equal(run_hvcma(f, "status --qmp x --timeout 3601"), HVCMA_EXIT_USAGE);
-	assert_int_equal(run_hvcma(f, "--help"), HVCMA_EXIT_OK);
-	assert_non_null(strstr(f->out, "status"));
-	assert_int_equal(run_hvcma(f, "--version"), HVCMA_EXIT_OK);
+	static const struct {
+		const char *arguments, *message;
+	} rows[] = {
+		{ "status", "hvcma status: option --qmp is missing (hvcma status --help explains)" },
+		{ "status --qmp", "hvcma status: option --qmp needs a value" },
+		{ "status --qmp --json", "option --qmp needs a value, and --json is an option" },
+		{ "status --qmp x y", "hvcma status: unexpected argument y" },
+		{ "status --nonsense", "hvcma status: unknown option --nonsense (" },
+		{ "status --feild /a", "unknown option --feild; did you mean --field?" },
+		{ "status --json=yes", "option --json takes no value" },
+		{ "status -x", "unknown option -x" },
+		{ "status --qmp x --timeout 0", "--timeout is 1 to 3600 seconds, not 0" },
+		{ "status --qmp x --timeout 3601", "--timeout is 1 to 3600 seconds, not 3601" },
+		{ "status --qmp x --field counters", "--field is a JSON pointer such as /counters/pinned-bytes, not 'counters'" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (run_hvcma(f, rows[i].arguments) != HVCMA_EXIT_USAGE ||
+		    !strstr(f->out, rows[i].message))
+			fail_msg("%s: %s", rows[i].arguments, f->out);
 	assert_int_equal(run_hvcma(f, "status --help"), HVCMA_EXIT_OK);
 	assert_non_null(strstr(f->out, "exit status"));
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_layout),
-		TEST(test_one_latency),
-		TEST(test_split_messages_and_events),
-		TEST(test_field),
-		TEST(test_unknown_field),
-		TEST(test_json),
-		TEST(test_no_device),
-		TEST(test_unknown_device),
-		TEST(test_refusal),
-		TEST(test_silence),
-		TEST(test_end_of_conversation),
-		TEST(test_not_qmp),
-		TEST(test_odd_reports),
-		TEST(test_no_socket),
-		TEST(test_usage),
+		FIXTURE_TEST(test_layout),
+		FIXTURE_TEST(test_split_messages_and_events),
+		FIXTURE_TEST(test_idle_layout),
+		FIXTURE_TEST(test_driver_states),
+		FIXTURE_TEST(test_one_latency),
+		FIXTURE_TEST(test_combinations),
+		FIXTURE_TEST(test_whole_field),
+		FIXTURE_TEST(test_unknown_field),
+		FIXTURE_TEST(test_json),
+		FIXTURE_TEST(test_no_device),
+		FIXTURE_TEST(test_unknown_device),
+		FIXTURE_TEST(test_other_device),
+		FIXTURE_TEST(test_refusal),
+		FIXTURE_TEST(test_silence),
+		FIXTURE_TEST(test_busy),
+		FIXTURE_TEST(test_end_of_conversation),
+		FIXTURE_TEST(test_not_qmp),
+		FIXTURE_TEST(test_odd_reports),
+		FIXTURE_TEST(test_no_socket),
+		FIXTURE_TEST(test_usage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
