@@ -3,9 +3,12 @@
  * hvcma regions: checks a text of regions (hv/core/region_text.h) and shows what
  * it means, before it goes on the command line of QEMU or of the guest's kernel.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,23 +16,30 @@
 
 #include "hv/cli/options.h"
 #include "hv/cli/size_text.h"
+#include "hv/cli/text.h"
 #include "hv/core/region_text.h"
+
+#define PAGE_BYTES	UINT64_C(4096)	/* the smallest granule */
 
 struct options {
 	const char *text;
 	uint64_t ram_bytes;		/* 0: not known */
+	uint64_t granule_bytes;
 	bool json;
 };
 
 struct entry {
 	struct hvcma_region_text text;
-	uint64_t bytes;
+	uint64_t bytes;			/* whole granules */
 	bool bytes_known;		/* not a share of unknown RAM */
 };
 
 static const char help[] =
 	"usage: hvcma regions check TEXT [OPTION...]\n"
-	"Checks a description of regions and shows what it means.\n"
+	"Checks a description of regions and shows what it means. Wrong are: what can't be\n"
+	"read, a region declared twice, a client with one kind twice, sizes that are no whole\n"
+	"pages of 4096 bytes or less than a granule, more set aside than the region has, bases\n"
+	"that are 0 or no multiple of the granule, regions that overlap or wrap at 2^64.\n"
 	"\n"
 	"  TEXT   NAME[/CLIENT[,CLIENT...][(KIND)]]=SIZE[@BASE][;...]\n"
 	"  SIZE   64M, 10% of RAM, min(10%,64M) or max(10%,64M) of up to four; suffixes\n"
@@ -38,6 +48,8 @@ static const char help[] =
 	"         aside for them (0: none, they share the rest)\n"
 	"\n"
 	"  --ram SIZE        what percentages are of\n"
+	"  --granule SIZE    of the regions (default 4096, the smallest there is): regions are\n"
+	"                    rounded down to it, what is set aside is rounded up\n"
 	"  --json            as JSON: an object with a list of entries\n"
 	"  --help            this text\n"
 	"\n"
@@ -52,9 +64,19 @@ static int take_option(void *opaque, int c, char *arg)
 	struct options *opt = opaque;
 	struct hvcma_text_error err;
 
-	if (c == 'j')
+	if (c == 'j') {
 		opt->json = true;
-	else if (hvcma_region_text_amount(arg, &opt->ram_bytes, &err) || !opt->ram_bytes)
+		return 0;
+	}
+	if (c == 'g') {
+		if (hvcma_region_text_amount(arg, &opt->granule_bytes, &err) ||
+		    opt->granule_bytes < PAGE_BYTES ||
+		    opt->granule_bytes & (opt->granule_bytes - 1))
+			return hvcma_usage_error("--granule is a power of two from 4096 on, such as 2M, not %s",
+						 arg);
+		return 0;
+	}
+	if (hvcma_region_text_amount(arg, &opt->ram_bytes, &err) || !opt->ram_bytes)
 		return hvcma_usage_error("--ram is a size such as 16G, not %s", arg);
 	return 0;
 }
@@ -63,13 +85,14 @@ static int parse_options(int argc, char **argv, struct options *opt)
 {
 	static const struct option longs[] = {
 		{ "ram", required_argument, NULL, 'r' },
+		{ "granule", required_argument, NULL, 'g' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	int ret;
 
-	*opt = (struct options){ 0 };
+	*opt = (struct options){ .granule_bytes = PAGE_BYTES };
 	ret = hvcma_options("regions", argc, argv, "h", longs, help, take_option, opt);
 	if (ret)
 		return ret;
@@ -86,17 +109,35 @@ static int parse_options(int argc, char **argv, struct options *opt)
 }
 
 /* "hvcma regions: WHAT" with the text and a mark under the place. */
-static int complain(const char *text, const struct hvcma_slice *at, const char *what)
+static int __attribute__((format(printf, 3, 4)))
+complain(const char *text, const struct hvcma_slice *at, const char *fmt, ...)
 {
-	size_t offset = (size_t)(at->text - text);
+	size_t offset = (size_t)(at->text - text), column;
+	char what[256], *before, *line;
+	va_list args;
 
-	fprintf(stderr, "hvcma regions: %s at byte %zu\n  %s\n  %*s^", what, offset, text,
-		(int)offset, "");
+	va_start(args, fmt);
+	vsnprintf(what, sizeof(what), fmt, args);
+	va_end(args);
+	/* What is not to be printed is longer when it is: so the mark moves. */
+	before = strndup(text, offset);
+	if (!before)
+		return hvcma_failed(what);
+	line = hvcma_printable(before);
+	column = strlen(line);
+	free(line);
+	free(before);
+	line = hvcma_printable(text);
+	fprintf(stderr, "hvcma regions: %s at byte %zu\n  %s\n  %*s^", what, offset, line,
+		(int)column, "");
+	free(line);
 	for (size_t i = 1; i < at->bytes; i++)
 		fputc('~', stderr);
 	fputc('\n', stderr);
 	return HVCMA_EXIT_FAILED;
 }
+
+#define SLICE(s)	(int)(s).bytes, (s).text
 
 static const struct entry *region_of(const struct entry *entries, size_t nr,
 				     const struct hvcma_slice *name)
@@ -127,35 +168,125 @@ static bool shares_client(const struct hvcma_region_text *e,
 	return false;
 }
 
-static int check_meaning(const char *text, const struct entry *entries, size_t nr)
+/* "BASE" behind the size. */
+static struct hvcma_slice base_of(const struct hvcma_region_text *e)
+{
+	const char *text = e->size.text.text + e->size.text.bytes + 1;
+
+	return (struct hvcma_slice){ text, strcspn(text, ";") };
+}
+
+static bool depends_on_ram(const struct hvcma_size *size)
+{
+	for (uint32_t i = 0; i < size->nr; i++)
+		if (size->quantity[i].is_percent)
+			return true;
+	return false;
+}
+
+/* The size of one entry: read it, refuse what no region can have, round it. */
+static int take_size(const struct options *opt, struct entry *e)
+{
+	const struct hvcma_region_text *t = &e->text;
+	uint64_t granule = opt->granule_bytes;
+
+	e->bytes_known = !hvcma_region_text_bytes(&t->size, opt->ram_bytes, &e->bytes);
+	if (!e->bytes_known)
+		return 0;
+	if (!depends_on_ram(&t->size) && e->bytes % PAGE_BYTES)
+		return complain(opt->text, &t->size.text,
+				"region '%.*s': size %" PRIu64 " is not a multiple of %" PRIu64 " bytes",
+				SLICE(t->name), e->bytes, PAGE_BYTES);
+	if (t->clients.bytes) {
+		if (e->bytes > UINT64_MAX - (granule - 1))
+			return complain(opt->text, &t->size.text, "region '%.*s': size %" PRIu64
+					" wraps when it is rounded up to a granule", SLICE(t->name), e->bytes);
+		e->bytes = (e->bytes + granule - 1) & ~(granule - 1);
+		return 0;
+	}
+	if (e->bytes < granule)
+		return complain(opt->text, &t->size.text,
+				"region '%.*s': size %s is less than a granule, limit: %s", SLICE(t->name),
+				size_text(e->bytes).text, size_text(granule).text);
+	e->bytes &= ~(granule - 1);
+	return 0;
+}
+
+static int check_base(const struct options *opt, const struct entry *entries, size_t i)
+{
+	const struct entry *e = &entries[i];
+	const struct hvcma_region_text *t = &e->text;
+	struct hvcma_slice at = base_of(t);
+
+	if (!t->base || t->base & (opt->granule_bytes - 1))
+		return complain(opt->text, &at, "region '%.*s': base 0x%" PRIx64
+				" is not a positive multiple of the granule, %s", SLICE(t->name), t->base,
+				size_text(opt->granule_bytes).text);
+	if (e->bytes_known && e->bytes && t->base + (e->bytes - 1) < t->base)
+		return complain(opt->text, &at, "region '%.*s': base 0x%" PRIx64 " with size %s wraps, limit: 2^64",
+				SLICE(t->name), t->base, size_text(e->bytes).text);
+	for (size_t j = 0; j < i; j++) {
+		const struct entry *other = &entries[j];
+
+		if (t->clients.bytes || other->text.clients.bytes || !other->text.has_base ||
+		    !e->bytes_known || !other->bytes_known)
+			continue;
+		if (t->base <= other->text.base + (other->bytes - 1) &&
+		    other->text.base <= t->base + (e->bytes - 1))
+			return complain(opt->text, &at, "region '%.*s': 0x%" PRIx64 "..0x%" PRIx64
+					" overlaps region '%.*s' at 0x%" PRIx64 "..0x%" PRIx64,
+					SLICE(t->name), t->base, t->base + (e->bytes - 1),
+					SLICE(other->text.name), other->text.base,
+					other->text.base + (other->bytes - 1));
+	}
+	return 0;
+}
+
+static int check_set_asides(const char *text, const struct entry *region,
+			    const struct entry *entries, size_t nr)
+{
+	uint64_t aside = 0;
+
+	for (size_t i = 0; i < nr && region->bytes_known; i++) {
+		const struct entry *e = &entries[i];
+
+		if (!e->text.clients.bytes || !e->bytes_known ||
+		    !hvcma_slice_equal(&e->text.name, &region->text.name))
+			continue;
+		if (e->bytes > region->bytes - aside)
+			return complain(text, &e->text.size.text,
+					"region '%.*s': %s are to be set aside, limit: %s that are left of %s",
+					SLICE(e->text.name), size_text(e->bytes).text,
+					size_text(region->bytes - aside).text,
+					size_text(region->bytes).text);
+		aside += e->bytes;
+	}
+	return 0;
+}
+
+static int check_meaning(const struct options *opt, const struct entry *entries, size_t nr)
 {
 	struct hvcma_slice client;
+	int ret = 0;
 
-	for (size_t i = 0; i < nr; i++) {
+	for (size_t i = 0; i < nr && !ret; i++) {
 		const struct hvcma_region_text *e = &entries[i].text;
 		const struct entry *region = region_of(entries, nr, &e->name);
-		uint64_t aside = 0;
 
 		if (!e->clients.bytes && region != &entries[i])
-			return complain(text, &e->name, "region is declared twice");
+			return complain(opt->text, &e->name, "region '%.*s' is declared twice",
+					SLICE(e->name));
 		for (size_t j = 0; j <= i; j++)
 			if (e->clients.bytes && shares_client(e, &entries[j].text, &client))
-				return complain(text, &client, "client has that kind twice");
-		if (e->clients.bytes)
-			continue;
-		for (size_t j = 0; j < nr && region->bytes_known; j++) {
-			const struct entry *other = &entries[j];
-
-			if (!other->text.clients.bytes || !other->bytes_known ||
-			    !hvcma_slice_equal(&other->text.name, &e->name))
-				continue;
-			if (other->bytes > region->bytes - aside)
-				return complain(text, &other->text.size.text,
-						"more is set aside than the region has");
-			aside += other->bytes;
-		}
+				return complain(opt->text, &client,
+						"region '%.*s': client '%.*s' has that kind twice",
+						SLICE(e->name), SLICE(client));
+		if (e->has_base)
+			ret = check_base(opt, entries, i);
+		if (!ret && !e->clients.bytes)
+			ret = check_set_asides(opt->text, region, entries, nr);
 	}
-	return HVCMA_EXIT_OK;
+	return ret;
 }
 
 static void print_table(const struct entry *entries, size_t nr)
@@ -222,7 +353,7 @@ static void print_json(const struct entry *entries, size_t nr)
 		json_object_array_add(list, o);
 	}
 	json_object_object_add(top, "entries", list);
-	puts(json_object_to_json_string_ext(top, JSON_C_TO_STRING_PRETTY));
+	hvcma_print_json(top, JSON_C_TO_STRING_PRETTY);
 	json_object_put(top);
 }
 
@@ -248,12 +379,14 @@ static int regions_run(int argc, char **argv)
 		struct entry *e = &entries[nr];
 
 		if (hvcma_region_text_next(&at, &e->text, &err)) {
-			ret = complain(opt.text, &err.slice, err.sentence);
+			ret = complain(opt.text, &err.slice, "%s", err.sentence);
 			goto out;
 		}
-		e->bytes_known = !hvcma_region_text_bytes(&e->text.size, opt.ram_bytes, &e->bytes);
+		ret = take_size(&opt, e);
+		if (ret)
+			goto out;
 	}
-	ret = check_meaning(opt.text, entries, nr);
+	ret = check_meaning(&opt, entries, nr);
 	if (ret)
 		goto out;
 	if (opt.json)
