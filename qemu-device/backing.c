@@ -3,7 +3,6 @@
  * Backing: host memory of one region as the engine sees it. See backing.h.
  */
 #include "qemu/osdep.h"
-#include <dlfcn.h>
 #include "qemu/lockable.h"
 #include "exec/ramblock.h"
 #include "exec/memory.h"
@@ -11,14 +10,12 @@
 
 #include "backing.h"
 #include "discard.h"
-#include "hv/host/keeper.h"
-
-#define KEEPER_PROGRAM "hvcma-pin-keeper"
+#include "pin_keeper.h"
 
 struct HvcmaBacking {
     VirtIOCMA *s;
     struct hvcma_provider *provider;
-    struct hvcma_keeper *keeper;
+    HvcmaPinKeeper *keeper;     /* with unsafe-noiommu=on */
     uint64_t nr_pinned;         /* granules; discards are off while not 0 */
     bool lendable;              /* discards are off all the time */
     bool told_no_memory;
@@ -117,42 +114,15 @@ static bool provider_create(HvcmaBacking *b, Error **errp)
     return true;
 }
 
-/*
- * The keeper is installed beside the plugin, which is this very file; or beside
- * QEMU, if this is part of it: then the name can be what the user typed.
- */
-static char *keeper_path(void)
-{
-    g_autofree char *file = NULL;
-    g_autofree char *folder = NULL;
-    Dl_info self;
-
-    if (dladdr((void *)keeper_path, &self) && strchr(self.dli_fname, '/')) {
-        file = g_strdup(self.dli_fname);
-    } else {
-        file = g_file_read_link("/proc/self/exe", NULL);
-    }
-    if (!file) {
-        return NULL;
-    }
-    folder = g_path_get_dirname(file);
-    return g_build_filename(folder, KEEPER_PROGRAM, NULL);
-}
-
 static bool keeper_start(HvcmaBacking *b, Error **errp)
 {
-    g_autofree char *path = keeper_path();
-    struct hvcma_error err = { "" };
-    const int *fds;
-    size_t nr_fds = hvcma_provider_local_pin_fds(b->provider, &fds);
+    const HvcmaOptions *o = &b->s->opts;
 
-    if (!path || hvcma_keeper_start(path, fds, nr_fds, &b->keeper, &err)) {
-        error_setg(errp, "virtio-cma '%s': unsafe-noiommu=on needs a pin "
-                   "keeper: %s", b->s->config.name,
-                   path ? err.text : "folder of the plugin is unknown");
-        return false;
+    if (!o->unsafe_noiommu || !g_strcmp0(o->provider, "fake")) {
+        return true;
     }
-    return true;
+    b->keeper = hvcma_pin_keeper_new(b->s, b->provider, errp);
+    return b->keeper;
 }
 
 static bool lend_start(HvcmaBacking *b, Error **errp)
@@ -190,9 +160,8 @@ HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp)
         b->pinned = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free,
                                           NULL);
     }
-    if (!provider_create(b, errp) ||
-        (s->opts.unsafe_noiommu && g_strcmp0(s->opts.provider, "fake") &&
-         !keeper_start(b, errp)) || !lend_start(b, errp)) {
+    if (!provider_create(b, errp) || !keeper_start(b, errp) ||
+        !lend_start(b, errp)) {
         hvcma_backing_free(b);
         return NULL;
     }
@@ -213,9 +182,7 @@ void hvcma_backing_free(HvcmaBacking *b)
     if (b->provider) {
         b->provider->ops->destroy(b->provider);
     }
-    if (b->keeper) {
-        hvcma_keeper_stop(b->keeper);
-    }
+    hvcma_pin_keeper_free(b->keeper);
     if (b->pinned) {
         g_hash_table_destroy(b->pinned);
     }
@@ -401,22 +368,24 @@ bool hvcma_backing_lookup(void *opaque, uint64_t dma, uint64_t *gpa,
     return true;
 }
 
-void hvcma_backing_unwatch(HvcmaBacking *b, const char *group_path)
+void hvcma_backing_unwatch(HvcmaBacking *b, const char *path)
 {
-    struct hvcma_error err = { "" };
-
-    if (b->keeper && hvcma_keeper_unwatch(b->keeper, group_path, &err)) {
-        warn_report("virtio-cma '%s': %s", b->s->config.name, err.text);
+    if (b->keeper) {
+        hvcma_pin_keeper_unwatch(b->keeper, path);
     }
 }
 
-bool hvcma_backing_watch(HvcmaBacking *b, const char *group_path, Error **errp)
+bool hvcma_backing_watch(HvcmaBacking *b, const char *path, Error **errp)
 {
-    struct hvcma_error err = { "" };
+    return !b->keeper || hvcma_pin_keeper_watch(b->keeper, path, errp);
+}
 
-    if (b->keeper && hvcma_keeper_watch(b->keeper, group_path, &err)) {
-        error_setg(errp, "virtio-cma '%s': %s", b->s->config.name, err.text);
-        return false;
-    }
-    return true;
+bool hvcma_backing_lacks_keeper(const HvcmaBacking *b)
+{
+    return hvcma_pin_keeper_is_missing(b->keeper);
+}
+
+const char *hvcma_backing_keeper_state(const HvcmaBacking *b)
+{
+    return hvcma_pin_keeper_state(b->keeper);
 }

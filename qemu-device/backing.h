@@ -63,13 +63,19 @@ bool hvcma_backing_lookup(void *opaque, uint64_t dma, uint64_t *gpa,
                           uint64_t *bytes_left);
 
 /**
- * hvcma_backing_watch() - the keeper, if any, holds the pins until the group
- * can be opened by someone else.
- * @group_path: "/dev/vfio/noiommu-N"
+ * hvcma_backing_watch() - the keeper, if any, holds the pins until the device is
+ * closed.
+ * @path: of the file that says whether it is enabled, hvcma_vfio_enable_path()
  */
-bool hvcma_backing_watch(HvcmaBacking *b, const char *group_path, Error **errp);
+bool hvcma_backing_watch(HvcmaBacking *b, const char *path, Error **errp);
 
-/** hvcma_backing_unwatch() - the device of that group is quiet for good. */
-void hvcma_backing_unwatch(HvcmaBacking *b, const char *group_path);
+/** hvcma_backing_unwatch() - that device is quiet for good. */
+void hvcma_backing_unwatch(HvcmaBacking *b, const char *path);
+
+/** hvcma_backing_lacks_keeper() - one is needed, and none runs: claim nothing. */
+bool hvcma_backing_lacks_keeper(const HvcmaBacking *b);
+
+/** hvcma_backing_keeper_state() - "none" (needed), "runs", "dead", "given-up". */
+const char *hvcma_backing_keeper_state(const HvcmaBacking *b);
 
 #endif /* QEMU_DEVICE_BACKING_H */

@@ -242,29 +242,29 @@ static bool client_fits(Client *cl, DeviceState *dev, Error **errp)
 static bool client_connect(Client *cl, DeviceState *dev, Error **errp)
 {
     HvcmaClients *c = cl->table;
-    g_autofree char *group = NULL;
+    g_autofree char *enable = NULL;
 
     if (!hvcma_vfio_is_noiommu(OBJECT(dev))) {
         return !c->fabric ||
                hvcma_fabric_add(c->fabric, PCI_DEVICE(dev), errp);
     }
-    group = hvcma_vfio_group_path(OBJECT(dev));
-    return hvcma_backing_watch(c->s->backing, group, errp);
+    enable = hvcma_vfio_enable_path(OBJECT(dev));
+    return hvcma_backing_watch(c->s->backing, enable, errp);
 }
 
 static void client_disconnect(Client *cl, bool quiet)
 {
     DeviceState *dev = hvcma_device_of(&cl->user);
     HvcmaClients *c = cl->table;
-    g_autofree char *group = NULL;
+    g_autofree char *enable = NULL;
 
     if (!hvcma_vfio_is_noiommu(OBJECT(dev))) {
         if (c->fabric) {
             hvcma_fabric_remove(c->fabric, PCI_DEVICE(dev));
         }
     } else if (quiet) {
-        group = hvcma_vfio_group_path(OBJECT(dev));
-        hvcma_backing_unwatch(c->s->backing, group);
+        enable = hvcma_vfio_enable_path(OBJECT(dev));
+        hvcma_backing_unwatch(c->s->backing, enable);
     }
 }
 
@@ -637,6 +637,11 @@ int hvcma_clients_claim(HvcmaClients *c, uint32_t client)
 
     if (!cl->plugged) {
         return -VIRTIO_CMA_S_CLIENT_STATE;
+    }
+    if (hvcma_backing_lacks_keeper(c->s->backing)) {
+        error_setg(&err, "the region has no pin keeper at present");
+        complain(cl, "is refused", err);
+        return -VIRTIO_CMA_S_REFUSED;
     }
     if (!hvcma_device_open(&cl->user, &err)) {
         complain(cl, "is refused", err);

@@ -111,6 +111,7 @@ static void put_region(VirtIOCMA *s, Visitor *v, const char *name)
     put_bool(v, "default", s->opts.is_default);
     put_bool(v, "unsafe-noiommu", s->opts.unsafe_noiommu);
     put_str(v, "provider", hvcma_backing_type(s->backing));
+    put_str(v, "keeper", hvcma_backing_keeper_state(s->backing));
     put_u64(v, "pin-limit-bytes",
             s->config.pin_limit_bytes ?: s->config.region_bytes);
     end_struct(v);

@@ -426,16 +426,16 @@ void hvcma_vfio_noiommu_foreach(void (*func)(DeviceState *dev, void *opaque),
     }
 }
 
-char *hvcma_vfio_group_path(Object *obj)
+char *hvcma_vfio_enable_path(Object *obj)
 {
-    HostGroup group = { .noiommu = true };
+    g_autofree char *path = NULL;
 
     if (!hvcma_vfio_is_noiommu(obj)) {
         return NULL;
     }
-    group.id = vfio_get_vfio_device(obj)->group->groupid;
-    set_group_path(&group);
-    return g_strdup(group.path);
+    path = g_build_filename(vfio_get_vfio_device(obj)->sysfsdev, "enable",
+                            NULL);
+    return g_canonicalize_filename(path, NULL);
 }
 
 static void noiommu_class_init(ObjectClass *klass, void *data)

@@ -21,10 +21,11 @@
 bool hvcma_vfio_is_noiommu(Object *obj);
 
 /**
- * hvcma_vfio_group_path() - "/dev/vfio/noiommu-N" of such a device, to be freed
- * with g_free(); NULL if @obj is none.
+ * hvcma_vfio_enable_path() - the host's file that says how many have this device
+ * enabled, "0" once VFIO has closed it, to be freed with g_free(); NULL if @obj is
+ * no such device.
  */
-char *hvcma_vfio_group_path(Object *obj);
+char *hvcma_vfio_enable_path(Object *obj);
 
 /** hvcma_vfio_noiommu_foreach() - every device attached without an IOMMU. */
 void hvcma_vfio_noiommu_foreach(void (*func)(DeviceState *dev, void *opaque),

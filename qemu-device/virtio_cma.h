@@ -6,6 +6,7 @@
  * requests.c        requests and events: queues to the engine and back
  * options.c         properties to checked configuration
  * backing.c         host memory of the region: provider, pins, addresses
+ * pin_keeper.c      the process that holds pins beyond QEMU's death
  * client_spec.c     clients= and regions= to a list
  * clients.c         devices served by regions
  * clients_noiommu.c which of them may be without an IOMMU

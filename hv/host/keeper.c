@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The parent's side of the pin keeper: see keeper.h.
+ * The owner's side of the pin keeper: see keeper.h.
  *
  * The life line is a pair of sockets rather than a pipe: messages stay whole,
  * and writing to a dead keeper is an error instead of a signal.
@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,7 +31,7 @@ struct hvcma_keeper {
 /* What one keeper inherits: descriptors under the numbers they have here. */
 struct bequest {
 	size_t nr;
-	int *fd;		/* the life line, then pins */
+	int *fd;		/* the life line, the owner's pidfd, then pins */
 	char (*text)[FD_DIGITS];
 	char **argv;		/* program, text of each, NULL */
 };
@@ -57,10 +58,23 @@ static int bequest_add(struct bequest *l, int fd)
 	return 0;
 }
 
+/* glibc has had a function for it only since 2.36. */
+static int bequest_add_owner(struct bequest *l)
+{
+	int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = bequest_add(l, fd);
+	close(fd);
+	return ret;
+}
+
 static int bequest_init(struct bequest *l, const char *program_path, int life_fd,
 		       const int *pin_fds, size_t nr_pin_fds)
 {
-	size_t nr = nr_pin_fds + 1;
+	size_t nr = nr_pin_fds + 2;
 	size_t i;
 	int ret;
 
@@ -73,6 +87,8 @@ static int bequest_init(struct bequest *l, const char *program_path, int life_fd
 		l->argv[0] = (char *)program_path;
 		ret = bequest_add(l, life_fd);
 	}
+	if (!ret)
+		ret = bequest_add_owner(l);
 	for (i = 0; !ret && i < nr_pin_fds; i++)
 		ret = bequest_add(l, pin_fds[i]);
 	if (ret)
@@ -179,6 +195,11 @@ close_life:
 free_keeper:
 	free(k);
 	return ret;
+}
+
+int hvcma_keeper_fd(const struct hvcma_keeper *k)
+{
+	return k->life_fd;
 }
 
 static int tell(struct hvcma_keeper *k, const char *word, const char *path,

@@ -4,14 +4,19 @@
  *
  * When a process is killed, its memory goes before the devices it had opened
  * are reset. The keeper (program hvcma-pin-keeper) has duplicates of the
- * descriptors that hold the pins (provider.h). When its parent dies, it waits
- * until every watched device file can be opened again, which an exclusive one
- * such as a VFIO group only can when the kernel has disabled and reset the
- * device; then it exits, and the pages go.
+ * descriptors that hold the pins (provider.h). It waits until its owner is dead
+ * (a pidfd says so: not before the kernel has closed its files), and until every
+ * watched device is closed; then it exits, and the pages go.
  *
- *	this process         -- socket -->  keeper         pages
- *	  region's memory                     pin fds ----> pinned
- *	  /dev/vfio/noiommu-0               tries to open it, once the socket ends
+ *	owner (this process) -- socket -->  keeper         pages
+ *	  region's memory    <-- pidfd ---    pin fds ----> pinned
+ *	  device, enabled                     reads .../0000:00:03.0/enable
+ *
+ * Whether a device is closed it sees in a file that says how many have it
+ * enabled, such as the kernel shows for PCI devices. It opens no device: that
+ * would keep the next owner from opening it. A device that is enabled although
+ * its owner is dead, and for longer than the kernel takes to close it, belongs to
+ * a next owner already, so it was closed and reset between.
  *
  * It can't help against a kill that takes the keeper too (a whole cgroup).
  */
@@ -32,7 +37,7 @@ struct hvcma_keeper;
  * @program_path: of hvcma-pin-keeper
  * @pin_fds, @nr_pin_fds: from hvcma_provider_local_pin_fds(); stay the caller's
  *
- * The keeper is no child of the caller (nothing to reap), is in a session of
+ * The owner is the calling process, with all its threads. The keeper is no child of the caller (nothing to reap), is in a session of
  * its own and has none of the caller's descriptors but these and stderr, the
  * latter unless it is a pipe. It logs to both stderr and syslog, little.
  * Waits until it runs: the time of one exec.
@@ -45,8 +50,15 @@ int hvcma_keeper_start(const char *program_path, const int *pin_fds, size_t nr_p
 		       struct hvcma_keeper **out, struct hvcma_error *err);
 
 /**
- * hvcma_keeper_watch() - hold the pins until @path can be opened again, too.
- * @path: absolute, of a device file that opens for one user at a time; copied
+ * hvcma_keeper_fd() - becomes readable when the keeper has died. Only to be
+ * polled; stays the keeper's.
+ */
+int hvcma_keeper_fd(const struct hvcma_keeper *k);
+
+/**
+ * hvcma_keeper_watch() - hold the pins until @path says that the device is closed.
+ * @path: absolute, of a file that holds the number of those who have the device
+ *	enabled ("0": it is closed); copied. If it goes, the device is gone.
  *
  * Never blocks. A path may be watched twice; it counts once.
  *
@@ -56,7 +68,7 @@ int hvcma_keeper_start(const char *program_path, const int *pin_fds, size_t nr_p
 int hvcma_keeper_watch(struct hvcma_keeper *k, const char *path, struct hvcma_error *err);
 
 /**
- * hvcma_keeper_unwatch() - the device at @path is closed for good.
+ * hvcma_keeper_unwatch() - the device of @path is quiet for good.
  *
  * Return: as hvcma_keeper_watch(), but @path need not exist any more.
  */

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hvcma-pin-keeper: holds pins until the devices of a dead parent are quiet.
- * keeper.h has the why and the parent's side; this is the program.
+ * hvcma-pin-keeper: holds pins until the devices of a dead owner are quiet.
+ * keeper.h has the why and the owner's side; this is the program.
  *
  * Rule: in doubt, hold. A message that is not understood, a path that can't be
- * remembered, an open that fails for another reason than "busy": each keeps the
- * pages pinned until someone kills this process, and is logged.
+ * remembered, a file that can't be read or says something else than a number:
+ * each keeps the pages pinned until someone kills this process, and is logged.
  */
 #define _GNU_SOURCE	/* close_range */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,10 +28,23 @@
 #define MAX_WAIT_MS	1000
 #define FIRST_NOTICE_MS	60000	/* then after twice as long each time: a bounded log */
 
+/*
+ * A device of the dead may be enabled a little longer, where someone else looks at
+ * the process (its memory, with the device's in it) while it ends. After that much
+ * time whoever has the device enabled is the next owner.
+ */
+#define LINGER_MS	1000
+
 struct watch {
 	struct watch *next;
-	int error;		/* logged already */
+	bool told;		/* of doubt */
 	char path[];
+};
+
+enum look {
+	DEVICE_CLOSED,
+	DEVICE_ENABLED,
+	DEVICE_IN_DOUBT
 };
 
 struct keeper {
@@ -73,7 +87,7 @@ static void watch_drop(struct watch **w)
 	free(dead);
 }
 
-/* False once the parent has said stop: its devices are quiet. */
+/* False once the owner has said stop: its devices are quiet. */
 static bool obey(struct keeper *k, const char *message)
 {
 	if (!strcmp(message, "stop"))
@@ -89,8 +103,8 @@ static bool obey(struct keeper *k, const char *message)
 	return true;
 }
 
-/* True when the parent is dead, false when it has said stop. */
-static bool outlive_parent(struct keeper *k, int life_fd)
+/* True when the owner is dying, false when it has said stop. */
+static bool outlive_owner(struct keeper *k, int life_fd)
 {
 	char message[HVCMA_KEEPER_MESSAGE_BYTES + 1];
 
@@ -107,26 +121,60 @@ static bool outlive_parent(struct keeper *k, int life_fd)
 	}
 }
 
-static bool is_quiet(struct watch *w)
+static void wait_for_death(int owner_fd)
 {
-	/* O_EXCL: what makes a block device exclusive; character devices ignore it. */
-	int fd = open(w->path, O_RDWR | O_EXCL | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct pollfd owner = { .fd = owner_fd, .events = POLLIN };
+
+	while (poll(&owner, 1, -1) < 0)
+		;	/* no memory, or a signal */
+}
+
+static enum look doubt(struct watch *w, const char *why)
+{
+	if (!w->told)
+		syslog(LOG_WARNING, "cannot tell from %s whether the device is closed, holding the pins: %s",
+		       w->path, why);
+	w->told = true;
+	return DEVICE_IN_DOUBT;
+}
+
+static enum look look(struct watch *w)
+{
+	int fd = open(w->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int error = errno;
+	char text[16], *end;
+	ssize_t len = -1;
+	long users;
 
 	if (fd >= 0) {
+		len = read(fd, text, sizeof(text) - 1);
+		error = errno;
 		close(fd);
-		return true;
 	}
-	switch (errno) {
-	case ENOENT:
-	case ENODEV:
-	case ENXIO:
-		return true;	/* the device is gone */
-	case EBUSY:
-		return false;
+	if (len < 0) {
+		if (error == ENOENT || error == ENODEV || error == ENXIO)
+			return DEVICE_CLOSED;	/* it is gone */
+		return doubt(w, strerror(error));
+	}
+	text[len] = '\0';
+	users = strtol(text, &end, 10);
+	if (end == text || (*end && *end != '\n'))
+		return doubt(w, "not a number");
+	return users ? DEVICE_ENABLED : DEVICE_CLOSED;
+}
+
+/* Of a dead owner. */
+static bool is_quiet(struct watch *w, unsigned long long dead_ms)
+{
+	switch (look(w)) {
+	case DEVICE_CLOSED:
+		return true;
+	case DEVICE_ENABLED:
+		if (dead_ms < LINGER_MS)
+			return false;
+		syslog(LOG_WARNING, "%s: the device has a next owner already", w->path);
+		return true;
 	default:
-		if (w->error != errno)
-			syslog(LOG_WARNING, "cannot open %s, holding the pins: %s", w->path, strerror(errno));
-		w->error = errno;
 		return false;
 	}
 }
@@ -144,7 +192,7 @@ static void wait_for_devices(struct keeper *k)
 		struct watch **w = &k->watches;
 
 		while (*w) {
-			if (is_quiet(*w))
+			if (is_quiet(*w, waited_ms))
 				watch_drop(w);
 			else
 				w = &(*w)->next;
@@ -212,14 +260,16 @@ static void leave_pipe(void)
 
 static void usage(FILE *to)
 {
-	fputs("Usage: hvcma-pin-keeper LIFE-FD PIN-FD...\n"
+	fputs("Usage: hvcma-pin-keeper LIFE-FD OWNER-FD PIN-FD...\n"
 	      "Holds the pins of QEMU's hvcma regions until the devices are quiet, should QEMU\n"
 	      "be killed. QEMU starts it; there is no use in starting it by hand.\n"
 	      "\n"
-	      "LIFE-FD  socket to the parent, which sends \"watch PATH\", \"unwatch PATH\" or\n"
-	      "         \"stop\"; its end means that the parent died. Then the keeper waits until\n"
-	      "         every watched device file can be opened (is not busy), and exits.\n"
-	      "PIN-FD   io_uring descriptors that hold pins.\n"
+	      "LIFE-FD   socket to the owner, which sends \"watch PATH\", \"unwatch PATH\" or\n"
+	      "          \"stop\"; its end means that the owner is dying.\n"
+	      "OWNER-FD  pidfd of the owner. Once it is dead, the keeper waits until every\n"
+	      "          watched file says 0 (nobody has the device enabled), is gone, or says\n"
+	      "          something else for so long that it must be of a next owner; and exits.\n"
+	      "PIN-FD    io_uring descriptors that hold pins.\n"
 	      "\n"
 	      "Only SIGKILL ends it early. It unpins memory that a device may still write to.\n",
 	      to);
@@ -229,7 +279,7 @@ int main(int argc, char **argv)
 {
 	struct keeper k = { 0 };
 	sigset_t all;
-	int life_fd;
+	int life_fd, owner_fd;
 	int *fd;
 	int i;
 
@@ -237,7 +287,7 @@ int main(int argc, char **argv)
 		usage(stdout);
 		return 0;
 	}
-	if (argc < 3) {
+	if (argc < 4) {
 		usage(stderr);
 		return 2;
 	}
@@ -255,6 +305,7 @@ int main(int argc, char **argv)
 		}
 	}
 	life_fd = fd[0];
+	owner_fd = fd[1];
 	close_others(fd, argc - 1);
 	free(fd);
 
@@ -277,9 +328,10 @@ int main(int argc, char **argv)
 	}
 
 	leave_pipe();
-	if (!outlive_parent(&k, life_fd) || (!k.watches && !k.in_doubt))
+	if (!outlive_owner(&k, life_fd) || (!k.watches && !k.in_doubt))
 		return 0;
-	syslog(LOG_WARNING, "the parent died: holding its pins until its devices are quiet");
+	syslog(LOG_WARNING, "the owner dies: holding its pins until its devices are quiet");
+	wait_for_death(owner_fd);
 	wait_for_devices(&k);
 	syslog(LOG_WARNING, "the devices are quiet: letting go of the pins");
 	return 0;

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The unit tests of hv/host, on stock Debian kernels: the machine's own kernel need not have
-# what they look at (soft-offlining of hugepages, loop devices), and old kernels pin and unpin
-# by other code.
+# what they look at (soft-offlining of hugepages), and old kernels pin and unpin by other code.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
@@ -30,14 +29,14 @@ host_cases()
 	done
 	series=$1
 	shift
-	initramfs "$VM_TMP/initramfs" "$VM_NATIVE" "$series" loop -- "$@"
+	initramfs "$VM_TMP/initramfs" "$VM_NATIVE" "$series" -- "$@"
 	VM_NO_PRELOAD=1 VM_MEMORY=1G VM_LIMIT_S=250 \
 		vm_start "$VM_NATIVE" "$(kernel_dir "$VM_NATIVE" "$series")/vmlinuz" "$VM_TMP/initramfs"
 	if ! vm_booted 1 60; then
 		tap_result 1 "$series: the guest boots"
 		return
 	fi
-	guest 'load loop; echo 64 >/proc/sys/vm/nr_hugepages'
+	guest 'echo 64 >/proc/sys/vm/nr_hugepages'
 	for t in $tests; do
 		GUEST_LIMIT_S=80 guest "HVCMA_BUILD=/build CMOCKA_MESSAGE_OUTPUT=TAP /test_host_$t 2>/dev/null" \
 			>"$VM_TMP/raw"

@@ -26,6 +26,12 @@ controller_is_quiet()
 	is_quiet && [ "$(pci_master "$nvme")" = off ]
 }
 
+# No more than one region's worth is in use.
+hugepages_of_one()
+{
+	[ "$(hugepages_used)" -le $((REGION_MIB * 1024 / REGION_PAGE_KIB)) ]
+}
+
 # start_guest WHAT
 start_guest()
 {
@@ -53,12 +59,31 @@ GUEST_LIMIT_S=1 guest 'echo c >/proc/sysrq-trigger' 2>/dev/null
 check "crash: the guest boots again" vm_booted 3 60
 check "crash: nothing pinned, no bus master" wait_until 5 controller_is_quiet
 
-busy_guest SIGKILL
-check "SIGKILL: a pin keeper watches" [ "$(keepers)" -eq 1 ]
+# A keeper that is killed is replaced, and the new one knows the controller.
+busy_guest 'keeper killed'
+check "keeper killed: it was the only one" [ "$(keepers)" -eq 1 ]
+old_keeper=$(pidof hvcma-pin-keeper)
+kill -9 "$old_keeper"
+check "keeper killed: there is another" wait_until 5 eval '[ "$(keepers)" -eq 1 ] && [ "$(pidof hvcma-pin-keeper)" != $old_keeper ]'
+check "keeper killed: the log says so" grep -q 'its pin keeper has died' "$VM_DIR/qemu.log"
+check "keeper killed: the controller still is bus master" equal on "$(pci_master "$nvme")"
+
 vm_kill
 check "SIGKILL: the controller is no bus master" wait_until 5 eval '[ "$(pci_master "$nvme")" = off ]'
 check "SIGKILL: the pin keeper ends" wait_until 10 no_keeper
 check "SIGKILL: no hugepage stays in use" wait_until 5 no_hugepage_used
+
+# Started again at once: the next owner opens the controller, and the pins of the dead go.
+start_guest 'before a restart'
+busy_guest 'before a restart'
+old_keeper=$(pidof hvcma-pin-keeper)
+vm_kill
+start_guest 'restart at once'
+check "restart at once: the keeper of the dead has ended" wait_until 10 eval '! kill -0 $old_keeper 2>/dev/null'
+check "restart at once: one keeper is there" [ "$(keepers)" -eq 1 ]
+check "restart at once: the dead's pages are free" wait_until 5 hugepages_of_one
+vm_kill
+check "restart at once: no hugepage stays in use" wait_until 10 no_hugepage_used
 
 start_guest 'after SIGKILL'
 busy_guest 'after SIGKILL'
