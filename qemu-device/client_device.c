@@ -112,13 +112,13 @@ static void device_free(HvcmaClientDevice *d)
 static void device_gone(void *opaque)
 {
     HvcmaClientDevice *d = opaque;
-    HvcmaDeviceUser *u, *next;
 
     d->going = true;
-    QLIST_FOREACH_SAFE(u, &d->users, next, next) {
-        u->ops->gone(u);
+    while (!QLIST_EMPTY(&d->users)) {
+        HvcmaDeviceUser *u = QLIST_FIRST(&d->users);
+
+        u->ops->gone(u);        /* leaves */
     }
-    assert(QLIST_EMPTY(&d->users));
     device_free(d);
 }
 

@@ -17,6 +17,7 @@
 #include "fabric.h"
 #include "requests.h"
 #include "static.h"
+#include "turn.h"
 #include "vfio_noiommu.h"
 
 /* One entry of a client table. */
@@ -321,6 +322,9 @@ static void client_unplug(Client *cl, bool stay_off)
     if (cl->plugged) {
         HVCMA_TRACE(s, "client %s is being unplugged", cl->id);
         quiet = !hvcma_engine_client_removed(s->engine, cl->index);
+        if (!cl->plugged) {
+            return;             /* it went while it was being stopped */
+        }
         if (!quiet) {
             error_report("virtio-cma '%s': client '%s' went without being "
                          "quiet: its memory stays pinned", s->config.name,
@@ -339,7 +343,12 @@ static void client_unplug(Client *cl, bool stay_off)
 
 static void client_gone(HvcmaDeviceUser *u)
 {
-    client_unplug(container_of(u, Client, user), false);
+    Client *cl = container_of(u, Client, user);
+    VirtIOCMA *s = cl->table->s;
+
+    hvcma_turn_begin(s);
+    client_unplug(cl, false);
+    hvcma_turn_end(s);
 }
 
 static void client_unquiet(HvcmaDeviceUser *u)
@@ -675,7 +684,9 @@ int hvcma_clients_quiesce(HvcmaClients *c, uint32_t client)
     }
     if (cl->user.device && !close_gate(cl, &err)) {
         complain(cl, "is not quiet, the region's memory stays pinned", err);
-        hvcma_device_tell_unquiet(&cl->user);
+        if (cl->user.device) {
+            hvcma_device_tell_unquiet(&cl->user);
+        }
         return -VIRTIO_CMA_S_IO;
     }
     return 0;

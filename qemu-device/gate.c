@@ -55,6 +55,9 @@ struct HvcmaGate {
     void *gone_opaque;
     VMChangeStateEntry *vm_change;
     GateState state;
+    unsigned int nr_writes;             /* of the guest, under way */
+    unsigned int nr_holds;              /* by functions that come back to it */
+    bool freed;                         /* meanwhile: the last hold frees it */
     bool needs_reset;                   /* was open, not reset since */
     bool trace;
     QLIST_ENTRY(HvcmaGate) next;
@@ -102,8 +105,12 @@ static void gate_set_state(HvcmaGate *g, GateState state)
         [GATE_FAILED] = { [GATE_CLOSING] = true },
     };
 
-    assert(allowed[g->state][state]);
     GATE_TRACE(g, "%s to %s", names[g->state], names[state]);
+    if (!allowed[g->state][state]) {
+        error_report("%s: gate can't go from %s to %s: it stays closed",
+                     gate_device_name(g->dev), names[g->state], names[state]);
+        state = GATE_FAILED;
+    }
     g->state = state;
 }
 
@@ -139,6 +146,35 @@ static bool gate_read_config(const HvcmaGate *g, uint32_t addr, uint16_t *val,
     return true;
 }
 
+/* Around what the device has to do: it can go, and the gate with it. */
+static void gate_hold(HvcmaGate *g)
+{
+    object_ref(OBJECT(g->dev));
+    g->nr_holds++;
+}
+
+/* False if the gate was freed. */
+static bool gate_release(HvcmaGate *g)
+{
+    bool freed = g->freed;
+
+    object_unref(OBJECT(g->dev));
+    if (!--g->nr_holds && freed) {
+        g_free(g);
+    }
+    return !freed;
+}
+
+/*
+ * Of a gate that is held. False, with no words, if the device went: it waits for
+ * what it has under way.
+ */
+static bool gate_write_config(HvcmaGate *g, uint32_t addr, uint16_t val)
+{
+    g->config_write(g->pci, addr, val, sizeof(val));
+    return !g->freed;
+}
+
 static bool gate_bus_master_off(HvcmaGate *g, Error **errp)
 {
     uint16_t command;
@@ -149,8 +185,8 @@ static bool gate_bus_master_off(HvcmaGate *g, Error **errp)
     if (!(command & PCI_COMMAND_MASTER)) {
         return true;
     }
-    g->config_write(g->pci, PCI_COMMAND, command & ~PCI_COMMAND_MASTER, 2);
-    if (!gate_read_config(g, PCI_COMMAND, &command, errp)) {
+    if (!gate_write_config(g, PCI_COMMAND, command & ~PCI_COMMAND_MASTER) ||
+        !gate_read_config(g, PCI_COMMAND, &command, errp)) {
         return false;
     }
     if (command & PCI_COMMAND_MASTER) {
@@ -178,8 +214,8 @@ static bool gate_power_on(HvcmaGate *g, Error **errp)
     }
     /* PME status is cleared by writing 1: not ours to clear. */
     pmcsr &= ~(PCI_PM_CTRL_STATE_MASK | PCI_PM_CTRL_PME_STATUS);
-    g->config_write(g->pci, addr, pmcsr, 2);
-    if (!gate_read_config(g, addr, &pmcsr, errp)) {
+    if (!gate_write_config(g, addr, pmcsr) ||
+        !gate_read_config(g, addr, &pmcsr, errp)) {
         return false;
     }
     if (pmcsr & PCI_PM_CTRL_STATE_MASK) {
@@ -209,7 +245,11 @@ static void gate_config_write(PCIDevice *pci, uint32_t addr, uint32_t val,
         }
         val &= ~master;
     }
+    gate_hold(g);
+    g->nr_writes++;
     g->config_write(pci, addr, val, len);
+    g->nr_writes--;
+    gate_release(g);
 }
 
 static void gate_vm_change(void *opaque, bool running, RunState state)
@@ -217,9 +257,14 @@ static void gate_vm_change(void *opaque, bool running, RunState state)
     HvcmaGate *g = opaque;
     Error *err = NULL;
 
-    if (running && g->state != GATE_OPEN && !gate_bus_master_off(g, &err)) {
+    if (!running || g->state == GATE_OPEN) {
+        return;
+    }
+    gate_hold(g);
+    if (!gate_bus_master_off(g, &err) && err) {
         error_report_err(err);
     }
+    gate_release(g);
 }
 
 /* ---- reset ---- */
@@ -274,8 +319,20 @@ static bool gate_quiesce(HvcmaGate *g, Error **errp)
     }
     /* If it does not stop by itself, a reset may help: the end decides. */
     gate_stop(g, NULL);
-    gate_reset(g);
-    return gate_stop(g, errp);
+    if (!g->freed) {
+        gate_reset(g);
+    }
+    return !g->freed && gate_stop(g, errp);
+}
+
+/*
+ * A device in the middle of an access by the guest, or of its own bottom half,
+ * has DMA under way that came back to us: to reset it would pull away what it
+ * stands on.
+ */
+static bool gate_is_entered(const HvcmaGate *g)
+{
+    return g->nr_writes || g->dev->mem_reentrancy_guard.engaged_in_io;
 }
 
 /* ---- end of the device ---- */
@@ -417,16 +474,29 @@ bool hvcma_gate_open(HvcmaGate *g, Error **errp)
 
 bool hvcma_gate_close(HvcmaGate *g, Error **errp)
 {
+    bool inner = g->state == GATE_CLOSING;
+    bool quiet = false;
+
     if (g->state == GATE_CLOSED && !hvcma_gate_is_bus_master(g)) {
         return true;
     }
-    gate_set_state(g, GATE_CLOSING);
-    if (!gate_quiesce(g, errp)) {
-        gate_set_state(g, GATE_FAILED);
-        return false;
+    if (!inner) {
+        gate_set_state(g, GATE_CLOSING);
     }
-    gate_set_state(g, GATE_CLOSED);
-    return true;
+    gate_hold(g);
+    if (inner || !gate_is_entered(g)) {
+        quiet = gate_quiesce(g, errp);
+    } else {
+        error_setg(errp, "%s: can't be stopped from inside an access to it",
+                   gate_device_name(g->dev));
+    }
+    if (!gate_release(g)) {
+        return true;            /* closed, from inside, before it was freed */
+    }
+    if (!inner) {
+        gate_set_state(g, quiet ? GATE_CLOSED : GATE_FAILED);
+    }
+    return quiet;
 }
 
 bool hvcma_gate_is_open(const HvcmaGate *g)
@@ -455,5 +525,8 @@ void hvcma_gate_free(HvcmaGate *g)
         g->pci->config_write = g->config_write;
     }
     QLIST_REMOVE(g, next);
-    g_free(g);
+    g->freed = true;
+    if (!g->nr_holds) {
+        g_free(g);
+    }
 }

@@ -62,6 +62,11 @@ bool hvcma_gate_open(HvcmaGate *g, Error **errp);
  * that has no reset is quiet once bus mastering reads back as off.
  * Not from within the enter or exit phase of a reset.
  *
+ * What the device has under way is waited for, and can come back here. If that
+ * takes the device away (gone), the gate may be closed again and freed from
+ * inside; the result of the inner close counts. A device that is inside an
+ * access by the guest, or one of its own bottom halves, can't be closed.
+ *
  * Return: true if the device is quiet: no DMA from here on; false with @errp if
  * that cannot be shown, the guest's hands being off the bit all the same.
  */

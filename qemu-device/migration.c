@@ -24,6 +24,7 @@
 #include "qemu/cutils.h"
 
 #include "clients.h"
+#include "turn.h"
 #include "virtio_cma.h"
 
 typedef struct SavedBlock {
@@ -385,6 +386,7 @@ static int state_post_load(void *opaque, int version_id)
     HvcmaMigration *m = opaque;
     int ret = 0;
 
+    hvcma_turn_begin(m->s);
     hvcma_engine_reset(m->s->engine);
     if (!clients_match(m)) {
         ret = -EINVAL;
@@ -393,6 +395,7 @@ static int state_post_load(void *opaque, int version_id)
         ret = -EINVAL;
     }
     saved_free(m);
+    hvcma_turn_end(m->s);
     return ret;
 }
 

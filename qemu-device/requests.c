@@ -4,16 +4,15 @@
  * requests.h.
  */
 #include "qemu/osdep.h"
+#include "block/aio.h"
 #include "qemu/iov.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
+#include "system/dma.h"
 #include "system/runstate.h"
 
 #include "requests.h"
-
-#define REQUEST_QUEUE_SIZE 256
-#define EVENT_QUEUE_SIZE 64
-#define REPORT_QUEUE_SIZE 16
+#include "turn.h"
 
 /*
  * A guest may post faster than we serve: after that much work in one go, the
@@ -22,112 +21,245 @@
 #define RUN_MAX_REQUESTS 64
 #define RUN_MAX_NS (5 * SCALE_MS)
 
+typedef struct Queue {
+    VirtIOCMA *s;
+    VirtQueue *vq;
+    QEMUBH *bh;                 /* NULL: deleted */
+    uint64_t life;              /* counts resets: requests of another are void */
+} Queue;
+
+/* A request that was taken from a ring and not answered yet. */
+typedef struct Request {
+    VirtQueueElement elem;      /* first; nothing of it is mapped */
+    uint32_t nr_in;             /* of its buffers, for the answer */
+    uint8_t *copy;              /* of what the guest asks, if it is parked */
+    size_t bytes;
+} Request;
+
+struct HvcmaRequests {
+    Queue queue[VIRTIO_CMA_NR_VQS];
+    Request *parked;            /* takes several turns */
+    uint8_t *request_buf;       /* VIRTIO_CMA_MAX_REQUEST_BYTES and one */
+    uint8_t *response_buf;      /* VIRTIO_CMA_MAX_RESPONSE_BYTES */
+};
+
+/* ---- one request ---- */
+
+static void request_free(Request *r)
+{
+    if (r) {
+        g_free(r->copy);
+        g_free(r);
+    }
+}
+
 /*
- * One element: the request is copied once and judged on the copy. A request
- * over the limit is cut one byte above it, which is enough for the engine to
- * tell.
+ * The next request of the ring, copied into request_buf: once, then it is judged
+ * on the copy. One over the limit is cut one byte above it, which is enough for
+ * the engine to tell. Its buffers are given back at once, unwritten; their
+ * addresses stay.
  */
-static bool serve_copy(VirtIOCMA *s, VirtQueue *vq, VirtQueueElement *elem,
-                       const void *request, size_t request_bytes)
+static Request *request_take(Queue *q)
 {
-    size_t room_bytes = MIN(iov_size(elem->in_sg, elem->in_num),
-                            VIRTIO_CMA_MAX_RESPONSE_BYTES);
+    HvcmaRequests *rs = q->s->requests;
+    AddressSpace *as = VIRTIO_DEVICE(q->s)->dma_as;
+    uint64_t life = q->life;
+    Request *r = virtqueue_pop(q->vq, sizeof(*r));
+    uint32_t i;
+
+    if (!r) {
+        return NULL;
+    }
+    r->copy = NULL;
+    r->bytes = iov_to_buf(r->elem.out_sg, r->elem.out_num, 0, rs->request_buf,
+                          VIRTIO_CMA_MAX_REQUEST_BYTES + 1);
+    r->nr_in = r->elem.in_num;
+    for (i = 0; i < r->elem.in_num; i++) {
+        dma_memory_unmap(as, r->elem.in_sg[i].iov_base,
+                         r->elem.in_sg[i].iov_len, DMA_DIRECTION_FROM_DEVICE,
+                         0);
+    }
+    for (i = 0; i < r->elem.out_num; i++) {
+        dma_memory_unmap(as, r->elem.out_sg[i].iov_base,
+                         r->elem.out_sg[i].iov_len, DMA_DIRECTION_TO_DEVICE, 0);
+    }
+    r->elem.in_num = 0;
+    r->elem.out_num = 0;
+    if (life != q->life) {      /* the request was read from registers */
+        virtqueue_detach_element(q->vq, &r->elem, 0);
+        request_free(r);
+        return NULL;
+    }
+    return r;
+}
+
+static size_t request_room(const Request *r)
+{
+    return iov_size(r->elem.in_sg, r->nr_in);
+}
+
+/*
+ * Write the answer and let the request go. False if the queue was reset
+ * meanwhile: then neither the rest nor the ring was written.
+ */
+static bool request_answer(Queue *q, Request *r, const void *answer,
+                           size_t bytes)
+{
+    AddressSpace *as = VIRTIO_DEVICE(q->s)->dma_as;
+    uint64_t life = q->life;
+    size_t done = 0;
+    uint32_t i;
+
+    for (i = 0; i < r->nr_in && done < bytes && life == q->life; i++) {
+        size_t part = MIN(r->elem.in_sg[i].iov_len, bytes - done);
+
+        dma_memory_write(as, r->elem.in_addr[i], answer + done, part,
+                         MEMTXATTRS_UNSPECIFIED);
+        done += part;
+    }
+    if (life == q->life) {
+        virtqueue_push(q->vq, &r->elem, bytes);
+    }
+    request_free(r);
+    return life == q->life;
+}
+
+/* ---- a queue ---- */
+
+static void queue_call_again(Queue *q)
+{
+    if (q->bh) {
+        qemu_bh_schedule(q->bh);
+    }
+}
+
+/* False if the queue was reset meanwhile. Takes @r over. */
+static bool queue_serve(Queue *q, Request *r, const uint8_t *request)
+{
+    HvcmaRequests *rs = q->s->requests;
+    bool is_report = q == &rs->queue[VIRTIO_CMA_VQ_REPORT];
+    size_t room_bytes = MIN(request_room(r), VIRTIO_CMA_MAX_RESPONSE_BYTES);
+    uint64_t life = q->life;
     size_t used_bytes = 0;
+    bool served = hvcma_engine_request(q->s->engine, request, r->bytes,
+                                       rs->response_buf, room_bytes, is_report,
+                                       &used_bytes);
 
-    if (!hvcma_engine_request(s->engine, request, request_bytes,
-                              s->response_buf, room_bytes, vq == s->report_vq,
-                              &used_bytes)) {
+    if (life != q->life) {
+        hvcma_engine_forget_begun(q->s->engine);
+        request_free(r);
         return false;
-    }
-    iov_from_buf(elem->in_sg, elem->in_num, 0, s->response_buf, used_bytes);
-    virtqueue_push(vq, elem, used_bytes);
-    return true;
-}
-
-static bool serve_element(VirtIOCMA *s, VirtQueue *vq, VirtQueueElement *elem)
-{
-    size_t bytes = iov_to_buf(elem->out_sg, elem->out_num, 0, s->request_buf,
-                              VIRTIO_CMA_MAX_REQUEST_BYTES + 1);
-
-    if (serve_copy(s, vq, elem, s->request_buf, bytes)) {
-        return true;
-    }
-    s->slow_elem = elem;
-    s->slow_request = g_memdup2(s->request_buf, bytes);
-    s->slow_bytes = bytes;
-    return false;
-}
-
-static void slow_forget(VirtIOCMA *s)
-{
-    g_clear_pointer(&s->slow_elem, g_free);
-    g_clear_pointer(&s->slow_request, g_free);
-}
-
-/* The request that wants more turns, on its own copy. */
-static bool serve_slow(VirtIOCMA *s)
-{
-    if (!serve_copy(s, s->request_vq, s->slow_elem, s->slow_request,
-                    s->slow_bytes)) {
-        return false;
-    }
-    slow_forget(s);
-    return true;
-}
-
-/* A stopped VM may be saved: the request goes back into the ring, untouched. */
-void hvcma_requests_put_back(VirtIOCMA *s)
-{
-    if (s->slow_elem) {
-        virtqueue_unpop(s->request_vq, s->slow_elem, 0);
-        slow_forget(s);
-    }
-}
-
-static void slow_drop(VirtIOCMA *s)
-{
-    if (s->slow_elem) {
-        virtqueue_detach_element(s->request_vq, s->slow_elem, 0);
-        slow_forget(s);
-    }
-}
-
-static void serve_queue(VirtIODevice *vdev, VirtQueue *vq)
-{
-    VirtIOCMA *s = VIRTIO_CMA(vdev);
-    int64_t end_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + RUN_MAX_NS;
-    bool again = false;
-    int served = 0;
-
-    if (vq == s->request_vq && s->slow_elem) {
-        again = !serve_slow(s);
-        served = !again;
-    }
-    while (!again) {
-        g_autofree VirtQueueElement *elem = NULL;
-
-        if (served == RUN_MAX_REQUESTS ||
-            (served && qemu_clock_get_ns(QEMU_CLOCK_REALTIME) > end_ns)) {
-            again = true;
-            break;
-        }
-        elem = virtqueue_pop(vq, sizeof(*elem));
-        if (!elem) {
-            break;
-        }
-        if (!serve_element(s, vq, elem)) {
-            elem = NULL;        /* kept as slow_elem */
-            again = true;
-            break;
-        }
-        served++;
     }
     if (served) {
-        virtio_notify(vdev, vq);
+        return request_answer(q, r, rs->response_buf, used_bytes);
     }
-    if (again) {
-        qemu_bh_schedule(vq == s->report_vq ? s->report_bh : s->request_bh);
+    if (!r->copy) {
+        r->copy = g_memdup2(request, r->bytes);
     }
+    rs->parked = r;
+    return true;
+}
+
+static void queue_run(Queue *q)
+{
+    int64_t end_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + RUN_MAX_NS;
+    HvcmaRequests *rs = q->s->requests;
+    bool is_request = q == &rs->queue[VIRTIO_CMA_VQ_REQUEST];
+    Request *r = NULL;
+    bool alive = true;
+    int served;
+
+    if (is_request) {
+        r = g_steal_pointer(&rs->parked);
+    }
+    for (served = 0; alive; served++) {
+        if (served == RUN_MAX_REQUESTS ||
+            (served && qemu_clock_get_ns(QEMU_CLOCK_REALTIME) > end_ns)) {
+            queue_call_again(q);
+            break;
+        }
+        r = r ?: request_take(q);
+        if (!r) {
+            break;
+        }
+        alive = queue_serve(q, r, r->copy ?: rs->request_buf);
+        r = NULL;
+        if (is_request && rs->parked) {
+            queue_call_again(q);
+            break;
+        }
+    }
+    if (served && alive) {
+        virtio_notify(VIRTIO_DEVICE(q->s), q->vq);
+    }
+}
+
+/* ---- events ---- */
+
+static bool event_deliver(Queue *q, uint32_t client)
+{
+    VirtIOCMA *s = q->s;
+    uint8_t type = s->event_pending[client];
+    struct virtio_cma_event event = {
+        .type = cpu_to_le32(type),
+        .client = cpu_to_le32(client),
+    };
+    Request *r = request_take(q);
+    bool fits;
+
+    if (!r) {
+        return false;
+    }
+    /* Too small: back empty, the event stays. */
+    fits = request_room(r) >= sizeof(event);
+    if (fits) {
+        s->event_pending[client] = 0;
+    }
+    return request_answer(q, r, &event, fits ? sizeof(event) : 0);
+}
+
+static void events_run(Queue *q)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(q->s);
+    bool delivered = false, alive = true;
+    uint64_t life = q->life;
+    uint32_t i;
+
+    if (!(vdev->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
+        return;
+    }
+    for (i = 0; i < q->s->config.nr_clients && alive; i++) {
+        if (q->s->event_pending[i]) {
+            alive = event_deliver(q, i);
+            delivered |= alive;
+        }
+    }
+    if (delivered && life == q->life) {
+        virtio_notify(vdev, q->vq);
+    }
+}
+
+void hvcma_send_event(VirtIOCMA *s, uint32_t client, uint32_t type)
+{
+    if (s->requests) {
+        s->event_pending[client] = type;
+        queue_call_again(&s->requests->queue[VIRTIO_CMA_VQ_EVENT]);
+    }
+}
+
+/* ---- when ---- */
+
+static void queue_turn(Queue *q)
+{
+    VirtIOCMA *s = q->s;
+
+    hvcma_turn_begin(s);
+    if (q == &s->requests->queue[VIRTIO_CMA_VQ_EVENT]) {
+        events_run(q);
+    } else {
+        queue_run(q);
+    }
+    hvcma_turn_end(s);
 }
 
 /* Between a stop and the save of a migration the rings must stand still. */
@@ -136,116 +268,131 @@ static bool may_continue(VirtIODevice *vdev)
     return vdev->vm_running || runstate_check(RUN_STATE_PRELAUNCH);
 }
 
-static void continue_requests(void *opaque)
+static void queue_bh(void *opaque)
 {
-    VirtIOCMA *s = opaque;
+    Queue *q = opaque;
 
-    if (may_continue(VIRTIO_DEVICE(s))) {
-        serve_queue(VIRTIO_DEVICE(s), s->request_vq);
+    /* Nothing that waits inside a turn runs this; it would have to come again. */
+    if (hvcma_turn_is_under_way()) {
+        queue_call_again(q);
+    } else if (may_continue(VIRTIO_DEVICE(q->s))) {
+        queue_turn(q);
     }
 }
 
-static void continue_reports(void *opaque)
-{
-    VirtIOCMA *s = opaque;
-
-    if (may_continue(VIRTIO_DEVICE(s))) {
-        serve_queue(VIRTIO_DEVICE(s), s->report_vq);
-    }
-}
-
-static bool deliver_event(VirtIOCMA *s, uint32_t client)
-{
-    struct virtio_cma_event event = {
-        .type = cpu_to_le32(s->event_pending[client]),
-        .client = cpu_to_le32(client),
-    };
-    g_autofree VirtQueueElement *elem = virtqueue_pop(s->event_vq,
-                                                      sizeof(*elem));
-    size_t bytes;
-
-    if (!elem) {
-        return false;
-    }
-    bytes = iov_from_buf(elem->in_sg, elem->in_num, 0, &event, sizeof(event));
-    if (bytes == sizeof(event)) {
-        s->event_pending[client] = 0;
-    } else {
-        bytes = 0;              /* too small: back empty, the event stays */
-    }
-    virtqueue_push(s->event_vq, elem, bytes);
-    return true;
-}
-
-static void deliver_events(VirtIODevice *vdev, VirtQueue *vq)
+/*
+ * The guest's notification: from the main loop, or from inside an access to our
+ * registers, which may be that of a processor or anybody's DMA.
+ */
+static void queue_notified(VirtIODevice *vdev, VirtQueue *vq)
 {
     VirtIOCMA *s = VIRTIO_CMA(vdev);
-    bool delivered = false;
-    uint32_t i;
+    Queue *q = &s->requests->queue[virtio_get_queue_index(vq)];
 
-    if (!(vdev->status & VIRTIO_CONFIG_S_DRIVER_OK)) {
-        return;
-    }
-    for (i = 0; i < s->config.nr_clients; i++) {
-        if (s->event_pending[i]) {
-            if (!deliver_event(s, i)) {
-                break;
-            }
-            delivered = true;
-        }
-    }
-    if (delivered) {
-        virtio_notify(vdev, s->event_vq);
+    if (hvcma_turn_is_under_way() ||
+        DEVICE(s->transport)->mem_reentrancy_guard.engaged_in_io) {
+        queue_call_again(q);
+    } else {
+        queue_turn(q);
     }
 }
 
-void hvcma_send_event(VirtIOCMA *s, uint32_t client, uint32_t type)
-{
-    if (s->event_vq) {
-        s->event_pending[client] = type;
-        deliver_events(VIRTIO_DEVICE(s), s->event_vq);
-    }
-}
+/* ---- life ---- */
 
 void hvcma_requests_start(VirtIOCMA *s)
 {
-    VirtIODevice *vdev = VIRTIO_DEVICE(s);
+    static const int size[VIRTIO_CMA_NR_VQS] = {
+        [VIRTIO_CMA_VQ_REQUEST] = 256,
+        [VIRTIO_CMA_VQ_EVENT] = 64,
+        [VIRTIO_CMA_VQ_REPORT] = 16,
+    };
+    HvcmaRequests *rs = g_new0(HvcmaRequests, 1);
+    int i;
 
-    s->request_buf = g_malloc(VIRTIO_CMA_MAX_REQUEST_BYTES + 1);
-    s->response_buf = g_malloc(VIRTIO_CMA_MAX_RESPONSE_BYTES);
     s->event_pending = g_new0(uint8_t, s->config.nr_clients);
-    s->request_bh = virtio_bh_new_guarded(DEVICE(s), continue_requests, s);
-    s->report_bh = virtio_bh_new_guarded(DEVICE(s), continue_reports, s);
-    s->request_vq = virtio_add_queue(vdev, REQUEST_QUEUE_SIZE, serve_queue);
-    s->event_vq = virtio_add_queue(vdev, EVENT_QUEUE_SIZE, deliver_events);
-    s->report_vq = virtio_add_queue(vdev, REPORT_QUEUE_SIZE, serve_queue);
+    rs->request_buf = g_malloc(VIRTIO_CMA_MAX_REQUEST_BYTES + 1);
+    rs->response_buf = g_malloc(VIRTIO_CMA_MAX_RESPONSE_BYTES);
+    for (i = 0; i < VIRTIO_CMA_NR_VQS; i++) {
+        Queue *q = &rs->queue[i];
+
+        q->s = s;
+        q->vq = virtio_add_queue(VIRTIO_DEVICE(s), size[i], queue_notified);
+        q->bh = aio_bh_new_guarded(iohandler_get_aio_context(), queue_bh, q,
+                                   &DEVICE(s->transport)->mem_reentrancy_guard);
+    }
+    s->requests = rs;
 }
 
 void hvcma_requests_stop(VirtIOCMA *s)
 {
-    slow_drop(s);
-    virtio_delete_queue(s->report_vq);
-    virtio_delete_queue(s->event_vq);
-    virtio_delete_queue(s->request_vq);
-    s->event_vq = NULL;
-    qemu_bh_delete(s->report_bh);
-    qemu_bh_delete(s->request_bh);
+    int i;
+
+    hvcma_requests_forget(s);
+    for (i = VIRTIO_CMA_NR_VQS; i-- > 0;) {
+        Queue *q = &s->requests->queue[i];
+
+        virtio_delete_queue(q->vq);
+        qemu_bh_delete(q->bh);
+        q->bh = NULL;
+    }
+}
+
+void hvcma_requests_free(VirtIOCMA *s)
+{
     g_free(s->event_pending);
-    g_free(s->response_buf);
-    g_free(s->request_buf);
+    g_free(s->requests->response_buf);
+    g_free(s->requests->request_buf);
+    g_free(s->requests);
+    s->requests = NULL;
 }
 
 void hvcma_requests_resume(VirtIOCMA *s)
 {
-    qemu_bh_schedule(s->request_bh);
-    qemu_bh_schedule(s->report_bh);
+    int i;
+
+    for (i = 0; i < VIRTIO_CMA_NR_VQS; i++) {
+        queue_call_again(&s->requests->queue[i]);
+    }
+}
+
+void hvcma_requests_put_back(VirtIOCMA *s)
+{
+    HvcmaRequests *rs = s->requests;
+    Request *r = g_steal_pointer(&rs->parked);
+
+    if (r) {
+        hvcma_engine_forget_begun(s->engine);
+        virtqueue_unpop(rs->queue[VIRTIO_CMA_VQ_REQUEST].vq, &r->elem, 0);
+        request_free(r);
+    }
+}
+
+void hvcma_requests_forget_queue(VirtIOCMA *s, uint32_t index)
+{
+    HvcmaRequests *rs = s->requests;
+    Queue *q = &rs->queue[index];
+
+    if (index >= VIRTIO_CMA_NR_VQS) {
+        return;
+    }
+    q->life++;
+    if (q->bh) {
+        qemu_bh_cancel(q->bh);
+    }
+    if (index == VIRTIO_CMA_VQ_REQUEST && rs->parked) {
+        /* The ring, too, forgets how many are under way. */
+        request_free(g_steal_pointer(&rs->parked));
+        hvcma_engine_forget_begun(s->engine);
+    }
 }
 
 void hvcma_requests_forget(VirtIOCMA *s)
 {
-    qemu_bh_cancel(s->request_bh);
-    qemu_bh_cancel(s->report_bh);
-    slow_drop(s);
+    uint32_t i;
+
+    for (i = 0; i < VIRTIO_CMA_NR_VQS; i++) {
+        hvcma_requests_forget_queue(s, i);
+    }
     if (s->config.nr_clients) {
         memset(s->event_pending, 0, s->config.nr_clients);
     }

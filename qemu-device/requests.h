@@ -4,6 +4,24 @@
  *
  * Copies a request once, has the engine judge the copy, and writes the answer.
  * Does not look into requests.
+ *
+ * A request on its way belongs to one variable at a time: to the function that
+ * serves it, or, while it is unfinished, to the queue where it is parked. It
+ * holds no mapping of guest memory: the answer is written to the guest's
+ * addresses, which may be registers, piece by piece; then, with nothing else
+ * left to write, it goes into the used ring. Each queue has a number of its
+ * life, and after everything that can come back to the device from inside
+ * (turn.h) it is compared: a request of an earlier life is dropped without
+ * another write, the ring it came from being gone.
+ *
+ * What may happen to a parked request, and to one that is being served:
+ *
+ *   reset, queue reset   dropped; what the engine began for it is forgotten. The
+ *                        new ring gets answers to what came in it, no others
+ *   unplug               dropped
+ *   VM stops             parked: back into the ring, for it may be migrated
+ *   same queue, inside   its requests wait for the next turn
+ *   other queues         served between the turns of the parked one
  */
 #ifndef QEMU_DEVICE_REQUESTS_H
 #define QEMU_DEVICE_REQUESTS_H
@@ -16,6 +34,9 @@ void hvcma_requests_start(VirtIOCMA *s);
 /** hvcma_requests_stop() - drop what is under way, delete the queues. */
 void hvcma_requests_stop(VirtIOCMA *s);
 
+/** hvcma_requests_free() - the memory, when no turn of @s can be under way. */
+void hvcma_requests_free(VirtIOCMA *s);
+
 /** hvcma_requests_resume() - take up what may have been left in the rings. */
 void hvcma_requests_resume(VirtIOCMA *s);
 
@@ -25,8 +46,11 @@ void hvcma_requests_put_back(VirtIOCMA *s);
 /** hvcma_requests_forget() - the device is reset: so are requests and events. */
 void hvcma_requests_forget(VirtIOCMA *s);
 
+/** hvcma_requests_forget_queue() - queue @index is reset. */
+void hvcma_requests_forget_queue(VirtIOCMA *s, uint32_t index);
+
 /**
- * hvcma_send_event() - tell the guest driver that a client came or went.
+ * hvcma_send_event() - tell the guest driver, soon, that a client came or went.
  * @type: VIRTIO_CMA_EVENT_*
  *
  * Kept until the guest offers a buffer; a later event of the same client

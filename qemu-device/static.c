@@ -13,6 +13,7 @@
 #include "clients.h"
 #include "static.h"
 #include "static_fdt.h"
+#include "turn.h"
 
 static bool is_static(const VirtIOCMA *s)
 {
@@ -138,12 +139,12 @@ void hvcma_static_client_added(VirtIOCMA *s, uint32_t client)
  * reset, and what starts after it finds them open. If a client is not quiet,
  * everything stays as it is, which was reported.
  */
-static void machine_reset(void *opaque)
+static void hold_again(VirtIOCMA *s)
 {
-    VirtIOCMA *s = opaque;
     uint32_t i;
 
-    if (!hvcma_static_fdt_is_written() || hvcma_engine_reset(s->engine)) {
+    if (!s->engine || !hvcma_static_fdt_is_written() ||
+        hvcma_engine_reset(s->engine)) {
         return;
     }
     hold_all(s);
@@ -153,6 +154,11 @@ static void machine_reset(void *opaque)
             claim(s, i);
         }
     }
+}
+
+static void machine_reset(void *opaque)
+{
+    hvcma_turn_run(opaque, hold_again);
 }
 
 /* ---- life ---- */

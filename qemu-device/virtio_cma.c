@@ -22,6 +22,7 @@
 #include "discard.h"
 #include "requests.h"
 #include "static.h"
+#include "turn.h"
 #include "virtio_cma.h"
 
 /* Backing is slow, mostly by the zeroing of pages: so much in one go. */
@@ -187,14 +188,24 @@ static void virtio_cma_set_status(VirtIODevice *vdev, uint8_t status)
  * Static regions are in use without a driver of this device: the guest's virtio
  * code resets what it finds no driver for, and that must disturb nobody.
  */
+static void reset_engine(VirtIOCMA *s)
+{
+    if (s->engine && !hvcma_static_pins(s)) {
+        hvcma_engine_reset(s->engine);
+    }
+}
+
 static void virtio_cma_reset(VirtIODevice *vdev)
 {
     VirtIOCMA *s = VIRTIO_CMA(vdev);
 
     hvcma_requests_forget(s);
-    if (!hvcma_static_pins(s)) {
-        hvcma_engine_reset(s->engine);
-    }
+    hvcma_turn_run(s, reset_engine);
+}
+
+static void virtio_cma_queue_reset(VirtIODevice *vdev, uint32_t index)
+{
+    hvcma_requests_forget_queue(VIRTIO_CMA(vdev), index);
 }
 
 /* Of the machine: no guest is left that could have lent memory. */
@@ -211,9 +222,11 @@ static void virtio_cma_exit(Notifier *notifier, void *data)
 {
     VirtIOCMA *s = container_of(notifier, VirtIOCMA, exit_notifier);
 
+    hvcma_turn_begin(s);
     if (!hvcma_engine_reset(s->engine)) {
         hvcma_backing_free(s->backing);
     }
+    hvcma_turn_end(s);
 }
 
 /*
@@ -243,6 +256,7 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
     VirtIODevice *vdev = VIRTIO_DEVICE(dev);
     VirtIOCMA *s = VIRTIO_CMA(dev);
 
+    s->transport = OBJECT(qdev_get_parent_bus(dev)->parent);
     if (!hvcma_options_check(s, errp) ||
         !hvcma_memory_device_check(s, errp)) {
         return;
@@ -310,6 +324,21 @@ fail_clients:
     s->clients = NULL;
 }
 
+/* What is left when the queues are gone. */
+static void leave_host(VirtIOCMA *s)
+{
+    hvcma_clients_unregister(s);
+    hvcma_migration_cleanup(s);
+    if (engine_stop(s) && !hvcma_static_is_ram(s)) {
+        host_memory_backend_set_mapped(s->opts.memdev, false);
+    }
+    hvcma_discard_cleanup(s);
+    hvcma_static_unrealize(s);
+    hvcma_clients_free(s->clients);
+    s->clients = NULL;
+    hvcma_requests_free(s);
+}
+
 void virtio_cma_unrealize(DeviceState *dev)
 {
     VirtIOCMA *s = VIRTIO_CMA(dev);
@@ -318,18 +347,10 @@ void virtio_cma_unrealize(DeviceState *dev)
     qemu_remove_exit_notifier(&s->exit_notifier);
     hvcma_requests_stop(s);
     virtio_cleanup(VIRTIO_DEVICE(dev));
-    hvcma_clients_unregister(s);
-    hvcma_migration_cleanup(s);
     if (!hvcma_static_is_ram(s)) {
         vmstate_unregister_ram(&s->opts.memdev->mr, dev);
     }
-    if (engine_stop(s) && !hvcma_static_is_ram(s)) {
-        host_memory_backend_set_mapped(s->opts.memdev, false);
-    }
-    hvcma_discard_cleanup(s);
-    hvcma_static_unrealize(s);
-    hvcma_clients_free(s->clients);
-    s->clients = NULL;
+    hvcma_turn_run(s, leave_host);
 }
 
 static const Property virtio_cma_properties[] = {
@@ -390,6 +411,7 @@ static void virtio_cma_class_init(ObjectClass *klass, void *data)
     vdc->get_features = virtio_cma_get_features;
     vdc->set_status = virtio_cma_set_status;
     vdc->reset = virtio_cma_reset;
+    vdc->queue_reset = virtio_cma_queue_reset;
     vdc->vmsd = &vmstate_virtio_cma;
     hvcma_report_class_init(klass);
     hvcma_discard_class_init(klass);

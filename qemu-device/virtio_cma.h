@@ -4,6 +4,7 @@
  *
  * virtio_cma.c      life of the device, reset
  * requests.c        requests and events: queues to the engine and back
+ * turn.c            one piece of work at a time
  * options.c         properties to checked configuration
  * backing.c         host memory of the region: provider, pins, addresses
  * pin_keeper.c      the process that holds pins beyond QEMU's death
@@ -54,6 +55,7 @@ typedef struct HvcmaBacking HvcmaBacking;
 typedef struct HvcmaClients HvcmaClients;
 typedef struct HvcmaDiscard HvcmaDiscard;
 typedef struct HvcmaMigration HvcmaMigration;
+typedef struct HvcmaRequests HvcmaRequests;
 
 /* x-fake-fault: the nr-th call (from 0) of a method fails, count times. */
 typedef struct HvcmaFault {
@@ -117,16 +119,8 @@ struct VirtIOCMA {
     struct hvcma_engine_config config;
     uint64_t share_bytes[HVCMA_MAX_SHARES];
 
-    VirtQueue *request_vq;
-    VirtQueue *event_vq;
-    VirtQueue *report_vq;
-    QEMUBH *request_bh;         /* continues a queue that hit its budget */
-    QEMUBH *report_bh;
-    uint8_t *request_buf;       /* VIRTIO_CMA_MAX_REQUEST_BYTES */
-    uint8_t *response_buf;      /* VIRTIO_CMA_MAX_RESPONSE_BYTES */
-    VirtQueueElement *slow_elem; /* a request that takes several turns */
-    uint8_t *slow_request;
-    size_t slow_bytes;
+    Object *transport;          /* that this device is a part of */
+    HvcmaRequests *requests;
     uint8_t *event_pending;     /* by client: VIRTIO_CMA_EVENT_* or 0 */
 
     struct hvcma_engine *engine;

@@ -38,8 +38,9 @@
 
 /*
  * What the engine asks of its host. All are called with the caller's lock held,
- * from inside engine calls, and must not call back into the engine. Those that
- * return int return 0 or a negative enum virtio_cma_status value
+ * from inside engine calls, and must not call back into the engine; but for
+ * quiesce, from which clients may be told to be stuck or removed: a device can go
+ * while it is being stopped, and another with it. Those that return int return 0 or a negative enum virtio_cma_status value
  * (-VIRTIO_CMA_S_NO_BACKING, -VIRTIO_CMA_S_PIN_LIMIT, -VIRTIO_CMA_S_IO, ...),
  * all or nothing.
  */
@@ -191,7 +192,8 @@ int hvcma_engine_init(void *buffer, size_t buffer_bytes,
  *
  * A request that must back more than config.back_max_granules takes several
  * calls: it is undone, but for the backing, and to be made again, the same and
- * before any other ALLOC, when others have had their turn. A reset forgets it.
+ * before any other ALLOC, when others have had their turn; or to be forgotten, as
+ * a reset does.
  *
  * Never fails: failures are statuses in the response.
  *
@@ -200,6 +202,12 @@ int hvcma_engine_init(void *buffer, size_t buffer_bytes,
 bool hvcma_engine_request(struct hvcma_engine *e, const void *req,
 			  size_t req_bytes, void *resp, size_t resp_bytes,
 			  bool from_report_queue, size_t *used_bytes);
+
+/**
+ * hvcma_engine_forget_begun() - the request that was to be made again will not
+ * be. Nothing to do if there is none.
+ */
+void hvcma_engine_forget_begun(struct hvcma_engine *e);
 
 /** hvcma_engine_get_config() - fill the device configuration space. */
 void hvcma_engine_get_config(const struct hvcma_engine *e,

@@ -97,13 +97,17 @@ enum virtio_cma_status hvcma_quarantine_check(const struct hvcma_engine *e,
 
 /*
  * Bring a client that may be doing DMA to @quiet; if the host cannot, to
- * @unquiet. Returns what the host said.
+ * @unquiet. Returns what the host said. A client that went while the host was at
+ * it is where that brought it.
  */
 static int quiesce(struct hvcma_engine *e, uint32_t id,
 		   enum hvcma_client_state quiet, enum hvcma_client_state unquiet)
 {
+	enum hvcma_client_state before = e->clients[id].state;
 	int rc = e->ops->quiesce(e->opaque, id);
 
+	if (e->clients[id].state != before)
+		return rc;
 	if (!rc) {
 		if (hvcma_is_handed_over(e, id))
 			hvcma_maintain_client(e, id);

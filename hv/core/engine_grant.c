@@ -358,6 +358,11 @@ static void suspend(struct hvcma_engine *e, const struct hvcma_job *job)
 	};
 }
 
+void hvcma_engine_forget_begun(struct hvcma_engine *e)
+{
+	e->resume.pending = false;
+}
+
 static void resume(struct hvcma_engine *e, struct hvcma_job *job)
 {
 	const struct hvcma_resume r = e->resume;

@@ -28,6 +28,18 @@ uint64_t virtio_memory(struct virtio *v, size_t bytes)
 	return addr;
 }
 
+void virtio_setup_queue(struct virtio *v, unsigned int queue, uint16_t queue_size)
+{
+	struct virtqueue *vq = &v->vq[queue];
+
+	memset(vq, 0, sizeof(*vq));
+	vq->size = queue_size;
+	vq->desc = virtio_memory(v, vq->size * 16u);
+	vq->avail = virtio_memory(v, 6 + vq->size * 2u);
+	vq->used = virtio_memory(v, 6 + vq->size * 8u);
+	v->t->setup_queue(v, queue);
+}
+
 static void start(struct virtio *v, unsigned int nr_queues, uint16_t queue_size)
 {
 	uint8_t status = VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER;
@@ -40,16 +52,8 @@ static void start(struct virtio *v, unsigned int nr_queues, uint16_t queue_size)
 	v->t->set_status(v, status);
 	assert_int_equal(v->t->get_status(v), status);
 
-	for (i = 0; i < nr_queues; i++) {
-		struct virtqueue *vq = &v->vq[i];
-
-		memset(vq, 0, sizeof(*vq));
-		vq->size = i == 1 ? 16 : queue_size;
-		vq->desc = virtio_memory(v, vq->size * 16u);
-		vq->avail = virtio_memory(v, 6 + vq->size * 2u);
-		vq->used = virtio_memory(v, 6 + vq->size * 8u);
-		v->t->setup_queue(v, i);
-	}
+	for (i = 0; i < nr_queues; i++)
+		virtio_setup_queue(v, i, i == 1 ? 16 : queue_size);
 	v->t->set_status(v, status | VIRTIO_S_DRIVER_OK);
 }
 
@@ -62,7 +66,22 @@ void virtio_open(struct virtio *v, struct qtest *q, const struct virtio_transpor
 	v->q = q;
 	v->t = t;
 	v->bus = bus;
+	v->features_high = VIRTIO_F_HIGH_VERSION_1;
 	v->next_free = qtest_ram_base(q) + nth * MEMORY_BYTES + bus * MEMORY_BYTES / 2;
+	t->probe(v, id);
+	virtio_reset(v);
+	start(v, nr_queues, queue_size);
+}
+
+void virtio_open_at(struct virtio *v, struct qtest *q, const struct virtio_transport *t,
+		    uint64_t memory, uint32_t features_high, uint32_t id,
+		    unsigned int nr_queues, uint16_t queue_size)
+{
+	memset(v, 0, sizeof(*v));
+	v->q = q;
+	v->t = t;
+	v->features_high = VIRTIO_F_HIGH_VERSION_1 | features_high;
+	v->next_free = memory;
 	t->probe(v, id);
 	virtio_reset(v);
 	start(v, nr_queues, queue_size);

@@ -22,6 +22,11 @@
 #define VIRTIO_S_FEATURES_OK	8
 #define VIRTIO_S_NEEDS_RESET	64
 
+/* feature bits, from 32 on */
+#define VIRTIO_F_HIGH_VERSION_1		0x1
+#define VIRTIO_F_HIGH_ACCESS_PLATFORM	0x2
+#define VIRTIO_F_HIGH_RING_RESET	0x100
+
 /* descriptor flags */
 #define VRING_NEXT		1
 #define VRING_WRITE		2
@@ -64,6 +69,7 @@ struct virtio {
 	uint32_t notify_multiplier;
 	uint8_t bus, devfn;
 	unsigned int nth;		/* of those with its id on the bus, by devfn */
+	uint32_t features_high;		/* bits 32 and up: VERSION_1 if nothing else is said */
 	uint64_t next_free;		/* bump allocator of guest memory */
 	struct virtqueue vq[VIRTIO_MAX_QUEUES];
 };
@@ -81,6 +87,17 @@ struct vring_buf {
 void virtio_open(struct virtio *v, struct qtest *q, const struct virtio_transport *t,
 		 uint8_t bus, unsigned int nth, uint32_t id, unsigned int nr_queues,
 		 uint16_t queue_size);
+
+/**
+ * virtio_open_at() - the first device @id on bus 0, with memory of its own and
+ * further features (bits 32 and up) beside VERSION_1.
+ */
+void virtio_open_at(struct virtio *v, struct qtest *q, const struct virtio_transport *t,
+		    uint64_t memory, uint32_t features_high, uint32_t id,
+		    unsigned int nr_queues, uint16_t queue_size);
+
+/** virtio_setup_queue() - fresh rings for @queue, enabled: after a reset of it. */
+void virtio_setup_queue(struct virtio *v, unsigned int queue, uint16_t queue_size);
 
 /** virtio_restart() - reset by status 0, then DRIVER_OK again with fresh rings. */
 void virtio_restart(struct virtio *v, unsigned int nr_queues, uint16_t queue_size);

@@ -40,7 +40,7 @@ static void probe(struct virtio *v, uint32_t id)
 static void set_features(struct virtio *v)
 {
 	qtest_writel(v->q, v->regs + DRIVER_FEATURES_SELECT, 1);
-	qtest_writel(v->q, v->regs + DRIVER_FEATURES, 1);
+	qtest_writel(v->q, v->regs + DRIVER_FEATURES, v->features_high);
 	qtest_writel(v->q, v->regs + DRIVER_FEATURES_SELECT, 0);
 	qtest_writel(v->q, v->regs + DRIVER_FEATURES, 0);
 }

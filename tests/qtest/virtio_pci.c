@@ -65,9 +65,8 @@ static void probe(struct virtio *v, uint32_t id)
 
 static void set_features(struct virtio *v)
 {
-	/* VIRTIO_F_VERSION_1 alone */
 	qtest_writel(v->q, v->regs + DRIVER_FEATURE_SELECT, 1);
-	qtest_writel(v->q, v->regs + DRIVER_FEATURE, 1);
+	qtest_writel(v->q, v->regs + DRIVER_FEATURE, v->features_high);
 	qtest_writel(v->q, v->regs + DRIVER_FEATURE_SELECT, 0);
 	qtest_writel(v->q, v->regs + DRIVER_FEATURE, 0);
 }
