@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# tests/run, with tests made up for it: which it chooses, in which order, what it counts and says.
+
+. "$HVCMA_SRC/tests/lib/tap.sh"
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+mkdir -p "$tmp/src/tests/vm" "$tmp/build"
+cp "$HVCMA_SRC/tests/run" "$tmp/src/tests/run"
+
+# a_test NAME COMMENT COMMANDS
+a_test()
+{
+	printf '#!/bin/sh\n# %s\n%s\n' "$2" "$3" >"$tmp/src/tests/vm/test_$1.sh"
+	chmod 755 "$tmp/src/tests/vm/test_$1.sh"
+}
+
+# run OPTION...: the runner, on these
+run()
+{
+	HVCMA_SRC=$tmp/src HVCMA_BUILD=$tmp/build "$tmp/src/tests/run" "$@" vm >"$tmp/out" 2>&1
+}
+
+# ran: names of the tests that have run, in their order
+ran()
+{
+	sed -n 's/^\[.*  *vm  *test_\([a-z]*\) .*/\1/p' "$tmp/out" | tr '\n' ' '
+}
+
+last()
+{
+	tail -n 1 "$tmp/out"
+}
+
+a_test good 'A test.' 'echo ok 1 - a; echo ok 2 - b'
+a_test slow 'check: early' 'echo ok 1 - a'
+a_test big 'check: long' 'echo ok 1 - a'
+check "all pass: success" run -j 1
+check "the long one is left out, the early one is first" equal "slow good " "$(ran)"
+check "counted" equal "3 passed, 0 failed, 0 skipped" "$(last)"
+check "numbered" grep -q '^\[  2/2\] ok   vm        test_good ' "$tmp/out"
+check "a line for each of how long it took" equal 'vm test_slow 0 600 0' "$(head -n 1 "$tmp/build/logs/durations")"
+check "long ones" run -l
+check "those only" equal "big " "$(ran)"
+check "by its name, long or not" eval 'run -t big && [ "$(ran)" = "big " ]'
+
+a_test skips 'A test.' 'echo "1..0 # SKIP no such thing"; exit 77'
+a_test fails 'A test.' 'echo ok 1 - a; echo "not ok 2 - b"; exit 1'
+a_test dies 'A test.' 'echo ok 1 - a; kill -9 $$'
+a_test silent 'A test.' ':'
+check "one fails: failure" eval '! run -j 3'
+check "counted, with the one that was silent, the one that died, and the one that skips" \
+	equal "5 passed, 3 failed, 1 skipped" "$(last)"
+check "what failed is shown" grep -q '^      not ok 2 - b' "$tmp/out"
+check "why it was skipped, too" grep -q 'SKIP no such thing' "$tmp/out"
+check "nothing to run: failure" eval '! run -t nosuch'
+check "no such layer: refused by name" eval '! run nosuch && grep -q "no layer .nosuch." "$tmp/out"'
+
+# Half of a limit is a matter of minutes: here limits are of seconds.
+sed -i 's/^\t\*) echo 600 ;;/\t*) echo 4 ;;/' "$tmp/src/tests/run"
+rm "$tmp/src/tests/vm"/*
+a_test half 'A test.' 'sleep 3; echo ok 1 - a'
+a_test hangs 'A test.' 'echo ok 1 - a; sleep 60'
+run -t half
+check "more than half of the limit: a warning" \
+	grep -q 'warning: vm test_half took [34] of 4 s, more than half of its limit' "$tmp/out"
+run -t hangs
+check "over the limit: killed, and failed" grep -q 'not ok - killed after 4 s' "$tmp/out"
+tap_end
