@@ -12,7 +12,7 @@
 # Inside: / is the root tree (read-only), /mnt this project's part of it, laid out as outside:
 # $HVCMA_BUILD is /mnt/build, $HVCMA_SRC is /mnt/src.
 
-# NESTED_STOCK=1 leaves this project's modules out of the guest.
+# NESTED_STOCK=1 leaves this project's modules out of the guest, NESTED_DRIVER_ONLY=1 the test modules.
 
 : "${NESTED_HUGEPAGES:=hugepagesz=32M hugepages=6 hugepagesz=2M hugepages=96}"
 
@@ -72,9 +72,11 @@ nested_guest_initramfs()
 		initramfs "$ng_file" arm64 "$ng_series" virtio_pci crc32c_generic ext4 nvme -- "$@"
 		return
 	fi
+	set -- -- "$@"
+	[ -n "${NESTED_DRIVER_ONLY-}" ] ||
+		set -- uio_pci_generic "$(guest_module arm64 "$ng_series" vcma_selftest)" "$@"
 	initramfs "$ng_file" arm64 "$ng_series" virtio_pci crc32c_generic ext4 \
-		"$(guest_module arm64 "$ng_series" virtio_cma)" nvme uio_pci_generic \
-		"$(guest_module arm64 "$ng_series" vcma_selftest)" -- "$@"
+		"$(guest_module arm64 "$ng_series" virtio_cma)" nvme "$@"
 }
 
 nested_start()

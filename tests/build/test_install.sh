@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# make install and uninstall, install-guest and uninstall-guest, in a copy of the sources: what is
+# put where, that no product of a build comes along, that an earlier version goes, that a machine
+# without compiler is enough for guests.
+
+. "$HVCMA_SRC/tests/lib/tap.sh"
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+unset CC AR CFLAGS CPPFLAGS LDFLAGS PKG_CONFIG MAKEFLAGS MFLAGS MAKELEVEL
+export CLANG=false
+
+# files FOLDER: in it, by their names there
+files()
+{
+	(cd "$1" && find . ! -type d | sort)
+}
+
+src=$tmp/src root=$tmp/root
+mkdir "$src"
+(cd "$HVCMA_SRC" && tar -cf - --exclude=./build --exclude=./.git --exclude=config.mak .) | tar -xf - -C "$src"
+
+# A machine with make and the usual tools, but none that compiles or configures.
+mkdir "$tmp/bin"
+for tool in sh make find sed install rm rmdir cp cat mkdir ps nproc printf; do
+	ln -s "$(command -v $tool)" "$tmp/bin/$tool"
+done
+without_compiler()
+{
+	PATH=$tmp/bin make -C "$src" "$@" >"$tmp/out" 2>&1 && return
+	note "$(tail -n 5 "$tmp/out")"
+	return 1
+}
+
+check "guest: without compiler or configure" without_compiler install-guest DESTDIR="$root"
+check "guest: configure was not run" [ ! -e "$src/config.mak" ]
+files "$root" >"$tmp/first"
+check "guest: the driver's sources, for dkms" \
+	grep -qx './usr/src/virtio-cma-[0-9.]*/guest-driver/main.c' "$tmp/first"
+check "guest: what they include" \
+	grep -qx './usr/src/virtio-cma-[0-9.]*/hv/abi/virtio_cma.h' "$tmp/first"
+
+# As kbuild leaves it, run where the sources are.
+touch "$src/guest-driver/main.o" "$src/guest-driver/virtio_cma.ko" "$src/guest-driver/virtio_cma.mod.c" \
+	"$src/guest-driver/.main.o.cmd" "$src/guest-driver/Module.symvers" "$src/hv/abi/x.o"
+# As an earlier version, and an earlier install of this one, leave it.
+version=$(sed -n 's,^./usr/src/virtio-cma-\([0-9.]*\)/dkms.conf,\1,p' "$tmp/first")
+mkdir -p "$root/usr/src/virtio-cma-0.0.9/guest-driver" "$root/usr/src/virtio-cma-tools"
+touch "$root/usr/src/virtio-cma-0.0.9/guest-driver/old.c" "$root/usr/src/virtio-cma-$version/guest-driver/gone.c" \
+	"$root/usr/src/virtio-cma-tools/other"
+check "guest: installed again, over an earlier version, from a folder where kbuild ran" \
+	without_compiler install-guest DESTDIR="$root"
+check "guest: what an earlier version had is gone, and nothing built came along" \
+	equal "$(cat "$tmp/first"; echo ./usr/src/virtio-cma-tools/other)" "$(files "$root")"
+check "guest: uninstall" without_compiler uninstall-guest DESTDIR="$root"
+check "guest: leaves what it has not installed" equal ./usr/src/virtio-cma-tools/other "$(files "$root")"
+
+# Nothing is compiled for this: what make would build is there already, and newer.
+cd "$src" || exit 1
+./configure --prefix=/usr >/dev/null
+arch=$(sed -n 's/^NATIVE = //p' config.mak)
+echo 'STEPS_MADE = qemu-headers-'"$arch" >"$tmp/environment.mak"
+echo 'PACKAGES_CHECKED = plugin' >>config.mak
+mkdir -p "build/$arch" "build/env/qemu-headers-$arch"
+touch "build/env/qemu-headers-$arch/cflags"
+mv "$tmp/environment.mak" build/
+for file in hvcma hvcma-pin-keeper hvcma-preload.so hvcma-qemu.so; do
+	touch "build/$arch/$file"
+done
+rm -rf "$root"
+check "install" eval 'make -o "build/$arch/hvcma" -o "build/$arch/hvcma-pin-keeper" -o "build/$arch/hvcma-preload.so" \
+	-o "build/$arch/hvcma-qemu.so" install DESTDIR="$root" >"$tmp/out" 2>&1 || { note "$(cat "$tmp/out")"; false; }'
+for file in bin/hvcma lib/hvcma/hvcma-preload.so lib/hvcma/hvcma-qemu.so lib/hvcma/hvcma-pin-keeper \
+	share/man/man1/hvcma.1 share/man/man7/virtio-cma.7; do
+	check "installed: /usr/$file" [ -e "$root/usr/$file" ]
+done
+touch "$root/usr/bin/other"
+check "uninstall" eval 'make uninstall DESTDIR="$root" >"$tmp/out" 2>&1'
+check "leaves what it has not installed" equal ./usr/bin/other "$(files "$root")"
+tap_end

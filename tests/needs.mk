@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What each goal needs from outside, and getting it before anything else is done: packages of this
+# machine (groups of tests/env/deps) and the test environment (steps of tests/env/build). Plain
+# "make" and the like have no line here: they use what they find.
+#
+#	config.mak		written by configure, once the packages are there
+#	build/environment.mak	written once the steps are there, under build/env
+#
+# Both are included: make begins anew after each, and sees what there is.
+
+ENV = $(O)/env
+CLOUD = kernel-arm64-6.12-cloud
+KERNELS = kernel-amd64-6.1 kernel-amd64-6.12 kernel-arm64-6.1 kernel-arm64-6.12
+NEWEST = kernel-amd64-newest kernel-arm64-newest
+# Series that the demonstration is asked for, beside what it takes if not asked.
+DEMO_SERIES = 6.12 $(filter 6.1,$(DEMO_ARGS))
+
+# ---- the table: packages, steps ----------------------------------------------
+packages_plugin = plugin
+steps_plugin = $(if $(QEMU_HEADERS),,qemu-headers-$(NATIVE))
+packages_install = $(packages_plugin)
+steps_install = $(steps_plugin)
+packages_arm64 = core plugin
+steps_arm64 = cross
+packages_arm64-plugin = core plugin
+steps_arm64-plugin = qemu-headers-arm64
+packages_guest = core vm
+steps_guest = $(KERNELS) $(NEWEST) cross
+packages_guest-all = $(packages_guest)
+steps_guest-all = $(steps_guest) kernel-arm64-6.1-cloud $(CLOUD) headers-amd64-6.1-cloud \
+	headers-amd64-6.12-cloud headers-amd64-newest-cloud headers-arm64-newest-cloud
+packages_world = core plugin vm
+steps_world = $(steps_plugin) $(steps_arm64-plugin) $(steps_guest)
+
+packages_demo = plugin vm
+steps_demo = qemu-amd64 rootfs-arm64 busybox-arm64 e2fs-arm64 qemu-headers-arm64 \
+	$(DEMO_SERIES:%=kernel-arm64-%) $(DEMO_SERIES:%=kernel-arm64-%-cloud)
+
+packages_check-layers = core
+packages_check-build = core plugin
+steps_check-build = $(steps_plugin)
+packages_check-unit = core
+packages_check-fdt = core
+packages_check-loopback = core
+packages_check-asan = core
+packages_check-fuzz = core
+packages_check-conformance = core
+steps_check-conformance = qemu-amd64 cross
+packages_check-qtest = core plugin
+steps_check-qtest = qemu-amd64 $(steps_plugin)
+packages_check-vm = core plugin vm
+steps_check-vm = qemu-amd64 $(steps_plugin) $(steps_guest) busybox-amd64 busybox-arm64 $(CLOUD) \
+	udev-amd64 kexec-arm64 initramfs-tools
+packages_check-nested = core plugin vm
+steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross
+
+packages_bench = core plugin vm
+steps_bench = $(steps_check-vm) $(steps_check-nested)
+packages_fuzz = core
+packages_lint = core vm
+steps_lint = $(CLOUD) qemu-src
+
+# Several layers, and the kernels that are only built for.
+of_layers = $(foreach l,$(2),$($(1)_check-$(l)))
+packages_check = $(call of_layers,packages,$(LAYERS))
+steps_check = $(call of_layers,steps,$(LAYERS))
+packages_check-quick = $(call of_layers,packages,$(QUICK_LAYERS))
+steps_check-quick = $(call of_layers,steps,$(QUICK_LAYERS))
+packages_check-long = $(packages_check)
+steps_check-long = $(steps_check) $(steps_guest-all)
+# ------------------------------------------------------------------------------
+
+PACKAGES = $(sort $(foreach g,$(GOALS),$(packages_$(g))))
+STEPS = $(sort $(foreach g,$(GOALS),$(steps_$(g))))
+
+ifneq ($(filter-out $(NO_CONFIG_GOALS),$(GOALS)),)
+include config.mak
+endif
+
+# Packages that come later can make configure find more.
+ifneq ($(filter-out $(PACKAGES_CHECKED),$(PACKAGES)),)
+config.mak: FORCE
+else
+CONFIGURED = $(CC)
+endif
+config.mak: $(srcdir)/configure
+	$(if $(PACKAGES),$(srcdir)/tests/env/deps $(PACKAGES))
+	$(srcdir)/configure $(or $(CONFIGURE_ARGS),$(CONFIGURED_WITH))
+	@echo 'PACKAGES_CHECKED = $(sort $(PACKAGES) $(PACKAGES_CHECKED))' >>$@
+
+# Whoever asks by name for what configure lacked something for is told.
+parts_plugin = plugin keeper
+parts_install = command plugin keeper
+parts_$(NATIVE) = command keeper
+parts_world = command plugin keeper
+parts_bench = command plugin keeper tests
+parts_fuzz = tests
+ifdef CONFIGURED
+$(foreach g,$(GOALS),$(foreach p,$(parts_$(g))$(if $(filter check%,$(g)), tests),$(if $(MISSING_$(p)),\
+	$(error "make $(g)" needs the $(p), which can't be built, missing: $(MISSING_$(p)); run configure again once that is there))))
+endif
+
+# A product that went away with the cache is missed; so is what other recipes would make.
+ifneq ($(and $(CONFIGURED),$(STEPS)),)
+include $(O)/environment.mak
+ifneq ($(filter-out $(STEPS_MADE),$(STEPS))$(shell find $(ENV) -maxdepth 3 -xtype l 2>/dev/null),)
+$(O)/environment.mak: FORCE
+endif
+endif
+ENV_BUILD = $(srcdir)/tests/env/build --out $(ENV) --cache $(HVCMA_CACHE)
+$(O)/environment.mak: $(wildcard $(srcdir)/tests/env/*)
+	$(Q)mkdir -p $(@D) && $(ENV_BUILD) $(STEPS)
+	@echo 'STEPS_MADE = $(sort $(STEPS) $(if $(filter $(srcdir)/tests/env/%,$?),,$(STEPS_MADE)))' >$@
+
+# Everything that there is.
+env: | config.mak
+	$(Q)$(srcdir)/tests/env/deps all
+	$(Q)$(ENV_BUILD) all
+
+# Nothing of it is ever written, or deleted, by make.
+$(ENV)/%:
+	$(error no $@: "make env" brings all of the test environment, "make plugin", "make check-LAYER" their part)

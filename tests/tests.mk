@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Tests, figures, the demonstration: what is built for each, and who runs it. What they need from
+# outside is in needs.mk.
+
+TEST_CFLAGS = $(BASE_CFLAGS) $(CMOCKA_CFLAGS) $(JSON_C_CFLAGS) -UNDEBUG -DHVCMA_DEBUG
+HV_TEST_SRC = $(CORE_SRC) $(HOST_SRC) $(FDT_SRC)
+UNIT_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/unit/test_*.c)))
+LOOPBACK_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/loopback/test_*.c)))
+FDT_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/fdt/test_*.c)))
+QTEST_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/qtest/test_*.c)))
+QTEST_LIB = $(sort $(filter-out $(srcdir)/tests/qtest/test_%,$(wildcard $(srcdir)/tests/qtest/*.c)))
+FUZZ_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/fuzz/fuzz_*.c)))
+BENCH_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/bench/bench_*.c)))
+ASAN_BIN = $(patsubst $(O)/tests/%,$(O)/tests/asan/%,$(UNIT_BIN) $(LOOPBACK_BIN) $(FDT_BIN))
+
+# Tests compile the engine with its invariants checked after every change.
+hv_test_objs = $(patsubst $(srcdir)/%.c,$(O)/tests/$(1)/%.o,$(HV_TEST_SRC))
+FUZZ = -fsanitize=fuzzer,address,undefined
+ASAN = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+$(O)/tests/obj/%.o: $(srcdir)/%.c config.mak
+	$(say) CC tests/$*.o
+	$(Q)mkdir -p $(@D) && $(CC) $(TEST_CFLAGS) -c -o $@ $<
+$(O)/tests/obj-asan/%.o: $(srcdir)/%.c config.mak
+	$(say) CC asan/$*.o
+	$(Q)mkdir -p $(@D) && $(CC) $(TEST_CFLAGS) $(ASAN) -c -o $@ $<
+$(O)/tests/obj-fuzz/%.o: $(srcdir)/%.c config.mak
+	$(say) CC fuzz/$*.o
+	$(Q)mkdir -p $(@D) && $(CLANG) -std=gnu11 -O1 -g -I$(srcdir) -DHVCMA_DEBUG -MMD -MP \
+		-fsanitize=fuzzer-no-link,address,undefined \
+		-fno-sanitize-recover=undefined -c -o $@ $<
+
+# link_test CC FLAGS: the test's own object, the parts under test, libraries
+link_test = $(say) LD $(@:$(O)/%=%) ; mkdir -p $(@D) && $(1) -o $@ $^ -lcmocka -luring -ljson-c -lfdt
+ifneq ($(V),1)
+link_test = @printf '  %-7s %s\n' LD $(@:$(O)/%=%) && mkdir -p $(@D) && $(1) -o $@ $^ -lcmocka -luring -ljson-c -lfdt
+endif
+
+$(UNIT_BIN) $(LOOPBACK_BIN) $(FDT_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(call hv_test_objs,obj)
+	$(call link_test,$(CC))
+$(ASAN_BIN): $(O)/tests/asan/%: $(O)/tests/obj-asan/tests/%.o $(call hv_test_objs,obj-asan)
+	$(call link_test,$(CC) $(ASAN))
+$(FUZZ_BIN): $(O)/tests/%: $(O)/tests/obj-fuzz/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj-fuzz/%.o,$(CORE_SRC) $(FDT_SRC))
+	$(call link_test,$(CLANG) $(FUZZ))
+$(QTEST_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(QTEST_LIB) $(CORE_SRC))
+	$(call link_test,$(CC) -rdynamic)
+# What tests put into QEMU beside the plugin.
+QTEST_MAPPER = $(O)/tests/qtest/hvcma-test-mapper.so
+$(QTEST_MAPPER): $(srcdir)/tests/qtest/plugin/mapper.c $(QH_$(NATIVE))/cflags $(O)/$(NATIVE)/libhvcma-host.a
+	$(say) LD $(@:$(O)/%=%)
+	$(Q)mkdir -p $(@D) && $(CC) $$(cat $(QH_$(NATIVE))/cflags) -iquote $(srcdir) $(CFLAGS) -fPIC $(PLUGIN_WARN) \
+		-shared -o $@ $(filter %.c %.a,$^) -luring
+# Figures are taken from what ships: optimised, without invariant checks.
+$(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-fdt.a $(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
+	$(say) LD $(@:$(O)/%=%)
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $< $(if $(findstring bench_queue,$@),$(QTEST_LIB)) \
+		$(filter %.a,$^) -luring -lcmocka -ljson-c -lfdt
+
+# Bare metal for arm64, and what judges its answers.
+CONFORMANCE_BIN = $(O)/tests/conformance/el2.elf $(O)/tests/conformance/compare
+$(O)/tests/conformance/el2.elf: $(srcdir)/tests/conformance/start.S $(srcdir)/tests/conformance/at.c \
+		$(srcdir)/tests/conformance/el2.ld $(srcdir)/tests/conformance/stream.h | $(ready_cross)
+	$(say) LD $(@:$(O)/%=%)
+	$(Q)mkdir -p $(@D) && $(CC_cross) -std=gnu11 -O2 $(WARN) -I$(srcdir) -ffreestanding -fno-pic -nostdlib -static \
+		-fno-stack-protector -mgeneral-regs-only -mstrict-align -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+		-Wl,-T,$(srcdir)/tests/conformance/el2.ld -o $@ $(filter %.S %.c,$^)
+$(O)/tests/conformance/compare: $(O)/tests/obj/tests/conformance/compare.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(CORE_SRC))
+	$(call link_test,$(CC))
+
+# ---- layers: what is built for each; tests/run finds the tests themselves -----
+need_layers = $(NATIVE)
+need_build =
+need_unit = $(NATIVE) $(UNIT_BIN)
+need_fdt = $(NATIVE) $(FDT_BIN)
+need_loopback = $(LOOPBACK_BIN)
+need_asan = $(NATIVE) $(ASAN_BIN)
+need_fuzz = $(FUZZ_BIN)
+need_conformance = $(CONFORMANCE_BIN)
+need_qtest = plugin $(QTEST_BIN) $(QTEST_MAPPER)
+need_vm = native plugin arm64 guest $(call guest_ko,arm64/6.12-cloud) $(UNIT_BIN)
+need_nested = arm64 arm64-plugin $(call guest_test_ko,arm64/6.12 arm64/6.1)
+need = $(foreach l,$(1),$(need_$(l)))
+
+# T=NAME: also those that "make check" leaves to "make check-long".
+RUN = HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/run $(if $(T),-t $(T))
+
+check: $(call need,$(LAYERS))
+	$(Q)$(RUN) $(LAYERS)$(if $(T),, && ps -o etimes= -p $$PPID | tr -d ' ' >$(O)/logs/check.seconds)
+check-quick: $(call need,$(QUICK_LAYERS))
+	$(Q)$(RUN) $(QUICK_LAYERS)
+check-long: $(call need,$(LAYERS)) guest-all
+	$(Q)$(RUN) -l $(LAYERS)
+
+define check_rule
+check-$(1): $$(need_$(1))
+	$(Q)$$(RUN) $(1)
+.PHONY: check-$(1)
+endef
+$(foreach l,$(LAYERS),$(eval $(call check_rule,$(l))))
+
+bench: native plugin arm64 arm64-plugin guest $(BENCH_BIN)
+	$(Q)$(RUN) $(if $(B),-t $(B)) bench
+
+# FUZZ_SECONDS per fuzzer; "make check" uses a few.
+fuzz: $(FUZZ_BIN)
+	$(Q)FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) $(RUN) fuzz
+
+demo: arm64 arm64-plugin $(call guest_ko,$(DEMO_SERIES:%=arm64/%))
+	$(Q)HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/nested/demo $(DEMO_ARGS)
+
+lint:
+	$(Q)HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/lint
