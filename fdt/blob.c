@@ -7,7 +7,8 @@
 
 #include "fdt/blob.h"
 
-#define MAX_NCELLS	4
+/* So that lengths made of them are far from overflow. */
+#define MAX_NCELLS	255
 
 int hvcma_fdt_fail(struct hvcma_fdt_error *err, int code, const char *fmt, ...)
 {

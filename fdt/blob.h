@@ -15,7 +15,7 @@
  *    words in @err (may be NULL). Out-parameters are untouched on failure.
  *  - No locking: a blob belongs to its caller. No global state.
  *
- * Only tree.c allocates memory.
+ * Only what builds an index or a list (tree.c, dma.c, windows.c, the check) allocates memory.
  */
 #ifndef HVCMA_FDT_BLOB_H
 #define HVCMA_FDT_BLOB_H
@@ -55,16 +55,19 @@ int hvcma_fdt_fail(struct hvcma_fdt_error *err, int code, const char *fmt, ...)
  */
 int hvcma_fdt_validate(const void *blob, size_t bytes, struct hvcma_fdt_error *err);
 
-/* Cells of a node's children. */
+/* Cells of a node's children; more than four make no address (gpio-keys have seven). */
 struct hvcma_fdt_cells {
-	int address;		/* 0 to 4 */
-	int size;		/* 0 to 4 */
+	int address;
+	int size;
 };
 
 /** hvcma_fdt_cells() - as the node says, or the standard's 2 and 1. */
 struct hvcma_fdt_cells hvcma_fdt_cells(const void *fdt, int node);
 
-/** hvcma_fdt_get() - number in @nr cells (0 to 2), most significant first. */
+/**
+ * hvcma_fdt_get() - number in @nr cells, most significant first; of more than two
+ * the last two count.
+ */
 uint64_t hvcma_fdt_get(const fdt32_t *cells, int nr);
 
 /**

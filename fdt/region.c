@@ -160,18 +160,20 @@ static int put_place(void *fdt, const char *path, const struct hvcma_fdt_region 
 {
 	struct hvcma_range place = { r->base, r->bytes };
 	fdt32_t size[HVCMA_FDT_MAX_CELLS], align[HVCMA_FDT_MAX_CELLS];
-	int bytes = cells->size * HVCMA_FDT_CELL_BYTES;
 	int ret;
 
 	if (r->has_base)
 		return put_ranges(fdt, path, "reg", cells, &place, 1, err);
+	/* Linux reads an alignment in the cells of an address (__reserved_mem_alloc_size()) */
 	if (hvcma_fdt_put(size, cells->size, r->bytes) ||
-	    hvcma_fdt_put(align, cells->size, r->align_bytes))
-		return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS, "region '%s': size or alignment does not fit into %d cells",
-				      r->name, cells->size);
-	ret = fdt_setprop(fdt, fdt_path_offset(fdt, path), "size", size, bytes);
+	    hvcma_fdt_put(align, cells->address, r->align_bytes))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS, "region '%s': size or alignment does not fit into %d and %d cells",
+				      r->name, cells->size, cells->address);
+	ret = fdt_setprop(fdt, fdt_path_offset(fdt, path), "size", size,
+			  cells->size * HVCMA_FDT_CELL_BYTES);
 	if (!ret && r->align_bytes)
-		ret = fdt_setprop(fdt, fdt_path_offset(fdt, path), "alignment", align, bytes);
+		ret = fdt_setprop(fdt, fdt_path_offset(fdt, path), "alignment", align,
+				  cells->address * HVCMA_FDT_CELL_BYTES);
 	if (ret)
 		return failed(err, ret, path);
 	if (!r->nr_alloc_ranges)

@@ -30,8 +30,11 @@ static const char *const known[] = {
 	"dma-coherent", "dma-noncoherent", "no-map", "reusable", "compatible", "phandle",
 	"linux,phandle", "#address-cells", "#size-cells", "size", "alignment", "alloc-ranges",
 	"linux,cma-default", "linux,dma-default", "hvcma,granule-bytes", "msi-parent", "msi-map",
-	"iommus", "iommu-map",
+	"iommus", "iommu-map", "status", "interrupts-extended", "interrupt-map",
+	"interconnect-names", "linux,usable-memory", "iommu-addresses",
 };
+
+_Static_assert(sizeof(known) / sizeof(*known) <= 32, "a bit each");
 
 static uint32_t known_bit(const char *name)
 {
@@ -39,6 +42,27 @@ static uint32_t known_bit(const char *name)
 		if (*name == *known[i] && !strcmp(name, known[i]))
 			return UINT32_C(1) << i;
 	return 0;
+}
+
+/* As of_device_is_available() of Linux: nothing said is "okay". */
+static bool is_okay(const void *fdt, int offset)
+{
+	int len;
+	const char *status = fdt_getprop(fdt, offset, "status", &len);
+
+	return !status || (len == 5 && !memcmp(status, "okay", 5)) ||
+	       (len == 3 && !memcmp(status, "ok", 3));
+}
+
+static bool is_meta(const struct hvcma_fdt_tree *tree, const struct hvcma_fdt_node *n)
+{
+	const char *name;
+
+	if (n->parent != 0)
+		return n->parent > 0 && tree->node[n->parent].is_meta;
+	name = fdt_get_name(tree->fdt, n->offset, NULL);
+	return !strcmp(name, "__symbols__") || !strcmp(name, "__fixups__") ||
+	       !strcmp(name, "__local_fixups__");
 }
 
 static void index_node(struct hvcma_fdt_tree *tree, struct hvcma_fdt_node *n)
@@ -57,6 +81,9 @@ static void index_node(struct hvcma_fdt_tree *tree, struct hvcma_fdt_node *n)
 	if (n->known & (known_bit("phandle") | known_bit("linux,phandle")))
 		n->phandle = fdt_get_phandle(tree->fdt, n->offset);
 	tree->nr_phandles += n->phandle != 0;
+	n->is_enabled = !(n->known & known_bit("status")) || is_okay(tree->fdt, n->offset);
+	n->is_available = n->is_enabled && (n->parent < 0 || tree->node[n->parent].is_available);
+	n->is_meta = is_meta(tree, n);
 }
 
 static struct hvcma_fdt_node *add_node(struct hvcma_fdt_tree *tree, int *room)
@@ -210,13 +237,39 @@ int hvcma_fdt_tree_has(const struct hvcma_fdt_tree *tree, int node, const char *
 		     fdt_getprop(tree->fdt, tree->node[node].offset, name, NULL) != NULL;
 }
 
-int hvcma_fdt_tree_is_coherent(const struct hvcma_fdt_tree *tree, int node)
+bool hvcma_fdt_tree_is_pci(const struct hvcma_fdt_tree *tree, int node)
 {
-	for (; node >= 0; node = tree->node[node].parent) {
-		if (hvcma_fdt_tree_has(tree, node, "dma-coherent"))
-			return 1;
-		if (hvcma_fdt_tree_has(tree, node, "dma-noncoherent"))
-			return 0;
+	static const char *const types[] = { "pci", "pciex", "vci", "ht" };
+	int len;
+	const char *type = hvcma_fdt_tree_prop(tree, node, "device_type", &len);
+	const char *name;
+
+	for (size_t i = 0; type && i < sizeof(types) / sizeof(*types); i++)
+		if ((size_t)len == strlen(types[i]) + 1 && !memcmp(type, types[i], (size_t)len))
+			return true;
+	name = fdt_get_name(tree->fdt, tree->node[node].offset, NULL);
+	return !strncmp(name, "pcie", 4) && (!name[4] || name[4] == '@');
+}
+
+int hvcma_fdt_tree_host_bridge(const struct hvcma_fdt_tree *tree, int node)
+{
+	int bridge = -1;
+
+	for (node = tree->node[node].parent; node > 0 && hvcma_fdt_tree_is_pci(tree, node);
+	     node = tree->node[node].parent)
+		bridge = node;
+	return bridge;
+}
+
+bool hvcma_fdt_tree_is_overlay(const struct hvcma_fdt_tree *tree)
+{
+	for (int i = 1; i < tree->nr; i++) {
+		const char *name = fdt_get_name(tree->fdt, tree->node[i].offset, NULL);
+		int parent = tree->node[i].parent;
+
+		if ((parent == 0 && !strcmp(name, "__fixups__")) ||
+		    (parent > 0 && tree->node[parent].parent == 0 && !strcmp(name, "__overlay__")))
+			return true;
 	}
-	return 0;
+	return false;
 }

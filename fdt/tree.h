@@ -7,6 +7,8 @@
 #ifndef HVCMA_FDT_TREE_H
 #define HVCMA_FDT_TREE_H
 
+#include <stdbool.h>
+
 #include "fdt/blob.h"
 
 struct hvcma_fdt_node {
@@ -15,6 +17,9 @@ struct hvcma_fdt_node {
 	uint32_t phandle;		/* 0: none */
 	uint32_t known;			/* which properties of a table it has, see tree.c */
 	struct hvcma_fdt_cells cells;	/* of its children */
+	bool is_enabled;		/* its own status */
+	bool is_available;		/* and that of all above it */
+	bool is_meta;			/* in /__symbols__ and the like: no device */
 };
 
 struct hvcma_fdt_tree {
@@ -55,11 +60,24 @@ const void *hvcma_fdt_tree_prop(const struct hvcma_fdt_tree *tree, int node,
 int hvcma_fdt_tree_has(const struct hvcma_fdt_tree *tree, int node, const char *name);
 
 /**
- * hvcma_fdt_tree_is_coherent() - does Linux on Arm take a device's DMA for coherent?
+ * hvcma_fdt_tree_is_pci() - does Linux read the addresses on this bus as PCI's?
  *
- * The nearest node that says dma-coherent or dma-noncoherent decides: the device, a
- * bus, the root; a node that says both is coherent. Without a word it is not.
+ * By device_type, or a node called "pcie" (of_bus_pci_match() of drivers/of/address.c).
  */
-int hvcma_fdt_tree_is_coherent(const struct hvcma_fdt_tree *tree, int node);
+bool hvcma_fdt_tree_is_pci(const struct hvcma_fdt_tree *tree, int node);
+
+/**
+ * hvcma_fdt_tree_host_bridge() - the topmost PCI bus above a node.
+ *
+ * Return: its index; -1: the node is on no PCI bus (a host bridge itself is on none).
+ */
+int hvcma_fdt_tree_host_bridge(const struct hvcma_fdt_tree *tree, int node);
+
+/**
+ * hvcma_fdt_tree_is_overlay() - is it an overlay, to be applied to some other tree?
+ *
+ * Its phandles are open, and the cells of its targets are not known.
+ */
+bool hvcma_fdt_tree_is_overlay(const struct hvcma_fdt_tree *tree);
 
 #endif /* HVCMA_FDT_TREE_H */

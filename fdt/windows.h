@@ -11,7 +11,7 @@
  * notices: it translates the first byte only. A guard, one page that is no memory,
  * at the end of each window makes such a buffer impossible.
  *
- * Pure arithmetic; knows no device tree.
+ * Arithmetic; knows no device tree.
  */
 #ifndef HVCMA_FDT_WINDOWS_H
 #define HVCMA_FDT_WINDOWS_H
@@ -50,6 +50,19 @@ void hvcma_windows_merge(struct hvcma_window *windows, size_t *nr);
  */
 int hvcma_windows_check(struct hvcma_window *windows, size_t nr, uint64_t align_bytes,
 			struct hvcma_fdt_error *err);
+
+/**
+ * hvcma_windows_pieces() - what windows come to that may overlap in guest-physical
+ * memory: of several the first listed translates.
+ * @windows: in the order they are looked through; those that are empty or wrap
+ *	translate nothing
+ * @pieces: out, room for 2 * @nr; sorted, disjoint, neighbours joined
+ * @nr_pieces: out
+ *
+ * Errors: -FDT_ERR_NOSPACE: out of memory.
+ */
+int hvcma_windows_pieces(const struct hvcma_window *windows, size_t nr,
+			 struct hvcma_window *pieces, size_t *nr_pieces);
 
 /** hvcma_windows_covers() - is every byte of the range in some window? (sorted) */
 int hvcma_windows_covers(const struct hvcma_window *windows, size_t nr, uint64_t gpa,

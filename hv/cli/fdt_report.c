@@ -10,8 +10,9 @@
 
 #include <json-c/json.h>
 
+#include "fdt/bus.h"
 #include "fdt/check.h"
-#include "fdt/tree.h"
+#include "fdt/dma.h"
 #include "hv/abi/virtio_cma.h"
 #include "hv/cli/fdt.h"
 #include "hv/cli/size_text.h"
@@ -23,7 +24,9 @@
 
 struct check {
 	struct hvcma_fdt_policy policy;
-	bool json, quiet;
+	bool json, quiet, strict, list;
+	bool silent[HVCMA_FDT_NR_FINDINGS];
+	unsigned int nr[HVCMA_FDT_NR_SEVERITIES];
 	struct json_object *findings;
 };
 
@@ -50,6 +53,26 @@ static int set_unit(const char *option, const char *arg, uint64_t *value)
 	return hvcma_usage_error("--%s: '%s' is no power of two", option, arg);
 }
 
+/* A list of ids, with commas between. */
+static int set_silent(struct check *c, char *arg)
+{
+	for (char *id = strtok(arg, ","); id; id = strtok(NULL, ",")) {
+		int i = hvcma_fdt_finding_find(id);
+
+		if (i < 0)
+			return hvcma_usage_error("--silence: no finding is called '%s' (--list names all)", id);
+		c->silent[i] = true;
+	}
+	return 0;
+}
+
+static int list_findings(void)
+{
+#define LINE(name, id, kind, severity) printf("%-20s %-10s %s\n", id, kind, hvcma_fdt_severity_name(HVCMA_FDT_##severity));
+	HVCMA_FDT_FINDINGS(LINE)
+	return HVCMA_EXIT_OK;
+}
+
 static int set_check(void *opaque, int c, char *arg)
 {
 	struct check *check = opaque;
@@ -61,8 +84,16 @@ static int set_check(void *opaque, int c, char *arg)
 		return set_unit("granule", arg, &check->policy.granule_bytes);
 	case 's':
 		return set_stage2(check, arg);
+	case 'S':
+		return set_silent(check, arg);
 	case 'q':
 		check->quiet = true;
+		return 0;
+	case 't':
+		check->strict = true;
+		return 0;
+	case 'l':
+		check->list = true;
 		return 0;
 	default:
 		check->json = true;
@@ -72,23 +103,30 @@ static int set_check(void *opaque, int c, char *arg)
 
 static void take_finding(void *opaque, const struct hvcma_fdt_finding *f)
 {
-	const char *kind = hvcma_fdt_finding_name(f->kind);
 	struct check *c = opaque;
 	struct json_object *obj;
 
-	if (f->is_note && c->quiet)
+	if (c->silent[f->id])
+		return;
+	c->nr[f->severity]++;
+	if (f->severity == HVCMA_FDT_NOTE && c->quiet)
 		return;
 	if (!c->json) {
-		printf("%s%s: ", f->is_note ? "note: " : "", kind);
+		if (f->severity != HVCMA_FDT_FAULT)
+			printf("%s: ", hvcma_fdt_severity_name(f->severity));
+		printf("%s: ", f->kind);
 		hvcma_put_printable(stdout, f->path);
 		fputs(": ", stdout);
 		hvcma_put_printable(stdout, f->text);
-		putchar('\n');
+		printf(" [%s]\n", f->name);
 		return;
 	}
 	obj = json_object_new_object();
-	json_object_object_add(obj, "kind", json_object_new_string(kind));
-	json_object_object_add(obj, "note", json_object_new_boolean(f->is_note));
+	json_object_object_add(obj, "id", json_object_new_string(f->name));
+	json_object_object_add(obj, "kind", json_object_new_string(f->kind));
+	json_object_object_add(obj, "severity",
+			       json_object_new_string(hvcma_fdt_severity_name(f->severity)));
+	json_object_object_add(obj, "note", json_object_new_boolean(f->severity == HVCMA_FDT_NOTE));
 	json_object_object_add(obj, "node", json_object_new_string(f->path));
 	json_object_object_add(obj, "text", json_object_new_string(f->text));
 	json_object_array_add(c->findings, obj);
@@ -100,7 +138,10 @@ static int run_check(int argc, char **argv)
 		{ "pageblock", required_argument, NULL, 'p' },
 		{ "granule", required_argument, NULL, 'g' },
 		{ "stage2", required_argument, NULL, 's' },
+		{ "silence", required_argument, NULL, 'S' },
+		{ "strict", no_argument, NULL, 't' },
 		{ "quiet", no_argument, NULL, 'q' },
+		{ "list", no_argument, NULL, 'l' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -109,21 +150,22 @@ static int run_check(int argc, char **argv)
 	const char *output = NULL;
 	struct hvcma_fdt_error err;
 	struct hvcma_dtb dtb;
-	unsigned int nr;
 	int ret;
 
 	ret = hvcma_fdt_options(&hvcma_fdt_check_command, argc, argv, longs, set_check, &c, &output);
 	if (ret)
 		return ret;
+	if (c.list)
+		return list_findings();
 	if (optind != argc - 1 || output)
 		return hvcma_usage_error("one FILE is needed, and no -o");
 	if (hvcma_dtb_load(argv[optind], &dtb))
 		return HVCMA_EXIT_FAILED;
 	c.findings = c.json ? json_object_new_array() : NULL;
-	if (hvcma_fdt_check(dtb.blob, &c.policy, take_finding, &c, &nr, &err))
+	if (hvcma_fdt_check(dtb.blob, &c.policy, take_finding, &c, &err))
 		ret = hvcma_failed(err.text);
-	else
-		ret = nr ? HVCMA_EXIT_FINDINGS : HVCMA_EXIT_OK;
+	else if (c.nr[HVCMA_FDT_FAULT] || (c.strict && c.nr[HVCMA_FDT_WARNING]))
+		ret = HVCMA_EXIT_FINDINGS;
 	if (c.json && ret != HVCMA_EXIT_FAILED)
 		hvcma_print_json(c.findings, JSON_FLAGS);
 	json_object_put(c.findings);
@@ -141,11 +183,14 @@ const struct hvcma_fdt_command hvcma_fdt_check_command = {
 		"  --granule SIZE       unit of the host's memory (default: as the tree says)\n"
 		"  --stage2 KIND        what the host does to memory attributes: none, no-fwb, fwb, or\n"
 		"                       unknown (default): those of clients are not judged\n"
+		"  --strict             warnings count, too\n"
+		"  --silence ID[,ID...] as if these were not found; may be repeated\n"
 		"  --quiet              no notes\n"
-		"  --json               as a list of objects: kind, note, node, text\n"
+		"  --json               as a list of objects: id, kind, severity, note, node, text\n"
+		"  --list               all ids, with kind and severity\n"
 		"\n"
-		"exit status: 0 nothing wrong (notes do not count), 1 no valid blob, 2 wrong usage,\n"
-		"4 something is wrong\n",
+		"A line has kind, node, text and [id]; notes and warnings say so in front.\n"
+		"exit status: 0 no fault, 1 no valid blob, 2 wrong usage, 4 a fault\n",
 	.run = run_check,
 };
 
@@ -154,6 +199,7 @@ const struct hvcma_fdt_command hvcma_fdt_check_command = {
 struct show {
 	bool json;
 	struct hvcma_fdt_tree tree;
+	struct hvcma_fdt_dma dma;
 	int reserved;
 	struct json_object *memory, *pools, *buses, *clients;
 };
@@ -196,9 +242,10 @@ static void add_ranges(struct json_object *obj, const char *key, const struct sh
 	}
 }
 
-static void add_size(struct json_object *obj, const char *prop, const struct show *s, int node)
+static void add_size(struct json_object *obj, const char *prop, int cells, const struct show *s,
+		     int node)
 {
-	int cells = s->tree.node[s->tree.node[node].parent].cells.size, len;
+	int len;
 	const fdt32_t *p = hvcma_fdt_tree_prop(&s->tree, node, prop, &len);
 
 	if (p && cells >= 1 && cells <= 2 && len == cells * HVCMA_FDT_CELL_BYTES)
@@ -219,8 +266,8 @@ static void take_pool(struct show *s, int node)
 		if (hvcma_fdt_tree_has(&s->tree, node, flags[i]))
 			json_object_array_add(list, json_object_new_string(flags[i]));
 	add_ranges(obj, "ranges", s, node, "reg");
-	add_size(obj, "size", s, node);
-	add_size(obj, "alignment", s, node);
+	add_size(obj, "size", s->tree.node[s->reserved].cells.size, s, node);
+	add_size(obj, "alignment", s->tree.node[s->reserved].cells.address, s, node);
 	add_ranges(obj, "alloc-ranges", s, node, "alloc-ranges");
 }
 
@@ -259,7 +306,7 @@ static void take_client(struct show *s, int node)
 		json_object_array_add(list, json_object_new_string(path));
 	}
 	json_object_object_add(obj, "dma-coherent",
-			       json_object_new_boolean(hvcma_fdt_tree_is_coherent(&s->tree, node)));
+			       json_object_new_boolean(hvcma_fdt_dma_is_coherent(&s->dma, node)));
 }
 
 static bool is_memory(const struct show *s, int node)
@@ -424,8 +471,12 @@ static int run_show(int argc, char **argv)
 	if (hvcma_dtb_load(argv[optind], &dtb))
 		return HVCMA_EXIT_FAILED;
 	if (hvcma_fdt_tree_init(&s.tree, dtb.blob, &err)) {
-		hvcma_dtb_free(&dtb);
-		return hvcma_failed(err.text);
+		ret = hvcma_failed(err.text);
+		goto out_dtb;
+	}
+	if (hvcma_fdt_dma_init(&s.dma, &s.tree, &err)) {
+		ret = hvcma_failed(err.text);
+		goto out_tree;
 	}
 	s.reserved = hvcma_fdt_tree_path(&s.tree, "/reserved-memory");
 	all = json_object_new_object();
@@ -439,9 +490,12 @@ static int run_show(int argc, char **argv)
 	else
 		print_table(all);
 	json_object_put(all);
+	hvcma_fdt_dma_fini(&s.dma);
+out_tree:
 	hvcma_fdt_tree_fini(&s.tree);
+out_dtb:
 	hvcma_dtb_free(&dtb);
-	return HVCMA_EXIT_OK;
+	return ret;
 }
 
 const struct hvcma_fdt_command hvcma_fdt_show_command = {

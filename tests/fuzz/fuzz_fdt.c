@@ -15,9 +15,9 @@
 
 #include "fdt/bus.h"
 #include "fdt/check.h"
+#include "fdt/dma.h"
 #include "fdt/overlay.h"
 #include "fdt/region.h"
-#include "fdt/tree.h"
 #include "fdt/xen.h"
 #include "hv/abi/virtio_cma.h"
 
@@ -95,7 +95,27 @@ static void finding(void *opaque, const struct hvcma_fdt_finding *f)
 {
 	size_t *sum = opaque;
 
-	*sum += strlen(f->path) + strlen(f->text) + strlen(hvcma_fdt_finding_name(f->kind));
+	*sum += strlen(f->path) + strlen(f->text) + strlen(f->kind) + strlen(f->name);
+}
+
+/* Pieces of windows, by whatever way, are sorted and apart. */
+static void look_at_windows(struct hvcma_fdt_dma *dma, int node)
+{
+	struct hvcma_fdt_windows w;
+	struct hvcma_window *piece;
+	int ended, bus = hvcma_fdt_dma_bus(dma, node, &ended);
+	size_t nr;
+
+	hvcma_fdt_dma_is_coherent(dma, node);
+	must(bus < dma->tree->nr && ended < dma->tree->nr && (bus < 0 || ended < 0));
+	if (bus < 0 || hvcma_fdt_dma_windows(dma, bus, &w))
+		return;
+	piece = calloc(2 * w.nr + 1, sizeof(*piece));
+	must(piece && !hvcma_windows_pieces(w.window, w.nr, piece, &nr) && nr <= 2 * w.nr);
+	for (size_t i = 1; i < nr; i++)
+		must(piece[i - 1].gpa + (piece[i - 1].bytes - 1) < piece[i].gpa);
+	free(piece);
+	hvcma_fdt_windows_free(&w);
 }
 
 static void look(const void *fdt)
@@ -104,11 +124,12 @@ static void look(const void *fdt)
 	char path[HVCMA_FDT_PATH_BYTES];
 	struct hvcma_fdt_error err;
 	struct hvcma_fdt_tree tree;
-	unsigned int nr;
+	struct hvcma_fdt_dma dma;
 	size_t sum = 0;
 
-	must(!hvcma_fdt_check(fdt, &policy, finding, &sum, &nr, &err));
+	must(!hvcma_fdt_check(fdt, &policy, finding, &sum, &err));
 	must(!hvcma_fdt_tree_init(&tree, fdt, &err));
+	must(!hvcma_fdt_dma_init(&dma, &tree, &err));
 	for (int i = 0; i < tree.nr; i++) {
 		struct hvcma_xen_register regs[2];
 		int parent = tree.node[i].parent;
@@ -116,11 +137,13 @@ static void look(const void *fdt)
 
 		hvcma_fdt_tree_name(&tree, i, path);
 		hvcma_xen_registers(fdt, path, regs, 2, &nr_regs, &err);
+		look_at_windows(&dma, i);
 		if (parent < 0)
 			continue;
 		for (int k = 0; k < hvcma_fdt_nr_dma_ranges(fdt, tree.node[i].offset, tree.node[parent].offset); k++)
 			sum += hvcma_fdt_dma_range(fdt, tree.node[i].offset, tree.node[parent].offset, k).bytes;
 	}
+	hvcma_fdt_dma_fini(&dma);
 	hvcma_fdt_tree_fini(&tree);
 	hvcma_fdt_find_region(fdt, "pool", path, &err);
 	hvcma_fdt_host_bridge(fdt, 0, path, &err);
