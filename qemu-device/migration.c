@@ -24,6 +24,7 @@
 #include "qemu/cutils.h"
 
 #include "clients.h"
+#include "requests.h"
 #include "turn.h"
 #include "virtio_cma.h"
 
@@ -473,6 +474,10 @@ const VMStateDescription vmstate_virtio_cma = {
         VMSTATE_STRUCT_POINTER(migration, VirtIOCMA, vmstate_state,
                                HvcmaMigration),
         VMSTATE_END_OF_LIST()
+    },
+    .subsections = (const VMStateDescription *const []) {
+        &vmstate_virtio_cma_requests,
+        NULL
     },
 };
 

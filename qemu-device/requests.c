@@ -5,6 +5,8 @@
  */
 #include "qemu/osdep.h"
 #include "block/aio.h"
+#include "migration/qemu-file-types.h"
+#include "migration/vmstate.h"
 #include "qemu/iov.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
@@ -34,11 +36,18 @@ typedef struct Request {
     uint32_t nr_in;             /* of its buffers, for the answer */
     uint8_t *copy;              /* of what the guest asks, if it is parked */
     size_t bytes;
+    struct iovec *loaded_sg;    /* of one that migrated in: elem has no room */
+    hwaddr *loaded_addr;
+    QSIMPLEQ_ENTRY(Request) next;
 } Request;
 
 struct HvcmaRequests {
     Queue queue[VIRTIO_CMA_NR_VQS];
-    Request *parked;            /* takes several turns */
+    /*
+     * Requests for memory, in the order in which they came: the first one takes
+     * several turns, the others wait for it. No more than the ring has entries.
+     */
+    QSIMPLEQ_HEAD(, Request) parked;
     uint8_t *request_buf;       /* VIRTIO_CMA_MAX_REQUEST_BYTES and one */
     uint8_t *response_buf;      /* VIRTIO_CMA_MAX_RESPONSE_BYTES */
 };
@@ -49,6 +58,8 @@ static void request_free(Request *r)
 {
     if (r) {
         g_free(r->copy);
+        g_free(r->loaded_sg);
+        g_free(r->loaded_addr);
         g_free(r);
     }
 }
@@ -71,6 +82,8 @@ static Request *request_take(Queue *q)
         return NULL;
     }
     r->copy = NULL;
+    r->loaded_sg = NULL;
+    r->loaded_addr = NULL;
     r->bytes = iov_to_buf(r->elem.out_sg, r->elem.out_num, 0, rs->request_buf,
                           VIRTIO_CMA_MAX_REQUEST_BYTES + 1);
     r->nr_in = r->elem.in_num;
@@ -133,8 +146,32 @@ static void queue_call_again(Queue *q)
     }
 }
 
-/* False if the queue was reset meanwhile. Takes @r over. */
-static bool queue_serve(Queue *q, Request *r, const uint8_t *request)
+static void request_keep_copy(Request *r, const uint8_t *request)
+{
+    if (!r->copy) {
+        r->copy = g_memdup2(request, r->bytes);
+    }
+}
+
+/* Only these can take long, and only these wait for each other. */
+static bool request_is_for_memory(const Request *r, const uint8_t *request)
+{
+    uint32_t op;
+
+    if (r->bytes < sizeof(op)) {
+        return false;
+    }
+    op = ldl_le_p(request);
+    return op == VIRTIO_CMA_OP_ALLOC || op == VIRTIO_CMA_OP_ALLOC_BULK;
+}
+
+typedef enum Served {
+    SERVED_YES,
+    SERVED_IN_PART,             /* to be served again; @r stays the caller's */
+    SERVED_VOID,                /* the queue was reset meanwhile */
+} Served;
+
+static Served queue_serve(Queue *q, Request *r, const uint8_t *request)
 {
     HvcmaRequests *rs = q->s->requests;
     bool is_report = q == &rs->queue[VIRTIO_CMA_VQ_REPORT];
@@ -148,48 +185,101 @@ static bool queue_serve(Queue *q, Request *r, const uint8_t *request)
     if (life != q->life) {
         hvcma_engine_forget_begun(q->s->engine);
         request_free(r);
-        return false;
+        return SERVED_VOID;
     }
-    if (served) {
-        return request_answer(q, r, rs->response_buf, used_bytes);
+    if (!served) {
+        return SERVED_IN_PART;
     }
-    if (!r->copy) {
-        r->copy = g_memdup2(request, r->bytes);
+    return request_answer(q, r, rs->response_buf, used_bytes) ? SERVED_YES :
+                                                                SERVED_VOID;
+}
+
+/* As parked_run() and queue_run() below: a budget, and how they end. */
+typedef struct Run {
+    int64_t end_ns;
+    int nr_served;
+    bool is_void;               /* the queue was reset: nothing more */
+} Run;
+
+static void run_begin(Run *run)
+{
+    run->end_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + RUN_MAX_NS;
+}
+
+static bool run_may_go_on(const Run *run)
+{
+    return !run->is_void && run->nr_served < RUN_MAX_REQUESTS &&
+           (!run->nr_served ||
+            qemu_clock_get_ns(QEMU_CLOCK_REALTIME) <= run->end_ns);
+}
+
+static void run_count(Run *run, Served served)
+{
+    run->nr_served += served == SERVED_YES;
+    run->is_void = served == SERVED_VOID;
+}
+
+/* One turn of the first that is parked; when it is done, of the next. */
+static void parked_run(Queue *q, Run *run)
+{
+    HvcmaRequests *rs = q->s->requests;
+    Request *r;
+
+    run_begin(run);
+    while (run_may_go_on(run) && (r = QSIMPLEQ_FIRST(&rs->parked))) {
+        Served served;
+
+        QSIMPLEQ_REMOVE_HEAD(&rs->parked, next);
+        served = queue_serve(q, r, r->copy);
+        if (served == SERVED_IN_PART) {
+            QSIMPLEQ_INSERT_HEAD(&rs->parked, r, next);
+            break;
+        }
+        run_count(run, served);
     }
-    rs->parked = r;
-    return true;
+}
+
+/* Those that wait in the ring; what has to wait longer is parked. */
+static void ring_run(Queue *q, Run *run)
+{
+    HvcmaRequests *rs = q->s->requests;
+    Request *r;
+
+    run_begin(run);
+    while (run_may_go_on(run) && (r = request_take(q))) {
+        bool parks = !QSIMPLEQ_EMPTY(&rs->parked) &&
+                     q == &rs->queue[VIRTIO_CMA_VQ_REQUEST] &&
+                     request_is_for_memory(r, rs->request_buf);
+        Served served = parks ? SERVED_IN_PART :
+                                queue_serve(q, r, rs->request_buf);
+
+        if (served == SERVED_IN_PART) {
+            request_keep_copy(r, rs->request_buf);
+            QSIMPLEQ_INSERT_TAIL(&rs->parked, r, next);
+        }
+        run_count(run, served);
+    }
 }
 
 static void queue_run(Queue *q)
 {
-    int64_t end_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + RUN_MAX_NS;
-    HvcmaRequests *rs = q->s->requests;
-    bool is_request = q == &rs->queue[VIRTIO_CMA_VQ_REQUEST];
-    Request *r = NULL;
-    bool alive = true;
-    int served;
+    bool is_request = q == &q->s->requests->queue[VIRTIO_CMA_VQ_REQUEST];
+    Run parked = { }, ring = { };
 
     if (is_request) {
-        r = g_steal_pointer(&rs->parked);
+        parked_run(q, &parked);
     }
-    for (served = 0; alive; served++) {
-        if (served == RUN_MAX_REQUESTS ||
-            (served && qemu_clock_get_ns(QEMU_CLOCK_REALTIME) > end_ns)) {
-            queue_call_again(q);
-            break;
-        }
-        r = r ?: request_take(q);
-        if (!r) {
-            break;
-        }
-        alive = queue_serve(q, r, r->copy ?: rs->request_buf);
-        r = NULL;
-        if (is_request && rs->parked) {
-            queue_call_again(q);
-            break;
-        }
+    if (!parked.is_void) {
+        ring_run(q, &ring);
     }
-    if (served && alive) {
+    if (parked.is_void || ring.is_void) {
+        return;
+    }
+    if (!run_may_go_on(&ring) ||
+        (is_request && !QSIMPLEQ_EMPTY(&q->s->requests->parked))) {
+        queue_call_again(q);
+    }
+    if (parked.nr_served || ring.nr_served) {
         virtio_notify(VIRTIO_DEVICE(q->s), q->vq);
     }
 }
@@ -309,6 +399,7 @@ void hvcma_requests_start(VirtIOCMA *s)
     HvcmaRequests *rs = g_new0(HvcmaRequests, 1);
     int i;
 
+    QSIMPLEQ_INIT(&rs->parked);
     s->event_pending = g_new0(uint8_t, s->config.nr_clients);
     rs->request_buf = g_malloc(VIRTIO_CMA_MAX_REQUEST_BYTES + 1);
     rs->response_buf = g_malloc(VIRTIO_CMA_MAX_RESPONSE_BYTES);
@@ -355,16 +446,19 @@ void hvcma_requests_resume(VirtIOCMA *s)
     }
 }
 
-void hvcma_requests_put_back(VirtIOCMA *s)
+static void parked_drop(HvcmaRequests *rs)
 {
-    HvcmaRequests *rs = s->requests;
-    Request *r = g_steal_pointer(&rs->parked);
+    Request *r;
 
-    if (r) {
-        hvcma_engine_forget_begun(s->engine);
-        virtqueue_unpop(rs->queue[VIRTIO_CMA_VQ_REQUEST].vq, &r->elem, 0);
+    while ((r = QSIMPLEQ_FIRST(&rs->parked))) {
+        QSIMPLEQ_REMOVE_HEAD(&rs->parked, next);
         request_free(r);
     }
+}
+
+void hvcma_requests_pause(VirtIOCMA *s)
+{
+    hvcma_engine_forget_begun(s->engine);
 }
 
 void hvcma_requests_forget_queue(VirtIOCMA *s, uint32_t index)
@@ -379,9 +473,8 @@ void hvcma_requests_forget_queue(VirtIOCMA *s, uint32_t index)
     if (q->bh) {
         qemu_bh_cancel(q->bh);
     }
-    if (index == VIRTIO_CMA_VQ_REQUEST && rs->parked) {
-        /* The ring, too, forgets how many are under way. */
-        request_free(g_steal_pointer(&rs->parked));
+    if (index == VIRTIO_CMA_VQ_REQUEST) {
+        parked_drop(rs);        /* the ring, too, forgets them */
         hvcma_engine_forget_begun(s->engine);
     }
 }
@@ -397,3 +490,118 @@ void hvcma_requests_forget(VirtIOCMA *s)
         memset(s->event_pending, 0, s->config.nr_clients);
     }
 }
+
+/* ---- migration ---- */
+
+/* Ring entries, guest addresses and a copy: nothing of this host. */
+static int save_parked(QEMUFile *f, void *pv, size_t size,
+                       const VMStateField *field, JSONWriter *vmdesc)
+{
+    HvcmaRequests *rs = *(HvcmaRequests **)pv;
+    uint32_t nr = 0, i;
+    Request *r;
+
+    QSIMPLEQ_FOREACH(r, &rs->parked, next) {
+        nr++;
+    }
+    qemu_put_be32(f, nr);
+    QSIMPLEQ_FOREACH(r, &rs->parked, next) {
+        qemu_put_be32(f, r->elem.index);
+        qemu_put_be32(f, r->elem.ndescs);
+        qemu_put_be32(f, r->nr_in);
+        for (i = 0; i < r->nr_in; i++) {
+            qemu_put_be64(f, r->elem.in_addr[i]);
+            qemu_put_be64(f, r->elem.in_sg[i].iov_len);
+        }
+        qemu_put_be32(f, r->bytes);
+        qemu_put_buffer(f, r->copy, r->bytes);
+    }
+    return 0;
+}
+
+static Request *load_request(QEMUFile *f, uint32_t ring_size)
+{
+    Request *r = g_new0(Request, 1);
+    uint32_t i;
+
+    r->elem.index = qemu_get_be32(f);
+    r->elem.ndescs = qemu_get_be32(f);
+    r->nr_in = qemu_get_be32(f);
+    if (r->elem.index >= ring_size || r->elem.ndescs > ring_size ||
+        r->nr_in > VIRTQUEUE_MAX_SIZE) {
+        request_free(r);
+        return NULL;
+    }
+    r->loaded_addr = g_new0(hwaddr, r->nr_in);
+    r->loaded_sg = g_new0(struct iovec, r->nr_in);
+    r->elem.in_addr = r->loaded_addr;
+    r->elem.in_sg = r->loaded_sg;
+    for (i = 0; i < r->nr_in; i++) {
+        r->elem.in_addr[i] = qemu_get_be64(f);
+        r->elem.in_sg[i].iov_len = MIN(qemu_get_be64(f),
+                                       VIRTIO_CMA_MAX_RESPONSE_BYTES);
+    }
+    r->bytes = qemu_get_be32(f);
+    if (r->bytes > VIRTIO_CMA_MAX_REQUEST_BYTES + 1) {
+        request_free(r);
+        return NULL;
+    }
+    r->copy = g_malloc(r->bytes);
+    if (qemu_get_buffer(f, r->copy, r->bytes) != r->bytes) {
+        request_free(r);
+        return NULL;
+    }
+    return r;
+}
+
+static int load_parked(QEMUFile *f, void *pv, size_t size,
+                       const VMStateField *field)
+{
+    HvcmaRequests *rs = *(HvcmaRequests **)pv;
+    Queue *q = &rs->queue[VIRTIO_CMA_VQ_REQUEST];
+    uint32_t ring_size = virtio_queue_get_num(VIRTIO_DEVICE(q->s),
+                                              VIRTIO_CMA_VQ_REQUEST);
+    uint32_t nr = qemu_get_be32(f), i;
+
+    parked_drop(rs);
+    for (i = 0; i < nr; i++) {
+        Request *r = i < ring_size ? load_request(f, ring_size) : NULL;
+
+        if (!r) {
+            error_report("virtio-cma '%s': the source's request %" PRIu32
+                         " of %" PRIu32 " under way is not one that a ring of %"
+                         PRIu32 " can have", q->s->config.name, i, nr,
+                         ring_size);
+            return -EINVAL;
+        }
+        QSIMPLEQ_INSERT_TAIL(&rs->parked, r, next);
+    }
+    return 0;
+}
+
+static const VMStateInfo parked_info = {
+    .name = TYPE_VIRTIO_CMA " requests",
+    .get = load_parked,
+    .put = save_parked,
+};
+
+static bool parked_needed(void *opaque)
+{
+    return !QSIMPLEQ_EMPTY(&((VirtIOCMA *)opaque)->requests->parked);
+}
+
+const VMStateDescription vmstate_virtio_cma_requests = {
+    .name = TYPE_VIRTIO_CMA "/requests",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = parked_needed,
+    .fields = (const VMStateField[]) {
+        {
+            .name = "parked",
+            .info = &parked_info,
+            .flags = VMS_SINGLE,
+            .offset = offsetof(VirtIOCMA, requests),
+        },
+        VMSTATE_END_OF_LIST()
+    },
+};

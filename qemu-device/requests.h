@@ -3,7 +3,7 @@
  * Requests of virtio-cma: from a virtqueue to the engine and back; and events.
  *
  * Copies a request once, has the engine judge the copy, and writes the answer.
- * Does not look into requests.
+ * Of what is in a request it knows only whether that is for memory.
  *
  * A request on its way belongs to one variable at a time: to the function that
  * serves it, or, while it is unfinished, to the queue where it is parked. It
@@ -19,9 +19,12 @@
  *   reset, queue reset   dropped; what the engine began for it is forgotten. The
  *                        new ring gets answers to what came in it, no others
  *   unplug               dropped
- *   VM stops             parked: back into the ring, for it may be migrated
+ *   VM stops             parked: begun anew when the VM goes on, here or where it
+ *                        was migrated to with its place in the ring
  *   same queue, inside   its requests wait for the next turn
- *   other queues         served between the turns of the parked one
+ *   other requests       served between the turns of the parked one, and answered
+ *                        before it; but for those that want memory, too: they
+ *                        are parked behind it
  */
 #ifndef QEMU_DEVICE_REQUESTS_H
 #define QEMU_DEVICE_REQUESTS_H
@@ -40,8 +43,14 @@ void hvcma_requests_free(VirtIOCMA *s);
 /** hvcma_requests_resume() - take up what may have been left in the rings. */
 void hvcma_requests_resume(VirtIOCMA *s);
 
-/** hvcma_requests_put_back() - the VM stops: unfinished ones back to the ring. */
-void hvcma_requests_put_back(VirtIOCMA *s);
+/**
+ * hvcma_requests_pause() - the VM stops, and may be saved: what is begun for an
+ * unfinished request is undone, to be begun anew.
+ */
+void hvcma_requests_pause(VirtIOCMA *s);
+
+/* Subsection of the device's: requests under way. */
+extern const VMStateDescription vmstate_virtio_cma_requests;
 
 /** hvcma_requests_forget() - the device is reset: so are requests and events. */
 void hvcma_requests_forget(VirtIOCMA *s);

@@ -172,7 +172,7 @@ static void virtio_cma_set_status(VirtIODevice *vdev, uint8_t status)
     VirtIOCMA *s = VIRTIO_CMA(vdev);
 
     if (!vdev->vm_running) {
-        hvcma_requests_put_back(s);
+        hvcma_requests_pause(s);
     }
     /* Also called when the VM continues: take up what may have been left. */
     if (status & VIRTIO_CONFIG_S_DRIVER_OK && vdev->vm_running) {
