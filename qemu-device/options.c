@@ -8,6 +8,7 @@
 #include "qemu/cutils.h"
 #include "exec/cpu-common.h"
 #include "exec/memory.h"
+#include "hw/boards.h"
 
 #include "attr.h"
 #include "client_spec.h"
@@ -84,6 +85,21 @@ static bool check_name(VirtIOCMA *s, Error **errp)
         return false;
     }
     s->config.name = s->opts.name;
+    return true;
+}
+
+/* What no device can read and write is of no use to one. */
+static bool check_machine(VirtIOCMA *s, Error **errp)
+{
+    MachineState *ms = MACHINE(qdev_get_machine());
+
+    if (ms->cgs || memory_region_has_guest_memfd(&s->opts.memdev->mr)) {
+        error_setg(errp, "virtio-cma '%s': this virtual machine is a "
+                   "confidential guest (confidential-guest-support=): its "
+                   "memory is encrypted, or its own (guest_memfd), and devices "
+                   "can't use it", s->opts.name);
+        return false;
+    }
     return true;
 }
 
@@ -293,6 +309,7 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
     return check_mode(s, mode, errp) &&
            hvcma_attr_check(s, errp) &&
            check_memdev(s, provider == PROVIDER_FAKE, errp) &&
+           check_machine(s, errp) &&
            check_sizes(s, provider == PROVIDER_FAKE, errp) &&
            check_experimental(s, provider == PROVIDER_FAKE, errp) &&
            hvcma_regions_check(s, errp) &&

@@ -115,9 +115,13 @@ static bool start(HvcmaPinKeeper *k, Error **errp)
     struct hvcma_error err = { "the folder of the plugin is unknown" };
     const int *fds;
     size_t nr_fds = hvcma_provider_local_pin_fds(k->provider, &fds);
+    int ret = path ? hvcma_keeper_start(path, fds, nr_fds, &k->keeper, &err) :
+                     -ENOENT;
 
-    if (!path || hvcma_keeper_start(path, fds, nr_fds, &k->keeper, &err)) {
-        error_setg(errp, "%s", err.text);
+    if (ret) {
+        error_setg(errp, "%s%s", err.text, ret == -EPERM ?
+                   " (of -sandbox, spawn=deny and elevateprivileges=deny or "
+                   "=children are in its way)" : "");
         return false;
     }
     if (tell_all(k, &err)) {

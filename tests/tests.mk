@@ -46,8 +46,8 @@ $(FUZZ_BIN): $(O)/tests/%: $(O)/tests/obj-fuzz/tests/%.o $(patsubst $(srcdir)/%.
 $(QTEST_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(QTEST_LIB) $(CORE_SRC))
 	$(call link_test,$(CC) -rdynamic)
 # What tests put into QEMU beside the plugin.
-QTEST_MAPPER = $(O)/tests/qtest/hvcma-test-mapper.so
-$(QTEST_MAPPER): $(srcdir)/tests/qtest/plugin/mapper.c $(QH_$(NATIVE))/cflags $(O)/$(NATIVE)/libhvcma-host.a
+QTEST_PLUGIN = $(O)/tests/qtest/hvcma-test-devices.so
+$(QTEST_PLUGIN): $(sort $(wildcard $(srcdir)/tests/qtest/plugin/*.c)) $(QH_$(NATIVE))/cflags $(O)/$(NATIVE)/libhvcma-host.a
 	$(say) LD $(@:$(O)/%=%)
 	$(Q)mkdir -p $(@D) && $(CC) $$(cat $(QH_$(NATIVE))/cflags) -iquote $(srcdir) $(CFLAGS) -fPIC $(PLUGIN_WARN) \
 		-shared -o $@ $(filter %.c %.a,$^) -luring
@@ -77,7 +77,7 @@ need_loopback = $(LOOPBACK_BIN)
 need_asan = $(NATIVE) $(ASAN_BIN)
 need_fuzz = $(FUZZ_BIN)
 need_conformance = $(CONFORMANCE_BIN)
-need_qtest = plugin $(QTEST_BIN) $(QTEST_MAPPER)
+need_qtest = plugin $(QTEST_BIN) $(QTEST_PLUGIN)
 need_vm = native plugin arm64 guest $(call guest_ko,arm64/6.12-cloud) $(UNIT_BIN)
 need_nested = arm64 arm64-plugin $(call guest_test_ko,arm64/6.12 arm64/6.1)
 need = $(foreach l,$(1),$(need_$(l)))

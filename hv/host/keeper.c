@@ -135,16 +135,44 @@ destroy_actions:
 	return ret;
 }
 
-/* The program forks and its first process exits: with 0 once the keeper runs. */
-static bool started(pid_t pid)
+static void spawn_error(struct hvcma_error *err, const char *program_path, int error)
+{
+	const char *why = "";
+
+	if (error == EPERM)
+		why = ": a seccomp filter or security module forbids this process to start programs";
+	else if (error == ENOENT)
+		why = ": it belongs there, seen from inside a chroot, too";
+	hvcma_error_set(err, "cannot start pin keeper %s: %s%s", program_path, strerror(error), why);
+}
+
+/*
+ * The program forks and its first process exits: with 0 once the keeper runs.
+ * Returns 0, -EPERM, -EIO.
+ */
+static int wait_start(pid_t pid, const char *program_path, struct hvcma_error *err)
 {
 	int status;
 
 	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return errno == ECHILD;	/* SIGCHLD is ignored: nobody knows */
+		if (errno == ECHILD)
+			return 0;	/* SIGCHLD is ignored: nobody knows */
 	}
-	return WIFEXITED(status) && !WEXITSTATUS(status);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
+		hvcma_error_set(err, "pin keeper %s was ended at its start: a seccomp filter of this "
+				"process forbids it a session of its own", program_path);
+		return -EPERM;
+	}
+	if (WIFSIGNALED(status)) {
+		hvcma_error_set(err, "pin keeper %s was ended at its start by signal %d (%s)",
+				program_path, WTERMSIG(status), strsignal(WTERMSIG(status)));
+		return -EIO;
+	}
+	if (WEXITSTATUS(status)) {
+		hvcma_error_set(err, "pin keeper %s gave up at its start", program_path);
+		return -EIO;
+	}
+	return 0;
 }
 
 int hvcma_keeper_start(const char *program_path, const int *pin_fds, size_t nr_pin_fds,
@@ -178,15 +206,12 @@ int hvcma_keeper_start(const char *program_path, const int *pin_fds, size_t nr_p
 	ret = -spawn(&bequest, &pid);
 	bequest_fini(&bequest);
 	if (ret) {
-		hvcma_error_set(err, "cannot start pin keeper %s: %s", program_path,
-				strerror(-ret));
+		spawn_error(err, program_path, -ret);
 		goto close_life;
 	}
-	if (!started(pid)) {
-		hvcma_error_set(err, "pin keeper %s gave up at its start", program_path);
-		ret = -EIO;
+	ret = wait_start(pid, program_path, err);
+	if (ret)
 		goto close_life;
-	}
 	*out = k;
 	return 0;
 

@@ -43,8 +43,8 @@ struct hvcma_keeper;
  * Waits until it runs: the time of one exec.
  *
  * Return: 0 with *@out owned by the caller (hvcma_keeper_stop()), or the
- * negative errno of making descriptors or starting the program, -EIO if the
- * program refused to start; @err says it in words.
+ * negative errno of making descriptors or starting the program, -EPERM also if a
+ * seccomp filter ended it, -EIO if it refused to start; @err says it in words.
  */
 int hvcma_keeper_start(const char *program_path, const int *pin_fds, size_t nr_pin_fds,
 		       struct hvcma_keeper **out, struct hvcma_error *err);

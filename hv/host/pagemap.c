@@ -47,6 +47,19 @@ static int window_move(const struct hvcma_pagemap *pm, struct window *w,
 	return w->nr ? 0 : -EIO;
 }
 
+static const char *open_hint(int error)
+{
+	switch (error) {
+	case ENOENT:
+		return ": /proc must be there, inside a chroot, too";
+	case EACCES:
+		return ": not for a process that has changed its user, or got its rights from its "
+		       "file (file capabilities); ambient capabilities do";
+	default:
+		return "";
+	}
+}
+
 int hvcma_pagemap_open(struct hvcma_pagemap *pm, struct hvcma_error *err)
 {
 	const void *here = __builtin_frame_address(0);	/* mapped, for certain */
@@ -57,7 +70,8 @@ int hvcma_pagemap_open(struct hvcma_pagemap *pm, struct hvcma_error *err)
 	pm->fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	if (pm->fd < 0) {
 		ret = -errno;
-		hvcma_error_set(err, "cannot open /proc/self/pagemap: %s", strerror(-ret));
+		hvcma_error_set(err, "cannot open /proc/self/pagemap: %s%s", strerror(-ret),
+				open_hint(-ret));
 		return ret;
 	}
 

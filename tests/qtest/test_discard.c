@@ -417,6 +417,6 @@ int main(void)
 		TEST(test_postcopy_refused), TEST(test_dump),
 	};
 
-	qtest_add_preload("hvcma-test-mapper.so");
+	qtest_add_preload("hvcma-test-devices.so");
 	return cmocka_run_group_tests_name("discards", tests, pages_mount, pages_unmount);
 }

@@ -218,6 +218,68 @@ static void test_none_at_start(void **state)
 	show_program();
 }
 
+/* ---- what keeps QEMU from having one ---- */
+
+#define REGION	"-object memory-backend-file,id=m0,mem-path=%s,size=64M,share=on " \
+		"-device virtio-cma-pci,memdev=m0,name=banka,unsafe-noiommu=on"
+
+static void test_sandbox(void **state)
+{
+	static const char *const denied[] = { "elevateprivileges=deny", "elevateprivileges=children" };
+	unsigned int i;
+
+	(void)state;
+	qtest_expect_refusal(QTEST_Q35, "hvcma-pin-keeper: Operation not permitted: a seccomp filter or "
+			     "security module forbids this process to start programs (of -sandbox, "
+			     "spawn=deny and elevateprivileges=deny or =children are in its way)",
+			     "-sandbox on,spawn=deny " REGION, pages_folder());
+	for (i = 0; i < 2; i++)
+		qtest_expect_refusal(QTEST_Q35, "hvcma-pin-keeper was ended at its start: a seccomp filter "
+				     "of this process forbids it a session of its own (of -sandbox, ",
+				     "-sandbox on,%s " REGION, denied[i], pages_folder());
+	/* the rest of it is not in the way */
+	start(" -sandbox on,obsolete=deny,resourcecontrol=deny");
+	wait_state("runs");
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	qtest_stop(q);
+}
+
+static void plug_refused(const char *options, const char *message)
+{
+	q = qtest_start(QTEST_Q35, "%s -device pcie-root-port,id=rp0 "
+			"-object memory-backend-file,id=m0,mem-path=%s,size=64M,share=on", options,
+			pages_folder());
+	qtest_qmp_refused(q, message, "{'execute': 'device_add', 'arguments': {'driver': "
+			  "'virtio-cma-pci', 'memdev': 'm0', 'bus': 'rp0', 'name': 'banka', "
+			  "'unsafe-noiommu': true, 'pin-limit': 4194304}}");
+	qtest_stop(q);
+}
+
+/* QEMU shuts itself in, or drops its rights, after its start: what comes later fails. */
+static void test_shut_in(void **state)
+{
+	char options[128];
+
+	(void)state;
+	snprintf(options, sizeof(options), "-run-with chroot=%s", folder);
+	plug_refused(options, "region banka: cannot open /proc/self/pagemap: No such file or directory: "
+		     "/proc must be there, inside a chroot, too");
+	plug_refused("-run-with user=nobody", "region banka: cannot open /proc/self/pagemap: Permission "
+		     "denied: not for a process that has changed its user, or got its rights from its "
+		     "file (file capabilities); ambient capabilities do");
+
+	/* What was there before works on, but a keeper can't be replaced. */
+	q = qtest_start(QTEST_Q35, "%s -object memory-backend-file,id=m0,mem-path=%s,size=64M,share=on "
+			"-device edu,id=edu0 -device virtio-cma-pci,id=cma0,memdev=m0,name=banka,"
+			"clients=edu0,unsafe-noiommu=on,x-fabric=on", options, pages_folder());
+	cma_open(&c, q, &virtio_pci);
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	kill_keeper();
+	wait_state("dead");
+	assert_said("No such file or directory: it belongs there, seen from inside a chroot, too");
+	qtest_stop(q);
+}
+
 static void test_none_needed(void **state)
 {
 	(void)state;
@@ -254,6 +316,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PAGES_TEST(test_dies), PAGES_TEST(test_missing), PAGES_TEST(test_given_up),
 		PAGES_TEST(test_none_at_start), PAGES_TEST(test_none_needed),
+		PAGES_TEST(test_sandbox), PAGES_TEST(test_shut_in),
 	};
 
 	return cmocka_run_group_tests_name("pin keeper", tests, set_up, tear_down);

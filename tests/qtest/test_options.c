@@ -30,6 +30,9 @@ static const struct refusal {
 	{ "memdev without reservation",
 	  "-object memory-backend-memfd,id=m0,size=64M,reserve=off -device virtio-cma-pci,id=cma0,memdev=m0,name=banka",
 	  "virtio-cma 'banka': memdev 'm0' has reserve=off" },
+	{ "confidential guest", "-device hvcma-test-confidential " M0 DEV,
+	  "virtio-cma 'banka': this virtual machine is a confidential guest (confidential-guest-support=): its "
+	  "memory is encrypted, or its own (guest_memfd), and devices can't use it" },
 	{ "unsafe-noiommu without hugepages",
 	  M0 "-device virtio-cma-pci,id=cma0,memdev=m0,name=banka,unsafe-noiommu=on",
 	  "virtio-cma 'banka': unsafe-noiommu=on needs hugepages, but memdev 'm0' has pages of 4096 bytes" },
@@ -259,6 +262,7 @@ int main(void)
 	static struct CMUnitTest tests[NR_REFUSALS + 7];
 	size_t i;
 
+	qtest_add_preload("hvcma-test-devices.so");
 	for (i = 0; i < NR_REFUSALS; i++)
 		tests[i] = (struct CMUnitTest){ .name = refusals[i].name, .test_func = test_refusal,
 						.initial_state = (void *)&refusals[i] };

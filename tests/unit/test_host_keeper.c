@@ -662,6 +662,23 @@ static void start_without_descriptors(struct outcome *o)
 	}
 }
 
+static void a_program_that_is_killed_is_an_error(void **state)
+{
+	static const char script[] = "#!/bin/sh\nkill -KILL $$\n";
+	char path[] = "/tmp/hvcma-script-XXXXXX";
+	struct hvcma_keeper *k;
+	struct hvcma_error err;
+	int fd = mkstemp(path), pin = 2;
+
+	(void)state;
+	assert_int_equal(write(fd, script, sizeof(script) - 1), sizeof(script) - 1);
+	fchmod(fd, 0700);
+	close(fd);
+	assert_int_equal(hvcma_keeper_start(path, &pin, 1, &k, &err), -EIO);
+	assert_words(err.text, "was ended at its start by signal 9 (Killed)");
+	unlink(path);
+}
+
 static void a_failed_start_is_an_error(void **state)
 {
 	struct hvcma_keeper *k = (void *)&env;
@@ -779,6 +796,7 @@ int main(void)
 		cmocka_unit_test(bad_paths_are_refused),
 		cmocka_unit_test(a_stuck_or_dead_keeper_is_an_error),
 		cmocka_unit_test(a_failed_start_is_an_error),
+		cmocka_unit_test(a_program_that_is_killed_is_an_error),
 		cmocka_unit_test(the_program_explains_itself_and_checks_its_arguments),
 		cmocka_unit_test(a_message_it_does_not_know_makes_it_hold),
 	};
