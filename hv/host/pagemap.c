@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define ENTRY_PRESENT	(UINT64_C(1) << 63)
+#define ENTRY_SWAPPED	(UINT64_C(1) << 62)	/* or under migration */
 #define ENTRY_PFN	((UINT64_C(1) << 55) - 1)	/* zero without CAP_SYS_ADMIN */
 
 /*
@@ -114,14 +115,16 @@ int hvcma_pagemap_locate(const struct hvcma_pagemap *pm, const void *base,
 
 			entry = w.entry[index - w.first];
 			addr = (entry & ENTRY_PFN) * pm->entry_bytes;
-			if (!(entry & ENTRY_PRESENT)) {
+			if (!(entry & (ENTRY_PRESENT | ENTRY_SWAPPED))) {
 				hpa[i] = HVCMA_HPA_ABSENT;
 				index += (pages - page) * stride;
 				break;
 			}
-			if (!page)
+			if (!(entry & ENTRY_PRESENT))
+				hpa[i] = HVCMA_HPA_SWAPPED;
+			else if (!page)
 				hpa[i] = pm->has_hpa ? addr : 0;
-			else if (pm->has_hpa && hpa[i] != HVCMA_HPA_SPLIT &&
+			else if (pm->has_hpa && hpa[i] < HVCMA_HPA_SWAPPED &&
 				 addr != hpa[i] + page * page_bytes)
 				hpa[i] = HVCMA_HPA_SPLIT;
 		}

@@ -12,9 +12,6 @@
 
 #include "hv/host/provider.h"
 
-#define HVCMA_HPA_ABSENT	UINT64_MAX		/* a page of the granule is not mapped */
-#define HVCMA_HPA_SPLIT		(UINT64_MAX - 1)	/* its pages are not one physical run */
-
 struct hvcma_pagemap {
 	int fd;
 	bool has_hpa;		/* physical addresses are shown to this process; may be cleared */
@@ -33,7 +30,8 @@ void hvcma_pagemap_close(struct hvcma_pagemap *pm);
 /**
  * hvcma_pagemap_locate() - physical base of each of @nr granules from @base on.
  * @page_bytes: host page behind the mapping; divides @granule_bytes
- * @hpa: out, nr entries: HVCMA_HPA_ABSENT, HVCMA_HPA_SPLIT, or the address;
+ * @hpa: out, nr entries: HVCMA_HPA_ABSENT (one page at least), HVCMA_HPA_SWAPPED
+ *	(one page at least, and none is absent), HVCMA_HPA_SPLIT, or the address;
  *	without has_hpa 0 for every granule that is mapped
  *
  * Return: 0, or the negative errno of the read (@hpa is then undefined).

@@ -45,6 +45,11 @@ struct hvcma_provider_stats {
 
 struct hvcma_provider;
 
+/* In place of a granule's host-physical address. */
+#define HVCMA_HPA_ABSENT	UINT64_MAX		/* not all of its pages are there */
+#define HVCMA_HPA_SPLIT		(UINT64_MAX - 1)	/* they are not one physical run */
+#define HVCMA_HPA_SWAPPED	(UINT64_MAX - 2)	/* its contents are kept, not all in memory */
+
 /*
  * Methods. [first, first + nr) are granules; out of range is -ERANGE, an empty
  * range does nothing. All that return int return 0 or a negative errno, and
@@ -81,13 +86,23 @@ struct hvcma_provider_ops {
 	 */
 	int (*discard)(struct hvcma_provider *p, uint64_t first, uint64_t nr);
 	/*
-	 * Host-physical base of each granule; UINT64_MAX for an unbacked one.
-	 * Without need_hpa: 0 for a backed one. Final for pinned granules only.
+	 * Host-physical base of each granule; HVCMA_HPA_ABSENT for one that is
+	 * unbacked, or in swap: to back it brings it in. Without need_hpa: 0 for
+	 * a backed one. Final for pinned granules only. Waits up to 50 ms for a
+	 * pinned one that the kernel tries to move at the moment.
 	 * -EIO: a granule is not physically contiguous, or a pinned one is no
 	 * longer mapped (someone else discarded it).
 	 */
 	int (*hpa)(struct hvcma_provider *p, uint64_t first, uint64_t nr,
 		   uint64_t *hpa);
+	/*
+	 * What can be seen of each granule now, for reports: its address as hpa
+	 * tells it, or HVCMA_HPA_*. SWAPPED is in swap, or just being moved, or
+	 * has all of its contents in the file and not in this mapping. Changes
+	 * nothing and waits for nothing. -EIO: the kernel does not tell.
+	 */
+	int (*look)(struct hvcma_provider *p, uint64_t first, uint64_t nr,
+		    uint64_t *hpa);
 	void (*stats)(const struct hvcma_provider *p,
 		      struct hvcma_provider_stats *stats);
 	/* Unpins what is pinned, then frees. Only after every client is quiet. */

@@ -108,24 +108,32 @@ static int fake_discard(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 	return ret;
 }
 
-static int fake_hpa(struct hvcma_provider *p, uint64_t first, uint64_t nr, uint64_t *hpa)
+static int fake_look(struct hvcma_provider *p, uint64_t first, uint64_t nr, uint64_t *hpa)
 {
 	struct fake *f = to_fake(p);
 	uint64_t i;
 	int ret = hvcma_granules_may_locate(&f->granules, first, nr, &p->error);
 
-	if (!ret)
-		ret = take_fault(f, HVCMA_FAKE_HPA);
 	if (ret)
 		return ret;
 
 	for (i = 0; i < nr; i++) {
 		if (f->granules.state[first + i] == HVCMA_GRANULE_UNBACKED)
-			hpa[i] = UINT64_MAX;
+			hpa[i] = HVCMA_HPA_ABSENT;
 		else
 			hpa[i] = f->need_hpa ? f->hpa[first + i] : 0;
 	}
 	return 0;
+}
+
+static int fake_hpa(struct hvcma_provider *p, uint64_t first, uint64_t nr, uint64_t *hpa)
+{
+	struct fake *f = to_fake(p);
+	int ret = hvcma_granules_may_locate(&f->granules, first, nr, &p->error);
+
+	if (!ret)
+		ret = take_fault(f, HVCMA_FAKE_HPA);
+	return ret ? ret : fake_look(p, first, nr, hpa);
 }
 
 static void fake_stats(const struct hvcma_provider *p, struct hvcma_provider_stats *stats)
@@ -153,6 +161,7 @@ static const struct hvcma_provider_ops fake_ops = {
 	.unpin = fake_unpin,
 	.discard = fake_discard,
 	.hpa = fake_hpa,
+	.look = fake_look,
 	.stats = fake_stats,
 	.destroy = fake_destroy,
 };

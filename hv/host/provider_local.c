@@ -36,7 +36,8 @@
 
 /*
  * A page that the kernel is trying to migrate is unmapped for a moment, even if
- * it is pinned and the attempt will fail: so an absent page is looked at again.
+ * it is pinned and the attempt will fail: so an absent page of a pinned granule
+ * is looked at again.
  */
 #define ABSENT_RETRIES	50
 #define ABSENT_WAIT_US	1000
@@ -77,8 +78,29 @@ static int locate(struct local *l, uint64_t first, uint64_t nr, uint64_t *hpa)
 	return 0;
 }
 
-/* Unbacked granules of the range whose pages are all there become backed. */
-static int refresh(struct local *l, uint64_t first, uint64_t nr)
+/*
+ * Has the granule's file contents, somewhere or in @all of it? They need not be
+ * mapped here: shared memory in swap looks in pagemap as if there were none.
+ * Of a hugepage file nobody tells, and it isn't swapped.
+ */
+static bool has_data(const struct local *l, uint64_t granule, bool all)
+{
+	off_t at = (off_t)(l->fd_offset_bytes + granule * l->granules.bytes);
+	off_t end = at + (off_t)l->granules.bytes;
+
+	if (l->fd < 0 || l->page_bytes != l->pagemap.entry_bytes)
+		return false;
+	if (all)
+		return lseek(l->fd, at, SEEK_HOLE) >= end;
+	at = lseek(l->fd, at, SEEK_DATA);
+	return at >= 0 && at < end;
+}
+
+/*
+ * Unbacked granules of the range become backed if their pages are all there, or
+ * with @spare if anything is: so that undoing a back leaves them alone.
+ */
+static int refresh(struct local *l, uint64_t first, uint64_t nr, bool spare)
 {
 	uint64_t hpa[LOOK_GRANULES];
 	uint64_t at = first, run, len;
@@ -94,7 +116,8 @@ static int refresh(struct local *l, uint64_t first, uint64_t nr)
 		if (ret)
 			return ret;
 		for (i = 0; i < len; i++) {
-			if (hpa[i] != HVCMA_HPA_ABSENT)
+			if (hpa[i] != HVCMA_HPA_ABSENT ||
+			    (spare && has_data(l, run + i, false)))
 				hvcma_granules_set(&l->granules, run + i, 1,
 						   HVCMA_GRANULE_BACKED);
 		}
@@ -165,31 +188,28 @@ static void undo_fault_in(struct local *l, uint64_t first, uint64_t nr)
 		punch(l, run, len);
 		at = run + len;
 	}
-	refresh(l, first, nr);	/* what could not be dropped is backed */
+	refresh(l, first, nr, false);	/* what could not be dropped is backed */
 }
 
 static int local_back(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 {
 	struct local *l = to_local(p);
-	uint64_t at = first, run, len;
 	struct hvcma_error why;
 	int ret = hvcma_granules_may_back(&l->granules, first, nr, &p->error);
 
 	if (!ret)
-		ret = refresh(l, first, nr);	/* so that undoing spares these */
-	while (!ret && (len = hvcma_granules_next_run(&l->granules, at, first + nr,
-						      HVCMA_GRANULE_UNBACKED, &run))) {
-		ret = fault_in(l, run, len);
-		if (ret) {
-			why = p->error;
-			undo_fault_in(l, first, nr);
-			p->error = why;
-		}
-		at = run + len;
+		ret = refresh(l, first, nr, true);
+	if (ret || !nr)
+		return ret;
+	ret = fault_in(l, first, nr);		/* also what is in swap */
+	if (ret) {
+		why = p->error;
+		undo_fault_in(l, first, nr);
+		p->error = why;
+		return ret;
 	}
-	if (!ret)
-		hvcma_granules_fill(&l->granules, first, nr);
-	return ret;
+	hvcma_granules_fill(&l->granules, first, nr);
+	return 0;
 }
 
 /* Does RLIMIT_MEMLOCK apply to what this process pins? */
@@ -287,14 +307,18 @@ static int local_discard(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 	return 0;
 }
 
-/* Is a granule absent that should not be? */
+static bool is_away(uint64_t hpa)
+{
+	return hpa == HVCMA_HPA_ABSENT || hpa == HVCMA_HPA_SWAPPED;
+}
+
+/* Is a granule away that should not be? Others come and go as they like. */
 static bool lost_one(const struct local *l, uint64_t first, uint64_t nr, const uint64_t *hpa)
 {
 	uint64_t i;
 
 	for (i = 0; i < nr; i++) {
-		if (hpa[i] == HVCMA_HPA_ABSENT &&
-		    l->granules.state[first + i] != HVCMA_GRANULE_UNBACKED)
+		if (is_away(hpa[i]) && l->granules.state[first + i] == HVCMA_GRANULE_PINNED)
 			return true;
 	}
 	return false;
@@ -319,7 +343,7 @@ static int local_hpa(struct hvcma_provider *p, uint64_t first, uint64_t nr, uint
 		return ret;
 
 	for (i = 0; i < nr; i++) {
-		if (hpa[i] == HVCMA_HPA_ABSENT && g->state[first + i] == HVCMA_GRANULE_PINNED) {
+		if (is_away(hpa[i]) && g->state[first + i] == HVCMA_GRANULE_PINNED) {
 			hvcma_error_set(&p->error, "region %s: granule %" PRIu64 " is pinned, but "
 					"no longer mapped: someone else discarded it",
 					g->name, first + i);
@@ -336,8 +360,25 @@ static int local_hpa(struct hvcma_provider *p, uint64_t first, uint64_t nr, uint
 		if (g->state[first + i] != HVCMA_GRANULE_PINNED)
 			hvcma_granules_set(g, first + i, 1, hpa[i] == HVCMA_HPA_ABSENT ?
 					   HVCMA_GRANULE_UNBACKED : HVCMA_GRANULE_BACKED);
+		if (hpa[i] == HVCMA_HPA_SWAPPED)
+			hpa[i] = HVCMA_HPA_ABSENT;
 	}
 	return 0;
+}
+
+static int local_look(struct hvcma_provider *p, uint64_t first, uint64_t nr, uint64_t *hpa)
+{
+	struct local *l = to_local(p);
+	uint64_t i;
+	int ret = hvcma_granules_may_locate(&l->granules, first, nr, &p->error);
+
+	if (!ret)
+		ret = locate(l, first, nr, hpa);
+	for (i = 0; !ret && i < nr; i++) {
+		if (hpa[i] == HVCMA_HPA_ABSENT && has_data(l, first + i, true))
+			hpa[i] = HVCMA_HPA_SWAPPED;
+	}
+	return ret;
 }
 
 static void local_stats(const struct hvcma_provider *p, struct hvcma_provider_stats *stats)
@@ -366,6 +407,7 @@ static const struct hvcma_provider_ops local_ops = {
 	.unpin = local_unpin,
 	.discard = local_discard,
 	.hpa = local_hpa,
+	.look = local_look,
 	.stats = local_stats,
 	.destroy = local_destroy,
 };
@@ -464,7 +506,7 @@ int hvcma_provider_local_create(const struct hvcma_provider_config *config,
 		goto close_pagemap;
 	}
 
-	ret = refresh(l, 0, l->granules.nr);
+	ret = refresh(l, 0, l->granules.nr, false);
 	if (ret) {
 		hvcma_error_set(err, "%s", l->base.error.text);
 		goto fini_pins;

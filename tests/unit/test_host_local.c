@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "hv/host/pagemap.h"
 #include "tests/unit/host_memory.h"
 
 #include <pthread.h>
@@ -378,6 +379,133 @@ static void pages_that_others_take_away_are_noticed(void **state)
 	memory_free(&m);
 }
 
+static long voluntary_switches(void)
+{
+	struct rusage use;
+
+	assert_int_equal(getrusage(RUSAGE_THREAD, &use), 0);
+	return use.ru_nvcsw;
+}
+
+/* Only a page that is pinned is sure to come back soon. */
+static void only_pinned_pages_are_waited_for(void **state)
+{
+	struct memory m = small_memory(8 * SMALL_BYTES);
+	struct hvcma_provider_config config = config_of(&m);
+	struct hvcma_provider *p = local_provider(&config);
+	uint64_t hpa[8];
+	long before;
+
+	(void)state;
+	assert_int_equal(p->ops->back(p, 0, 8), 0);
+	assert_int_equal(fallocate(m.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				   0, (off_t)(4 * SMALL_BYTES)), 0);
+	before = voluntary_switches();
+	assert_int_equal(p->ops->hpa(p, 0, 8, hpa), 0);
+	assert_true(voluntary_switches() - before < 10);
+	assert_true(hpa[0] == HVCMA_HPA_ABSENT && hpa[4] < HVCMA_HPA_SWAPPED);
+
+	assert_int_equal(p->ops->pin(p, 4, 1), 0);		/* control */
+	assert_int_equal(madvise(m.base + 4 * SMALL_BYTES, SMALL_BYTES, MADV_DONTNEED), 0);
+	before = voluntary_switches();
+	assert_int_equal(p->ops->hpa(p, 4, 1, hpa), -EIO);
+	assert_true(voluntary_switches() - before >= 40);
+	p->ops->destroy(p);
+	memory_free(&m);
+}
+
+/*
+ * Shared memory in swap has no entry in the page table, as if it were unmapped
+ * with its contents in the file: not to be lost when a granule beside it can't
+ * be backed, because the file is too short.
+ *
+ *	granule	  0 1 2 | 3		k: contents, not mapped
+ *		  . k . | (no file)
+ */
+static void contents_that_are_not_mapped_are_kept(void **state)
+{
+	struct memory m = small_memory(4 * SMALL_BYTES);
+	struct hvcma_provider_config config = config_of(&m);
+	struct hvcma_provider *p = local_provider(&config);
+	uint64_t hpa[4];
+
+	(void)state;
+	m.base[SMALL_BYTES] = 0x5a;
+	assert_int_equal(madvise(m.base, m.bytes, MADV_DONTNEED), 0);
+	assert_int_equal(ftruncate(m.fd, (off_t)(3 * SMALL_BYTES)), 0);
+	assert_int_equal(p->ops->look(p, 0, 3, hpa), 0);
+	assert_true(hpa[0] == HVCMA_HPA_ABSENT);
+	assert_true(hpa[1] == HVCMA_HPA_SWAPPED);
+	assert_int_equal(p->ops->hpa(p, 1, 1, hpa), 0);
+	assert_true(hpa[0] == HVCMA_HPA_ABSENT);		/* it has no address */
+
+	assert_int_equal(p->ops->back(p, 0, 4), -ENOMEM);
+	assert_int_equal(p->ops->look(p, 0, 3, hpa), 0);
+	assert_true(hpa[0] == HVCMA_HPA_ABSENT);		/* undone */
+	assert_int_equal(m.base[SMALL_BYTES], 0x5a);
+
+	assert_int_equal(madvise(m.base, m.bytes, MADV_DONTNEED), 0);
+	assert_int_equal(p->ops->back(p, 0, 3), 0);
+	assert_int_equal(p->ops->hpa(p, 0, 3, hpa), 0);
+	assert_true(hpa[1] < HVCMA_HPA_SWAPPED);
+	assert_int_equal(m.base[SMALL_BYTES], 0x5a);
+	p->ops->destroy(p);
+	memory_free(&m);
+}
+
+/* A look tells what others did, and the provider is none the wiser. */
+static void a_look_changes_nothing(void **state)
+{
+	struct memory m = small_memory(4 * SMALL_BYTES);
+	struct hvcma_provider_config config = config_of(&m);
+	struct hvcma_provider *p = local_provider(&config);
+	uint64_t hpa[4];
+
+	(void)state;
+	m.base[0] = 1;
+	expect_granules(p, SMALL_BYTES, 0, 0);
+	assert_int_equal(p->ops->look(p, 0, 4, hpa), 0);
+	assert_int_equal(hpa[0], physical(m.base));
+	assert_true(hpa[1] == HVCMA_HPA_ABSENT);
+	expect_granules(p, SMALL_BYTES, 0, 0);
+	assert_int_equal(p->ops->look(p, 1, 4, hpa), -ERANGE);
+	assert_int_equal(p->ops->hpa(p, 0, 4, hpa), 0);		/* control */
+	expect_granules(p, SMALL_BYTES, 1, 0);
+	p->ops->destroy(p);
+	memory_free(&m);
+}
+
+/*
+ * Bits 63 and 62 of an entry, in a pagemap that is made up. Granules of two
+ * pages: P present, s swapped, . neither.
+ *
+ *	granule	  0   1   2   3   4
+ *		  PP  Ps  sP  s.  ..
+ */
+static void swapped_is_told_from_absent(void **state)
+{
+	static const uint64_t present = UINT64_C(1) << 63, swapped = UINT64_C(1) << 62;
+	const uint64_t entries[] = {
+		present | 5, present | 6, present | 9, swapped | 0x3e, swapped | 0x3e, present | 9,
+		swapped, 0, 0, 0,
+	};
+	struct hvcma_pagemap pm = {
+		.fd = memfd_create("pagemap", MFD_CLOEXEC), .has_hpa = true,
+		.entry_bytes = SMALL_BYTES,
+	};
+	uint64_t hpa[5];
+
+	(void)state;
+	assert_int_equal(pwrite(pm.fd, entries, sizeof(entries), 0), sizeof(entries));
+	assert_int_equal(hvcma_pagemap_locate(&pm, NULL, 2 * SMALL_BYTES, SMALL_BYTES, 5, hpa), 0);
+	assert_int_equal(hpa[0], 5 * SMALL_BYTES);
+	assert_true(hpa[1] == HVCMA_HPA_SWAPPED);
+	assert_true(hpa[2] == HVCMA_HPA_SWAPPED);
+	assert_true(hpa[3] == HVCMA_HPA_ABSENT);
+	assert_true(hpa[4] == HVCMA_HPA_ABSENT);
+	close(pm.fd);
+}
+
 /*
  * The pages of a dead file: the pinned one is held, the other goes back to the
  * pool at once; destroying the provider lets go of it although another
@@ -546,6 +674,10 @@ int main(void)
 		cmocka_unit_test(memory_that_cannot_be_written),
 		cmocka_unit_test(a_pin_that_fails_half_way_is_undone),
 		cmocka_unit_test(pages_that_others_take_away_are_noticed),
+		cmocka_unit_test(only_pinned_pages_are_waited_for),
+		cmocka_unit_test(contents_that_are_not_mapped_are_kept),
+		cmocka_unit_test(a_look_changes_nothing),
+		cmocka_unit_test(swapped_is_told_from_absent),
 		cmocka_unit_test(a_pinned_page_outlives_its_file_until_unpinned),
 		cmocka_unit_test(soft_offline_moves_only_unpinned_hugepages),
 		cmocka_unit_test(collapse_moves_only_unpinned_pages),
