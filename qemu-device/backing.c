@@ -214,22 +214,38 @@ static uint64_t granule_gpa(HvcmaBacking *b, uint64_t granule)
     return b->s->opts.memaddr + granule * b->s->config.granule_bytes;
 }
 
+/* Host-physical addresses become what the guest is told. */
+static void hpa_to_dma(HvcmaBacking *b, uint64_t first, uint64_t nr,
+                       uint64_t *dma)
+{
+    uint64_t i;
+
+    for (i = 0; i < nr && !b->s->opts.unsafe_noiommu; i++) {
+        if (dma[i] < HVCMA_HPA_SWAPPED) {
+            dma[i] = granule_gpa(b, first + i);
+        }
+    }
+}
+
 int hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first, uint64_t nr,
                            uint64_t *dma)
 {
     int ret = b->provider->ops->hpa(b->provider, first, nr, dma);
-    uint64_t i;
 
     if (ret) {
         return status_of_errno(b, ret);
     }
-    if (!b->s->opts.unsafe_noiommu) {
-        for (i = 0; i < nr; i++) {
-            if (dma[i] != UINT64_MAX) {
-                dma[i] = granule_gpa(b, first + i);
-            }
-        }
+    hpa_to_dma(b, first, nr, dma);
+    return 0;
+}
+
+int hvcma_backing_look(HvcmaBacking *b, uint64_t first, uint64_t nr,
+                       uint64_t *dma)
+{
+    if (b->provider->ops->look(b->provider, first, nr, dma)) {
+        return -VIRTIO_CMA_S_IO;
     }
+    hpa_to_dma(b, first, nr, dma);
     return 0;
 }
 

@@ -50,6 +50,15 @@ int hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first, uint64_t nr,
 void hvcma_backing_drop(HvcmaBacking *b, uint64_t first, uint64_t nr);
 
 /**
+ * hvcma_backing_look() - as hvcma_backing_dma_addr(), for reports: changes and
+ * reports nothing, and tells HVCMA_HPA_SWAPPED from HVCMA_HPA_ABSENT.
+ *
+ * Return: 0 or a negative VIRTIO_CMA_S_*.
+ */
+int hvcma_backing_look(HvcmaBacking *b, uint64_t first, uint64_t nr,
+                       uint64_t *dma);
+
+/**
  * hvcma_backing_lookup() - translate a DMA address inside a pinned granule.
  * @opaque: the HvcmaBacking
  * @gpa: out

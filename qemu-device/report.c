@@ -2,8 +2,9 @@
 /*
  * Reports: the region's state as QOM properties, for qom-get of QMP and HMP.
  *
- * "report" is a struct of all the others. Reading first asks the host where
- * granules are now (the guest may have touched some): it costs a look at each.
+ * "report" is a struct of all the others, and lists are cut (view.h). What is
+ * beyond is in "report-part", of a range that begins where "report-first" says;
+ * it tells its range, so that a reader sees when another one has set it anew.
  * Visitors fail on writing only where the reader went away, and then every
  * further call fails as well: so errors are left to the outermost call.
  */
@@ -14,9 +15,12 @@
 #include "attr.h"
 #include "backing.h"
 #include "clients.h"
+#include "view.h"
 #include "virtio_cma.h"
 
-typedef void Part(VirtIOCMA *s, Visitor *v, const char *name);
+/* @view: NULL for parts that tell nothing of granules */
+typedef void Part(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                  const char *name);
 
 static void put_u64(Visitor *v, const char *name, uint64_t value)
 {
@@ -92,7 +96,8 @@ static const char *mode_name(VirtIOCMA *s)
     return s->config.flags & VIRTIO_CMA_F_AUTO ? "auto" : "reusable";
 }
 
-static void put_region(VirtIOCMA *s, Visitor *v, const char *name)
+static void put_region(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                       const char *name)
 {
     static const char *const policies[] = {
         [HVCMA_BEST_FIT] = "best-fit",
@@ -136,7 +141,8 @@ static void put_mapped(VirtIOCMA *s, Visitor *v, const char *name,
 }
 
 /* What memory attributes come to here, and what QEMU does about its mapping. */
-static void put_attributes(VirtIOCMA *s, Visitor *v, const char *name)
+static void put_attributes(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                           const char *name)
 {
     start_struct(v, name);
     put_str(v, "stage2", hvcma_stage2_name(s->config.stage2));
@@ -202,6 +208,7 @@ static void put_granule_run(Visitor *v, uint64_t first, uint64_t nr,
         [VIRTIO_CMA_GRANULE_UNBACKED] = "unbacked",
         [VIRTIO_CMA_GRANULE_MIGRATABLE] = "migratable",
         [VIRTIO_CMA_GRANULE_PINNED] = "pinned",
+        [HVCMA_VIEW_SWAPPED] = "swapped",
     };
 
     start_struct(v, NULL);
@@ -216,78 +223,129 @@ static void put_granule_run(Visitor *v, uint64_t first, uint64_t nr,
     end_struct(v);
 }
 
-static void put_granules(VirtIOCMA *s, Visitor *v, const char *name)
+static void put_runs(const HvcmaView *view, Visitor *v, const char *name,
+                     uint64_t end)
 {
-    uint64_t total = nr_granules(s), first, next;
+    guint i;
 
     start_list(v, name);
-    for (first = 0; first < total; first = next) {
-        uint8_t state = hvcma_engine_granule_state(s->engine, first);
+    for (i = 0; i < view->runs->len; i++) {
+        const HvcmaViewRun *r = &g_array_index(view->runs, HvcmaViewRun, i);
 
-        next = first + 1;
-        while (next < total &&
-               hvcma_engine_granule_state(s->engine, next) == state) {
-            next++;
+        if (r->first >= end) {
+            break;
         }
-        put_granule_run(v, first, next - first, state);
+        put_granule_run(v, r->first, MIN(r->nr, end - r->first), r->state);
     }
     end_list(v);
 }
 
-static void put_extents(VirtIOCMA *s, Visitor *v, const char *name)
+static void put_granules(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                         const char *name)
 {
-    uint64_t from = 0, first, nr, dma;
+    put_runs(view, v, name, view->runs_end);
+}
+
+static void put_extents_before(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                               const char *name, uint64_t end)
+{
+    guint i;
 
     start_list(v, name);
-    while (hvcma_engine_next_extent(s->engine, from, &first, &nr, &dma)) {
+    for (i = 0; i < view->extents->len; i++) {
+        const HvcmaViewExtent *e = &g_array_index(view->extents,
+                                                  HvcmaViewExtent, i);
+
+        if (e->first >= end) {
+            break;
+        }
         start_struct(v, NULL);
         put_u64(v, "base-gpa", s->config.region_base_gpa +
-                               first * s->config.granule_bytes);
-        put_u64(v, "base-dma", dma);
-        put_u64(v, "bytes", nr * s->config.granule_bytes);
+                               e->first * s->config.granule_bytes);
+        put_u64(v, "base-dma", e->dma);
+        put_u64(v, "bytes", MIN(e->nr, end - e->first) *
+                            s->config.granule_bytes);
         end_struct(v);
-        from = first + nr;
     }
     end_list(v);
+}
+
+static void put_extents(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                        const char *name)
+{
+    put_extents_before(s, view, v, name, view->extents_end);
 }
 
 /* The span of DMA addresses the region's backed granules lie in. */
-static void put_dma_window(VirtIOCMA *s, Visitor *v, const char *name)
+static void put_dma_window(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                           const char *name)
 {
-    uint64_t from = 0, first, nr, dma, lowest = UINT64_MAX, highest = 0;
-
-    while (hvcma_engine_next_extent(s->engine, from, &first, &nr, &dma)) {
-        lowest = MIN(lowest, dma);
-        highest = MAX(highest, dma + nr * s->config.granule_bytes - 1);
-        from = first + nr;
-    }
     start_struct(v, name);
-    put_u64(v, "first", from ? lowest : 0);
-    put_u64(v, "last", highest);
+    put_u64(v, "first", view->nr_extents ? view->lowest_dma : 0);
+    put_u64(v, "last", view->highest_dma);
     end_struct(v);
 }
 
-static void put_blocks(VirtIOCMA *s, Visitor *v, const char *name)
+static void put_blocks_before(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                              const char *name, uint64_t end)
 {
-    uint64_t from = 0, first, nr;
-    uint32_t client, purpose;
+    guint i;
 
     start_list(v, name);
-    while (hvcma_engine_next_block(s->engine, from, &first, &nr, &client,
-                                   &purpose)) {
+    for (i = 0; i < view->blocks->len; i++) {
+        const HvcmaViewBlock *b = &g_array_index(view->blocks, HvcmaViewBlock,
+                                                 i);
+
+        if (b->first >= end) {
+            break;
+        }
         start_struct(v, NULL);
-        put_u64(v, "first", first);
-        put_u64(v, "nr", nr);
-        put_str(v, "client", client < s->config.nr_clients ?
-                hvcma_clients_id(s->clients, client) : "shared");
-        put_str(v, "purpose", hvcma_report_purpose(purpose));
+        put_u64(v, "first", b->first);
+        put_u64(v, "nr", b->nr);
+        put_str(v, "client", b->client < s->config.nr_clients ?
+                hvcma_clients_id(s->clients, b->client) : "shared");
+        put_str(v, "purpose", hvcma_report_purpose(b->purpose));
         end_struct(v);
-        from = first + nr;
     }
     end_list(v);
 }
 
-static void put_clients(VirtIOCMA *s, Visitor *v, const char *name)
+static void put_blocks(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                       const char *name)
+{
+    put_blocks_before(s, view, v, name, view->blocks_end);
+}
+
+static void put_truncated(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                          const char *name)
+{
+    start_struct(v, name);
+    put_bool(v, "granules", view->runs_end < nr_granules(s));
+    put_bool(v, "extents", view->extents_end < nr_granules(s));
+    put_bool(v, "blocks", view->blocks_end < nr_granules(s));
+    end_struct(v);
+}
+
+/* As far as each of the lists goes: the next part begins where this one ends. */
+static void put_part(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                     const char *name)
+{
+    uint64_t end = MIN(MIN(view->runs_end, view->extents_end),
+                       view->blocks_end);
+
+    start_struct(v, name);
+    put_u64(v, "first", view->first);
+    put_u64(v, "nr", end - view->first);
+    put_u64(v, "of", nr_granules(s));
+    put_u64(v, "looked", MIN(view->nr_looked, end - view->first));
+    put_runs(view, v, "granules", end);
+    put_extents_before(s, view, v, "extents", end);
+    put_blocks_before(s, view, v, "blocks", end);
+    end_struct(v);
+}
+
+static void put_clients(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                        const char *name)
 {
     static const char *const states[] = {
         [VIRTIO_CMA_CLIENT_ABSENT] = "absent",
@@ -320,7 +378,8 @@ static void put_clients(VirtIOCMA *s, Visitor *v, const char *name)
 }
 
 /* The shared part, then each set-aside. */
-static void put_shares(VirtIOCMA *s, Visitor *v, const char *name)
+static void put_shares(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                       const char *name)
 {
     uint64_t bytes, used_bytes;
     uint32_t k;
@@ -336,19 +395,29 @@ static void put_shares(VirtIOCMA *s, Visitor *v, const char *name)
     end_list(v);
 }
 
-static void put_counters(VirtIOCMA *s, Visitor *v, const char *name)
+static void put_counters(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                         const char *name)
 {
-    size_t i;
     struct hvcma_engine_counters c;
     struct hvcma_provider_stats stats;
+    uint64_t swapped_bytes;
+    size_t i;
 
     hvcma_engine_counters(s->engine, &c);
     hvcma_backing_stats(s->backing, &stats);
+    c.backed_bytes += view->more_backed * s->config.granule_bytes;
+    if (view->end - view->first == nr_granules(s)) {
+        c.nr_extents = view->nr_extents;
+    }
+    swapped_bytes = view->nr_swapped * s->config.granule_bytes;
     start_struct(v, name);
+    put_u64(v, "looked-bytes", view->nr_looked * s->config.granule_bytes);
     put_u64(v, "backed-bytes", c.backed_bytes);
     put_u64(v, "pinned-bytes", c.pinned_bytes);
     put_u64(v, "migratable-bytes", c.backed_bytes - c.pinned_bytes);
-    put_u64(v, "unbacked-bytes", s->config.region_bytes - c.backed_bytes);
+    put_u64(v, "unbacked-bytes", s->config.region_bytes - c.backed_bytes -
+                                 swapped_bytes);
+    put_u64(v, "swapped-bytes", swapped_bytes);
     put_u64(v, "lent-bytes", c.lent_bytes);
     put_u64(v, "left-bytes", c.left_bytes);
     put_u64(v, "busy-bytes", c.busy_bytes);
@@ -374,7 +443,8 @@ static void put_counters(VirtIOCMA *s, Visitor *v, const char *name)
     end_struct(v);
 }
 
-static void put_guest(VirtIOCMA *s, Visitor *v, const char *name)
+static void put_guest(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                      const char *name)
 {
     struct hvcma_engine_counters c;
     size_t i;
@@ -403,7 +473,8 @@ static void put_guest(VirtIOCMA *s, Visitor *v, const char *name)
     end_struct(v);
 }
 
-static void put_fabric_faults(VirtIOCMA *s, Visitor *v, const char *name)
+static void put_fabric_faults(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                              const char *name)
 {
     put_u64(v, name, hvcma_clients_fabric_faults(s->clients));
 }
@@ -412,62 +483,99 @@ typedef struct PartInfo {
     const char *name;
     const char *type;
     Part *put;
+    bool of_granules;           /* tells what a view shows */
     const char *description;
 } PartInfo;
 
 static const PartInfo parts[] = {
-    { "region", "struct", put_region, "what was configured" },
-    { "granules", "list", put_granules, "runs of granules in one state" },
-    { "extents", "list", put_extents, "runs contiguous in DMA addresses" },
-    { "dma-window", "struct", put_dma_window, "span of the DMA addresses" },
-    { "blocks", "list", put_blocks, "what the guest holds, for whom" },
-    { "clients", "list", put_clients, "devices served from the region" },
-    { "attributes", "struct", put_attributes,
+    { "region", "struct", put_region, false, "what was configured" },
+    { "granules", "list", put_granules, true, "runs of granules in one state" },
+    { "extents", "list", put_extents, true, "runs contiguous in DMA addresses" },
+    { "truncated", "struct", put_truncated, true, "which of the lists are cut" },
+    { "dma-window", "struct", put_dma_window, true,
+      "span of the DMA addresses" },
+    { "blocks", "list", put_blocks, true, "what the guest holds, for whom" },
+    { "clients", "list", put_clients, false, "devices served from the region" },
+    { "attributes", "struct", put_attributes, false,
       "memory types of host and region" },
-    { "shares", "list", put_shares, "the shared part and what is set aside" },
-    { "counters", "struct", put_counters, "bytes and events" },
-    { "guest", "struct", put_guest, "what the guest driver reported" },
+    { "shares", "list", put_shares, false,
+      "the shared part and what is set aside" },
+    { "counters", "struct", put_counters, true, "bytes and events" },
+    { "guest", "struct", put_guest, false, "what the guest driver reported" },
 };
 
-static void put_report(VirtIOCMA *s, Visitor *v, const char *name)
+static void put_report(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                       const char *name)
 {
     size_t i;
 
     start_struct(v, name);
     for (i = 0; i < ARRAY_SIZE(parts); i++) {
-        parts[i].put(s, v, parts[i].name);
+        parts[i].put(s, view, v, parts[i].name);
     }
     end_struct(v);
 }
 
-static const PartInfo whole = {
-    "report", "struct", put_report, "all of the region's state"
+static const PartInfo others[] = {
+    { "report", "struct", put_report, true, "all of the region's state" },
+    { "report-part", "struct", put_part, true,
+      "granules, extents and blocks from report-first on" },
+    { "fabric-faults", "uint64", put_fabric_faults, false,
+      "DMA outside pinned granules, with x-fabric=on" },
 };
 
-static const PartInfo faults = {
-    "fabric-faults", "uint64", put_fabric_faults,
-    "DMA outside pinned granules, with x-fabric=on"
-};
+static bool check_realized(VirtIOCMA *s, const char *name, Error **errp)
+{
+    if (!s->engine) {
+        error_setg(errp, "virtio-cma: '%s' exists on a realized device only",
+                   name);
+    }
+    return s->engine;
+}
 
 static void get_part(Object *obj, Visitor *v, const char *name, void *opaque,
                      Error **errp)
 {
     VirtIOCMA *s = VIRTIO_CMA(obj);
     const PartInfo *part = opaque;
-    int ret;
+    g_autoptr(HvcmaView) view = NULL;
 
-    if (!s->engine) {
-        error_setg(errp, "virtio-cma: '%s' exists on a realized device only",
-                   part->name);
+    if (!check_realized(s, part->name, errp)) {
         return;
     }
-    ret = hvcma_engine_refresh(s->engine);
-    if (ret) {
-        error_setg(errp, "virtio-cma '%s': can't learn the addresses of its "
-                   "granules: %s", s->config.name, hvcma_status_text(-ret));
+    if (part->of_granules) {
+        view = hvcma_view_new(s, part->put == put_part ? s->report_first : 0,
+                              errp);
+        if (!view) {
+            return;
+        }
+    }
+    part->put(s, view, v, name);
+}
+
+static void get_first(Object *obj, Visitor *v, const char *name, void *opaque,
+                      Error **errp)
+{
+    visit_type_uint64(v, name, &VIRTIO_CMA(obj)->report_first, errp);
+}
+
+static void set_first(Object *obj, Visitor *v, const char *name, void *opaque,
+                      Error **errp)
+{
+    VirtIOCMA *s = VIRTIO_CMA(obj);
+    uint64_t first;
+
+    if (!check_realized(s, "report-first", errp) ||
+        !visit_type_uint64(v, name, &first, errp)) {
         return;
     }
-    part->put(s, v, name);
+    if (first >= nr_granules(s)) {
+        error_setg(errp, "virtio-cma '%s': report-first=%" PRIu64 ": the "
+                   "region has %" PRIu64 " granules, counted from 0",
+                   s->config.name, first, nr_granules(s));
+        return;
+    }
+    s->report_first = first;
 }
 
 static void add_part(ObjectClass *klass, const PartInfo *part)
@@ -488,11 +596,16 @@ void hvcma_report_class_init(ObjectClass *klass)
 {
     size_t i;
 
-    add_part(klass, &whole);
-    add_part(klass, &faults);
+    for (i = 0; i < ARRAY_SIZE(others); i++) {
+        add_part(klass, &others[i]);
+    }
     for (i = 0; i < ARRAY_SIZE(parts); i++) {
         if (has_own_property(&parts[i])) {
             add_part(klass, &parts[i]);
         }
     }
+    object_class_property_add(klass, "report-first", "uint64", get_first,
+                              set_first, NULL, NULL);
+    object_class_property_set_description(klass, "report-first", "granule "
+                                          "that report-part begins with");
 }

@@ -13,6 +13,7 @@
  * clients_noiommu.c which of them may be without an IOMMU
  * client_device.c   what regions that serve one device share
  * report.c          QOM properties that tell the region's state
+ * view.c            what one reading of them sees of the granules
  * migration.c       vmstate
  * attr.c            memory attributes: what the user said, what the host is
  * alias.c           QEMU's own mapping of memory for non-coherent clients
@@ -132,6 +133,7 @@ struct VirtIOCMA {
     Error *migration_blocker;
     HvcmaAlias alias;
     Notifier exit_notifier;
+    uint64_t report_first;      /* granule that "report-part" begins with */
     bool static_pins;           /* static.c holds the whole region pinned */
 };
 

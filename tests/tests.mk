@@ -54,7 +54,7 @@ $(QTEST_PLUGIN): $(sort $(wildcard $(srcdir)/tests/qtest/plugin/*.c)) $(QH_$(NAT
 # Figures are taken from what ships: optimised, without invariant checks.
 $(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-fdt.a $(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
 	$(say) LD $(@:$(O)/%=%)
-	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $< $(if $(findstring bench_queue,$@),$(QTEST_LIB)) \
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $< $(if $(findstring qtest/,$(shell grep -h "include .tests/" $<)),$(QTEST_LIB)) \
 		$(filter %.a,$^) -luring -lcmocka -ljson-c -lfdt
 
 # Bare metal for arm64, and what judges its answers.

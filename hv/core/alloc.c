@@ -545,6 +545,20 @@ bool hvcma_alloc_nth_extent(const struct hvcma_alloc *a, uint64_t nth,
 	return true;
 }
 
+uint64_t hvcma_alloc_alike(const struct hvcma_alloc *a, uint64_t first, uint64_t max)
+{
+	uint32_t i = (uint32_t)first, end = i + 1;
+	uint8_t tag;
+
+	if (first >= a->nr_granules || !max)
+		return 0;
+	tag = a->granules[i].tag;
+	while (end < a->nr_granules && end - i < max && a->granules[end].tag == tag &&
+	       (!(tag & HVCMA_TAG_KNOWN) || hvcma_granule_follows(a, end)))
+		end++;
+	return end - i;
+}
+
 uint64_t hvcma_alloc_free_before(const struct hvcma_alloc *a, uint64_t granule)
 {
 	uint32_t i = (uint32_t)granule - 1;

@@ -244,6 +244,14 @@ bool hvcma_alloc_next_extent(const struct hvcma_alloc *a, uint64_t from,
 bool hvcma_alloc_nth_extent(const struct hvcma_alloc *a, uint64_t nth,
 			    uint64_t *first);
 
+/**
+ * hvcma_alloc_alike() - how many granules from @first on, at most @max, are in the
+ * same state (known, allocated, withheld) and, if known, consecutive by address.
+ *
+ * Return: at least 1; 0 if @first is out of range or @max is 0.
+ */
+uint64_t hvcma_alloc_alike(const struct hvcma_alloc *a, uint64_t first, uint64_t max);
+
 /** hvcma_alloc_free_before() - length of the part of a run that ends before @granule. */
 uint64_t hvcma_alloc_free_before(const struct hvcma_alloc *a, uint64_t granule);
 

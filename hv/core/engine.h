@@ -357,6 +357,17 @@ bool hvcma_engine_share(const struct hvcma_engine *e, uint32_t share, uint64_t *
 /** hvcma_engine_granule_state() - state byte of the wire format. */
 uint8_t hvcma_engine_granule_state(const struct hvcma_engine *e, uint64_t granule);
 
+/**
+ * hvcma_engine_alike() - how many granules from @first on, at most @max, have the
+ * same state byte and are, if backed, consecutive by DMA address.
+ * @state: out, the state byte
+ * @dma: out, address of the first one, HVCMA_DMA_UNKNOWN if it is not backed
+ *
+ * Return: at least 1; 0, with both untouched, if @first is out of range or @max 0.
+ */
+uint64_t hvcma_engine_alike(const struct hvcma_engine *e, uint64_t first, uint64_t max,
+			    uint8_t *state, uint64_t *dma);
+
 /** hvcma_engine_next_extent() - iterate extents; false at the end. */
 bool hvcma_engine_next_extent(const struct hvcma_engine *e, uint64_t from_granule,
 			      uint64_t *first, uint64_t *nr_granules,

@@ -33,6 +33,31 @@ uint8_t hvcma_engine_granule_state(const struct hvcma_engine *e, uint64_t granul
 	return state;
 }
 
+uint64_t hvcma_engine_alike(const struct hvcma_engine *e, uint64_t first, uint64_t max,
+			    uint8_t *state, uint64_t *dma)
+{
+	uint64_t nr = hvcma_alloc_alike(e->alloc, first, max), i;
+	uint64_t same;
+
+	if (!nr)
+		return 0;
+	*state = hvcma_engine_granule_state(e, first);
+	*dma = hvcma_alloc_dma(e->alloc, first);
+	same = is_lent(e, first) ? ~UINT64_C(0) : 0;
+	for (i = 1; i < nr; i++) {
+		if (!((first + i) % 64) && e->lent[(first + i) / 64] == same &&
+		    !(*state & VIRTIO_CMA_GRANULE_BUSY)) {
+			i += 63;	/* a word at once */
+			continue;
+		}
+		if (is_lent(e, first + i) != (bool)same)
+			return i;
+		if (*state & VIRTIO_CMA_GRANULE_BUSY && e->why[first + i] != e->why[first])
+			return i;
+	}
+	return nr;
+}
+
 bool hvcma_engine_next_block(const struct hvcma_engine *e, uint64_t from,
 			     uint64_t *first, uint64_t *nr_granules,
 			     uint32_t *client, uint32_t *purpose)

@@ -166,6 +166,49 @@ uint32_t cma_free(struct cma *c, uint64_t base_gpa, uint64_t bytes)
 	return request(c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), &resp, sizeof(resp));
 }
 
+static void take_singly(struct cma *c, uint64_t granule_bytes, unsigned int nr)
+{
+	struct virtio_cma_bulk_req req = {
+		.hdr = { .op = VIRTIO_CMA_OP_ALLOC_BULK, .bytes = sizeof(req) },
+		.block_bytes = granule_bytes,
+		.max_dma_addr = UINT64_MAX,
+		.client = VIRTIO_CMA_CLIENT_SHARED,
+		.purpose = c->purpose,
+	};
+	static uint8_t resp[VIRTIO_CMA_MAX_RESPONSE_BYTES];
+	unsigned int i;
+
+	for (i = 0; i < nr; i += req.nr_blocks) {
+		req.nr_blocks = nr - i < VIRTIO_CMA_MAX_BULK_BLOCKS ? nr - i : VIRTIO_CMA_MAX_BULK_BLOCKS;
+		assert_int_equal(request(c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), resp,
+					 sizeof(resp)), VIRTIO_CMA_S_OK);
+		assert_int_equal(((struct virtio_cma_bulk_resp *)resp)->nr_blocks, req.nr_blocks);
+	}
+}
+
+void cma_shatter(struct cma *c, uint64_t granule_bytes, unsigned int nr)
+{
+	enum { MAX_RANGES = 4000 };
+	static struct {
+		struct virtio_cma_free_req head;
+		struct virtio_cma_range ranges[MAX_RANGES];
+	} req = { .head.hdr.op = VIRTIO_CMA_OP_FREE };
+	struct virtio_cma_resp_hdr resp;
+	unsigned int i, k;
+
+	take_singly(c, granule_bytes, nr);
+	for (i = 0; i < nr; i += 2 * k) {
+		for (k = 0; k < MAX_RANGES && i + 2 * k < nr; k++)
+			req.ranges[k] = (struct virtio_cma_range){
+				c->base_gpa + (i + 2 * k) * granule_bytes, granule_bytes
+			};
+		req.head.nr_ranges = k;
+		req.head.hdr.bytes = (uint32_t)(sizeof(req.head) + k * sizeof(req.ranges[0]));
+		assert_int_equal(request(c, VIRTIO_CMA_VQ_REQUEST, &req, req.head.hdr.bytes, &resp,
+					 sizeof(resp)), VIRTIO_CMA_S_OK);
+	}
+}
+
 void cma_report_lent(struct cma *c, uint32_t bits)
 {
 	struct {

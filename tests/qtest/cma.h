@@ -58,6 +58,12 @@ uint32_t cma_alloc_below(struct cma *c, uint64_t bytes, uint64_t align_bytes,
 			 struct virtio_cma_block *block);
 uint32_t cma_free(struct cma *c, uint64_t base_gpa, uint64_t bytes);
 
+/**
+ * cma_shatter() - the worst case of a report: the region's @nr granules of
+ * @granule_bytes are taken as a block each, and every second one is given back.
+ */
+void cma_shatter(struct cma *c, uint64_t granule_bytes, unsigned int nr);
+
 /** cma_report_lent() - of the first 32 granules bit i of @bits is granule i. */
 void cma_report_lent(struct cma *c, uint32_t bits);
 
