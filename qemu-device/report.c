@@ -276,7 +276,7 @@ static void put_extents(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     put_extents_before(s, view, v, name, view->extents_end);
 }
 
-/* The span of DMA addresses the region's backed granules lie in. */
+/* The span of DMA addresses that backed granules lie in, as far as seen. */
 static void put_dma_window(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
                            const char *name)
 {
@@ -323,6 +323,7 @@ static void put_truncated(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     put_bool(v, "granules", view->runs_end < nr_granules(s));
     put_bool(v, "extents", view->extents_end < nr_granules(s));
     put_bool(v, "blocks", view->blocks_end < nr_granules(s));
+    put_bool(v, "dma-window", view->end < nr_granules(s));
     end_struct(v);
 }
 
@@ -491,7 +492,7 @@ static const PartInfo parts[] = {
     { "region", "struct", put_region, false, "what was configured" },
     { "granules", "list", put_granules, true, "runs of granules in one state" },
     { "extents", "list", put_extents, true, "runs contiguous in DMA addresses" },
-    { "truncated", "struct", put_truncated, true, "which of the lists are cut" },
+    { "truncated", "struct", put_truncated, true, "what is not of the whole region" },
     { "dma-window", "struct", put_dma_window, true,
       "span of the DMA addresses" },
     { "blocks", "list", put_blocks, true, "what the guest holds, for whom" },

@@ -144,9 +144,11 @@ static void add_extent(HvcmaView *view, const Piece *p, uint64_t next_dma)
 
 static void go_over(VirtIOCMA *s, HvcmaView *view, const GArray *seen)
 {
-    uint64_t at, next_dma = HVCMA_DMA_UNKNOWN;
+    uint64_t at = view->first, next_dma = HVCMA_DMA_UNKNOWN;
+    int pieces;
 
-    for (at = view->first; at < view->end;) {
+    for (pieces = 0; at < view->end && pieces < HVCMA_VIEW_MAX_PIECES;
+         pieces++) {
         Piece p = next_piece(s, view, seen, at);
         uint64_t bytes = p.nr * s->config.granule_bytes;
 
@@ -160,6 +162,8 @@ static void go_over(VirtIOCMA *s, HvcmaView *view, const GArray *seen)
         }
         at += p.nr;
     }
+    view->end = at;
+    view->nr_looked = MIN(view->nr_looked, at - view->first);
 }
 
 static void list_blocks(VirtIOCMA *s, HvcmaView *view)

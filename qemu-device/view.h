@@ -7,9 +7,10 @@
  * anew, as many as 5 ms allow, beginning with the first; of the others the view
  * shows what the device knows. Nothing is learned by it: a reader changes nothing.
  *
- * A view goes over 2^20 granules at most, and lists have 1024 entries at most,
- * for an entry costs 5 KiB and more on its way to the reader: so one reading
- * costs some 16 MB and less than 20 ms whatever the region is like.
+ * A view goes over 2^20 granules at most, and over 2^16 changes of state or
+ * address; lists have 1024 entries at most, for an entry costs 5 KiB and more on
+ * its way to the reader. So one reading costs some 16 MB and less than 20 ms
+ * whatever the region is like.
  *
  * Does not print: report.c does.
  */
@@ -20,6 +21,7 @@
 
 #define HVCMA_VIEW_MAX_ENTRIES 1024
 #define HVCMA_VIEW_MAX_GRANULES (UINT64_C(1) << 20)
+#define HVCMA_VIEW_MAX_PIECES (1 << 16)
 
 /* In a state byte, beside VIRTIO_CMA_GRANULE_*: kept, but not in memory. */
 #define HVCMA_VIEW_SWAPPED 3
