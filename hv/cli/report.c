@@ -93,7 +93,17 @@ static void print_driver(FILE *out, struct json_object *report)
 	fprintf(out, "  guest driver %s\n", text);
 }
 
-enum column { PINNED, MIGRATABLE, UNBACKED, LENT, BUSY, NR_COLUMNS };
+enum column { PINNED, MIGRATABLE, SWAPPED, UNBACKED, LENT, BUSY, NR_COLUMNS };
+
+static const char *const columns[NR_COLUMNS] = {
+	"pinned", "migratable", "swapped", "unbacked", "lent", "busy",
+};
+
+/* Does the report tell only a part of @what? */
+static bool is_cut(struct json_object *report, const char *what)
+{
+	return truth(member(report, "truncated"), what);
+}
 
 /* Granules per state; lent and busy ones are also counted by their state. */
 static void count_granules(struct json_object *runs, uint64_t counts[NR_COLUMNS])
@@ -108,6 +118,8 @@ static void count_granules(struct json_object *runs, uint64_t counts[NR_COLUMNS]
 			counts[PINNED] += nr;
 		else if (!strcmp(state, "migratable"))
 			counts[MIGRATABLE] += nr;
+		else if (!strcmp(state, "swapped"))
+			counts[SWAPPED] += nr;
 		else if (!strcmp(state, "unbacked"))
 			counts[UNBACKED] += nr;
 		if (truth(run, "lent"))
@@ -117,17 +129,26 @@ static void count_granules(struct json_object *runs, uint64_t counts[NR_COLUMNS]
 	}
 }
 
+/* The list of granules is not whole: then the device has counted. */
+static void take_counters(struct json_object *counters, uint64_t granule_bytes,
+			  uint64_t counts[NR_COLUMNS])
+{
+	char key[32];
+
+	for (size_t i = 0; i < NR_COLUMNS && granule_bytes; i++) {
+		snprintf(key, sizeof(key), "%s-bytes", columns[i]);
+		counts[i] = number(counters, key) / granule_bytes;
+	}
+}
+
 static void print_totals(FILE *out, const uint64_t counts[NR_COLUMNS], uint64_t granule_bytes)
 {
-	static const char *const names[NR_COLUMNS] = {
-		"pinned", "migratable", "unbacked", "lent", "busy",
-	};
 	const char *separator = "  ";
 
 	for (size_t i = 0; i < NR_COLUMNS; i++) {
 		if (!counts[i])
 			continue;
-		fprintf(out, "%s%s %s", separator, names[i],
+		fprintf(out, "%s%s %s", separator, columns[i],
 			size_text(counts[i] * granule_bytes).text);
 		separator = ", ";
 	}
@@ -177,6 +198,8 @@ static char run_mark(struct json_object *run)
 		return 'l';
 	if (!strcmp(state, "pinned"))
 		return '#';
+	if (!strcmp(state, "swapped"))
+		return 's';
 	return !strcmp(state, "migratable") ? '+' : '.';
 }
 
@@ -186,17 +209,19 @@ static char run_mark(struct json_object *run)
  *
  *	granules   . . . #|. . . .|+ + . .|      4 per bucket
  *	map              #       .       +
+ *
+ * Granules beyond a list that is cut are '?'.
  */
 static void print_map(FILE *out, struct json_object *runs, uint64_t nr_granules)
 {
-	static const char order[] = ".+l#b";
+	static const char order[] = "?.s+l#b";
 	uint64_t per_column = nr_granules / MAP_COLUMNS +
 			      !!(nr_granules % MAP_COLUMNS);
 	char map[MAP_COLUMNS + 1] = "";
 
 	if (!nr_granules)
 		return;
-	memset(map, '.', nr_granules / per_column + !!(nr_granules % per_column));
+	memset(map, '?', nr_granules / per_column + !!(nr_granules % per_column));
 	for (size_t i = 0; i < length(runs); i++) {
 		struct json_object *run = json_object_array_get_idx(runs, i);
 		uint64_t first = number(run, "first"), nr = number(run, "nr");
@@ -210,22 +235,33 @@ static void print_map(FILE *out, struct json_object *runs, uint64_t nr_granules)
 				map[c] = mark;
 	}
 	fprintf(out, "  map [%s]\n"
-		"      # pinned, + migratable, . unbacked, l lent, b busy; %" PRIu64 " granule%s each\n",
-		map, per_column, per_column == 1 ? "" : "s");
+		"      # pinned, + migratable, . unbacked, l lent, b busy%s%s; %" PRIu64 " granule%s each\n",
+		map, strchr(map, 's') ? ", s swapped" : "",
+		strchr(map, '?') ? ", ? not in the report" : "", per_column,
+		per_column == 1 ? "" : "s");
 }
 
-static void print_rest(FILE *out, size_t nr)
+static void print_rest(FILE *out, uint64_t nr)
 {
 	if (nr > LIST_MAX)
-		fprintf(out, "    ... and %zu more\n", nr - LIST_MAX);
+		fprintf(out, "    ... and %" PRIu64 " more\n", nr - LIST_MAX);
 }
 
-static void print_extents(FILE *out, struct json_object *extents)
+/* How many there are, whole list or not. */
+static uint64_t total(struct json_object *report, const char *list)
 {
+	return is_cut(report, list) ? number(member(report, "counters"), list) :
+				      length(member(report, list));
+}
+
+static void print_extents(FILE *out, struct json_object *report)
+{
+	struct json_object *extents = member(report, "extents");
 	size_t nr = length(extents);
+	uint64_t all = total(report, "extents");
 
 	if (nr)
-		fprintf(out, "  extents %zu\n", nr);
+		fprintf(out, "  extents %" PRIu64 "\n", all);
 	for (size_t i = 0; i < nr && i < LIST_MAX; i++) {
 		struct json_object *e = json_object_array_get_idx(extents, i);
 
@@ -233,7 +269,7 @@ static void print_extents(FILE *out, struct json_object *extents)
 			number(e, "base-gpa"), number(e, "base-dma"),
 			size_text(number(e, "bytes")).text);
 	}
-	print_rest(out, nr);
+	print_rest(out, all);
 }
 
 static void print_window(FILE *out, struct json_object *window)
@@ -300,14 +336,16 @@ static void print_clients(FILE *out, struct json_object *clients)
 	print_rest(out, nr);
 }
 
-static void print_blocks(FILE *out, struct json_object *blocks,
-			 struct json_object *region)
+static void print_blocks(FILE *out, struct json_object *report)
 {
+	struct json_object *blocks = member(report, "blocks");
+	struct json_object *region = member(report, "region");
 	uint64_t granule_bytes = number(region, "granule-bytes");
 	size_t nr = length(blocks);
+	uint64_t all = total(report, "blocks");
 
 	if (nr)
-		fprintf(out, "  blocks %zu\n", nr);
+		fprintf(out, "  blocks %" PRIu64 "\n", all);
 	for (size_t i = 0; i < nr && i < LIST_MAX; i++) {
 		struct json_object *b = json_object_array_get_idx(blocks, i);
 
@@ -317,7 +355,7 @@ static void print_blocks(FILE *out, struct json_object *blocks,
 			size_text(number(b, "nr") * granule_bytes).text,
 			string(b, "client"), string(b, "purpose"));
 	}
-	print_rest(out, nr);
+	print_rest(out, all);
 }
 
 static void print_counter(FILE *out, const char *key, struct json_object *value)
@@ -435,7 +473,10 @@ void hvcma_report_print(FILE *out, const char *device, struct json_object *repor
 	uint64_t granule_bytes = number(region, "granule-bytes");
 	uint64_t counts[NR_COLUMNS];
 
-	count_granules(runs, counts);
+	if (is_cut(report, "granules"))
+		take_counters(member(report, "counters"), granule_bytes, counts);
+	else
+		count_granules(runs, counts);
 	print_title(out, device, region);
 	print_driver(out, report);
 	print_setup(out, region);
@@ -443,11 +484,11 @@ void hvcma_report_print(FILE *out, const char *device, struct json_object *repor
 	print_whys(out, runs, granule_bytes);
 	if (granule_bytes && counts[PINNED] + counts[MIGRATABLE] + counts[LENT] + counts[BUSY])
 		print_map(out, runs, number(region, "bytes") / granule_bytes);
-	print_extents(out, member(report, "extents"));
+	print_extents(out, report);
 	print_window(out, member(report, "dma-window"));
 	print_attributes(out, member(report, "attributes"));
 	print_clients(out, member(report, "clients"));
-	print_blocks(out, member(report, "blocks"), region);
+	print_blocks(out, report);
 	print_shares(out, member(report, "shares"));
 	print_counters(out, "counters", member(report, "counters"));
 	print_counters(out, "guest", member(report, "guest"));

@@ -107,6 +107,29 @@ static void test_one_latency(void **state)
 			       "    >=        0 us           7  ####"));
 }
 
+/* 64 granules, of which the report tells two; the device has counted all. */
+static void test_cut_lists(void **state)
+{
+	static const char *const answers[] = {
+		GREETING, DONE,
+		"{\"return\": {\"region\": {\"name\": \"banka\", \"bytes\": 262144, \"granule-bytes\": 4096},"
+		"\"granules\": [{\"first\": 0, \"nr\": 1, \"state\": \"pinned\"},"
+		"{\"first\": 1, \"nr\": 1, \"state\": \"swapped\"}],"
+		"\"extents\": [{\"base-gpa\": 4096, \"base-dma\": 4096, \"bytes\": 4096}], \"blocks\": [],"
+		"\"truncated\": {\"granules\": true, \"extents\": true, \"blocks\": false},"
+		"\"counters\": {\"pinned-bytes\": 131072, \"swapped-bytes\": 131072, \"extents\": 32}}}\r\n", NULL
+	};
+	struct fixture *f = *state;
+
+	start_qemu(f, answers, SIZE_MAX, true);
+	assert_int_equal(run_status(f, "--device cma0"), HVCMA_EXIT_OK);
+	assert_non_null(strstr(f->out, "  pinned 128 KiB, swapped 128 KiB\n"));
+	assert_non_null(strstr(f->out, "  map [#s??????"));
+	assert_non_null(strstr(f->out, "b busy, s swapped, ? not in the report; 1 granule each\n"));
+	assert_non_null(strstr(f->out, "  extents 32\n"));
+	assert_non_null(strstr(f->out, "    ... and 16 more\n"));
+}
+
 static void test_split_messages_and_events(void **state)
 {
 	static const char *const answers[] = {
@@ -444,6 +467,7 @@ int main(void)
 		FIXTURE_TEST(test_idle_layout),
 		FIXTURE_TEST(test_driver_states),
 		FIXTURE_TEST(test_one_latency),
+		FIXTURE_TEST(test_cut_lists),
 		FIXTURE_TEST(test_combinations),
 		FIXTURE_TEST(test_whole_field),
 		FIXTURE_TEST(test_unknown_field),
