@@ -212,7 +212,7 @@ static char run_mark(struct json_object *run)
  *
  * Granules beyond a list that is cut are '?'.
  */
-static void print_map(FILE *out, struct json_object *runs, uint64_t nr_granules)
+static void print_map(FILE *out, struct json_object *runs, uint64_t nr_granules, bool cut)
 {
 	static const char order[] = "?.s+l#b";
 	uint64_t per_column = nr_granules / MAP_COLUMNS +
@@ -221,7 +221,7 @@ static void print_map(FILE *out, struct json_object *runs, uint64_t nr_granules)
 
 	if (!nr_granules)
 		return;
-	memset(map, '?', nr_granules / per_column + !!(nr_granules % per_column));
+	memset(map, cut ? '?' : '.', nr_granules / per_column + !!(nr_granules % per_column));
 	for (size_t i = 0; i < length(runs); i++) {
 		struct json_object *run = json_object_array_get_idx(runs, i);
 		uint64_t first = number(run, "first"), nr = number(run, "nr");
@@ -483,7 +483,8 @@ void hvcma_report_print(FILE *out, const char *device, struct json_object *repor
 	print_totals(out, counts, granule_bytes);
 	print_whys(out, runs, granule_bytes);
 	if (granule_bytes && counts[PINNED] + counts[MIGRATABLE] + counts[LENT] + counts[BUSY])
-		print_map(out, runs, number(region, "bytes") / granule_bytes);
+		print_map(out, runs, number(region, "bytes") / granule_bytes,
+			  is_cut(report, "granules"));
 	print_extents(out, report);
 	print_window(out, member(report, "dma-window"));
 	print_attributes(out, member(report, "attributes"));
