@@ -44,8 +44,8 @@ int hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first, uint64_t nr,
                            uint64_t *dma);
 
 /**
- * hvcma_backing_drop() - with discard=on the pages of unpinned granules go, which
- * no device of this virtual machine has mapped any more; else nothing.
+ * hvcma_backing_drop() - with discard=on the pages of unpinned granules go,
+ * which no device of this virtual machine has mapped any more; else nothing.
  */
 void hvcma_backing_drop(HvcmaBacking *b, uint64_t first, uint64_t nr);
 
@@ -72,8 +72,8 @@ bool hvcma_backing_lookup(void *opaque, uint64_t dma, uint64_t *gpa,
                           uint64_t *bytes_left);
 
 /**
- * hvcma_backing_watch() - the keeper, if any, holds the pins until the device is
- * closed.
+ * hvcma_backing_watch() - the keeper, if any, holds the pins until the device
+ * is closed.
  * @path: of the file that says whether it is enabled, hvcma_vfio_enable_path()
  */
 bool hvcma_backing_watch(HvcmaBacking *b, const char *path, Error **errp);
@@ -81,10 +81,10 @@ bool hvcma_backing_watch(HvcmaBacking *b, const char *path, Error **errp);
 /** hvcma_backing_unwatch() - that device is quiet for good. */
 void hvcma_backing_unwatch(HvcmaBacking *b, const char *path);
 
-/** hvcma_backing_lacks_keeper() - one is needed, and none runs: claim nothing. */
+/** hvcma_backing_lacks_keeper() - none runs, and one must: claim nothing. */
 bool hvcma_backing_lacks_keeper(const HvcmaBacking *b);
 
-/** hvcma_backing_keeper_state() - "none" (needed), "runs", "dead", "given-up". */
+/** hvcma_backing_keeper_state() - "none" needed, "runs", "dead", "given-up". */
 const char *hvcma_backing_keeper_state(const HvcmaBacking *b);
 
 #endif /* QEMU_DEVICE_BACKING_H */

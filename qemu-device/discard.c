@@ -2,11 +2,11 @@
 /*
  * A private region as a RamDiscardManager: see discard.h.
  *
- *	populate              withdraw
- *	-------> [populated] ---------------------------> [discarded]
- *	             ^  |  withdraw while migrating            ^
- *	   populate  |  v                  end of migration    |
- *	           [ late ] -----------------------------------'
+ *  populate              withdraw
+ *  -------> [populated] --------------------> [discarded]
+ *               ^  | withdraw, migrating           ^
+ *      populate |  v         end of the migration  |
+ *             [ late ] ----------------------------'
  *
  * A granule that is late still counts as populated. Migration and postcopy
  * threads read the map without the big lock: they rely on it that while a

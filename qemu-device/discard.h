@@ -39,8 +39,8 @@ void hvcma_discard_cleanup(VirtIOCMA *s);
  * hvcma_discard_populate() - granules were pinned for a block: tell those who
  * map them.
  *
- * Return: 0, or the negative errno of one who can't: then nobody has them mapped
- * who had not before.
+ * Return: 0, or the negative errno of one who can't: then nobody has them
+ * mapped who had not before.
  */
 int hvcma_discard_populate(VirtIOCMA *s, uint64_t first, uint64_t nr);
 

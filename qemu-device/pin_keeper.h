@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The pin keeper of one region, as QEMU sees it: started with the region, noticed
- * when it dies, started again. hv/host/keeper.h has what a keeper is.
+ * The pin keeper of one region, as QEMU sees it: started with the region,
+ * noticed when it dies, started again. hv/host/keeper.h has what a keeper is.
  *
  *            start again
  *         .---------------.
  *         v               |
  *      [runs] --dies--> [dead] --too often in a row--> [given up]
  *
- * While none runs, a death of QEMU would let pages go before devices are closed:
- * so no client is claimed, the operator is told, and the report says it.
+ * While none runs, a death of QEMU would let pages go before devices are
+ * closed: so no client is claimed, the operator is told, the report says it.
  */
 #ifndef QEMU_DEVICE_PIN_KEEPER_H
 #define QEMU_DEVICE_PIN_KEEPER_H
@@ -20,10 +20,11 @@
 typedef struct HvcmaPinKeeper HvcmaPinKeeper;
 
 /**
- * hvcma_pin_keeper_new() - start one for the pins of @provider, which outlives it.
+ * hvcma_pin_keeper_new() - start one for the pins of @provider, which outlives
+ * it.
  *
- * Return: NULL with @errp if the program can't be started; it says why, and what
- * can be done.
+ * Return: NULL with @errp if the program can't be started; it says why, and
+ * what can be done.
  */
 HvcmaPinKeeper *hvcma_pin_keeper_new(VirtIOCMA *s,
                                      const struct hvcma_provider *provider,

@@ -5,18 +5,20 @@
  *
  *   -device hvcma-test-mapper,id=map0,memdev=m0[,follows=off][,attached=off]
  *
- * It maps a memory device as VFIO's type 1 container does: through a listener of
- * the address space and, where the region has a RamDiscardManager, its listener;
- * else all of it at once. A mapping is a long-term pin of each part of 2 MiB, and
- * the device's write goes to the page that was pinned, wherever the guest's
- * address leads by then: that is what makes a wrongly discarded page show.
+ * It maps a memory device as VFIO's type 1 container does: through a listener
+ * of the address space and, where the region has a RamDiscardManager, its
+ * listener; else all of it at once. A mapping is a long-term pin of each part
+ * of 2 MiB, and the device's write goes to the page that was pinned, wherever
+ * the guest's address leads by then: that is what makes a wrongly discarded
+ * page show.
  *
  * follows=off: a device that maps all of memory for good, as vhost-vdpa does,
  * and has discards disabled whole.
  *
- * Properties: "attached" (a device may come later), "mapped" (a bit per part), "max-mapped" (bytes; more is refused),
- * "write" (set: the device writes MAPPER_PATTERN to that offset of the region),
- * "faults" (writes to what is not mapped).
+ * Properties: "attached" (a device may come later), "mapped" (a bit per part),
+ * "max-mapped" (bytes; more is refused), "write" (set: the device writes
+ * MAPPER_PATTERN to that offset of the region), "faults" (writes to what is not
+ * mapped).
  */
 #include "qemu/osdep.h"
 #include <liburing.h>
