@@ -13,7 +13,7 @@ endif
 override O := $(patsubst $(CURDIR)/%,%,$(abspath $(O)))
 .DEFAULT_GOAL = all
 # Goals that need no compiler.
-NO_CONFIG_GOALS = help clean distclean install-guest uninstall-guest
+NO_CONFIG_GOALS = help clean distclean install-guest uninstall-guest steps
 
 # As many jobs as there are processors, if nobody says otherwise.
 ifeq ($(MAKELEVEL) $(filter -j% --jobserver%,$(MAKEFLAGS)),0 )

@@ -109,9 +109,14 @@ $(O)/environment.mak: FORCE
 endif
 endif
 ENV_BUILD = $(srcdir)/tests/env/build --out $(ENV) --cache $(HVCMA_CACHE)
-$(O)/environment.mak: $(wildcard $(srcdir)/tests/env/*)
+$(O)/environment.mak: $(shell find $(srcdir)/tests/env -type f)
 	$(Q)mkdir -p $(@D) && $(ENV_BUILD) $(STEPS)
 	@echo 'STEPS_MADE = $(sort $(STEPS) $(if $(filter $(srcdir)/tests/env/%,$?),,$(STEPS_MADE)))' >$@
+
+# make steps GOAL=NAME: those of a goal
+steps:
+	@echo $(sort $(steps_$(GOAL)))
+.PHONY: steps
 
 # Everything that there is.
 env: | config.mak
