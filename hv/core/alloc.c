@@ -327,7 +327,7 @@ bool hvcma_alloc_block_at(struct hvcma_alloc *a, uint64_t first,
 			  const struct hvcma_fit_request *req)
 {
 	struct hvcma_want want;
-	uint32_t head, at;
+	uint32_t head, at = 0;
 
 	if (!want_from(a, req, &want) || first >= a->nr_granules ||
 	    !hvcma_granule_is_free(a, (uint32_t)first))
