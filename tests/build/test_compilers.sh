@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# check: long
+#
+# The command, the keeper and the plugin by every compiler of this machine and at the levels of
+# optimisation that distributions use: without a warning. CC_NAMES="gcc-14 ..." names more compilers.
+
+. "$HVCMA_SRC/tests/lib/tap.sh"
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+unset CC AR CFLAGS CPPFLAGS LDFLAGS PKG_CONFIG MAKEFLAGS MFLAGS MAKELEVEL
+export CLANG=false
+headers=$(find "$HVCMA_BUILD"/env/qemu-headers-"$(dpkg --print-architecture)" -maxdepth 0)
+
+# build COMPILER CFLAGS: all that is compiled for this machine; prints nothing if all is well
+build()
+{
+	mkdir "$tmp/b" && cd "$tmp/b" || return
+	"$HVCMA_SRC/configure" CC="$1" CFLAGS="$2" --qemu-headers="$(readlink -f "$headers")" >log 2>&1 &&
+		echo 'PACKAGES_CHECKED = plugin' >>config.mak &&
+		make -s all plugin >log 2>&1 && ! grep -i warning log
+	b_status=$?
+	[ $b_status -eq 0 ] || note "$(grep -iE 'warning|error' log | head -n 10)"
+	cd "$tmp" && rm -rf "$tmp/b"
+	return $b_status
+}
+
+build_case()
+{
+	if command -v "${1%% *}" >/dev/null 2>&1; then
+		check "$1 $2" build "$1" "$2"
+	else
+		tap_skip "$1 $2" "no $1 on this machine"
+	fi
+}
+
+build_case gcc "-O1"
+build_case gcc "-O3 -flto"
+for compiler in gcc-12 gcc-13 gcc-14 clang ${CC_NAMES-}; do
+	build_case "$compiler" "-O2 -g"
+done
+
+# A warning is found: a compiler that always has one.
+printf '#!/bin/sh\necho "x.c:1: warning: planted" >&2\nexec gcc "$@"\n' >"$tmp/cc"
+chmod 755 "$tmp/cc"
+check "negative control: a warning is found" eval '! build "$tmp/cc" -O0 >/dev/null'
+tap_end
