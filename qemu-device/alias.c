@@ -60,15 +60,22 @@ static const char *const qmp_names[] = {
     "snapshot-load",
 };
 
+/* Those that were enabled: what others have disabled stays so. */
+static bool qmp_disabled[ARRAY_SIZE(qmp_names)];
+
 static void qmp_allow(bool on)
 {
     size_t i;
 
     for (i = 0; i < ARRAY_SIZE(qmp_names); i++) {
-        if (on) {
+        const QmpCommand *cmd = qmp_find_command(&qmp_commands, qmp_names[i]);
+
+        if (on && qmp_disabled[i]) {
             qmp_enable_command(&qmp_commands, qmp_names[i]);
-        } else {
+            qmp_disabled[i] = false;
+        } else if (!on && cmd && qmp_command_is_enabled(cmd)) {
             qmp_disable_command(&qmp_commands, qmp_names[i], WHY);
+            qmp_disabled[i] = true;
         }
     }
 }

@@ -4,6 +4,9 @@
  * See attr.h.
  */
 #include "qemu/osdep.h"
+#include "hw/qdev-core.h"
+#include "hw/virtio/vhost.h"
+#include "hw/virtio/vhost-backend.h"
 #include "qemu/accel.h"
 #include "qemu/error-report.h"
 
@@ -153,10 +156,61 @@ uint8_t hvcma_attr_operator(const VirtIOCMA *s, const char *client_id)
     return coherent;
 }
 
+/* By types that this QEMU may not know. Mediated devices are vfio-pci. */
+static bool is_passed_through(Object *dev)
+{
+    static const char *const types[] = {
+        "vfio-pci", "vfio-platform", "vfio-user-pci", "x-pci-proxy-dev",
+        "xen-pci-passthrough",
+    };
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(types); i++) {
+        if (object_dynamic_cast(dev, types[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Whose vhost back end is hardware or a process. One in the host's kernel
+ * copies by processor, or leaves caches to the kernel's own DMA interface.
+ * A back end that is not there yet is known by the device's type alone.
+ */
+static bool is_served_elsewhere(VirtIODevice *vdev)
+{
+    const char *type = object_get_typename(OBJECT(vdev));
+    VirtioDeviceClass *vdc = VIRTIO_DEVICE_GET_CLASS(vdev);
+    struct vhost_dev *vhost = vdc->get_vhost ? vdc->get_vhost(vdev) : NULL;
+
+    if (vhost && vhost->vhost_ops) {
+        return vhost->vhost_ops->backend_type != VHOST_BACKEND_TYPE_KERNEL;
+    }
+    return g_str_has_prefix(type, "vhost-user") ||
+           g_str_has_prefix(type, "vhost-vdpa");
+}
+
 bool hvcma_attr_is_emulated(Object *dev)
 {
-    return !object_dynamic_cast(dev, "vfio-pci") &&
-           !object_dynamic_cast(dev, "vfio-platform");
+    BusChild *kid;
+    BusState *bus;
+
+    if (is_passed_through(dev)) {
+        return false;
+    }
+    /* A virtio device sits on the bus of its transport. */
+    QLIST_FOREACH(bus, &DEVICE(dev)->child_bus, sibling) {
+        QTAILQ_FOREACH(kid, &bus->children, sibling) {
+            Object *child = OBJECT(kid->child);
+
+            if (object_dynamic_cast(child, TYPE_VIRTIO_DEVICE) &&
+                is_served_elsewhere(VIRTIO_DEVICE(child))) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 uint32_t hvcma_attr_line_bytes(void)

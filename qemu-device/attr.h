@@ -28,7 +28,13 @@ bool hvcma_attr_check_clients(VirtIOCMA *s, Error **errp);
 /** hvcma_attr_operator() - "coherent" of a client: VIRTIO_CMA_COHERENT_*. */
 uint8_t hvcma_attr_operator(const VirtIOCMA *s, const char *client_id);
 
-/** hvcma_attr_is_emulated() - is this device's DMA done by QEMU itself? */
+/**
+ * hvcma_attr_is_emulated() - is this device's DMA done by the host's
+ * processors, through their caches? By QEMU, or for it by the host's kernel.
+ *
+ * It is not where real hardware does it (VFIO, vDPA), or may do it (a process
+ * that QEMU knows nothing of: vhost-user, vfio-user, a remote device).
+ */
 bool hvcma_attr_is_emulated(Object *dev);
 
 /** hvcma_attr_line_bytes() - smallest data cache line of the host, or 0. */

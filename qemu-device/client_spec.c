@@ -8,6 +8,8 @@
 #include "client_spec.h"
 #include "hv/core/region_text.h"
 
+#define PAGE_BYTES UINT64_C(4096)   /* the smallest granule */
+
 static void spec_free(gpointer opaque)
 {
     HvcmaClientSpec *spec = opaque;
@@ -88,6 +90,13 @@ static bool entry_bytes(VirtIOCMA *s, const struct hvcma_region_text *e,
     if (hvcma_region_text_bytes(&e->size, ram_bytes, bytes)) {
         return complain(s, &e->size.text, "a share of no RAM", errp);
     }
+    if (!hvcma_region_text_is_relative(&e->size) &&
+        !QEMU_IS_ALIGNED(*bytes, PAGE_BYTES)) {
+        error_setg(errp, "virtio-cma '%s': regions= says size %" PRIu64
+                   ", which is not a multiple of %" PRIu64 " bytes",
+                   s->config.name, *bytes, PAGE_BYTES);
+        return false;
+    }
     return true;
 }
 
@@ -113,6 +122,12 @@ static bool set_region(VirtIOCMA *s, const struct hvcma_region_text *e,
     }
     if (!e->has_base) {
         return true;
+    }
+    if (!e->base) {
+        error_setg(errp, "virtio-cma '%s': regions= says @0x0, limit: a "
+                   "positive multiple of the granule %" PRIu64,
+                   s->config.name, s->config.granule_bytes);
+        return false;
     }
     if (s->opts.memaddr && s->opts.memaddr != e->base) {
         error_setg(errp, "virtio-cma '%s': memaddr=0x%" PRIx64 " but regions= "

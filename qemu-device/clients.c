@@ -15,6 +15,7 @@
 #include "client_spec.h"
 #include "clients.h"
 #include "fabric.h"
+#include "printable.h"
 #include "requests.h"
 #include "static.h"
 #include "turn.h"
@@ -71,6 +72,13 @@ HvcmaClients *hvcma_clients_new(VirtIOCMA *s, Error **errp)
     guint i;
 
     if (!specs) {
+        return NULL;
+    }
+    if ((uint64_t)specs->len + nr_spare > VIRTIO_CMA_MAX_CLIENTS) {
+        error_setg(errp, "virtio-cma '%s': %u clients are named, and "
+                   "spare-clients=%" PRIu32 ", limit: %d together",
+                   s->config.name, specs->len, nr_spare,
+                   VIRTIO_CMA_MAX_CLIENTS);
         return NULL;
     }
     c = g_new0(HvcmaClients, 1);
@@ -407,6 +415,14 @@ static void take_spare(DeviceState *dev, void *opaque)
     if (!c || region_has(c, dev) || !default_suits(c, dev)) {
         return;
     }
+    if (dev->id && !hvcma_is_printable(dev->id)) {
+        g_autofree char *id = hvcma_printable(dev->id);
+
+        warn_report("virtio-cma '%s': device '%s' is not served: its id has "
+                    "control characters, or is no UTF-8", c->s->config.name,
+                    id);
+        return;
+    }
     for (i = 0; i < c->nr && !cl; i++) {
         if (c->client[i].spare && !c->client[i].id[0]) {
             cl = &c->client[i];
@@ -482,9 +498,11 @@ static bool device_may_be_created(DeviceListener *listener, const QDict *opts,
         }
         if (s->opts.unsafe_noiommu && !s->opts.fabric &&
             !g_str_has_prefix(driver, "vfio-pci")) {
+            g_autofree char *type = hvcma_printable(driver);
+
             error_setg(errp, "virtio-cma '%s': with unsafe-noiommu=on, client "
                        "'%s' (%s) must be a vfio-pci device of a no-IOMMU "
-                       "group", s->config.name, id, driver);
+                       "group", s->config.name, id, type);
             break;
         }
     }

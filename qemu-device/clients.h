@@ -20,7 +20,8 @@
  * hvcma_clients_new() - the table: entries of clients= and regions=, then, of
  * the default region, the spare ones.
  *
- * Return: NULL with @errp as of hvcma_client_specs().
+ * Return: NULL with @errp as of hvcma_client_specs(), or because there are more
+ * than VIRTIO_CMA_MAX_CLIENTS.
  */
 HvcmaClients *hvcma_clients_new(VirtIOCMA *s, Error **errp);
 void hvcma_clients_free(HvcmaClients *c);

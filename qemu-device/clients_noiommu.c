@@ -10,6 +10,7 @@
 
 #include "clients.h"
 #include "hv/core/region_text.h"
+#include "printable.h"
 
 typedef struct Search {
     const char *device_id;      /* NULL: for the default region */
@@ -104,6 +105,7 @@ bool hvcma_clients_noiommu_attach(const char *device_id, const char *group_path,
                                   Error **errp)
 {
     VirtIOCMA *s = hvcma_clients_region_of(device_id);
+    g_autofree char *id = hvcma_printable(device_id);
 
     if (hvcma_clients_noiommu_region(device_id) ||
         (!s && default_takes_noiommu())) {
@@ -111,14 +113,15 @@ bool hvcma_clients_noiommu_attach(const char *device_id, const char *group_path,
     }
     if (s) {
         error_setg(errp, "%s has no IOMMU and region '%s' of client '%s' lacks "
-                   "unsafe-noiommu=on", group_path, s->config.name, device_id);
+                   "unsafe-noiommu=on", group_path, s->config.name, id);
     } else {
         error_setg(errp, "%s has no IOMMU and no virtio-cma region with "
                    "unsafe-noiommu=on names device '%s' in clients=",
-                   group_path, device_id ?: "(without id)");
+                   group_path, device_id ? id : "(without id)");
     }
     error_append_hint(errp, "Put -device virtio-cma-pci,unsafe-noiommu=on,"
                       "clients=%s,... before it. Such a device can write "
-                      "anywhere in the host's memory.\n", device_id ?: "ID");
+                      "anywhere in the host's memory.\n",
+                      device_id ? id : "ID");
     return false;
 }

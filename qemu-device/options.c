@@ -12,6 +12,7 @@
 
 #include "attr.h"
 #include "client_spec.h"
+#include "printable.h"
 #include "static.h"
 #include "virtio_cma.h"
 
@@ -69,6 +70,44 @@ static bool choose(const char *region, const char *property, const char *word,
     error_setg(errp, "virtio-cma '%s': %s='%s' is not supported, supported: %s",
                region, property, word, known->str);
     return false;
+}
+
+/*
+ * What the user wrote shows up in messages, in the report and in the guest. A
+ * value that can't be printed has no other use, so none comes in.
+ */
+static bool check_text(VirtIOCMA *s, Error **errp)
+{
+    const HvcmaOptions *o = &s->opts;
+    const struct {
+        const char *property;
+        const char *value;
+    } texts[] = {
+        { "name", o->name ?: hvcma_device_id(s) },
+        { "mode", o->mode },
+        { "clients", o->clients },
+        { "regions", o->regions },
+        { "policy", o->policy },
+        { "attr", o->attr },
+        { "stage2", o->stage2 },
+        { "coherent", o->coherent },
+        { "x-provider", o->provider },
+        { "x-fake-fault", o->fake_fault },
+    };
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(texts); i++) {
+        if (texts[i].value && !hvcma_is_printable(texts[i].value)) {
+            g_autofree char *name = hvcma_printable(texts[0].value);
+            g_autofree char *value = hvcma_printable(texts[i].value);
+
+            error_setg(errp, "virtio-cma '%s': %s='%s' has control "
+                       "characters, or is no UTF-8", name, texts[i].property,
+                       value);
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool check_name(VirtIOCMA *s, Error **errp)
@@ -285,7 +324,7 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
     HvcmaOptions *o = &s->opts;
     uint32_t policy, provider, mode;
 
-    if (!check_name(s, errp) ||
+    if (!check_text(s, errp) || !check_name(s, errp) ||
         !choose(o->name, "mode", o->mode, modes, &mode, errp) ||
         !choose(o->name, "policy", o->policy, policies, &policy, errp) ||
         !choose(o->name, "attr", o->attr, attrs, &s->config.attr_policy,

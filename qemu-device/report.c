@@ -122,6 +122,32 @@ static void put_region(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     end_struct(v);
 }
 
+/* Whether the guest drives the device at all. */
+static const char *driver_state(const VirtIODevice *vdev)
+{
+    if (vdev->status & VIRTIO_CONFIG_S_FAILED) {
+        return "failed";
+    }
+    if (vdev->broken) {
+        return "broken";
+    }
+    if (vdev->status & VIRTIO_CONFIG_S_DRIVER_OK) {
+        return "running";
+    }
+    return vdev->status & VIRTIO_CONFIG_S_DRIVER ? "starting" : "none";
+}
+
+static void put_driver(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                       const char *name)
+{
+    VirtIODevice *vdev = VIRTIO_DEVICE(s);
+
+    start_struct(v, name);
+    put_str(v, "state", driver_state(vdev));
+    put_u64(v, "features", vdev->guest_features);
+    end_struct(v);
+}
+
 static const char *attr_name(uint32_t attr)
 {
     static const char *const names[] = {
@@ -490,6 +516,8 @@ typedef struct PartInfo {
 
 static const PartInfo parts[] = {
     { "region", "struct", put_region, false, "what was configured" },
+    { "driver", "struct", put_driver, false,
+      "whether the guest has one, what was negotiated" },
     { "granules", "list", put_granules, true, "runs of granules in one state" },
     { "extents", "list", put_extents, true, "runs contiguous in DMA addresses" },
     { "truncated", "struct", put_truncated, true, "what is not of the whole region" },

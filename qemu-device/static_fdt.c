@@ -25,6 +25,7 @@
 #include "clients.h"
 #include "fdt/bus.h"
 #include "fdt/region.h"
+#include "printable.h"
 #include "static.h"
 #include "static_fdt.h"
 
@@ -160,9 +161,11 @@ static bool check_borders(const GArray *windows, const Image *image,
                                     HVCMA_GUARD_BYTES);
 
         if (hit) {
+            g_autofree char *name = hvcma_printable(hit->name);
+
             error_setg(errp, "virtio-cma: static regions: the %s is loaded to "
                        "0x%" PRIx64 ", %" PRIu64 " bytes, but an extent of "
-                       "host memory ends inside, at 0x%" PRIx64, hit->name,
+                       "host memory ends inside, at 0x%" PRIx64, name,
                        hit->base_gpa, hit->bytes, border);
             error_append_hint(errp, "Use larger hugepages (1 GiB) for the "
                               "machine's RAM.\n");
@@ -345,12 +348,13 @@ static bool check_bus(Error **errp)
 
     object_child_foreach_recursive(qdev_get_machine(), find_misfit, &misfit);
     if (misfit) {
+        g_autofree char *id = hvcma_printable(misfit->qdev.id ?: misfit->name);
+
         error_setg(errp, "virtio-cma: static regions: the guest would give "
                    "host-physical DMA addresses to device '%s' (%s), too: only "
                    "clients of static regions, bridges and virtio devices "
                    "without iommu_platform=on can be on their PCI bus",
-                   misfit->qdev.id ?: misfit->name,
-                   object_get_typename(OBJECT(misfit)));
+                   id, object_get_typename(OBJECT(misfit)));
     }
     return !misfit;
 }

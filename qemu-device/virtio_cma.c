@@ -402,6 +402,7 @@ static void virtio_cma_class_init(ObjectClass *klass, void *data)
     VirtioDeviceClass *vdc = VIRTIO_DEVICE_CLASS(klass);
 
     device_class_set_props(dc, virtio_cma_properties);
+    hvcma_describe_properties(klass);
     dc->vmsd = &vmstate_virtio_cma_device;
     dc->user_creatable = false; /* a part of the proxy, or the MMIO subclass */
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);

@@ -6,6 +6,8 @@
  * requests.c        requests and events: queues to the engine and back
  * turn.c            one piece of work at a time
  * options.c         properties to checked configuration
+ * help.c            what -device ...,help says of them
+ * printable.c       text of the user for messages
  * backing.c         host memory of the region: provider, pins, addresses
  * pin_keeper.c      the process that holds pins beyond QEMU's death
  * client_spec.c     clients= and regions= to a list
@@ -170,6 +172,11 @@ const char *hvcma_device_id(VirtIOCMA *s);
  * Return: false with @errp naming the region, the value and the limit.
  */
 bool hvcma_options_check(VirtIOCMA *s, Error **errp);
+
+/* ---- help.c ---- */
+
+/** hvcma_describe_properties() - of the class that has them all. */
+void hvcma_describe_properties(ObjectClass *klass);
 
 /* ---- report.c ---- */
 

@@ -106,6 +106,10 @@ static void virtio_cma_pci_class_init(ObjectClass *klass, void *data)
     dc->desc = "contiguous pinned memory for guest devices";
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
     device_class_set_props(dc, virtio_cma_pci_properties);
+    object_class_property_set_description(klass, "ioeventfd",
+        "queue notifications by eventfd instead of an exit to QEMU");
+    object_class_property_set_description(klass, "vectors",
+        "MSI-X vectors (default: one for each queue and one more)");
     hvcma_memory_device_class_init(klass);
 }
 

@@ -176,14 +176,6 @@ static struct hvcma_slice base_of(const struct hvcma_region_text *e)
 	return (struct hvcma_slice){ text, strcspn(text, ";") };
 }
 
-static bool depends_on_ram(const struct hvcma_size *size)
-{
-	for (uint32_t i = 0; i < size->nr; i++)
-		if (size->quantity[i].is_percent)
-			return true;
-	return false;
-}
-
 /* The size of one entry: read it, refuse what no region can have, round it. */
 static int take_size(const struct options *opt, struct entry *e)
 {
@@ -193,7 +185,7 @@ static int take_size(const struct options *opt, struct entry *e)
 	e->bytes_known = !hvcma_region_text_bytes(&t->size, opt->ram_bytes, &e->bytes);
 	if (!e->bytes_known)
 		return 0;
-	if (!depends_on_ram(&t->size) && e->bytes % PAGE_BYTES)
+	if (!hvcma_region_text_is_relative(&t->size) && e->bytes % PAGE_BYTES)
 		return complain(opt->text, &t->size.text,
 				"region '%.*s': size %" PRIu64 " is not a multiple of %" PRIu64 " bytes",
 				SLICE(t->name), e->bytes, PAGE_BYTES);

@@ -307,6 +307,16 @@ static uint64_t quantity_bytes(const struct hvcma_quantity *q, uint64_t ram_byte
 	return ram_bytes / 100 * q->value + ram_bytes % 100 * q->value / 100;
 }
 
+bool hvcma_region_text_is_relative(const struct hvcma_size *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->nr; i++)
+		if (s->quantity[i].is_percent)
+			return true;
+	return false;
+}
+
 int hvcma_region_text_bytes(const struct hvcma_size *s, uint64_t ram_bytes, uint64_t *bytes)
 {
 	uint64_t result = 0;

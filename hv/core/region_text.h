@@ -99,6 +99,9 @@ bool hvcma_region_text_client(struct hvcma_slice *rest, struct hvcma_slice *clie
  */
 int hvcma_region_text_bytes(const struct hvcma_size *s, uint64_t ram_bytes, uint64_t *bytes);
 
+/** hvcma_region_text_is_relative() - does the size depend on that of RAM? */
+bool hvcma_region_text_is_relative(const struct hvcma_size *s);
+
 /**
  * hvcma_region_text_amount() - a whole string as an absolute quantity ("64M").
  *

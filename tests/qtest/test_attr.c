@@ -11,11 +11,14 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -421,6 +424,110 @@ static void test_two_regions(void **state)
 	qtest_stop(q);
 }
 
+/* What somebody else has disabled is not enabled by us. */
+static void test_locked_by_others(void **state)
+{
+	static const char *const save = "{'execute': 'memsave', 'arguments': {"
+					"'val': 0, 'size': 1, 'filename': '/dev/null'}}";
+	struct qtest *q;
+	struct cma c;
+
+	(void)state;
+	qtest_add_preload("hvcma-test-devices.so");
+	q = start(&c, ",coherent=off -device hvcma-test-lock,command=memsave");
+	qtest_qmp_refused(q, "locked by a test", "%s", save);
+	assert_int_equal(claim(&c, 0, 0).status, VIRTIO_CMA_S_OK);
+	qtest_qmp_refused(q, "locked by a test", "%s", save);
+	qtest_qmp_refused(q, why, "{'execute': 'pmemsave', 'arguments': {"
+			  "'val': 0, 'size': 1, 'filename': '/dev/null'}}");
+	cma_restart(&c);
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'pmemsave', 'arguments': {"
+				     "'val': 0, 'size': 1, 'filename': '/dev/null'}}"));
+	qtest_qmp_refused(q, "locked by a test", "%s", save);
+	qtest_stop(q);
+}
+
+/* A message of vhost-user; only those with 64 bits of payload matter here. */
+struct vhost_message {
+	uint32_t request, flags, bytes;
+	uint64_t value;
+} __attribute__((packed));
+
+#define VHOST_GET_FEATURES	1
+#define VHOST_GET_PROTOCOL	15
+#define VHOST_REPLY		0x5		/* version 1, an answer */
+#define VHOST_NEED_REPLY	0x8
+#define VHOST_FEATURES		(3ull << 32 | 1ull << 30)	/* version 1, access platform, protocol */
+#define VHOST_PROTOCOL		(1u << 3 | 1u << 5)	/* answers, requests of the back end */
+
+/* A process that may do DMA for a device, as far as QEMU can tell: it has its features. */
+static pid_t start_back_end(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), fd;
+	struct vhost_message m;
+	pid_t pid;
+
+	strcpy(addr.sun_path, path);
+	assert_int_equal(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	pid = fork();
+	if (pid) {
+		close(listener);
+		return pid;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);	/* also if the test fails */
+	fd = accept(listener, NULL, NULL);
+	while (recv(fd, &m, 12, MSG_WAITALL) == 12) {
+		char payload[4096];
+
+		if (m.bytes && recv(fd, payload, m.bytes, MSG_WAITALL) != m.bytes)
+			break;
+		if (m.request != VHOST_GET_FEATURES && m.request != VHOST_GET_PROTOCOL &&
+		    !(m.flags & VHOST_NEED_REPLY))
+			continue;
+		m.flags = VHOST_REPLY;
+		m.bytes = sizeof(m.value);
+		m.value = m.request == VHOST_GET_FEATURES ? VHOST_FEATURES :
+			  m.request == VHOST_GET_PROTOCOL ? VHOST_PROTOCOL : 0;
+		send(fd, &m, sizeof(m), MSG_NOSIGNAL);
+	}
+	_exit(0);
+}
+
+/* Whose DMA is the host's processors': a kernel's copies are, another process's may not be. */
+static void test_who_does_dma(void **state)
+{
+	char dir[] = "/tmp/hvcma-vhost.XXXXXX", socket[64];
+	struct answer a;
+	struct qtest *q;
+	struct cma c;
+	pid_t back_end;
+
+	(void)state;
+	qtest_skip_unless_built();
+	assert_non_null(mkdtemp(dir));
+	snprintf(socket, sizeof(socket), "%s/net", dir);
+	back_end = start_back_end(socket);
+	q = qtest_start(QTEST_Q35, "-chardev socket,id=net,path=%s -netdev vhost-user,id=net0,chardev=net "
+			"-device virtio-net-pci,id=vun0,netdev=net0,disable-legacy=on,iommu_platform=on "
+			"-device virtio-rng-pci,id=rng0,disable-legacy=on,iommu_platform=on " CMA_FAKE_REGION
+			",clients=vun0:rng0,stage2=no-fwb", socket, "virtio-cma-pci");
+	cma_open(&c, q, &virtio_pci);
+	a = claim(&c, 0, VIRTIO_CMA_COHERENT_NO);	/* the guest's word counts, as for hardware */
+	assert_int_equal(a.status, VIRTIO_CMA_S_OK);
+	assert_int_equal(a.reason, VIRTIO_CMA_REASON_NONCOHERENT);
+	a = claim(&c, 1, VIRTIO_CMA_COHERENT_NO);
+	assert_int_equal(a.reason, VIRTIO_CMA_REASON_EMULATED);
+	/* QEMU itself can't reset such a device once it has begun to quit */
+	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);
+	qtest_stop(q);
+	kill(back_end, SIGKILL);
+	waitpid(back_end, NULL, 0);
+	unlink(socket);
+	rmdir(dir);
+}
+
 static void test_not_during_migration(void **state)
 {
 	struct answer a;
@@ -516,6 +623,7 @@ static void test_not_during_a_measurement(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_who_does_dma),
 		cmocka_unit_test(test_stage2_is_published),
 		cmocka_unit_test(test_wrong_properties),
 		cmocka_unit_test(test_verdicts),
@@ -526,6 +634,7 @@ int main(void)
 		cmocka_unit_test(test_not_during_migration),
 		cmocka_unit_test(test_not_during_a_dump),
 		cmocka_unit_test(test_not_during_a_measurement),
+		cmocka_unit_test(test_locked_by_others),	/* last: QEMU has the lock from here on */
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

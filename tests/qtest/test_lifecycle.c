@@ -50,6 +50,33 @@ static void assert_idle(void)
 	assert_int_equal(qtest_get(q, "/counters/quarantined-bytes"), 0);
 }
 
+/* What the report says of the guest's driver, from the first look to its end. */
+static void test_driver_state(void **state)
+{
+	(void)state;
+	start(M0 "-device virtio-cma-pci,id=cma0,memdev=m0,granule=2M,x-provider=fake");
+	qtest_assert_text(q, "/driver/state", "none");
+	assert_int_equal(qtest_get(q, "/driver/features"), 0);
+	cma_open(&c, q, &virtio_pci);
+	qtest_assert_text(q, "/driver/state", "running");
+	assert_true(qtest_get(q, "/driver/features") & 1ull << 32);	/* version 1 */
+	virtio_reset(&c.v);
+	qtest_assert_text(q, "/driver/state", "none");
+	c.v.t->set_status(&c.v, VIRTIO_S_ACKNOWLEDGE);
+	qtest_assert_text(q, "/driver/state", "none");
+	c.v.t->set_status(&c.v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER);
+	qtest_assert_text(q, "/driver/state", "starting");
+	c.v.t->set_status(&c.v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FAILED);
+	qtest_assert_text(q, "/driver/state", "failed");
+	cma_restart(&c);
+	qtest_assert_text(q, "/driver/state", "running");
+	qtest_writew(q, c.v.vq[VIRTIO_CMA_VQ_REQUEST].avail + 2, 0x8000);	/* more than there are */
+	virtio_kick(&c.v, VIRTIO_CMA_VQ_REQUEST);
+	assert_true(virtio_is_broken(&c.v));
+	qtest_assert_text(q, "/driver/state", "broken");
+	qtest_stop(q);
+}
+
 static void start_with_busy_client(struct virtio_cma_block *block, uint8_t *edu)
 {
 	start(M0 "-device edu,id=edu0 -device virtio-cma-pci,id=cma0,memdev=m0,granule=2M,"
@@ -321,6 +348,7 @@ static void test_unfit_client_hotplug(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_driver_state),
 		cmocka_unit_test(test_unclaimed_cannot_master),
 		cmocka_unit_test(test_device_reset),
 		cmocka_unit_test(test_system_reset),

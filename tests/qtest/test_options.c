@@ -92,7 +92,35 @@ static const struct refusal {
 	{ "unknown client of a set-aside", M0 DEV ",regions=banka/nobody=2M",
 	  "virtio-cma 'banka': unknown client 'nobody': no -device has that id" },
 	{ "too many spare entries", M0 DEV ",default=on,spare-clients=4097",
-	  "virtio-cma 'banka': more than 4096 clients" },
+	  "virtio-cma 'banka': 0 clients are named, and spare-clients=4097, limit: 4096 together" },
+	{ "spare entries that wrap", M0 DEV ",default=on,spare-clients=4294967295,clients=edu0 -device edu,id=edu0",
+	  "virtio-cma 'banka': 1 clients are named, and spare-clients=4294967295, limit: 4096 together" },
+	{ "one spare entry too many", M0 DEV ",default=on,spare-clients=4096,clients=edu0 -device edu,id=edu0",
+	  "1 clients are named, and spare-clients=4096, limit: 4096 together" },
+	{ "name that can't be printed", M0 "-device virtio-cma-pci,id=cma0,memdev=m0,name=a\033[31m",
+	  "virtio-cma 'a\\x1b[31m': name='a\\x1b[31m' has control characters, or is no UTF-8" },
+	{ "id that can't be printed, as a name",
+	  M0 "-device {\"driver\":\"virtio-cma-pci\",\"id\":\"a\\u009b\",\"memdev\":\"m0\"}",
+	  "virtio-cma 'a\\x9b': name='a\\x9b' has control characters" },
+	{ "clients that can't be printed", M0 DEV ",clients=edu0:\xff",
+	  "virtio-cma 'banka': clients='edu0:\\xff' has control characters, or is no UTF-8" },
+	{ "regions that can't be printed", M0 DEV ",regions=banka=64M;\xe2\x80\xae",
+	  "virtio-cma 'banka': regions='banka=64M;\\u202e' has control characters" },
+	{ "mode that can't be printed", M0 DEV ",mode=a\tb", "mode='a\\x09b' has control characters" },
+	{ "policy that can't be printed", M0 DEV ",policy=\a", "policy='\\x07' has control characters" },
+	{ "attr that can't be printed", M0 DEV ",attr=\a", "attr='\\x07' has control characters" },
+	{ "stage2 that can't be printed", M0 DEV ",stage2=\a", "stage2='\\x07' has control characters" },
+	{ "coherent that can't be printed", M0 DEV ",coherent=\a", "coherent='\\x07' has control characters" },
+	{ "provider that can't be printed", M0 DEV ",x-provider=\a", "x-provider='\\x07' has control characters" },
+	{ "fault that can't be printed", M0 DEV ",x-fake-fault=\a", "x-fake-fault='\\x07' has control characters" },
+	{ "regions: no whole pages", M0 DEV ",regions=banka=64",
+	  "virtio-cma 'banka': regions= says size 64, which is not a multiple of 4096 bytes" },
+	{ "regions: no whole pages set aside", M0 DEV ",regions=banka/edu0=3 -device edu,id=edu0",
+	  "virtio-cma 'banka': regions= says size 3, which is not a multiple of 4096 bytes" },
+	{ "regions: base zero", M0 DEV ",regions=banka=64M@0",
+	  "virtio-cma 'banka': regions= says @0x0, limit: a positive multiple of the granule 2097152" },
+	{ "regions: base no multiple of the granule", M0 DEV ",regions=banka=64M@0x140001000",
+	  "must be aligned to 0x200000" },
 	{ "client that is no bus device",
 	  M0 DEV ",clients=us0 -device qemu-xhci,id=xhci -device usb-tablet,id=us0,bus=xhci.0",
 	  "virtio-cma 'banka': client 'us0' (usb-tablet) is neither a PCI nor a platform device" },
@@ -255,11 +283,78 @@ static void test_monitor_commands(void **state)
 	qtest_stop(q);
 }
 
+/* With names of other scripts, and as many spare entries as there can be. */
+static void test_limits(void **state)
+{
+	struct qtest *q;
+
+	(void)state;
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, M0 "-device edu,id=edu0 "
+			"-device virtio-cma-pci,id=cma0,memdev=m0,name=b\303\244nk,granule=2M,x-provider=fake"
+			",default=on,spare-clients=4095,clients=edu0");
+	qtest_assert_text(q, "/region/name", "b\303\244nk");
+	qtest_stop(q);
+}
+
+static const char *text_of(struct json_object *property, const char *key)
+{
+	struct json_object *value = NULL;
+
+	json_object_object_get_ex(property, key, &value);
+	return value ? json_object_get_string(value) : "";
+}
+
+static bool has_property(struct json_object *list, const char *name)
+{
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		if (!strcmp(text_of(json_object_array_get_idx(list, i), "name"), name))
+			return true;
+	return false;
+}
+
+/* Each property that the device has beyond those of its transport is described. */
+static void test_descriptions(void **state)
+{
+	static const char *const types[][2] = {
+		{ "virtio-cma-pci", "virtio-pmem-pci" }, { "virtio-cma-device", "virtio-rng-device" },
+	};
+	struct qtest *q;
+
+	(void)state;
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, "-device edu,id=edu0");
+	for (size_t i = 0; i < 2; i++) {
+		struct json_object *ours = qtest_qmp_ok(q, "{'execute': 'device-list-properties', "
+			"'arguments': {'typename': '%s'}}", types[i][0]);
+		struct json_object *plain = qtest_qmp_ok(q, "{'execute': 'device-list-properties', "
+			"'arguments': {'typename': '%s'}}", types[i][1]);
+		unsigned int nr = 0;
+
+		for (size_t k = 0; k < json_object_array_length(ours); k++) {
+			struct json_object *property = json_object_array_get_idx(ours, k);
+			const char *name = text_of(property, "name");
+			const char *text = text_of(property, "description");
+
+			if (has_property(plain, name) && strcmp(name, "memdev"))
+				continue;
+			nr++;
+			/* "on/off" is what QEMU says of every property of that type */
+			if (strlen(text) < 10 || !strcmp(text, "on/off"))
+				fail_msg("%s: %s: '%s'", types[i][0], name, text);
+		}
+		assert_true(nr > 25);
+		json_object_put(ours);
+		json_object_put(plain);
+	}
+	qtest_stop(q);
+}
+
 #define NR_REFUSALS	(sizeof(refusals) / sizeof(refusals[0]))
 
 int main(void)
 {
-	static struct CMUnitTest tests[NR_REFUSALS + 7];
+	static struct CMUnitTest tests[NR_REFUSALS + 9];
 	size_t i;
 
 	qtest_add_preload("hvcma-test-devices.so");
@@ -271,6 +366,8 @@ int main(void)
 	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_mmio_maxmem);
 	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_hotplug_refusal_cleans_up);
 	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_all_options);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_limits);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_descriptions);
 	tests[i++] = (struct CMUnitTest)cmocka_unit_test_prestate(test_monitor_commands,
 								  (void *)&virtio_pci);
 	tests[i++] = (struct CMUnitTest)cmocka_unit_test_prestate(test_monitor_commands,

@@ -21,6 +21,7 @@
 #define VIRTIO_S_DRIVER_OK	4
 #define VIRTIO_S_FEATURES_OK	8
 #define VIRTIO_S_NEEDS_RESET	64
+#define VIRTIO_S_FAILED		128
 
 /* feature bits, from 32 on */
 #define VIRTIO_F_HIGH_VERSION_1		0x1

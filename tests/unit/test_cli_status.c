@@ -175,6 +175,7 @@ static void test_driver_states(void **state)
 	} rows[] = {
 		{ "{\"driver\": {\"state\": \"starting\"}}", "  guest driver starting\n" },
 		{ "{\"driver\": {\"state\": \"failed\"}}", "  guest driver FAILED: it gave the device up" },
+		{ "{\"driver\": {\"state\": \"broken\"}}", "  guest driver BROKEN: it used a queue wrongly" },
 		{ "{\"driver\": {\"state\": \"other\"}}", "  guest driver other\n" },
 		{ "{\"driver\": {\"state\": \"none\"}, \"region\": {\"mode\": \"static\"}}",
 		  "  guest driver none, and none is needed (mode static)\n" },

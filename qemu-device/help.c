@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What -device virtio-cma-pci,help and device-list-properties say of
+ * properties. The manual page says it in full; options.c what is accepted.
+ */
+#include "qemu/osdep.h"
+
+#include "virtio_cma.h"
+
+typedef struct Description {
+    const char *property;
+    const char *text;
+} Description;
+
+static const Description descriptions[] = {
+    { "memdev", "memory backend that is the region" },
+    { "memaddr", "guest-physical base of the region, 0: chosen by QEMU" },
+    { "align", "alignment of a base that QEMU chooses, 0: by mode and size" },
+    { "name", "of the region, up to 31 bytes (default: the device's id)" },
+    { "mode", "private (default), reusable: lent to the guest as memory, auto: "
+      "that if the guest can, static: without a driver in the guest" },
+    { "clients", "ids of devices that the region serves, ID:ID..." },
+    { "regions", "set-asides and limits as text, see hvcma(1)" },
+    { "spare-clients", "with default=on: entries for devices that no region or "
+      "another one names" },
+    { "policy", "which free memory is taken: best-fit (default), first-fit, "
+      "next-fit" },
+    { "attr", "how clients' memory is mapped by the guest: auto (default), "
+      "cached, uncached" },
+    { "stage2", "what the host does to memory types: auto (default), none, "
+      "no-fwb, fwb" },
+    { "coherent", "whether clients' DMA is coherent: on, off, auto (default), "
+      "or ID=on|off|auto:..." },
+    { "default", "region for devices that have none of their own" },
+    { "pin-limit", "most bytes pinned at a time, 0: all of the region" },
+    { "granule", "unit of pinning and giving out, 0: the backend's page size" },
+    { "max-align-order", "an allocation of 2^n pages is aligned to 2^n of them "
+      "up to this order" },
+    { "pool", "with mode=static: size of the pool for DMA, 0: by the region" },
+    { "discard", "give memory back to the host that the guest does not use" },
+    { "unsafe-noiommu", "UNSAFE: tell the guest host-physical addresses, allow "
+      "VFIO devices without an IOMMU" },
+    { "trace", "print requests, state changes and clients' events" },
+    { "x-provider", "for tests: fake has addresses without pins" },
+    { "x-fabric", "for tests: emulated clients take host-physical addresses" },
+    { "x-fake-extent", "for tests: granules with consecutive fake addresses" },
+    { "x-fake-shuffle", "for tests: fake addresses in no order" },
+    { "x-fake-base", "for tests: lowest fake address" },
+    { "x-fake-fault", "for tests: METHOD:NR:COUNT:ERRNO, calls that fail" },
+};
+
+void hvcma_describe_properties(ObjectClass *klass)
+{
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(descriptions); i++) {
+        object_class_property_set_description(klass, descriptions[i].property,
+                                              descriptions[i].text);
+    }
+}
