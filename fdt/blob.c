@@ -59,6 +59,10 @@ static int check_node(const void *fdt, int node, struct hvcma_fdt_error *err)
 		if (!value || !is_printable(prop_name))
 			return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "node '%s' has a property without a printable name",
 					      name);
+		/* libfdt adds it to an offset, which wraps: what follows is read as tags */
+		if (len < 0)
+			return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "property '%s' of node '%s' says it has %u bytes, more than the blob",
+					      prop_name, name, (unsigned int)len);
 		if (prop_name[0] == '#' && (!strcmp(prop_name, "#address-cells") ||
 					    !strcmp(prop_name, "#size-cells")))
 			ret = check_ncells(name, prop_name, value, len, err);
@@ -78,7 +82,10 @@ int hvcma_fdt_validate(const void *blob, size_t bytes, struct hvcma_fdt_error *e
 	ret = fdt_check_full(blob, bytes);
 	if (ret)
 		return hvcma_fdt_fail(err, ret, "no valid device tree: %s", fdt_strerror(ret));
-	for (node = fdt_next_node(blob, -1, &depth); node >= 0 && depth >= 0;
+	node = fdt_next_node(blob, -1, &depth);
+	if (node < 0)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "no valid device tree: it has no root node");
+	for (; node >= 0 && depth >= 0;
 	     node = fdt_next_node(blob, node, &depth)) {
 		ret = check_node(blob, node, err);
 		if (ret)

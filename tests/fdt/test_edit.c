@@ -38,6 +38,30 @@ static void test_blob_refused(void **state)
 	assert_int_equal(hvcma_fdt_validate(fdt, RIG_ROOM, &rig->err), -FDT_ERR_BADSTRUCTURE);
 }
 
+/* What libfdt 1.6 takes for valid: no root, and lengths that wrap when added to an offset. */
+static void test_blob_refused_beyond_libfdt(void **state)
+{
+	struct rig *rig = *state;
+	struct fdt_property *prop;
+
+	for (uint32_t less = 1; less <= 16; less++) {
+		prop = (struct fdt_property *)(uintptr_t)fdt_get_property(
+			rig->fdt, fdt_path_offset(rig->fdt, "/memory@40000000"), "device_type", NULL);
+		fdt32_t len = prop->len;
+
+		prop->len = cpu_to_fdt32(0u - less);
+		assert_true(hvcma_fdt_validate(rig->fdt, RIG_ROOM, &rig->err) < 0);
+		prop->len = len;
+		assert_int_equal(hvcma_fdt_validate(rig->fdt, RIG_ROOM, &rig->err), 0);
+	}
+	assert_int_equal(fdt_create(rig->other, RIG_ROOM), 0);
+	assert_int_equal(fdt_finish_reservemap(rig->other), 0);
+	assert_int_equal(fdt_finish(rig->other), 0);
+	assert_int_equal(hvcma_fdt_validate(rig->other, fdt_totalsize(rig->other), &rig->err),
+			 -FDT_ERR_BADSTRUCTURE);
+	assert_string_equal(rig->err.text, "no valid device tree: it has no root node");
+}
+
 static void test_cells(void **state)
 {
 	fdt32_t cells[2];
@@ -378,6 +402,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(test_blob_refused),
+		RIG_TEST(test_blob_refused_beyond_libfdt),
 		RIG_TEST(test_cells),
 		RIG_TEST(test_region_with_base),
 		RIG_TEST(test_region_placed_by_kernel),
