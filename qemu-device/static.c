@@ -7,7 +7,6 @@
 #include "exec/address-spaces.h"
 #include "hw/boards.h"
 #include "hw/qdev-core.h"
-#include "system/reset.h"
 
 #include "backing.h"
 #include "clients.h"
@@ -156,9 +155,11 @@ static void hold_again(VirtIOCMA *s)
     }
 }
 
-static void machine_reset(void *opaque)
+void hvcma_static_machine_reset(VirtIOCMA *s)
 {
-    hvcma_turn_run(opaque, hold_again);
+    if (s->static_pins) {
+        hvcma_turn_run(s, hold_again);
+    }
 }
 
 /* ---- life ---- */
@@ -188,14 +189,12 @@ bool hvcma_static_realize(VirtIOCMA *s, Error **errp)
     }
     s->static_pins = true;
     hvcma_static_fdt_add(s);
-    qemu_register_reset(machine_reset, s);
     return true;
 }
 
 void hvcma_static_unrealize(VirtIOCMA *s)
 {
     if (s->static_pins) {
-        qemu_unregister_reset(machine_reset, s);
         hvcma_static_fdt_remove(s);
         s->static_pins = false;
     }

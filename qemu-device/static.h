@@ -51,6 +51,9 @@ void hvcma_static_unrealize(VirtIOCMA *s);
 /** hvcma_static_pins() - are pins of blocks covered by the region's own? */
 bool hvcma_static_pins(VirtIOCMA *s);
 
+/** hvcma_static_machine_reset() - gates closed and opened again, blocks held again. */
+void hvcma_static_machine_reset(VirtIOCMA *s);
+
 /** hvcma_static_client_added() - claim a client that was plugged later. */
 void hvcma_static_client_added(VirtIOCMA *s, uint32_t client);
 

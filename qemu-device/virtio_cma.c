@@ -208,10 +208,31 @@ static void virtio_cma_queue_reset(VirtIODevice *vdev, uint32_t index)
     hvcma_requests_forget_queue(VIRTIO_CMA(vdev), index);
 }
 
+static QTAILQ_HEAD(, VirtIOCMA) realized = QTAILQ_HEAD_INITIALIZER(realized);
+
 /* Of the machine: no guest is left that could have lent memory. */
-static void virtio_cma_machine_reset(void *opaque)
+static void machine_reset(void *opaque)
 {
-    hvcma_engine_forget_left(((VirtIOCMA *)opaque)->engine);
+    VirtIOCMA *s;
+
+    QTAILQ_FOREACH(s, &realized, next_realized) {
+        hvcma_engine_forget_left(s->engine);
+        hvcma_static_machine_reset(s);
+    }
+}
+
+/*
+ * For all regions, and for ever: a reset of the machine ejects what waits to be
+ * unplugged, and QEMU asserts that no handler goes while it calls them.
+ */
+static void register_machine_reset_once(void)
+{
+    static bool registered;
+
+    if (!registered) {
+        registered = true;
+        qemu_register_reset(machine_reset, NULL);
+    }
 }
 
 /*
@@ -305,7 +326,8 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
     hvcma_requests_start(s);
     s->exit_notifier.notify = virtio_cma_exit;
     qemu_add_exit_notifier(&s->exit_notifier);
-    qemu_register_reset(virtio_cma_machine_reset, s);
+    QTAILQ_INSERT_TAIL(&realized, s, next_realized);
+    register_machine_reset_once();
     return;
 
 fail_static:
@@ -343,7 +365,7 @@ void virtio_cma_unrealize(DeviceState *dev)
 {
     VirtIOCMA *s = VIRTIO_CMA(dev);
 
-    qemu_unregister_reset(virtio_cma_machine_reset, s);
+    QTAILQ_REMOVE(&realized, s, next_realized);
     qemu_remove_exit_notifier(&s->exit_notifier);
     hvcma_requests_stop(s);
     virtio_cleanup(VIRTIO_DEVICE(dev));

@@ -136,6 +136,7 @@ struct VirtIOCMA {
     HvcmaAlias alias;
     Notifier exit_notifier;
     uint64_t report_first;      /* granule that "report-part" begins with */
+    QTAILQ_ENTRY(VirtIOCMA) next_realized;
     bool static_pins;           /* static.c holds the whole region pinned */
 };
 

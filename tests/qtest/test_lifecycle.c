@@ -253,6 +253,27 @@ static void test_region_ejected_while_busy(void **state)
 	qtest_stop(q);
 }
 
+/* A guest that does not answer the unplug, and reboots: the reset ejects the region. */
+static void test_region_ejected_by_reset(void **state)
+{
+	uint8_t edu;
+
+	(void)state;
+	start(M0 HOTPLUG_PORT "-device edu,id=edu0 -device virtio-cma-pci,id=cma0,bus=rp0,memdev=m0,"
+	      "granule=2M,x-provider=fake,clients=edu0");
+	hotplug_set_up(q);
+	cma_open_on_bus(&c, q, 1);
+	edu = qtest_pci_find(q, 0, EDU_ID);
+	json_object_put(qtest_qmp_ok(q, HOTPLUG_DEL("cma0")));
+	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
+	assert_true(try_bus_master(0, edu));
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'system_reset'}"));
+	qtest_wait_event(q, "DEVICE_DELETED");
+	assert_false(is_bus_master(0, edu));
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'system_reset'}"));
+	qtest_stop(q);
+}
+
 /* Its client has bus addresses that are void now: it stays off until taken again. */
 static void test_client_without_region(void **state)
 {
@@ -356,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_quit_while_busy),
 		cmocka_unit_test(test_region_unplug),
 		cmocka_unit_test(test_region_ejected_while_busy),
+		cmocka_unit_test(test_region_ejected_by_reset),
 		cmocka_unit_test(test_client_without_region),
 		cmocka_unit_test(test_client_unplug),
 		cmocka_unit_test(test_unfit_client_hotplug),
