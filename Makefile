@@ -26,7 +26,7 @@ srcdir := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 endif
 # The test layers; those without a virtual machine that boots a kernel.
 QUICK_LAYERS = layers build unit fdt loopback asan fuzz conformance qtest
-LAYERS = $(QUICK_LAYERS) vm nested
+LAYERS = $(QUICK_LAYERS) glue vm nested
 include $(srcdir)/tests/needs.mk
 
 ifeq ($(V),1)
@@ -42,7 +42,7 @@ endif
 # What was built on the way is no intermediate file.
 .SECONDARY:
 .PHONY: all world plugin guest guest-all guest-others env demo check check-quick check-long bench \
-	fuzz lint install install-guest uninstall uninstall-guest help clean distclean FORCE
+	fuzz fuzz-coverage lint install install-guest uninstall uninstall-guest help clean distclean FORCE
 
 all: native
 
@@ -263,7 +263,7 @@ help:
 	@echo '  make check-long   what takes long for what it shows, and check leaves out'
 	@echo '  make check-L    one layer, L being one of: $(LAYERS)'
 	@echo '  make bench      the figures; B=name runs one'
-	@echo '  make fuzz       the fuzzers for FUZZ_SECONDS each (600)'
+	@echo '  make fuzz       the fuzzers for FUZZ_SECONDS each (600); fuzz-coverage: what random guests reach'
 	@echo '  make lint       checkpatch, sparse, shellcheck'
 	@echo
 	@echo 'Variables: V=1 shows commands; CONFIGURE_ARGS; HVCMA_CACHE (downloads and images,'

@@ -49,6 +49,8 @@ packages_check-conformance = core
 steps_check-conformance = qemu-amd64 cross
 packages_check-qtest = core plugin
 steps_check-qtest = qemu-amd64 $(steps_plugin)
+packages_check-glue = $(packages_check-qtest)
+steps_check-glue = $(steps_check-qtest)
 packages_check-vm = core plugin vm
 steps_check-vm = qemu-amd64 $(steps_plugin) $(steps_guest) busybox-amd64 busybox-arm64 $(CLOUD) \
 	udev-amd64 kexec-arm64 initramfs-tools
@@ -57,7 +59,10 @@ steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross
 
 packages_bench = core plugin vm
 steps_bench = $(steps_check-vm) $(steps_check-nested)
-packages_fuzz = core
+packages_fuzz = $(packages_check-glue)
+steps_fuzz = $(steps_check-glue)
+packages_fuzz-coverage = $(packages_fuzz)
+steps_fuzz-coverage = $(steps_fuzz)
 packages_lint = core vm
 steps_lint = $(CLOUD) qemu-src
 

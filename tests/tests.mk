@@ -68,6 +68,8 @@ $(O)/tests/conformance/el2.elf: $(srcdir)/tests/conformance/start.S $(srcdir)/te
 $(O)/tests/conformance/compare: $(O)/tests/obj/tests/conformance/compare.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(CORE_SRC))
 	$(call link_test,$(CC))
 
+include $(srcdir)/tests/glue/glue.mk
+
 # ---- layers: what is built for each; tests/run finds the tests themselves -----
 need_layers = $(NATIVE)
 need_build =
@@ -78,6 +80,7 @@ need_asan = $(NATIVE) $(ASAN_BIN)
 need_fuzz = $(FUZZ_BIN)
 need_conformance = $(CONFORMANCE_BIN)
 need_qtest = plugin $(QTEST_BIN) $(QTEST_PLUGIN)
+need_glue = plugin $(GLUE_BIN) $(call glue_plugin,glue) $(call glue_plugin,glue-planted)
 need_vm = native plugin arm64 guest $(call guest_ko,arm64/6.12-cloud) $(UNIT_BIN)
 need_nested = arm64 arm64-plugin $(call guest_test_ko,arm64/6.12 arm64/6.1)
 need = $(foreach l,$(1),$(need_$(l)))
@@ -103,8 +106,12 @@ bench: native plugin arm64 arm64-plugin guest $(BENCH_BIN)
 	$(Q)$(RUN) $(if $(B),-t $(B)) bench
 
 # FUZZ_SECONDS per fuzzer; "make check" uses a few.
-fuzz: $(FUZZ_BIN)
-	$(Q)FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) $(RUN) fuzz
+fuzz: $(FUZZ_BIN) $(need_glue)
+	$(Q)FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) $(RUN) fuzz glue
+# Which lines of the plugin random guests reach.
+fuzz-coverage: $(GLUE_BIN) $(call glue_plugin,glue-coverage)
+	$(Q)HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) \
+		$(srcdir)/tests/glue/coverage $(or $(FUZZ_SECONDS),600)
 
 demo: arm64 arm64-plugin $(call guest_ko,$(DEMO_SERIES:%=arm64/%))
 	$(Q)HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/nested/demo $(DEMO_ARGS)

@@ -31,6 +31,7 @@
 
 #define MAX_ARGS	128
 #define MAX_EVENTS	64
+#define MAX_UNANSWERED	64
 
 struct qtest {
 	enum qtest_machine machine;
@@ -44,6 +45,8 @@ struct qtest {
 	char *folder;
 	char *events[MAX_EVENTS];
 	int nr_events;
+	bool batch;
+	unsigned int nr_unanswered;	/* commands of the batch */
 };
 
 static const struct {
@@ -103,14 +106,17 @@ static void qemu_path(enum qtest_machine machine, char *path, size_t bytes)
 void qtest_skip_unless_built(void)
 {
 	char path[4096];
+	const char *last;
 
 	qemu_path(QTEST_Q35, path, sizeof(path));
 	if (access(path, X_OK)) {
 		print_message("# skipped: no %s\n", path);
 		skip();
 	}
-	if (access(qtest_plugin(), R_OK)) {
-		print_message("# skipped: no %s\n", qtest_plugin());
+	last = strrchr(qtest_plugin(), ':');
+	last = last ? last + 1 : qtest_plugin();
+	if (access(last, R_OK)) {
+		print_message("# skipped: no %s\n", last);
 		skip();
 	}
 }
@@ -136,6 +142,15 @@ static void substitute(const char *format, const char *folder, char *out, size_t
 		snprintf(out, bytes, "%.*s%s%s", (int)(at - format), format, folder, at + 2);
 	else
 		snprintf(out, bytes, "%s", format);
+}
+
+static FILE *record;
+static const char *stderr_path;
+
+void qtest_record(FILE *to, const char *path)
+{
+	record = to;
+	stderr_path = path;
 }
 
 static unsigned int denied;
@@ -275,7 +290,8 @@ static struct qtest *new_qtest(enum qtest_machine machine)
 		registered = true;
 		atexit(qtest_kill_leftover);
 	}
-	q->stderr_fd = memfd_create("stderr", MFD_CLOEXEC);
+	q->stderr_fd = stderr_path ? open(stderr_path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644) :
+				     memfd_create("stderr", MFD_CLOEXEC);
 	assert_true(q->stderr_fd >= 0);
 	return q;
 }
@@ -361,6 +377,8 @@ struct qtest *qtest_start(enum qtest_machine machine, const char *options, ...)
 	va_start(ap, options);
 	assert_true(vasprintf(&text, options, ap) >= 0);
 	va_end(ap);
+	if (record)
+		fprintf(record, "start %s\n", text);
 	run_qemu(q, text, true);
 	free(text);
 	q->qmp_fd = accept_from(q, qmp_listener);
@@ -381,10 +399,15 @@ void qtest_run(struct qtest *q)
 
 void qtest_stop(struct qtest *q)
 {
+	FILE *recorded = record;
 	int status;
 
+	if (record)
+		fprintf(record, "stop\n");
+	record = NULL;
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'query-status'}"));
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'quit'}"));
+	record = recorded;
 	status = wait_exit(q);
 	if (status)
 		fail_msg("QEMU ended with status %d: %s", status, qtest_stderr(q));
@@ -426,13 +449,18 @@ static void command(struct qtest *q, const char *fmt, ...) __attribute__((format
 
 static void command(struct qtest *q, const char *fmt, ...)
 {
+	char *line;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vfprintf(q->qtest, fmt, ap);
+	assert_true(vasprintf(&line, fmt, ap) >= 0);
 	va_end(ap);
-	fputc('\n', q->qtest);
-	fflush(q->qtest);
+	if (record)
+		fprintf(record, "qtest %s\n", line);
+	fprintf(q->qtest, "%s\n", line);
+	if (!q->batch)
+		fflush(q->qtest);
+	free(line);
 }
 
 /* One line that is no interrupt report; free() it. */
@@ -452,9 +480,34 @@ static char *answer(struct qtest *q)
 	}
 }
 
+/* The answers so far, of which only failure is of interest. */
+static void end_batch(struct qtest *q)
+{
+	fflush(q->qtest);
+	for (; q->nr_unanswered; q->nr_unanswered--)
+		free(answer(q));
+}
+
+/* To a command that returns nothing. */
+static void done(struct qtest *q)
+{
+	q->nr_unanswered++;
+	if (!q->batch || q->nr_unanswered == MAX_UNANSWERED)
+		end_batch(q);
+}
+
+void qtest_batch(struct qtest *q, bool on)
+{
+	if (record && on != q->batch)
+		fprintf(record, "batch %d\n", on);
+	q->batch = on;
+	if (!on)
+		end_batch(q);
+}
+
 static uint64_t value(struct qtest *q)
 {
-	char *line = answer(q);
+	char *line = (end_batch(q), answer(q));
 	uint64_t v = line[2] == ' ' ? strtoull(line + 3, NULL, 0) : 0;
 
 	free(line);
@@ -473,7 +526,7 @@ void qtest_##name(struct qtest *q, uint64_t addr, type v)		\
 {									\
 	command(q, #name " 0x%llx 0x%llx", (unsigned long long)addr,	\
 		(unsigned long long)v);					\
-	value(q);							\
+	done(q);							\
 }
 
 READ(readb, uint8_t)
@@ -485,6 +538,12 @@ WRITE(writew, uint16_t)
 WRITE(writel, uint32_t)
 WRITE(writeq, uint64_t)
 
+void qtest_repeat(struct qtest *q, const char *line)
+{
+	command(q, "%s", line);
+	done(q);
+}
+
 uint32_t qtest_inl(struct qtest *q, uint16_t port)
 {
 	command(q, "inl 0x%x", port);
@@ -494,7 +553,7 @@ uint32_t qtest_inl(struct qtest *q, uint16_t port)
 void qtest_outl(struct qtest *q, uint16_t port, uint32_t v)
 {
 	command(q, "outl 0x%x 0x%x", port, v);
-	value(q);
+	done(q);
 }
 
 void qtest_read(struct qtest *q, uint64_t addr, void *buf, size_t bytes)
@@ -506,6 +565,7 @@ void qtest_read(struct qtest *q, uint64_t addr, void *buf, size_t bytes)
 	if (!bytes)
 		return;
 	command(q, "read 0x%llx 0x%zx", (unsigned long long)addr, bytes);
+	end_batch(q);
 	line = answer(q);
 	assert_true(strlen(line) >= 5 + 2 * bytes);
 	for (i = 0; i < bytes; i++) {
@@ -519,21 +579,24 @@ void qtest_read(struct qtest *q, uint64_t addr, void *buf, size_t bytes)
 void qtest_write(struct qtest *q, uint64_t addr, const void *buf, size_t bytes)
 {
 	const uint8_t *p = buf;
+	char *digits;
 	size_t i;
 
 	if (!bytes)
 		return;
-	fprintf(q->qtest, "write 0x%llx 0x%zx 0x", (unsigned long long)addr, bytes);
+	digits = malloc(2 * bytes + 1);
+	assert_non_null(digits);
 	for (i = 0; i < bytes; i++)
-		fprintf(q->qtest, "%02x", p[i]);
-	command(q, "%s", "");
-	value(q);
+		sprintf(digits + 2 * i, "%02x", p[i]);
+	command(q, "write 0x%llx 0x%zx 0x%s", (unsigned long long)addr, bytes, digits);
+	free(digits);
+	done(q);
 }
 
 void qtest_memset(struct qtest *q, uint64_t addr, uint8_t v, size_t bytes)
 {
 	command(q, "memset 0x%llx 0x%zx 0x%x", (unsigned long long)addr, bytes, v);
-	value(q);
+	done(q);
 }
 
 uint32_t qtest_pci_read(struct qtest *q, uint8_t bus, uint8_t devfn, uint8_t reg)
@@ -598,10 +661,13 @@ static struct json_object *qmp_command(struct qtest *q, const char *fmt, va_list
 	struct json_object *obj;
 	char *text, *c;
 
+	end_batch(q);		/* QEMU hears us on two sockets: one after the other */
 	assert_true(vasprintf(&text, fmt, ap) >= 0);
 	for (c = text; *c; c++)
 		if (*c == '\'')
 			*c = '"';
+	if (record)
+		fprintf(record, "qmp %s\n", text);
 	fprintf(q->qmp, "%s\n", text);
 	fflush(q->qmp);
 	free(text);
@@ -684,10 +750,20 @@ void qtest_wait_event(struct qtest *q, const char *event)
 	}
 }
 
+void qtest_forget_events(struct qtest *q)
+{
+	while (q->nr_events)
+		free(q->events[--q->nr_events]);
+}
+
 static void qmp_greeting(struct qtest *q)
 {
+	FILE *recorded = record;
+
+	record = NULL;		/* a part of the start */
 	json_object_put(qmp_line(q));
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'qmp_capabilities'}"));
+	record = recorded;
 }
 
 static struct json_object *report_part(struct qtest *q, const char *pointer,

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include <json-c/json.h>
@@ -41,6 +42,22 @@ struct qtest *qtest_start(enum qtest_machine machine, const char *options, ...)
 
 /** qtest_deny() - QTEST_NO_* for every QEMU started from now on; 0 for none. */
 void qtest_deny(unsigned int what);
+
+/**
+ * qtest_record() - write down all that is sent to QEMUs from now on.
+ * @to: a line each, "start OPTIONS", "qtest COMMAND", "qmp COMMAND", "stop"; may be NULL
+ * @stderr_path: what they print, appended
+ */
+void qtest_record(FILE *to, const char *stderr_path);
+
+/**
+ * qtest_batch() - while @on, what returns nothing is sent without waiting for it to be
+ * done: QEMU sees several accesses in one turn of its main loop.
+ */
+void qtest_batch(struct qtest *q, bool on);
+
+/** qtest_repeat() - send a command of the qtest protocol, as it was recorded. */
+void qtest_repeat(struct qtest *q, const char *line);
 
 /**
  * qtest_run() - let virtual time pass. There is still no guest: the firmware of
@@ -137,6 +154,9 @@ char *qtest_hmp(struct qtest *q, const char *command);
 
 /** qtest_wait_event() - wait until QMP has sent this event (from now or before). */
 void qtest_wait_event(struct qtest *q, const char *event);
+
+/** qtest_forget_events() - what QMP has sent before. */
+void qtest_forget_events(struct qtest *q);
 
 /**
  * qtest_get() - one value of the report of device "cma0", by JSON pointer such
