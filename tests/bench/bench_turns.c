@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The longest turn of QEMU's main loop that a request, a reset or a report takes,
+ * by size of the region, in granules of 2 MiB. The memory is fake: what the
+ * kernel needs for pins, some microseconds each, comes on top (bench_pin).
+ *
+ * QEMU answers qtest commands between turns, so it is asked for something small
+ * without a pause. The turn took no longer than the answer, nor than the processor
+ * time of QEMU's main thread meanwhile: the lesser one of each look, the longest
+ * of all looks, the least of some rounds, as other load only makes it longer.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/qtest/cma.h"
+
+#define ROUNDS		3
+#define GOAL_MS		20.0
+
+enum what { ALLOC, BULK, FREE, RESET, REPORT, NR_WHATS };
+
+static struct qtest *q;
+static struct cma c;
+
+static double now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* Of QEMU's main thread, on a processor. */
+static double run_ms(void)
+{
+	unsigned long long ns = 0;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)qtest_pid(q));
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%llu", &ns), 1);
+	fclose(f);
+	return (double)ns * 1e-6;
+}
+
+struct look {
+	double began_ms, run_ms;
+};
+
+static struct look begin_look(void)
+{
+	return (struct look){ .run_ms = run_ms(), .began_ms = now_ms() };
+}
+
+static void keep_longest(double *longest, const struct look *look)
+{
+	double ms = now_ms() - look->began_ms, ran_ms = run_ms() - look->run_ms;
+
+	if (ran_ms < ms)
+		ms = ran_ms;
+	if (ms > *longest)
+		*longest = ms;
+}
+
+/* Post, and look until it is answered; the longest look. */
+static double request_ms(const void *req, size_t bytes, uint32_t room)
+{
+	struct vring_buf buf[2] = {
+		{ .addr = c.request, .bytes = (uint32_t)bytes },
+		{ .addr = c.response, .bytes = room, .flags = VRING_WRITE },
+	};
+	double longest = 0;
+	struct look look;
+
+	qtest_write(q, c.request, req, bytes);
+	virtio_post(&c.v, VIRTIO_CMA_VQ_REQUEST, buf, 2);
+	look = begin_look();
+	virtio_kick(&c.v, VIRTIO_CMA_VQ_REQUEST);
+	while (!virtio_nr_used(&c.v, VIRTIO_CMA_VQ_REQUEST)) {
+		keep_longest(&longest, &look);
+		look = begin_look();
+	}
+	keep_longest(&longest, &look);
+	virtio_wait(&c.v, VIRTIO_CMA_VQ_REQUEST);
+	assert_int_equal(qtest_readl(q, c.response), VIRTIO_CMA_S_OK);
+	return longest;
+}
+
+static double alloc_ms(uint64_t bytes)
+{
+	const struct virtio_cma_alloc_req req = {
+		.hdr = { .op = VIRTIO_CMA_OP_ALLOC, .bytes = sizeof(req) },
+		.bytes = bytes,
+		.max_dma_addr = UINT64_MAX,
+		.flags = VIRTIO_CMA_ALLOC_CONTIG,
+		.client = VIRTIO_CMA_CLIENT_SHARED,
+	};
+
+	return request_ms(&req, sizeof(req), 4096);
+}
+
+/* As many as one request can have; the region has more, all in all. */
+static double bulk_ms(uint64_t bytes)
+{
+	uint64_t nr = bytes / CMA_GRANULE;
+	const struct virtio_cma_bulk_req req = {
+		.hdr = { .op = VIRTIO_CMA_OP_ALLOC_BULK, .bytes = sizeof(req) },
+		.block_bytes = nr > VIRTIO_CMA_MAX_BULK_BLOCKS ?
+			       bytes / VIRTIO_CMA_MAX_BULK_BLOCKS : CMA_GRANULE,
+		.max_dma_addr = UINT64_MAX,
+		.client = VIRTIO_CMA_CLIENT_SHARED,
+		.nr_blocks = nr > VIRTIO_CMA_MAX_BULK_BLOCKS ? VIRTIO_CMA_MAX_BULK_BLOCKS :
+							       (uint32_t)nr,
+	};
+
+	return request_ms(&req, sizeof(req), VIRTIO_CMA_MAX_RESPONSE_BYTES);
+}
+
+static double free_ms(uint64_t bytes)
+{
+	const struct {
+		struct virtio_cma_free_req head;
+		struct virtio_cma_range range;
+	} req = {
+		.head.hdr = { .op = VIRTIO_CMA_OP_FREE, .bytes = sizeof(req) },
+		.head.nr_ranges = 1,
+		.range = { .base_gpa = c.base_gpa, .bytes = bytes },
+	};
+
+	return request_ms(&req, sizeof(req), 4096);
+}
+
+static double reset_ms(void)
+{
+	struct look look = begin_look();
+	double longest = 0;
+
+	virtio_reset(&c.v);
+	keep_longest(&longest, &look);
+	cma_restart(&c);
+	return longest;
+}
+
+static double report_ms(void)
+{
+	struct look look = begin_look();
+	double longest = 0;
+
+	json_object_put(qtest_qmp_ok(q, "{'execute': 'qom-get', 'arguments': "
+				     "{'path': '/machine/peripheral/cma0', 'property': 'report'}}"));
+	keep_longest(&longest, &look);
+	return longest;
+}
+
+static void keep_least(double *least, double ms)
+{
+	if (!*least || ms < *least)
+		*least = ms;
+}
+
+static int bench(const char *size, uint64_t bytes)
+{
+	static const char *const names[NR_WHATS] = {
+		"alloc", "bulk", "free", "reset", "report",
+	};
+	double least[NR_WHATS] = { 0 };
+	int round, what, failed = 0;
+
+	for (round = 0; round < ROUNDS; round++) {
+		/* New each time: so that all is backed anew. */
+		q = qtest_start(QTEST_Q35, "-m 256M,maxmem=1200G,slots=4 -cpu qemu64,phys-bits=46 "
+				"-object memory-backend-memfd,id=m0,size=%s,reserve=off "
+				"-device virtio-cma-pci,id=cma0,memdev=m0,name=banka,"
+				"granule=2M,x-provider=fake", size);
+		cma_open(&c, q, &virtio_pci);
+		keep_least(&least[ALLOC], alloc_ms(bytes));
+		keep_least(&least[REPORT], report_ms());
+		keep_least(&least[FREE], free_ms(bytes));
+		keep_least(&least[BULK], bulk_ms(bytes));
+		keep_least(&least[RESET], reset_ms());
+		qtest_stop(q);
+	}
+	for (what = 0; what < NR_WHATS; what++) {
+		bool pass = least[what] <= GOAL_MS;
+
+		printf("BENCH turn_%s_%s ours=%.2fms goal=<=%.0f %s\n", names[what], size,
+		       least[what], GOAL_MS, pass ? "PASS" : "FAIL");
+		failed |= !pass;
+	}
+	return failed;
+}
+
+int main(void)
+{
+	int failed;
+
+	if (access(qtest_plugin(), R_OK)) {
+		printf("1..0 # SKIP the plugin is not built\n");
+		return 77;
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	failed = bench("1G", 1024 * MIB);
+	failed |= bench("64G", 64 * 1024 * MIB);
+	failed |= bench("1T", 1024 * 1024 * MIB);
+	printf("%sok 1 - turns of the main loop\n1..1\n", failed ? "not " : "");
+	return failed;
+}
