@@ -183,7 +183,7 @@ static void set_environment(const char *build, const char *plugin)
 
 	/* Stacks of coroutines are not ASan's; what QEMU holds at its end is its own. */
 	setenv("ASAN_OPTIONS", "detect_leaks=0:detect_stack_use_after_return=0:"
-	       "allocator_may_return_null=1:log_path=asan", 0);
+	       "allocator_may_return_null=1:handle_abort=1:log_path=asan", 0);
 	setenv("HVCMA_BUILD", build, 1);
 	snprintf(text, sizeof(text), "%s%s%s/%s/hvcma-preload.so", sanitized ? HVCMA_ASAN_LIBRARY : "",
 		 sanitized ? ":" : "", build, plugin);

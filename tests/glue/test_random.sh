@@ -26,8 +26,10 @@ finds()
 {
 	sentence=$1
 	shift
-	! "$fuzz" --plugin glue-planted --findings 1 "$@" >"$out" 2>&1 && grep -q "$sentence" "$out" ||
-		{ note "$(cat "$out")"; return 1; }
+	if "$fuzz" --plugin glue-planted --findings 1 "$@" >"$out" 2>&1 || ! grep -q "$sentence" "$out"; then
+		note "$(cat "$out")"
+		return 1
+	fi
 }
 
 for case in "$HVCMA_SRC"/tests/glue/cases/*; do
