@@ -105,7 +105,9 @@ $(O)/$(1)/hvcma-pin-keeper: $(O)/$(1)/obj/hv/host/pin_keeper_main.o $(O)/$(1)/li
 $(O)/$(1)/obj/qemu-device/%.o: $(srcdir)/qemu-device/%.c config.mak $$(QH_$(1))/cflags
 	$(say) CC $(1)/qemu-device/$$*.o
 	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$$$(cat $$(QH_$(1))/cflags) -iquote $(srcdir) \
-		$(CFLAGS) -fPIC -fvisibility=hidden $(PLUGIN_WARN) -MMD -MP -c -o $$@ $$<
+		$(CFLAGS) -fPIC -fvisibility=hidden $(PLUGIN_WARN) \
+		$$(if $$(filter %/layout.o,$$@),-DHVCMA_QEMU_PACKAGE='"$$(call qemu_package,$$(QH_$(1)))"') \
+		-MMD -MP -c -o $$@ $$<
 
 $(O)/$(1)/hvcma-qemu.so: $$(call obj_$(1),$(PLUGIN_SRC)) $(O)/$(1)/libhvcma-fdt.a $(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
 	$(say) LD $$(@:$(O)/%=%)
@@ -120,6 +122,9 @@ $(1)-plugin: $(O)/$(1)/hvcma-preload.so $(O)/$(1)/hvcma-qemu.so $(O)/$(1)/hvcma-
 .PHONY: $(1) $(1)-plugin
 endef
 
+# qemu_package HEADERS: version of the package whose source they are of, "" if it is none
+qemu_package = $(shell src=$$(sed -n 's/.*-iquote \([^ ]*\) -iquote .*/\1/p' $(1)/cflags); \
+	awk -F'[()]' '{ print $$2; exit }' "$$src/debian/changelog" 2>/dev/null)
 PLUGIN_WARN = $(filter-out -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition,$(WARN))
 ready_native =
 ready_cross = $(ENV)/cross/bin $(ENV)/sysroot-arm64

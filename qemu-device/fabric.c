@@ -29,6 +29,7 @@
 #include "qemu/rcu.h"
 
 #include "fabric.h"
+#include "layout.h"
 
 #define TYPE_HVCMA_FABRIC_PORT "hvcma-fabric-port"
 #define FABRIC_PAGE_MASK 0xfffULL
@@ -299,4 +300,4 @@ static void fabric_register_types(void)
     type_register_static(&fabric_port_info);
 }
 
-type_init(fabric_register_types)
+hvcma_type_init(fabric_register_types)

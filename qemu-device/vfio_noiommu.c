@@ -20,6 +20,7 @@
 #include "qemu/module.h"
 
 #include "clients.h"
+#include "layout.h"
 #include "vfio_noiommu.h"
 
 #define TYPE_NOIOMMU_CONTAINER TYPE_VFIO_IOMMU "-hvcma-noiommu"
@@ -455,6 +456,5 @@ static void noiommu_register_types(void)
     type_register_static(&noiommu_info);
 }
 
-type_init(noiommu_register_types)
-/* Runs once all types are registered. */
-migration_init(noiommu_hook)
+hvcma_type_init(noiommu_register_types)
+hvcma_type_init(noiommu_hook)

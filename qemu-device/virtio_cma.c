@@ -20,6 +20,7 @@
 #include "backing.h"
 #include "clients.h"
 #include "discard.h"
+#include "layout.h"
 #include "requests.h"
 #include "static.h"
 #include "turn.h"
@@ -455,4 +456,4 @@ static void virtio_cma_register_types(void)
 {
     type_register_static(&virtio_cma_info);
 }
-type_init(virtio_cma_register_types)
+hvcma_type_init(virtio_cma_register_types)

@@ -17,6 +17,7 @@
  * report.c          QOM properties that tell the region's state
  * view.c            what one reading of them sees of the granules
  * migration.c       vmstate
+ * layout.c          does this QEMU fit the plugin?
  * attr.c            memory attributes: what the user said, what the host is
  * alias.c           QEMU's own mapping of memory for non-coherent clients
  * memory_device.c   the region as a memory device

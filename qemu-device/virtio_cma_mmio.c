@@ -12,6 +12,7 @@
 #include "standard-headers/linux/virtio_ids.h"
 #include "standard-headers/linux/virtio_mmio.h"
 
+#include "layout.h"
 #include "virtio_cma.h"
 
 typedef struct VirtIOCMADevice {
@@ -143,4 +144,4 @@ static void virtio_cma_device_register_types(void)
 {
     type_register_static(&virtio_cma_device_info);
 }
-type_init(virtio_cma_device_register_types)
+hvcma_type_init(virtio_cma_device_register_types)

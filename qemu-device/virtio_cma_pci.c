@@ -11,6 +11,7 @@
 #include "standard-headers/linux/virtio_ids.h"
 
 #include "clients.h"
+#include "layout.h"
 #include "virtio_cma.h"
 
 typedef struct VirtIOCMAPCI {
@@ -134,4 +135,4 @@ static void virtio_cma_pci_register_types(void)
 {
     virtio_pci_types_register(&virtio_cma_pci_info);
 }
-type_init(virtio_cma_pci_register_types)
+hvcma_type_init(virtio_cma_pci_register_types)

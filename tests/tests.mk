@@ -51,6 +51,15 @@ $(QTEST_PLUGIN): $(sort $(wildcard $(srcdir)/tests/qtest/plugin/*.c)) $(QH_$(NAT
 	$(say) LD $(@:$(O)/%=%)
 	$(Q)mkdir -p $(@D) && $(CC) $$(cat $(QH_$(NATIVE))/cflags) -iquote $(srcdir) $(CFLAGS) -fPIC $(PLUGIN_WARN) \
 		-shared -o $@ $(filter %.c %.a,$^) -luring
+# A plugin that was built for another layout, as its table of sizes says.
+QTEST_MISFIT = $(O)/tests/qtest/misfit/hvcma-qemu.so
+$(QTEST_MISFIT): $(srcdir)/qemu-device/layout.c $(O)/$(NATIVE)/hvcma-qemu.so $(O)/$(NATIVE)/hvcma-preload.so
+	$(say) LD $(@:$(O)/%=%)
+	$(Q)mkdir -p $(@D) && $(CC) $$(cat $(QH_$(NATIVE))/cflags) -iquote $(srcdir) $(CFLAGS) -fPIC -fvisibility=hidden \
+		-DHVCMA_LAYOUT_MISFIT=8 -c -o $(@D)/layout.o $< && \
+	$(CC) -shared $(LDFLAGS) -o $@ $(@D)/layout.o $(filter-out %/layout.o,$(call obj_$(NATIVE),$(PLUGIN_SRC))) \
+		$(addprefix $(O)/$(NATIVE)/libhvcma-,fdt.a host.a core.a) -luring -lfdt -lglib-2.0 && \
+	cp $(O)/$(NATIVE)/hvcma-preload.so $(@D)/
 # Figures are taken from what ships: optimised, without invariant checks.
 $(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-fdt.a $(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
 	$(say) LD $(@:$(O)/%=%)
@@ -79,7 +88,7 @@ need_loopback = $(LOOPBACK_BIN)
 need_asan = $(NATIVE) $(ASAN_BIN)
 need_fuzz = $(FUZZ_BIN)
 need_conformance = $(CONFORMANCE_BIN)
-need_qtest = plugin $(QTEST_BIN) $(QTEST_PLUGIN)
+need_qtest = plugin $(QTEST_BIN) $(QTEST_PLUGIN) $(QTEST_MISFIT)
 need_glue = plugin $(GLUE_BIN) $(call glue_plugin,glue) $(call glue_plugin,glue-planted)
 need_vm = native plugin arm64 guest $(call guest_ko,arm64/6.12-cloud) $(UNIT_BIN)
 need_nested = arm64 arm64-plugin $(call guest_test_ko,arm64/6.12 arm64/6.1)

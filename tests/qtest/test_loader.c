@@ -162,6 +162,47 @@ static void test_types(void **state)
 	assert_null(strstr(text, "\"virtio-cma\""));
 }
 
+/* What QEMU says with the plugin of which one size is wrong by eight bytes. */
+static const char *misfit(const char *environment)
+{
+	return output("%s HVCMA_PRELOAD=${HVCMA_BUILD:-build}/tests/qtest/misfit/hvcma-preload.so "
+		      "${HVCMA_BUILD:-build}/env/qemu-amd64/bin/qemu-system-x86_64 "
+		      "-M none -device help 2>&1 | grep virtio-cma", environment);
+}
+
+/* Somebody's patch has changed a structure: the type is named, and both sizes. */
+static void test_other_layout(void **state)
+{
+	const char *text;
+	size_t here, built;
+
+	(void)state;
+	qtest_skip_unless_built();
+	text = strstr(misfit(""), "an object of type 'pci-device' has ");
+	assert_non_null(text);
+	assert_int_equal(sscanf(text, "an object of type 'pci-device' has %zu bytes here, %zu where", &here,
+				&built), 2);
+	assert_int_equal(built, here + 8);
+	assert_non_null(strstr(text, "this is QEMU 10.0."));
+	assert_non_null(strstr(text, "the plugin was built for 10.0."));
+	assert_non_null(strstr(text, "no virtio-cma device type is registered"));
+	assert_null(strstr(text, "\"virtio-cma-pci\""));
+}
+
+/* Who insists gets it, and is told. */
+static void test_layout_override(void **state)
+{
+	const char *text;
+
+	(void)state;
+	qtest_skip_unless_built();
+	text = misfit("HVCMA_UNSAFE_LAYOUT=1");
+	assert_non_null(strstr(text, "an object of type 'pci-device' has "));
+	assert_non_null(strstr(text, "UNSAFE: HVCMA_UNSAFE_LAYOUT=1: going on"));
+	assert_non_null(strstr(text, "\"virtio-cma-pci\""));
+	assert_null(strstr(misfit("HVCMA_UNSAFE_LAYOUT=0"), "\"virtio-cma-pci\""));
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +211,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_known_version),
 		cmocka_unit_test(test_plugin_missing),
 		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_other_layout),
+		cmocka_unit_test(test_layout_override),
 	};
 
 	if (argc == 2 && !strcmp(argv[1], "play"))
