@@ -59,15 +59,54 @@ static int check_node(const void *fdt, int node, struct hvcma_fdt_error *err)
 		if (!value || !is_printable(prop_name))
 			return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "node '%s' has a property without a printable name",
 					      name);
-		/* libfdt adds it to an offset, which wraps: what follows is read as tags */
-		if (len < 0)
-			return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "property '%s' of node '%s' says it has %u bytes, more than the blob",
-					      prop_name, name, (unsigned int)len);
 		if (prop_name[0] == '#' && (!strcmp(prop_name, "#address-cells") ||
 					    !strcmp(prop_name, "#size-cells")))
 			ret = check_ncells(name, prop_name, value, len, err);
 		if (ret)
 			return ret;
+	}
+	return 0;
+}
+
+/*
+ * Do all properties end inside? libfdt 1.6 adds a length to an offset without
+ * care: one near 4 GiB leads to what was before, and its own check never ends.
+ * Of other faults the walk just stops: that check finds them.
+ */
+static int check_lengths(const char *blob, size_t bytes, struct hvcma_fdt_error *err)
+{
+	uint64_t offset, end, len;
+	const char *nul;
+
+	if (fdt_check_header(blob) || fdt_totalsize(blob) > bytes)
+		return 0;
+	offset = fdt_off_dt_struct(blob);
+	end = fdt_totalsize(blob);
+	while (offset + FDT_TAGSIZE <= end) {
+		switch (fdt32_ld((const fdt32_t *)(blob + offset))) {
+		case FDT_BEGIN_NODE:
+			nul = memchr(blob + offset + FDT_TAGSIZE, 0, end - offset - FDT_TAGSIZE);
+			if (!nul)
+				return 0;
+			offset = ((uint64_t)(nul - blob) + FDT_TAGSIZE) & ~(uint64_t)(FDT_TAGSIZE - 1);
+			break;
+		case FDT_PROP:
+			if (offset + sizeof(struct fdt_property) > end)
+				return 0;
+			len = fdt32_ld((const fdt32_t *)(blob + offset + FDT_TAGSIZE));
+			offset += sizeof(struct fdt_property);
+			if (len > end - offset)
+				return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "no valid device tree: the property at offset %u says it has %u bytes, more than the blob",
+						      (unsigned int)(offset - sizeof(struct fdt_property)), (unsigned int)len);
+			offset += (len + FDT_TAGSIZE - 1) & ~(uint64_t)(FDT_TAGSIZE - 1);
+			break;
+		case FDT_END_NODE:
+		case FDT_NOP:
+			offset += FDT_TAGSIZE;
+			break;
+		default:
+			return 0;
+		}
 	}
 	return 0;
 }
@@ -79,6 +118,9 @@ int hvcma_fdt_validate(const void *blob, size_t bytes, struct hvcma_fdt_error *e
 	if (bytes < sizeof(struct fdt_header))
 		return hvcma_fdt_fail(err, -FDT_ERR_TRUNCATED, "no device tree: %zu bytes are less than a header",
 				      bytes);
+	ret = check_lengths(blob, bytes, err);
+	if (ret)
+		return ret;
 	ret = fdt_check_full(blob, bytes);
 	if (ret)
 		return hvcma_fdt_fail(err, ret, "no valid device tree: %s", fdt_strerror(ret));

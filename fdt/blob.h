@@ -51,7 +51,7 @@ int hvcma_fdt_fail(struct hvcma_fdt_error *err, int code, const char *fmt, ...)
  * Reads the whole blob once.
  *
  * Errors: what fdt_check_full() returns; -FDT_ERR_BADNCELLS; -FDT_ERR_BADSTRUCTURE
- * for an unprintable name, a tree without root, a property of 2 GiB or more.
+ * for an unprintable name, a tree without root, a property that ends outside.
  */
 int hvcma_fdt_validate(const void *blob, size_t bytes, struct hvcma_fdt_error *err);
 

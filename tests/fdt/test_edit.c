@@ -50,7 +50,9 @@ static void test_blob_refused_beyond_libfdt(void **state)
 		fdt32_t len = prop->len;
 
 		prop->len = cpu_to_fdt32(0u - less);
-		assert_true(hvcma_fdt_validate(rig->fdt, RIG_ROOM, &rig->err) < 0);
+		assert_int_equal(hvcma_fdt_validate(rig->fdt, RIG_ROOM, &rig->err),
+				 -FDT_ERR_BADSTRUCTURE);
+		assert_non_null(strstr(rig->err.text, "bytes, more than the blob"));
 		prop->len = len;
 		assert_int_equal(hvcma_fdt_validate(rig->fdt, RIG_ROOM, &rig->err), 0);
 	}
