@@ -120,10 +120,18 @@ static bool has_failed(struct json_object *answer)
 	return failed;
 }
 
+/*
+ * Stopped, and after all transfers: with TCG and memory that is written to meanwhile QEMU
+ * asserts, for it takes the offset in a memory backend for that in all RAM.
+ */
 void operator_migrate(struct guest *g)
 {
-	if (g->migrated || has_failed(qtest_qmp(g->q, "{'execute': 'migrate', 'arguments': {"
-						"'uri': 'file:stream'}}")) || !wait_migrated(g))
+	if (g->migrated)
+		return;
+	qmp_try(g, "{'execute': 'stop'}");
+	usleep(20000);
+	if (has_failed(qtest_qmp(g->q, "{'execute': 'migrate', 'arguments': {"
+				 "'uri': 'file:stream'}}")) || !wait_migrated(g))
 		return;
 	g->migrated = true;
 	/* What was unplugged is not there to be loaded: then it stays where it is. */
