@@ -7,9 +7,12 @@
 # is the same wherever the question is asked.
 #
 # Words: a *plan* is the list of files a step downloads, one "file size hash uri" per line.
+# What asks for a plan's parts fails, and names what can't be had, when any of it can't: a caller
+# takes the answer into a variable first, for a pipeline would lose the failure.
 
 APT_DIR=$CACHE/apt
 APT_CONF=$APT_DIR/conf
+HVCMA_TRUSTED=${HVCMA_TRUSTED-}	# for tests: archives that nobody signed
 GUEST_SUITE=bookworm	# what runs in virtual machines, wherever the builder runs
 SOURCE_SUITE=trixie	# the suite that holds the source of the QEMU that is backported
 NEWEST_SUITE=unstable	# has the newest kernel; everything else does without it
@@ -91,23 +94,26 @@ apt_archives()
 		/usr/share/keyrings/debian-archive-keyring.pgp; do
 		[ ! -r "$file" ] || keyring=$file
 	done
-	[ -n "$keyring" ] || die "no Debian archive keys: install debian-archive-keyring"
+	[ -n "$keyring$HVCMA_TRUSTED" ] ||
+		die "no Debian archive keys: install debian-archive-keyring"
 	main=${mirrors%% *} security=${mirrors##* }
+	signed=${HVCMA_TRUSTED:+trusted=yes}
+	signed=${signed:-signed-by=$keyring}
 }
 
 apt_stable_sources()
 {
-	apt_sources deb "arch=amd64,arm64 signed-by=$keyring" "$GUEST_SUITE" \
+	apt_sources deb "arch=amd64,arm64 $signed" "$GUEST_SUITE" \
 		"$main" "$security" -backports
 	[ "$(host_suite)" = "$GUEST_SUITE" ] ||
-		apt_sources deb "arch=amd64 signed-by=$keyring" "$(host_suite)" \
+		apt_sources deb "arch=amd64 $signed" "$(host_suite)" \
 			"$main" "$security"
-	apt_sources deb-src "signed-by=$keyring" "$SOURCE_SUITE" "$main" "$security"
+	apt_sources deb-src "$signed" "$SOURCE_SUITE" "$main" "$security"
 }
 
 apt_newest_sources()
 {
-	echo "deb [arch=amd64,arm64 signed-by=$keyring] $main $NEWEST_SUITE main"
+	echo "deb [arch=amd64,arm64 $signed] $main $NEWEST_SUITE main"
 }
 
 # apt_configure SOURCES: an apt root with the sources that this function prints.
@@ -133,6 +139,7 @@ apt_configure()
 		Dir::Cache "$APT_DIR/cache";
 		Dir::Cache::pkgcache "pkgcache.bin";
 		Dir::Cache::srcpkgcache "srcpkgcache.bin";
+		Acquire::GzipIndexes "false";
 		#clear APT::Architectures;
 		#clear APT::Default-Release;
 		#clear APT::Update;
@@ -152,99 +159,125 @@ apt_configure()
 	mv "$APT_DIR/sources.list.new" "$APT_DIR/sources.list"
 }
 
-# apt_update SOURCES [now]: fetch package lists when there are none, when they are a day old, or
-# now. Return: 0 when they are there; refreshed tells of new ones.
+# apt_update SOURCES PLANS [now]: fetch package lists when there are none, when they are a day old,
+# or now; then PLANS (arguments of find) made from older ones go. Products whose files stay the same
+# are found again. Return: 0 when lists are there; sets refreshed when they are new.
 apt_update()
 {
 	apt_configure "$1"
-	[ "${2-}" != now ] && [ -n "$(find "$APT_DIR/updated" -mtime -1 2>/dev/null)" ] && return
+	[ "${3-}" != now ] && [ -n "$(find "$APT_DIR/updated" -mtime -1 2>/dev/null)" ] && return
 	say "fetching package lists"
 	if apt_get update --error-on=any; then
+		# shellcheck disable=SC2086 # arguments
+		find "$CACHE/plans" -type f $2 -delete
 		: >"$APT_DIR/updated"
-		: >"$CACHE/refreshed"
+		: >"$CACHE/tmp/refreshed"
 	else
 		[ -e "$APT_DIR/updated" ] || return 1
 		say "package lists cannot be refreshed, going on with those at hand"
 	fi
 }
 
-# Bring the package lists up to date, "now" or daily. Plans made from older lists go; products
-# whose files stay the same are found again.
+# apt_refresh WHEN [newest]: bring the package lists up to date, "now" or daily, those of the newest
+# suite only where it is wanted.
 apt_refresh()
 {
-	rm -f "$CACHE/refreshed"
+	mkdir -p "$CACHE/plans" "$CACHE/tmp"
+	rm -f "$CACHE/tmp/refreshed"
 	apt_archives
-	apt_update apt_stable_sources "$1" ||
+	apt_update apt_stable_sources '! -name *newest*' "$1" ||
 		die "package lists cannot be fetched from the archives in $APT_DIR/sources.list"
-	newest apt_update apt_newest_sources "$1" ||
+	[ -z "${2-}" ] || newest apt_update apt_newest_sources '-name *newest*' "$1" ||
 		say "no package lists of $NEWEST_SUITE: going on without the newest kernel"
-	refreshed=
-	[ -e "$CACHE/refreshed" ] || return 0
-	# shellcheck disable=SC2034 # for steps_build
-	refreshed=1
-	rm -rf "$CACHE/plans"
-	mkdir -p "$CACHE/plans"
 }
 
-# Left alone, apt prints MD5 sums, and none where an archive has none.
-apt_uris()
+# apt_plan COMMAND...: what apt-get would download for the command, as lines of a plan. Left alone,
+# apt prints MD5 sums, and none where an archive has none.
+apt_plan()
 {
-	apt_get -o Acquire::ForceHash=SHA256 --print-uris "$@"
+	if ! apt_get -o Acquire::ForceHash=SHA256 --print-uris "$@" >"$WORK/uris" 2>"$WORK/errors"; then
+		# Quiet enough to be read by us, apt does not say whose dependency it is.
+		apt_get -q=1 --print-uris "$@" 2>/dev/null |
+			sed -n 's/^ *\([^ ]* : *Depends: .*\)/\1/p' >>"$WORK/errors"
+		cannot_be_had "$*" "$(sed -n '/^W:/!s/^E: //p; / : *Depends:/p' "$WORK/errors")"
+	fi
+	sed -n "s/^'\([^']*\)' \([^ ]*\) \([^ ]*\) \([^ ]*\).*/\2 \3 \4 \1/p" "$WORK/uris" |
+		grep . || cannot_be_had "$*" "apt names no file"
 }
 
-# apt prints "'uri' file size hash"; an empty plan is an error.
-plan_lines()
+# cannot_be_had WHAT WHY
+cannot_be_had()
 {
-	sed -n "s/^'\([^']*\)' \([^ ]*\) \([^ ]*\) \([^ ]*\).*/\2 \3 \4 \1/p" | grep .
+	die "not in the archives: $1:" "$(printf '%s' "$2" | tr '\n' ';' | tr -s ' ;' | sed 's/;/; /g')"
 }
 
 # plan_closure [-t SUITE] PACKAGE...: the packages and all they depend on.
 plan_closure()
 {
-	apt_uris install "$@" | plan_lines
+	apt_plan install "$@"
 }
 
 # plan_packages [-t SUITE] PACKAGE...: these packages and nothing else.
 plan_packages()
 {
-	apt_uris download "$@" | plan_lines
+	apt_plan download "$@"
 }
 
 plan_source()
 {
-	apt_uris source --only-source -t "$SOURCE_SUITE" "$1" | plan_lines
+	apt_plan source --only-source -t "$SOURCE_SUITE" "$1"
 }
 
-# plan_without PATTERN: drop packages by the name of their file.
-plan_without()
+# offered PACKAGE[:ARCH]...: "PACKAGE[:ARCH] VERSION" of all that the archives have, newest first for
+# each package; not from suites that are there to be asked for by name only. amd64 goes unsaid.
+offered()
 {
-	grep -vE "^($1)_"
+	apt_versions 100 "$@"
 }
 
-# package_version NAME: of the candidate.
-package_version()
+# apt_versions PRIORITY PACKAGE[:ARCH]...: those of at least this priority.
+apt_versions()
 {
-	apt-cache -c "$APT_CONF" policy "$1" | sed -n 's/^  Candidate: //p'
+	least=$1
+	shift
+	apt-cache -c "$APT_CONF" policy "$@" 2>/dev/null | awk -v least="$least" '
+		/^[^ ]/ { package = $1; sub(/:$/, "", package) }
+		/^     [^ ]/ && NF == 2 && $2 + 0 >= least { print package, $1 }'
 }
 
-# package_depends NAME[=VERSION] PREFIX: the first dependency that starts with PREFIX.
-package_depends()
+# of_arch ARCH PACKAGE: the name as apt says it.
+of_arch()
 {
-	apt-cache -c "$APT_CONF" show --no-all-versions "$1" 2>/dev/null |
-		sed -n 's/^Depends: //p' | tr ',|' '\n' |
-		sed -n "s/^ *\($2[^ ]*\).*/\1/p" | head -n 1
+	case $1 in
+	amd64) echo "$2" ;;
+	*) echo "$2:$1" ;;
+	esac
 }
 
-# fetch PLAN DIR: has every file of the plan in the cache, downloading by way of DIR what is not
-# there yet. apt verifies the hashes.
-fetch()
+# apt_names REGEXP: names of packages.
+apt_names()
 {
-	mkdir -p "$CACHE/files" "$2"
-	while read -r file size hash uri; do
-		[ "$(stat -c %s "$CACHE/files/$file" 2>/dev/null)" = "$size" ] ||
-			echo "$uri $2/$file $hash"
-	done <"$1" >"$2/.get"
-	[ -s "$2/.get" ] || return 0
-	xargs /usr/lib/apt/apt-helper -c "$APT_CONF" -qq download-file <"$2/.get" || return 1
-	mv "$2"/* "$CACHE/files/"
+	apt-cache -c "$APT_CONF" pkgnames | grep -xE "$1" | sort
+}
+
+# depends PACKAGE[:ARCH][=VERSION]: what it (or the version that apt would take) depends on, as
+# "NAME" or "NAME (RELATION VERSION)", a line each.
+depends()
+{
+	case $1 in
+	*=*) of_version=${1#*=} ;;
+	*) of_version=$(apt-cache -c "$APT_CONF" policy "$1" | sed -n 's/^  Candidate: //p') ;;
+	esac
+	# apt takes ten times as long to pick the version itself.
+	apt-cache -c "$APT_CONF" show "${1%%=*}" 2>/dev/null | awk -v version="$of_version" '
+		/^Package:/ { right = 0 }
+		/^Version:/ { right = $2 == version }
+		/^Depends:/ && right { sub(/^Depends: */, ""); print; exit }' |
+		tr ',|' '\n' | sed 's/^ *//; s/ *$//'
+}
+
+# depends_first PACKAGE[:ARCH][=VERSION] PREFIX: name of the first that starts so, if there is any.
+depends_first()
+{
+	depends "$1" | sed -n "s/^\($2[^ ]*\).*/\1/p" | head -n 1
 }

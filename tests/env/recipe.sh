@@ -2,7 +2,8 @@
 # shellcheck shell=sh
 #
 # What recipes are written with. A recipe fills DEST, which becomes FINAL; it has WORK for
-# scratch, ARCHIVE with the downloaded files, PLAN that lists them. Part of every product's key.
+# scratch, ARCHIVE with the downloaded files, PLAN that lists them. It fails with the first of its
+# commands that does. Part of every product's key: a change here makes all of them anew.
 
 # need STEP: the product of another step.
 need()
@@ -20,9 +21,10 @@ archives()
 unpack()
 {
 	mkdir -p "$1"
-	archives "${2-}" | grep '\.deb$' | while read -r deb; do
-		dpkg-deb -x "$deb" "$1" || exit 1
-	done
+	archives "${2-}" | grep '\.deb$' >"$WORK/packages"	# fails where there is none
+	while read -r deb; do
+		dpkg-deb -x "$deb" "$1"
+	done <"$WORK/packages"
 }
 
 # script FILE: standard input becomes an executable script.

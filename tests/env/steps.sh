@@ -1,233 +1,331 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 #
-# The steps of the test environment builder: what each makes, from what, and the machinery that
-# runs them. A step's product is a directory (or file) in the cache, named after the step and a
-# key over everything it was made from: its plan (package versions), its recipe, the keys of the
-# steps it needs. It is made elsewhere and renamed, so a product that exists is complete. OUT
-# holds symbolic links to products.
-
-# shellcheck disable=SC2034 # used by build
-STEPS='qemu-amd64 qemu-src meson qemu-headers-amd64
-cross cross-amd64 kernel-amd64-6.12 kernel-arm64-6.12 busybox-amd64 busybox-arm64
-kernel-amd64-6.1 kernel-arm64-6.1 sysroot-arm64 qemu-headers-arm64
-kernel-arm64-6.12-cloud kernel-arm64-6.1-cloud rootfs-arm64 e2fs-arm64 e2fs-amd64
-udev-amd64 kexec-arm64 initramfs-tools
-headers-amd64-6.12-cloud headers-amd64-6.1-cloud
-tools-newest kernel-amd64-newest kernel-arm64-newest
-headers-amd64-newest-cloud headers-arm64-newest-cloud'
-
-# step_define NAME: sets step_recipe (file), step_verb and step_args (functions plan_VERB and
-# make_VERB with these arguments), step_needs (other steps) and step_out (path under OUT).
-step_define()
-{
-	step_args=
-	step_needs=
-	step_out=$1
-	step_verb=$(echo "$1" | tr - _)
-	case $1 in
-	qemu-src | qemu-amd64) step_recipe=qemu ;;
-	meson) step_recipe=qemu step_out= ;;
-	qemu-headers-amd64)
-		step_recipe=qemu step_verb=qemu_headers step_args=amd64
-		step_needs='qemu-src meson' ;;
-	qemu-headers-arm64)
-		step_recipe=qemu step_verb=qemu_headers step_args=arm64
-		step_needs='qemu-src meson cross sysroot-arm64' ;;
-	cross) step_recipe=cross step_needs=sysroot-arm64 ;;
-	cross-amd64) step_recipe=cross ;;
-	sysroot-arm64) step_recipe=cross ;;
-	kernel-* | headers-*)
-		step_recipe=kernel step_verb=${1%%-*} step_needs=cross
-		case $1 in
-		*-newest*) step_needs=tools-newest ;;
-		*-amd64-*) step_needs=cross-amd64 ;;
-		esac
-		step_args=$(echo "${1#*-}" | tr - ' ')
-		step_out=kernel/$(echo "${1#*-}" | sed 's,-,/,') ;;
-	tools-newest) step_recipe=newest step_out= ;;
-	busybox-*)
-		step_recipe=userland step_verb=busybox step_args=${1#busybox-} ;;
-	e2fs-*) step_recipe=userland step_verb=tree step_args="e2fsprogs ${1#e2fs-}" ;;
-	kexec-*) step_recipe=userland step_verb=tree step_args="kexec-tools ${1#kexec-}" ;;
-	udev-*) step_recipe=userland step_verb=tree step_args="udev ${1#udev-}" ;;
-	initramfs-tools) step_recipe=userland ;;
-	rootfs-arm64) step_recipe=userland step_needs=busybox-amd64 ;;
-	esac
-}
+# The machinery that runs steps. A step's product is a directory (or file) in the cache, named
+# after the step and a key over everything it was made from: the files of its plan, its recipe, the
+# keys of the steps it needs. OUT shows products.
+#
+# A run asks which products are there (products.sh), plans the others (apt.sh, recipes/plan.sh),
+# says what is to come, then downloads (download.sh) and makes (recipes/), both at once. A plan
+# that fails ends it before anything is downloaded. Every part of it may be killed at any time: what
+# counts is put in its place by renaming, and the rest of a run is swept away by the next.
 
 # All steps that the given ones need, and they themselves, each after those it needs.
 step_closure()
 {
 	for step; do
 		step_define "$step"
-		for need in $step_needs; do
-			(step_closure "$need")
-		done
+		# shellcheck disable=SC2086 # a list of words
+		[ -z "$step_needs" ] || (step_closure $step_needs)
 		echo "$step"
 	done | awk '!seen[$0]++'
 }
 
 step_plan_file()
 {
-	echo "$CACHE/plans/$1-$(cat "$ENV_DIR/apt.sh" "$ENV_DIR/$step_recipe.sh" | digest)"
+	echo "$CACHE/plans/$1-$PLAN_CODE"
 }
 
-# step_product NAME: path of its product; fails while the versions it is made of are not known.
-step_product()
-(
-	step_define "$1"
-	plan=$(step_plan_file "$1")
-	[ -e "$plan" ] || exit 1
-	key=$({
-		cat "$plan" "$ENV_DIR/recipe.sh" "$ENV_DIR/$step_recipe.sh"
-		for need in $step_needs; do
-			step_product "$need" || echo unknown
-		done
-	} | digest)
-	echo "$CACHE/products/$1-$key"
-)
-
-# step_link NAME PRODUCT: make it visible under OUT.
-step_link()
-(
-	step_define "$1"
-	[ -n "$step_out" ] || exit 0
-	[ "$(readlink "$OUT/$step_out")" = "$2" ] && exit 0
-	mkdir -p "$(dirname "$OUT/$step_out")"
-	ln -sfnT "$2" "$OUT/$step_out"
-)
-
-# step_ready NAME: its product exists; show it under OUT.
-step_ready()
+# steps_products NAME...: "STEP PRODUCT" for each and for what they need: the path of the product, or
+# "unknown" while the files it is made of are not known. Which archive has them, and how they were
+# chosen, makes no difference.
+steps_products()
 {
-	product=$(step_product "$1") && [ -e "$product" ] && step_link "$1" "$product"
+	known=' '
+	for step in $(step_closure "$@"); do
+		step_define "$step"
+		plan=$CACHE/plans/$step-$PLAN_CODE
+		[ -e "$plan" ] && key= || key=unknown
+		needed=
+		for need in $step_needs; do
+			need=${known##* "$need"=}
+			need=${need%% *}
+			[ "$need" != unknown ] || key=unknown
+			needed="$needed $need"
+		done
+		[ "$key" = unknown ] || key=$CACHE/products/$step-$({
+			cut -d ' ' -f 1,3 "$plan"
+			cat "$ENV_DIR/recipe.sh" "$RECIPES/$step_recipe.sh"
+			for need in $needed; do
+				echo "$need"
+			done
+		} | digest)
+		known="$known$step=$key "
+		echo "$step $key"
+	done
 }
 
-# step_make NAME: in a process of its own; its output is the step's log.
+# step_product NAME: path of its product.
+step_product()
+{
+	steps_products "$1" | sed -n "s,^$1 \\(/.*\\),\\1,p" | grep .
+}
+
+# Those of the steps, and of what they need, that are not ready; shows the others under OUT.
+steps_missing()
+{
+	steps_products "$@" | while read -r step product; do
+		if product_is_whole "$product"; then
+			step_define "$step"
+			product_show "$product" "$step" "$step_out"
+		else
+			echo "$step"
+		fi
+	done
+}
+
+# step_work NAME: an empty folder to work in.
+step_work()
+{
+	WORK=$CACHE/tmp/$1
+	tree_remove "$WORK"
+	mkdir -p "$WORK" "$CACHE/log"
+}
+
+# step_plan NAME: in a process of its own.
+step_plan()
+{
+	step_work "$1"
+	step_define "$1"
+	(
+		set -e
+		# shellcheck disable=SC2086 # arguments are words
+		"plan_$step_verb" $step_args >"$WORK/plan"
+		mv "$WORK/plan" "$(step_plan_file "$1")"
+	) 2>"$WORK/log"
+	# Not in a condition: the shell would ignore failures inside.
+	status=$?
+	[ $status -eq 0 ] && return
+	sed "s/^env: error: /env: plan of $1: /" "$WORK/log" |
+		if [ -n "$step_optional" ]; then cat >>"$CACHE/tmp/notes"; else cat >&2; fi
+	return 1
+}
+
+# step_fetch NAME: download its files. It is the step that fails without them.
+step_fetch()
+{
+	step_work "$1.fetch"
+	plan=$(step_plan_file "$1")
+	if [ -z "$(files_absent <"$plan")" ]; then
+		files_fetch "$plan" >"$CACHE/log/$1.fetch" 2>&1	# looks whether they are right
+		return 0
+	fi
+	files_watch "$CACHE/tmp/absent" 9>&- &
+	watcher=$!
+	files_fetch "$plan" >"$CACHE/log/$1.fetch" 2>&1
+	kill "$watcher"
+	wait "$watcher" 2>/dev/null
+	files_tell "$CACHE/tmp/absent"
+}
+
+# step_make NAME: its output is the step's log.
 step_make()
 (
 	set -e
 	step_define "$1"
 	PLAN=$(step_plan_file "$1")
 	ARCHIVE=$CACHE/files
-	WORK=$CACHE/tmp/$1
-	rm -rf "$WORK"
-	mkdir -p "$WORK"
-	if ! [ -e "$PLAN" ]; then
-		# shellcheck disable=SC2086 # arguments are words
-		"plan_$step_verb" $step_args >"$WORK/plan"
-		mv "$WORK/plan" "$PLAN"
+	absent=$(files_absent <"$PLAN" | cut -d ' ' -f 1 | tr '\n' ' ')
+	if [ -n "$absent" ]; then
+		: >"$CACHE/tmp/download-failed"
+		cat "$CACHE/log/$1.fetch"
+		die "not downloaded: $absent"
 	fi
 	FINAL=$(step_product "$1")
-	if ! [ -e "$FINAL" ]; then
-		if ! fetch "$PLAN" "$WORK/download"; then
-			: >"$CACHE/tmp/download-failed"
-			die "$1: download failed"
-		fi
-		DEST=$WORK/product
-		# shellcheck disable=SC2086
-		"make_$step_verb" $step_args
-		mkdir -p "$CACHE/products"
-		mv -T "$DEST" "$FINAL"
-	fi
-	rm -rf "$WORK"
-	step_link "$1" "$FINAL"
+	DEST=$WORK/product
+	product_remove "$FINAL"
+	# shellcheck disable=SC2086 # arguments are words
+	"make_$step_verb" $step_args
+	product_publish "$DEST" "$FINAL"
+	product_show "$FINAL" "$1" "$step_out"
 )
 
 # step_run NAME COUNT: step_make with a line of progress for people.
 step_run()
 {
+	step_work "$1"
 	log=$CACHE/log/$1
-	mkdir -p "$CACHE/log"
 	start=$(date +%s)
-	unset MAKEFLAGS MFLAGS MAKELEVEL
+	step_make "$1" >"$log" 2>&1
 	# Not in a condition: the shell would ignore the recipe's own failures.
-	step_make "$1" >"$log" 2>&1 &
-	if ! wait $!; then
+	status=$?
+	if [ $status -ne 0 ]; then
 		printf 'env: error: %s failed, the end of %s:\n' "$1" "$log" >&2
 		tail -n 15 "$log" >&2
 		return 1
 	fi
+	tree_remove "$WORK"
 	echo "$1" >>"$CACHE/tmp/done"
 	say "[$(grep -c . "$CACHE/tmp/done")/$2] $1 ... $(($(date +%s) - start)) s"
 }
 
-# Those of the steps, and of what they need, that are not ready; links the others under OUT.
-steps_missing()
+# Those of the steps read for which there is a plan, and for all they need.
+steps_possible()
 {
-	step_closure "$@" | while read -r step; do
-		step_ready "$step" || echo "$step"
+	while read -r step; do
+		for need in $(step_closure "$step"); do
+			[ -e "$(step_plan_file "$need")" ] || continue 2
+		done
+		echo "$step"
 	done
 }
 
-# Those of the steps read that can be made: the newest kernel is there or not.
-steps_possible()
+# Those of the steps read that others can't do without.
+steps_required()
 {
-	if newest_is_known; then
+	while read -r step; do
+		step_define "$step"
+		[ -n "$step_optional" ] || echo "$step"
+	done
+}
+
+# steps_scheduler N: run the rules on standard input, N at a time; make does it.
+steps_scheduler()
+{
+	{
+		echo all:
 		cat
-	else
-		grep -v newest
-	fi
+	} >"$CACHE/tmp/steps.mk"
+	(
+		unset MAKEFLAGS MFLAGS MAKELEVEL
+		make -s -r -k -j "$1" -f "$CACHE/tmp/steps.mk" all
+	)
 }
 
-# Only the newest kernel may be missing: what needs it skips.
-steps_suffice()
+# steps_again ARGUMENT...: a rule's command: this program again.
+steps_again()
 {
-	[ -z "$(steps_missing "$@" | grep -v newest)" ] || return 1
-	say "the newest kernel is missing, what needs it is skipped"
+	printf '\t@%s --cache %s --out %s %s\n' "$ENV_DIR/build" "$CACHE" "$OUT" "$*"
 }
 
-# steps_build NAME...: those missing, independent ones in parallel; make is the scheduler.
-steps_build()
+# steps_plan NAME...: make the plans that there are not.
+steps_plan()
 {
-	[ "$REFRESH" = daily ] && [ -z "$(steps_missing "$@")" ] && return
-	apt_refresh "$REFRESH"
-	steps_make "$@" && return
-	# Between two refreshes, files of superseded versions leave the archives.
-	if [ -e "$CACHE/tmp/download-failed" ] && [ -z "$refreshed" ]; then
-		say "trying again with fresh package lists"
-		apt_refresh now
-		steps_make "$@" && return
-	fi
-	steps_suffice "$@" && return
-	die "not everything was made; run again to resume"
+	rm -f "$CACHE/tmp/notes"
+	: >"$CACHE/tmp/notes"
+	for step in $(step_closure "$@"); do
+		[ ! -e "$(step_plan_file "$step")" ] || continue
+		printf 'all: plan-%s\nplan-%s:\n' "$step" "$step"
+		steps_again --step-plan "$step"
+	done | steps_scheduler "$(nproc)" 2>"$CACHE/tmp/plan-errors"
+	sort -u "$CACHE/tmp/notes"
+	grep -v '^make' "$CACHE/tmp/plan-errors" >&2
+	lost=$(step_closure "$@" | steps_required | while read -r step; do
+		[ -e "$(step_plan_file "$step")" ] || echo "$step"
+	done)
+	# shellcheck disable=SC2086 # a list of words
+	[ -z "$lost" ] || die "can't be planned:" $lost
 }
 
+# steps_announce NAME...: what making them takes; refuses what there is no room for.
+steps_announce()
+{
+	for step; do
+		cat "$(step_plan_file "$step")"
+	done | sort -u | files_absent >"$CACHE/tmp/absent"
+	download=$(cut -d ' ' -f 2 "$CACHE/tmp/absent" | bytes_sum)
+	# shellcheck disable=SC2046 # two numbers
+	set -- $# $(for step; do
+		step_define "$step"
+		echo "$step_cost"
+	done | awk '{ disk += $1; work += $2 } END { print disk + 0, work + 0 }') "$@"
+	disk=$(($2 + $(megabytes "$download")))
+	say "$1 to make: $(megabytes "$download") MB to download, $disk MB on disk," \
+		"about $((($3 / $(nproc) + 59) / 60)) min besides the download"
+	room=$(df -Pk "$CACHE" | awk 'NR == 2 { printf "%.0f\n", $4 / 1000 }')
+	[ "$room" -ge "$disk" ] ||
+		die "$CACHE has room for $room MB, $disk MB are needed (--cache DIR: elsewhere)"
+}
+
+# Fetch and make them, independent ones in parallel.
 steps_make()
 {
-	todo=$(steps_missing "$@" | steps_possible | tr '\n' ' ')
-	count=$(echo "$todo" | wc -w)
-	say "$count to make: $todo"
-	rm -rf "$CACHE/tmp"
-	mkdir -p "$CACHE/tmp"
-	for step in $todo; do
+	rm -f "$CACHE/tmp/done" "$CACHE/tmp/download-failed"
+	before=
+	for step; do
 		step_define "$step"
-		echo "all: $step"
-		printf '%s:' "$step"
+		printf 'all: %s\n%s: fetch-%s' "$step" "$step" "$step"
 		for need in $step_needs; do
-			case " $todo" in
+			case " $* " in
 			*" $need "*) printf ' %s' "$need" ;;
 			esac
 		done
-		printf '\n\t@%s --cache %s --out %s --step %s %s\n' \
-			"$ENV_DIR/build" "$CACHE" "$OUT" "$step" "$count"
-	done >"$CACHE/tmp/steps.mk"
-	unset MAKEFLAGS MFLAGS MAKELEVEL
-	make -s -r -k -j "${HVCMA_JOBS:-3}" -f "$CACHE/tmp/steps.mk" all
+		echo
+		steps_again --step "$step" "$#"
+		# One download at a time, beside what is made of those before.
+		printf 'fetch-%s: %s\n' "$step" "$before"
+		steps_again --step-fetch "$step"
+		before=fetch-$step
+	done | steps_scheduler "${HVCMA_JOBS:-3}"
+}
+
+# steps_prepare NAME...: sets todo to those that are to be made and can be.
+steps_prepare()
+{
+	steps_plan "$@"
+	todo=$(steps_missing "$@" | steps_possible)
+	# shellcheck disable=SC2086 # a list of words
+	[ -z "$todo" ] || steps_announce $todo
+}
+
+# steps_refresh WHEN NAME...
+steps_refresh()
+{
+	when=$1
+	shift
+	all=$(step_closure "$@")
+	[ "$(echo "$all" | wc -l)" = "$(echo "$all" | steps_required | wc -l)" ] && suite='' || suite=newest
+	apt_refresh "$when" $suite
+}
+
+# steps_build NAME...: those missing.
+steps_build()
+{
+	[ "$REFRESH" = daily ] && [ -z "$(steps_missing "$@")" ] && return
+	tree_remove "$CACHE/tmp"
+	steps_refresh "$REFRESH" "$@"
+	steps_prepare "$@"
+	# shellcheck disable=SC2086 # a list of words
+	[ -z "$todo" ] || steps_make $todo
+	# Between two refreshes, files of superseded versions leave the archives.
+	if [ -e "$CACHE/tmp/download-failed" ] && [ ! -e "$CACHE/tmp/refreshed" ]; then
+		say "trying again with fresh package lists"
+		steps_refresh now "$@"
+		steps_prepare "$@"
+		# shellcheck disable=SC2086
+		[ -z "$todo" ] || steps_make $todo
+	fi
+	lost=$(steps_missing "$@")
+	if [ -n "$(echo "$lost" | grep . | steps_required)" ]; then
+		die "not everything was made; run again to resume"
+	fi
+	tree_remove "$CACHE/tmp"
+	tree_remove "$CACHE/partial"
+	# shellcheck disable=SC2086
+	[ -z "$lost" ] || say "what needs these is skipped:" $lost
+}
+
+# steps_show_plan NAME...: what a run would do.
+steps_show_plan()
+{
+	tree_remove "$CACHE/tmp"
+	steps_refresh "$REFRESH" "$@"
+	steps_prepare "$@"
+	for step in $todo; do
+		sed "s/^/$step /" "$(step_plan_file "$step")"
+	done
 }
 
 # steps_prune NAME...: keep only what these steps use.
 steps_prune()
 {
-	for step in $(step_closure "$@"); do
-		step_define "$step"
-		step_product "$step"
+	steps_products "$@" | while read -r step product; do
+		printf '%s\n' "$product" "$product.stamp"
 		step_plan_file "$step"
 		cut -d ' ' -f 1 "$(step_plan_file "$step")" 2>/dev/null | sed "s,^,$CACHE/files/,"
 	done >"$CACHE/keep"
-	for path in "$CACHE"/products/* "$CACHE"/plans/* "$CACHE"/files/*; do
-		grep -qxF "$path" "$CACHE/keep" || rm -rf "$path"
+	for path in "$CACHE"/products/* "$CACHE"/plans/* "$CACHE"/files/* "$CACHE"/partial/*; do
+		grep -qxF "$path" "$CACHE/keep" || tree_remove "$path"
 	done
 	rm -f "$CACHE/keep"
 }

@@ -25,6 +25,7 @@ modules=$root/lib/modules/$release
 system_tree()
 {
 	cp -RP "$HVCMA_BUILD/env/initramfs-tools/." "$root"
+	chmod -R u+w "$root"	# products are read-only
 	mkdir -p "$modules/kernel/drivers" "$modules/kernel/fs" "$modules/updates/dkms"
 	cp "$kernel"/modules/modules.builtin* "$kernel/modules/modules.order" "$modules/"
 	for part in arch block crypto lib drivers/nvme drivers/virtio fs/ext4 fs/jbd2 fs/mbcache.ko.xz; do

@@ -5,21 +5,6 @@
 # and the tools that come with its headers, want a newer C library than this machine's: all of
 # them run from where they are unpacked, through that library's own loader.
 
-plan_tools_newest()
-{
-	newest plan_newest_compilers
-}
-
-plan_newest_compilers()
-{
-	headers=$(package_depends linux-headers-amd64 'linux-headers-[0-9]')
-	[ -n "$headers" ] || die "no headers of the newest kernel"
-	compiler=$(package_depends "$headers" gcc- | sed 's/-for-host$//')
-	plan_closure "$compiler-aarch64-linux-gnu" "$compiler-x86-64-linux-gnu" \
-		libelf1t64 libssl3t64 zlib1g |
-		plan_without '(lib[a-z]*san[0-9]+|libitm|libgomp|libatomic|libquadmath|openssl-provider).*'
-}
-
 make_tools_newest()
 {
 	unpack "$DEST/root"

@@ -4,23 +4,6 @@
 # Recipes: the compilers that Debian's guest kernels were built with, run from where they are
 # unpacked, and a root tree of headers and libraries for arm64 user space.
 
-# The sanitizers' and other languages' run-times are not for us, the C library is the machine's.
-plan_cross()
-{
-	compiler_plan gcc-aarch64-linux-gnu
-}
-
-plan_cross_amd64()
-{
-	compiler_plan "$(package_depends gcc gcc-)" binutils
-}
-
-compiler_plan()
-{
-	plan_closure "$@" | grep -E '_(amd64|all)\.deb ' |
-		plan_without 'libc6.*|(lib[a-z]*san[0-9]+|libitm|libgomp|libatomic|libquadmath).*|gcc-.*-base'
-}
-
 # compiler_wrappers TRIPLET FLAGS: one for every program of that prefix; gcc gets the flags and
 # finds its own parts relative to itself.
 compiler_wrappers()
@@ -61,15 +44,6 @@ make_cross_amd64()
 {
 	unpack "$DEST/root"
 	compiler_wrappers x86_64-linux-gnu "-B$FINAL/root/usr/bin/x86_64-linux-gnu-"
-}
-
-# Development packages also want tools of the build machine: those are not for this tree.
-plan_sysroot_arm64()
-{
-	# shellcheck disable=SC2046 # a list of words
-	plan_closure $(printf '%s:arm64 ' libc6-dev linux-libc-dev libglib2.0-dev libpixman-1-dev \
-		libfdt-dev libaio-dev liburing-dev libjson-c-dev libcmocka-dev zlib1g-dev) |
-		grep '_arm64\.deb ' | plan_without 'pkgconf|pkg-config'
 }
 
 make_sysroot_arm64()

@@ -5,61 +5,6 @@
 # out of tree. The cloud flavour serves as nested host: to it comes a vfio.ko that allows devices
 # without an IOMMU, which Debian leaves out.
 
-# plan_kernel ARCH SERIES [cloud]: to boot and to build for; SERIES may be "newest"
-plan_kernel()
-{
-	plan_of plan_bootable "$@"
-}
-
-# plan_headers ARCH SERIES [cloud]: to build for
-plan_headers()
-{
-	plan_of plan_buildable "$@"
-}
-
-plan_of()
-{
-	case $3 in
-	newest) newest "$@" ;;
-	*) "$@" ;;
-	esac
-}
-
-# plan_buildable ARCH SERIES [cloud]: also sets image, version, release.
-plan_buildable()
-{
-	flavour=${3:+$3-}$1
-	case $2 in
-	# Tools that run on this machine come with the headers, most bring the library they need.
-	newest) series='[0-9]' libraries= ;;
-	*) series=$(echo "$2" | sed 's/\./\\./g')\\. libraries='libelf1 zlib1g' ;;
-	esac
-	image=
-	for meta in "linux-image-$2-$flavour" "linux-image-$flavour"; do
-		[ -n "$image" ] || image=$(package_depends "$meta:$1" "linux-image-$series")
-	done
-	[ -n "$image" ] || die "no package of kernel $2, flavour $flavour"
-	version=$(package_version "$image:$1")
-	release=${image#linux-image-}
-	kbuild=$(package_depends "linux-headers-$release:$1" linux-kbuild-)
-	# shellcheck disable=SC2086 # a list of words
-	plan_packages "linux-headers-$release:$1=$version" \
-		"linux-headers-${release%-"$flavour"}-common=$version" "$kbuild=$version" $libraries
-}
-
-plan_bootable()
-{
-	plan_buildable "$@"
-	# Newer images are in parts.
-	parts=
-	for part in binary modules base; do
-		name=$(package_depends "$image:$1" "linux-$part-$release")
-		parts="$parts${name:+ $name:$1=$version}"
-	done
-	# shellcheck disable=SC2086 # a list of words
-	plan_packages ${parts:-"$image:$1=$version"} ${3:+"linux-source-$2=$version"}
-}
-
 # make_kernel ARCH SERIES [cloud]
 make_kernel()
 {
@@ -90,8 +35,10 @@ make_headers()
 	compiler=$(need "$compiler")
 
 	unpack "$DEST/root" 'linux-(headers|kbuild)-'
-	unpack "$DEST/root" '(libelf1|zlib1g)_'
-	[ "$2" != newest ] || through_loader "$compiler"
+	case $2 in
+	newest) through_loader "$compiler" ;;
+	*) unpack "$DEST/root" '(libelf1|zlib1g)_' ;;
+	esac
 	headers=$(ls -d "$DEST"/root/usr/src/linux-headers-*"$1")
 	release=${headers##*/linux-headers-}
 	echo "$release" >"$DEST/release"

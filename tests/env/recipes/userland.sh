@@ -4,15 +4,12 @@
 # Recipes: what runs in guests besides the kernel: busybox, some of Debian's programs with all
 # that they need, and the root tree of a nested host with a QEMU of its own.
 
-plan_busybox()
-{
-	plan_packages "busybox-static:$1"
-}
-
 make_busybox()
 {
 	unpack "$WORK/root"
-	mv "$WORK/root/bin/busybox" "$DEST" || mv "$WORK/root/usr/bin/busybox" "$DEST"
+	for program in "$WORK/root/bin/busybox" "$WORK/root/usr/bin/busybox"; do
+		[ ! -e "$program" ] || mv "$program" "$DEST"
+	done
 }
 
 # Guests have no use for these.
@@ -24,16 +21,7 @@ prune_tree()
 		usr/lib/systemd lib/systemd lib/udev etc/cron.d etc/apparmor.d var)
 }
 
-# What packages need to be installed and people to log in, and programs don't to run.
-NOT_TO_RUN='debconf|adduser|passwd|libpam.*|libsemanage.*|perl.*|gcc-.*-base'
-NOT_FOR_TREES="$NOT_TO_RUN|libsepol.*|libdb[0-9].*"
-
-# A tree with the programs of PACKAGE and all they need to run.
-plan_tree()
-{
-	plan_closure "$1:$2" | grep "_$2\\.deb " | plan_without "$NOT_FOR_TREES"
-}
-
+# Programs of one package with all they need.
 make_tree()
 {
 	unpack "$DEST"
@@ -41,15 +29,7 @@ make_tree()
 	rm -rf "${DEST:?}/usr/share" "${DEST:?}/usr/bin" "${DEST:?}/usr/sbin"
 }
 
-# A root tree in which mkinitramfs runs. Packages don't say that they depend on a shell and the
-# usual tools: every system has them.
-plan_initramfs_tools()
-{
-	plan_closure initramfs-tools-core busybox-static bash coreutils dash dpkg findutils grep \
-		gzip libc-bin mawk sed util-linux |
-		plan_without "$NOT_FOR_TREES|base-files|tar|util-linux-extra"
-}
-
+# A root tree in which mkinitramfs runs.
 make_initramfs_tools()
 {
 	unpack "$DEST"
@@ -65,16 +45,6 @@ make_initramfs_tools()
 	ln -sf dash "$DEST/bin/sh"
 	ln -sf mawk "$DEST/bin/awk"
 	mkdir -p "$DEST/boot" "$DEST/dev" "$DEST/proc" "$DEST/tmp" "$DEST/var/tmp"
-}
-
-plan_rootfs_arm64()
-{
-	json=$(package_depends libjson-c-dev:arm64 libjson-c)
-	# shellcheck disable=SC2046 # a list of words
-	plan_closure -t "$GUEST_SUITE-backports" \
-		$(printf '%s:arm64 ' qemu-system-arm ipxe-qemu busybox-static e2fsprogs "$json") |
-		grep -E '_(arm64|all)\.deb ' |
-		plan_without "$NOT_TO_RUN"
 }
 
 make_rootfs_arm64()

@@ -3,22 +3,6 @@
 #
 # Recipes: stock QEMU for this machine, its source, and the headers a plugin is compiled with.
 
-qemu_suite()
-{
-	if [ "$(host_suite)" = "$GUEST_SUITE" ]; then
-		echo "$GUEST_SUITE-backports"
-	else
-		host_suite
-	fi
-}
-
-# The C library stays the machine's own; maintainer scripts and their needs are not for us.
-plan_qemu_amd64()
-{
-	plan_closure -t "$(qemu_suite)" qemu-system-x86 qemu-system-arm qemu-utils |
-		plan_without 'libc6|libgcc-s1|gcc-.*|debconf|adduser|passwd|libpam.*|libsemanage.*'
-}
-
 # qemu_wrapper FILE ROOT TRIPLET: runs the program of that name from the unpacked packages, with
 # their libraries, modules and firmware.
 qemu_wrapper()
@@ -49,11 +33,6 @@ make_qemu_amd64()
 	done
 }
 
-plan_qemu_src()
-{
-	plan_source qemu
-}
-
 # Debian's patches matter: some change the layout of structures.
 make_qemu_src()
 {
@@ -65,21 +44,10 @@ make_qemu_src()
 	done
 }
 
-plan_meson()
-{
-	plan_packages -t "$GUEST_SUITE-backports" meson python3-pycotap
-}
-
 make_meson()
 {
 	unpack "$WORK/root"
 	mv "$WORK/root/usr/lib/python3/dist-packages" "$DEST"
-}
-
-# Made from other steps' products only.
-plan_qemu_headers()
-{
-	:
 }
 
 # make_qemu_headers ARCH: the headers that a build for this host architecture generates.

@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# What each step downloads: plan_VERB prints the plan of the steps with this verb. A change here
+# makes plans anew, products only where the files become others. An answer goes to a variable
+# before it is filtered: only so a failure ends the plan.
+
+QEMU_SERIES=10.0	# the only one the plugin is for
+
+# What packages need to be installed and people to log in, and programs don't to run.
+NOT_TO_RUN='debconf|adduser|passwd|libpam.*|libsemanage.*|perl.*|gcc-.*-base'
+NOT_FOR_TREES="$NOT_TO_RUN|libsepol.*|libdb[0-9].*"
+# The sanitizers' and other languages' run-times are not for us.
+NOT_TO_COMPILE='lib[a-z]*san[0-9]+|libitm|libgomp|libatomic|libquadmath'
+
+# only ARCH-PATTERN PLAN: files for these architectures.
+only()
+{
+	printf '%s\n' "$2" | grep -E "_($1)\\.deb "
+}
+
+# without PATTERN PLAN: files whose package has another name.
+without()
+{
+	printf '%s\n' "$2" | grep -vE "^($1)_"
+}
+
+# ---- QEMU --------------------------------------------------------------------
+
+qemu_suite()
+{
+	if [ "$(host_suite)" = "$GUEST_SUITE" ]; then
+		echo "$GUEST_SUITE-backports"
+	else
+		host_suite
+	fi
+}
+
+# plan_qemu SUITE ARCH PACKAGE... -- OTHER...: packages of QEMU, all of one version, and others, with
+# all they need: the newest version of the series that is there as a whole.
+plan_qemu()
+{
+	suite=$1 arch=$2 ours='' tried=''
+	shift 2
+	while [ "$1" != -- ]; do
+		ours="$ours $1:$arch"
+		shift
+	done
+	shift
+	# shellcheck disable=SC2086 # a list of words
+	versions=$(apt_versions 1 ${ours%% qemu-utils*} | grep -E " ([0-9]+:)?$QEMU_SERIES\\." |
+		cut -d ' ' -f 2 | sort -rVu)
+	for version in $versions; do
+		exact=
+		for package in $ours; do
+			exact="$exact $package=$version"
+		done
+		# shellcheck disable=SC2086
+		if plan=$( (plan_closure -t "$suite" $exact "$@") 2>"$WORK/why"); then
+			[ -z "$tried" ] || note "QEMU for $arch: taking $version"
+			printf '%s\n' "$plan"
+			return
+		fi
+		tried=1
+		note "QEMU for $arch: $version is not whole: $(cat "$WORK/why")"
+	done
+	die "no QEMU $QEMU_SERIES for $arch is whole in the archives:$ours"
+}
+
+# The C library stays the machine's own; maintainer scripts and their needs are not for us.
+plan_qemu_amd64()
+{
+	suite=$(qemu_suite)
+	plan=$(plan_qemu "$suite" amd64 qemu-system-x86 qemu-system-arm qemu-system-common qemu-utils --)
+	without 'libc6|libgcc-s1|gcc-.*|debconf|adduser|passwd|libpam.*|libsemanage.*' "$plan"
+}
+
+plan_qemu_src()
+{
+	plan_source qemu
+}
+
+plan_meson()
+{
+	plan_packages -t "$GUEST_SUITE-backports" meson python3-pycotap
+}
+
+plan_firmware()
+{
+	suite=$(qemu_suite)
+	plan_packages -t "$suite" ovmf qemu-efi-aarch64
+}
+
+# Made from other steps' products only.
+plan_qemu_headers()
+{
+	:
+}
+
+# ---- compilers ---------------------------------------------------------------
+
+# The C library is the machine's.
+plan_compiler()
+{
+	plan=$(plan_closure "$@")
+	plan=$(only 'amd64|all' "$plan")
+	without "libc6.*|($NOT_TO_COMPILE).*|gcc-.*-base" "$plan"
+}
+
+plan_cross()
+{
+	plan_compiler gcc-aarch64-linux-gnu
+}
+
+plan_cross_amd64()
+{
+	plan_compiler "$(depends_first gcc gcc-)" binutils
+}
+
+# Development packages also want tools of the build machine: those are not for this tree.
+plan_sysroot_arm64()
+{
+	# shellcheck disable=SC2046 # a list of words
+	plan=$(plan_closure $(printf '%s:arm64 ' libc6-dev linux-libc-dev libglib2.0-dev \
+		libpixman-1-dev libfdt-dev libaio-dev liburing-dev libjson-c-dev libcmocka-dev zlib1g-dev))
+	plan=$(only arm64 "$plan")
+	without 'pkgconf|pkg-config' "$plan"
+}
+
+plan_tools_newest()
+{
+	newest plan_newest_compilers
+}
+
+# For the kernels that there are: an architecture that lags may have been built with an older one.
+plan_newest_compilers()
+{
+	compilers=
+	for arch in amd64 arm64; do
+		for flavour in "$arch" "cloud-$arch"; do
+			kernel_set headers "$arch" newest "$flavour" || continue
+			name=$(depends_first "linux-headers-$release:$arch=$version" gcc- |
+				sed 's/-for-host$//')
+			compilers="$compilers $name-aarch64-linux-gnu $name-x86-64-linux-gnu"
+		done
+	done
+	[ -n "$compilers" ] || die "no newest kernel is whole in the archives"
+	# shellcheck disable=SC2086 # a list of words
+	plan=$(plan_closure $compilers libelf1t64 libssl3t64 zlib1g)
+	without "($NOT_TO_COMPILE|openssl-provider).*" "$plan"
+}
+
+# ---- kernels -----------------------------------------------------------------
+
+# plan_kernel ARCH SERIES [cloud]: to boot and to build for; SERIES may be "newest"
+plan_kernel()
+{
+	plan_of plan_kernel_set kernel "$@"
+}
+
+# plan_headers ARCH SERIES [cloud]: to build for
+plan_headers()
+{
+	plan_of plan_kernel_set headers "$@"
+}
+
+plan_of()
+{
+	case $4 in
+	newest) newest "$@" ;;
+	*) "$@" ;;
+	esac
+}
+
+# plan_kernel_set KIND ARCH SERIES [cloud]
+plan_kernel_set()
+{
+	kernel_set "$1" "$2" "$3" "${4:+$4-}$2" ||
+		die "no kernel $3 of flavour ${4:+$4-}$2 is whole in the archives"
+	# Tools that run on this machine come with the headers, most bring the library they need.
+	case $3 in
+	newest) libraries= ;;
+	*) libraries='libelf1 zlib1g' ;;
+	esac
+	# shellcheck disable=SC2086 # a list of words
+	plan_packages $packages $libraries
+}
+
+# kernel_set KIND ARCH SERIES FLAVOUR: the newest that is whole: sets release, version and packages
+# (words NAME=VERSION).
+kernel_set()
+{
+	case $3 in
+	newest) pattern='[0-9]+\.[0-9]+' ;;
+	*) pattern=$(echo "$3" | sed 's/\./\\./g') ;;
+	esac
+	# shellcheck disable=SC2046 # a list of words
+	offered $(apt_names "linux-image-$pattern\.[0-9][^-]*(-[0-9]+)?-$4" | sed "s/\$/:$2/") |
+		sed 's/^linux-image-//; s/:[^ ]*//' | sort -k 2,2Vr >"$WORK/kernels"
+	skipped=
+	while read -r release version; do
+		missing=$(kernel_packages "$1" "$2" "$3" "$4" 3>"$WORK/set")
+		if [ -z "$missing" ]; then
+			packages=$(cat "$WORK/set")
+			[ -z "$skipped" ] || note "kernel $3 for $2: taking $version of $release"
+			return
+		fi
+		note "kernel $3 for $2: $version of $release is not whole, the archives lack$missing"
+		skipped=1
+	done <"$WORK/kernels"
+	return 1
+}
+
+# kernel_packages KIND ARCH SERIES FLAVOUR: the packages of this release and version, to file 3,
+# and those that the archives lack, to standard output. An update reaches the archives in parts:
+# image, headers and source must agree; programs that come with the headers run here, and need
+# only be as new as the headers ask for.
+kernel_packages()
+{
+	exact="$(of_arch "$2" "linux-headers-$release") linux-headers-${release%-"$4"}-common"
+	if [ "$1" = kernel ]; then
+		# Newer images are in parts.
+		parts=
+		for part in binary modules base; do
+			name=$(depends_first "linux-image-$release:$2=$version" "linux-$part-$release")
+			parts="$parts${name:+ $(of_arch "$2" "$name")}"
+		done
+		exact="$exact ${parts:-$(of_arch "$2" "linux-image-$release")}"
+		case $4 in
+		cloud-*) exact="$exact linux-source-$3" ;;
+		esac
+	fi
+	# shellcheck disable=SC2086 # a list of words
+	offered $exact >"$WORK/offered"
+	for package in $exact; do
+		if grep -qxF "$package $version" "$WORK/offered"; then
+			printf '%s ' "$package=$version" >&3
+		else
+			printf ' %s' "$package=$version"
+		fi
+	done
+	kbuild=$(depends "linux-headers-$release:$2=$version" | grep '^linux-kbuild-')
+	[ -n "$kbuild" ] || return 0	# headers that are not there, said above
+	name=${kbuild%% *}
+	relation=$(echo "$kbuild" | sed -n 's/.*(\([<>=]*\) *\(.*\))/\1 \2/p')
+	for offer in $(offered "$name" | cut -d ' ' -f 2); do
+		# shellcheck disable=SC2086 # two words or none
+		if [ -z "$relation" ] || dpkg --compare-versions "$offer" $relation; then
+			printf '%s' "$name=$offer" >&3
+			return
+		fi
+	done
+	printf ' %s' "$kbuild"
+}
+
+# ---- user space --------------------------------------------------------------
+
+plan_busybox()
+{
+	plan_packages "busybox-static:$1"
+}
+
+# A tree with the programs of PACKAGE and all they need to run.
+plan_tree()
+{
+	plan=$(plan_closure "$1:$2")
+	plan=$(only "$2" "$plan")
+	without "$NOT_FOR_TREES" "$plan"
+}
+
+# A root tree in which mkinitramfs runs. Packages don't say that they depend on a shell and the
+# usual tools: every system has them.
+plan_initramfs_tools()
+{
+	plan=$(plan_closure initramfs-tools-core busybox-static bash coreutils dash dpkg findutils \
+		grep gzip libc-bin mawk sed util-linux)
+	without "$NOT_FOR_TREES|base-files|tar|util-linux-extra" "$plan"
+}
+
+plan_rootfs_arm64()
+{
+	json=$(depends_first libjson-c-dev:arm64 libjson-c)
+	plan=$(plan_qemu "$GUEST_SUITE-backports" arm64 qemu-system-arm qemu-system-common -- \
+		ipxe-qemu:arm64 busybox-static:arm64 e2fsprogs:arm64 "$json:arm64")
+	plan=$(only 'arm64|all' "$plan")
+	without "$NOT_TO_RUN" "$plan"
+}

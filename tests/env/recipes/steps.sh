@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# The steps of the test environment: what each makes, by which plan and recipe, from what, and
+# what it costs. Non-purpose: how steps are run (../steps.sh).
+
+# shellcheck disable=SC2034 # used by build
+STEPS='qemu-amd64 qemu-src meson qemu-headers-amd64
+sysroot-arm64 cross cross-amd64 kernel-amd64-6.12 kernel-arm64-6.12 busybox-amd64 busybox-arm64
+kernel-amd64-6.1 kernel-arm64-6.1 qemu-headers-arm64
+kernel-arm64-6.12-cloud kernel-arm64-6.1-cloud rootfs-arm64 e2fs-arm64 e2fs-amd64
+udev-amd64 kexec-arm64 initramfs-tools firmware
+headers-amd64-6.12-cloud headers-amd64-6.1-cloud
+tools-newest kernel-amd64-newest kernel-arm64-newest
+headers-amd64-newest-cloud headers-arm64-newest-cloud'
+
+# step_define NAME: sets step_recipe (file), step_verb and step_args (functions plan_VERB and
+# make_VERB with these arguments), step_needs (other steps), step_out (path under OUT),
+# step_optional (others are made though it can't be) and step_cost: megabytes on disk and seconds
+# of work, as measured on two idle cores, to tell people what to expect.
+step_define()
+{
+	step_args=
+	step_needs=
+	step_optional=
+	step_out=$1
+	step_verb=${1%%-*}
+	case $1 in
+	qemu-amd64) step_recipe=qemu step_verb=qemu_amd64 step_cost='195 3' ;;
+	qemu-src) step_recipe=qemu step_verb=qemu_src step_cost='412 12' ;;
+	meson) step_recipe=qemu step_out='' step_cost='5 1' ;;
+	qemu-headers-amd64)
+		step_recipe=qemu step_verb=qemu_headers step_args=amd64 step_cost='10 30'
+		step_needs='qemu-src meson' ;;
+	qemu-headers-arm64)
+		step_recipe=qemu step_verb=qemu_headers step_args=arm64 step_cost='10 35'
+		step_needs='qemu-src meson cross sysroot-arm64' ;;
+	cross) step_recipe=cross step_needs=sysroot-arm64 step_cost='147 4' ;;
+	cross-amd64) step_recipe=cross step_verb=cross_amd64 step_cost='156 4' ;;
+	sysroot-arm64) step_recipe=cross step_verb=sysroot_arm64 step_cost='77 3' ;;
+	kernel-* | headers-*)
+		step_recipe=kernel step_needs=cross
+		case $1 in
+		*-newest*) step_needs=tools-newest step_optional=1 ;;
+		*-amd64-*) step_needs=cross-amd64 ;;
+		esac
+		case $1 in
+		headers-*) step_cost='94 5' ;;
+		kernel-*-6.1) step_cost='488 15' ;;
+		kernel-*-cloud) step_cost='177 25' ;;
+		*) step_cost='232 12' ;;
+		esac
+		step_args=${1#*-}
+		step_out=kernel/${step_args%%-*}/${step_args#*-}
+		case $1 in
+		*-cloud) step_args="${step_args%-cloud} cloud" ;;
+		esac
+		step_args="${step_args%%-*} ${step_args#*-}" ;;
+	tools-newest) step_recipe=newest step_verb=tools_newest step_out='' step_optional=1 step_cost='375 15' ;;
+	busybox-*)
+		step_recipe=userland step_args=${1#busybox-} step_cost='2 1' ;;
+	e2fs-*)
+		step_recipe=userland step_verb=tree step_args="e2fsprogs ${1#e2fs-}" step_cost='7 1' ;;
+	kexec-*)
+		step_recipe=userland step_verb=tree step_args="kexec-tools ${1#kexec-}"
+		step_cost='8 1' ;;
+	udev-*) step_recipe=userland step_verb=tree step_args="udev ${1#udev-}" step_cost='15 1' ;;
+	initramfs-tools) step_recipe=userland step_verb=initramfs_tools step_cost='57 2' ;;
+	firmware) step_recipe=firmware step_cost='6 1' ;;
+	rootfs-arm64)
+		step_recipe=userland step_verb=rootfs_arm64 step_needs=busybox-amd64 step_cost='129 3' ;;
+	esac
+}
