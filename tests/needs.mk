@@ -5,7 +5,7 @@
 # "make" and the like have no line here: they use what they find.
 #
 #	config.mak		written by configure, once the packages are there
-#	build/environment.mak	written once the steps are there, under build/env
+#	build/environment.mak	written when the steps are there, under build/env
 #
 # Both are included: make begins anew after each, and sees what there is.
 
@@ -21,40 +21,40 @@ packages_plugin = plugin
 steps_plugin = $(if $(QEMU_HEADERS),,qemu-headers-$(NATIVE))
 packages_install = $(packages_plugin)
 steps_install = $(steps_plugin)
-packages_arm64 = core plugin
+packages_arm64 = native env
 steps_arm64 = cross
-packages_arm64-plugin = core plugin
+packages_arm64-plugin = plugin
 steps_arm64-plugin = qemu-headers-arm64
-packages_guest = core vm
+packages_guest = native guest
 steps_guest = $(KERNELS) $(NEWEST) cross
 packages_guest-all = $(packages_guest)
 steps_guest-all = $(steps_guest) kernel-arm64-6.1-cloud $(CLOUD) headers-amd64-6.1-cloud \
 	headers-amd64-6.12-cloud headers-amd64-newest-cloud headers-arm64-newest-cloud
-packages_world = core plugin vm
+packages_world = plugin guest
 steps_world = $(steps_plugin) $(steps_arm64-plugin) $(steps_guest)
 
-packages_demo = plugin vm
+packages_demo = plugin guest boot
 steps_demo = qemu-amd64 rootfs-arm64 busybox-arm64 e2fs-arm64 qemu-headers-arm64 \
 	$(DEMO_SERIES:%=kernel-arm64-%) $(DEMO_SERIES:%=kernel-arm64-%-cloud)
 
 packages_check-layers = core
 packages_check-build = core plugin
 steps_check-build = $(steps_plugin)
-packages_check-unit = core
-packages_check-fdt = core
-packages_check-loopback = core
-packages_check-asan = core
-packages_check-fuzz = core
-packages_check-conformance = core
+packages_check-unit = test
+packages_check-fdt = test schema
+packages_check-loopback = test
+packages_check-asan = test
+packages_check-fuzz = test fuzz
+packages_check-conformance = test env
 steps_check-conformance = qemu-amd64 cross
-packages_check-qtest = core plugin
+packages_check-qtest = test plugin
 steps_check-qtest = qemu-amd64 $(steps_plugin)
-packages_check-glue = $(packages_check-qtest)
+packages_check-glue = $(packages_check-qtest) fuzz
 steps_check-glue = $(steps_check-qtest)
-packages_check-vm = core plugin vm
+packages_check-vm = test plugin vm
 steps_check-vm = qemu-amd64 $(steps_plugin) $(steps_guest) busybox-amd64 busybox-arm64 $(CLOUD) \
 	udev-amd64 kexec-arm64 initramfs-tools
-packages_check-nested = core plugin vm
+packages_check-nested = test plugin guest boot
 steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross
 
 packages_bench = core plugin vm
@@ -106,17 +106,18 @@ $(foreach g,$(GOALS),$(foreach p,$(parts_$(g))$(if $(filter check%,$(g)), tests)
 	$(error "make $(g)" needs the $(p), which can't be built, missing: $(MISSING_$(p)); run configure again once that is there))))
 endif
 
-# A product that went away with the cache is missed; so is what other recipes would make.
+# The builder is asked by every make, once: it looks whether its products are as it made them. (make
+# that begins anew is the same process.)
 ifneq ($(and $(CONFIGURED),$(STEPS)),)
 include $(O)/environment.mak
-ifneq ($(filter-out $(STEPS_MADE),$(STEPS))$(shell find $(ENV) -maxdepth 3 -xtype l 2>/dev/null),)
+ifneq ($(ASKED_BY),$(shell echo $$PPID))
 $(O)/environment.mak: FORCE
 endif
 endif
 ENV_BUILD = $(srcdir)/tests/env/build --out $(ENV) --cache $(HVCMA_CACHE)
-$(O)/environment.mak: $(shell find $(srcdir)/tests/env -type f)
+$(O)/environment.mak:
 	$(Q)mkdir -p $(@D) && $(ENV_BUILD) $(STEPS)
-	@echo 'STEPS_MADE = $(sort $(STEPS) $(if $(filter $(srcdir)/tests/env/%,$?),,$(STEPS_MADE)))' >$@
+	@echo "ASKED_BY = $$PPID" >$@
 
 # make steps GOAL=NAME: those of a goal
 steps:

@@ -71,18 +71,11 @@ make -n plugin >"$tmp/out" 2>&1 || note "$(tail -n 5 "$tmp/out")"
 check "make plugin asks for packages, then for the headers, once" \
 	equal "deps plugin;build qemu-headers-$arch;" "$(asked)"
 make -n plugin >"$tmp/out" 2>&1
-check "made again: for nothing" equal '' "$(asked)"
+check "made again: whether they are as they were" equal "build qemu-headers-$arch;" "$(asked)"
 make -n check-unit >"$tmp/out" 2>&1
-check "another goal: for the packages that it needs, too" equal "deps core;" "$(asked)"
+check "another goal: for the packages that it needs, too" equal "deps test;" "$(asked)"
 make -n plugin >"$tmp/out" 2>&1
-check "and back: for nothing" equal '' "$(asked)"
-rm -r "$product"
-make -n plugin >"$tmp/out" 2>&1
-check "the product is gone from the cache: asked for again" equal "build qemu-headers-$arch;" "$(asked)"
-sleep 1
-touch tests/env/steps.sh
-make -n plugin >"$tmp/out" 2>&1
-check "a recipe changed: asked for again" equal "build qemu-headers-$arch;" "$(asked)"
+check "and back: for no packages" equal "build qemu-headers-$arch;" "$(asked)"
 
 # A failed build must not take anything away that the environment has made.
 fake build "echo no such package >&2; exit 1"
@@ -90,8 +83,6 @@ check "the environment can't be built: make fails, saying why" \
 	eval '! make plugin >"$tmp/out" 2>&1 && grep -q "no such package" "$tmp/out"'
 check "what was there stays" [ -e "$product/cflags" ]
 fake build :
-sleep 1
-touch tests/env/steps.sh
 make -n plugin >"$tmp/out" 2>&1
 printf '#!/bin/sh\nexit 1\n' >"$tmp/cc"
 chmod 755 "$tmp/cc"
