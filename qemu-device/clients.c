@@ -514,6 +514,25 @@ static DeviceListener listener = {
     .hide_device = device_may_be_created,
 };
 
+/* Firmware does not reach a client, nor what is behind it. */
+static int warn_of_bootindex(DeviceState *dev, void *client)
+{
+    int64_t index = object_property_get_int(OBJECT(dev), "bootindex", NULL);
+
+    if (index >= 0) {
+        warn_report("virtio-cma: nothing can boot from client '%s': '%s' (%s) "
+                    "has bootindex=%" PRId64, (const char *)client,
+                    dev->id ?: "", object_get_typename(OBJECT(dev)), index);
+    }
+    return 0;
+}
+
+static void warn_if_booted(DeviceState *dev, void *opaque)
+{
+    qdev_walk_children(dev, warn_of_bootindex, NULL, NULL, NULL,
+                       (void *)(dev->id ?: object_get_typename(OBJECT(dev))));
+}
+
 /* Every client named on the command line must be there now. */
 static void machine_done(Notifier *notifier, void *data)
 {
@@ -542,6 +561,7 @@ static void machine_done(Notifier *notifier, void *data)
         }
     }
     hvcma_device_foreach(take_spare, NULL);
+    hvcma_device_foreach(warn_if_booted, NULL);
 }
 
 static Notifier machine_done_notifier = { .notify = machine_done };

@@ -19,6 +19,7 @@
 #include <linux/vfio.h>
 
 #include "hw/pci/pci.h"
+#include "hw/pci/pci_bridge.h"
 #include "hw/pci/pci_device.h"
 #include "hw/vfio/vfio-common.h"
 #include "hw/virtio/virtio-pci.h"
@@ -28,6 +29,7 @@
 #include "system/runstate.h"
 
 #include "gate.h"
+#include "gate_bars.h"
 #include "vfio_noiommu.h"
 
 /* Before the state handlers of devices (0 and up), which may start DMA. */
@@ -51,6 +53,7 @@ struct HvcmaGate {
     VFIODevice *vfio;                   /* NULL: emulated */
     uint64_t vfio_config_offset;
     PCIConfigWriteFunc *config_write;   /* the device's own */
+    HvcmaGateBars *bars;                /* hidden unless open; with pci */
     HvcmaGateGone *gone;
     void *gone_opaque;
     VMChangeStateEntry *vm_change;
@@ -58,7 +61,7 @@ struct HvcmaGate {
     unsigned int nr_writes;             /* of the guest, under way */
     unsigned int nr_holds;              /* by functions that come back to it */
     bool freed;                         /* meanwhile: the last hold frees it */
-    bool needs_reset;                   /* was open, not reset since */
+    bool needs_reset;                   /* may have been used, not reset since */
     bool trace;
     QLIST_ENTRY(HvcmaGate) next;
 };
@@ -112,6 +115,9 @@ static void gate_set_state(HvcmaGate *g, GateState state)
         state = GATE_FAILED;
     }
     g->state = state;
+    if (g->bars) {
+        hvcma_gate_bars_hide(g->bars, state != GATE_OPEN);
+    }
 }
 
 /* ---- the bit ---- */
@@ -237,6 +243,9 @@ static void gate_config_write(PCIDevice *pci, uint32_t addr, uint32_t val,
 {
     HvcmaGate *g = gate_find(DEVICE(pci));
 
+    if (g->state != GATE_OPEN && hvcma_gate_bars_keeps(g->bars, addr, len)) {
+        return;
+    }
     if (g->state != GATE_OPEN && range_covers_byte(addr, len, PCI_COMMAND)) {
         uint32_t master = PCI_COMMAND_MASTER << (8 * (PCI_COMMAND - addr));
 
@@ -295,13 +304,18 @@ static bool gate_reset_noiommu(HvcmaGate *g)
     return true;
 }
 
+static bool gate_is_noiommu(const HvcmaGate *g)
+{
+    return g->vfio && hvcma_vfio_is_noiommu(OBJECT(g->dev));
+}
+
 /*
  * Only a device without IOMMU can do harm with what it remembers: DMA of the
  * others ends in the guest's own memory.
  */
 static void gate_reset(HvcmaGate *g)
 {
-    if (g->vfio && hvcma_vfio_is_noiommu(OBJECT(g->dev))) {
+    if (gate_is_noiommu(g)) {
         if (g->needs_reset && gate_reset_noiommu(g)) {
             g->needs_reset = false;
         }
@@ -309,6 +323,13 @@ static void gate_reset(HvcmaGate *g)
     }
     device_cold_reset(g->dev);
     g->needs_reset = false;
+}
+
+/* What the device holds comes in the stream that says that it was claimed. */
+static bool gate_is_restored(void)
+{
+    return runstate_check(RUN_STATE_INMIGRATE) ||
+           runstate_check(RUN_STATE_RESTORE_VM);
 }
 
 static bool gate_quiesce(HvcmaGate *g, Error **errp)
@@ -417,6 +438,19 @@ static bool gate_init_vfio(HvcmaGate *g, Error **errp)
     return true;
 }
 
+/*
+ * Something had it before, or may get at it past the gate: firmware, by ports at
+ * fixed addresses, or a platform device. Of a device passed through all is hidden.
+ * To reset a bridge resets what is behind it, which may be the region itself.
+ */
+static bool gate_may_be_used(const HvcmaGate *g)
+{
+    if (object_dynamic_cast(OBJECT(g->dev), TYPE_PCI_BRIDGE)) {
+        return false;
+    }
+    return !g->vfio || (!gate_is_noiommu(g) && hvcma_gate_is_bus_master(g));
+}
+
 HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
                           Error **errp)
 {
@@ -429,13 +463,19 @@ HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
     g->gone = gone;
     g->gone_opaque = opaque;
     g->state = GATE_CLOSED;
+    g->needs_reset = true;
     g->pci = (PCIDevice *)object_dynamic_cast(OBJECT(dev), TYPE_PCI_DEVICE);
     if (g->pci) {
         g->config_write = g->pci->config_write;
-        if (!gate_init_vfio(g, errp) || !gate_stop(g, errp)) {
+        if (!gate_init_vfio(g, errp)) {
+            return NULL;
+        }
+        g->needs_reset = gate_may_be_used(g);
+        if (!gate_stop(g, errp)) {
             return NULL;
         }
         g->pci->config_write = gate_config_write;
+        g->bars = hvcma_gate_bars_new(g->pci);
         g->vm_change = qemu_add_vm_change_state_handler_prio(
             gate_vm_change, g, GATE_VM_CHANGE_PRIORITY);
     }
@@ -447,6 +487,29 @@ HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
 void hvcma_gate_set_trace(HvcmaGate *g, bool on)
 {
     g->trace = on;
+}
+
+/* Of a closed gate: what it was not reset from when it was closed. */
+static bool gate_reset_again(HvcmaGate *g, Error **errp)
+{
+    if (gate_is_noiommu(g)) {
+        error_setg(errp, "%s: was not reset since it was last in use and may "
+                   "hold addresses of memory that is no longer its own",
+                   gate_device_name(g->dev));
+        return false;
+    }
+    if (gate_is_entered(g)) {
+        error_setg(errp, "%s: can't be reset from inside an access to it",
+                   gate_device_name(g->dev));
+        return false;
+    }
+    gate_hold(g);
+    gate_reset(g);
+    if (!gate_release(g)) {
+        error_setg(errp, "the device went while it was reset");
+        return false;
+    }
+    return true;
 }
 
 bool hvcma_gate_open(HvcmaGate *g, Error **errp)
@@ -461,10 +524,7 @@ bool hvcma_gate_open(HvcmaGate *g, Error **errp)
                    gate_device_name(g->dev));
         return false;
     }
-    if (g->needs_reset) {
-        error_setg(errp, "%s: was not reset since it was last in use and may "
-                   "hold addresses of memory that is no longer its own",
-                   gate_device_name(g->dev));
+    if (g->needs_reset && !gate_is_restored() && !gate_reset_again(g, errp)) {
         return false;
     }
     g->needs_reset = true;
@@ -523,6 +583,7 @@ void hvcma_gate_free(HvcmaGate *g)
     if (g->pci) {
         qemu_del_vm_change_state_handler(g->vm_change);
         g->pci->config_write = g->config_write;
+        hvcma_gate_bars_free(g->bars);
     }
     QLIST_REMOVE(g, next);
     g->freed = true;

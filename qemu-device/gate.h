@@ -3,7 +3,8 @@
  * Bus-master gate: decides when a client device may do DMA.
  *
  * One gate per client. While it is closed the device cannot become bus master,
- * whatever the guest writes; closing it stops the device and resets it. Gates
+ * whatever the guest writes, and its registers are hidden (gate_bars.h); closing
+ * it stops the device and resets it. Gates
  * know PCI, VFIO and resets, but no region, no memory and no protocol.
  *
  * What it cannot hold back: a device that offers a back door to its own
@@ -46,7 +47,8 @@ void hvcma_gate_set_trace(HvcmaGate *g, bool on);
 /**
  * hvcma_gate_open() - from now on the guest decides about bus mastering.
  *
- * Opening an open gate is no error.
+ * Opening an open gate is no error. A device that may have been used before, and
+ * was not reset since, is reset first; not while a migration comes in.
  *
  * Return: false with @errp if the last close failed, or if a device without
  * IOMMU was open before and could not be reset since: it may still hold

@@ -101,6 +101,12 @@ void nvme_wait_fatal(struct nvme *n)
 	assert_true(qtest_readl(n->q, n->bar + CSTS) & CSTS_FATAL);
 }
 
+bool nvme_is_hidden(struct qtest *q, uint64_t bar)
+{
+	qtest_writel(q, bar + AQA, (QUEUE_ENTRIES - 1) << 16 | (QUEUE_ENTRIES - 1));
+	return !qtest_readl(q, bar + AQA) && !qtest_readq(q, bar);
+}
+
 bool nvme_is_reset(struct qtest *q, uint64_t bar)
 {
 	return !qtest_readl(q, bar + CC) && !qtest_readl(q, bar + CSTS);

@@ -44,6 +44,9 @@ uint16_t nvme_wait(struct nvme *n);
 /** nvme_wait_fatal() - wait until the controller gives up: it cannot fetch. */
 void nvme_wait_fatal(struct nvme *n);
 
+/** nvme_is_hidden() - registers read as zeros, even when written */
+bool nvme_is_hidden(struct qtest *q, uint64_t bar);
+
 /** nvme_is_reset() - disabled, and not ready. */
 bool nvme_is_reset(struct qtest *q, uint64_t bar);
 

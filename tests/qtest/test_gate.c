@@ -162,6 +162,8 @@ static void claim_and_enable_master(struct bed *b)
 {
 	assert_int_equal(cma_claim(&b->c, NVME_CLIENT), VIRTIO_CMA_S_OK);
 	assert_false(is_master(b, b->slot));
+	/* Whatever was done to it before, by whom: a claimed device is a new one. */
+	assert_true(nvme_is_reset(b->q, b->bar));
 	set_command(b, b->slot, COMMAND_MEMORY | COMMAND_MASTER);
 	assert_true(is_master(b, b->slot));
 }
@@ -206,13 +208,14 @@ static void assert_dma_works(struct bed *b)
 	assert_identified(b, b->block.base_gpa + DATA_OFFSET);
 }
 
-/* Closed: not master, nor to be made one, and the device's engine stopped. */
+/* Closed: not master, nor to be made one, registers hidden; and reset, says the next claim. */
 static void assert_closed(struct bed *b)
 {
 	assert_false(is_master(b, b->slot));
 	set_command(b, b->slot, COMMAND_MEMORY | COMMAND_MASTER);
 	assert_int_equal(command(b, b->slot), COMMAND_MEMORY);
-	assert_true(nvme_is_reset(b->q, b->bar));
+	assert_true(nvme_is_hidden(b->q, b->bar));
+	claim_and_enable_master(b);
 }
 
 /* ---- tests ---- */
@@ -269,18 +272,18 @@ static void test_unclaimed_cannot_become_master(void **state)
 	close_bed(&b);
 }
 
-static void test_unclaimed_does_no_dma(void **state)
+static void test_unclaimed_cannot_be_driven(void **state)
 {
 	struct bed b;
 
 	(void)state;
 	open_region_first(&b);
-	take_block(&b);
 	set_command(&b, b.slot, COMMAND_MEMORY | COMMAND_MASTER);
-	enable_nvme(&b);
-	nvme_identify(&b.nvme, b.dma + DATA_OFFSET);
-	assert_nvme_cannot_fetch(&b);
-	assert_int_equal(count_faults(&b), 0);
+	assert_true(nvme_is_hidden(b.q, b.bar));
+	/* Where firmware has put it is where the guest finds it. */
+	assert_int_equal(qtest_readl(b.q, config_addr(&b, 0, b.slot, BAR0)) & ~0xfu, b.bar);
+	claim_and_enable_master(&b);
+	assert_false(nvme_is_hidden(b.q, b.bar));
 	close_bed(&b);
 }
 
@@ -406,8 +409,6 @@ static void test_release_stops_and_resets(void **state)
 	/* BARs stay: the guest does not write them again for the next driver. */
 	assert_int_equal(qtest_readl(b.q, config_addr(&b, 0, b.slot, BAR0)) & ~0xfu, b.bar);
 	assert_closed(&b);
-
-	claim_and_enable_master(&b);
 	assert_dma_works(&b);
 	close_bed(&b);
 }
@@ -422,8 +423,9 @@ static void test_driver_reset_stops_and_resets(void **state)
 	take_block(&b);
 	assert_dma_works(&b);
 	virtio_reset(&b.c.v);
-	assert_closed(&b);
 	assert_int_equal(qtest_get(b.q, "/counters/pinned-bytes"), 0);
+	cma_restart(&b.c);
+	assert_closed(&b);
 	close_bed(&b);
 }
 
@@ -440,8 +442,9 @@ static void test_system_reset_stops_and_resets(void **state)
 	qtest_wait_event(b.q, "RESET");
 	qtest_pci_write(b.q, 0, 0, Q35_ECAM_CONTROL, Q35_ECAM | 1);
 	map_nvme(&b);
-	assert_closed(&b);
 	assert_int_equal(qtest_get(b.q, "/counters/pinned-bytes"), 0);
+	cma_open(&b.c, b.q, &virtio_pci);
+	assert_closed(&b);
 	close_bed(&b);
 }
 
@@ -675,6 +678,34 @@ static void test_migration_opens_nothing(void **state)
 		   false);
 }
 
+/* A claimed device is not reset where its state has just come in. */
+#define CLAIMED_NET	NET " " CMA_FAKE_REGION ",clients=net0"
+#define E1000_VET	0x38
+
+static void test_migration_keeps_a_claimed_device(void **state)
+{
+	struct bed b = { .ecam = VIRT_ECAM, .bar = VIRT_BAR, .slot = NVME_SLOT };
+	const char *file = *state;
+
+	b.q = qtest_start(QTEST_VIRT, CLAIMED_NET, "virtio-cma-device");
+	cma_open(&b.c, b.q, &virtio_mmio);
+	map_nvme(&b);
+	assert_int_equal(cma_claim(&b.c, 0), VIRTIO_CMA_S_OK);
+	qtest_writel(b.q, b.bar + E1000_VET, 0x1234);
+	json_object_put(qtest_qmp_ok(b.q, "{'execute': 'migrate', 'arguments': "
+				     "{'uri': 'file:%s'}}", file));
+	wait_migrated(&b);
+	close_bed(&b);
+
+	b.q = qtest_start(QTEST_VIRT, CLAIMED_NET " -incoming defer", "virtio-cma-device");
+	json_object_put(qtest_qmp_ok(b.q, "{'execute': 'migrate-incoming', 'arguments': "
+				     "{'uri': 'file:%s'}}", file));
+	wait_migrated(&b);
+	qtest_assert_text(b.q, "/clients/0/state", "claimed");
+	assert_int_equal(qtest_readl(b.q, b.bar + E1000_VET), 0x1234);
+	close_bed(&b);
+}
+
 /* Control: with the plugin, but in no region, a device is as it always was. */
 static void test_no_client_no_gate(void **state)
 {
@@ -733,7 +764,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_unclaimed_cannot_become_master),
-		TEST(test_unclaimed_does_no_dma),
+		TEST(test_unclaimed_cannot_be_driven),
 		TEST(test_claimed_does_dma_region_first),
 		TEST(test_claimed_does_dma_clients_first),
 		TEST(test_claimed_does_dma_on_virt),
@@ -748,6 +779,8 @@ int main(void)
 		TEST(test_bus_reset_opens_nothing),
 		TEST(test_unplug_and_replug),
 		cmocka_unit_test_setup_teardown(test_migration_opens_nothing, setup_file, remove_file),
+		cmocka_unit_test_setup_teardown(test_migration_keeps_a_claimed_device, setup_file,
+						remove_file),
 		TEST(test_no_client_no_gate),
 		TEST(test_refusals),
 		TEST(test_virtio_client),
