@@ -68,6 +68,8 @@ struct HvcmaGate {
 
 static QLIST_HEAD(, HvcmaGate) gates = QLIST_HEAD_INITIALIZER(gates);
 
+static bool emulation_ended;
+
 static HvcmaGate *gate_find(const DeviceState *dev)
 {
     HvcmaGate *g;
@@ -334,6 +336,9 @@ static bool gate_is_restored(void)
 
 static bool gate_quiesce(HvcmaGate *g, Error **errp)
 {
+    if (emulation_ended && !(g->vfio && hvcma_vfio_is_noiommu(OBJECT(g->dev)))) {
+        return true;
+    }
     if (!g->pci) {
         gate_reset(g);
         return true;
@@ -557,6 +562,11 @@ bool hvcma_gate_close(HvcmaGate *g, Error **errp)
         gate_set_state(g, quiet ? GATE_CLOSED : GATE_FAILED);
     }
     return quiet;
+}
+
+void hvcma_gate_emulation_ended(void)
+{
+    emulation_ended = true;
 }
 
 bool hvcma_gate_is_open(const HvcmaGate *g)

@@ -74,6 +74,13 @@ bool hvcma_gate_open(HvcmaGate *g, Error **errp);
  */
 bool hvcma_gate_close(HvcmaGate *g, Error **errp);
 
+/**
+ * hvcma_gate_emulation_ended() - QEMU exits: what block, network and character
+ * devices had is gone. From now on a close leaves emulated devices alone, which
+ * do nothing more; those without IOMMU are stopped as ever.
+ */
+void hvcma_gate_emulation_ended(void);
+
 bool hvcma_gate_is_open(const HvcmaGate *g);
 
 /**

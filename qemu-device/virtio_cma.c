@@ -19,6 +19,7 @@
 #include "attr.h"
 #include "backing.h"
 #include "clients.h"
+#include "gate.h"
 #include "discard.h"
 #include "layout.h"
 #include "requests.h"
@@ -245,6 +246,7 @@ static void virtio_cma_exit(Notifier *notifier, void *data)
     VirtIOCMA *s = container_of(notifier, VirtIOCMA, exit_notifier);
 
     hvcma_turn_begin(s);
+    hvcma_gate_emulation_ended();
     if (!hvcma_engine_reset(s->engine)) {
         hvcma_backing_free(s->backing);
     }

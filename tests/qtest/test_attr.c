@@ -519,9 +519,7 @@ static void test_who_does_dma(void **state)
 	assert_int_equal(a.reason, VIRTIO_CMA_REASON_NONCOHERENT);
 	a = claim(&c, 1, VIRTIO_CMA_COHERENT_NO);
 	assert_int_equal(a.reason, VIRTIO_CMA_REASON_EMULATED);
-	/* QEMU itself can't reset such a device once it has begun to quit */
-	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);
-	qtest_stop(q);
+	qtest_stop(q);			/* both claimed: nothing of them is there to be stopped any more */
 	kill(back_end, SIGKILL);
 	waitpid(back_end, NULL, 0);
 	unlink(socket);
