@@ -53,7 +53,7 @@ packages_check-glue = $(packages_check-qtest) fuzz
 steps_check-glue = $(steps_check-qtest)
 packages_check-vm = test plugin vm
 steps_check-vm = qemu-amd64 $(steps_plugin) $(steps_guest) busybox-amd64 busybox-arm64 $(CLOUD) \
-	udev-amd64 kexec-arm64 initramfs-tools
+	udev-amd64 kexec-arm64 initramfs-tools firmware
 packages_check-nested = test plugin guest boot
 steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross
 

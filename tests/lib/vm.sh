@@ -7,7 +7,7 @@
 # Every guest runs the agent of tests/lib/guest/init on its second serial port: commands go in
 # line by line, so a test is one script outside and nothing but small helpers inside.
 #
-#	vm_start ARCH KERNEL INITRAMFS [QEMU-OPTION...]
+#	vm_start ARCH KERNEL INITRAMFS [QEMU-OPTION...]	KERNEL "": firmware looks for one
 #	vm_tree FILE KERNEL INITRAMFS [QEMU-OPTION...]	device tree of an arm64 machine, without plugin
 #	vm_booted N SECONDS	the agent has started N times (N > 1: after resets)
 #	guest COMMAND...	one line, run in the guest: its output, its status
@@ -74,6 +74,8 @@ vm_start()
 {
 	vm_arch=$1 vm_kernel=$2 vm_initramfs=$3
 	shift 3
+	[ -z "$vm_kernel" ] || set -- -kernel "$vm_kernel" -initrd "$vm_initramfs" \
+		-append "console=$(vm_console "$vm_arch") panic=-1 ${VM_APPEND-}" "$@"
 	VM_DIR=$(mktemp -d "$VM_TMP/XXXXXX")
 	mkfifo "$VM_DIR/agent.in" "$VM_DIR/monitor.in"
 	: >"$VM_DIR/agent.out"
@@ -89,8 +91,6 @@ vm_start()
 		-chardev "pipe,id=agent,path=$VM_DIR/agent" -serial chardev:agent \
 		-chardev "pipe,id=monitor,path=$VM_DIR/monitor" -mon chardev=monitor \
 		-qmp "unix:$VM_DIR/qmp,server=on,wait=off" -pidfile "$VM_DIR/pid" \
-		-kernel "$vm_kernel" -initrd "$vm_initramfs" \
-		-append "console=$(vm_console "$vm_arch") panic=-1 ${VM_APPEND-}" \
 		"$@" 7>&- 8>&- >"$VM_DIR/qemu.log" 2>&1 </dev/null &
 	vm_pid=$!
 }

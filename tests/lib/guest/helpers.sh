@@ -144,11 +144,19 @@ disk_live()
 
 disk_find_live()
 {
-	for live in /sys/block/nvme*; do
+	for live in /sys/block/nvme[0-9]n1; do
 		live=${live##*/}
 		dd if="/dev/$live" of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null && return
 	done
 	return 1
+}
+
+# disks_found: names of all disks that can be written
+disks_found()
+{
+	for disk in /sys/block/sd* /sys/block/vd* /sys/block/nvme[0-9]n1; do
+		[ "$(cat "$disk/ro" 2>/dev/null)" != 0 ] || echo "${disk##*/}"
+	done
 }
 
 # disk_format DISK: ext4 where there is a tool for it, else ext2
