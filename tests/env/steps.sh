@@ -214,7 +214,12 @@ steps_plan()
 		[ -e "$(step_plan_file "$step")" ] || echo "$step"
 	done)
 	# shellcheck disable=SC2086 # a list of words
-	[ -z "$lost" ] || die "can't be planned:" $lost
+	[ -z "$lost" ] || die "can't be planned:" $lost "($CACHE has $(room_megabytes) MB free)"
+}
+
+room_megabytes()
+{
+	df -Pk "$CACHE" | awk 'NR == 2 { printf "%.0f\n", $4 / 1000 }'
 }
 
 # steps_announce NAME...: what making them takes; refuses what there is no room for.
@@ -232,7 +237,7 @@ steps_announce()
 	disk=$(($2 + $(megabytes "$download")))
 	say "$1 to make: $(megabytes "$download") MB to download, $disk MB on disk," \
 		"about $((($3 / $(nproc) + 59) / 60)) min besides the download"
-	room=$(df -Pk "$CACHE" | awk 'NR == 2 { printf "%.0f\n", $4 / 1000 }')
+	room=$(room_megabytes)
 	[ "$room" -ge "$disk" ] ||
 		die "$CACHE has room for $room MB, $disk MB are needed (--cache DIR: elsewhere)"
 }
