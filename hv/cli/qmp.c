@@ -15,7 +15,7 @@
 #include "hv/cli/qmp.h"
 
 /* More than the report of a fragmented 1 TiB region; less than what hurts. */
-#define QMP_MAX_MESSAGE_BYTES	(256u << 20)
+#define QMP_MAX_MESSAGE_BYTES	(16u << 20)
 
 #define BUSY	"another client has it, most likely: QEMU serves one at a time; end that one, or give QEMU a second -qmp"
 
