@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# check: long
 # tests/env/build and what can happen to its cache: runs that are killed at any moment, a disk that
 # is full, downloads that are broken off or spoilt, packages that leave the archive, two runs at once,
 # products that others wrote to. The next run always gets there. The steps are small ones of this
