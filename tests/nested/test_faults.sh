@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# check: long
+#
 # Neither a pin nor bus mastering outlives the guest's use of the device, whatever ends it: see
 # guest/faults.sh.
 
