@@ -37,8 +37,9 @@ struct hvcma_keeper;
  * @program_path: of hvcma-pin-keeper
  * @pin_fds, @nr_pin_fds: from hvcma_provider_local_pin_fds(); stay the caller's
  *
- * The owner is the calling process, with all its threads. The keeper is no child of the caller (nothing to reap), is in a session of
- * its own and has none of the caller's descriptors but these and stderr, the
+ * The owner is the calling process, with all its threads. The keeper is no child of
+ * the caller (nothing to reap), is in a session of its own and has none of the
+ * caller's descriptors but these and stderr, the
  * latter unless it is a pipe. It logs to both stderr and syslog, little.
  * Waits until it runs: the time of one exec.
  *
