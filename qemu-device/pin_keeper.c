@@ -13,7 +13,7 @@
 #define KEEPER_PROGRAM "hvcma-pin-keeper"
 
 /* In a row, the first at once; a keeper that lived that long ends the row. */
-#define MAX_TRIES 7
+#define MAX_TRIES 6
 #define FIRST_WAIT_MS 100       /* then after twice as long each time */
 #define LONG_LIFE_MS 60000
 

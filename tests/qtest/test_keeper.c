@@ -196,7 +196,7 @@ static void test_given_up(void **state)
 	hide_program();
 	kill_keeper();
 	wait_state("given-up");
-	assert_said("virtio-cma 'banka': no pin keeper stays alive, given up after 7");
+	assert_said("virtio-cma 'banka': no pin keeper stays alive, given up after 6");
 	show_program();
 	usleep(300000);
 	wait_state("given-up");

@@ -74,9 +74,15 @@ nr_uncached()
 	guest grep -c dma-coherent /proc/vmallocinfo
 }
 
+# windows_dma FILE: where each window is on the bus, in the order of guest memory
+windows_dma()
+{
+	"$hvcma" fdt show --json "$1" | sed -n 's/.*"dma": *\([0-9]*\).*/\1/p'
+}
+
 nr_windows()
 {
-	"$hvcma" fdt show --json "$1" | grep -c '"dma":'
+	windows_dma "$1" | wc -l
 }
 
 # ---- all of the guest's RAM, scattered ----
@@ -101,7 +107,11 @@ check "$what: windows from the running machine" \
 check "$what: are the same" equal "$(tree "$VM_TMP/vm.dtb")" "$(tree "$VM_TMP/again.dtb")"
 fdtput -r "$VM_TMP/again.dtb" /reserved-memory/dma-guard@43fff000
 "$hvcma" fdt check "$VM_TMP/again.dtb" >"$VM_TMP/findings"
-check "$what: control: without guards, it would find 7 borders" equal 7 "$(grep -c ^border: "$VM_TMP/findings")"
+# Of 8 ends the last has no memory behind it, and Linux bounces what is above the highest on the bus.
+borders=7
+[ "$(windows_dma "$VM_TMP/vm.dtb" | tail -n 1)" = "$(windows_dma "$VM_TMP/vm.dtb" | sort -n | tail -n 1)" ] || borders=6
+check "$what: control: without guards, it would find the $borders borders inside" \
+	equal $borders "$(grep -c ^border: "$VM_TMP/findings")"
 uncached=$(nr_uncached)
 guest load ext4 nvme
 check "$what: the stock driver finds its disk" guest disk_ready nvme0n1
