@@ -7,12 +7,21 @@
 #include <string.h>
 
 #include "fdt/bus.h"
-#include "fdt/tree.h"
+#include "fdt/dma.h"
+#include "fdt/interrupts.h"
 #include "fdt/xen.h"
 
 #define PASSTHROUGH	"/passthrough"
 #define XEN_PAGE_BYTES	UINT64_C(4096)
 #define MAX_REGISTERS	16
+#define MAX_INTERRUPTS	128
+#define MAX_NAME	31
+/* What Xen takes where the root does not say (DT_ROOT_NODE_*_CELLS_DEFAULT). */
+#define ROOT_ADDRESS_CELLS	2
+#define ROOT_SIZE_CELLS		1
+/* Of a GIC: the first cell of an interrupt, and how many interrupts of that kind. */
+#define SHARED		0
+#define NR_SHARED	988
 
 static int failed(struct hvcma_fdt_error *err, int ret, const char *what)
 {
@@ -56,6 +65,53 @@ int hvcma_xen_partial_init(void *partial, int bytes, const struct hvcma_window *
 	return nr ? hvcma_fdt_set_dma_ranges(partial, PASSTHROUGH, windows, nr, err) : 0;
 }
 
+/* ---- a device of the host ---- */
+
+/* Is @full what @path says, whose unit addresses may be left out? */
+static bool leads_to(const char *path, const char *full)
+{
+	while (*path && *path == *full) {
+		path++;
+		full++;
+		if ((!*path || *path == '/') && *full == '@')
+			full += strcspn(full, "/");
+	}
+	return !*path && !*full;
+}
+
+/* Xen knows full paths only: aliases and what libfdt would guess become one. */
+static int find_device(const struct hvcma_fdt_tree *t, const char *path,
+		       char full[HVCMA_FDT_PATH_BYTES], struct hvcma_fdt_error *err)
+{
+	char absolute[HVCMA_FDT_PATH_BYTES], name[HVCMA_FDT_PATH_BYTES];
+	int alias = *path == '/' ? 0 : (int)strcspn(path, "/"), found = 0, nr = 0;
+	const char *start = alias ? fdt_get_alias_namelen(t->fdt, path, alias) : "";
+
+	if (!start || (size_t)snprintf(absolute, sizeof(absolute), "%s%s", start, path + alias) >=
+		      sizeof(absolute))
+		return hvcma_fdt_fail(err, -FDT_ERR_NOTFOUND, "the host has no device '%.200s': neither path nor alias",
+				      path);
+	for (int i = 1; i < t->nr; i++) {
+		bool is_it;
+
+		hvcma_fdt_tree_name(t, i, name);
+		is_it = !strcmp(name, absolute);
+		if (!is_it && !leads_to(absolute, name))
+			continue;
+		found = i;
+		nr++;
+		strcpy(full, name);
+		if (is_it)
+			return i;
+	}
+	if (!nr)
+		return hvcma_fdt_fail(err, -FDT_ERR_NOTFOUND, "the host has no device '%.200s'", path);
+	if (nr > 1)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADPATH, "'%.120s' may be any of %d devices, one is '%.120s'",
+				      path, nr, full);
+	return found;
+}
+
 /* ---- registers at machine addresses ---- */
 
 /* Through the "ranges" of one bus; 0 if it does not translate this. */
@@ -86,49 +142,135 @@ static int translate(const struct hvcma_fdt_tree *t, int bus, uint64_t *address,
 	return 0;
 }
 
-static int read_registers(const struct hvcma_fdt_tree *t, int device,
-			  struct hvcma_xen_register *regs, size_t room, size_t *nr)
+static int read_registers(const struct hvcma_fdt_tree *t, int device, const char *path,
+			  struct hvcma_xen_register *regs, size_t room, size_t *nr,
+			  struct hvcma_fdt_error *err)
 {
-	int parent = t->node[device].parent, len;
+	int parent = t->node[device].parent, len, each;
 	struct hvcma_fdt_cells cells = t->node[parent].cells;
-	int each = cells.address + cells.size;
 	const fdt32_t *p = hvcma_fdt_tree_prop(t, device, "reg", &len);
 
-	if (!p || cells.address < 1 || cells.address > 2 || cells.size < 1 || cells.size > 2)
-		return -FDT_ERR_NOTFOUND;
-	*nr = (size_t)(len / (each * HVCMA_FDT_CELL_BYTES));
-	if (!*nr)
-		return -FDT_ERR_NOTFOUND;
-	for (size_t i = 0; i < *nr && i < room; i++, p += each) {
+	each = (cells.address + cells.size) * HVCMA_FDT_CELL_BYTES;
+	if (!p || !len || cells.address < 1 || cells.address > 2 || cells.size < 1 ||
+	    cells.size > 2)
+		return hvcma_fdt_fail(err, -FDT_ERR_NOTFOUND, "the device '%s' has no registers in memory",
+				      path);
+	if (len % each)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "registers of '%s': %d bytes are no whole number of addresses and sizes of %d",
+				      path, len, each);
+	for (size_t i = 0; i < (size_t)(len / each) && i < room;
+	     i++, p += cells.address + cells.size) {
 		uint64_t address = hvcma_fdt_get(p, cells.address);
 		uint64_t bytes = hvcma_fdt_get(p + cells.address, cells.size);
 
 		for (int bus = parent; bus > 0; bus = t->node[bus].parent)
 			if (!translate(t, bus, &address, bytes))
-				return -FDT_ERR_BADVALUE;
+				return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "registers of '%s' have no machine address: a bus above does not translate them",
+						      path);
+		if (!bytes || bytes - 1 > UINT64_MAX - XEN_PAGE_BYTES - address)
+			return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "registers of '%s': 0x%" PRIx64 " bytes at 0x%"
+					      PRIx64 " are no range", path, bytes, address);
 		regs[i] = (struct hvcma_xen_register){ address, address, bytes };
 	}
+	*nr = (size_t)(len / each);
 	return 0;
 }
 
 int hvcma_xen_registers(const void *host, const char *path, struct hvcma_xen_register *regs,
 			size_t room, size_t *nr, struct hvcma_fdt_error *err)
 {
+	char full[HVCMA_FDT_PATH_BYTES];
 	struct hvcma_fdt_tree tree;
 	int device, ret;
 
 	ret = hvcma_fdt_tree_init(&tree, host, err);
 	if (ret)
 		return ret;
-	device = hvcma_fdt_tree_path(&tree, path);
-	ret = device > 0 ? read_registers(&tree, device, regs, room, nr) : -FDT_ERR_NOTFOUND;
+	device = find_device(&tree, path, full, err);
+	ret = device < 0 ? device : read_registers(&tree, device, full, regs, room, nr, err);
 	hvcma_fdt_tree_fini(&tree);
-	if (ret == -FDT_ERR_BADVALUE)
-		return hvcma_fdt_fail(err, ret, "registers of '%s' have no machine address: a bus above does not translate them",
-				      path);
-	if (ret)
-		return hvcma_fdt_fail(err, ret, "the host has no device '%s' with registers in memory", path);
+	return ret;
+}
+
+/* ---- interrupts ---- */
+
+/* The one that Xen drives, intc_dt_preinit(): the first it knows. */
+static int find_gic(const struct hvcma_fdt_tree *t)
+{
+	static const char *const known[] = {
+		"arm,cortex-a15-gic", "arm,cortex-a7-gic", "arm,gic-400", "arm,gic-v3",
+	};
+
+	for (int i = 1; i < t->nr; i++)
+		for (size_t k = 0; k < sizeof(known) / sizeof(*known); k++)
+			if (hvcma_fdt_tree_has(t, i, "interrupt-controller") &&
+			    t->node[i].is_enabled && !t->node[i].is_meta &&
+			    hvcma_fdt_is_compatible(t->fdt, t->node[i].offset, known[k]))
+				return i;
+	return -1;
+}
+
+/* Xen gives a domain shared interrupts of the GIC and none else (route_irq_to_guest()). */
+static int read_interrupt(const struct hvcma_fdt_tree *t, const char *path, int i,
+			  const struct hvcma_fdt_interrupt *from, struct hvcma_xen_interrupt *to,
+			  struct hvcma_fdt_error *err)
+{
+	char controller[HVCMA_FDT_PATH_BYTES];
+	uint32_t kind, number;
+
+	if (from->controller != find_gic(t)) {
+		hvcma_fdt_tree_name(t, from->controller, controller);
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "interrupt %d of '%.120s' is of the interrupt controller '%.120s', not of the GIC that Xen drives: a domain can't have it",
+				      i, path, controller);
+	}
+	if (from->nr_cells < 3)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "interrupt %d of '%.200s': the GIC is told %d cells, not 3",
+				      i, path, from->nr_cells);
+	kind = fdt32_to_cpu(from->cells[0]);
+	number = fdt32_to_cpu(from->cells[1]);
+	if (kind != SHARED || number >= NR_SHARED)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "interrupt %d of '%.200s' (%u %u) is no SPI of the GIC: Xen gives a domain no PPI, and takes an ESPI for one",
+				      i, path, kind, number);
+	*to = (struct hvcma_xen_interrupt){ number, fdt32_to_cpu(from->cells[2]) };
 	return 0;
+}
+
+static int read_interrupts(const struct hvcma_fdt_tree *t, int device, const char *path,
+			   struct hvcma_xen_interrupt *irqs, size_t room, size_t *nr,
+			   struct hvcma_fdt_error *err)
+{
+	for (size_t i = 0;; i++) {
+		struct hvcma_xen_interrupt to;
+		struct hvcma_fdt_interrupt from;
+		int ret = hvcma_fdt_interrupt(t, device, (int)i, &from, err);
+
+		if (ret == -FDT_ERR_NOTFOUND) {
+			*nr = i;
+			return 0;
+		}
+		if (!ret)
+			ret = read_interrupt(t, path, (int)i, &from, &to, err);
+		if (ret)
+			return ret;
+		if (i < room)
+			irqs[i] = to;
+	}
+}
+
+int hvcma_xen_interrupts(const void *host, const char *path, struct hvcma_xen_interrupt *irqs,
+			 size_t room, size_t *nr, struct hvcma_fdt_error *err)
+{
+	char full[HVCMA_FDT_PATH_BYTES];
+	struct hvcma_fdt_tree tree;
+	int device, ret;
+
+	ret = hvcma_fdt_tree_init(&tree, host, err);
+	if (ret)
+		return ret;
+	device = find_device(&tree, path, full, err);
+	ret = device < 0 ? device : read_interrupts(&tree, device, full, irqs, room, nr, err);
+	hvcma_fdt_tree_fini(&tree);
+	return ret;
 }
 
 /* ---- a device ---- */
@@ -162,11 +304,45 @@ static int put_registers(void *partial, int node, const struct hvcma_xen_registe
 	return ret ? ret : fdt_setprop(partial, node, "reg", reg, (int)(nr * 4 * sizeof(*reg)));
 }
 
+static int put_interrupts(void *partial, int node, const struct hvcma_xen_interrupt *irqs,
+			  size_t nr)
+{
+	fdt32_t cells[3 * MAX_INTERRUPTS];
+	int ret;
+
+	if (!nr)
+		return 0;
+	for (size_t i = 0; i < nr; i++) {
+		cells[3 * i] = cpu_to_fdt32(SHARED);
+		cells[3 * i + 1] = cpu_to_fdt32(irqs[i].spi);
+		cells[3 * i + 2] = cpu_to_fdt32(irqs[i].flags);
+	}
+	ret = fdt_setprop(partial, node, "interrupts", cells, (int)(nr * 3 * sizeof(*cells)));
+	return ret ? ret : fdt_setprop_u32(partial, node, "interrupt-parent",
+					   HVCMA_XEN_PHANDLE_GIC);
+}
+
 /* Values that mean the same in another tree. */
 static const char *const plain_props[] = {
-	"interrupt-names", "reg-names", "dma-coherent", "dma-noncoherent", "clock-frequency",
-	"current-speed", "reg-shift", "reg-io-width", "interrupts", "compatible",
+	"interrupt-names", "reg-names", "clock-frequency", "current-speed", "reg-shift",
+	"reg-io-width", "compatible",
 };
+
+/* What is made anew, or speaks of the node itself. */
+static const char *const known_props[] = {
+	"reg", "interrupts", "interrupts-extended", "interrupt-parent", "dma-coherent",
+	"dma-noncoherent", "phandle", "linux,phandle", "status", "name", "xen,passthrough",
+};
+
+static bool is_in(const char *name, const char *const *names, size_t nr)
+{
+	while (nr--)
+		if (!strcmp(name, *names++))
+			return true;
+	return false;
+}
+
+#define IS_IN(name, names)	is_in(name, names, sizeof(names) / sizeof(*(names)))
 
 static int copy_props(void *partial, int to, const void *host, int from)
 {
@@ -183,25 +359,36 @@ static int copy_props(void *partial, int to, const void *host, int from)
 	return 0;
 }
 
-int hvcma_xen_add_device(void *partial, const void *host, const char *path,
-			 struct hvcma_fdt_error *err)
+/* Said of the device itself: the buses that it inherits it from are not there. */
+static int put_coherent(void *partial, int node, const struct hvcma_fdt_tree *t, int device)
 {
-	struct hvcma_xen_register regs[MAX_REGISTERS];
-	const char *host_name;
-	char name[64];
-	size_t nr;
-	int from, node, ret, len;
+	struct hvcma_fdt_dma dma;
+	bool is_coherent;
+	int ret = hvcma_fdt_dma_init(&dma, t, NULL);
 
-	ret = hvcma_xen_registers(host, path, regs, MAX_REGISTERS, &nr, err);
 	if (ret)
 		return ret;
-	if (nr > MAX_REGISTERS)
-		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%s' has %zu ranges of registers, limit: %d",
-				      path, nr, MAX_REGISTERS);
-	from = fdt_path_offset(host, path);
-	host_name = fdt_get_name(host, from, &len);
-	len = (int)strcspn(host_name, "@");
-	snprintf(name, sizeof(name), "%.*s@%" PRIx64, len < 32 ? len : 32, host_name, regs[0].guest);
+	is_coherent = hvcma_fdt_dma_is_coherent(&dma, device);
+	hvcma_fdt_dma_fini(&dma);
+	return is_coherent ? fdt_setprop_empty(partial, node, "dma-coherent") : 0;
+}
+
+struct device {
+	char path[HVCMA_FDT_PATH_BYTES];
+	struct hvcma_xen_register regs[MAX_REGISTERS];
+	struct hvcma_xen_interrupt irqs[MAX_INTERRUPTS];
+	size_t nr_regs, nr_irqs;
+};
+
+static int put_device(void *partial, const struct hvcma_fdt_tree *t, int from,
+		      const struct device *d, struct hvcma_fdt_error *err)
+{
+	const char *host_name = fdt_get_name(t->fdt, t->node[from].offset, NULL);
+	char name[HVCMA_FDT_PATH_BYTES];
+	int node, ret;
+
+	snprintf(name, sizeof(name), "%.*s@%" PRIx64, (int)strcspn(host_name, "@"), host_name,
+		 d->regs[0].guest);
 	node = fdt_path_offset(partial, PASSTHROUGH);
 	if (node >= 0)
 		node = fdt_add_subnode(partial, node, name);
@@ -209,32 +396,119 @@ int hvcma_xen_add_device(void *partial, const void *host, const char *path,
 		return failed(err, node, name);
 	ret = fdt_setprop_empty(partial, node, "xen,force-assign-without-iommu");
 	if (!ret)
-		ret = fdt_setprop_string(partial, node, "xen,path", path);
-	if (!ret && fdt_getprop(host, from, "interrupts", NULL))
-		ret = fdt_setprop_u32(partial, node, "interrupt-parent", HVCMA_XEN_PHANDLE_GIC);
+		ret = fdt_setprop_string(partial, node, "xen,path", d->path);
 	if (!ret)
-		ret = put_registers(partial, node, regs, nr);
+		ret = put_interrupts(partial, node, d->irqs, d->nr_irqs);
 	if (!ret)
-		ret = copy_props(partial, node, host, from);
+		ret = put_registers(partial, node, d->regs, d->nr_regs);
+	if (!ret)
+		ret = put_coherent(partial, node, t, from);
+	if (!ret)
+		ret = copy_props(partial, node, t->fdt, t->node[from].offset);
 	return ret ? failed(err, ret, name) : 0;
+}
+
+static int read_device(const struct hvcma_fdt_tree *t, const char *path, struct device *d,
+		       struct hvcma_fdt_error *err)
+{
+	int device = find_device(t, path, d->path, err), ret;
+
+	if (device < 0)
+		return device;
+	ret = read_registers(t, device, d->path, d->regs, MAX_REGISTERS, &d->nr_regs, err);
+	if (!ret)
+		ret = read_interrupts(t, device, d->path, d->irqs, MAX_INTERRUPTS, &d->nr_irqs, err);
+	if (ret)
+		return ret;
+	if (d->nr_regs > MAX_REGISTERS || d->nr_irqs > MAX_INTERRUPTS)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%s' has %zu ranges of registers and %zu interrupts, limits: %d, %d",
+				      d->path, d->nr_regs, d->nr_irqs, MAX_REGISTERS, MAX_INTERRUPTS);
+	return device;
+}
+
+int hvcma_xen_add_device(void *partial, const void *host, const char *path,
+			 struct hvcma_fdt_error *err)
+{
+	struct hvcma_fdt_tree tree;
+	struct device device;
+	int from, ret;
+
+	ret = hvcma_fdt_tree_init(&tree, host, err);
+	if (ret)
+		return ret;
+	from = read_device(&tree, path, &device, err);
+	ret = from < 0 ? from : put_device(partial, &tree, from, &device, err);
+	hvcma_fdt_tree_fini(&tree);
+	return ret;
+}
+
+int hvcma_xen_left_out(const void *host, const char *path, hvcma_xen_left_out_fn *say,
+		       void *opaque, struct hvcma_fdt_error *err)
+{
+	char full[HVCMA_FDT_PATH_BYTES];
+	struct hvcma_fdt_tree tree;
+	int device, node, prop, ret;
+
+	ret = hvcma_fdt_tree_init(&tree, host, err);
+	if (ret)
+		return ret;
+	device = find_device(&tree, path, full, err);
+	if (device < 0) {
+		hvcma_fdt_tree_fini(&tree);
+		return device;
+	}
+	device = tree.node[device].offset;
+	hvcma_fdt_tree_fini(&tree);
+	fdt_for_each_property_offset(prop, host, device) {
+		const char *name;
+
+		if (fdt_getprop_by_offset(host, prop, &name, NULL) &&
+		    !IS_IN(name, plain_props) && !IS_IN(name, known_props))
+			say(opaque, full, name, false);
+	}
+	fdt_for_each_subnode(node, host, device)
+		say(opaque, full, fdt_get_name(host, node, NULL), true);
+	return 0;
 }
 
 /* ---- the host's tree ---- */
 
 int hvcma_xen_set_passthrough(void *host, const char *path, struct hvcma_fdt_error *err)
 {
-	int node = hvcma_fdt_offset(host, path, err), ret;
+	char full[HVCMA_FDT_PATH_BYTES];
+	struct hvcma_fdt_tree tree;
+	int node, ret;
 
+	ret = hvcma_fdt_tree_init(&tree, host, err);
+	if (ret)
+		return ret;
+	node = find_device(&tree, path, full, err);
+	if (node >= 0)
+		node = tree.node[node].offset;
+	hvcma_fdt_tree_fini(&tree);
 	if (node < 0)
 		return node;
 	ret = fdt_setprop_empty(host, node, "xen,passthrough");
 	return ret ? failed(err, ret, path) : 0;
 }
 
-static int check_domain(const struct hvcma_xen_domain *d, struct hvcma_fdt_error *err)
+/* As the devicetree specification has names of nodes. */
+static bool is_name(const char *name)
 {
-	uint64_t sum = 0;
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,._+-");
 
+	return len && len <= MAX_NAME && !name[len] && !strchr("0123456789,._+-", *name);
+}
+
+static bool overlap(const struct hvcma_range *a, const struct hvcma_range *b)
+{
+	return a->base <= b->base ? b->base - a->base < a->bytes : a->base - b->base < b->bytes;
+}
+
+static int check_static_memory(const struct hvcma_xen_domain *d, uint64_t *sum,
+			       struct hvcma_fdt_error *err)
+{
+	*sum = 0;
 	for (size_t i = 0; i < d->nr_static_memory; i++) {
 		const struct hvcma_range *r = &d->static_memory[i];
 
@@ -243,8 +517,27 @@ static int check_domain(const struct hvcma_xen_domain *d, struct hvcma_fdt_error
 			return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "domain '%s': static memory 0x%" PRIx64 ", 0x%" PRIx64
 					      " bytes, is not whole pages of 4096", d->name, r->base,
 					      r->bytes);
-		sum += r->bytes;
+		for (size_t k = 0; k < i; k++)
+			if (overlap(r, &d->static_memory[k]))
+				return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "domain '%s': static memory 0x%" PRIx64 " and 0x%"
+						      PRIx64 " overlap", d->name, r->base,
+						      d->static_memory[k].base);
+		*sum += r->bytes;	/* of ranges without overlap: at most 2^64 - 4096 */
 	}
+	return 0;
+}
+
+static int check_domain(const struct hvcma_xen_domain *d, struct hvcma_fdt_error *err)
+{
+	uint64_t sum;
+	int ret;
+
+	if (!is_name(d->name))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "the name of a domain is a letter and up to 30 letters, digits and ,._+- more, not '%.64s'",
+				      d->name);
+	ret = check_static_memory(d, &sum, err);
+	if (ret)
+		return ret;
 	if (!d->memory_bytes || d->memory_bytes & 1023)
 		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "domain '%s': memory of %" PRIu64 " bytes is not a multiple of 1024",
 				      d->name, d->memory_bytes);
@@ -258,26 +551,53 @@ static int check_domain(const struct hvcma_xen_domain *d, struct hvcma_fdt_error
 	return 0;
 }
 
-static int put_static_memory(void *host, int node, const struct hvcma_xen_domain *d)
+/* As Xen counts below /chosen: what that says, or else the root. */
+static int chosen_cells(const void *host, int chosen, const char *name, int standard)
 {
-	for (size_t i = 0; i < d->nr_static_memory; i++) {
-		fdt32_t range[4];
-		int ret;
+	const fdt32_t *p = fdt_getprop(host, chosen, name, NULL);
 
-		hvcma_fdt_put(range, 2, d->static_memory[i].base);
-		hvcma_fdt_put(range + 2, 2, d->static_memory[i].bytes);
-		ret = fdt_appendprop(host, node, "xen,static-mem", range, sizeof(range));
+	if (!p)
+		p = fdt_getprop(host, 0, name, NULL);
+	return p ? (int)fdt32_to_cpu(*p) : standard;
+}
+
+/*
+ * The cells are those of /chosen since Xen 4.17. Xen 4.16 has properties of its
+ * own for them, which the others don't look at.
+ */
+static int put_static_memory(void *host, int node, int address_cells, int size_cells,
+			     const struct hvcma_xen_domain *d, struct hvcma_fdt_error *err)
+{
+	int ret;
+
+	for (size_t i = 0; i < d->nr_static_memory; i++) {
+		const struct hvcma_range *r = &d->static_memory[i];
+		fdt32_t range[4];
+
+		if (hvcma_fdt_put(range, address_cells, r->base) ||
+		    hvcma_fdt_put(range + address_cells, size_cells, r->bytes))
+			return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS, "domain '%s': static memory 0x%" PRIx64 ", 0x%" PRIx64
+					      " bytes, does not fit the cells that Xen reads it by, #address-cells %d and #size-cells %d of /chosen or the root",
+					      d->name, r->base, r->bytes, address_cells, size_cells);
+		ret = fdt_appendprop(host, node, "xen,static-mem", range,
+				     (address_cells + size_cells) * HVCMA_FDT_CELL_BYTES);
 		if (ret)
-			return ret;
+			return failed(err, ret, d->name);
 	}
-	return 0;
+	if (!d->nr_static_memory)
+		return 0;
+	ret = fdt_setprop_u32(host, node, "#xen,static-mem-size-cells", (uint32_t)size_cells);
+	if (!ret)
+		ret = fdt_setprop_u32(host, node, "#xen,static-mem-address-cells",
+				      (uint32_t)address_cells);
+	return ret ? failed(err, ret, d->name) : 0;
 }
 
 int hvcma_xen_add_domain(void *host, const struct hvcma_xen_domain *d,
 			 struct hvcma_fdt_error *err)
 {
+	int node, ret, address_cells = 0, size_cells = 0;
 	fdt32_t kib[2];
-	int node, ret;
 
 	ret = check_domain(d, err);
 	if (ret)
@@ -285,8 +605,11 @@ int hvcma_xen_add_domain(void *host, const struct hvcma_xen_domain *d,
 	node = fdt_path_offset(host, "/chosen");
 	if (node == -FDT_ERR_NOTFOUND)
 		node = fdt_add_subnode(host, 0, "chosen");
-	if (node >= 0)
+	if (node >= 0) {
+		address_cells = chosen_cells(host, node, "#address-cells", ROOT_ADDRESS_CELLS);
+		size_cells = chosen_cells(host, node, "#size-cells", ROOT_SIZE_CELLS);
 		node = fdt_add_subnode(host, node, d->name);
+	}
 	if (node < 0)
 		return failed(err, node, d->name);
 	ret = set_cells(host, node);
@@ -297,9 +620,9 @@ int hvcma_xen_add_domain(void *host, const struct hvcma_xen_domain *d,
 		ret = fdt_setprop(host, node, "memory", kib, sizeof(kib));
 	if (!ret)
 		ret = fdt_setprop_u32(host, node, "cpus", d->cpus);
-	if (!ret)
-		ret = put_static_memory(host, node, d);
 	if (!ret && d->direct_map)
 		ret = fdt_setprop_empty(host, node, "direct-map");
-	return ret ? failed(err, ret, d->name) : 0;
+	if (ret)
+		return failed(err, ret, d->name);
+	return put_static_memory(host, node, address_cells, size_cells, d, err);
 }

@@ -4,13 +4,19 @@
  * the domain's node for domains that Xen itself starts (dom0less).
  *
  * Rules: docs/misc/arm/passthrough.txt and docs/misc/arm/device-tree/booting.txt
- * of Xen 4.17: xen,passthrough, xen,reg, xen,path, xen,force-assign-without-iommu,
- * xen,static-mem, direct-map; of the partial tree Xen keeps /gic (for its
- * phandle), /aliases and /passthrough, and drops the rest, reserved-memory
- * included.
+ * of Xen 4.16, 4.17 and later: xen,passthrough, xen,reg, xen,path,
+ * xen,force-assign-without-iommu, xen,static-mem, direct-map (since 4.17); of the
+ * partial tree Xen keeps /gic (for its phandle), /aliases and /passthrough, and
+ * drops the rest, reserved-memory included. What a domain can have of interrupts:
+ * intc_dt_preinit(), gic_irq_xlate() and route_irq_to_guest().
+ *
+ * Devices of the host are named by path, or by alias; unit addresses may be left
+ * out where no other device is meant. What is written is the full path.
  */
 #ifndef HVCMA_FDT_XEN_H
 #define HVCMA_FDT_XEN_H
+
+#include <stdbool.h>
 
 #include "fdt/windows.h"
 
@@ -21,6 +27,11 @@ struct hvcma_xen_register {
 	uint64_t host;			/* machine address */
 	uint64_t guest;
 	uint64_t bytes;
+};
+
+struct hvcma_xen_interrupt {
+	uint32_t spi;			/* of the GIC; 32 less than what xl counts */
+	uint32_t flags;
 };
 
 /**
@@ -38,29 +49,46 @@ int hvcma_xen_partial_init(void *partial, int bytes, const struct hvcma_window *
  * @host: validated
  * @path: of the device in it
  *
- * Taken over: compatible, interrupts, dma-coherent, and what else means the same in
- * another tree; nothing that refers to other nodes. Registers appear at their
- * machine addresses in the guest; xen,reg has them in whole pages, for Xen maps
- * nothing smaller. The device is assigned without an IOMMU.
+ * Taken over: compatible, interrupts, whether it is coherent, and what else means
+ * the same in another tree; nothing that refers to other nodes, see
+ * hvcma_xen_left_out(). Registers appear at their machine addresses in the guest;
+ * xen,reg has them in whole pages, for Xen maps nothing smaller. The device is
+ * assigned without an IOMMU.
  *
  * Errors: -FDT_ERR_NOTFOUND (no such device, or it has no registers),
- * -FDT_ERR_BADVALUE (an address that no bus above translates, too many
- * registers), -FDT_ERR_EXISTS, -FDT_ERR_NOSPACE.
+ * -FDT_ERR_BADPATH (several such devices), -FDT_ERR_BADVALUE (an address that no
+ * bus above translates, an interrupt that a domain can't have, malformed, too many
+ * of either), -FDT_ERR_EXISTS, -FDT_ERR_NOSPACE.
  */
 int hvcma_xen_add_device(void *partial, const void *host, const char *path,
 			 struct hvcma_fdt_error *err);
 
 /**
  * hvcma_xen_registers() - registers of a device at machine addresses.
+ * hvcma_xen_interrupts() - its interrupts, in their order.
  * @nr: out, how many there are; at most @room are written
  *
  * Errors: as hvcma_xen_add_device().
  */
 int hvcma_xen_registers(const void *host, const char *path, struct hvcma_xen_register *regs,
 			size_t room, size_t *nr, struct hvcma_fdt_error *err);
+int hvcma_xen_interrupts(const void *host, const char *path, struct hvcma_xen_interrupt *irqs,
+			 size_t room, size_t *nr, struct hvcma_fdt_error *err);
+
+/* @name: of a property, or of a node below the device at @path. */
+typedef void hvcma_xen_left_out_fn(void *opaque, const char *path, const char *name,
+				   bool is_node);
+
+/**
+ * hvcma_xen_left_out() - tell what of a device hvcma_xen_add_device() leaves out.
+ *
+ * Errors: -FDT_ERR_NOTFOUND, -FDT_ERR_BADPATH, -FDT_ERR_NOSPACE.
+ */
+int hvcma_xen_left_out(const void *host, const char *path, hvcma_xen_left_out_fn *say,
+		       void *opaque, struct hvcma_fdt_error *err);
 
 struct hvcma_xen_domain {
-	const char *name;		/* node below /chosen */
+	const char *name;		/* node below /chosen, without unit address */
 	uint64_t memory_bytes;		/* multiple of 1 KiB; with static memory its sum */
 	uint32_t cpus;
 	const struct hvcma_range *static_memory;	/* machine ranges */
@@ -71,8 +99,9 @@ struct hvcma_xen_domain {
 /**
  * hvcma_xen_add_domain() - the node of a dom0less domain in the host's tree.
  *
- * Errors: -FDT_ERR_BADVALUE (what Xen would refuse), -FDT_ERR_EXISTS,
- * -FDT_ERR_NOSPACE.
+ * Errors: -FDT_ERR_BADVALUE (what Xen would refuse, a name that is none),
+ * -FDT_ERR_BADNCELLS (static memory does not fit the cells by which Xen reads it:
+ * those of /chosen, or else of the root), -FDT_ERR_EXISTS, -FDT_ERR_NOSPACE.
  */
 int hvcma_xen_add_domain(void *host, const struct hvcma_xen_domain *domain,
 			 struct hvcma_fdt_error *err);
@@ -80,7 +109,7 @@ int hvcma_xen_add_domain(void *host, const struct hvcma_xen_domain *domain,
 /**
  * hvcma_xen_set_passthrough() - keep a device of the host's tree for guests.
  *
- * Errors: -FDT_ERR_NOTFOUND, -FDT_ERR_NOSPACE.
+ * Errors: -FDT_ERR_NOTFOUND, -FDT_ERR_BADPATH, -FDT_ERR_NOSPACE.
  */
 int hvcma_xen_set_passthrough(void *host, const char *path, struct hvcma_fdt_error *err);
 

@@ -12,6 +12,7 @@
 
 #define MAX_LIST	64
 #define MAX_REGISTERS	16
+#define MAX_INTERRUPTS	128
 
 /* ---- overlay ---- */
 
@@ -73,7 +74,17 @@ struct xen {
 	struct hvcma_xen_domain domain;	/* name NULL: a partial tree is wanted */
 	struct hvcma_range static_memory[MAX_LIST];
 	bool print_xl;
+	bool has_extents, has_memory, has_cpus;
 };
+
+/* An option that is given twice would be ignored once. */
+static int set_once(bool *is_set, const char *option)
+{
+	if (*is_set)
+		return hvcma_usage_error("%s is given twice", option);
+	*is_set = true;
+	return 0;
+}
 
 static int set_xen(void *opaque, int c, char *arg)
 {
@@ -87,22 +98,25 @@ static int set_xen(void *opaque, int c, char *arg)
 		x->devices[x->nr_devices++] = arg;
 		return 0;
 	case 'e':
+		x->has_extents = true;
 		return hvcma_windows_from_file(arg, &x->windows);
 	case 'x':
 		x->print_xl = true;
 		return 0;
 	case 'n':
+		if (x->domain.name)
+			return hvcma_usage_error("--domain is given twice");
 		x->domain.name = arg;
 		return 0;
 	case 'm':
 		if (!hvcma_fdt_number(arg, &x->domain.memory_bytes))
 			return hvcma_usage_error("--memory: '%s' is no number", arg);
-		return 0;
+		return set_once(&x->has_memory, "--memory");
 	case 'c':
 		if (!hvcma_fdt_number(arg, &number) || !number || number > UINT32_MAX)
 			return hvcma_usage_error("--cpus: '%s' is no number of processors", arg);
 		x->domain.cpus = (uint32_t)number;
-		return 0;
+		return set_once(&x->has_cpus, "--cpus");
 	case 's':
 		if (x->domain.nr_static_memory == MAX_LIST)
 			return hvcma_usage_error("more than %d --static-mem", MAX_LIST);
@@ -138,18 +152,37 @@ static int edit_host(void *fdt, void *opaque, struct hvcma_fdt_error *err)
 	return ret;
 }
 
-/* Interrupts of an Arm interrupt controller, as xl counts them. */
-static void print_irqs(const struct xen *x, const char *path, const char **separator)
+/* ---- xen: what is said beside the tree ---- */
+
+static bool is_in(uint32_t number, const uint32_t *list, size_t nr)
 {
-	int len, node = fdt_path_offset(x->host.blob, path);
-	const fdt32_t *p = fdt_getprop(x->host.blob, node, "interrupts", &len);
+	while (nr--)
+		if (*list++ == number)
+			return true;
+	return false;
+}
 
-	for (int i = 0; p && i + 3 <= len / HVCMA_FDT_CELL_BYTES; i += 3) {
-		uint32_t is_ppi = fdt32_to_cpu(p[i]), number = fdt32_to_cpu(p[i + 1]);
+/* Each once, though devices may share them. */
+static int print_irqs(const struct xen *x)
+{
+	uint32_t seen[MAX_LIST * MAX_INTERRUPTS];
+	struct hvcma_xen_interrupt irqs[MAX_INTERRUPTS];
+	struct hvcma_fdt_error err;
+	size_t nr_seen = 0, nr;
 
-		printf("%s%u", *separator, number + (is_ppi ? 16 : 32));
-		*separator = ", ";
+	fputs("irqs = [ ", stdout);
+	for (size_t i = 0; i < x->nr_devices; i++) {
+		if (hvcma_xen_interrupts(x->host.blob, x->devices[i], irqs, MAX_INTERRUPTS, &nr, &err))
+			return hvcma_failed(err.text);
+		for (size_t k = 0; k < nr && k < MAX_INTERRUPTS; k++) {
+			if (is_in(irqs[k].spi, seen, nr_seen))
+				continue;
+			printf("%s%u", nr_seen ? ", " : "", irqs[k].spi + 32);
+			seen[nr_seen++] = irqs[k].spi;
+		}
 	}
+	fputs(" ]\n", stdout);
+	return HVCMA_EXIT_OK;
 }
 
 static int print_xl(const struct xen *x)
@@ -172,11 +205,40 @@ static int print_xl(const struct xen *x)
 			separator = ", ";
 		}
 	}
-	fputs(" ]\nirqs = [ ", stdout);
-	separator = "";
-	for (size_t i = 0; i < x->nr_devices; i++)
-		print_irqs(x, x->devices[i], &separator);
 	fputs(" ]\n", stdout);
+	return print_irqs(x);
+}
+
+struct left_out {
+	bool has_some;
+	bool has_node;
+};
+
+static void print_left_out(void *opaque, const char *path, const char *name, bool is_node)
+{
+	struct left_out *l = opaque;
+
+	if (!l->has_some)
+		fprintf(stderr, "hvcma: '%s': left out, to be added by hand where it is needed: ", path);
+	fprintf(stderr, "%s%s%s", l->has_some ? ", " : "",
+		is_node && !l->has_node ? "nodes " : "", name);
+	l->has_some = true;
+	l->has_node |= is_node;
+}
+
+/* Standard output may be the tree. */
+static int print_all_left_out(const struct xen *x)
+{
+	struct hvcma_fdt_error err;
+
+	for (size_t i = 0; i < x->nr_devices; i++) {
+		struct left_out l = { 0 };
+
+		if (hvcma_xen_left_out(x->host.blob, x->devices[i], print_left_out, &l, &err))
+			return hvcma_failed(err.text);
+		if (l.has_some)
+			fputc('\n', stderr);
+	}
 	return HVCMA_EXIT_OK;
 }
 
@@ -188,6 +250,13 @@ static int check_xen(struct xen *x, int argc, const char *output)
 		return hvcma_usage_error("one HOST tree and -o are needed");
 	if (!x->domain.name && !x->nr_devices)
 		return hvcma_usage_error("--device or --domain is needed");
+	if (!x->domain.name && (x->has_memory || x->has_cpus || x->domain.nr_static_memory ||
+				x->domain.direct_map))
+		return hvcma_usage_error("--memory, --cpus, --static-mem and --direct-map go with --domain");
+	if (x->domain.name && !x->has_memory)
+		return hvcma_usage_error("--domain needs --memory");
+	if (x->domain.name && x->has_extents)
+		return hvcma_usage_error("--extents is for a partial tree, without --domain");
 	if (x->print_xl && (x->domain.name || !strcmp(output, "-")))
 		return hvcma_usage_error("--xl prints what goes with a partial tree in a file");
 	if (hvcma_windows_check(x->windows.window, x->windows.nr, HVCMA_GUARD_BYTES, &err))
@@ -204,6 +273,8 @@ static int make_xen(struct xen *x, const char *host, const char *output)
 		return HVCMA_EXIT_FAILED;
 	ret = x->domain.name ? hvcma_dtb_edit(&x->host, edit_host, x, output) :
 			       hvcma_dtb_edit(NULL, edit_partial, x, output);
+	if (!ret && !x->domain.name)
+		ret = print_all_left_out(x);
 	if (!ret && x->print_xl)
 		ret = print_xl(x);
 	hvcma_dtb_free(&x->host);
@@ -245,9 +316,11 @@ const struct hvcma_fdt_command hvcma_fdt_xen_command = {
 	.help = "makes device trees for Xen on Arm, for devices without IOMMU\n"
 		"\n"
 		"A partial device tree for a domain (xl's device_tree=, or a dom0less module):\n"
-		"  --device PATH        of a device in the HOST tree; may be repeated\n"
+		"  --device PATH        of a device in the HOST tree, or an alias; may be repeated\n"
 		"  --extents FILE       lines \"GUEST-PHYSICAL MACHINE SIZE\" of the domain's memory,\n"
 		"                       for dma-ranges; not needed if it is direct-mapped\n"
+		"  What is left out is listed. A device with an interrupt that a domain can't have\n"
+		"  is refused.\n"
 		"  --xl                 print iomem and irqs for the domain's configuration, too\n"
 		"\n"
 		"Or the HOST tree with a domain that Xen starts (dom0less):\n"

@@ -80,6 +80,12 @@ static inline void rig_machine(void *fdt)
 					   "dma-coherent"), 0);
 	rig_node(fdt, "/", "gic@8000000");
 	RIG_PROP(fdt, "/gic@8000000", "phandle", 1);
+	RIG_PROP(fdt, "/gic@8000000", "#interrupt-cells", 3);
+	assert_int_equal(fdt_setprop_empty(fdt, fdt_path_offset(fdt, "/gic@8000000"),
+					   "interrupt-controller"), 0);
+	assert_int_equal(fdt_setprop_string(fdt, fdt_path_offset(fdt, "/gic@8000000"),
+					    "compatible", "arm,gic-v3"), 0);
+	RIG_PROP(fdt, "/", "interrupt-parent", 1);
 	assert_int_equal(fdt_setprop_string(fdt, rig_node(fdt, "/", "memory@40000000"),
 					    "device_type", "memory"), 0);
 	RIG_PROP(fdt, "/memory@40000000", "reg", 0, 0x40000000, 0, 0x40000000);

@@ -117,7 +117,27 @@ check "interrupts for xl" says '^irqs = \[ 48 \]$'
 check "xen: domain" status 0 xen --domain domU1 --memory 128M --static-mem 0x50000000,128M --direct-map \
 	--device /soc@90000000/dma@1000 machine.dtb -o host.dtb
 check "its memory in KiB" equal "0 131072" "$(fdtget host.dtb /chosen/domU1 memory)"
+check "its static memory by the root's cells" equal "0 1342177280 0 134217728" "$(fdtget host.dtb /chosen/domU1 xen,static-mem)"
+check "which Xen 4.16 is told by itself" equal 2 "$(fdtget host.dtb /chosen/domU1 '#xen,static-mem-size-cells')"
 check "the device is kept" equal 1 "$(fdtget -p host.dtb /soc@90000000/dma@1000 | grep -c 'xen,passthrough')"
+
+cp machine.dtb left.dtb
+fdtput -ts left.dtb /soc@90000000/dma@1000 clock-names a
+fdtput -c left.dtb /soc@90000000/dma@1000/child
+check "xen: a device of which something is left out" status 0 xen --device /soc@90000000/dma left.dtb -o pt.dtb
+check "which is said" says "'/soc@90000000/dma@1000': left out, to be added by hand where it is needed: clock-names, nodes child$"
+check "even beside a tree on standard output" status 0 xen --device /soc@90000000/dma left.dtb -o -
+check "which it does not spoil" cmp out pt.dtb
+fdtput left.dtb /soc@90000000/dma@1000 interrupts 1 7 4
+check "xen: a PPI is refused" status 1 xen --device /soc@90000000/dma@1000 left.dtb -o none.dtb
+check "and which it is" says "interrupt 0 of '/soc@90000000/dma@1000' (1 7) is no SPI"
+check "xen: no such name of a domain" status 1 xen --domain a/b --memory 1M machine.dtb -o none.dtb
+check "no file came of it" [ ! -e none.dtb ]
+fdtput left.dtb /soc@90000000/dma@1000 interrupts 0 16 1
+fdtput -p left.dtb /soc@90000000/other@2000 interrupts 0 17 1 0 16 1
+fdtput -tx left.dtb /soc@90000000/other@2000 reg 2000 200
+check "xen: devices that share an interrupt" status 0 xen --device /soc@90000000/dma@1000 --device /soc@90000000/other@2000 --xl left.dtb -o pt.dtb
+check "which xl is told once" says '^irqs = \[ 48, 49 \]$'
 
 # failures leave files alone
 cp work.dtb before.dtb
@@ -182,6 +202,10 @@ check "60 damaged blobs: none ends with a signal" equal 0 "$broken"
 for wrong in '' 'nonsense' 'add-region' 'add-region x.dtb' 'add-region --name a --type b --size 1M x' \
 	'add-region --size x y' 'bind x' 'bind --region a x' 'dma-ranges x' 'dma-ranges --granule 3 x' \
 	'dma-ranges --identity 1 x' 'overlay x y' 'overlay x -o y' 'xen x -o y' 'xen --cpus 0 x' 'check' \
+	'xen --device /a --cpus 1 x -o y' 'xen --device /a --memory 1M x -o y' 'xen --device /a --direct-map x -o y' \
+	'xen --device /a --static-mem 0,4K x -o y' 'xen --domain a x -o y' 'xen --domain a --domain b --memory 1M x -o y' \
+	'xen --domain a --memory 1M --memory 1M x -o y' 'xen --domain a --memory 1M --extents extents x -o y' \
+	'xen --domain a --memory 1M --cpus 1 --cpus 1 x -o y' 'xen --domain a --memory 1M --xl x -o y' \
 	'check a b' 'check -o a b' 'check --stage2 x a' 'show' 'show --nonsense a'; do
 	# shellcheck disable=SC2086 # arguments are words
 	check "wrong usage: '$wrong'" status 2 $wrong

@@ -16,6 +16,7 @@
 #include "fdt/bus.h"
 #include "fdt/check.h"
 #include "fdt/dma.h"
+#include "fdt/interrupts.h"
 #include "fdt/overlay.h"
 #include "fdt/region.h"
 #include "fdt/xen.h"
@@ -132,11 +133,14 @@ static void look(const void *fdt)
 	must(!hvcma_fdt_dma_init(&dma, &tree, &err));
 	for (int i = 0; i < tree.nr; i++) {
 		struct hvcma_xen_register regs[2];
+		struct hvcma_fdt_interrupt irq;
 		int parent = tree.node[i].parent;
 		size_t nr_regs;
 
 		hvcma_fdt_tree_name(&tree, i, path);
 		hvcma_xen_registers(fdt, path, regs, 2, &nr_regs, &err);
+		for (int k = 0; !hvcma_fdt_interrupt(&tree, i, k, &irq, &err); k++)
+			sum += fdt32_to_cpu(irq.nr_cells ? irq.cells[irq.nr_cells - 1] : 0);
 		look_at_windows(&dma, i);
 		if (parent < 0)
 			continue;
