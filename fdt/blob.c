@@ -22,6 +22,33 @@ int hvcma_fdt_fail(struct hvcma_fdt_error *err, int code, const char *fmt, ...)
 	return code;
 }
 
+const char *hvcma_fdt_reason(int code)
+{
+	static const char *const reasons[] = {
+		[FDT_ERR_NOTFOUND] = "there is none",
+		[FDT_ERR_EXISTS] = "there is one already",
+		[FDT_ERR_NOSPACE] = "no room",
+		[FDT_ERR_BADOFFSET] = "no node or property begins there",
+		[FDT_ERR_BADPATH] = "no path: it begins with / and is not too long",
+		[FDT_ERR_BADPHANDLE] = "0 and 0xffffffff are no phandles",
+		[FDT_ERR_BADSTATE] = "a tree that is not finished",
+		[FDT_ERR_TRUNCATED] = "it ends before what its header says",
+		[FDT_ERR_BADMAGIC] = "it does not begin with 0xd00dfeed, as a blob does",
+		[FDT_ERR_BADVERSION] = "its version is not 16 or 17",
+		[FDT_ERR_BADSTRUCTURE] = "its structure is damaged",
+		[FDT_ERR_BADLAYOUT] = "its parts are in a wrong order",
+		[FDT_ERR_INTERNAL] = "a fault of libfdt",
+		[FDT_ERR_BADNCELLS] = "cells that are no number, or do not fit",
+		[FDT_ERR_BADVALUE] = "a value that can't be",
+		[FDT_ERR_BADOVERLAY] = "an overlay that can't be applied",
+		[FDT_ERR_NOPHANDLES] = "no phandle is left",
+		[FDT_ERR_BADFLAGS] = "flags that can't be",
+	};
+	size_t i = code < 0 ? (size_t)-(long)code : 0;
+
+	return i < sizeof(reasons) / sizeof(*reasons) && reasons[i] ? reasons[i] : "unknown reason";
+}
+
 /* A name ends up on terminals and in messages. */
 static int is_printable(const char *name)
 {
@@ -123,7 +150,7 @@ int hvcma_fdt_validate(const void *blob, size_t bytes, struct hvcma_fdt_error *e
 		return ret;
 	ret = fdt_check_full(blob, bytes);
 	if (ret)
-		return hvcma_fdt_fail(err, ret, "no valid device tree: %s", fdt_strerror(ret));
+		return hvcma_fdt_fail(err, ret, "no valid device tree: %s", hvcma_fdt_reason(ret));
 	node = fdt_next_node(blob, -1, &depth);
 	if (node < 0)
 		return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "no valid device tree: it has no root node");
@@ -174,13 +201,40 @@ int hvcma_fdt_put(fdt32_t *cells, int nr, uint64_t value)
 	return 0;
 }
 
-int hvcma_fdt_offset(const void *fdt, const char *path, struct hvcma_fdt_error *err)
+int hvcma_fdt_is_overlay(const void *fdt)
 {
-	int node = fdt_path_offset(fdt, path);
+	int node;
 
-	if (node < 0)
-		return hvcma_fdt_fail(err, node, "node '%s': %s", path, fdt_strerror(node));
-	return node;
+	fdt_for_each_subnode(node, fdt, 0) {
+		const char *name = fdt_get_name(fdt, node, NULL);
+
+		if (name && !strcmp(name, "__fixups__"))
+			return 1;
+		if (fdt_subnode_offset(fdt, node, "__overlay__") >= 0)
+			return 1;
+	}
+	return 0;
+}
+
+void hvcma_fdt_trim_strings(void *fdt)
+{
+	const char *strings = (const char *)fdt + fdt_off_dt_strings(fdt);
+	size_t used = 0, end;
+	int node, prop, depth = 0;
+
+	for (node = fdt_next_node(fdt, -1, &depth); node >= 0 && depth >= 0;
+	     node = fdt_next_node(fdt, node, &depth)) {
+		fdt_for_each_property_offset(prop, fdt, node) {
+			const char *name;
+
+			if (!fdt_getprop_by_offset(fdt, prop, &name, NULL))
+				return;
+			end = (size_t)(name - strings) + strlen(name) + 1;
+			used = end > used ? end : used;
+		}
+	}
+	if (used < fdt_size_dt_strings(fdt))
+		fdt_set_size_dt_strings(fdt, (uint32_t)used);
 }
 
 int hvcma_fdt_is_compatible(const void *fdt, int node, const char *compatible)

@@ -15,7 +15,8 @@
  *    words in @err (may be NULL). Out-parameters are untouched on failure.
  *  - No locking: a blob belongs to its caller. No global state.
  *
- * Only what builds an index or a list (tree.c, dma.c, windows.c, the check) allocates memory.
+ * Only what builds an index or a list (tree.c, dma.c, windows.c, the
+ * check), and what keeps windows of before (bus.c), allocates memory.
  */
 #ifndef HVCMA_FDT_BLOB_H
 #define HVCMA_FDT_BLOB_H
@@ -34,12 +35,15 @@
 #define HVCMA_FDT_PATH_BYTES	512
 
 struct hvcma_fdt_error {
-	char text[384];
+	char text[640];
 };
 
 /** hvcma_fdt_fail() - printf into @err (may be NULL); returns @code. */
 int hvcma_fdt_fail(struct hvcma_fdt_error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/** hvcma_fdt_reason() - what a negative FDT_ERR_* means, in words for whoever edits trees. */
+const char *hvcma_fdt_reason(int code);
 
 /**
  * hvcma_fdt_validate() - may this blob be handed to libfdt at all?
@@ -77,8 +81,20 @@ uint64_t hvcma_fdt_get(const fdt32_t *cells, int nr);
  */
 int hvcma_fdt_put(fdt32_t *cells, int nr, uint64_t value);
 
-/** hvcma_fdt_offset() - of a path; the error names the path. */
-int hvcma_fdt_offset(const void *fdt, const char *path, struct hvcma_fdt_error *err);
+/**
+ * hvcma_fdt_is_overlay() - is it an overlay, to be applied to some other tree?
+ *
+ * Its phandles are open, and the cells of its targets are not known.
+ */
+int hvcma_fdt_is_overlay(const void *fdt);
+
+/**
+ * hvcma_fdt_trim_strings() - forget names of properties, at the end of the list of
+ * them, that no property has any more.
+ *
+ * libfdt adds names there and never takes one away.
+ */
+void hvcma_fdt_trim_strings(void *fdt);
 
 /** hvcma_fdt_is_compatible() - does its "compatible" list hold this string? */
 int hvcma_fdt_is_compatible(const void *fdt, int node, const char *compatible);

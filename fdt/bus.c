@@ -3,209 +3,169 @@
  * Buses and their devices. See bus.h.
  */
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fdt/added.h"
 #include "fdt/bus.h"
+#include "fdt/region.h"
+
+#define RESERVED		"/reserved-memory"
+#define BEFORE			"hvcma,dma-ranges-before"
 
 /* phys.hi of a PCI address */
 #define PCI_SPACE_MEMORY_32	UINT32_C(0x02000000)
 #define PCI_SPACE_MEMORY_64	UINT32_C(0x03000000)
-#define PCI_DEVFN_SHIFT		8
 
 static int failed(struct hvcma_fdt_error *err, int ret, const char *what)
 {
-	return hvcma_fdt_fail(err, ret, "%s: %s", what, fdt_strerror(ret));
-}
-
-int hvcma_fdt_is_pci(const void *fdt, int node)
-{
-	int len;
-	const char *type = fdt_getprop(fdt, node, "device_type", &len);
-
-	return type && len == 4 && !memcmp(type, "pci", 4) &&
-	       hvcma_fdt_cells(fdt, node).address == HVCMA_FDT_PCI_CELLS;
-}
-
-static int get_u32(const void *fdt, int node, const char *name, uint32_t *value)
-{
-	int len;
-	const fdt32_t *prop = fdt_getprop(fdt, node, name, &len);
-
-	if (!prop || len < HVCMA_FDT_CELL_BYTES)
-		return 0;
-	*value = fdt32_to_cpu(*prop);
-	return 1;
-}
-
-int hvcma_fdt_host_bridge(const void *fdt, uint32_t domain, char path[HVCMA_FDT_PATH_BYTES],
-			  struct hvcma_fdt_error *err)
-{
-	int node, depth = 0, inside = 0;
-
-	for (node = fdt_next_node(fdt, -1, &depth); node >= 0 && depth >= 0;
-	     node = fdt_next_node(fdt, node, &depth)) {
-		uint32_t here = 0;
-
-		if (inside && depth > inside)
-			continue;	/* bridges below a host bridge are none */
-		inside = 0;
-		if (!hvcma_fdt_is_pci(fdt, node))
-			continue;
-		inside = depth;
-		get_u32(fdt, node, "linux,pci-domain", &here);
-		if (here != domain)
-			continue;
-		if (fdt_get_path(fdt, node, path, HVCMA_FDT_PATH_BYTES))
-			return hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "path of a PCI host bridge is over %d bytes",
-					      HVCMA_FDT_PATH_BYTES);
-		return 0;
-	}
-	return hvcma_fdt_fail(err, -FDT_ERR_NOTFOUND, "no PCI host bridge of domain 0x%04x", domain);
-}
-
-/* ---- nodes of PCI devices ---- */
-
-static int find_devfn(const void *fdt, int bus, uint32_t devfn)
-{
-	int node;
-
-	fdt_for_each_subnode(node, fdt, bus) {
-		uint32_t hi;
-
-		if (get_u32(fdt, node, "reg", &hi) && (hi >> PCI_DEVFN_SHIFT & 0xff) == devfn)
-			return node;
-	}
-	return node;
-}
-
-/* A device or, if something follows below it, a bridge. */
-static int add_devfn(void *fdt, int bus, uint32_t devfn, int is_bridge)
-{
-	fdt32_t reg[5] = { cpu_to_fdt32(devfn << PCI_DEVFN_SHIFT) };
-	char name[32];
-	int node, ret;
-
-	snprintf(name, sizeof(name), "%s@%x,%x", is_bridge ? "pci" : "dev", devfn >> 3, devfn & 7);
-	node = fdt_add_subnode(fdt, bus, name);
-	if (node < 0)
-		return node;
-	ret = fdt_setprop(fdt, node, "reg", reg, sizeof(reg));
-	if (!ret && is_bridge)
-		ret = fdt_setprop_empty(fdt, node, "ranges");
-	if (!ret && is_bridge)
-		ret = fdt_setprop_u32(fdt, node, "#size-cells", 2);
-	if (!ret && is_bridge)
-		ret = fdt_setprop_u32(fdt, node, "#address-cells", HVCMA_FDT_PCI_CELLS);
-	if (!ret && is_bridge)
-		ret = fdt_setprop_string(fdt, node, "device_type", "pci");
-	return ret ? ret : node;
-}
-
-static int parse_hex(const char **text, char end, unsigned long limit, uint32_t *value)
-{
-	/* digits only: strtoul() would take blanks, signs and "0x", too */
-	size_t digits = strspn(*text, "0123456789abcdefABCDEF");
-	unsigned long v;
-	char *after;
-
-	v = strtoul(*text, &after, 16);
-	if (!digits || after != *text + digits || *after != end || v > limit)
-		return 0;
-	*text = end ? after + 1 : after;
-	*value = (uint32_t)v;
-	return 1;
-}
-
-/* "03.0", up to the next hop or the end */
-static int parse_hop(const char **text, uint32_t *devfn, int *more)
-{
-	uint32_t slot, function;
-
-	if (!parse_hex(text, '.', 31, &slot))
-		return 0;
-	*more = strchr(*text, '/') != NULL;
-	if (!parse_hex(text, *more ? '/' : '\0', 7, &function))
-		return 0;
-	*devfn = slot << 3 | function;
-	return 1;
-}
-
-int hvcma_fdt_pci_node(void *fdt, const char *where, char path[HVCMA_FDT_PATH_BYTES],
-		       struct hvcma_fdt_error *err)
-{
-	char bridge[HVCMA_FDT_PATH_BYTES];
-	uint32_t domain, bus, devfn;
-	const char *text = where;
-	int node, child, more, ret;
-
-	if (!parse_hex(&text, ':', 0xffff, &domain) || !parse_hex(&text, '/', 0xff, &bus))
-		return hvcma_fdt_fail(err, -FDT_ERR_BADPATH, "'%s' is no PCI device: DOMAIN:BUS/SLOT.FUNCTION[/SLOT.FUNCTION...]",
-				      where);
-	ret = hvcma_fdt_host_bridge(fdt, domain, bridge, err);
-	if (ret)
-		return ret;
-	node = fdt_path_offset(fdt, bridge);
-	do {
-		if (!parse_hop(&text, &devfn, &more))
-			return hvcma_fdt_fail(err, -FDT_ERR_BADPATH, "'%s': after the root bus come SLOT.FUNCTION in hexadecimal, with / between",
-					      where);
-		child = find_devfn(fdt, node, devfn);
-		if (child == -FDT_ERR_NOTFOUND)
-			child = add_devfn(fdt, node, devfn, more);
-		if (child < 0)
-			return failed(err, child, where);
-		node = child;
-	} while (more);
-	if (fdt_get_path(fdt, node, path, HVCMA_FDT_PATH_BYTES))
-		return hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "path of '%s' is over %d bytes", where,
-				      HVCMA_FDT_PATH_BYTES);
-	return 0;
+	return hvcma_fdt_fail(err, ret, "%s: %s", what, hvcma_fdt_reason(ret));
 }
 
 /* ---- memory-region ---- */
 
-static int region_phandle(void *fdt, const char *region, uint32_t *phandle,
-			  struct hvcma_fdt_error *err)
-{
-	int node = hvcma_fdt_offset(fdt, region, err);
-	int ret;
+/* What binds a client to a region: its node, the region's, and the list as it is. */
+struct binding {
+	int client, region;
+	const fdt32_t *list;
+	int nr;				/* phandles in it */
+};
 
-	if (node < 0)
-		return node;
-	if (fdt_parent_offset(fdt, node) != fdt_path_offset(fdt, "/reserved-memory"))
-		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%s' is not in /reserved-memory", region);
-	*phandle = fdt_get_phandle(fdt, node);
-	if (*phandle)
-		return 0;
-	ret = fdt_generate_phandle(fdt, phandle);
-	if (!ret)
-		ret = fdt_setprop_u32(fdt, node, "phandle", *phandle);
-	return ret ? failed(err, ret, region) : 0;
+/* Nodes that stand for no device, at the top of the tree. */
+static int is_no_device(const void *fdt, int node)
+{
+	static const char *const all_below[] = {
+		"aliases", "cpus", "reserved-memory", "__symbols__", "__fixups__", "__local_fixups__",
+	};
+	int top = node ? fdt_supernode_atdepth_offset(fdt, node, 1, NULL) : -1, len;
+	const char *name, *type = fdt_getprop(fdt, node, "device_type", &len);
+
+	if (top < 0)
+		return 1;
+	name = fdt_get_name(fdt, top, NULL);
+	for (size_t i = 0; i < sizeof(all_below) / sizeof(*all_below); i++)
+		if (!strcmp(name, all_below[i]))
+			return 1;
+	return top == node && (!strcmp(name, "chosen") || (type && len == sizeof("memory") && !memcmp(type, "memory", sizeof("memory"))));
+}
+
+static int find_binding(const void *fdt, const char *client, const char *region,
+			struct binding *b, struct hvcma_fdt_error *err)
+{
+	int len;
+
+	b->region = hvcma_fdt_offset(fdt, region, err);
+	if (b->region < 0)
+		return b->region;
+	if (fdt_parent_offset(fdt, b->region) != fdt_path_offset(fdt, RESERVED))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%s' is not in " RESERVED, region);
+	b->client = hvcma_fdt_offset(fdt, client, err);
+	if (b->client < 0)
+		return b->client;
+	if (is_no_device(fdt, b->client))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "client '%s' is no device: nothing reads memory-region there",
+				      client);
+	b->list = fdt_getprop(fdt, b->client, "memory-region", &len);
+	b->nr = b->list ? len / HVCMA_FDT_CELL_BYTES : 0;
+	if (b->list && len % HVCMA_FDT_CELL_BYTES)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "memory-region of '%s' has %d bytes: no list of phandles, 4 bytes each",
+				      client, len);
+	return 0;
+}
+
+static int index_in(const struct binding *b, uint32_t phandle)
+{
+	for (int i = 0; phandle && i < b->nr; i++)
+		if (fdt32_to_cpu(b->list[i]) == phandle)
+			return i;
+	return -1;
 }
 
 int hvcma_fdt_bind(void *fdt, const char *client, const char *region,
 		   struct hvcma_fdt_error *err)
 {
-	const fdt32_t *list;
+	struct binding b;
 	uint32_t phandle;
-	int node, len, ret;
+	int ret = find_binding(fdt, client, region, &b, err);
 
-	ret = region_phandle(fdt, region, &phandle, err);
 	if (ret)
 		return ret;
-	node = hvcma_fdt_offset(fdt, client, err);
-	if (node < 0)
-		return node;
-	list = fdt_getprop(fdt, node, "memory-region", &len);
-	if (list && len % HVCMA_FDT_CELL_BYTES)
-		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "memory-region of '%s' has %d bytes: no list of phandles",
-				      client, len);
-	for (int i = 0; list && i < len / HVCMA_FDT_CELL_BYTES; i++)
-		if (fdt32_to_cpu(list[i]) == phandle)
-			return 0;
-	ret = fdt_appendprop_u32(fdt, node, "memory-region", phandle);
+	phandle = fdt_get_phandle(fdt, b.region);
+	if (index_in(&b, phandle) >= 0)
+		return 0;
+	if (!phandle) {
+		ret = fdt_generate_phandle(fdt, &phandle);
+		if (!ret)
+			ret = fdt_setprop_u32(fdt, b.region, "phandle", phandle);
+		if (!ret)
+			ret = hvcma_fdt_added_note(fdt, b.region, "phandle");
+		if (ret)
+			return failed(err, ret, region);
+		b.client = hvcma_fdt_offset(fdt, client, err);
+	}
+	ret = fdt_appendprop_u32(fdt, b.client, "memory-region", phandle);
+	return ret ? failed(err, ret, client) : 0;
+}
+
+/* Takes bytes out of a property; the property with its last ones. */
+static int cut(void *fdt, int node, const char *name, int at, int bytes)
+{
+	int len;
+	char *value = fdt_getprop_w(fdt, node, name, &len);
+	void *same;
+
+	if (len == bytes)
+		return fdt_delprop(fdt, node, name);
+	memmove(value + at, value + at + bytes, (size_t)(len - at - bytes));
+	return fdt_setprop_placeholder(fdt, node, name, len - bytes, &same);
+}
+
+static int cut_name(void *fdt, int client, int index, int nr)
+{
+	const char *list, *name;
+	int len;
+
+	if (fdt_stringlist_count(fdt, client, "memory-region-names") != nr)
+		return 0;
+	list = fdt_getprop(fdt, client, "memory-region-names", NULL);
+	name = fdt_stringlist_get(fdt, client, "memory-region-names", index, &len);
+	return name ? cut(fdt, client, "memory-region-names", (int)(name - list), len + 1) : 0;
+}
+
+/* What bind added to the region, if it has no client left. */
+static int drop_phandle(void *fdt, const char *region)
+{
+	int node = hvcma_fdt_offset(fdt, region, NULL), ret;
+
+	if (!hvcma_fdt_added_has(fdt, node, "phandle") || hvcma_fdt_client_of(fdt, fdt_get_phandle(fdt, node)) >= 0)
+		return 0;
+	ret = fdt_delprop(fdt, node, "phandle");
+	return ret ? ret : hvcma_fdt_added_forget(fdt, node, "phandle");
+}
+
+int hvcma_fdt_unbind(void *fdt, const char *client, const char *region,
+		     struct hvcma_fdt_error *err)
+{
+	char path[HVCMA_FDT_PATH_BYTES];
+	struct binding b;
+	int index, ret = find_binding(fdt, client, region, &b, err);
+
+	if (!ret)
+		ret = hvcma_fdt_full_path(fdt, b.client, path, err);
+	if (ret)
+		return ret;
+	index = index_in(&b, fdt_get_phandle(fdt, b.region));
+	if (index < 0)
+		return hvcma_fdt_fail(err, -FDT_ERR_NOTFOUND, "'%.150s' is not bound to '%.150s'", client, region);
+	ret = cut_name(fdt, b.client, index, b.nr);
+	if (!ret)
+		ret = cut(fdt, b.client, "memory-region", index * HVCMA_FDT_CELL_BYTES,
+			  HVCMA_FDT_CELL_BYTES);
+	if (!ret)
+		ret = drop_phandle(fdt, region);
+	if (!ret)
+		ret = hvcma_fdt_pci_prune(fdt, path);
 	return ret ? failed(err, ret, client) : 0;
 }
 
@@ -246,13 +206,124 @@ static int put_window(fdt32_t *out, const struct layout *l, const struct hvcma_w
 	return 0;
 }
 
+static struct hvcma_window get_window(const fdt32_t *cells, const struct layout *l)
+{
+	cells += l->is_pci;
+	return (struct hvcma_window){
+		.dma = hvcma_fdt_get(cells, l->address),
+		.gpa = hvcma_fdt_get(cells + l->address, l->parent),
+		.bytes = hvcma_fdt_get(cells + l->address + l->parent, l->size),
+	};
+}
+
+static bool touch(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_bytes)
+{
+	return a <= b ? b - a < a_bytes : a - b < b_bytes;
+}
+
+/* Has the tree memory there? */
+static bool carries_memory(const void *fdt, const struct hvcma_window *w)
+{
+	struct hvcma_fdt_cells cells = hvcma_fdt_cells(fdt, 0);
+	int each = cells.address + cells.size, node, len;
+
+	fdt_for_each_subnode(node, fdt, 0) {
+		const char *type = fdt_getprop(fdt, node, "device_type", &len);
+		const fdt32_t *reg;
+
+		if (!type || len != sizeof("memory") || memcmp(type, "memory", sizeof("memory")))
+			continue;
+		reg = fdt_getprop(fdt, node, "reg", &len);
+		for (int i = 0; reg && each && i + each <= len / HVCMA_FDT_CELL_BYTES; i += each)
+			if (touch(w->gpa, w->bytes, hvcma_fdt_get(reg + i, cells.address),
+				  hvcma_fdt_get(reg + i + cells.address, cells.size)))
+				return true;
+	}
+	return false;
+}
+
+static bool is_in_the_way(const struct hvcma_window *w, const struct hvcma_window *windows, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (touch(w->gpa, w->bytes, windows[i].gpa, windows[i].bytes) ||
+		    touch(w->dma, w->bytes, windows[i].dma, windows[i].bytes))
+			return true;
+	return false;
+}
+
+/* A copy of a property; NULL: there is none. Return: 0, -FDT_ERR_NOSPACE. */
+static int copy_prop(const void *fdt, int node, const char *name, fdt32_t **copy, int *len)
+{
+	const void *value = fdt_getprop(fdt, node, name, len);
+
+	*copy = NULL;
+	if (!value)
+		return 0;
+	*copy = malloc((size_t)*len + 1);
+	if (!*copy)
+		return -FDT_ERR_NOSPACE;
+	memcpy(*copy, value, (size_t)*len);
+	return 0;
+}
+
+/* Keep it for drop, if it is not kept already. */
+static int keep_before(void *fdt, int node, const fdt32_t *before, int len)
+{
+	if (fdt_getprop(fdt, node, BEFORE, NULL) || hvcma_fdt_added_has(fdt, node, "dma-ranges"))
+		return 0;
+	return before ? fdt_setprop(fdt, node, BEFORE, before, len) :
+			hvcma_fdt_added_note(fdt, node, "dma-ranges");
+}
+
+static int put_windows(void *fdt, int node, const char *bus, const struct layout *l,
+		       const struct hvcma_window *windows, size_t nr, const fdt32_t *kept,
+		       size_t nr_kept, struct hvcma_fdt_error *err)
+{
+	size_t cells = (size_t)layout_cells(l);
+	void *data;
+	int ret;
+
+	ret = fdt_setprop_placeholder(fdt, node, "dma-ranges",
+				      (int)((nr + nr_kept) * cells * HVCMA_FDT_CELL_BYTES), &data);
+	if (ret)
+		return failed(err, ret, bus);
+	for (size_t i = 0; i < nr; i++) {
+		ret = put_window((fdt32_t *)data + i * cells, l, &windows[i]);
+		if (ret)
+			return hvcma_fdt_fail(err, ret, "window 0x%" PRIx64 " at 0x%" PRIx64 ", 0x%" PRIx64
+					      " bytes, does not fit into the cells of '%.150s': %d, %d and %d",
+					      windows[i].dma, windows[i].gpa, windows[i].bytes, bus,
+					      l->address, l->parent, l->size);
+	}
+	if (nr_kept)
+		memcpy((fdt32_t *)data + nr * cells, kept, nr_kept * cells * HVCMA_FDT_CELL_BYTES);
+	return 0;
+}
+
+/* Of the windows of before, those that stay, to the front; how many. */
+static size_t sift(const void *fdt, fdt32_t *before, int len, const struct layout *l,
+		   const struct hvcma_window *windows, size_t nr)
+{
+	size_t cells = (size_t)layout_cells(l), bytes = cells * HVCMA_FDT_CELL_BYTES, kept = 0;
+
+	if (!before || (size_t)len % bytes)
+		return 0;
+	for (size_t i = 0; i < (size_t)len / bytes; i++) {
+		struct hvcma_window w = get_window(before + i * cells, l);
+
+		if (!w.bytes || carries_memory(fdt, &w) || is_in_the_way(&w, windows, nr))
+			continue;
+		memmove(before + kept++ * cells, before + i * cells, bytes);
+	}
+	return kept;
+}
+
 int hvcma_fdt_set_dma_ranges(void *fdt, const char *bus, const struct hvcma_window *windows,
 			     size_t nr, struct hvcma_fdt_error *err)
 {
-	int node = hvcma_fdt_offset(fdt, bus, err);
-	int each, ret;
+	int node = hvcma_fdt_offset(fdt, bus, err), len = 0, ret;
+	fdt32_t *before = NULL;
 	struct layout l;
-	void *data;
 
 	if (node < 0)
 		return node;
@@ -262,20 +333,45 @@ int hvcma_fdt_set_dma_ranges(void *fdt, const char *bus, const struct hvcma_wind
 		ret = fdt_delprop(fdt, node, "dma-ranges");
 		return ret && ret != -FDT_ERR_NOTFOUND ? failed(err, ret, bus) : 0;
 	}
-	each = layout_cells(&l) * HVCMA_FDT_CELL_BYTES;
-	if (nr > (size_t)(INT32_MAX / each))
+	if (nr > (size_t)(INT32_MAX / 2 / (layout_cells(&l) * HVCMA_FDT_CELL_BYTES)))
 		return hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "%zu windows are too many", nr);
-	ret = fdt_setprop_placeholder(fdt, node, "dma-ranges", (int)nr * each, &data);
+	ret = 0;
+	if (fdt_getprop(fdt, node, BEFORE, NULL))
+		ret = copy_prop(fdt, node, BEFORE, &before, &len);
+	else if (!hvcma_fdt_added_has(fdt, node, "dma-ranges"))
+		ret = copy_prop(fdt, node, "dma-ranges", &before, &len);
+	if (!ret)
+		ret = keep_before(fdt, node, before, len);
 	if (ret)
-		return failed(err, ret, bus);
-	for (size_t i = 0; i < nr; i++) {
-		ret = put_window((fdt32_t *)data + i * (size_t)layout_cells(&l), &l, &windows[i]);
-		if (ret)
-			return hvcma_fdt_fail(err, ret, "window 0x%" PRIx64 " at 0x%" PRIx64 ", 0x%" PRIx64
-					      " bytes, does not fit into the cells of '%s'",
-					      windows[i].dma, windows[i].gpa, windows[i].bytes, bus);
+		failed(err, ret, bus);
+	else
+		ret = put_windows(fdt, node, bus, &l, windows, nr, before,
+				  sift(fdt, before, len, &l, windows, nr), err);
+	free(before);
+	return ret;
+}
+
+int hvcma_fdt_drop_dma_ranges(void *fdt, const char *bus, struct hvcma_fdt_error *err)
+{
+	int node = hvcma_fdt_offset(fdt, bus, err), len, ret;
+	fdt32_t *before;
+
+	if (node < 0)
+		return node;
+	if (!fdt_getprop(fdt, node, "dma-ranges", NULL))
+		return hvcma_fdt_fail(err, -FDT_ERR_NOTFOUND, "'%s' has no dma-ranges", bus);
+	ret = copy_prop(fdt, node, BEFORE, &before, &len);
+	if (!ret && before) {
+		ret = fdt_setprop(fdt, node, "dma-ranges", before, len);
+		if (!ret)
+			ret = fdt_delprop(fdt, node, BEFORE);
+	} else if (!ret) {
+		ret = fdt_delprop(fdt, node, "dma-ranges");
+		if (!ret)
+			ret = hvcma_fdt_added_forget(fdt, node, "dma-ranges");
 	}
-	return 0;
+	free(before);
+	return ret ? failed(err, ret, bus) : 0;
 }
 
 int hvcma_fdt_nr_dma_ranges(const void *fdt, int bus, int parent)
@@ -300,10 +396,5 @@ struct hvcma_window hvcma_fdt_dma_range(const void *fdt, int bus, int parent, in
 	struct layout l;
 
 	layout_of(fdt, bus, parent, &l);
-	cells += i * layout_cells(&l) + l.is_pci;
-	return (struct hvcma_window){
-		.dma = hvcma_fdt_get(cells, l.address),
-		.gpa = hvcma_fdt_get(cells + l.address, l.parent),
-		.bytes = hvcma_fdt_get(cells + l.address + l.parent, l.size),
-	};
+	return get_window(cells + i * layout_cells(&l), &l);
 }

@@ -161,7 +161,7 @@ int hvcma_fdt_check(const void *fdt, const struct hvcma_fdt_policy *policy,
 	ret = hvcma_fdt_dma_init(&c.dma, &c.tree, err);
 	if (ret)
 		goto out_tree;
-	c.is_overlay = hvcma_fdt_tree_is_overlay(&c.tree);
+	c.is_overlay = hvcma_fdt_is_overlay(fdt);
 	c.reserved = hvcma_fdt_tree_path(&c.tree, "/reserved-memory");
 	check_container(&c);
 	hvcma_check_phandles(&c);

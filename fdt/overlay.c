@@ -286,7 +286,7 @@ static int make(struct overlay *o, int out_bytes, struct hvcma_fdt_error *err)
 	if (!ret)
 		ret = put_all(o);
 	if (ret)
-		return hvcma_fdt_fail(err, ret, "overlay: %s", fdt_strerror(ret));
+		return hvcma_fdt_fail(err, ret, "overlay: %s", hvcma_fdt_reason(ret));
 	if (!o->nr_fragments)
 		return hvcma_fdt_fail(err, -FDT_ERR_EXISTS, "the trees do not differ");
 	return 0;

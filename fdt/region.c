@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fdt/added.h"
 #include "fdt/region.h"
 
 #define RESERVED "/reserved-memory"
 
 static int failed(struct hvcma_fdt_error *err, int ret, const char *what)
 {
-	return hvcma_fdt_fail(err, ret, "%s: %s", what, fdt_strerror(ret));
+	return hvcma_fdt_fail(err, ret, "%s: %s", what, hvcma_fdt_reason(ret));
 }
 
 static int cells_fit(const struct hvcma_fdt_cells *cells)
@@ -54,35 +55,50 @@ static int put_ranges(void *fdt, const char *path, const char *name,
 	return 0;
 }
 
+/* Something that an existing /reserved-memory lacks, noted. */
+static int complete(void *fdt, const char *name, int cells)
+{
+	int node = fdt_path_offset(fdt, RESERVED), ret;
+
+	if (fdt_getprop(fdt, node, name, NULL))
+		return 0;
+	ret = cells ? fdt_setprop_u32(fdt, node, name, (uint32_t)cells) :
+		      fdt_setprop_empty(fdt, node, name);
+	if (ret || hvcma_fdt_added_has(fdt, node, HVCMA_FDT_ADDED_SELF))
+		return ret;
+	return hvcma_fdt_added_note(fdt, node, name);
+}
+
 static int make_reserved(void *fdt, struct hvcma_fdt_cells *cells, struct hvcma_fdt_error *err)
 {
-	struct hvcma_fdt_cells root = hvcma_fdt_cells(fdt, 0);
-	int node, len, ret;
+	struct hvcma_fdt_cells root = hvcma_fdt_cells(fdt, 0), own;
+	int node, ret;
 
-	node = fdt_path_offset(fdt, RESERVED);
-	if (node >= 0) {
-		*cells = hvcma_fdt_cells(fdt, node);
-		if (cells->address != root.address || cells->size != root.size)
-			return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS,
-					      RESERVED " has %d and %d cells, but the root has %d and %d",
-					      cells->address, cells->size, root.address, root.size);
-		if (fdt_getprop(fdt, node, "ranges", &len))
-			return 0;
-		ret = fdt_setprop_empty(fdt, node, "ranges");
-		return ret ? failed(err, ret, RESERVED) : 0;
-	}
 	if (!cells_fit(&root))
 		return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS, "the root has %d address and %d size cells, not 1 or 2",
 				      root.address, root.size);
+	node = fdt_path_offset(fdt, RESERVED);
+	if (node < 0) {
+		node = fdt_add_subnode(fdt, 0, "reserved-memory");
+		ret = node < 0 ? node : hvcma_fdt_added_note(fdt, node, HVCMA_FDT_ADDED_SELF);
+		if (ret)
+			return failed(err, ret, RESERVED);
+	}
+	own = hvcma_fdt_cells(fdt, node);
+	if (!fdt_getprop(fdt, node, "#address-cells", NULL) && fdt_first_subnode(fdt, node) < 0)
+		own.address = root.address;
+	if (!fdt_getprop(fdt, node, "#size-cells", NULL) && fdt_first_subnode(fdt, node) < 0)
+		own.size = root.size;
+	if (own.address != root.address || own.size != root.size)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS,
+				      RESERVED " has %d address and %d size cells, but the root has %d and %d: Linux ignores it",
+				      own.address, own.size, root.address, root.size);
 	*cells = root;
-	node = fdt_add_subnode(fdt, 0, "reserved-memory");
-	if (node < 0)
-		return failed(err, node, RESERVED);
-	ret = fdt_setprop_empty(fdt, node, "ranges");
+	ret = complete(fdt, "ranges", 0);
 	if (!ret)
-		ret = fdt_setprop_u32(fdt, node, "#size-cells", (uint32_t)root.size);
+		ret = complete(fdt, "#size-cells", root.size);
 	if (!ret)
-		ret = fdt_setprop_u32(fdt, node, "#address-cells", (uint32_t)root.address);
+		ret = complete(fdt, "#address-cells", root.address);
 	return ret ? failed(err, ret, RESERVED) : 0;
 }
 
@@ -134,23 +150,35 @@ static int check_region(const struct hvcma_fdt_region *r, struct hvcma_fdt_error
 	return 0;
 }
 
-/* Adds the node and says where; @base NULL: no unit address. */
-static int add_node(void *fdt, const char *name, const uint64_t *base,
-		    char path[HVCMA_FDT_PATH_BYTES], struct hvcma_fdt_error *err)
+/* Where it was not as we need it, and was changed: who for. */
+static int note_child(void *fdt, const char *unit)
+{
+	int node = fdt_path_offset(fdt, RESERVED);
+
+	return fdt_getprop(fdt, node, HVCMA_FDT_ADDED, NULL) ? hvcma_fdt_added_note(fdt, node, unit) : 0;
+}
+
+int hvcma_fdt_add_reserved(void *fdt, const char *name, const uint64_t *base,
+			   struct hvcma_fdt_cells *cells, char path[HVCMA_FDT_PATH_BYTES],
+			   struct hvcma_fdt_error *err)
 {
 	char unit[64];
-	int node;
+	int node, ret = check_name(name, err);
 
+	if (!ret)
+		ret = make_reserved(fdt, cells, err);
+	if (ret)
+		return ret;
 	if (base)
 		snprintf(unit, sizeof(unit), "%s@%" PRIx64, name, *base);
 	else
 		snprintf(unit, sizeof(unit), "%s", name);
-	node = hvcma_fdt_offset(fdt, RESERVED, err);
+	ret = note_child(fdt, unit);
+	if (ret)
+		return failed(err, ret, RESERVED);
+	node = fdt_add_subnode(fdt, fdt_path_offset(fdt, RESERVED), unit);
 	if (node < 0)
-		return node;
-	node = fdt_add_subnode(fdt, node, unit);
-	if (node < 0)
-		return hvcma_fdt_fail(err, node, RESERVED "/%s: %s", unit, fdt_strerror(node));
+		return hvcma_fdt_fail(err, node, RESERVED "/%s: %s", unit, hvcma_fdt_reason(node));
 	snprintf(path, HVCMA_FDT_PATH_BYTES, RESERVED "/%s", unit);
 	return 0;
 }
@@ -219,10 +247,8 @@ int hvcma_fdt_add_region(void *fdt, const struct hvcma_fdt_region *region,
 
 	ret = check_region(region, err);
 	if (!ret)
-		ret = make_reserved(fdt, &cells, err);
-	if (!ret)
-		ret = add_node(fdt, region->name, region->has_base ? &region->base : NULL,
-			       node_path, err);
+		ret = hvcma_fdt_add_reserved(fdt, region->name, region->has_base ? &region->base : NULL,
+					     &cells, node_path, err);
 	if (!ret)
 		ret = put_place(fdt, node_path, region, &cells, err);
 	if (ret)
@@ -232,51 +258,6 @@ int hvcma_fdt_add_region(void *fdt, const struct hvcma_fdt_region *region,
 		return failed(err, ret, node_path);
 	if (path)
 		memcpy(path, node_path, sizeof(node_path));
-	return 0;
-}
-
-static uint64_t guard_of(const struct hvcma_window *window)
-{
-	return window->gpa + (window->bytes - HVCMA_GUARD_BYTES);
-}
-
-int hvcma_fdt_add_guards(void *fdt, const char *name, const struct hvcma_window *windows,
-			 size_t nr, struct hvcma_fdt_error *err)
-{
-	char path[HVCMA_FDT_PATH_BYTES];
-	struct hvcma_fdt_cells cells;
-	int each, node, ret;
-	uint64_t first;
-	fdt32_t *out;
-	void *data;
-
-	if (!nr)
-		return 0;
-	first = guard_of(&windows[0]);
-	ret = check_name(name, err);
-	if (!ret)
-		ret = make_reserved(fdt, &cells, err);
-	if (!ret)
-		ret = add_node(fdt, name, &first, path, err);
-	if (ret)
-		return ret;
-	each = (cells.address + cells.size) * HVCMA_FDT_CELL_BYTES;
-	if (nr > (size_t)(INT32_MAX / each))
-		return hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "%zu windows are too many", nr);
-	node = fdt_path_offset(fdt, path);
-	ret = fdt_setprop_string(fdt, node, "compatible", HVCMA_FDT_GUARD_COMPATIBLE);
-	if (!ret)
-		ret = fdt_setprop_empty(fdt, node, "no-map");
-	if (!ret)
-		ret = fdt_setprop_placeholder(fdt, node, "reg", (int)nr * each, &data);
-	if (ret)
-		return failed(err, ret, path);
-	out = data;
-	for (size_t i = 0; i < nr; i++, out += cells.address + cells.size)
-		if (hvcma_fdt_put(out, cells.address, guard_of(&windows[i])) ||
-		    hvcma_fdt_put(out + cells.address, cells.size, HVCMA_GUARD_BYTES))
-			return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS, "%s: 0x%" PRIx64 " does not fit into %d cells",
-					      path, guard_of(&windows[i]), cells.address);
 	return 0;
 }
 
@@ -306,9 +287,11 @@ int hvcma_fdt_find_region(const void *fdt, const char *name, char path[HVCMA_FDT
 	int parent = fdt_path_offset(fdt, RESERVED), node, found = -FDT_ERR_NOTFOUND;
 	size_t bytes = strlen(name);
 
-	if (*name == '/') {
-		found = fdt_path_offset(fdt, name);
-		if (found >= 0 && fdt_parent_offset(fdt, found) != parent)
+	if (*name == '/' || *name == '&') {
+		found = hvcma_fdt_offset(fdt, name, err);
+		if (found < 0)
+			return found;
+		if (fdt_parent_offset(fdt, found) != parent)
 			return hvcma_fdt_fail(err, -FDT_ERR_NOTFOUND, "'%s' is not in " RESERVED, name);
 	} else if (parent >= 0) {
 		fdt_for_each_subnode(node, fdt, parent) {
@@ -325,8 +308,104 @@ int hvcma_fdt_find_region(const void *fdt, const char *name, char path[HVCMA_FDT
 	}
 	if (found < 0)
 		return hvcma_fdt_fail(err, found, "no region '%s' in " RESERVED, name);
-	if (fdt_get_path(fdt, found, path, HVCMA_FDT_PATH_BYTES))
-		return hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "path of region '%s' is over %d bytes",
-				      name, HVCMA_FDT_PATH_BYTES);
+	return hvcma_fdt_full_path(fdt, found, path, err);
+}
+
+/* ---- taking away ---- */
+
+/* Is any of the children that it was changed for still there? */
+static int is_needed(const void *fdt, int reserved)
+{
+	int node;
+
+	fdt_for_each_subnode(node, fdt, reserved)
+		if (hvcma_fdt_added_has(fdt, reserved, fdt_get_name(fdt, node, NULL)))
+			return 1;
 	return 0;
+}
+
+/* What make_reserved() did, once nobody needs it. */
+static int undo_reserved(void *fdt)
+{
+	static const char *const names[] = { "ranges", "#size-cells", "#address-cells" };
+	int node = fdt_path_offset(fdt, RESERVED), ret = 0;
+
+	if (node < 0 || is_needed(fdt, node))
+		return 0;
+	if (hvcma_fdt_added_has(fdt, node, HVCMA_FDT_ADDED_SELF))
+		return fdt_first_subnode(fdt, node) < 0 ? fdt_del_node(fdt, node) : 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !ret; i++) {
+		node = fdt_path_offset(fdt, RESERVED);
+		if (!hvcma_fdt_added_has(fdt, node, names[i]))
+			continue;
+		ret = fdt_delprop(fdt, node, names[i]);
+		if (!ret)
+			ret = hvcma_fdt_added_forget(fdt, node, names[i]);
+	}
+	return ret;
+}
+
+int hvcma_fdt_remove_reserved(void *fdt, const char *path)
+{
+	const char *unit = strrchr(path, '/') + 1;
+	int ret = fdt_del_node(fdt, fdt_path_offset(fdt, path));
+
+	if (!ret)
+		ret = hvcma_fdt_added_forget(fdt, fdt_path_offset(fdt, RESERVED), unit);
+	return ret ? ret : undo_reserved(fdt);
+}
+
+int hvcma_fdt_client_of(const void *fdt, uint32_t phandle)
+{
+	int node, depth = 0, len;
+
+	for (node = fdt_next_node(fdt, -1, &depth); phandle && node >= 0 && depth >= 0;
+	     node = fdt_next_node(fdt, node, &depth)) {
+		const fdt32_t *list = fdt_getprop(fdt, node, "memory-region", &len);
+
+		for (int i = 0; list && i < len / HVCMA_FDT_CELL_BYTES; i++)
+			if (fdt32_to_cpu(list[i]) == phandle)
+				return node;
+	}
+	return -FDT_ERR_NOTFOUND;
+}
+
+/* Labels of what is gone. */
+static int drop_labels(void *fdt, const char *path)
+{
+	int symbols = fdt_path_offset(fdt, "/__symbols__"), prop, ret;
+
+again:
+	fdt_for_each_property_offset(prop, fdt, symbols) {
+		const char *name;
+		int len;
+		const char *value = fdt_getprop_by_offset(fdt, prop, &name, &len);
+
+		if (!value || (size_t)len != strlen(path) + 1 || memcmp(value, path, (size_t)len))
+			continue;
+		ret = fdt_delprop(fdt, symbols, name);
+		if (ret)
+			return ret;
+		goto again;		/* all after it has moved */
+	}
+	return 0;
+}
+
+int hvcma_fdt_remove_region(void *fdt, const char *region, struct hvcma_fdt_error *err)
+{
+	char path[HVCMA_FDT_PATH_BYTES], client[HVCMA_FDT_PATH_BYTES];
+	int ret = hvcma_fdt_find_region(fdt, region, path, err), node;
+
+	if (ret)
+		return ret;
+	node = hvcma_fdt_client_of(fdt, fdt_get_phandle(fdt, fdt_path_offset(fdt, path)));
+	if (node >= 0 && !hvcma_fdt_full_path(fdt, node, client, NULL))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "region '%.100s' has a client, %.200s: unbind it first",
+				      region, client);
+	if (node >= 0)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "region '%.100s' has a client: unbind it first", region);
+	ret = hvcma_fdt_remove_reserved(fdt, path);
+	if (!ret)
+		ret = drop_labels(fdt, path);
+	return ret ? failed(err, ret, path) : 0;
 }

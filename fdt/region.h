@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause) */
 /*
- * Nodes of /reserved-memory: pools, and guards at borders of windows.
+ * Nodes of /reserved-memory: pools. (Guards: guard.h.)
  *
  * Rules: the devicetree specification (3.5, /reserved-memory), and the bindings
- * reserved-memory.yaml and shared-dma-pool.yaml of dt-schema. Guards, and what
- * starts with "hvcma,", are described in docs/bindings.
+ * reserved-memory.yaml and shared-dma-pool.yaml of dt-schema. What starts with
+ * "hvcma," is described in docs/bindings.
  */
 #ifndef HVCMA_FDT_REGION_H
 #define HVCMA_FDT_REGION_H
 
+#include "fdt/path.h"
 #include "fdt/windows.h"
-
-#define HVCMA_FDT_GUARD_COMPATIBLE "hvcma,dma-guard"
 
 enum hvcma_fdt_pool {
 	HVCMA_FDT_REUSABLE,	/* shared-dma-pool: lent to the page allocator, CMA */
@@ -45,17 +44,6 @@ int hvcma_fdt_add_region(void *fdt, const struct hvcma_fdt_region *region,
 			 char path[HVCMA_FDT_PATH_BYTES], struct hvcma_fdt_error *err);
 
 /**
- * hvcma_fdt_add_guards() - take the last page of each window out of memory: one
- * no-map node with a "reg" entry per window.
- * @name: of the node
- * @windows: checked and merged
- *
- * Errors: as hvcma_fdt_add_region().
- */
-int hvcma_fdt_add_guards(void *fdt, const char *name, const struct hvcma_window *windows,
-			 size_t nr, struct hvcma_fdt_error *err);
-
-/**
  * hvcma_fdt_add_memory() - a node /memory@BASE for these ranges.
  * @ranges: at least one
  *
@@ -66,12 +54,44 @@ int hvcma_fdt_add_memory(void *fdt, const struct hvcma_range *ranges, size_t nr,
 
 /**
  * hvcma_fdt_find_region() - node of /reserved-memory by name, with or without
- * unit address, or by path.
+ * unit address, by path or by label.
  * @path: out
  *
  * Errors: -FDT_ERR_NOTFOUND; -FDT_ERR_BADPATH if the name fits several.
  */
 int hvcma_fdt_find_region(const void *fdt, const char *name, char path[HVCMA_FDT_PATH_BYTES],
 			  struct hvcma_fdt_error *err);
+
+/**
+ * hvcma_fdt_client_of() - the first node whose memory-region has this phandle.
+ *
+ * Return: its offset, -FDT_ERR_NOTFOUND.
+ */
+int hvcma_fdt_client_of(const void *fdt, uint32_t phandle);
+
+/**
+ * hvcma_fdt_remove_region() - the reverse of hvcma_fdt_add_region(): the node goes,
+ * its labels, and what was added to or for /reserved-memory once no other needs it.
+ * @region: as hvcma_fdt_find_region() takes it
+ *
+ * Errors: as there; -FDT_ERR_BADVALUE if it still has a client, which is named.
+ */
+int hvcma_fdt_remove_region(void *fdt, const char *region, struct hvcma_fdt_error *err);
+
+/**
+ * hvcma_fdt_add_reserved() - an empty node in /reserved-memory, which is made, or
+ * given the root's cells, if it lacks them.
+ * @base: of its unit address; NULL: it has none
+ * @cells: out, of addresses and sizes in it
+ * @path: out
+ *
+ * Errors: as hvcma_fdt_add_region().
+ */
+int hvcma_fdt_add_reserved(void *fdt, const char *name, const uint64_t *base,
+			   struct hvcma_fdt_cells *cells, char path[HVCMA_FDT_PATH_BYTES],
+			   struct hvcma_fdt_error *err);
+
+/** hvcma_fdt_remove_reserved() - its reverse. Return: as fdt_del_node(). */
+int hvcma_fdt_remove_reserved(void *fdt, const char *path);
 
 #endif /* HVCMA_FDT_REGION_H */

@@ -260,16 +260,3 @@ int hvcma_fdt_tree_host_bridge(const struct hvcma_fdt_tree *tree, int node)
 		bridge = node;
 	return bridge;
 }
-
-bool hvcma_fdt_tree_is_overlay(const struct hvcma_fdt_tree *tree)
-{
-	for (int i = 1; i < tree->nr; i++) {
-		const char *name = fdt_get_name(tree->fdt, tree->node[i].offset, NULL);
-		int parent = tree->node[i].parent;
-
-		if ((parent == 0 && !strcmp(name, "__fixups__")) ||
-		    (parent > 0 && tree->node[parent].parent == 0 && !strcmp(name, "__overlay__")))
-			return true;
-	}
-	return false;
-}

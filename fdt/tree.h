@@ -73,11 +73,4 @@ bool hvcma_fdt_tree_is_pci(const struct hvcma_fdt_tree *tree, int node);
  */
 int hvcma_fdt_tree_host_bridge(const struct hvcma_fdt_tree *tree, int node);
 
-/**
- * hvcma_fdt_tree_is_overlay() - is it an overlay, to be applied to some other tree?
- *
- * Its phandles are open, and the cells of its targets are not known.
- */
-bool hvcma_fdt_tree_is_overlay(const struct hvcma_fdt_tree *tree);
-
 #endif /* HVCMA_FDT_TREE_H */

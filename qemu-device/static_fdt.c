@@ -24,7 +24,7 @@
 #include "attr.h"
 #include "clients.h"
 #include "fdt/bus.h"
-#include "fdt/region.h"
+#include "fdt/guard.h"
 #include "printable.h"
 #include "static.h"
 #include "static_fdt.h"

@@ -13,8 +13,11 @@
 
 static const struct hvcma_fdt_command *const commands[] = {
 	&hvcma_fdt_add_region_command,
+	&hvcma_fdt_remove_region_command,
 	&hvcma_fdt_bind_command,
+	&hvcma_fdt_unbind_command,
 	&hvcma_fdt_dma_ranges_command,
+	&hvcma_fdt_drop_windows_command,
 	&hvcma_fdt_overlay_command,
 	&hvcma_fdt_xen_command,
 	&hvcma_fdt_check_command,
@@ -28,11 +31,12 @@ static void usage(FILE *out)
 	fputs("usage: hvcma fdt SUBCOMMAND [OPTION...] FILE...\n"
 	      "Contiguous memory for devices, declared in a flattened device tree.\n\nsubcommands:\n", out);
 	for (size_t i = 0; i < NR_COMMANDS; i++)
-		fprintf(out, "  %-11s %.*s\n", commands[i]->name,
+		fprintf(out, "  %-13s %.*s\n", commands[i]->name,
 			(int)strcspn(commands[i]->help, "\n"), commands[i]->help);
 	fputs("\nA FILE is a blob (dtc -O dtb); \"-\" is the standard input. Results replace the FILE\n"
-	      "unless -o says where else; \"-o -\" is the standard output. Numbers may be in\n"
-	      "hexadecimal (0x) and have a suffix K, M, G or T.\n"
+	      "unless -o says where else; \"-o -\" is the standard output. A PATH may be written\n"
+	      "as &LABEL or as an alias. Numbers are read as dtc does: 0x is hexadecimal, 0 octal;\n"
+	      "they may have a suffix K, M, G or T (of 1024).\n"
 	      "hvcma fdt SUBCOMMAND --help explains a subcommand. Manual: hvcma-fdt(1).\n"
 	      "exit status: 0 success, 1 failure, 2 wrong usage, 3 no such device, 4 faults found\n",
 	      out);
@@ -109,6 +113,17 @@ int hvcma_fdt_options(const struct hvcma_fdt_command *command, int argc, char **
 	return ret;
 }
 
+/* Length of what C, and so dtc, lets a number's type be said by. */
+static size_t type_suffix(const char *text)
+{
+	static const char *const types[] = { "ULL", "UL", "LL", "U", "L" };
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (!strncmp(text, types[i], strlen(types[i])))
+			return strlen(types[i]);
+	return 0;
+}
+
 bool hvcma_fdt_number(const char *text, uint64_t *value)
 {
 	static const char suffixes[] = "KMGT";
@@ -123,6 +138,7 @@ bool hvcma_fdt_number(const char *text, uint64_t *value)
 	n = strtoull(text, &end, 0);
 	if (errno)
 		return false;
+	end += type_suffix(end);
 	suffix = *end ? strchr(suffixes, toupper((unsigned char)*end)) : NULL;
 	if (suffix) {
 		shift = 10 * (unsigned int)(suffix - suffixes + 1);

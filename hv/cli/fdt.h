@@ -11,9 +11,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "fdt/bus.h"
-#include "fdt/region.h"
+#include "fdt/guard.h"
 #include "hv/cli/options.h"
 
 struct hvcma_fdt_command {
@@ -25,12 +26,23 @@ struct hvcma_fdt_command {
 };
 
 extern const struct hvcma_fdt_command hvcma_fdt_add_region_command;
+extern const struct hvcma_fdt_command hvcma_fdt_remove_region_command;
 extern const struct hvcma_fdt_command hvcma_fdt_bind_command;
+extern const struct hvcma_fdt_command hvcma_fdt_unbind_command;
 extern const struct hvcma_fdt_command hvcma_fdt_check_command;
 extern const struct hvcma_fdt_command hvcma_fdt_dma_ranges_command;
+extern const struct hvcma_fdt_command hvcma_fdt_drop_windows_command;
 extern const struct hvcma_fdt_command hvcma_fdt_overlay_command;
 extern const struct hvcma_fdt_command hvcma_fdt_show_command;
 extern const struct hvcma_fdt_command hvcma_fdt_xen_command;
+
+/**
+ * hvcma_fdt_open() - a file to read.
+ * @path: "-" is the standard input, which can be opened once
+ *
+ * Return: to be closed unless it is stdin; NULL with the reason in @err.
+ */
+FILE *hvcma_fdt_open(const char *path, struct hvcma_fdt_error *err);
 
 /* A device tree blob in memory. */
 struct hvcma_dtb {
@@ -60,6 +72,13 @@ typedef int hvcma_dtb_edit_fn(void *fdt, void *opaque, struct hvcma_fdt_error *e
  */
 int hvcma_dtb_edit(const struct hvcma_dtb *from, hvcma_dtb_edit_fn *edit, void *opaque,
 		   const char *out);
+
+/**
+ * hvcma_fdt_edit_file() - hvcma_dtb_edit() of the one argument that is left, in place
+ * or to @output (NULL: none was given). Refuses overlays.
+ */
+int hvcma_fdt_edit_file(int argc, char **argv, const char *output, hvcma_dtb_edit_fn *edit,
+			void *opaque);
 
 /* ---- arguments ---- */
 

@@ -1,30 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hvcma fdt add-region, bind, dma-ranges: edits of one blob.
+ * hvcma fdt add-region, bind and their reverse, remove-region, unbind.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "hv/cli/fdt.h"
 
 #define MAX_LIST	64		/* clients, ranges on one command line */
-
-/* The blob to edit, and where the result goes. */
-static int edit_file(int argc, char **argv, const char *output, hvcma_dtb_edit_fn *edit,
-		     void *opaque)
-{
-	struct hvcma_dtb dtb;
-	int ret;
-
-	if (optind != argc - 1)
-		return hvcma_usage_error("one FILE is needed, not %d", argc - optind);
-	if (hvcma_dtb_load(argv[optind], &dtb))
-		return HVCMA_EXIT_FAILED;
-	ret = hvcma_dtb_edit(&dtb, edit, opaque, output ? output : argv[optind]);
-	hvcma_dtb_free(&dtb);
-	return ret;
-}
 
 /* ---- add-region ---- */
 
@@ -124,7 +107,7 @@ static int run_add_region(int argc, char **argv)
 		return ret;
 	if (!a.region.name || !a.has_pool || !a.region.bytes)
 		return hvcma_usage_error("--name, --type and --size are needed");
-	return edit_file(argc, argv, output, edit_add_region, &a);
+	return hvcma_fdt_edit_file(argc, argv, output, edit_add_region, &a);
 }
 
 const struct hvcma_fdt_command hvcma_fdt_add_region_command = {
@@ -146,12 +129,76 @@ const struct hvcma_fdt_command hvcma_fdt_add_region_command = {
 	.run = run_add_region,
 };
 
-/* ---- bind ---- */
+/* ---- remove-region ---- */
+
+struct remove_region {
+	const char *regions[MAX_LIST];
+	size_t nr;
+};
+
+static int set_remove_region(void *opaque, int c, char *arg)
+{
+	struct remove_region *r = opaque;
+
+	(void)c;
+	if (r->nr == MAX_LIST)
+		return hvcma_usage_error("more than %d --region", MAX_LIST);
+	r->regions[r->nr++] = arg;
+	return 0;
+}
+
+static int edit_remove_region(void *fdt, void *opaque, struct hvcma_fdt_error *err)
+{
+	struct remove_region *r = opaque;
+	int ret = 0;
+
+	for (size_t i = 0; i < r->nr && !ret; i++)
+		ret = hvcma_fdt_remove_region(fdt, r->regions[i], err);
+	return ret;
+}
+
+static int run_remove_region(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "region", required_argument, NULL, 'r' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	struct remove_region r = { 0 };
+	const char *output = NULL;
+	int ret;
+
+	ret = hvcma_fdt_options(&hvcma_fdt_remove_region_command, argc, argv, longs,
+				set_remove_region, &r, &output);
+	if (ret)
+		return ret;
+	if (!r.nr)
+		return hvcma_usage_error("--region is needed");
+	return hvcma_fdt_edit_file(argc, argv, output, edit_remove_region, &r);
+}
+
+const struct hvcma_fdt_command hvcma_fdt_remove_region_command = {
+	.name = "remove-region",
+	.usage = "--region NAME... FILE [-o OUT]",
+	.help = "takes a pool out of /reserved-memory\n"
+		"\n"
+		"  --region NAME        of the pool, with or without its @address, its path or &LABEL;\n"
+		"                       may be repeated\n"
+		"  -o, --output OUT     write there instead of into FILE\n"
+		"\n"
+		"Undoes add-region. A pool with clients stays; unbind them first.\n",
+	.run = run_remove_region,
+};
+
+/* ---- bind, unbind ---- */
 
 struct bind {
 	const char *region;
-	const char *clients[MAX_LIST];	/* paths, or "pci:..." */
+	const char *clients[MAX_LIST];	/* paths, or PCI devices */
 	size_t nr_clients;
+	const char *bus;		/* host bridge of PCI devices; NULL: by domain */
+	bool undo;
 };
 
 static int set_bind(void *opaque, int c, char *arg)
@@ -162,22 +209,33 @@ static int set_bind(void *opaque, int c, char *arg)
 		b->region = arg;
 		return 0;
 	}
+	if (c == 'b') {
+		b->bus = arg;
+		return 0;
+	}
 	if (b->nr_clients == MAX_LIST)
 		return hvcma_usage_error("more than %d --client", MAX_LIST);
 	b->clients[b->nr_clients++] = arg;
 	return 0;
 }
 
-static int bind_one(void *fdt, const char *client, const char *region,
+static int bind_one(void *fdt, const struct bind *b, const char *client, const char *region,
 		    struct hvcma_fdt_error *err)
 {
+	struct hvcma_fdt_pci_place place = { client, b->bus, b->undo };
 	char path[HVCMA_FDT_PATH_BYTES];
-	int ret;
+	int ret = 0;
 
-	if (strncmp(client, "pci:", 4))
-		return hvcma_fdt_bind(fdt, client, region, err);
-	ret = hvcma_fdt_pci_node(fdt, client + 4, path, err);
-	return ret ? ret : hvcma_fdt_bind(fdt, path, region, err);
+	if (!strncmp(client, "pci:", 4))
+		place.where += 4;
+	if (place.where != client || hvcma_fdt_pci_is_where(client)) {
+		ret = hvcma_fdt_pci_find(fdt, &place, path, err);
+		client = path;
+	}
+	if (ret)
+		return ret;
+	return b->undo ? hvcma_fdt_unbind(fdt, client, region, err) :
+			 hvcma_fdt_bind(fdt, client, region, err);
 }
 
 static int edit_bind(void *fdt, void *opaque, struct hvcma_fdt_error *err)
@@ -188,29 +246,40 @@ static int edit_bind(void *fdt, void *opaque, struct hvcma_fdt_error *err)
 
 	ret = hvcma_fdt_find_region(fdt, b->region, region, err);
 	for (size_t i = 0; i < b->nr_clients && !ret; i++)
-		ret = bind_one(fdt, b->clients[i], region, err);
+		ret = bind_one(fdt, b, b->clients[i], region, err);
 	return ret;
 }
 
-static int run_bind(int argc, char **argv)
+static int run_either(const struct hvcma_fdt_command *command, bool undo, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "region", required_argument, NULL, 'r' },
 		{ "client", required_argument, NULL, 'c' },
+		{ "bus", required_argument, NULL, 'b' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
+	struct bind b = { .undo = undo };
 	const char *output = NULL;
-	struct bind b = { 0 };
 	int ret;
 
-	ret = hvcma_fdt_options(&hvcma_fdt_bind_command, argc, argv, longs, set_bind, &b, &output);
+	ret = hvcma_fdt_options(command, argc, argv, longs, set_bind, &b, &output);
 	if (ret)
 		return ret;
 	if (!b.region || !b.nr_clients)
 		return hvcma_usage_error("--region and --client are needed");
-	return edit_file(argc, argv, output, edit_bind, &b);
+	return hvcma_fdt_edit_file(argc, argv, output, edit_bind, &b);
+}
+
+static int run_bind(int argc, char **argv)
+{
+	return run_either(&hvcma_fdt_bind_command, false, argc, argv);
+}
+
+static int run_unbind(int argc, char **argv)
+{
+	return run_either(&hvcma_fdt_unbind_command, true, argc, argv);
 }
 
 const struct hvcma_fdt_command hvcma_fdt_bind_command = {
@@ -218,132 +287,27 @@ const struct hvcma_fdt_command hvcma_fdt_bind_command = {
 	.usage = "--region NAME --client CLIENT... FILE [-o OUT]",
 	.help = "points devices to a pool (memory-region)\n"
 		"\n"
-		"  --region NAME        of the pool, with or without its @address, or its path\n"
-		"  --client PATH        node of a device; may be repeated\n"
+		"  --region NAME        of the pool, with or without its @address, its path or &LABEL\n"
+		"  --client PATH        node of a device, also as &LABEL or alias; may be repeated\n"
 		"  --client pci:DOMAIN:BUS/SLOT.FUNCTION[/SLOT.FUNCTION...]\n"
 		"                       a PCI device, as in pci:0000:00/03.0: root bus, then a step\n"
 		"                       for each bridge; nodes that are missing are added\n"
+		"  --client [DOMAIN:]BUS:SLOT.FUNCTION\n"
+		"                       as lspci says it, for a device on the root bus\n"
+		"  --bus PATH           the PCI host bridge, where DOMAIN does not say which\n"
 		"  -o, --output OUT     write there instead of into FILE\n",
 	.run = run_bind,
 };
 
-/* ---- dma-ranges ---- */
-
-struct dma_ranges {
-	const char *bus;		/* NULL: the PCI host bridge */
-	const char *device;
-	struct hvcma_window_list list;
-	uint64_t align_bytes;
-	const char *guards;		/* name of their node, NULL: none */
-};
-
-static int set_dma_ranges(void *opaque, int c, char *arg)
-{
-	struct dma_ranges *d = opaque;
-	struct hvcma_range range;
-	struct hvcma_window *w;
-
-	switch (c) {
-	case 'b':
-		d->bus = arg;
-		return 0;
-	case 'd':
-		d->device = arg;
-		return 0;
-	case 'e':
-		return hvcma_windows_from_file(arg, &d->list);
-	case 'q':
-		return hvcma_windows_from_vm(arg, d->device, &d->list);
-	case 'a':
-		if (!hvcma_fdt_number(arg, &d->align_bytes) || !d->align_bytes ||
-		    d->align_bytes & (d->align_bytes - 1))
-			return hvcma_usage_error("--granule: '%s' is no power of two", arg);
-		return 0;
-	case 'g':
-		d->guards = "dma-guard";
-		return 0;
-	default:
-		if (!hvcma_fdt_range(arg, &range))
-			return hvcma_usage_error("--identity is BASE,SIZE, not '%s'", arg);
-		w = realloc(d->list.window, (d->list.nr + 1) * sizeof(*w));
-		if (!w)
-			return HVCMA_EXIT_FAILED;
-		d->list.window = w;
-		w[d->list.nr++] = (struct hvcma_window){ range.base, range.base, range.bytes };
-		return 0;
-	}
-}
-
-static int edit_dma_ranges(void *fdt, void *opaque, struct hvcma_fdt_error *err)
-{
-	struct dma_ranges *d = opaque;
-	char bridge[HVCMA_FDT_PATH_BYTES];
-	int ret = 0;
-
-	if (!d->bus)
-		ret = hvcma_fdt_host_bridge(fdt, 0, bridge, err);
-	if (!ret)
-		ret = hvcma_fdt_set_dma_ranges(fdt, d->bus ? d->bus : bridge, d->list.window,
-					       d->list.nr, err);
-	if (!ret && d->guards)
-		ret = hvcma_fdt_add_guards(fdt, d->guards, d->list.window, d->list.nr, err);
-	return ret;
-}
-
-static int run_dma_ranges(int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{ "bus", required_argument, NULL, 'b' },
-		{ "extents", required_argument, NULL, 'e' },
-		{ "qmp", required_argument, NULL, 'q' },
-		{ "device", required_argument, NULL, 'd' },
-		{ "identity", required_argument, NULL, 'i' },
-		{ "granule", required_argument, NULL, 'a' },
-		{ "guards", no_argument, NULL, 'g' },
-		{ "output", required_argument, NULL, 'o' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	struct dma_ranges d = { .align_bytes = HVCMA_GUARD_BYTES };
-	const char *output = NULL;
-	struct hvcma_fdt_error err;
-	int ret;
-
-	ret = hvcma_fdt_options(&hvcma_fdt_dma_ranges_command, argc, argv, longs, set_dma_ranges,
-				&d, &output);
-	if (ret)
-		goto out;
-	if (!d.list.nr) {
-		ret = hvcma_usage_error("no window: --extents, --qmp or --identity must give one");
-		goto out;
-	}
-	if (hvcma_windows_check(d.list.window, d.list.nr, d.align_bytes, &err)) {
-		ret = hvcma_failed(err.text);
-		goto out;
-	}
-	hvcma_windows_merge(d.list.window, &d.list.nr);
-	ret = edit_file(argc, argv, output, edit_dma_ranges, &d);
-out:
-	hvcma_windows_free(&d.list);
-	return ret;
-}
-
-const struct hvcma_fdt_command hvcma_fdt_dma_ranges_command = {
-	.name = "dma-ranges",
-	.usage = "(--extents FILE | [--device ID] --qmp SOCKET | --identity BASE,SIZE)... FILE [-o OUT]",
-	.help = "tells a bus where its devices find memory\n"
+const struct hvcma_fdt_command hvcma_fdt_unbind_command = {
+	.name = "unbind",
+	.usage = "--region NAME --client CLIENT... FILE [-o OUT]",
+	.help = "takes a pool out of devices' memory-region\n"
 		"\n"
-		"  --extents FILE       lines \"GUEST-PHYSICAL DMA SIZE\", # for comments\n"
-		"  --qmp SOCKET         extents that the virtio-cma regions of a running QEMU report\n"
-		"  --device ID          of this region only; before --qmp\n"
-		"  --identity BASE,SIZE memory that devices find where it is\n"
-		"  --bus PATH           the bus; without it the PCI host bridge\n"
-		"  --granule SIZE       windows must be whole granules (default 4096)\n"
-		"  --guards             take the last page of each window out of memory, so that no\n"
-		"                       buffer can lie across its end\n"
+		"  --region NAME, --client CLIENT, --bus PATH\n"
+		"                       as of bind; a PCI device must have a node\n"
 		"  -o, --output OUT     write there instead of into FILE\n"
 		"\n"
-		"Windows that touch on both sides become one; windows that overlap are an error.\n"
-		"What the bus had before is replaced.\n",
-	.run = run_dma_ranges,
+		"Undoes bind: nodes and phandles that it added go, too.\n",
+	.run = run_unbind,
 };

@@ -40,33 +40,107 @@ static int read_all(FILE *in, struct hvcma_dtb *dtb)
 	return -ENOMEM;
 }
 
-int hvcma_dtb_load(const char *path, struct hvcma_dtb *dtb)
+/* ---- what people take for a blob ---- */
+
+static bool contains(const char *data, size_t bytes, const char *word)
 {
-	struct hvcma_fdt_error err, named;
+	return memmem(data, bytes, word, strlen(word)) != NULL;
+}
+
+/* What it is, and what makes a blob of it; NULL: nobody knows. */
+static const char *what_it_is(const struct hvcma_dtb *dtb)
+{
+	static const struct { const char *magic; size_t bytes; const char *text; } packed[] = {
+		{ "\x1f\x8b", 2, "it is compressed: gunzip makes a blob of it" },
+		{ "\xfd" "7zXZ", 5, "it is compressed: unxz makes a blob of it" },
+		{ "\x28\xb5\x2f\xfd", 4, "it is compressed: unzstd makes a blob of it" },
+		{ "\x7f" "ELF", 4, "it is a program or library, no device tree" },
+	};
+
+	if (!dtb->bytes)
+		return "it is empty";
+	for (size_t i = 0; i < sizeof(packed) / sizeof(*packed); i++)
+		if (dtb->bytes >= packed[i].bytes && !memcmp(dtb->blob, packed[i].magic, packed[i].bytes))
+			return packed[i].text;
+	if (contains(dtb->blob, dtb->bytes < FIRST_ROOM ? dtb->bytes : FIRST_ROOM, "/dts-v1/"))
+		return "it is the source of a device tree: dtc -@ -O dtb -o OUT.dtb makes a blob of it";
+	return NULL;
+}
+
+/* Padding may follow a tree; what else follows would get lost. */
+static int check_rest(const struct hvcma_dtb *dtb, struct hvcma_fdt_error *err)
+{
+	static const unsigned char magic[] = { 0xd0, 0x0d, 0xfe, 0xed };
+	size_t end = fdt_totalsize(dtb->blob), at = end;
+	const char *bytes = dtb->blob, *next;
+
+	while (at < dtb->bytes && !bytes[at])
+		at++;
+	if (at == dtb->bytes)
+		return 0;
+	next = memmem(bytes + end, dtb->bytes - end, magic, sizeof(magic));
+	if (next)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADLAYOUT, "several device trees in one file: the first has %zu bytes, another begins at %zu; split them",
+				      end, (size_t)(next - bytes));
+	return hvcma_fdt_fail(err, -FDT_ERR_BADLAYOUT, "the device tree has %zu bytes, and %zu follow that are not its: cut them off",
+			      end, dtb->bytes - end);
+}
+
+static int check_blob(const struct hvcma_dtb *dtb, struct hvcma_fdt_error *err)
+{
+	int ret = hvcma_fdt_validate(dtb->blob, dtb->bytes, err);
+	const char *other = ret ? what_it_is(dtb) : NULL;
+
+	if (other)
+		return hvcma_fdt_fail(err, ret, "no device tree blob: %s", other);
+	return ret ? ret : check_rest(dtb, err);
+}
+
+FILE *hvcma_fdt_open(const char *path, struct hvcma_fdt_error *err)
+{
+	static bool stdin_is_taken;	/* it can be read once */
 	bool is_stdin = !strcmp(path, "-");
 	FILE *in = is_stdin ? stdin : fopen(path, "rbe");
-	int ret = in ? 0 : -errno;
+
+	if (!in) {
+		hvcma_fdt_fail(err, 0, "%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	if (is_stdin && stdin_is_taken) {
+		hvcma_fdt_fail(err, 0, "the standard input (-) can be read once only: name a file for the others");
+		return NULL;
+	}
+	stdin_is_taken |= is_stdin;
+	return in;
+}
+
+int hvcma_dtb_load(const char *path, struct hvcma_dtb *dtb)
+{
+	const char *name = strcmp(path, "-") ? path : "the standard input";
+	struct hvcma_fdt_error err, named;
+	FILE *in = hvcma_fdt_open(path, &err);
+	int ret;
 
 	*dtb = (struct hvcma_dtb){ 0 };
-	if (!ret && isatty(fileno(in))) {
-		hvcma_fdt_fail(&named, 0, "%s is a terminal: a blob is not typed in, it comes from a file or a pipe",
-			       is_stdin ? "the standard input" : path);
-		hvcma_failed(named.text);
-		if (!is_stdin)
-			fclose(in);
+	if (!in) {
+		hvcma_failed(err.text);
 		return -1;
 	}
-	if (!ret)
-		ret = read_all(in, dtb);
-	if (in && !is_stdin)
-		fclose(in);
-	if (ret) {
-		hvcma_fdt_fail(&named, 0, "%s: %s", path, strerror(-ret));
+	if (isatty(fileno(in))) {
+		ret = hvcma_fdt_fail(&named, -1, "%s is a terminal: a blob is not typed in, it comes from a file or a pipe",
+				     name);
 	} else {
-		ret = hvcma_fdt_validate(dtb->blob, dtb->bytes, &err);
+		ret = read_all(in, dtb);
+		if (ret)
+			hvcma_fdt_fail(&named, 0, "%s: %s", name, strerror(-ret));
+	}
+	if (in != stdin)
+		fclose(in);
+	if (!ret) {
+		ret = check_blob(dtb, &err);
 		if (!ret)
 			return 0;
-		hvcma_fdt_fail(&named, 0, "%.100s: %.250s", path, err.text);
+		hvcma_fdt_fail(&named, 0, "%.100s: %.250s", name, err.text);
 	}
 	hvcma_failed(named.text);
 	hvcma_dtb_free(dtb);
@@ -175,9 +249,12 @@ static int try_edit(const struct hvcma_dtb *from, hvcma_dtb_edit_fn *edit, void 
 	if (!from)	/* room for a tree to be made is what an empty one says */
 		ret = fdt_create_empty_tree(buf, (int)room);
 	if (ret)
-		return hvcma_fdt_fail(err, ret, "%s", fdt_strerror(ret));
+		return hvcma_fdt_fail(err, ret, "%s", hvcma_fdt_reason(ret));
 	ret = edit(buf, opaque, err);
-	return ret ? ret : fdt_pack(buf);
+	if (ret)
+		return ret;
+	hvcma_fdt_trim_strings(buf);
+	return fdt_pack(buf);
 }
 
 int hvcma_dtb_edit(const struct hvcma_dtb *from, hvcma_dtb_edit_fn *edit, void *opaque,
@@ -207,4 +284,26 @@ int hvcma_dtb_edit(const struct hvcma_dtb *from, hvcma_dtb_edit_fn *edit, void *
 	}
 	free(buf);
 	return ret ? hvcma_failed(err.text) : HVCMA_EXIT_OK;
+}
+
+int hvcma_fdt_edit_file(int argc, char **argv, const char *output, hvcma_dtb_edit_fn *edit,
+			void *opaque)
+{
+	struct hvcma_fdt_error err;
+	struct hvcma_dtb dtb;
+	int ret;
+
+	if (optind != argc - 1)
+		return hvcma_usage_error("one FILE is needed, not %d", argc - optind);
+	if (hvcma_dtb_load(argv[optind], &dtb))
+		return HVCMA_EXIT_FAILED;
+	if (hvcma_fdt_is_overlay(dtb.blob)) {
+		hvcma_fdt_fail(&err, 0, "%.100s is an overlay, whose own tree is not what it is for: apply it first (fdtoverlay -i BASE -o FILE OVERLAY), or edit a copy of BASE and let \"hvcma fdt overlay\" write the difference",
+			       argv[optind]);
+		ret = hvcma_failed(err.text);
+	} else {
+		ret = hvcma_dtb_edit(&dtb, edit, opaque, output ? output : argv[optind]);
+	}
+	hvcma_dtb_free(&dtb);
+	return ret;
 }

@@ -80,17 +80,14 @@ static int read_file(FILE *in, const char *path, struct hvcma_window_list *list)
 
 int hvcma_windows_from_file(const char *path, struct hvcma_window_list *list)
 {
-	bool is_stdin = !strcmp(path, "-");
-	FILE *in = is_stdin ? stdin : fopen(path, "re");
 	struct hvcma_fdt_error err;
+	FILE *in = hvcma_fdt_open(path, &err);
 	int ret;
 
-	if (!in) {
-		hvcma_fdt_fail(&err, 0, "%s: %s", path, strerror(errno));
+	if (!in)
 		return hvcma_failed(err.text);
-	}
 	ret = read_file(in, path, list);
-	if (!is_stdin)
+	if (in != stdin)
 		fclose(in);
 	return ret;
 }

@@ -50,6 +50,13 @@ int hvcma_failed(const char *text)
 	return HVCMA_EXIT_FAILED;
 }
 
+void hvcma_note(const char *text)
+{
+	complain("note: ");
+	hvcma_put_printable(stderr, text);
+	fputc('\n', stderr);
+}
+
 int hvcma_unknown_command(const char *parent, const char *word, const char *const known[], size_t nr)
 {
 	const char *meant = hvcma_suggest(word, known, nr);

@@ -39,6 +39,9 @@ int hvcma_usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))
 /** hvcma_failed() - print it; returns HVCMA_EXIT_FAILED. */
 int hvcma_failed(const char *text);
 
+/** hvcma_note() - print what was decided where the user left it open, on stderr. */
+void hvcma_note(const char *text);
+
 /**
  * hvcma_unknown_command() - print that @word is none of @known, and which of them
  * may have been meant; returns HVCMA_EXIT_USAGE.

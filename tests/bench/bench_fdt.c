@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "fdt/bus.h"
-#include "fdt/region.h"
+#include "fdt/guard.h"
 
 #define DTB_BYTES	(1u << 20)
 #define NR_WINDOWS	1024

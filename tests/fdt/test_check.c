@@ -9,7 +9,7 @@
 
 #include "fdt/bus.h"
 #include "fdt/check.h"
-#include "fdt/region.h"
+#include "fdt/guard.h"
 #include "hv/abi/virtio_cma.h"
 
 #define CLIENT	"/soc/dma@1000"

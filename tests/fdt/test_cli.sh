@@ -200,7 +200,7 @@ check "60 damaged blobs: none ends with a signal" equal 0 "$broken"
 
 # usage
 for wrong in '' 'nonsense' 'add-region' 'add-region x.dtb' 'add-region --name a --type b --size 1M x' \
-	'add-region --size x y' 'bind x' 'bind --region a x' 'dma-ranges x' 'dma-ranges --granule 3 x' \
+	'add-region --size x y' 'bind x' 'bind --region a x' 'unbind --region a x' 'remove-region x' 'drop-windows' 'drop-windows a b' 'dma-ranges x' 'dma-ranges --granule 3 x' \
 	'dma-ranges --identity 1 x' 'overlay x y' 'overlay x -o y' 'xen x -o y' 'xen --cpus 0 x' 'check' \
 	'xen --device /a --cpus 1 x -o y' 'xen --device /a --memory 1M x -o y' 'xen --device /a --direct-map x -o y' \
 	'xen --device /a --static-mem 0,4K x -o y' 'xen --domain a x -o y' 'xen --domain a --domain b --memory 1M x -o y' \
@@ -211,7 +211,7 @@ for wrong in '' 'nonsense' 'add-region' 'add-region x.dtb' 'add-region --name a 
 	check "wrong usage: '$wrong'" status 2 $wrong
 done
 check "--help" status 0 --help
-for sub in add-region bind dma-ranges overlay xen check show; do
+for sub in add-region remove-region bind unbind dma-ranges drop-windows overlay xen check show; do
 	check "$sub --help" status 0 $sub --help
 	check "the manual has $sub" grep -q "^.SS .*$sub" "$HVCMA_SRC/docs/man/hvcma-fdt.1"
 	for option in $(grep -o '^  \(-., \)\?--[a-z0-9-]*' out | grep -o -e '--[a-z0-9-]*' | sort -u); do

@@ -6,7 +6,7 @@
 #include "tests/fdt/rig.h"
 
 #include "fdt/bus.h"
-#include "fdt/region.h"
+#include "fdt/guard.h"
 
 static const struct hvcma_fdt_region example = {
 	.name = "pool", .pool = HVCMA_FDT_REUSABLE, .bytes = 64 * MIB,

@@ -18,7 +18,7 @@
 #include "fdt/dma.h"
 #include "fdt/interrupts.h"
 #include "fdt/overlay.h"
-#include "fdt/region.h"
+#include "fdt/guard.h"
 #include "fdt/xen.h"
 #include "hv/abi/virtio_cma.h"
 

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * hvcma fdt dma-ranges and its reverse, drop-windows.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/cli/fdt.h"
+
+#define GUARDS			"dma-guard"
+
+/* ---- dma-ranges ---- */
+
+/* What the user left open, and how it was decided; of the last try. */
+struct notes {
+	struct hvcma_fdt_error bus, kept;
+};
+
+struct dma_ranges {
+	const char *bus;		/* NULL: the only PCI host bridge */
+	const char *device;
+	struct hvcma_window_list list;
+	uint64_t align_bytes;
+	bool guards;
+	struct notes notes;
+};
+
+static int set_dma_ranges(void *opaque, int c, char *arg)
+{
+	struct dma_ranges *d = opaque;
+	struct hvcma_range range;
+	struct hvcma_window *w;
+
+	switch (c) {
+	case 'b':
+		d->bus = arg;
+		return 0;
+	case 'd':
+		d->device = arg;
+		return 0;
+	case 'e':
+		return hvcma_windows_from_file(arg, &d->list);
+	case 'q':
+		return hvcma_windows_from_vm(arg, d->device, &d->list);
+	case 'a':
+		if (!hvcma_fdt_number(arg, &d->align_bytes) || !d->align_bytes ||
+		    d->align_bytes & (d->align_bytes - 1))
+			return hvcma_usage_error("--granule: '%s' is no power of two", arg);
+		return 0;
+	case 'g':
+		d->guards = true;
+		return 0;
+	default:
+		if (!hvcma_fdt_range(arg, &range))
+			return hvcma_usage_error("--identity is BASE,SIZE, not '%s'", arg);
+		w = realloc(d->list.window, (d->list.nr + 1) * sizeof(*w));
+		if (!w)
+			return HVCMA_EXIT_FAILED;
+		d->list.window = w;
+		w[d->list.nr++] = (struct hvcma_window){ range.base, range.base, range.bytes };
+		return 0;
+	}
+}
+
+/* The bus that is meant; a note if it was left to us. */
+static int find_bus(const void *fdt, const char *bus, struct notes *notes,
+		    char path[HVCMA_FDT_PATH_BYTES], struct hvcma_fdt_error *err)
+{
+	int node, ret;
+
+	notes->bus.text[0] = '\0';
+	if (bus) {
+		node = hvcma_fdt_offset(fdt, bus, err);
+		return node < 0 ? node : hvcma_fdt_full_path(fdt, node, path, err);
+	}
+	ret = hvcma_fdt_host_bridge(fdt, HVCMA_FDT_ANY_DOMAIN, path, err);
+	if (!ret)
+		hvcma_fdt_fail(&notes->bus, 0, "the bus is %s, the only PCI host bridge that is enabled", path);
+	return ret;
+}
+
+/* Windows that follow ours. */
+static void note_kept(const void *fdt, const char *bus, size_t nr_ours, struct notes *notes)
+{
+	int node = hvcma_fdt_offset(fdt, bus, NULL), parent = fdt_parent_offset(fdt, node);
+	int nr = hvcma_fdt_nr_dma_ranges(fdt, node, parent);
+	struct hvcma_window w;
+
+	notes->kept.text[0] = '\0';
+	if (nr <= (int)nr_ours)
+		return;
+	w = hvcma_fdt_dma_range(fdt, node, parent, (int)nr_ours);
+	hvcma_fdt_fail(&notes->kept, 0, "%d window%s that carr%s no memory stay%s, first 0x%" PRIx64 " on the bus at 0x%" PRIx64
+		       ", 0x%" PRIx64 " bytes", nr - (int)nr_ours, nr - (int)nr_ours > 1 ? "s" : "",
+		       nr - (int)nr_ours > 1 ? "y" : "ies", nr - (int)nr_ours > 1 ? "" : "s", w.dma, w.gpa, w.bytes);
+}
+
+static void print_notes(const struct notes *notes)
+{
+	if (*notes->bus.text)
+		hvcma_note(notes->bus.text);
+	if (*notes->kept.text)
+		hvcma_note(notes->kept.text);
+}
+
+static int edit_dma_ranges(void *fdt, void *opaque, struct hvcma_fdt_error *err)
+{
+	struct dma_ranges *d = opaque;
+	char bus[HVCMA_FDT_PATH_BYTES];
+	int ret = find_bus(fdt, d->bus, &d->notes, bus, err);
+
+	if (!ret)
+		ret = hvcma_fdt_set_dma_ranges(fdt, bus, d->list.window, d->list.nr, err);
+	if (ret)
+		return ret;
+	note_kept(fdt, bus, d->list.nr, &d->notes);
+	if (!d->guards)
+		return hvcma_fdt_drop_guards(fdt, NULL, 0, err);
+	ret = hvcma_fdt_drop_guards(fdt, d->list.window, d->list.nr, err);
+	return ret ? ret : hvcma_fdt_add_guards(fdt, GUARDS, d->list.window, d->list.nr, err);
+}
+
+static int run_dma_ranges(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "bus", required_argument, NULL, 'b' },
+		{ "extents", required_argument, NULL, 'e' },
+		{ "qmp", required_argument, NULL, 'q' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "identity", required_argument, NULL, 'i' },
+		{ "granule", required_argument, NULL, 'a' },
+		{ "guards", no_argument, NULL, 'g' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	struct dma_ranges d = { .align_bytes = HVCMA_GUARD_BYTES };
+	const char *output = NULL;
+	struct hvcma_fdt_error err;
+	int ret;
+
+	ret = hvcma_fdt_options(&hvcma_fdt_dma_ranges_command, argc, argv, longs, set_dma_ranges,
+				&d, &output);
+	if (ret)
+		goto out;
+	if (!d.list.nr) {
+		ret = hvcma_usage_error("no window: --extents, --qmp or --identity must give one");
+		goto out;
+	}
+	if (hvcma_windows_check(d.list.window, d.list.nr, d.align_bytes, &err)) {
+		ret = hvcma_failed(err.text);
+		goto out;
+	}
+	hvcma_windows_merge(d.list.window, &d.list.nr);
+	ret = hvcma_fdt_edit_file(argc, argv, output, edit_dma_ranges, &d);
+	if (!ret)
+		print_notes(&d.notes);
+out:
+	hvcma_windows_free(&d.list);
+	return ret;
+}
+
+const struct hvcma_fdt_command hvcma_fdt_dma_ranges_command = {
+	.name = "dma-ranges",
+	.usage = "(--extents FILE | [--device ID] --qmp SOCKET | --identity BASE,SIZE)... FILE [-o OUT]",
+	.help = "tells a bus where its devices find memory\n"
+		"\n"
+		"  --extents FILE       lines \"GUEST-PHYSICAL DMA SIZE\", # for comments\n"
+		"  --qmp SOCKET         extents that the virtio-cma regions of a running QEMU report\n"
+		"  --device ID          of this region only; before --qmp\n"
+		"  --identity BASE,SIZE memory that devices find where it is\n"
+		"  --bus PATH           the bus, also as &LABEL or alias; without it the only PCI host\n"
+		"                       bridge that is enabled\n"
+		"  --granule SIZE       windows must be whole granules (default 4096)\n"
+		"  --guards             take the last page of each window out of memory, so that no\n"
+		"                       buffer can lie across its end\n"
+		"  -o, --output OUT     write there instead of into FILE\n"
+		"\n"
+		"Windows that touch on both sides become one; windows that overlap are an error.\n"
+		"What the bus had before is replaced, guards included; windows that carry no memory,\n"
+		"such as targets of interrupts, stay.\n",
+	.run = run_dma_ranges,
+};
+
+/* ---- drop-windows ---- */
+
+struct drop_windows {
+	const char *bus;
+	struct notes notes;
+};
+
+static int set_drop_windows(void *opaque, int c, char *arg)
+{
+	struct drop_windows *d = opaque;
+
+	(void)c;
+	d->bus = arg;
+	return 0;
+}
+
+static int edit_drop_windows(void *fdt, void *opaque, struct hvcma_fdt_error *err)
+{
+	struct drop_windows *d = opaque;
+	char bus[HVCMA_FDT_PATH_BYTES];
+	int ret = find_bus(fdt, d->bus, &d->notes, bus, err);
+
+	if (!ret)
+		ret = hvcma_fdt_drop_dma_ranges(fdt, bus, err);
+	return ret ? ret : hvcma_fdt_drop_guards(fdt, NULL, 0, err);
+}
+
+static int run_drop_windows(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "bus", required_argument, NULL, 'b' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	struct drop_windows d = { 0 };
+	const char *output = NULL;
+	int ret;
+
+	ret = hvcma_fdt_options(&hvcma_fdt_drop_windows_command, argc, argv, longs,
+				set_drop_windows, &d, &output);
+	if (!ret)
+		ret = hvcma_fdt_edit_file(argc, argv, output, edit_drop_windows, &d);
+	if (!ret)
+		print_notes(&d.notes);
+	return ret;
+}
+
+const struct hvcma_fdt_command hvcma_fdt_drop_windows_command = {
+	.name = "drop-windows",
+	.usage = "[--bus PATH] FILE [-o OUT]",
+	.help = "takes the windows of a bus away, and their guards\n"
+		"\n"
+		"  --bus PATH           the bus; without it the only PCI host bridge that is enabled\n"
+		"  -o, --output OUT     write there instead of into FILE\n"
+		"\n"
+		"Undoes dma-ranges: what the bus had before comes back.\n",
+	.run = run_drop_windows,
+};
