@@ -9,6 +9,7 @@
 #include "fdt/bus.h"
 #include "fdt/dma.h"
 #include "fdt/interrupts.h"
+#include "fdt/path.h"
 #include "fdt/xen.h"
 
 #define PASSTHROUGH	"/passthrough"
@@ -67,49 +68,21 @@ int hvcma_xen_partial_init(void *partial, int bytes, const struct hvcma_window *
 
 /* ---- a device of the host ---- */
 
-/* Is @full what @path says, whose unit addresses may be left out? */
-static bool leads_to(const char *path, const char *full)
-{
-	while (*path && *path == *full) {
-		path++;
-		full++;
-		if ((!*path || *path == '/') && *full == '@')
-			full += strcspn(full, "/");
-	}
-	return !*path && !*full;
-}
-
-/* Xen knows full paths only: aliases and what libfdt would guess become one. */
+/* Xen knows full paths only. */
 static int find_device(const struct hvcma_fdt_tree *t, const char *path,
 		       char full[HVCMA_FDT_PATH_BYTES], struct hvcma_fdt_error *err)
 {
-	char absolute[HVCMA_FDT_PATH_BYTES], name[HVCMA_FDT_PATH_BYTES];
-	int alias = *path == '/' ? 0 : (int)strcspn(path, "/"), found = 0, nr = 0;
-	const char *start = alias ? fdt_get_alias_namelen(t->fdt, path, alias) : "";
+	int offset = hvcma_fdt_offset(t->fdt, path, err), ret;
 
-	if (!start || (size_t)snprintf(absolute, sizeof(absolute), "%s%s", start, path + alias) >=
-		      sizeof(absolute))
-		return hvcma_fdt_fail(err, -FDT_ERR_NOTFOUND, "the host has no device '%.200s': neither path nor alias",
-				      path);
-	for (int i = 1; i < t->nr; i++) {
-		bool is_it;
-
-		hvcma_fdt_tree_name(t, i, name);
-		is_it = !strcmp(name, absolute);
-		if (!is_it && !leads_to(absolute, name))
-			continue;
-		found = i;
-		nr++;
-		strcpy(full, name);
-		if (is_it)
+	if (offset < 0)
+		return offset;
+	ret = hvcma_fdt_full_path(t->fdt, offset, full, err);
+	if (ret)
+		return ret;
+	for (int i = 1; i < t->nr; i++)
+		if (t->node[i].offset == offset)
 			return i;
-	}
-	if (!nr)
-		return hvcma_fdt_fail(err, -FDT_ERR_NOTFOUND, "the host has no device '%.200s'", path);
-	if (nr > 1)
-		return hvcma_fdt_fail(err, -FDT_ERR_BADPATH, "'%.120s' may be any of %d devices, one is '%.120s'",
-				      path, nr, full);
-	return found;
+	return hvcma_fdt_fail(err, -FDT_ERR_NOTFOUND, "'%.200s' is no device", path);
 }
 
 /* ---- registers at machine addresses ---- */

@@ -10,8 +10,7 @@
  * drops the rest, reserved-memory included. What a domain can have of interrupts:
  * intc_dt_preinit(), gic_irq_xlate() and route_irq_to_guest().
  *
- * Devices of the host are named by path, or by alias; unit addresses may be left
- * out where no other device is meant. What is written is the full path.
+ * Devices of the host are named as path.h has it. What is written is the full path.
  */
 #ifndef HVCMA_FDT_XEN_H
 #define HVCMA_FDT_XEN_H

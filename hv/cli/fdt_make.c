@@ -316,7 +316,7 @@ const struct hvcma_fdt_command hvcma_fdt_xen_command = {
 	.help = "makes device trees for Xen on Arm, for devices without IOMMU\n"
 		"\n"
 		"A partial device tree for a domain (xl's device_tree=, or a dom0less module):\n"
-		"  --device PATH        of a device in the HOST tree, or an alias; may be repeated\n"
+		"  --device PATH        of a device in the HOST tree; may be repeated\n"
 		"  --extents FILE       lines \"GUEST-PHYSICAL MACHINE SIZE\" of the domain's memory,\n"
 		"                       for dma-ranges; not needed if it is direct-mapped\n"
 		"  What is left out is listed. A device with an interrupt that a domain can't have\n"
