@@ -3,8 +3,8 @@
 #
 # check: long
 #
-# Neither a pin nor bus mastering outlives the guest's use of the device, whatever ends it: see
-# guest/faults.sh.
+# Neither a pin nor bus mastering outlives the guest's use of the device, whatever in the guest
+# ends it: see guest/faults.sh.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 . "$HVCMA_SRC/tests/lib/nested.sh"
