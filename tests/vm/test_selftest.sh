@@ -33,8 +33,8 @@ selftest_case()
 }
 
 region_hugepages
-for kernel in ${HVCMA_SELFTEST_KERNELS:-amd64/6.12 arm64/6.1 amd64/6.1}; do
-	[ "$kernel" = amd64/6.1 ] && twice='regions=cma0/edu0(coherent)=0;cma0/edu0(streaming)=0' || twice=
+for kernel in ${HVCMA_SELFTEST_KERNELS:-amd64/6.12 arm64/6.1}; do
+	[ "$kernel" = amd64/6.12 ] && twice='regions=cma0/edu0(coherent)=0;cma0/edu0(streaming)=0' || twice=
 	selftest_case "${kernel%/*}" "${kernel#*/}" $twice
 done
 tap_end

@@ -122,6 +122,8 @@ inject_case()
 # shellcheck disable=SC2034 # for region_options
 REGION_MIB=128
 region_hugepages
-inject_case arm64 6.12 reusable
-inject_case amd64 6.1 private
+for case in ${HVCMA_INJECT_CASES:-amd64/6.1/private}; do
+	# shellcheck disable=SC2046 # three words
+	inject_case $(echo "$case" | tr / ' ')
+done
 tap_end
