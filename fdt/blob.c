@@ -78,6 +78,9 @@ static int check_node(const void *fdt, int node, struct hvcma_fdt_error *err)
 	if (!name || !is_printable(name))
 		return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "the node at offset %d has no printable name",
 				      node);
+	if (node && (!*name || strchr(name, '/')))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "the node at offset %d is called '%.60s': no path leads to it",
+				      node, name);
 	fdt_for_each_property_offset(prop, fdt, node) {
 		const char *prop_name;
 		int len;

@@ -55,7 +55,7 @@ const char *hvcma_fdt_reason(int code);
  * Reads the whole blob once.
  *
  * Errors: what fdt_check_full() returns; -FDT_ERR_BADNCELLS; -FDT_ERR_BADSTRUCTURE
- * for an unprintable name, a tree without root, a property that ends outside.
+ * for a name that can't be printed or be part of a path, a tree without root, a property that ends outside.
  */
 int hvcma_fdt_validate(const void *blob, size_t bytes, struct hvcma_fdt_error *err);
 

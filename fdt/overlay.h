@@ -16,12 +16,16 @@
  *	changed
  * @out: room of @out_bytes; not packed
  *
- * fdt_overlay_apply() on @base gives a tree equal to @edited, phandles included
- * if those that are new are above all of @base, as this library makes them.
- * References to new phandles are known in memory-region and interrupt-parent.
+ * fdt_overlay_apply() on @base gives a tree equal to @edited, phandles included.
+ * References to new phandles are known in memory-region and interrupt-parent: these
+ * are right even on a tree with more phandles than @base. In n log n of both trees.
  *
  * Errors: -FDT_ERR_NOTFOUND (a node or property of @base is missing in @edited:
- * an overlay can't take away), -FDT_ERR_NOSPACE, -FDT_ERR_EXISTS (there is no
+ * an overlay can't take away); -FDT_ERR_BADPHANDLE (a phandle is other than in
+ * @base, or new and not above all of them: applying would renumber it);
+ * -FDT_ERR_BADPATH (a node without address beside one of its name with an address,
+ * which libfdt would take for it); -FDT_ERR_BADSTRUCTURE (two of one name);
+ * -FDT_ERR_NOSPACE; -FDT_ERR_EXISTS (there is no
  * difference).
  */
 int hvcma_fdt_overlay(const void *base, const void *edited, void *out, int out_bytes,

@@ -27,7 +27,8 @@ $(O)/tests/obj-asan/%.o: $(srcdir)/%.c config.mak
 	$(Q)mkdir -p $(@D) && $(CC) $(TEST_CFLAGS) $(ASAN) -c -o $@ $<
 $(O)/tests/obj-fuzz/%.o: $(srcdir)/%.c config.mak
 	$(say) CC fuzz/$*.o
-	$(Q)mkdir -p $(@D) && $(CLANG) -std=gnu11 -O1 -g -I$(srcdir) -DHVCMA_DEBUG -MMD -MP \
+	$(Q)mkdir -p $(@D) && $(CLANG) -std=gnu11 -O1 -g -I$(srcdir) $(JSON_C_CFLAGS) -DHVCMA_DEBUG \
+		-DHVCMA_VERSION='"$(VERSION)"' -MMD -MP \
 		-fsanitize=fuzzer-no-link,address,undefined \
 		-fno-sanitize-recover=undefined -c -o $@ $<
 
@@ -43,6 +44,9 @@ $(ASAN_BIN): $(O)/tests/asan/%: $(O)/tests/obj-asan/tests/%.o $(call hv_test_obj
 	$(call link_test,$(CC) $(ASAN))
 $(FUZZ_BIN): $(O)/tests/%: $(O)/tests/obj-fuzz/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj-fuzz/%.o,$(CORE_SRC) $(FDT_SRC))
 	$(call link_test,$(CLANG) $(FUZZ))
+# The command itself, without its main().
+$(O)/tests/fuzz/fuzz_fdt_command: $(patsubst $(srcdir)/%.c,$(O)/tests/obj-fuzz/%.o,$(HOST_SRC) \
+	$(filter-out %/main.c,$(CLI_SRC)))
 $(QTEST_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(QTEST_LIB) $(CORE_SRC))
 	$(call link_test,$(CC) -rdynamic)
 # What tests put into QEMU beside the plugin.

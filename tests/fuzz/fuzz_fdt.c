@@ -8,7 +8,7 @@
  *
  * What passes validation is checked, shown to every reader, edited in buffers
  * with little room, and turned into overlays and trees for Xen. Whatever an edit
- * makes must be valid again.
+ * makes must be valid again; an overlay, applied by libfdt, must give what was edited.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,11 +21,12 @@
 #include "fdt/guard.h"
 #include "fdt/xen.h"
 #include "hv/abi/virtio_cma.h"
+#include "tests/fuzz/same_tree.h"
 
 #define ROOM		65536
 #define MACHINE_ROOM	4096
 
-static _Alignas(8) unsigned char blob[ROOM], edited[ROOM], made[ROOM], seed[MACHINE_ROOM];
+static _Alignas(8) unsigned char blob[ROOM], edited[ROOM], made[ROOM], applied[ROOM], seed[MACHINE_ROOM];
 static size_t seed_bytes;
 
 static void must(int ok)
@@ -153,6 +154,15 @@ static void look(const void *fdt)
 	hvcma_fdt_host_bridge(fdt, 0, path, &err);
 }
 
+/* Applied to what it is for, by libfdt, an overlay gives what was edited. */
+static void check_overlay(const void *fdt)
+{
+	if (fdt_open_into(fdt, applied, ROOM))
+		return;
+	must(!fdt_overlay_apply(applied, made));
+	must(same_tree(applied, edited));
+}
+
 /* With @more bytes of room; edits may fail in any way, but not leave a broken tree. */
 static void work(const void *fdt, size_t more)
 {
@@ -174,7 +184,8 @@ static void work(const void *fdt, size_t more)
 	hvcma_fdt_set_dma_ranges(edited, "/pcie@10000000", &window, 1, &err);
 	hvcma_fdt_add_guards(edited, "guard", &window, 1, &err);
 	must(!hvcma_fdt_validate(edited, (size_t)room, &err));
-	hvcma_fdt_overlay(fdt, edited, made, (int)(1024 + 8 * more), &err);
+	if (!hvcma_fdt_overlay(fdt, edited, made, (int)(1024 + 8 * more), &err))
+		check_overlay(fdt);
 	if (!hvcma_xen_partial_init(made, (int)(256 + 8 * more), &window, 1, &err))
 		hvcma_xen_add_device(made, fdt, "/soc/dma@1000", &err);
 	look(edited);
