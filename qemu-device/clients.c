@@ -15,6 +15,7 @@
 #include "client_spec.h"
 #include "clients.h"
 #include "fabric.h"
+#include "gate.h"
 #include "printable.h"
 #include "requests.h"
 #include "static.h"
@@ -459,6 +460,7 @@ static void device_realized(DeviceListener *listener, DeviceState *dev)
     Client *cl = next_named(NULL, dev->id);
     Error *err = NULL;
 
+    hvcma_gate_device_realized(dev);
     if (client_plug_must_wait(dev)) {
         return;
     }

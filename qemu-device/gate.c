@@ -366,20 +366,40 @@ static bool gate_is_entered(const HvcmaGate *g)
 /* DeviceClass to the unrealize method it had. */
 static GHashTable *unrealize_methods;
 
+static DeviceState *gate_above(const DeviceState *dev)
+{
+    return dev->parent_bus ? dev->parent_bus->parent : NULL;
+}
+
+/*
+ * What is behind a client goes before it, and a reset of the client resets that
+ * as well. So the first that goes closes all gates above that go with it.
+ */
+static void gate_tell_gone(DeviceState *dev)
+{
+    DeviceState *above;
+
+    for (; dev && !dev->realized; dev = above) {
+        HvcmaGate *g = gate_find(dev);
+
+        above = gate_above(dev);
+        if (g) {
+            g->gone(g->gone_opaque);
+            assert(!gate_find(dev));
+        }
+    }
+}
+
 /*
  * DeviceListener.unrealize comes after the device has lost its configuration
  * space and its bus, hence this hook in the class.
  */
 static void gate_unrealize(DeviceState *dev)
 {
-    HvcmaGate *g = gate_find(dev);
     ObjectClass *k = object_get_class(OBJECT(dev));
     DeviceUnrealize unrealize;
 
-    if (g) {
-        g->gone(g->gone_opaque);
-        assert(!gate_find(dev));
-    }
+    gate_tell_gone(dev);
     /* A class initialized after its parent was hooked inherited the hook. */
     while (!g_hash_table_contains(unrealize_methods, k)) {
         k = object_class_get_parent(k);
@@ -390,7 +410,7 @@ static void gate_unrealize(DeviceState *dev)
     }
 }
 
-static void gate_hook_unrealize(DeviceState *dev)
+static void gate_hook_class(DeviceState *dev)
 {
     DeviceClass *dc = DEVICE_GET_CLASS(dev);
 
@@ -402,6 +422,20 @@ static void gate_hook_unrealize(DeviceState *dev)
     }
     g_hash_table_insert(unrealize_methods, dc, dc->unrealize);
     dc->unrealize = gate_unrealize;
+}
+
+/* Of the device and of all that is behind it. */
+static void gate_hook_unrealize(DeviceState *dev)
+{
+    BusState *bus;
+    BusChild *kid;
+
+    gate_hook_class(dev);
+    QLIST_FOREACH(bus, &dev->child_bus, sibling) {
+        QTAILQ_FOREACH(kid, &bus->children, sibling) {
+            gate_hook_unrealize(kid->child);
+        }
+    }
 }
 
 /* ---- interface ---- */
@@ -487,6 +521,18 @@ HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
     gate_hook_unrealize(dev);
     QLIST_INSERT_HEAD(&gates, g, next);
     return g_steal_pointer(&g);
+}
+
+void hvcma_gate_device_realized(DeviceState *dev)
+{
+    DeviceState *above = gate_above(dev);
+
+    while (above && !gate_find(above)) {
+        above = gate_above(above);
+    }
+    if (above) {
+        gate_hook_class(dev);
+    }
 }
 
 void hvcma_gate_set_trace(HvcmaGate *g, bool on)

@@ -23,7 +23,8 @@ typedef struct HvcmaGate HvcmaGate;
 
 /*
  * The device is about to be unrealized (unplugged, or its plug failed) and can
- * still be used: the last chance to close the gate. Must free the gate.
+ * still be used, with all that is behind it: the last chance to close the gate.
+ * Must free the gate.
  */
 typedef void HvcmaGateGone(void *opaque);
 
@@ -40,6 +41,12 @@ typedef void HvcmaGateGone(void *opaque);
  */
 HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
                           Error **errp);
+
+/**
+ * hvcma_gate_device_realized() - to be told of every device of the machine: what
+ * comes to be behind a device with a gate goes before it, and closes it then.
+ */
+void hvcma_gate_device_realized(DeviceState *dev);
 
 /** hvcma_gate_set_trace() - tell of each change of state; off at first. */
 void hvcma_gate_set_trace(HvcmaGate *g, bool on);

@@ -24,7 +24,7 @@ void hotplug_set_up(struct qtest *q)
 	qtest_pci_write(q, 0, port, COMMAND, COMMAND_ON);
 }
 
-void hotplug_eject(struct qtest *q)
+void hotplug_let_go(struct qtest *q)
 {
 	struct json_object *bsel;
 
@@ -34,5 +34,10 @@ void hotplug_eject(struct qtest *q)
 	qtest_outl(q, PCIHP_BUS, (uint32_t)json_object_get_int(bsel));
 	json_object_put(bsel);
 	qtest_outl(q, PCIHP_EJECT, 1);
+}
+
+void hotplug_eject(struct qtest *q)
+{
+	hotplug_let_go(q);
 	qtest_wait_event(q, "DEVICE_DELETED");
 }

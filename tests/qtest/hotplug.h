@@ -15,7 +15,10 @@
 /** hotplug_set_up() - give the port its bus number and memory window. */
 void hotplug_set_up(struct qtest *q);
 
-/** hotplug_eject() - the guest lets go of what is in the slot. */
+/** hotplug_let_go() - the guest lets go of what is in the slot. */
+void hotplug_let_go(struct qtest *q);
+
+/** hotplug_eject() - the same, and QEMU has freed it. */
 void hotplug_eject(struct qtest *q);
 
 #endif /* TESTS_QTEST_HOTPLUG_H */

@@ -29,7 +29,12 @@
 #define CQ_STATUS		14
 #define CQ_PHASE		1
 
+#define OP_CREATE_SQ		1
+#define OP_CREATE_CQ		5
 #define OP_IDENTIFY		6
+#define OP_READ			2	/* of an I/O queue */
+#define QUEUE_CONTIGUOUS	1
+#define IO_QUEUE		1
 #define IDENTIFY_CONTROLLER	1
 
 #define POLL_US			10000
@@ -48,6 +53,7 @@ void nvme_open(struct nvme *n, struct qtest *q, uint64_t bar, uint64_t queues_gp
 	n->bar = bar;
 	n->queues_gpa = queues_gpa;
 	n->tail = 0;
+	n->io_tail = 0;
 	qtest_writel(q, bar + AQA, (QUEUE_ENTRIES - 1) << 16 | (QUEUE_ENTRIES - 1));
 	write_pair(n, ASQ, queues_dma + SQ_OFFSET);
 	write_pair(n, ACQ, queues_dma + CQ_OFFSET);
@@ -55,19 +61,63 @@ void nvme_open(struct nvme *n, struct qtest *q, uint64_t bar, uint64_t queues_gp
 	assert_int_equal(qtest_readl(q, bar + CSTS), CSTS_READY);
 }
 
+#define COMMAND_WORDS		16
+
+static void submit(struct nvme *n, const uint32_t *command)
+{
+	const size_t bytes = COMMAND_WORDS * sizeof(*command);
+
+	assert_true(n->tail < QUEUE_ENTRIES - 1);
+	qtest_write(n->q, n->queues_gpa + SQ_OFFSET + n->tail * bytes, command, bytes);
+	qtest_writel(n->q, n->bar + DOORBELL, ++n->tail);
+}
+
 void nvme_identify(struct nvme *n, uint64_t data_dma)
 {
-	uint32_t command[16] = {
+	const uint32_t command[COMMAND_WORDS] = {
 		[0] = OP_IDENTIFY,
 		[6] = (uint32_t)data_dma,
 		[7] = (uint32_t)(data_dma >> 32),
 		[10] = IDENTIFY_CONTROLLER,
 	};
 
-	assert_true(n->tail < QUEUE_ENTRIES - 1);
-	qtest_write(n->q, n->queues_gpa + SQ_OFFSET + n->tail * sizeof(command), command,
+	submit(n, command);
+}
+
+static void create_queue(struct nvme *n, uint32_t op, uint64_t dma, uint32_t completions)
+{
+	const uint32_t command[COMMAND_WORDS] = {
+		[0] = op,
+		[6] = (uint32_t)dma,
+		[7] = (uint32_t)(dma >> 32),
+		[10] = (QUEUE_ENTRIES - 1) << 16 | IO_QUEUE,
+		[11] = completions << 16 | QUEUE_CONTIGUOUS,
+	};
+
+	submit(n, command);
+	assert_int_equal(nvme_wait(n), 0);
+}
+
+void nvme_open_io(struct nvme *n, uint64_t queues_gpa, uint64_t queues_dma)
+{
+	n->io_queues_gpa = queues_gpa;
+	create_queue(n, OP_CREATE_CQ, queues_dma + CQ_OFFSET, 0);
+	create_queue(n, OP_CREATE_SQ, queues_dma + SQ_OFFSET, IO_QUEUE);
+}
+
+void nvme_read(struct nvme *n, uint64_t data_dma)
+{
+	const uint32_t command[COMMAND_WORDS] = {
+		[0] = OP_READ,
+		[1] = 1,		/* namespace */
+		[6] = (uint32_t)data_dma,
+		[7] = (uint32_t)(data_dma >> 32),
+	};
+
+	assert_true(n->io_tail < QUEUE_ENTRIES - 1);
+	qtest_write(n->q, n->io_queues_gpa + SQ_OFFSET + n->io_tail * sizeof(command), command,
 		    sizeof(command));
-	qtest_writel(n->q, n->bar + DOORBELL, ++n->tail);
+	qtest_writel(n->q, n->bar + DOORBELL + 2 * IO_QUEUE * sizeof(uint32_t), ++n->io_tail);
 }
 
 static uint16_t completion_status(struct nvme *n)

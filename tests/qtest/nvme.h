@@ -2,7 +2,7 @@
 /*
  * An NVMe driver in miniature, over qtest: enough to make a controller fetch a
  * command from memory and write data and a completion back. To see DMA happen,
- * or fail to; no block is ever read or written.
+ * or fail to; no block is ever written.
  */
 #ifndef TESTS_QTEST_NVME_H
 #define TESTS_QTEST_NVME_H
@@ -23,6 +23,8 @@ struct nvme {
 	uint64_t bar;
 	uint64_t queues_gpa;
 	unsigned int tail;
+	uint64_t io_queues_gpa;
+	unsigned int io_tail;
 };
 
 /**
@@ -34,6 +36,12 @@ void nvme_open(struct nvme *n, struct qtest *q, uint64_t bar, uint64_t queues_gp
 
 /** nvme_identify() - ask the controller to write its description to @data_dma. */
 void nvme_identify(struct nvme *n, uint64_t data_dma);
+
+/** nvme_open_io() - a pair of queues for reads, in memory as that of nvme_open(). */
+void nvme_open_io(struct nvme *n, uint64_t queues_gpa, uint64_t queues_dma);
+
+/** nvme_read() - ask the controller to read its first sector to @data_dma. */
+void nvme_read(struct nvme *n, uint64_t data_dma);
 
 /** nvme_has_completed() - is there a completion of the latest command? */
 bool nvme_has_completed(struct nvme *n);

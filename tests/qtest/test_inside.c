@@ -464,8 +464,8 @@ static void open_with_client(const char *device, uint32_t id, unsigned int nr_qu
 	cma_open(&c, q, &virtio_pci);
 	/* Its registers are there while it is claimed. */
 	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
-	virtio_open_at(&client, q, &virtio_pci, CLIENT_MEMORY, VIRTIO_F_HIGH_ACCESS_PLATFORM,
-		       id, nr_queues, 64);
+	virtio_open_at(&client, q, &virtio_pci, 0, CLIENT_MEMORY,
+		       VIRTIO_F_HIGH_ACCESS_PLATFORM, id, nr_queues, 64);
 	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);
 	qtest_run(q);
 }

@@ -74,12 +74,13 @@ void virtio_open(struct virtio *v, struct qtest *q, const struct virtio_transpor
 }
 
 void virtio_open_at(struct virtio *v, struct qtest *q, const struct virtio_transport *t,
-		    uint64_t memory, uint32_t features_high, uint32_t id,
+		    uint8_t bus, uint64_t memory, uint32_t features_high, uint32_t id,
 		    unsigned int nr_queues, uint16_t queue_size)
 {
 	memset(v, 0, sizeof(*v));
 	v->q = q;
 	v->t = t;
+	v->bus = bus;
 	v->features_high = VIRTIO_F_HIGH_VERSION_1 | features_high;
 	v->next_free = memory;
 	t->probe(v, id);

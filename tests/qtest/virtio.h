@@ -90,11 +90,11 @@ void virtio_open(struct virtio *v, struct qtest *q, const struct virtio_transpor
 		 uint16_t queue_size);
 
 /**
- * virtio_open_at() - the first device @id on bus 0, with memory of its own and
+ * virtio_open_at() - the first device @id on @bus, with memory of its own and
  * further features (bits 32 and up) beside VERSION_1.
  */
 void virtio_open_at(struct virtio *v, struct qtest *q, const struct virtio_transport *t,
-		    uint64_t memory, uint32_t features_high, uint32_t id,
+		    uint8_t bus, uint64_t memory, uint32_t features_high, uint32_t id,
 		    unsigned int nr_queues, uint16_t queue_size);
 
 /** virtio_setup_queue() - fresh rings for @queue, enabled: after a reset of it. */
