@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fdt/blob.h"
+#include "fdt/walk.h"
 
 /* So that lengths made of them are far from overflow. */
 #define MAX_NCELLS	255
+
+/* Older ones have other names and alignments. */
+#define FIRST_VERSION	16
 
 int hvcma_fdt_fail(struct hvcma_fdt_error *err, int code, const char *fmt, ...)
 {
@@ -70,32 +73,45 @@ static int check_ncells(const char *node, const char *name, const fdt32_t *prop,
 	return 0;
 }
 
-static int check_node(const void *fdt, int node, struct hvcma_fdt_error *err)
+static int check_node_name(const struct hvcma_fdt_walk *w, struct hvcma_fdt_error *err)
 {
-	const char *name = fdt_get_name(fdt, node, NULL);
-	int prop, ret = 0;
-
-	if (!name || !is_printable(name))
+	if (!is_printable(w->name))
 		return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "the node at offset %d has no printable name",
-				      node);
-	if (node && (!*name || strchr(name, '/')))
+				      w->offset);
+	if (w->offset && (!*w->name || strchr(w->name, '/')))
 		return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "the node at offset %d is called '%.60s': no path leads to it",
-				      node, name);
-	fdt_for_each_property_offset(prop, fdt, node) {
-		const char *prop_name;
-		int len;
-		const void *value = fdt_getprop_by_offset(fdt, prop, &prop_name, &len);
-
-		if (!value || !is_printable(prop_name))
-			return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "node '%s' has a property without a printable name",
-					      name);
-		if (prop_name[0] == '#' && (!strcmp(prop_name, "#address-cells") ||
-					    !strcmp(prop_name, "#size-cells")))
-			ret = check_ncells(name, prop_name, value, len, err);
-		if (ret)
-			return ret;
-	}
+				      w->offset, w->name);
 	return 0;
+}
+
+static int check_prop(const struct hvcma_fdt_walk *w, const char *node, struct hvcma_fdt_error *err)
+{
+	if (!is_printable(w->name))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "node '%s' has a property without a printable name",
+				      node);
+	if (w->name[0] == '#' && (!strcmp(w->name, "#address-cells") || !strcmp(w->name, "#size-cells")))
+		return check_ncells(node, w->name, w->value, w->len, err);
+	return 0;
+}
+
+/* Names, and what all lengths depend on. The structure is sound. */
+static int check_nodes(const void *fdt, struct hvcma_fdt_error *err)
+{
+	struct hvcma_fdt_walk w;
+	const char *node = "";
+	uint32_t tag;
+	int ret = 0;
+
+	hvcma_fdt_walk_init(&w, fdt, 0);
+	while (!ret && (tag = hvcma_fdt_walk_next(&w)) != FDT_END) {
+		if (tag == FDT_BEGIN_NODE) {
+			node = w.name;
+			ret = check_node_name(&w, err);
+		} else if (tag == FDT_PROP) {
+			ret = check_prop(&w, node, err);
+		}
+	}
+	return ret;
 }
 
 /*
@@ -143,27 +159,23 @@ static int check_lengths(const char *blob, size_t bytes, struct hvcma_fdt_error 
 
 int hvcma_fdt_validate(const void *blob, size_t bytes, struct hvcma_fdt_error *err)
 {
-	int node, depth = 0, ret;
+	int depth = 0, ret;
 
 	if (bytes < sizeof(struct fdt_header))
 		return hvcma_fdt_fail(err, -FDT_ERR_TRUNCATED, "no device tree: %zu bytes are less than a header",
 				      bytes);
+	if (fdt_magic(blob) == FDT_MAGIC && fdt_version(blob) < FIRST_VERSION)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVERSION, "its format has version %u, of before 2005: \"dtc -I dtb -O dtb\" makes one of version 17",
+				      (unsigned int)fdt_version(blob));
 	ret = check_lengths(blob, bytes, err);
 	if (ret)
 		return ret;
 	ret = fdt_check_full(blob, bytes);
 	if (ret)
 		return hvcma_fdt_fail(err, ret, "no valid device tree: %s", hvcma_fdt_reason(ret));
-	node = fdt_next_node(blob, -1, &depth);
-	if (node < 0)
+	if (fdt_next_node(blob, -1, &depth) != 0)
 		return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "no valid device tree: it has no root node");
-	for (; node >= 0 && depth >= 0;
-	     node = fdt_next_node(blob, node, &depth)) {
-		ret = check_node(blob, node, err);
-		if (ret)
-			return ret;
-	}
-	return 0;
+	return check_nodes(blob, err);
 }
 
 static int ncells(const void *fdt, int node, const char *name, int standard)
@@ -221,20 +233,16 @@ int hvcma_fdt_is_overlay(const void *fdt)
 
 void hvcma_fdt_trim_strings(void *fdt)
 {
-	const char *strings = (const char *)fdt + fdt_off_dt_strings(fdt);
+	struct hvcma_fdt_walk w;
 	size_t used = 0, end;
-	int node, prop, depth = 0;
+	uint32_t tag;
 
-	for (node = fdt_next_node(fdt, -1, &depth); node >= 0 && depth >= 0;
-	     node = fdt_next_node(fdt, node, &depth)) {
-		fdt_for_each_property_offset(prop, fdt, node) {
-			const char *name;
-
-			if (!fdt_getprop_by_offset(fdt, prop, &name, NULL))
-				return;
-			end = (size_t)(name - strings) + strlen(name) + 1;
-			used = end > used ? end : used;
-		}
+	hvcma_fdt_walk_init(&w, fdt, 0);
+	while ((tag = hvcma_fdt_walk_next(&w)) != FDT_END) {
+		if (tag != FDT_PROP)
+			continue;
+		end = (size_t)(w.name - w.strings) + strlen(w.name) + 1;
+		used = end > used ? end : used;
 	}
 	if (used < fdt_size_dt_strings(fdt))
 		fdt_set_size_dt_strings(fdt, (uint32_t)used);

@@ -60,7 +60,7 @@ void hvcma_check_say(struct check *c, enum hvcma_fdt_finding_id id, int node,
 /* Ports and endpoints of graphs: their number is read without a bus (of_graph of Linux). */
 static bool is_of_graph(struct check *c, int node)
 {
-	const char *name = fdt_get_name(c->tree.fdt, c->tree.node[node].offset, NULL);
+	const char *name = c->tree.node[node].name;
 	size_t bytes = strcspn(name, "@");
 
 	return (bytes == 4 && !memcmp(name, "port", 4)) ||
@@ -108,7 +108,7 @@ static void check_coherency(struct check *c)
 			continue;
 		if (yes && no)
 			hvcma_check_say(c, HVCMA_FDT_COHERENT_BOTH, node, "dma-coherent and dma-noncoherent contradict each other");
-		if (hvcma_fdt_tree_host_bridge(&c->tree, node) >= 0)
+		if (c->tree.node[node].host_bridge >= 0)
 			hvcma_check_say(c, HVCMA_FDT_COHERENT_PCI, node, "%s has no effect: of PCI devices, what the host bridge says counts",
 					yes ? "dma-coherent" : "dma-noncoherent");
 	}

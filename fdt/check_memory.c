@@ -36,7 +36,7 @@ void hvcma_check_list_add(struct check *c, struct check_list *list,
 			  const struct check_range *range)
 {
 	if (list->nr == list->room) {
-		size_t room = list->room ? 2 * list->room : 64;
+		size_t room = list->room ? 2 * list->room : 4;
 		void *more = realloc(list->range, room * sizeof(*list->range));
 
 		if (!more) {
@@ -169,7 +169,7 @@ static void take_memory(struct check *c, int node)
 /* A node that boot loaders make memory of, and Linux only then. */
 static bool is_memory_to_be(struct check *c, int node)
 {
-	const char *name = fdt_get_name(c->tree.fdt, c->tree.node[node].offset, NULL);
+	const char *name = c->tree.node[node].name;
 
 	return !strncmp(name, "memory", 6) && (!name[6] || name[6] == '@');
 }

@@ -10,6 +10,8 @@
 #include "fdt/check_internal.h"
 #include "hv/core/attr.h"
 
+enum reach { REACH_ALL, REACH_SOME, REACH_NONE };
+
 /* What is known of a bus with windows. */
 struct bus {
 	int node;
@@ -18,8 +20,12 @@ struct bus {
 	size_t nr;
 	struct check_list covered;	/* memory's side of them, neighbours joined */
 	uint64_t limit_dma;		/* the last byte on the bus that any window has */
+	bool translates;		/* some address is another on the bus */
 	bool is_used;			/* by some device, without an IOMMU between */
 	bool has_client;
+	int last_pool;			/* -1, or whose reach is known: */
+	enum reach last_reach;
+	struct hvcma_range last_range;
 };
 
 struct buses {
@@ -108,6 +114,7 @@ static void cover(struct check *c, struct bus *b)
 		const struct hvcma_window *w = &b->piece[i];
 		struct check_range *last = b->covered.nr ? &b->covered.range[b->covered.nr - 1] : NULL;
 
+		b->translates |= w->dma != w->gpa;
 		if (last && last->base + last->bytes == w->gpa && last->bytes + w->bytes > w->bytes)
 			last->bytes += w->bytes;
 		else
@@ -122,7 +129,7 @@ static bool bus_read(struct check *c, int node, struct bus *b)
 	struct hvcma_fdt_windows w;
 	int ret = hvcma_fdt_dma_windows(&c->dma, node, &w);
 
-	*b = (struct bus){ .node = node, .is_pci = hvcma_fdt_tree_is_pci(&c->tree, node) };
+	*b = (struct bus){ .node = node, .is_pci = c->tree.node[node].is_pci, .last_pool = -1 };
 	if (ret == -FDT_ERR_NOSPACE) {
 		c->no_memory = 1;
 		return false;
@@ -168,7 +175,7 @@ static void read_buses(struct check *c, struct buses *all)
 		if (!node || !c->tree.node[node].is_available ||
 		    !hvcma_fdt_tree_prop(&c->tree, node, "dma-ranges", &len) || !len)
 			continue;
-		if (!has_child(c, node) && !hvcma_fdt_tree_is_pci(&c->tree, node))
+		if (!has_child(c, node) && !c->tree.node[node].is_pci)
 			hvcma_check_say(c, HVCMA_FDT_WINDOW_LEAF, node, "dma-ranges is for what is on a bus, and nothing is: the device itself is served by its parent's");
 		if (bus_read(c, node, &all->bus[all->nr]))
 			all->of_node[node] = all->nr++;
@@ -176,14 +183,6 @@ static void read_buses(struct check *c, struct buses *all)
 }
 
 /* ---- who uses which bus ---- */
-
-static bool translates(const struct bus *b)
-{
-	for (size_t i = 0; i < b->nr; i++)
-		if (b->piece[i].dma != b->piece[i].gpa)
-			return true;
-	return false;
-}
 
 /* Does this node stand for something that does DMA by itself? */
 static bool is_device(struct check *c, int node)
@@ -193,7 +192,7 @@ static bool is_device(struct check *c, int node)
 	return hvcma_fdt_tree_has(&c->tree, node, "compatible") ||
 	       hvcma_fdt_tree_has(&c->tree, node, "reg") ||
 	       hvcma_fdt_tree_has(&c->tree, node, "memory-region") ||
-	       hvcma_fdt_tree_is_pci(&c->tree, node);
+	       c->tree.node[node].is_pci;
 }
 
 static struct bus *bus_of(struct check *c, struct buses *all, int device, int *ended)
@@ -205,8 +204,8 @@ static struct bus *bus_of(struct check *c, struct buses *all, int device, int *e
 
 static bool is_host_bridge(struct check *c, int node)
 {
-	return hvcma_fdt_tree_is_pci(&c->tree, node) &&
-	       hvcma_fdt_tree_host_bridge(&c->tree, node) < 0;
+	return c->tree.node[node].is_pci &&
+	       c->tree.node[node].host_bridge < 0;
 }
 
 static void find_users(struct check *c, struct buses *all)
@@ -224,7 +223,7 @@ static void find_users(struct check *c, struct buses *all)
 		if (!hvcma_fdt_dma_is_behind_iommu(&c->dma, node)) {
 			b->is_used = true;
 			b->has_client |= hvcma_fdt_tree_has(&c->tree, node, "memory-region");
-		} else if (translates(b) && (hvcma_fdt_tree_has(&c->tree, node, "iommus") ||
+		} else if (b->translates && (hvcma_fdt_tree_has(&c->tree, node, "iommus") ||
 					     hvcma_fdt_tree_has(&c->tree, node, "iommu-map"))) {
 			char path[HVCMA_FDT_PATH_BYTES];
 
@@ -270,8 +269,6 @@ static bool covers(const struct bus *b, uint64_t base, uint64_t bytes)
 	return r && bytes - 1 <= r->bytes - 1 - (base - r->base);
 }
 
-enum reach { REACH_ALL, REACH_SOME, REACH_NONE };
-
 /* How much of a range, for something of this size, does the bus reach? */
 static enum reach reach_of(const struct bus *b, const struct hvcma_range *r, uint64_t bytes)
 {
@@ -305,7 +302,8 @@ static enum reach reach_of_placed(struct check *c, const struct bus *b, int pool
 		return REACH_ALL;		/* said before */
 	if (!limited && !c->memory_known)
 		return REACH_ALL;
-	while (limited ? hvcma_check_range(c, pool, "alloc-ranges", &i, &r) : m < c->memory.nr) {
+	while ((all || !some) &&
+	       (limited ? hvcma_check_range(c, pool, "alloc-ranges", &i, &r) : m < c->memory.nr)) {
 		if (!limited) {
 			r = (struct hvcma_range){ c->memory.range[m].base, c->memory.range[m].bytes };
 			m++;
@@ -330,8 +328,7 @@ static enum reach reach_of_placed(struct check *c, const struct bus *b, int pool
 }
 
 /* @r: what is not covered of a pool that has its place */
-static enum reach reach_of_pool(struct check *c, const struct bus *b, int pool,
-				struct hvcma_range *r)
+static enum reach find_reach(struct check *c, const struct bus *b, int pool, struct hvcma_range *r)
 {
 	int i = 0;
 
@@ -341,6 +338,18 @@ static enum reach reach_of_pool(struct check *c, const struct bus *b, int pool,
 		if (r->bytes && !covers(b, r->base, r->bytes))
 			return REACH_NONE;
 	return REACH_ALL;
+}
+
+/* Of many clients of a pool, the first one's answer is that of all. */
+static enum reach reach_of_pool(struct check *c, struct bus *b, int pool, struct hvcma_range *r)
+{
+	if (b->last_pool != pool) {
+		b->last_range = (struct hvcma_range){ 0, 0 };
+		b->last_reach = find_reach(c, b, pool, &b->last_range);
+		b->last_pool = pool;
+	}
+	*r = b->last_range;
+	return b->last_reach;
 }
 
 static void check_attributes(struct check *c, int client, const struct check_pool *pool)
@@ -366,11 +375,9 @@ static void check_attributes(struct check *c, int client, const struct check_poo
 static void check_ended(struct check *c, struct buses *all, int client, int ended)
 {
 	char path[HVCMA_FDT_PATH_BYTES], at[HVCMA_FDT_PATH_BYTES];
-	int above = ended;
+	int above = hvcma_fdt_dma_above(&c->dma, ended);
 
-	for (int steps = c->tree.nr; above >= 0 && steps && all->of_node[above] < 0; steps--)
-		above = hvcma_fdt_dma_parent(&c->tree, above);
-	if (above < 0 || all->of_node[above] < 0 || !translates(&all->bus[all->of_node[above]]))
+	if (above < 0 || all->of_node[above] < 0 || !all->bus[all->of_node[above]].translates)
 		return;
 	hvcma_fdt_tree_name(&c->tree, above, path);
 	hvcma_fdt_tree_name(&c->tree, ended, at);
@@ -378,7 +385,7 @@ static void check_ended(struct check *c, struct buses *all, int client, int ende
 			path, at);
 }
 
-static void check_pool_of(struct check *c, const struct bus *b, int client, int pool)
+static void check_pool_of(struct check *c, struct bus *b, int client, int pool)
 {
 	struct check_pool p = hvcma_check_pool(c, pool);
 	struct hvcma_range r = { 0 };
@@ -387,7 +394,7 @@ static void check_pool_of(struct check *c, const struct bus *b, int client, int 
 		return;			/* a carveout: its driver alone knows what it is for */
 	if (!c->tree.node[pool].is_enabled) {
 		hvcma_check_say(c, HVCMA_FDT_POOL_DISABLED, client, "its region %s is disabled: Linux does not make it",
-				fdt_get_name(c->tree.fdt, c->tree.node[pool].offset, NULL));
+				c->tree.node[pool].name);
 		return;
 	}
 	check_attributes(c, client, &p);
@@ -398,7 +405,7 @@ static void check_pool_of(struct check *c, const struct bus *b, int client, int 
 		break;
 	case REACH_SOME:
 		hvcma_check_say(c, HVCMA_FDT_WINDOW_PLACE, client, "its region %s may be placed where the dma-ranges of its bus don't reach",
-				fdt_get_name(c->tree.fdt, c->tree.node[pool].offset, NULL));
+				c->tree.node[pool].name);
 		break;
 	default:
 		if (r.bytes)
@@ -406,7 +413,7 @@ static void check_pool_of(struct check *c, const struct bus *b, int client, int 
 					" bytes, is not covered by the dma-ranges of its bus", r.base, r.bytes);
 		else
 			hvcma_check_say(c, HVCMA_FDT_WINDOW_POOL, client, "its region %s can be placed only where the dma-ranges of its bus don't reach",
-					fdt_get_name(c->tree.fdt, c->tree.node[pool].offset, NULL));
+					c->tree.node[pool].name);
 	}
 }
 
@@ -431,17 +438,49 @@ static void check_client(struct check *c, struct buses *all, int client)
 
 /* ---- what all devices of a bus share ---- */
 
-/* Memory that devices of the bus can't reach: legal, but it has a price. */
+/* How many ranges of memory begin at or before an address. */
+static size_t memory_by(const struct check *c, uint64_t address)
+{
+	size_t low = 0, high = c->memory.nr;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (c->memory.range[middle].base <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The first range of memory that devices of the bus can't reach, or not all of; NULL: none. */
+static const struct check_range *first_beyond(struct check *c, const struct bus *b)
+{
+	for (size_t i = 0; i < c->memory.nr;) {
+		const struct check_range *m = &c->memory.range[i];
+		const struct check_range *r = hvcma_check_find(&b->covered, m->base);
+
+		if (!r)
+			return m;
+		/* of those that begin in this piece only the last one can end beyond it */
+		i = memory_by(c, r->base + (r->bytes - 1));
+		m = &c->memory.range[i - 1];
+		if (!covers(b, m->base, m->bytes))
+			return m;
+	}
+	return NULL;
+}
+
+/* Legal, but it has a price. */
 static void note_memory(struct check *c, const struct bus *b)
 {
-	for (size_t i = 0; i < c->memory.nr; i++) {
-		const struct check_range *m = &c->memory.range[i];
+	const struct check_range *m = first_beyond(c, b);
 
-		if (!covers(b, m->base, m->bytes))
-			hvcma_check_say(c, HVCMA_FDT_WINDOW_MEMORY, b->node, "memory at 0x%" PRIx64 ", 0x%" PRIx64
-					" bytes, is not all covered: streaming DMA there bounces or fails",
-					m->base, m->bytes);
-	}
+	if (m)
+		hvcma_check_say(c, HVCMA_FDT_WINDOW_MEMORY, b->node, "memory at 0x%" PRIx64 ", 0x%" PRIx64
+				" bytes, is not all covered: streaming DMA there bounces or fails",
+				m->base, m->bytes);
 }
 
 static void note_high(struct check *c, const struct bus *b)
@@ -454,10 +493,10 @@ static void note_high(struct check *c, const struct bus *b)
 }
 
 /* The pool that drivers get coherent memory from, which have no memory-region. */
-static void check_default(struct check *c, const struct bus *b, int pool)
+static void check_default(struct check *c, struct bus *b, int pool)
 {
 	enum hvcma_fdt_finding_id id = b->is_pci ? HVCMA_FDT_WINDOW_DEFAULT : HVCMA_FDT_WINDOW_DEFAULT_BUS;
-	const char *name = fdt_get_name(c->tree.fdt, c->tree.node[pool].offset, NULL);
+	const char *name = c->tree.node[pool].name;
 	struct hvcma_range r;
 
 	if (reach_of_pool(c, b, pool, &r) == REACH_NONE)
@@ -485,7 +524,7 @@ static void check_buses(struct check *c, struct buses *all)
 	int pool = find_default(c);
 
 	for (int i = 0; i < all->nr; i++) {
-		const struct bus *b = &all->bus[i];
+		struct bus *b = &all->bus[i];
 
 		if (!b->is_used)
 			continue;

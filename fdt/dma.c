@@ -22,6 +22,18 @@
 #define ON_THE_WAY		(-3)
 #define GO_ON			(-4)
 
+/*
+ * The way up through a node, where that is numbers without flags on both sides. Levels
+ * of one window each, as most are, are taken together with what is above: a way through
+ * thousands is then one step.
+ */
+struct hvcma_fdt_level {
+	bool is_plain;
+	struct hvcma_window *piece;	/* from its children ("gpa") to above ("dma"); sorted */
+	size_t nr;
+	int next;			/* the node to go on at */
+};
+
 /* ---- the way up ---- */
 
 /* Number of the string in a list of strings, -1: it is not there. */
@@ -58,7 +70,7 @@ static uint32_t list_phandle(const struct hvcma_fdt_tree *tree, int node, const 
 	return 0;
 }
 
-int hvcma_fdt_dma_parent(const struct hvcma_fdt_tree *tree, int node)
+static int find_parent(const struct hvcma_fdt_tree *tree, int node)
 {
 	int index = string_index(tree, node, "interconnect-names", "dma-mem");
 	int target = -1;
@@ -74,6 +86,11 @@ static bool has_windows(const struct hvcma_fdt_tree *tree, int node)
 	int len;
 
 	return hvcma_fdt_tree_prop(tree, node, "dma-ranges", &len) && len;
+}
+
+int hvcma_fdt_dma_parent(const struct hvcma_fdt_dma *dma, int node)
+{
+	return dma->parent[node];
 }
 
 /* What a search found that ends, without windows, at a node; and the reverse. */
@@ -103,7 +120,7 @@ static int judge_coherent(const struct hvcma_fdt_tree *tree, int node)
 }
 
 /* All nodes that a question passes have the same answer: it is kept for each of them. */
-static int ask(const struct hvcma_fdt_tree *tree, int *answers, int node,
+static int ask(const struct hvcma_fdt_dma *dma, int *answers, int node,
 	       int (*judge)(const struct hvcma_fdt_tree *tree, int node))
 {
 	int at = node, answer;
@@ -115,15 +132,15 @@ static int ask(const struct hvcma_fdt_tree *tree, int *answers, int node,
 		else if (answers[at] != NOT_ASKED)
 			answer = answers[at];
 		else
-			answer = judge(tree, at);
+			answer = judge(dma->tree, at);
 		if (answer != GO_ON)
 			break;
 		answers[at] = ON_THE_WAY;
-		at = hvcma_fdt_dma_parent(tree, at);
+		at = dma->parent[at];
 	}
 	if (at >= 0 && answers[at] == NOT_ASKED)
 		answers[at] = answer;
-	for (at = node; at >= 0 && answers[at] == ON_THE_WAY; at = hvcma_fdt_dma_parent(tree, at))
+	for (at = node; at >= 0 && answers[at] == ON_THE_WAY; at = dma->parent[at])
 		answers[at] = answer;
 	return answer;
 }
@@ -140,18 +157,32 @@ static int *answers_new(int nr)
 int hvcma_fdt_dma_init(struct hvcma_fdt_dma *dma, const struct hvcma_fdt_tree *tree,
 		       struct hvcma_fdt_error *err)
 {
+	size_t nr = (size_t)tree->nr;
+
 	*dma = (struct hvcma_fdt_dma){
 		.tree = tree, .found = answers_new(tree->nr), .above = answers_new(tree->nr),
-		.coherent = answers_new(tree->nr),
+		.coherent = answers_new(tree->nr), .parent = calloc(nr, sizeof(*dma->parent)),
+		.level = calloc(nr, sizeof(*dma->level)), .stack = calloc(nr, sizeof(*dma->stack)),
 	};
-	if (dma->found && dma->above && dma->coherent)
-		return 0;
-	hvcma_fdt_dma_fini(dma);
-	return hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "no memory for the buses of %d nodes", tree->nr);
+	if (!dma->found || !dma->above || !dma->coherent || !dma->parent || !dma->level || !dma->stack) {
+		hvcma_fdt_dma_fini(dma);
+		return hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "no memory for the buses of %d nodes", tree->nr);
+	}
+	for (int i = 0; i < tree->nr; i++)
+		dma->parent[i] = find_parent(tree, i);
+	return 0;
 }
 
 void hvcma_fdt_dma_fini(struct hvcma_fdt_dma *dma)
 {
+	for (int i = 0; dma->level && i < dma->tree->nr; i++)
+		if (dma->level[i]) {
+			free(dma->level[i]->piece);
+			free(dma->level[i]);
+		}
+	free(dma->stack);
+	free(dma->level);
+	free(dma->parent);
 	free(dma->coherent);
 	free(dma->above);
 	free(dma->found);
@@ -160,23 +191,23 @@ void hvcma_fdt_dma_fini(struct hvcma_fdt_dma *dma)
 int hvcma_fdt_dma_bus(struct hvcma_fdt_dma *dma, int device, int *ended)
 {
 	const struct hvcma_fdt_tree *tree = dma->tree;
-	int first = hvcma_fdt_tree_host_bridge(tree, device), bus, second;
+	int first = tree->node[device].host_bridge, bus, second;
 
 	if (ended)
 		*ended = -1;
 	if (first < 0)
-		first = hvcma_fdt_tree_is_pci(tree, device) ? device : hvcma_fdt_dma_parent(tree, device);
+		first = tree->node[device].is_pci ? device : dma->parent[device];
 	if (first < 0)
 		return NONE;
 	if (has_windows(tree, first))
 		return first;
-	second = hvcma_fdt_dma_parent(tree, first);
+	second = dma->parent[first];
 	if (second < 0)
 		return NONE;
-	bus = ask(tree, dma->found, second, judge_found);
+	bus = ask(dma, dma->found, second, judge_found);
 	if (bus >= 0)
 		return bus;
-	if (ended && bus < GO_ON && ask(tree, dma->above, second, judge_above) >= 0)
+	if (ended && bus < GO_ON && ask(dma, dma->above, second, judge_above) >= 0)
 		*ended = ended_at(bus);
 	return NONE;
 }
@@ -184,14 +215,19 @@ int hvcma_fdt_dma_bus(struct hvcma_fdt_dma *dma, int device, int *ended)
 /* The node that Linux configures DMA of a device by. */
 static int configured_by(const struct hvcma_fdt_tree *tree, int device)
 {
-	int bridge = hvcma_fdt_tree_host_bridge(tree, device);
+	int bridge = tree->node[device].host_bridge;
 
 	return bridge >= 0 ? bridge : device;
 }
 
+int hvcma_fdt_dma_above(struct hvcma_fdt_dma *dma, int node)
+{
+	return ask(dma, dma->above, node, judge_above);
+}
+
 bool hvcma_fdt_dma_is_coherent(struct hvcma_fdt_dma *dma, int device)
 {
-	return ask(dma->tree, dma->coherent, configured_by(dma->tree, device), judge_coherent) == 1;
+	return ask(dma, dma->coherent, configured_by(dma->tree, device), judge_coherent) == 1;
 }
 
 bool hvcma_fdt_dma_is_behind_iommu(const struct hvcma_fdt_dma *dma, int device)
@@ -218,7 +254,7 @@ static struct form form_on(const struct hvcma_fdt_tree *tree, int bus)
 
 	if (bus < 0)
 		return f;
-	f.is_pci = hvcma_fdt_tree_is_pci(tree, bus);
+	f.is_pci = tree->node[bus].is_pci;
 	f.address = tree->node[bus].cells.address;
 	f.size = tree->node[bus].cells.size;
 	f.flags = f.is_pci || f.address == HVCMA_FDT_PCI_CELLS;
@@ -283,13 +319,122 @@ static int entries_of(const struct hvcma_fdt_tree *tree, int node, struct entrie
 	return e->p && len % (e->cells * HVCMA_FDT_CELL_BYTES) ? -FDT_ERR_BADNCELLS : 0;
 }
 
-/* One level up, through the dma-ranges of @bus. */
-static bool translate_one(const struct hvcma_fdt_tree *tree, int bus, struct address *a)
+/* Does @node map addresses at all? The root, and what has no parent for DMA, is the end. */
+static bool is_end(const struct hvcma_fdt_dma *dma, int node)
+{
+	return node < 0 || dma->parent[node] < 0;
+}
+
+/* Passes an address on as it is, but for what does not fit into one cell. */
+static bool is_narrow(const struct hvcma_fdt_tree *tree, int node)
+{
+	return form_on(tree, tree->node[node].parent).address == 1;
+}
+
+static int level_pieces(const struct hvcma_fdt_dma *dma, int node, struct hvcma_fdt_level *l)
+{
+	struct hvcma_window *window;
+	struct entries e = { 0 };
+	int ret;
+
+	l->next = dma->parent[node];
+	if (has_windows(dma->tree, node))
+		l->is_plain = !entries_of(dma->tree, node, &e) && !e.own.flags && !e.parent.flags;
+	else
+		l->is_plain = !is_narrow(dma->tree, node);
+	if (!l->is_plain)
+		return 0;
+	window = calloc((size_t)e.nr + 1, sizeof(*window));
+	l->piece = calloc(2 * (size_t)e.nr + 2, sizeof(*l->piece));
+	if (!window || !l->piece) {
+		free(window);
+		return -FDT_ERR_NOSPACE;
+	}
+	for (int i = 0; i < e.nr; i++) {
+		const fdt32_t *p = e.p + i * e.cells;
+
+		window[i] = (struct hvcma_window){
+			.gpa = get_address(p, &e.own).value,
+			.dma = get_address(p + e.own.address, &e.parent).value,
+			.bytes = hvcma_fdt_get(p + e.own.address + e.parent.address, e.own.size),
+		};
+	}
+	if (!has_windows(dma->tree, node))
+		window[e.nr++] = (struct hvcma_window){ 0, 0, UINT64_MAX };
+	ret = hvcma_windows_pieces(window, (size_t)e.nr, l->piece, &l->nr);
+	free(window);
+	return ret;
+}
+
+/* What goes all the way through a level of one piece and that above it. */
+static void join_levels(struct hvcma_fdt_level *l, const struct hvcma_fdt_level *above)
+{
+	const struct hvcma_window *q = above->piece;
+	struct hvcma_window *p = l->piece;
+	uint64_t low, high, last;
+
+	if (!l->is_plain || !above->is_plain || l->nr != 1 || above->nr != 1 ||
+	    p->bytes - 1 > UINT64_MAX - p->dma)
+		return;
+	low = p->dma > q->gpa ? p->dma : q->gpa;
+	high = p->dma + (p->bytes - 1);
+	last = q->gpa + (q->bytes - 1);
+	if (high > last)
+		high = last;
+	l->next = above->next;
+	l->nr = low <= high;
+	if (l->nr)
+		*p = (struct hvcma_window){ q->dma + (low - q->gpa), p->gpa + (low - p->dma), high - low + 1 };
+}
+
+/* The level of a node, after those above it that are missing; NULL: out of memory. */
+static const struct hvcma_fdt_level *level_of(struct hvcma_fdt_dma *dma, int node)
+{
+	int nr = 0;
+
+	for (int at = node; !is_end(dma, at) && !dma->level[at] && nr < dma->tree->nr; at = dma->parent[at])
+		dma->stack[nr++] = at;
+	while (nr--) {
+		int at = dma->stack[nr], next = dma->parent[at];
+		struct hvcma_fdt_level *l;
+
+		if (dma->level[at])
+			continue;	/* a circle */
+		l = calloc(1, sizeof(*l));
+		dma->level[at] = l;
+		if (!l || level_pieces(dma, at, l))
+			return NULL;
+		if (!is_end(dma, next) && dma->level[next] && dma->level[next] != l)
+			join_levels(l, dma->level[next]);
+	}
+	return dma->level[node];
+}
+
+static bool map_pieces(const struct hvcma_fdt_level *l, struct address *a)
+{
+	size_t low = 0, high = l->nr;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (l->piece[middle].gpa <= a->value)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!low || a->value - l->piece[low - 1].gpa >= l->piece[low - 1].bytes)
+		return false;
+	a->value = l->piece[low - 1].dma + (a->value - l->piece[low - 1].gpa);
+	return true;
+}
+
+/* One level up, whatever the form of addresses. */
+static bool map_any(const struct hvcma_fdt_tree *tree, int bus, struct address *a)
 {
 	struct entries e;
 
 	if (!has_windows(tree, bus)) {
-		if (form_on(tree, tree->node[bus].parent).address == 1)
+		if (is_narrow(tree, bus))
 			a->value = (uint32_t)a->value;
 		return true;
 	}
@@ -311,19 +456,27 @@ static bool translate_one(const struct hvcma_fdt_tree *tree, int bus, struct add
 }
 
 /* From the parent side of @bus to what the processor sees. */
-static bool translate(const struct hvcma_fdt_tree *tree, int bus, struct address *a)
+static int translate(struct hvcma_fdt_dma *dma, int bus, struct address *a, bool *leads)
 {
-	int above = hvcma_fdt_dma_parent(tree, bus);
+	int at = dma->parent[bus];
 
-	for (int steps = tree->nr; above >= 0 && hvcma_fdt_dma_parent(tree, above) >= 0; steps--) {
-		if (!steps || !translate_one(tree, above, a))
-			return false;
-		above = hvcma_fdt_dma_parent(tree, above);
+	*leads = false;
+	for (int steps = dma->tree->nr; !is_end(dma, at); steps--) {
+		const struct hvcma_fdt_level *l = level_of(dma, at);
+		bool is_plain;
+
+		if (!l)
+			return -FDT_ERR_NOSPACE;
+		is_plain = l->is_plain && !a->flags;
+		if (!steps || !(is_plain ? map_pieces(l, a) : map_any(dma->tree, at, a)))
+			return 0;
+		at = is_plain ? l->next : dma->parent[at];
 	}
-	return above >= 0;
+	*leads = at >= 0;
+	return 0;
 }
 
-int hvcma_fdt_dma_windows(const struct hvcma_fdt_dma *dma, int bus,
+int hvcma_fdt_dma_windows(struct hvcma_fdt_dma *dma, int bus,
 			  struct hvcma_fdt_windows *windows)
 {
 	struct hvcma_fdt_windows w = { 0 };
@@ -343,8 +496,14 @@ int hvcma_fdt_dma_windows(const struct hvcma_fdt_dma *dma, int bus,
 		struct hvcma_window *last = w.nr ? &w.window[w.nr - 1] : NULL;
 		uint64_t bytes = hvcma_fdt_get(p + e.own.address + e.parent.address, e.own.size);
 		uint32_t kind = kind_of(&e.own, on_bus.flags);
+		bool leads;
 
-		if (!translate(dma->tree, bus, &up)) {
+		ret = translate(dma, bus, &up, &leads);
+		if (ret) {
+			free(w.window);
+			return ret;
+		}
+		if (!leads) {
 			if (!w.nr_lost++)
 				w.lost_dma = on_bus.value;
 			continue;

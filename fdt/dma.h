@@ -22,9 +22,14 @@
 #include "fdt/tree.h"
 #include "fdt/windows.h"
 
+struct hvcma_fdt_level;
+
 /* Answers that nodes share, each found once. */
 struct hvcma_fdt_dma {
 	const struct hvcma_fdt_tree *tree;
+	int *parent;		/* by node: see hvcma_fdt_dma_parent() */
+	struct hvcma_fdt_level **level;	/* by node: the way up through its dma-ranges */
+	int *stack;		/* room for all nodes */
 	int *found;		/* by node: what ends a search that comes from below */
 	int *above;		/* by node: nearest with windows, here or above */
 	int *coherent;
@@ -40,7 +45,7 @@ int hvcma_fdt_dma_init(struct hvcma_fdt_dma *dma, const struct hvcma_fdt_tree *t
 void hvcma_fdt_dma_fini(struct hvcma_fdt_dma *dma);
 
 /** hvcma_fdt_dma_parent() - the next node on the way of DMA; -1 above the root. */
-int hvcma_fdt_dma_parent(const struct hvcma_fdt_tree *tree, int node);
+int hvcma_fdt_dma_parent(const struct hvcma_fdt_dma *dma, int node);
 
 /**
  * hvcma_fdt_dma_bus() - the node whose dma-ranges count for a device.
@@ -51,6 +56,9 @@ int hvcma_fdt_dma_parent(const struct hvcma_fdt_tree *tree, int node);
  * Return: its index; -1: none, addresses are 1:1.
  */
 int hvcma_fdt_dma_bus(struct hvcma_fdt_dma *dma, int device, int *ended);
+
+/** hvcma_fdt_dma_above() - the nearest with windows, @node or above it; -1: none. */
+int hvcma_fdt_dma_above(struct hvcma_fdt_dma *dma, int node);
 
 /** hvcma_fdt_dma_is_coherent() - as Linux on Arm sees it: without a word, it is not. */
 bool hvcma_fdt_dma_is_coherent(struct hvcma_fdt_dma *dma, int device);
@@ -73,7 +81,7 @@ struct hvcma_fdt_windows {
  * Errors: -FDT_ERR_BADNCELLS: cells that Linux can't read, or a length that they
  * don't divide; -FDT_ERR_NOSPACE: out of memory.
  */
-int hvcma_fdt_dma_windows(const struct hvcma_fdt_dma *dma, int bus,
+int hvcma_fdt_dma_windows(struct hvcma_fdt_dma *dma, int bus,
 			  struct hvcma_fdt_windows *windows);
 void hvcma_fdt_windows_free(struct hvcma_fdt_windows *windows);
 

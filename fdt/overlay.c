@@ -12,6 +12,7 @@
 
 #include "fdt/overlay.h"
 #include "fdt/tree.h"
+#include "fdt/walk.h"
 #include "fdt/write.h"
 
 #define NEW		(-1)
@@ -61,7 +62,7 @@ static int no_memory(struct overlay *o)
 
 static const char *name_of(const struct hvcma_fdt_tree *tree, int node)
 {
-	return fdt_get_name(tree->fdt, tree->node[node].offset, NULL);
+	return tree->node[node].name;
 }
 
 /* ---- children by name ---- */
@@ -126,10 +127,12 @@ static void find_twins(struct overlay *o)
 static int read_props(struct overlay *o, const struct hvcma_fdt_tree *tree, int node,
 		      struct props *props)
 {
-	int at;
+	struct hvcma_fdt_walk w;
 
 	props->nr = 0;
-	fdt_for_each_property_offset(at, tree->fdt, tree->node[node].offset) {
+	hvcma_fdt_walk_init(&w, tree->fdt, tree->node[node].offset);
+	hvcma_fdt_walk_next(&w);
+	while (hvcma_fdt_walk_next(&w) == FDT_PROP) {
 		if (props->nr == props->room) {
 			size_t room = props->room ? 2 * props->room : 64;
 			void *more = realloc(props->prop, room * sizeof(*props->prop));
@@ -139,9 +142,7 @@ static int read_props(struct overlay *o, const struct hvcma_fdt_tree *tree, int 
 			props->prop = more;
 			props->room = room;
 		}
-		struct prop *p = &props->prop[props->nr++];
-
-		p->value = fdt_getprop_by_offset(tree->fdt, at, &p->name, &p->len);
+		props->prop[props->nr++] = (struct prop){ w.name, w.value, w.len };
 	}
 	return 0;
 }

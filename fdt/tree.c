@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fdt/tree.h"
+#include "fdt/walk.h"
 
 struct by_phandle {
 	uint32_t phandle;
@@ -23,100 +24,144 @@ static int compare_phandles(const void *a, const void *b)
 
 /*
  * Properties that are asked for again and again, mostly of nodes without them: a
- * bit each, so that the answer "no" costs no walk through the node.
+ * bit each, so that the answer "no" costs no walk through the node. By length.
  */
 static const char *const known[] = {
-	"reg", "ranges", "dma-ranges", "memory-region", "interrupt-parent", "device_type",
-	"dma-coherent", "dma-noncoherent", "no-map", "reusable", "compatible", "phandle",
-	"linux,phandle", "#address-cells", "#size-cells", "size", "alignment", "alloc-ranges",
-	"linux,cma-default", "linux,dma-default", "hvcma,granule-bytes", "msi-parent", "msi-map",
-	"iommus", "iommu-map", "status", "interrupts-extended", "interrupt-map",
-	"interconnect-names", "linux,usable-memory", "iommu-addresses",
+	"reg", "size", "iommus", "no-map", "ranges", "status", "msi-map", "phandle", "reusable",
+	"alignment", "iommu-map", "compatible", "dma-ranges", "msi-parent", "#size-cells",
+	"device_type", "alloc-ranges", "dma-coherent", "interrupt-map", "linux,phandle",
+	"memory-region", "#address-cells", "dma-noncoherent", "iommu-addresses",
+	"interrupt-parent", "linux,cma-default", "linux,dma-default", "interconnect-names",
+	"hvcma,granule-bytes", "interrupts-extended", "linux,usable-memory",
 };
 
-_Static_assert(sizeof(known) / sizeof(*known) <= 32, "a bit each");
+#define NR_KNOWN		(sizeof(known) / sizeof(*known))
+#define SHORTEST		3u
+#define LONGEST			19u
+
+/* The first that has at least this length. */
+static const unsigned char known_from[LONGEST - SHORTEST + 2] = {
+	0, 1, 2, 2, 6, 8, 9, 11, 14, 16, 18, 21, 22, 24, 25, 27, 28, 31,
+};
+
+_Static_assert(NR_KNOWN <= 32, "a bit each");
+_Static_assert(sizeof("interrupts-extended") - 1 == LONGEST, "the longest");
 
 static uint32_t known_bit(const char *name)
 {
-	for (unsigned int i = 0; i < sizeof(known) / sizeof(*known); i++)
-		if (*name == *known[i] && !strcmp(name, known[i]))
+	size_t bytes = strlen(name);
+
+	if (bytes < SHORTEST || bytes > LONGEST)
+		return 0;
+	for (unsigned int i = known_from[bytes - SHORTEST]; i < known_from[bytes - SHORTEST + 1]; i++)
+		if (*name == *known[i] && !memcmp(name, known[i], bytes))
 			return UINT32_C(1) << i;
 	return 0;
 }
 
-/* As of_device_is_available() of Linux: nothing said is "okay". */
-static bool is_okay(const void *fdt, int offset)
+static bool is_string(const void *value, int len, const char *string)
 {
-	int len;
-	const char *status = fdt_getprop(fdt, offset, "status", &len);
-
-	return !status || (len == 5 && !memcmp(status, "okay", 5)) ||
-	       (len == 3 && !memcmp(status, "ok", 3));
+	return (size_t)len == strlen(string) + 1 && !memcmp(value, string, (size_t)len);
 }
 
 static bool is_meta(const struct hvcma_fdt_tree *tree, const struct hvcma_fdt_node *n)
 {
-	const char *name;
-
 	if (n->parent != 0)
 		return n->parent > 0 && tree->node[n->parent].is_meta;
-	name = fdt_get_name(tree->fdt, n->offset, NULL);
-	return !strcmp(name, "__symbols__") || !strcmp(name, "__fixups__") ||
-	       !strcmp(name, "__local_fixups__");
+	return n->name[0] == '_' && (!strcmp(n->name, "__symbols__") || !strcmp(n->name, "__fixups__") ||
+				     !strcmp(n->name, "__local_fixups__"));
 }
 
+static int host_bridge(const struct hvcma_fdt_tree *tree, const struct hvcma_fdt_node *n)
+{
+	const struct hvcma_fdt_node *above;
+
+	if (n->parent <= 0 || !tree->node[n->parent].is_pci)
+		return -1;
+	above = &tree->node[n->parent];
+	return above->host_bridge >= 0 ? above->host_bridge : n->parent;
+}
+
+static bool is_pci_type(const void *value, int len)
+{
+	return is_string(value, len, "pci") || is_string(value, len, "pciex") ||
+	       is_string(value, len, "vci") || is_string(value, len, "ht");
+}
+
+/* What a property says of its node; of two with one name, the first. */
+static void index_prop(struct hvcma_fdt_node *n, const struct hvcma_fdt_walk *w)
+{
+	uint32_t bit = known_bit(w->name);
+	bool is_cell = w->len == HVCMA_FDT_CELL_BYTES;
+
+	n->has_props = true;
+	if (!bit || n->known & bit)
+		return;
+	n->known |= bit;
+	if (*w->name == '#' && is_cell && w->name[1] == 'a')
+		n->cells.address = (int)fdt32_ld(w->value);
+	else if (*w->name == '#' && is_cell)
+		n->cells.size = (int)fdt32_ld(w->value);
+	else if (is_cell && (!strcmp(w->name, "phandle") ||
+			     (!strcmp(w->name, "linux,phandle") && !n->phandle)))
+		n->phandle = fdt32_ld(w->value);
+	else if (!strcmp(w->name, "device_type"))
+		n->is_pci = is_pci_type(w->value, w->len);
+	else if (!strcmp(w->name, "status"))	/* as of_device_is_available() of Linux */
+		n->is_enabled = is_string(w->value, w->len, "okay") || is_string(w->value, w->len, "ok");
+}
+
+/* Once all its properties are known, and before there are children. */
 static void index_node(struct hvcma_fdt_tree *tree, struct hvcma_fdt_node *n)
 {
-	int prop;
-
-	fdt_for_each_property_offset(prop, tree->fdt, n->offset) {
-		const char *name;
-
-		if (fdt_getprop_by_offset(tree->fdt, prop, &name, NULL))
-			n->known |= known_bit(name);
-	}
-	n->cells = (struct hvcma_fdt_cells){ 2, 1 };
-	if (n->known & (known_bit("#address-cells") | known_bit("#size-cells")))
-		n->cells = hvcma_fdt_cells(tree->fdt, n->offset);
-	if (n->known & (known_bit("phandle") | known_bit("linux,phandle")))
-		n->phandle = fdt_get_phandle(tree->fdt, n->offset);
 	tree->nr_phandles += n->phandle != 0;
-	n->is_enabled = !(n->known & known_bit("status")) || is_okay(tree->fdt, n->offset);
 	n->is_available = n->is_enabled && (n->parent < 0 || tree->node[n->parent].is_available);
 	n->is_meta = is_meta(tree, n);
+	/* as of_bus_pci_match() of Linux, drivers/of/address.c: by type, or by name */
+	n->is_pci |= !strncmp(n->name, "pcie", 4) && (!n->name[4] || n->name[4] == '@');
+	n->host_bridge = host_bridge(tree, n);
 }
 
-static struct hvcma_fdt_node *add_node(struct hvcma_fdt_tree *tree, int *room)
+static int add_node(struct hvcma_fdt_tree *tree, int *room, const struct hvcma_fdt_walk *w, int parent)
 {
 	if (tree->nr == *room) {
 		int more = *room ? 2 * *room : 256;
 		void *node = realloc(tree->node, (size_t)more * sizeof(*tree->node));
 
 		if (!node)
-			return NULL;
+			return -1;
 		tree->node = node;
 		*room = more;
 	}
-	return &tree->node[tree->nr];
+	tree->node[tree->nr++] = (struct hvcma_fdt_node){
+		.offset = w->offset, .parent = parent, .name = w->name, .cells = { 2, 1 },
+		.is_enabled = true,
+	};
+	return 0;
 }
 
 static int index_nodes(struct hvcma_fdt_tree *tree)
 {
-	int offset, depth = 0, last_depth = 0, last = -1, room = 0;
+	int open = -1, last = -1, room = 0;	/* nodes: whose end is due; whose properties are read */
+	struct hvcma_fdt_walk w;
+	uint32_t tag;
 
-	for (offset = fdt_next_node(tree->fdt, -1, &depth); offset >= 0 && depth >= 0;
-	     offset = fdt_next_node(tree->fdt, offset, &depth)) {
-		struct hvcma_fdt_node *n = add_node(tree, &room);
-
-		if (!n)
+	hvcma_fdt_walk_init(&w, tree->fdt, 0);
+	while ((tag = hvcma_fdt_walk_next(&w)) != FDT_END) {
+		if (tag == FDT_PROP) {
+			index_prop(&tree->node[open], &w);
+			continue;
+		}
+		if (last >= 0)
+			index_node(tree, &tree->node[last]);
+		last = -1;
+		if (tag == FDT_END_NODE) {
+			open = tree->node[open].parent;
+			continue;
+		}
+		if (add_node(tree, &room, &w, open))
 			return -1;
-		/* @last is the node before: below it, or beside one above it */
-		for (; last >= 0 && last_depth >= depth; last_depth--)
-			last = tree->node[last].parent;
-		*n = (struct hvcma_fdt_node){ .offset = offset, .parent = last };
-		index_node(tree, n);
-		last = tree->nr++;
-		last_depth = depth;
+		open = last = tree->nr - 1;
 	}
 	return 0;
 }
@@ -201,62 +246,56 @@ void hvcma_fdt_tree_name(const struct hvcma_fdt_tree *tree, int node,
 	if (tree->node[node].parent < 0)
 		path[--at] = '/';
 	for (; tree->node[node].parent >= 0; node = tree->node[node].parent) {
-		int len;
-		const char *name = fdt_get_name(tree->fdt, tree->node[node].offset, &len);
+		size_t len = strlen(tree->node[node].name);
 
-		if ((size_t)len + 1 + 3 > at) {
+		if (len + 1 + 3 > at) {
 			at -= 3;
 			memcpy(path + at, "...", 3);
 			break;
 		}
-		at -= (size_t)len;
-		memcpy(path + at, name, (size_t)len);
+		at -= len;
+		memcpy(path + at, tree->node[node].name, len);
 		path[--at] = '/';
 	}
 	memmove(path, path + at, HVCMA_FDT_PATH_BYTES - at);
 }
 
+/* A property by name; false: there is none. */
+static bool find_prop(const struct hvcma_fdt_tree *tree, int node, const char *name,
+		      struct hvcma_fdt_walk *w)
+{
+	hvcma_fdt_walk_init(w, tree->fdt, tree->node[node].offset);
+	hvcma_fdt_walk_next(w);
+	while (hvcma_fdt_walk_next(w) == FDT_PROP)
+		if (!strcmp(w->name, name))
+			return true;
+	return false;
+}
+
 const void *hvcma_fdt_tree_prop(const struct hvcma_fdt_tree *tree, int node,
 				const char *name, int *len)
 {
-	uint32_t bit = known_bit(name);
+	uint32_t bit = tree->node[node].has_props ? known_bit(name) : 0;
+	struct hvcma_fdt_walk w;
 
-	if (bit && !(tree->node[node].known & bit)) {
+	if (!tree->node[node].has_props || (bit && !(tree->node[node].known & bit)) ||
+	    !find_prop(tree, node, name, &w)) {
 		if (len)
 			*len = -FDT_ERR_NOTFOUND;
 		return NULL;
 	}
-	return fdt_getprop(tree->fdt, tree->node[node].offset, name, len);
+	if (len)
+		*len = w.len;
+	return w.value;
 }
 
 int hvcma_fdt_tree_has(const struct hvcma_fdt_tree *tree, int node, const char *name)
 {
-	uint32_t bit = known_bit(name);
+	struct hvcma_fdt_walk w;
+	uint32_t bit;
 
-	return bit ? (tree->node[node].known & bit) != 0 :
-		     fdt_getprop(tree->fdt, tree->node[node].offset, name, NULL) != NULL;
-}
-
-bool hvcma_fdt_tree_is_pci(const struct hvcma_fdt_tree *tree, int node)
-{
-	static const char *const types[] = { "pci", "pciex", "vci", "ht" };
-	int len;
-	const char *type = hvcma_fdt_tree_prop(tree, node, "device_type", &len);
-	const char *name;
-
-	for (size_t i = 0; type && i < sizeof(types) / sizeof(*types); i++)
-		if ((size_t)len == strlen(types[i]) + 1 && !memcmp(type, types[i], (size_t)len))
-			return true;
-	name = fdt_get_name(tree->fdt, tree->node[node].offset, NULL);
-	return !strncmp(name, "pcie", 4) && (!name[4] || name[4] == '@');
-}
-
-int hvcma_fdt_tree_host_bridge(const struct hvcma_fdt_tree *tree, int node)
-{
-	int bridge = -1;
-
-	for (node = tree->node[node].parent; node > 0 && hvcma_fdt_tree_is_pci(tree, node);
-	     node = tree->node[node].parent)
-		bridge = node;
-	return bridge;
+	if (!tree->node[node].has_props)
+		return false;
+	bit = known_bit(name);
+	return bit ? (tree->node[node].known & bit) != 0 : find_prop(tree, node, name, &w);
 }

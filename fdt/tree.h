@@ -14,12 +14,16 @@
 struct hvcma_fdt_node {
 	int offset;			/* in the blob */
 	int parent;			/* index, -1 for the root */
+	const char *name;		/* in the blob; with its @address */
+	int host_bridge;		/* index of the topmost PCI bus above it, -1: on none */
 	uint32_t phandle;		/* 0: none */
 	uint32_t known;			/* which properties of a table it has, see tree.c */
 	struct hvcma_fdt_cells cells;	/* of its children */
+	bool has_props;			/* any at all */
 	bool is_enabled;		/* its own status */
 	bool is_available;		/* and that of all above it */
 	bool is_meta;			/* in /__symbols__ and the like: no device */
+	bool is_pci;			/* Linux reads the addresses on this bus as PCI's */
 };
 
 struct hvcma_fdt_tree {
@@ -58,19 +62,5 @@ const void *hvcma_fdt_tree_prop(const struct hvcma_fdt_tree *tree, int node,
 
 /** hvcma_fdt_tree_has() - has the node this property? */
 int hvcma_fdt_tree_has(const struct hvcma_fdt_tree *tree, int node, const char *name);
-
-/**
- * hvcma_fdt_tree_is_pci() - does Linux read the addresses on this bus as PCI's?
- *
- * By device_type, or a node called "pcie" (of_bus_pci_match() of drivers/of/address.c).
- */
-bool hvcma_fdt_tree_is_pci(const struct hvcma_fdt_tree *tree, int node);
-
-/**
- * hvcma_fdt_tree_host_bridge() - the topmost PCI bus above a node.
- *
- * Return: its index; -1: the node is on no PCI bus (a host bridge itself is on none).
- */
-int hvcma_fdt_tree_host_bridge(const struct hvcma_fdt_tree *tree, int node);
 
 #endif /* HVCMA_FDT_TREE_H */

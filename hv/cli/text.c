@@ -80,10 +80,23 @@ char *hvcma_printable(const char *text)
 	return copy;
 }
 
+/* Most text is plain, and is not copied for that. */
+static bool is_plain(const char *text)
+{
+	while (*text >= ' ' && *text <= '~')
+		text++;
+	return !*text;
+}
+
 void hvcma_put_printable(FILE *out, const char *text)
 {
-	char *copy = hvcma_printable(text);
+	char *copy;
 
+	if (is_plain(text)) {
+		fputs(text, out);
+		return;
+	}
+	copy = hvcma_printable(text);
 	fputs(copy, out);
 	free(copy);
 }

@@ -7,19 +7,17 @@
  * buses, memory and pools in many pieces, a thousand windows with guards, clients of pools.
  * Half of its bytes is structure of small nodes, the case that costs most.
  *
- * Times are processor times, user and system, of the whole program, the least of many runs: the
- * time that passes on a machine with nothing else to do, and the same on one that has.
+ * Times: see cpu_time.h. Trees of other shapes: bench_fdt_shapes.c.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fdt/bus.h"
 #include "fdt/guard.h"
+#include "tests/bench/cpu_time.h"
 
 #define DTB_BYTES	(1u << 20)
 #define NR_WINDOWS	1024
@@ -118,45 +116,6 @@ static void make_tree(const char *path)
 	free(fdt);
 }
 
-static double ms_of(const struct timeval *tv)
-{
-	return (double)tv->tv_sec * 1e3 + (double)tv->tv_usec / 1e3;
-}
-
-/* Milliseconds of one run; -1 if it did not exit 0. */
-static double run(char *const *argv)
-{
-	struct rusage usage;
-	int status;
-	pid_t pid = fork();
-
-	if (!pid) {
-		if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
-			_exit(126);
-		execvp(argv[0], argv);
-		_exit(127);
-	}
-	if (pid < 0 || wait4(pid, &status, 0, &usage) != pid || !WIFEXITED(status) ||
-	    WEXITSTATUS(status))
-		return -1;
-	return ms_of(&usage.ru_utime) + ms_of(&usage.ru_stime);
-}
-
-static double least(char *const *argv, int runs)
-{
-	double best = -1;
-
-	for (int i = 0; i < runs; i++) {
-		double ms = run(argv);
-
-		if (ms < 0)
-			return -1;
-		if (best < 0 || ms < best)
-			best = ms;
-	}
-	return best;
-}
-
 int main(void)
 {
 	const char *build = getenv("HVCMA_BUILD");
@@ -176,9 +135,9 @@ int main(void)
 	snprintf(program, sizeof(program), "%s/amd64/hvcma", build ? build : "build");
 #endif
 	make_tree(file);
-	ms = least(ours, RUNS);
-	peer = least(dtc, 1);
-	dump = least(fdtdump, RUNS);
+	ms = cpu_time_least(ours, RUNS);
+	peer = cpu_time_least(dtc, 1);
+	dump = cpu_time_least(fdtdump, RUNS);
 	printf("BENCH fdt_check_1mib ours=%.1fms dtc=%.1fms fdtdump=%.1fms ratio=%.3f goal=<=%.0fms %s\n",
 	       ms, peer, dump, ms / peer, LIMIT_MS, ms >= 0 && ms <= LIMIT_MS ? "PASS" : "FAIL");
 	unlink(file);
