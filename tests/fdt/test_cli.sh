@@ -103,6 +103,43 @@ check "a client that is not coherent on such a host" status 4 check --stage2 fwb
 check "is told from others" says '^attribute: /pcie@10000000/dev@2,0: '
 fdtput work.dtb /pcie@10000000 dma-coherent
 
+# what is disabled or can't be read is shown as that
+dtc -q -f -O dtb -o odd.dtb - <<-'END'
+	/dts-v1/; / { #address-cells = <2>; #size-cells = <2>; memory@0 { device_type = "memory"; reg = <0 0 0>; };
+	reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges;
+		a { status = "disabled"; compatible = "x,y", "shared-dma-pool"; reusable; size = <0x1000>; };
+		b { compatible = "shared-dma-pool"; reusable; size = <0 0x1000>; alloc-ranges = <0 0x80000000 0 0x10000000>; };
+		c { compatible = [41 42]; }; };
+	soc { #address-cells = <1>; #size-cells = <1>; dma-ranges = <1 2>; status = "fail"; d { memory-region = <7>; }; };
+	bus { #address-cells = <5>; #size-cells = <1>; dma-ranges = <1 2>; }; e { memory-region = [00 01]; }; };
+END
+check "show a tree with faults" status 0 show odd.dtb
+check "memory that is cut" says '^    malformed: reg has 12 bytes: a range has 16'
+check "all compatibles, and the status" says '^reserved /reserved-memory/a: x,y shared-dma-pool reusable (disabled)$'
+check "a size of other cells" says '^    malformed: size has 4 bytes, not 2 cells'
+check "where a pool may be placed" equal "    somewhere    4 KiB, in;    0x080000000  256 MiB;" \
+	"$(grep -A1 somewhere out | tr '\n' ';')"
+check "a list of strings that is none" says '^    malformed: compatible has 2 bytes that do not end a string'
+check "another status" says '^bus /soc (fail)$'
+check "windows that are cut" says '^    malformed: dma-ranges has 8 bytes: no whole number of windows'
+check "cells that make no addresses" says '^    malformed: dma-ranges: cells of the bus or of its parent make no addresses'
+check "what a disabled node has below it" says '^client /soc/d: not coherent, ? (below a disabled node)'
+check "a phandle that leads nowhere" says '^    malformed: memory-region: no node has phandle 0x7'
+check "a list of phandles that is none" says '^    malformed: memory-region has 2 bytes: a phandle has 4'
+check "as JSON, too" status 0 show --json odd.dtb
+check "with as many" equal 7 "$(grep -c '"malformed":' out)"
+
+# several files
+check "check of several" status 4 check machine.dtb odd.dtb work.dtb
+check "says of which" says '^odd.dtb: cells: /memory@0: '
+check "and of no other" equal 0 "$(grep -vc '^odd.dtb: ' out)"
+check "one without fault after one" status 0 check machine.dtb work.dtb
+check "one that is none" status 1 check odd.dtb missing work.dtb
+check "does not keep the others from being judged" says '^odd.dtb: cells: /memory@0: '
+"$hvcma" fdt check --json machine.dtb - <odd.dtb >out 2>err
+check "as JSON, from a pipe, too" says '"file":"-",'
+check "the standard input once only" status 1 check - -
+
 check "overlay" status 0 overlay machine.dtb work.dtb -o work.dtbo
 check "fdtoverlay applies it" fdtoverlay -i machine.dtb -o applied.dtb work.dtbo
 check "to the same tree" same work.dtb applied.dtb
@@ -206,7 +243,7 @@ for wrong in '' 'nonsense' 'add-region' 'add-region x.dtb' 'add-region --name a 
 	'xen --device /a --static-mem 0,4K x -o y' 'xen --domain a x -o y' 'xen --domain a --domain b --memory 1M x -o y' \
 	'xen --domain a --memory 1M --memory 1M x -o y' 'xen --domain a --memory 1M --extents extents x -o y' \
 	'xen --domain a --memory 1M --cpus 1 --cpus 1 x -o y' 'xen --domain a --memory 1M --xl x -o y' \
-	'check a b' 'check -o a b' 'check --stage2 x a' 'show' 'show --nonsense a'; do
+	'check -o a b' 'check --stage2 x a' 'show' 'show --nonsense a'; do
 	# shellcheck disable=SC2086 # arguments are words
 	check "wrong usage: '$wrong'" status 2 $wrong
 done

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hvcma fdt check, show: what a blob says of memory and DMA, and what is wrong
- * with it. For people, and as JSON.
+ * hvcma fdt show: what a blob says of memory and DMA. For people, and as JSON.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,190 +11,12 @@
 #include <json-c/json.h>
 
 #include "fdt/bus.h"
-#include "fdt/check.h"
 #include "fdt/dma.h"
-#include "hv/abi/virtio_cma.h"
 #include "hv/cli/fdt.h"
 #include "hv/cli/size_text.h"
 #include "hv/cli/text.h"
 
 #define JSON_FLAGS	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
-
-/* ---- check ---- */
-
-struct check {
-	struct hvcma_fdt_policy policy;
-	bool json, quiet, strict, list;
-	bool silent[HVCMA_FDT_NR_FINDINGS];
-	unsigned int nr[HVCMA_FDT_NR_SEVERITIES];
-	struct json_object *findings;
-};
-
-static int set_stage2(struct check *c, const char *arg)
-{
-	static const struct { const char *name; uint32_t value; } names[] = {
-		{ "unknown", VIRTIO_CMA_STAGE2_UNKNOWN }, { "none", VIRTIO_CMA_STAGE2_NONE },
-		{ "no-fwb", VIRTIO_CMA_STAGE2_NO_FWB }, { "fwb", VIRTIO_CMA_STAGE2_FWB },
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (!strcmp(arg, names[i].name)) {
-			c->policy.stage2 = names[i].value;
-			return 0;
-		}
-	}
-	return hvcma_usage_error("--stage2 is unknown, none, no-fwb or fwb, not '%s'", arg);
-}
-
-static int set_unit(const char *option, const char *arg, uint64_t *value)
-{
-	if (hvcma_fdt_number(arg, value) && *value && !(*value & (*value - 1)))
-		return 0;
-	return hvcma_usage_error("--%s: '%s' is no power of two", option, arg);
-}
-
-/* A list of ids, with commas between. */
-static int set_silent(struct check *c, char *arg)
-{
-	for (char *id = strtok(arg, ","); id; id = strtok(NULL, ",")) {
-		int i = hvcma_fdt_finding_find(id);
-
-		if (i < 0)
-			return hvcma_usage_error("--silence: no finding is called '%s' (--list names all)", id);
-		c->silent[i] = true;
-	}
-	return 0;
-}
-
-static int list_findings(void)
-{
-#define LINE(name, id, kind, severity) printf("%-20s %-10s %s\n", id, kind, hvcma_fdt_severity_name(HVCMA_FDT_##severity));
-	HVCMA_FDT_FINDINGS(LINE)
-	return HVCMA_EXIT_OK;
-}
-
-static int set_check(void *opaque, int c, char *arg)
-{
-	struct check *check = opaque;
-
-	switch (c) {
-	case 'p':
-		return set_unit("pageblock", arg, &check->policy.pageblock_bytes);
-	case 'g':
-		return set_unit("granule", arg, &check->policy.granule_bytes);
-	case 's':
-		return set_stage2(check, arg);
-	case 'S':
-		return set_silent(check, arg);
-	case 'q':
-		check->quiet = true;
-		return 0;
-	case 't':
-		check->strict = true;
-		return 0;
-	case 'l':
-		check->list = true;
-		return 0;
-	default:
-		check->json = true;
-		return 0;
-	}
-}
-
-static void take_finding(void *opaque, const struct hvcma_fdt_finding *f)
-{
-	struct check *c = opaque;
-	struct json_object *obj;
-
-	if (c->silent[f->id])
-		return;
-	c->nr[f->severity]++;
-	if (f->severity == HVCMA_FDT_NOTE && c->quiet)
-		return;
-	if (!c->json) {
-		if (f->severity != HVCMA_FDT_FAULT)
-			printf("%s: ", hvcma_fdt_severity_name(f->severity));
-		printf("%s: ", f->kind);
-		hvcma_put_printable(stdout, f->path);
-		fputs(": ", stdout);
-		hvcma_put_printable(stdout, f->text);
-		printf(" [%s]\n", f->name);
-		return;
-	}
-	obj = json_object_new_object();
-	json_object_object_add(obj, "id", json_object_new_string(f->name));
-	json_object_object_add(obj, "kind", json_object_new_string(f->kind));
-	json_object_object_add(obj, "severity",
-			       json_object_new_string(hvcma_fdt_severity_name(f->severity)));
-	json_object_object_add(obj, "note", json_object_new_boolean(f->severity == HVCMA_FDT_NOTE));
-	json_object_object_add(obj, "node", json_object_new_string(f->path));
-	json_object_object_add(obj, "text", json_object_new_string(f->text));
-	json_object_array_add(c->findings, obj);
-}
-
-static int run_check(int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{ "pageblock", required_argument, NULL, 'p' },
-		{ "granule", required_argument, NULL, 'g' },
-		{ "stage2", required_argument, NULL, 's' },
-		{ "silence", required_argument, NULL, 'S' },
-		{ "strict", no_argument, NULL, 't' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "list", no_argument, NULL, 'l' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	struct check c = { .policy.stage2 = VIRTIO_CMA_STAGE2_UNKNOWN };
-	const char *output = NULL;
-	struct hvcma_fdt_error err;
-	struct hvcma_dtb dtb;
-	int ret;
-
-	ret = hvcma_fdt_options(&hvcma_fdt_check_command, argc, argv, longs, set_check, &c, &output);
-	if (ret)
-		return ret;
-	if (c.list)
-		return list_findings();
-	if (optind != argc - 1 || output)
-		return hvcma_usage_error("one FILE is needed, and no -o");
-	if (hvcma_dtb_load(argv[optind], &dtb))
-		return HVCMA_EXIT_FAILED;
-	c.findings = c.json ? json_object_new_array() : NULL;
-	if (hvcma_fdt_check(dtb.blob, &c.policy, take_finding, &c, &err))
-		ret = hvcma_failed(err.text);
-	else if (c.nr[HVCMA_FDT_FAULT] || (c.strict && c.nr[HVCMA_FDT_WARNING]))
-		ret = HVCMA_EXIT_FINDINGS;
-	if (c.json && ret != HVCMA_EXIT_FAILED)
-		hvcma_print_json(c.findings, JSON_FLAGS);
-	json_object_put(c.findings);
-	hvcma_dtb_free(&dtb);
-	return ret;
-}
-
-const struct hvcma_fdt_command hvcma_fdt_check_command = {
-	.name = "check",
-	.usage = "[OPTION...] FILE",
-	.help = "finds what is wrong with memory and DMA, one line each\n"
-		"\n"
-		"  --pageblock SIZE     unit of the guest kernel's CMA (default 2M; 4M up to Linux\n"
-		"                       5.18, 512M with pages of 64K)\n"
-		"  --granule SIZE       unit of the host's memory (default: as the tree says)\n"
-		"  --stage2 KIND        what the host does to memory attributes: none, no-fwb, fwb, or\n"
-		"                       unknown (default): those of clients are not judged\n"
-		"  --strict             warnings count, too\n"
-		"  --silence ID[,ID...] as if these were not found; may be repeated\n"
-		"  --quiet              no notes\n"
-		"  --json               as a list of objects: id, kind, severity, note, node, text\n"
-		"  --list               all ids, with kind and severity\n"
-		"\n"
-		"A line has kind, node, text and [id]; notes and warnings say so in front.\n"
-		"exit status: 0 no fault, 1 no valid blob, 2 wrong usage, 4 a fault\n",
-	.run = run_check,
-};
-
-/* ---- show ---- */
 
 struct show {
 	bool json;
@@ -204,6 +26,52 @@ struct show {
 	struct json_object *memory, *pools, *buses, *clients;
 };
 
+/* What is there and can't be read is said, not left out. */
+static void malformed(struct json_object *obj, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void malformed(struct json_object *obj, const char *fmt, ...)
+{
+	struct json_object *list = NULL;
+	char text[128];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (!json_object_object_get_ex(obj, "malformed", &list)) {
+		list = json_object_new_array();
+		json_object_object_add(obj, "malformed", list);
+	}
+	json_object_array_add(list, json_object_new_string(text));
+}
+
+/* The strings of a property, as a list. */
+static void add_strings(struct json_object *obj, const char *key, const struct show *s, int node)
+{
+	int offset = s->tree.node[node].offset, nr = fdt_stringlist_count(s->tree.fdt, offset, key), len;
+	struct json_object *list = json_object_new_array();
+
+	json_object_object_add(obj, key, list);
+	if (nr < 0 && hvcma_fdt_tree_prop(&s->tree, node, key, &len))
+		malformed(obj, "%s has %d bytes that do not end a string", key, len);
+	for (int i = 0; i < nr; i++)
+		json_object_array_add(list, json_object_new_string(
+			fdt_stringlist_get(s->tree.fdt, offset, key, i, NULL)));
+}
+
+static void add_status(struct json_object *obj, const struct show *s, int node)
+{
+	int len;
+	const char *status = hvcma_fdt_tree_prop(&s->tree, node, "status", &len);
+
+	if (status && (!len || status[len - 1] || strlen(status) != (size_t)len - 1))
+		malformed(obj, "status has %d bytes that are no string", len);
+	else if (status)
+		json_object_object_add(obj, "status", json_object_new_string(status));
+	json_object_object_add(obj, "enabled", json_object_new_boolean(s->tree.node[node].is_available));
+}
+
 static struct json_object *add_object(struct json_object *list, const struct show *s, int node)
 {
 	struct json_object *obj = json_object_new_object();
@@ -211,6 +79,7 @@ static struct json_object *add_object(struct json_object *list, const struct sho
 
 	hvcma_fdt_tree_name(&s->tree, node, path);
 	json_object_object_add(obj, "node", json_object_new_string(path));
+	add_status(obj, s, node);
 	json_object_array_add(list, obj);
 	return obj;
 }
@@ -220,7 +89,7 @@ static void add_number(struct json_object *obj, const char *key, uint64_t value)
 	json_object_object_add(obj, key, json_object_new_uint64(value));
 }
 
-/* Ranges of a property, as a list; nothing if its cells can't be addresses. */
+/* Ranges of a property, as a list. */
 static void add_ranges(struct json_object *obj, const char *key, const struct show *s, int node,
 		       const char *prop)
 {
@@ -229,8 +98,15 @@ static void add_ranges(struct json_object *obj, const char *key, const struct sh
 	const fdt32_t *p = hvcma_fdt_tree_prop(&s->tree, node, prop, &len);
 	struct json_object *list;
 
-	if (!p || cells.address < 1 || cells.address > 2 || cells.size < 1 || cells.size > 2)
+	if (!p)
 		return;
+	if (cells.address < 1 || cells.address > 2 || cells.size < 1 || cells.size > 2) {
+		malformed(obj, "%s: the parent has %d address and %d size cells, not 1 or 2", prop,
+			  cells.address, cells.size);
+		return;
+	}
+	if (!len || len % (each * HVCMA_FDT_CELL_BYTES))
+		malformed(obj, "%s has %d bytes: a range has %d", prop, len, each * HVCMA_FDT_CELL_BYTES);
 	list = json_object_new_array();
 	json_object_object_add(obj, key, list);
 	for (int i = 0; i < len / (each * HVCMA_FDT_CELL_BYTES); i++, p += each) {
@@ -250,6 +126,8 @@ static void add_size(struct json_object *obj, const char *prop, int cells, const
 
 	if (p && cells >= 1 && cells <= 2 && len == cells * HVCMA_FDT_CELL_BYTES)
 		add_number(obj, prop, hvcma_fdt_get(p, cells));
+	else if (p)
+		malformed(obj, "%s has %d bytes, not %d cells", prop, len, cells);
 }
 
 static void take_pool(struct show *s, int node)
@@ -258,9 +136,8 @@ static void take_pool(struct show *s, int node)
 		"reusable", "no-map", "linux,cma-default", "linux,dma-default",
 	};
 	struct json_object *obj = add_object(s->pools, s, node), *list = json_object_new_array();
-	const char *compatible = hvcma_fdt_tree_prop(&s->tree, node, "compatible", NULL);
 
-	json_object_object_add(obj, "compatible", json_object_new_string(compatible ? compatible : ""));
+	add_strings(obj, "compatible", s, node);
 	json_object_object_add(obj, "flags", list);
 	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
 		if (hvcma_fdt_tree_has(&s->tree, node, flags[i]))
@@ -273,12 +150,16 @@ static void take_pool(struct show *s, int node)
 
 static void take_bus(struct show *s, int node)
 {
-	int offset = s->tree.node[node].offset;
-	int parent = s->tree.node[s->tree.node[node].parent].offset;
-	int nr = hvcma_fdt_nr_dma_ranges(s->tree.fdt, offset, parent);
+	int offset = s->tree.node[node].offset, len;
+	int parent = node ? s->tree.node[s->tree.node[node].parent].offset : 0;
+	int nr = node ? hvcma_fdt_nr_dma_ranges(s->tree.fdt, offset, parent) : -FDT_ERR_BADNCELLS;
 	struct json_object *obj = add_object(s->buses, s, node), *list = json_object_new_array();
 
 	json_object_object_add(obj, "windows", list);
+	if (nr == -FDT_ERR_BADNCELLS)
+		malformed(obj, "dma-ranges: cells of the bus or of its parent make no addresses");
+	else if (nr < 0 && hvcma_fdt_tree_prop(&s->tree, node, "dma-ranges", &len))
+		malformed(obj, "dma-ranges has %d bytes: no whole number of windows", len);
 	for (int i = 0; i < nr; i++) {
 		struct hvcma_window w = hvcma_fdt_dma_range(s->tree.fdt, offset, parent, i);
 		struct json_object *window = json_object_new_object();
@@ -297,12 +178,16 @@ static void take_client(struct show *s, int node)
 	const fdt32_t *p = hvcma_fdt_tree_prop(&s->tree, node, "memory-region", &len);
 
 	json_object_object_add(obj, "regions", list);
+	if (!len || len % HVCMA_FDT_CELL_BYTES)
+		malformed(obj, "memory-region has %d bytes: a phandle has %d", len, HVCMA_FDT_CELL_BYTES);
 	for (int i = 0; i < len / HVCMA_FDT_CELL_BYTES; i++) {
 		int pool = hvcma_fdt_tree_phandle(&s->tree, fdt32_to_cpu(p[i]));
 		char path[HVCMA_FDT_PATH_BYTES] = "?";
 
 		if (pool >= 0)
 			hvcma_fdt_tree_name(&s->tree, pool, path);
+		else
+			malformed(obj, "memory-region: no node has phandle 0x%x", fdt32_to_cpu(p[i]));
 		json_object_array_add(list, json_object_new_string(path));
 	}
 	json_object_object_add(obj, "dma-coherent",
@@ -365,31 +250,63 @@ static void print_ranges(struct json_object *ranges)
 	}
 }
 
+/* After what is on one line: whether it is there at all, and what can't be read. */
+static void print_state(struct json_object *obj)
+{
+	struct json_object *list = member(obj, "malformed");
+
+	if (!json_object_get_boolean(member(obj, "enabled"))) {
+		const char *status = json_object_get_string(member(obj, "status"));
+
+		printf(" (%s)", status && strcmp(status, "okay") && strcmp(status, "ok") ? status :
+			"below a disabled node");
+	}
+	putchar('\n');
+	for (size_t i = 0; i < length(list); i++)
+		printf("    malformed: %s\n", json_object_get_string(json_object_array_get_idx(list, i)));
+}
+
+static void print_words(struct json_object *list)
+{
+	for (size_t i = 0; i < length(list); i++)
+		printf(" %s", json_object_get_string(json_object_array_get_idx(list, i)));
+}
+
 static void print_memory(struct json_object *list)
 {
 	for (size_t i = 0; i < length(list); i++) {
 		struct json_object *obj = json_object_array_get_idx(list, i);
 
-		printf("memory %s\n", json_object_get_string(member(obj, "node")));
+		printf("memory %s", json_object_get_string(member(obj, "node")));
+		print_state(obj);
 		print_ranges(member(obj, "ranges"));
 	}
+}
+
+static void print_placed(struct json_object *obj)
+{
+	struct json_object *ranges = member(obj, "alloc-ranges");
+
+	printf("    %-11s  %s", length(ranges) ? "somewhere" : "anywhere",
+	       size_text(number(obj, "size")).text);
+	if (member(obj, "alignment"))
+		printf(", aligned to %s", size_text(number(obj, "alignment")).text);
+	puts(length(ranges) ? ", in" : "");
+	print_ranges(ranges);
 }
 
 static void print_pools(struct json_object *list)
 {
 	for (size_t i = 0; i < length(list); i++) {
 		struct json_object *obj = json_object_array_get_idx(list, i);
-		struct json_object *flags = member(obj, "flags");
 
-		printf("reserved %s: %s", json_object_get_string(member(obj, "node")),
-		       json_object_get_string(member(obj, "compatible")));
-		for (size_t k = 0; k < length(flags); k++)
-			printf(" %s", json_object_get_string(json_object_array_get_idx(flags, k)));
-		putchar('\n');
+		printf("reserved %s:", json_object_get_string(member(obj, "node")));
+		print_words(member(obj, "compatible"));
+		print_words(member(obj, "flags"));
+		print_state(obj);
 		print_ranges(member(obj, "ranges"));
 		if (member(obj, "size"))
-			printf("    anywhere     %s, aligned to %s\n", size_text(number(obj, "size")).text,
-			       size_text(number(obj, "alignment")).text);
+			print_placed(obj);
 	}
 }
 
@@ -399,8 +316,9 @@ static void print_buses(struct json_object *list)
 		struct json_object *obj = json_object_array_get_idx(list, i);
 		struct json_object *windows = member(obj, "windows");
 
-		printf("bus %s%s\n", json_object_get_string(member(obj, "node")),
-		       length(windows) ? "" : ": 1:1");
+		printf("bus %s%s", json_object_get_string(member(obj, "node")),
+		       length(windows) || member(obj, "malformed") ? "" : ": 1:1");
+		print_state(obj);
 		for (size_t k = 0; k < length(windows); k++) {
 			struct json_object *w = json_object_array_get_idx(windows, k);
 
@@ -418,13 +336,11 @@ static void print_clients(struct json_object *list)
 {
 	for (size_t i = 0; i < length(list); i++) {
 		struct json_object *obj = json_object_array_get_idx(list, i);
-		struct json_object *regions = member(obj, "regions");
 
 		printf("client %s: %s,", json_object_get_string(member(obj, "node")),
 		       json_object_get_boolean(member(obj, "dma-coherent")) ? "coherent" : "not coherent");
-		for (size_t k = 0; k < length(regions); k++)
-			printf(" %s", json_object_get_string(json_object_array_get_idx(regions, k)));
-		putchar('\n');
+		print_words(member(obj, "regions"));
+		print_state(obj);
 	}
 }
 
@@ -503,6 +419,8 @@ const struct hvcma_fdt_command hvcma_fdt_show_command = {
 	.usage = "[--json] FILE",
 	.help = "shows memory, pools, windows and clients\n"
 		"\n"
-		"  --json               as JSON\n",
+		"  --json               as JSON\n"
+		"\n"
+		"Disabled nodes are marked with their status; what can't be read is called malformed.\n",
 	.run = run_show,
 };
