@@ -312,6 +312,37 @@ static bool gate_is_noiommu(const HvcmaGate *g)
 }
 
 /*
+ * Some emulated devices clear what firmware has placed, too, and the guest's
+ * kernel relies on. As a kernel that resets a device, put back what has changed,
+ * and the command register last.
+ */
+static void gate_reset_emulated(HvcmaGate *g)
+{
+    static const uint8_t kept[] = {
+        PCI_BASE_ADDRESS_0, PCI_BASE_ADDRESS_1, PCI_BASE_ADDRESS_2,
+        PCI_BASE_ADDRESS_3, PCI_BASE_ADDRESS_4, PCI_BASE_ADDRESS_5,
+        PCI_ROM_ADDRESS, PCI_INTERRUPT_LINE,
+    };
+    const uint8_t *config = g->pci->config;
+    uint16_t command = pci_get_word(config + PCI_COMMAND) & ~PCI_COMMAND_MASTER;
+    uint32_t val[ARRAY_SIZE(kept)];
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(kept); i++) {
+        val[i] = pci_get_long(config + kept[i]);
+    }
+    device_cold_reset(g->dev);
+    for (i = 0; i < ARRAY_SIZE(kept) && !g->freed; i++) {
+        if (pci_get_long(config + kept[i]) != val[i]) {
+            g->config_write(g->pci, kept[i], val[i], sizeof(val[i]));
+        }
+    }
+    if (!g->freed && pci_get_word(config + PCI_COMMAND) != command) {
+        gate_write_config(g, PCI_COMMAND, command);
+    }
+}
+
+/*
  * Only a device without IOMMU can do harm with what it remembers: DMA of the
  * others ends in the guest's own memory.
  */
@@ -323,7 +354,12 @@ static void gate_reset(HvcmaGate *g)
         }
         return;
     }
-    device_cold_reset(g->dev);
+    if (g->pci && !g->vfio &&
+        !object_dynamic_cast(OBJECT(g->dev), TYPE_PCI_BRIDGE)) {
+        gate_reset_emulated(g);
+    } else {
+        device_cold_reset(g->dev);
+    }
     g->needs_reset = false;
 }
 

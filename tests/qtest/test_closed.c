@@ -17,6 +17,7 @@
 #include "tests/qtest/cma.h"
 
 #define COMMAND			0x04
+#define COMMAND_IO		0x1
 #define COMMAND_MEMORY		0x2
 #define BAR0			0x10
 #define BAR1			0x14
@@ -193,6 +194,30 @@ static void test_virtio_window_is_shut(void **state)
 	qtest_stop(c.v.q);
 }
 
+/*
+ * The reset of a device that clears the BARs as well, which firmware has placed and the
+ * kernel knows.
+ */
+#define IO_BAR			0xc001u		/* in port space */
+
+static void test_reset_keeps_bars(void **state)
+{
+	struct cma c;
+	struct qtest *q;
+
+	(void)state;
+	open_client(&c, "piix3-ide", "");
+	q = c.v.q;
+	qtest_pci_write(q, 0, DEVFN, BAR4, IO_BAR);
+	qtest_pci_write(q, 0, DEVFN, COMMAND, COMMAND_IO);
+	claim(&c);
+	assert_int_equal(qtest_pci_read(q, 0, DEVFN, BAR4), IO_BAR);
+	assert_int_equal(qtest_pci_read(q, 0, DEVFN, COMMAND) & 0xffff, COMMAND_IO);
+	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);
+	assert_int_equal(qtest_pci_read(q, 0, DEVFN, BAR4), IO_BAR);
+	qtest_stop(q);
+}
+
 /* A platform device has nothing to hide it: it is reset when it is claimed. */
 #define SLOTS			0x0a000000u
 #define SLOT_BYTES		0x200u
@@ -264,6 +289,7 @@ int main(void)
 		TEST(test_aliases_are_hidden),
 		cmocka_unit_test_setup_teardown(test_option_rom, make_rom, remove_rom),
 		TEST(test_virtio_window_is_shut),
+		TEST(test_reset_keeps_bars),
 		TEST(test_platform_device_is_reset),
 		TEST(test_bootindex),
 	};
