@@ -21,6 +21,8 @@
  * Learning, forgetting and withholding one granule find the run around it in
  * the bitset of heads, in at most five steps.
  */
+#include <string.h>
+
 #include "hv/core/alloc_internal.h"
 
 #define ALIGN_BYTES	64u
@@ -426,6 +428,53 @@ bool hvcma_alloc_free(struct hvcma_alloc *a, uint64_t first, uint64_t nr)
 	a->stats.nr_allocated -= nr;
 	run_join(a, (uint32_t)first, (uint32_t)nr);
 	return true;
+}
+
+bool hvcma_alloc_split(struct hvcma_alloc *a, uint64_t first, uint64_t nr)
+{
+	uint64_t all = hvcma_alloc_block_granules(a, first);
+	struct hvcma_granule *head, *rest;
+
+	if (!nr || nr >= all)
+		return false;
+	head = &a->granules[first];
+	rest = &a->granules[first + nr];
+	head->nr = (uint32_t)nr;
+	rest->nr = (uint32_t)(all - nr);
+	rest->owner = head->owner;
+	hvcma_bitset_set(&a->heads, (uint32_t)(first + nr));
+	a->stats.nr_blocks++;
+	return true;
+}
+
+bool hvcma_alloc_join(struct hvcma_alloc *a, uint64_t first)
+{
+	uint64_t nr = hvcma_alloc_block_granules(a, first);
+	uint64_t more = nr ? hvcma_alloc_block_granules(a, first + nr) : 0;
+
+	if (!more || !hvcma_granule_follows(a, (uint32_t)(first + nr)))
+		return false;
+	a->granules[first].nr = (uint32_t)(nr + more);
+	hvcma_bitset_clear(&a->heads, (uint32_t)(first + nr));
+	a->stats.nr_blocks--;
+	return true;
+}
+
+bool hvcma_alloc_block_around(const struct hvcma_alloc *a, uint64_t granule,
+			      uint64_t *first, uint64_t *nr)
+{
+	if (!hvcma_alloc_is_allocated(a, granule))
+		return false;
+	*first = head_of(a, (uint32_t)granule);
+	*nr = a->granules[*first].nr;
+	return true;
+}
+
+void hvcma_alloc_copy_heads(const struct hvcma_alloc *a, struct hvcma_bitset *set)
+{
+	for (uint32_t l = 0; l < set->nr_levels; l++)
+		memcpy(set->level[l], a->heads.level[l],
+		       set->nr_words[l] * sizeof(*set->level[l]));
 }
 
 bool hvcma_alloc_set_owner(struct hvcma_alloc *a, uint64_t first, uint64_t owner)

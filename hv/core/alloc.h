@@ -41,6 +41,7 @@ enum hvcma_policy {
 };
 
 struct hvcma_alloc;		/* lives in the caller's buffer */
+struct hvcma_bitset;
 
 /* Why a search failed, most specific last resort first. */
 enum hvcma_fit {
@@ -179,6 +180,39 @@ bool hvcma_alloc_free(struct hvcma_alloc *a, uint64_t first, uint64_t nr);
  * Return: granules, 0 if no block starts there or @first is out of range.
  */
 uint64_t hvcma_alloc_block_granules(const struct hvcma_alloc *a, uint64_t first);
+
+/**
+ * hvcma_alloc_split() - the block that starts at @first becomes two, the first of
+ * @nr granules, with the same owner; O(1).
+ *
+ * Return: false (nothing changed) if no block starts there, or @nr is 0 or not less
+ * than its length.
+ */
+bool hvcma_alloc_split(struct hvcma_alloc *a, uint64_t first, uint64_t nr);
+
+/**
+ * hvcma_alloc_join() - undo a split: the block that starts at @first takes in the
+ * one right behind it, whose owner is forgotten; O(1).
+ *
+ * Return: false (nothing changed) if these are not two blocks, or not consecutive
+ * by DMA address.
+ */
+bool hvcma_alloc_join(struct hvcma_alloc *a, uint64_t first);
+
+/**
+ * hvcma_alloc_block_around() - the block that has @granule.
+ *
+ * Return: true and @first, @nr set, or false if it is in none.
+ */
+bool hvcma_alloc_block_around(const struct hvcma_alloc *a, uint64_t granule,
+			      uint64_t *first, uint64_t *nr);
+
+/**
+ * hvcma_alloc_copy_heads() - the first granules of all blocks, and of all runs, as
+ * a set; O(n / 64).
+ * @set: of as many bits as there are granules
+ */
+void hvcma_alloc_copy_heads(const struct hvcma_alloc *a, struct hvcma_bitset *set);
 
 /**
  * hvcma_alloc_set_owner() - keep a value with the block that starts at @first.

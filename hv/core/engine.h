@@ -8,7 +8,8 @@
  * itself, never aborts on guest input. Not thread safe: the caller serialises.
  *
  * Rules it enforces (docs/protocol.md):
- *  - a granule is pinned from before its ALLOC is answered until after its FREE
+ *  - a granule is pinned from before its ALLOC is answered until after its FREE is
+ *    made, and no longer when that is answered
  *  - clients are quiesced before any granule is unpinned behind the guest's back
  *    (reset, teardown); a client that cannot be quiesced keeps every granule
  *    pinned ("quarantine"): FREE and BUSY_SET are REFUSED, too, until a RELEASE,
@@ -45,6 +46,12 @@
  * all or nothing.
  */
 struct hvcma_engine_ops {
+	/*
+	 * Optional: can these granules be backed without a long wait? If not they are
+	 * being prepared, and the request for them is to be made again. Not asked where
+	 * the caller can't wait (hvcma_engine_restore_block()).
+	 */
+	bool (*prepare)(void *opaque, uint64_t first, uint64_t nr);
 	/* Give [first, first + nr) host pages (contents: zero if new). */
 	int (*back)(void *opaque, uint64_t first, uint64_t nr);
 	/*
@@ -105,6 +112,7 @@ struct hvcma_engine_config {
 	uint32_t nr_shares;		/* set-asides, at most HVCMA_MAX_SHARES */
 	const uint64_t *share_bytes;	/* of each, whole granules; only read at init */
 	uint32_t back_max_granules;	/* most to back in one call; 0: no limit */
+	uint32_t pin_max_granules;	/* most to pin, or to unpin, likewise */
 	uint32_t max_align_order;	/* at most VIRTIO_CMA_MAX_ALIGN_ORDER */
 	uint32_t stage2;		/* VIRTIO_CMA_STAGE2_* */
 	enum hvcma_alias alias;		/* the host's own mapping, while real devices do DMA */
@@ -190,10 +198,16 @@ int hvcma_engine_init(void *buffer, size_t buffer_bytes,
  * @used_bytes: out, bytes of @resp that are valid: 0 if @resp_bytes cannot hold
  *	a response header (then the request had no effect)
  *
- * A request that must back more than config.back_max_granules takes several
- * calls: it is undone, but for the backing, and to be made again, the same and
- * before any other ALLOC, when others have had their turn; or to be forgotten, as
- * a reset does.
+ * A request for which more is to be backed, pinned or unpinned than one call does
+ * (config.back_max_granules, pin_max_granules), and one for memory that is about to
+ * leave, takes several calls: it is to be made again, the same, when others have had
+ * their turn; or to be forgotten, as a reset does. ALLOC and ALLOC_BULK are one
+ * class, FREE and BUSY another: before one that is unfinished is made again, no other
+ * of its class is made. What it has got, or still has to give back, is no block of
+ * the guest's meanwhile; it counts for limits, and as pinned as far as it is.
+ *
+ * FREE is answered when nothing of its blocks is pinned any more, unless a client
+ * became unquiet after it was begun: then the rest leaves when that is over.
  *
  * Never fails: failures are statuses in the response.
  *
@@ -204,10 +218,35 @@ bool hvcma_engine_request(struct hvcma_engine *e, const void *req,
 			  bool from_report_queue, size_t *used_bytes);
 
 /**
- * hvcma_engine_forget_begun() - the request that was to be made again will not
- * be. Nothing to do if there is none.
+ * hvcma_engine_forget_begun() - the requests that were to be made again will not
+ * be. What an ALLOC has got leaves; a FREE goes on by itself, by
+ * hvcma_engine_leave(), and so does a BUSY, but without its marks. Nothing to do if
+ * there is none.
  */
 void hvcma_engine_forget_begun(struct hvcma_engine *e);
+
+/**
+ * hvcma_engine_leave() - unpin and free as much as one call does of what is leaving:
+ * blocks that were freed, or undone, or the guest's before a reset; clear busy marks
+ * of before a reset.
+ *
+ * Return: hvcma_engine_is_leaving() afterwards.
+ */
+bool hvcma_engine_leave(struct hvcma_engine *e);
+
+/**
+ * hvcma_engine_has_accepted() - is the FREE or BUSY that is to be made again beyond
+ * refusal? Its blocks are not the guest's any more; in a migration they stay behind,
+ * and all that is left of it is its answer, OK.
+ */
+bool hvcma_engine_has_accepted(const struct hvcma_engine *e);
+
+/**
+ * hvcma_engine_is_leaving() - does hvcma_engine_leave() have something to do? False
+ * also while it may not, because a client is not quiet: to be asked again when one
+ * was RELEASEd or removed, and after a reset.
+ */
+bool hvcma_engine_is_leaving(const struct hvcma_engine *e);
 
 /** hvcma_engine_get_config() - fill the device configuration space. */
 void hvcma_engine_get_config(const struct hvcma_engine *e,
@@ -286,8 +325,9 @@ bool hvcma_engine_next_handed(const struct hvcma_engine *e, uint64_t from,
 
 /**
  * hvcma_engine_reset() - guest or VM reset: quiesce every claimed client, then
- * free and unpin every block, clear busy and lent marks and guest counters. What
- * was lent still counts as left: see hvcma_engine_forget_left().
+ * every block is leaving, clear busy and lent marks and guest counters. What one call
+ * may unpin and unmark is done on return, the rest is up to hvcma_engine_leave().
+ * What was lent still counts as left: see hvcma_engine_forget_left().
  *
  * Return: 0, or what the first failing ops->quiesce returned: then every block
  * stays pinned and allocated (quarantine) until a later reset succeeds.
@@ -309,7 +349,8 @@ void hvcma_engine_forget_left(struct hvcma_engine *e);
 int hvcma_engine_restore_left(struct hvcma_engine *e, uint64_t left_bytes);
 
 /**
- * hvcma_engine_fini() - reset, for good. The buffer may be freed on return 0.
+ * hvcma_engine_fini() - reset, for good, and all that leaves is gone: takes as long
+ * as that takes. The buffer may be freed on return 0.
  *
  * Return: as hvcma_engine_reset(); non-zero means memory must not be released.
  */

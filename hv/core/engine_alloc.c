@@ -9,7 +9,8 @@
 
 #include "hv/core/engine_internal.h"
 
-static uint64_t nr_pinned(const struct hvcma_engine *e)
+/* Granules that count for the pin limit: pinned, or about to be. */
+static uint64_t nr_taken(const struct hvcma_engine *e)
 {
 	struct hvcma_alloc_stats stats;
 
@@ -20,7 +21,7 @@ static uint64_t nr_pinned(const struct hvcma_engine *e)
 /* A limit that binds before the region itself is full. */
 static bool over_pin_limit(const struct hvcma_engine *e, uint64_t nr)
 {
-	return e->pin_limit < e->nr_granules && nr > e->pin_limit - nr_pinned(e);
+	return e->pin_limit < e->nr_granules && nr > e->pin_limit - nr_taken(e);
 }
 
 /* What the job's owner may still have, whatever is free. */
@@ -99,50 +100,101 @@ static enum virtio_cma_status check_hints(const struct hvcma_engine *e,
 	return VIRTIO_CMA_S_OK;
 }
 
+/*
+ * Is it the request that was begun? One that its caller has changed meanwhile, and
+ * one whose client is another by now, begins anew.
+ */
+static bool is_begun(struct hvcma_engine *e, const struct hvcma_call *call,
+		     const struct virtio_cma_alloc_req *req, const struct hvcma_job *job)
+{
+	struct hvcma_begun *begun = &e->begun;
+
+	if (begun->pending && !memcmp(begun->req, req, sizeof(*req)) &&
+	    begun->resp_bytes == call->resp_bytes && begun->job.owner == job->owner)
+		return true;
+	hvcma_forget_job(e);
+	return false;
+}
+
+/* Begin, or go on. */
+static enum virtio_cma_status grant(struct hvcma_engine *e, const struct hvcma_call *call,
+				    const struct virtio_cma_alloc_req *req,
+				    struct hvcma_job *job)
+{
+	enum virtio_cma_status status;
+
+	status = hvcma_grant(e, job);
+	e->begun.pending = status == HVCMA_AGAIN;
+	memcpy(e->begun.req, req, sizeof(*req));
+	e->begun.resp_bytes = call->resp_bytes;
+	return status;
+}
+
+/* The job of ALLOC; a refusal if it can't be, whatever is free. */
+static enum virtio_cma_status begin_alloc(struct hvcma_engine *e, struct hvcma_call *call,
+					  const struct virtio_cma_alloc_req *req,
+					  struct hvcma_job *job)
+{
+	size_t room = (call->resp_bytes - sizeof(struct virtio_cma_alloc_resp)) /
+		      sizeof(struct virtio_cma_block);
+
+	job->gather = !(hvcma_from_le32(req->flags) & VIRTIO_CMA_ALLOC_CONTIG);
+	job->left = job->fit.nr_granules;
+	job->max_grants = room < VIRTIO_CMA_MAX_BULK_BLOCKS ? (uint32_t)room
+							    : VIRTIO_CMA_MAX_BULK_BLOCKS;
+	hvcma_job_begin(job);
+	if (over_pin_limit(e, job->left))
+		return hvcma_refuse(call, VIRTIO_CMA_S_PIN_LIMIT, e->config.pin_limit_bytes);
+	if (over_share(e, job, job->left))
+		return hvcma_refuse(call, VIRTIO_CMA_S_NO_SPACE,
+				    hvcma_bytes(e, room_of(e, job)));
+	return VIRTIO_CMA_S_OK;
+}
+
 enum virtio_cma_status hvcma_serve_alloc(struct hvcma_engine *e, struct hvcma_call *call)
 {
-	struct hvcma_job job = { 0 };
+	struct hvcma_job *job = &e->begun.job, asked = { 0 };
 	struct virtio_cma_alloc_req req;
 	struct virtio_cma_alloc_resp resp = { 0 };
 	enum virtio_cma_status status;
-	size_t room;
 
 	memcpy(&req, call->req, sizeof(req));
-	status = check_common(e, call, &req, &job);
+	status = check_common(e, call, &req, &asked);
 	if (status)
 		return status;
-	job.nr_hints = hvcma_from_le32(req.nr_hints);
-	job.hints = call->req + sizeof(req);
-	status = check_hints(e, call, job.nr_hints);
+	asked.nr_hints = hvcma_from_le32(req.nr_hints);
+	asked.hints = call->req + sizeof(req);
+	status = check_hints(e, call, asked.nr_hints);
 	if (status)
 		return status;
 	if (call->resp_bytes < sizeof(resp) + sizeof(struct virtio_cma_block))
 		return hvcma_refuse(call, VIRTIO_CMA_S_TOO_BIG, call->resp_bytes);
 
-	room = (call->resp_bytes - sizeof(resp)) / sizeof(struct virtio_cma_block);
-	job.gather = !(hvcma_from_le32(req.flags) & VIRTIO_CMA_ALLOC_CONTIG);
-	job.left = job.fit.nr_granules;
-	job.max_grants = room < VIRTIO_CMA_MAX_BULK_BLOCKS ? (uint32_t)room
-							   : VIRTIO_CMA_MAX_BULK_BLOCKS;
-	if (over_pin_limit(e, job.left)) {
-		status = VIRTIO_CMA_S_PIN_LIMIT;
-	} else if (over_share(e, &job, job.left)) {
-		e->nr_alloc_failed++;
-		return hvcma_refuse(call, VIRTIO_CMA_S_NO_SPACE,
-				    hvcma_bytes(e, room_of(e, &job)));
-	} else {
-		status = hvcma_grant(e, &job);
+	if (!is_begun(e, call, &req, &asked)) {
+		status = begin_alloc(e, call, &req, &asked);
+		if (status && hvcma_engine_is_leaving(e)) {
+			if (hvcma_leaves_still(e))
+				return HVCMA_AGAIN;
+			status = begin_alloc(e, call, &req, &asked);
+		}
+		if (status) {
+			e->nr_alloc_failed++;
+			return status;
+		}
+		*job = asked;
 	}
+	job->hints = asked.hints;
+	status = grant(e, call, &req, job);
 	if (status == HVCMA_AGAIN)
 		return status;
 	if (status) {
 		e->nr_alloc_failed++;
-		return hvcma_grant_refusal(e, &job, status, call);
+		return hvcma_grant_refusal(e, job, status, call);
 	}
 	e->nr_alloc_ok++;
 
 	call->used_bytes = sizeof(resp);
-	for (uint32_t i = 0; i < job.nr_grants; i++) {
+	for (uint32_t i = 0; i < job->nr_grants; i++) {
 		const struct hvcma_grant *g = &e->grants[i];
 		struct virtio_cma_block block = {
 			.base_gpa = hvcma_to_le64(hvcma_gpa(e, g->first)),
@@ -151,29 +203,54 @@ enum virtio_cma_status hvcma_serve_alloc(struct hvcma_engine *e, struct hvcma_ca
 			.attr = hvcma_to_le32(hvcma_client_attr(e, hvcma_from_le32(req.client))),
 		};
 
-		hvcma_maintain_block(e, g);
 		memcpy(call->resp + call->used_bytes, &block, sizeof(block));
 		call->used_bytes += sizeof(block);
 	}
-	resp.nr_blocks = hvcma_to_le32(job.nr_grants);
+	resp.nr_blocks = hvcma_to_le32(job->nr_grants);
 	memcpy(call->resp, &resp, sizeof(resp));
 	return VIRTIO_CMA_S_OK;
 }
 
+/* The job of ALLOC_BULK, of as many blocks as limits allow; a refusal if that is none. */
+static enum virtio_cma_status begin_bulk(struct hvcma_engine *e, struct hvcma_call *call,
+					 uint32_t nr_blocks, struct hvcma_job *job)
+{
+	uint64_t granules = job->fit.nr_granules;
+
+	job->limit = VIRTIO_CMA_S_OK;
+	/* Sizes beyond the region are sure to fail; keep products small. */
+	if (granules > e->nr_granules)
+		nr_blocks = 1;
+	while (nr_blocks && over_pin_limit(e, granules * nr_blocks)) {
+		job->limit = VIRTIO_CMA_S_PIN_LIMIT;
+		nr_blocks = (uint32_t)((e->pin_limit - nr_taken(e)) / granules);
+	}
+	if (over_share(e, job, granules * nr_blocks)) {
+		job->limit = VIRTIO_CMA_S_NO_SPACE;
+		nr_blocks = (uint32_t)(room_of(e, job) / granules);
+	}
+	job->left = granules * nr_blocks;
+	job->max_grants = nr_blocks;
+	hvcma_job_begin(job);
+	if (nr_blocks)
+		return VIRTIO_CMA_S_OK;
+	return hvcma_refuse(call, job->limit, job->limit == VIRTIO_CMA_S_NO_SPACE ?
+			    hvcma_bytes(e, room_of(e, job)) : e->config.pin_limit_bytes);
+}
+
 enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_call *call)
 {
-	struct hvcma_job job = { .partial = true };
+	struct hvcma_job *job = &e->begun.job, asked = { .partial = true };
 	struct virtio_cma_alloc_req req;
 	struct virtio_cma_bulk_resp resp = { 0 };
-	enum virtio_cma_status status, limit = VIRTIO_CMA_S_OK;
-	uint64_t granules;
+	enum virtio_cma_status status;
 	uint32_t nr_blocks;
 
 	memcpy(&req, call->req, sizeof(req));
 	if (call->req_bytes != sizeof(struct virtio_cma_bulk_req))
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_req_hdr, bytes));
-	status = check_common(e, call, &req, &job);
+	status = check_common(e, call, &req, &asked);
 	if (status)
 		return status;
 	nr_blocks = hvcma_from_le32(req.nr_hints);
@@ -188,49 +265,43 @@ enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_cal
 			       (uint64_t)nr_blocks * sizeof(struct virtio_cma_bulk_block))
 		return hvcma_refuse(call, VIRTIO_CMA_S_TOO_BIG, call->resp_bytes);
 
-	/* Sizes beyond the region are sure to fail; keep products small. */
-	granules = job.fit.nr_granules;
-	if (granules > e->nr_granules)
-		nr_blocks = 1;
-	while (nr_blocks && over_pin_limit(e, granules * nr_blocks)) {
-		limit = VIRTIO_CMA_S_PIN_LIMIT;
-		nr_blocks = (uint32_t)((e->pin_limit - nr_pinned(e)) / granules);
+	if (!is_begun(e, call, &req, &asked)) {
+		status = begin_bulk(e, call, nr_blocks, &asked);
+		if (asked.limit && hvcma_engine_is_leaving(e)) {
+			if (hvcma_leaves_still(e))
+				return HVCMA_AGAIN;
+			status = begin_bulk(e, call, nr_blocks, &asked);
+		}
+		if (status) {
+			e->nr_alloc_failed++;
+			return status;
+		}
+		*job = asked;
 	}
-	if (over_share(e, &job, granules * nr_blocks)) {
-		limit = VIRTIO_CMA_S_NO_SPACE;
-		nr_blocks = (uint32_t)(room_of(e, &job) / granules);
-	}
-	if (!nr_blocks && limit == VIRTIO_CMA_S_NO_SPACE) {
-		e->nr_alloc_failed++;
-		return hvcma_refuse(call, limit, hvcma_bytes(e, room_of(e, &job)));
-	}
-	job.left = granules * nr_blocks;
-	job.max_grants = nr_blocks;
-	status = nr_blocks ? hvcma_grant(e, &job) : limit;
+	status = grant(e, call, &req, job);
 	if (status == HVCMA_AGAIN)
 		return status;
-	if (!job.nr_grants) {
+	if (!job->nr_grants) {
 		e->nr_alloc_failed++;
-		return hvcma_grant_refusal(e, &job, status, call);
+		return hvcma_grant_refusal(e, job, status, call);
 	}
 	e->nr_alloc_ok++;
 
 	call->used_bytes = sizeof(resp);
-	for (uint32_t i = 0; i < job.nr_grants; i++) {
+	for (uint32_t i = 0; i < job->nr_grants; i++) {
 		uint64_t first = e->grants[i].first;
 		struct virtio_cma_bulk_block block = {
 			.base_gpa = hvcma_to_le64(hvcma_gpa(e, first)),
 			.base_dma = hvcma_to_le64(hvcma_alloc_dma(e->alloc, first)),
 		};
 
-		hvcma_maintain_block(e, &e->grants[i]);
 		memcpy(call->resp + call->used_bytes, &block, sizeof(block));
 		call->used_bytes += sizeof(block);
 	}
-	resp.nr_blocks = hvcma_to_le32(job.nr_grants);
 	if (status)
-		limit = hvcma_grant_refusal(e, &job, status, call);
-	resp.stop_status = hvcma_to_le32(limit);
+		job->limit = hvcma_grant_refusal(e, job, status, call);
+	resp.nr_blocks = hvcma_to_le32(job->nr_grants);
+	resp.stop_status = hvcma_to_le32(job->limit);
 	memcpy(call->resp, &resp, sizeof(resp));
 	return VIRTIO_CMA_S_OK;
 }
@@ -243,7 +314,7 @@ int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
 		.nr_granules = nr_granules,
 		.max_dma = UINT64_MAX,
 	};
-	uint64_t end = first + nr_granules, unknown, nr, owner;
+	uint64_t end = first + nr_granules, unknown, nr;
 	enum virtio_cma_status status;
 	int rc;
 
@@ -280,9 +351,9 @@ int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
 		e->ops->unpin(e->opaque, first, nr_granules);
 		return -(int)status;
 	}
-	owner = HVCMA_OWNER(client, purpose, hvcma_share_of(e, client));
-	hvcma_alloc_set_owner(e->alloc, first, owner);
-	hvcma_share_take(e, owner, nr_granules);
+	hvcma_reserve_block(e, first, HVCMA_OWNER(client, purpose, hvcma_share_of(e, client)));
+	hvcma_block_is_pinned(e, first);
+	hvcma_block_show(e, first);
 	hvcma_trace(e, "restore", first, nr_granules, client);
 	hvcma_engine_check(e);
 	return 0;

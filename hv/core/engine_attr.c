@@ -68,13 +68,26 @@ bool hvcma_is_handed_over(const struct hvcma_engine *e, uint32_t client)
 	       hvcma_client_is_active(e->clients[client].state);
 }
 
+/* The next block that is pinned as a whole, be it the guest's or hidden from it. */
+static bool next_pinned(const struct hvcma_engine *e, uint64_t from, uint64_t *first,
+			uint64_t *nr, uint32_t *client)
+{
+	for (; hvcma_alloc_next_block(e->alloc, from, first, nr); from = *first + *nr) {
+		uint64_t owner = hvcma_alloc_owner(e->alloc, *first);
+
+		*client = HVCMA_OWNER_CLIENT(owner);
+		if (!(owner & HVCMA_OWNER_UNPINNED))
+			return true;
+	}
+	return false;
+}
+
 bool hvcma_engine_next_handed(const struct hvcma_engine *e, uint64_t from,
 			      uint64_t *first, uint64_t *nr_granules)
 {
-	uint32_t client, purpose;
+	uint32_t client;
 
-	for (; e->nr_handover &&
-	       hvcma_engine_next_block(e, from, first, nr_granules, &client, &purpose);
+	for (; e->nr_handover && next_pinned(e, from, first, nr_granules, &client);
 	     from = *first + *nr_granules)
 		if (hvcma_is_handed_over(e, client))
 			return true;
@@ -91,11 +104,9 @@ void hvcma_maintain(struct hvcma_engine *e, uint64_t first, uint64_t nr)
 void hvcma_maintain_client(struct hvcma_engine *e, uint32_t id)
 {
 	uint64_t first, nr;
-	uint32_t client, purpose;
+	uint32_t client;
 
-	for (uint64_t from = 0;
-	     hvcma_engine_next_block(e, from, &first, &nr, &client, &purpose);
-	     from = first + nr)
+	for (uint64_t from = 0; next_pinned(e, from, &first, &nr, &client); from = first + nr)
 		if (client == id || client == VIRTIO_CMA_CLIENT_SHARED)
 			hvcma_maintain(e, first, nr);
 }

@@ -7,29 +7,64 @@
 #include "hv/core/bitset.h"
 #include "hv/core/engine_internal.h"
 
+static bool owner_is_valid(const struct hvcma_engine *e, uint64_t owner)
+{
+	uint32_t client = HVCMA_OWNER_CLIENT(owner), share = HVCMA_OWNER_SHARE(owner);
+	uint32_t purpose = HVCMA_OWNER_PURPOSE(owner);
+	uint64_t marks = owner & (HVCMA_OWNER_HIDDEN | HVCMA_OWNER_UNPINNED);
+
+	if (client != VIRTIO_CMA_CLIENT_SHARED && client >= e->config.nr_clients)
+		return false;
+	return owner == (HVCMA_OWNER(client, purpose, share) | marks) &&
+	       purpose < VIRTIO_CMA_NR_PURPOSES && share <= e->config.nr_shares &&
+	       marks != HVCMA_OWNER_UNPINNED;
+}
+
+/* Blocks that go back, and those that requests are at work on: each one is known. */
+static bool hidden_are_valid(const struct hvcma_engine *e)
+{
+	const struct hvcma_job *job = &e->begun.job;
+	uint64_t first, nr, nr_hidden = 0, nr_leaving = 0, nr_between = 0, nr_unpinned = 0;
+	uint64_t nr_known = e->going.block.nr;
+
+	for (uint64_t i = 0; hvcma_alloc_next_block(e->alloc, i, &first, &nr); i = first + nr) {
+		uint64_t owner = hvcma_alloc_owner(e->alloc, first);
+		bool leaves = hvcma_bitset_test(&e->leaving, (uint32_t)first);
+
+		if (owner & HVCMA_OWNER_UNPINNED)
+			nr_unpinned += nr;
+		if (leaves)
+			nr_leaving += nr;
+		else if (owner & HVCMA_OWNER_HIDDEN)
+			nr_between += nr;
+		nr_hidden += leaves || owner & HVCMA_OWNER_HIDDEN;
+	}
+	for (uint32_t i = 0; e->begun.pending && i < job->nr_grants; i++)
+		nr_known += e->grants[i].nr;
+	if (e->begun.pending &&
+	    (job->nr_pinned > job->nr_grants || job->nr_grants > VIRTIO_CMA_MAX_BULK_BLOCKS ||
+	     (job->nr_part && job->nr_part >= e->grants[job->nr_pinned].nr)))
+		return false;
+	return nr_hidden == e->nr_hidden && nr_leaving == e->nr_leaving &&
+	       nr_between == e->nr_between && nr_between == nr_known &&
+	       nr_unpinned == e->nr_unpinned;
+}
+
 bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 {
 	struct hvcma_alloc_stats stats;
 	uint64_t first, nr, nr_lent = 0, nr_busy[VIRTIO_CMA_NR_WHYS] = { 0 };
-	uint32_t client, purpose, share, nr_unquiet = 0, nr_handover = 0;
-	uint64_t owner;
+	uint32_t nr_unquiet = 0, nr_handover = 0;
 
 	if (!hvcma_alloc_is_valid(e->alloc))
 		return false;
 	hvcma_alloc_stats(e->alloc, &stats);
 	if (stats.nr_allocated > e->pin_limit)
 		return false;
-	for (uint64_t i = 0; hvcma_engine_next_block(e, i, &first, &nr, &client, &purpose);
-	     i = first + nr) {
-		if (client != VIRTIO_CMA_CLIENT_SHARED && client >= e->config.nr_clients)
+	for (uint64_t i = 0; hvcma_alloc_next_block(e->alloc, i, &first, &nr); i = first + nr)
+		if (!owner_is_valid(e, hvcma_alloc_owner(e->alloc, first)))
 			return false;
-		owner = hvcma_alloc_owner(e->alloc, first);
-		share = HVCMA_OWNER_SHARE(owner);
-		if (owner != HVCMA_OWNER(client, purpose, share) ||
-		    purpose >= VIRTIO_CMA_NR_PURPOSES || share > e->config.nr_shares)
-			return false;
-	}
-	if (!hvcma_shares_are_valid(e))
+	if (!hidden_are_valid(e) || !hvcma_shares_are_valid(e))
 		return false;
 	for (uint32_t i = 0; i < (e->nr_granules + 63) / 64; i++)
 		nr_lent += hvcma_popcount64(e->lent[i]);

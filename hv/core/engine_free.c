@@ -1,44 +1,15 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause)
 /*
- * How blocks go back: FREE, BUSY, reset, end.
+ * How blocks go back: FREE, BUSY, reset, end. See engine_leave.c for the steps
+ * in which they do.
  *
- * The only place that unpins blocks a device may have known. None of it happens
- * while a client that could not be quiesced may still be doing DMA.
+ * None of it happens while a client that could not be quiesced may still be doing
+ * DMA. A FREE or BUSY that is under way when that becomes so was accepted before:
+ * it is answered, and what is left of its blocks leaves when it can.
  */
 #include <string.h>
 
 #include "hv/core/engine_internal.h"
-
-/* Adjacent blocks to be unpinned in one call. */
-struct stretch {
-	uint64_t first, nr;
-};
-
-static void stretch_flush(struct hvcma_engine *e, struct stretch *s)
-{
-	if (s->nr)
-		e->ops->unpin(e->opaque, s->first, s->nr);
-	s->nr = 0;
-}
-
-static void stretch_add(struct hvcma_engine *e, struct stretch *s, uint64_t first,
-			uint64_t nr)
-{
-	if (s->nr && s->first + s->nr == first) {
-		s->nr += nr;
-		return;
-	}
-	stretch_flush(e, s);
-	s->first = first;
-	s->nr = nr;
-}
-
-/* An unpinned block is nobody's any more. */
-static void give_back(struct hvcma_engine *e, uint64_t first, uint64_t nr)
-{
-	hvcma_share_give(e, hvcma_alloc_owner(e->alloc, first), nr);
-	hvcma_ungrant(e, first, nr);
-}
 
 /* --- FREE ------------------------------------------------------------- */
 
@@ -68,7 +39,7 @@ static enum virtio_cma_status mark_blocks(struct hvcma_engine *e, struct hvcma_c
 			return status;
 		owner = hvcma_alloc_owner(e->alloc, block.first);
 		if (hvcma_alloc_block_granules(e->alloc, block.first) != block.nr ||
-		    (owner & HVCMA_OWNER_MARK))
+		    (owner & HVCMA_OWNER_MARK) || hvcma_block_is_hidden(e, block.first))
 			return hvcma_refuse(call, VIRTIO_CMA_S_NOT_BLOCK, *nr_marked);
 		hvcma_alloc_set_owner(e->alloc, block.first, owner | HVCMA_OWNER_MARK);
 	}
@@ -91,13 +62,37 @@ static void unmark_blocks(struct hvcma_engine *e, struct hvcma_call *call,
 	call->detail = detail;
 }
 
+/* All of it is in order: from here on these blocks are not the guest's any more. */
+static enum virtio_cma_status free_begin(struct hvcma_engine *e, struct hvcma_call *call,
+					 uint32_t nr_ranges)
+{
+	enum virtio_cma_status status;
+	struct hvcma_grant block;
+	uint32_t nr_marked;
+
+	status = mark_blocks(e, call, nr_ranges, &nr_marked);
+	if (!status)
+		status = hvcma_quarantine_check(e, call);
+	unmark_blocks(e, call, nr_marked);
+	if (status)
+		return status;
+	for (uint32_t i = 0; i < nr_ranges; i++) {
+		free_range_get(e, call, i, &block);
+		hvcma_leave_block(e, block.first);
+		hvcma_trace(e, "free", block.first, block.nr, 0);
+	}
+	e->nr_freed += nr_ranges;
+	e->going = (struct hvcma_going){ .op = VIRTIO_CMA_OP_FREE };
+	return VIRTIO_CMA_S_OK;
+}
+
 enum virtio_cma_status hvcma_serve_free(struct hvcma_engine *e, struct hvcma_call *call)
 {
-	struct stretch stretch = { 0 };
+	uint64_t budget = hvcma_pin_budget(e);
 	struct virtio_cma_free_req req;
 	enum virtio_cma_status status;
-	uint32_t nr_ranges, nr_marked;
 	struct hvcma_grant block;
+	uint32_t nr_ranges;
 
 	memcpy(&req, call->req, sizeof(req));
 	if (req.reserved)
@@ -108,26 +103,19 @@ enum virtio_cma_status hvcma_serve_free(struct hvcma_engine *e, struct hvcma_cal
 			  (uint64_t)nr_ranges * sizeof(struct virtio_cma_range))
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_free_req, nr_ranges));
-	status = mark_blocks(e, call, nr_ranges, &nr_marked);
-	if (!status)
-		status = hvcma_quarantine_check(e, call);
-	if (status) {
-		unmark_blocks(e, call, nr_marked);
-		return status;
+	if (e->going.op != VIRTIO_CMA_OP_FREE) {
+		hvcma_forget_going(e);
+		status = free_begin(e, call, nr_ranges);
+		if (status)
+			return status;
 	}
-
-	for (uint32_t i = 0; i < nr_ranges; i++) {
-		free_range_get(e, call, i, &block);
-		hvcma_maintain_block(e, &block);
-		stretch_add(e, &stretch, block.first, block.nr);
+	for (; e->going.next < nr_ranges; e->going.next++) {
+		status = free_range_get(e, call, e->going.next, &block);
+		if (status)
+			return status;
+		if (!hvcma_leave_range(e, block.first, block.nr, &budget))
+			return HVCMA_AGAIN;
 	}
-	stretch_flush(e, &stretch);
-	for (uint32_t i = 0; i < nr_ranges; i++) {
-		free_range_get(e, call, i, &block);
-		give_back(e, block.first, block.nr);
-		hvcma_trace(e, "free", block.first, block.nr, 0);
-	}
-	e->nr_freed += nr_ranges;
 	return VIRTIO_CMA_S_OK;
 }
 
@@ -197,43 +185,102 @@ void hvcma_busy_mark(struct hvcma_engine *e, uint64_t granule, bool on, uint8_t 
 	hvcma_alloc_withhold(e->alloc, granule, on);
 }
 
-static void withhold(struct hvcma_engine *e, const struct hvcma_grant *g, bool on,
-		     uint32_t why)
+/* Of the granules of @g those in @within, from its granule @from on; *@budget of them. */
+static bool mark_range(struct hvcma_engine *e, const struct hvcma_grant *g,
+		       const struct hvcma_grant *within, uint64_t *from, uint64_t *budget,
+		       bool on, uint32_t why)
 {
-	for (uint64_t i = g->first; i < (uint64_t)g->first + g->nr; i++)
+	uint64_t end = (uint64_t)g->first + g->nr;
+	uint64_t i = (uint64_t)g->first + *from;
+
+	if (i < within->first)
+		i = within->first;
+	if (end > (uint64_t)within->first + within->nr)
+		end = (uint64_t)within->first + within->nr;
+	for (; i < end && *budget; i++, --*budget)
 		hvcma_busy_mark(e, i, on, (uint8_t)why);
-	hvcma_trace(e, "busy", g->first, g->nr, on);
+	*from = i - g->first;
+	return i >= end;
 }
 
-static enum virtio_cma_status busy_set(struct hvcma_engine *e, struct hvcma_call *call,
-				       uint32_t nr_ranges, uint32_t why)
+static enum virtio_cma_status busy_set_begin(struct hvcma_engine *e, struct hvcma_call *call,
+					     uint32_t nr_ranges)
 {
-	struct hvcma_grant block, touched;
 	enum virtio_cma_status status;
+	struct hvcma_grant block;
 
 	status = hvcma_range_get(e, call, offsetof(struct virtio_cma_busy_req, block), 0,
 				 &block);
 	if (status)
 		return status;
-	if (hvcma_alloc_block_granules(e->alloc, block.first) != block.nr)
+	if (hvcma_alloc_block_granules(e->alloc, block.first) != block.nr ||
+	    hvcma_block_is_hidden(e, block.first))
 		return hvcma_refuse(call, VIRTIO_CMA_S_NOT_BLOCK, 0);
 	status = check_touched(e, call, nr_ranges, &block);
+	if (!status)
+		status = hvcma_quarantine_check(e, call);
 	if (status)
 		return status;
-	status = hvcma_quarantine_check(e, call);
-	if (status)
-		return status;
-
-	hvcma_maintain_block(e, &block);
-	e->ops->unpin(e->opaque, block.first, block.nr);
-	give_back(e, block.first, block.nr);
+	hvcma_block_hide(e, block.first);
 	hvcma_trace(e, "free", block.first, block.nr, 0);
 	e->nr_freed++;
-	if (!nr_ranges)
-		withhold(e, &block, true, why);
+	e->going = (struct hvcma_going){ .op = VIRTIO_CMA_OP_BUSY, .block = block };
+	return VIRTIO_CMA_S_OK;
+}
+
+/* A piece of the block goes, and with it comes what is busy of it. */
+static void busy_set_piece(struct hvcma_engine *e, struct hvcma_call *call,
+			   const struct hvcma_grant *block, const struct hvcma_grant *piece,
+			   uint32_t nr_ranges, uint32_t why)
+{
+	uint64_t from, unlimited = UINT64_MAX;
+	struct hvcma_grant touched;
+
+	hvcma_maintain_block(e, piece);
+	e->ops->unpin(e->opaque, piece->first, piece->nr);
+	hvcma_give_back(e, piece->first);
 	for (uint32_t i = 0; i < nr_ranges; i++) {
-		touched_get(e, call, i, &block, &touched);
-		withhold(e, &touched, true, why);
+		touched_get(e, call, i, block, &touched);
+		from = 0;
+		mark_range(e, &touched, piece, &from, &unlimited, true, why);
+	}
+	from = 0;
+	if (!nr_ranges)
+		mark_range(e, piece, piece, &from, &unlimited, true, why);
+}
+
+static enum virtio_cma_status busy_set(struct hvcma_engine *e, struct hvcma_call *call,
+				       uint32_t nr_ranges, uint32_t why)
+{
+	struct hvcma_grant *rest = &e->going.block, block, piece;
+	uint64_t budget = hvcma_pin_budget(e);
+	enum virtio_cma_status status;
+
+	if (!rest->nr) {
+		hvcma_forget_going(e);
+		status = busy_set_begin(e, call, nr_ranges);
+		if (status)
+			return status;
+	}
+	status = hvcma_range_get(e, call, offsetof(struct virtio_cma_busy_req, block), 0,
+				 &block);
+	if (status || e->nr_unquiet)
+		return status;
+	piece = *rest;
+	if (piece.nr > budget) {
+		piece.nr = (uint32_t)budget;
+		hvcma_block_split(e, piece.first, piece.nr);
+	}
+	rest->first += piece.nr;
+	rest->nr -= piece.nr;
+	busy_set_piece(e, call, &block, &piece, nr_ranges, why);
+	if (rest->nr)
+		return HVCMA_AGAIN;
+	if (!nr_ranges)
+		hvcma_trace(e, "busy", block.first, block.nr, 1);
+	for (uint32_t i = 0; i < nr_ranges; i++) {
+		touched_get(e, call, i, &block, &piece);
+		hvcma_trace(e, "busy", piece.first, piece.nr, 1);
 	}
 	return VIRTIO_CMA_S_OK;
 }
@@ -242,20 +289,37 @@ static enum virtio_cma_status busy_clear(struct hvcma_engine *e, struct hvcma_ca
 					 uint32_t nr_ranges)
 {
 	const struct hvcma_grant region = { .nr = e->nr_granules };
-	struct hvcma_grant touched;
+	uint64_t budget = hvcma_mark_budget(e);
 	enum virtio_cma_status status;
+	struct hvcma_grant touched;
 
 	if (!nr_ranges)
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_busy_req, nr_ranges));
-	status = check_touched(e, call, nr_ranges, &region);
-	if (status)
-		return status;
-	for (uint32_t i = 0; i < nr_ranges; i++) {
-		touched_get(e, call, i, &region, &touched);
-		withhold(e, &touched, false, 0);
+	if (e->going.op != VIRTIO_CMA_OP_BUSY || e->going.block.nr) {
+		hvcma_forget_going(e);
+		status = check_touched(e, call, nr_ranges, &region);
+		if (status)
+			return status;
+		e->going.op = VIRTIO_CMA_OP_BUSY;
+	}
+	for (; e->going.next < nr_ranges; e->going.next++, e->going.done = 0) {
+		status = touched_get(e, call, e->going.next, &region, &touched);
+		if (status)
+			return status;
+		if (!mark_range(e, &touched, &region, &e->going.done, &budget, false, 0))
+			return HVCMA_AGAIN;
+		hvcma_trace(e, "busy", touched.first, touched.nr, 0);
 	}
 	return VIRTIO_CMA_S_OK;
+}
+
+/* The FREE or BUSY that was to be made again is done with, or will not be. */
+void hvcma_forget_going(struct hvcma_engine *e)
+{
+	if (e->going.block.nr)
+		hvcma_leave_block(e, e->going.block.first);
+	e->going = (struct hvcma_going){ 0 };
 }
 
 enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_call *call)
@@ -276,6 +340,8 @@ enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_cal
 	if (req.reserved)
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_busy_req, reserved));
+	if (e->sweeps_busy && hvcma_leaves_still(e) && e->sweeps_busy)
+		return HVCMA_AGAIN;
 	switch (hvcma_from_le32(req.action)) {
 	case VIRTIO_CMA_BUSY_SET:
 		return busy_set(e, call, nr_ranges, why);
@@ -299,33 +365,18 @@ enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_cal
 
 /* --- reset ------------------------------------------------------------ */
 
-/* Every client is quiet: unpin and free every block. Returns how many. */
-static uint64_t free_all(struct hvcma_engine *e)
-{
-	struct stretch stretch = { 0 };
-	uint64_t first, nr, nr_blocks = 0;
-
-	for (uint64_t i = 0; hvcma_alloc_next_block(e->alloc, i, &first, &nr); i = first + nr) {
-		stretch_add(e, &stretch, first, nr);
-		nr_blocks++;
-	}
-	stretch_flush(e, &stretch);
-	for (uint64_t i = 0; hvcma_alloc_next_block(e->alloc, i, &first, &nr); i = first + nr)
-		give_back(e, first, nr);
-	return nr_blocks;
-}
-
 int hvcma_engine_reset(struct hvcma_engine *e)
 {
 	int rc = hvcma_quiesce_all(e);
-	uint64_t granule, nr_blocks = 0;
+	uint64_t nr_blocks = 0;
 
-	e->resume.pending = false;
+	hvcma_engine_forget_begun(e);
 	if (!rc)
-		nr_blocks = free_all(e);
+		nr_blocks = hvcma_leave_every_block(e);
 	e->nr_freed += nr_blocks;
-	while (hvcma_alloc_next_withheld(e->alloc, 0, &granule))
-		hvcma_busy_mark(e, granule, false, 0);
+	e->sweeps_busy = true;
+	e->busy_from = 0;
+	hvcma_leave_step(e);
 	/* A driver that went without taking it back has left it to the guest. */
 	if (e->nr_lent)
 		e->nr_left = e->nr_lent;
@@ -339,5 +390,9 @@ int hvcma_engine_reset(struct hvcma_engine *e)
 
 int hvcma_engine_fini(struct hvcma_engine *e)
 {
-	return hvcma_engine_reset(e);
+	int rc = hvcma_engine_reset(e);
+
+	while (hvcma_engine_leave(e))
+		;
+	return rc;
 }

@@ -73,12 +73,20 @@ static bool take_one(struct hvcma_engine *e, struct hvcma_job *job)
 		if (job->why != HVCMA_FIT_OK)
 			return false;
 	}
-	hvcma_alloc_set_owner(e->alloc, first, job->owner);
+	hvcma_reserve_block(e, first, job->owner);
 	e->grants[job->nr_grants].first = (uint32_t)first;
 	e->grants[job->nr_grants].nr = (uint32_t)fit.nr_granules;
 	job->nr_grants++;
 	job->left -= fit.nr_granules;
 	return true;
+}
+
+/* Granules that are worth looking at in one go. */
+static uint64_t back_most(const struct hvcma_job *job)
+{
+	uint64_t most = job->back_budget ? job->back_budget : 1;
+
+	return job->left < most ? job->left : most;
 }
 
 /*
@@ -99,7 +107,7 @@ static bool back_some(struct hvcma_engine *e, struct hvcma_job *job)
 
 	if (job->back_chunk > job->left)
 		job->back_chunk = job->left;
-	while (hvcma_alloc_next_unknown(e->alloc, job->back_from, job->left, &first, &nr)) {
+	while (hvcma_alloc_next_unknown(e->alloc, job->back_from, back_most(job), &first, &nr)) {
 		if (!job->back_budget) {
 			job->again = true;
 			return false;
@@ -113,11 +121,13 @@ static bool back_some(struct hvcma_engine *e, struct hvcma_job *job)
 			most = job->back_chunk;
 		if (nr > most)
 			nr = most;
-		if (nr > job->back_budget)
-			nr = job->back_budget;
 		if (nr >= job->back_refused) {
 			job->back_from = first + nr;
 			continue;
+		}
+		if (e->ops->prepare && !e->ops->prepare(e->opaque, first, nr)) {
+			job->again = true;
+			return false;
 		}
 		job->back_budget -= nr;
 		rc = e->ops->back(e->opaque, first, nr);
@@ -153,12 +163,23 @@ static enum virtio_cma_status why_not(const struct hvcma_job *job)
 	}
 }
 
+/* What leaves is waited for before anything new is backed. */
 static enum virtio_cma_status reserve(struct hvcma_engine *e, struct hvcma_job *job)
 {
-	if (!is_possible(e, job))
-		return VIRTIO_CMA_S_NO_SPACE;
+	bool possible = job->nr_grants || is_possible(e, job);
+
 	while (job->left) {
-		if (!take_one(e, job) && !back_some(e, job))
+		if (possible && take_one(e, job))
+			continue;
+		if (hvcma_engine_is_leaving(e)) {
+			if (hvcma_leaves_still(e))
+				return HVCMA_AGAIN;
+			possible = job->nr_grants || is_possible(e, job);
+			continue;
+		}
+		if (!possible)
+			return VIRTIO_CMA_S_NO_SPACE;
+		if (!back_some(e, job))
 			return job->again ? HVCMA_AGAIN : why_not(job);
 	}
 	return VIRTIO_CMA_S_OK;
@@ -185,8 +206,15 @@ static enum virtio_cma_status compare_addresses(struct hvcma_engine *e, uint64_t
 	return VIRTIO_CMA_S_OK;
 }
 
+/* A granted block that is pinned has no UNPINNED mark, and is handed over if need be. */
+static void note_pinned(struct hvcma_engine *e, const struct hvcma_grant *g)
+{
+	hvcma_block_is_pinned(e, g->first);
+	hvcma_maintain_block(e, g);
+}
+
 /*
- * A pinned block may have moved before it was pinned. Keep it if it still is
+ * A block that was just pinned may have moved before. Keep it if it still is
  * what was asked for, else give it back and say so in @kept.
  */
 static enum virtio_cma_status settle(struct hvcma_engine *e, struct hvcma_job *job,
@@ -197,13 +225,15 @@ static enum virtio_cma_status settle(struct hvcma_engine *e, struct hvcma_job *j
 
 	fit.nr_granules = g->nr;
 	hvcma_trace(e, "moved", g->first, g->nr, 0);
-	hvcma_alloc_free(e->alloc, g->first, g->nr);
+	hvcma_give_back(e, g->first);
 	status = hvcma_learn_range(e, g->first, g->nr, true);
 	*kept = !status && hvcma_alloc_block_at(e->alloc, g->first, &fit);
-	if (*kept)
-		hvcma_alloc_set_owner(e->alloc, g->first, job->owner);
-	else
+	if (*kept) {
+		hvcma_reserve_block(e, g->first, job->owner);
+		note_pinned(e, g);
+	} else {
 		e->ops->unpin(e->opaque, g->first, g->nr);
+	}
 	return status;
 }
 
@@ -219,9 +249,9 @@ static void drop_grants(struct hvcma_engine *e, struct hvcma_job *job,
 }
 
 /*
- * Verify grants [from, *to), which are pinned and adjacent. Those that moved
- * and do not serve any more are dropped, and *to comes down accordingly; after
- * a failure none of [from, *to) is pinned or granted.
+ * Verify grants [from, *to), which were just pinned and are adjacent. Those that
+ * moved and do not serve any more are dropped, and *to comes down accordingly;
+ * after a failure none of [from, *to) is pinned or granted.
  */
 static enum virtio_cma_status verify(struct hvcma_engine *e, struct hvcma_job *job,
 				     uint32_t from, uint32_t *to, uint64_t first,
@@ -232,8 +262,8 @@ static enum virtio_cma_status verify(struct hvcma_engine *e, struct hvcma_job *j
 	bool same, kept;
 
 	status = compare_addresses(e, first, nr, &same);
-	if (!status && same)
-		return status;
+	for (; !status && same && i < *to; i++)
+		note_pinned(e, &e->grants[i]);
 	while (!status && i < *to) {
 		status = settle(e, job, &e->grants[i], &kept);
 		if (kept) {
@@ -245,9 +275,9 @@ static enum virtio_cma_status verify(struct hvcma_engine *e, struct hvcma_job *j
 	}
 	if (!status)
 		return status;
-	for (i = from; i < *to; i++) {
-		e->ops->unpin(e->opaque, e->grants[i].first, e->grants[i].nr);
-		hvcma_alloc_free(e->alloc, e->grants[i].first, e->grants[i].nr);
+	for (uint32_t k = from; k < *to; k++) {
+		e->ops->unpin(e->opaque, e->grants[k].first, e->grants[k].nr);
+		hvcma_give_back(e, e->grants[k].first);
 	}
 	drop_grants(e, job, from, *to);
 	*to = from;
@@ -255,165 +285,223 @@ static enum virtio_cma_status verify(struct hvcma_engine *e, struct hvcma_job *j
 }
 
 /*
- * The host says that a block which the engine believes backed is not: look
- * again. OK if the news makes a new search worthwhile; the block is dropped then.
+ * The host says that granules which the engine believes backed are not: look
+ * again. OK if there is news, which makes a new search worthwhile.
  */
-static enum virtio_cma_status recheck_backing(struct hvcma_engine *e,
-					      struct hvcma_job *job, uint32_t i)
+static enum virtio_cma_status look_again(struct hvcma_engine *e, uint64_t first, uint64_t nr)
 {
-	const struct hvcma_grant g = e->grants[i];
 	enum virtio_cma_status status;
 	bool same;
 
-	status = compare_addresses(e, g.first, g.nr, &same);
-	if (status || same)
-		return status ? status : VIRTIO_CMA_S_NO_BACKING;
-	hvcma_alloc_free(e->alloc, g.first, g.nr);
-	drop_grants(e, job, i, i + 1);
-	return hvcma_learn_range(e, g.first, g.nr, false);
+	status = compare_addresses(e, first, nr, &same);
+	return status || !same ? status : VIRTIO_CMA_S_NO_BACKING;
 }
 
-/* Grants from @from on that are adjacent, at most @max_blocks: end and length. */
+/* Grants from @from on that are adjacent: as many as may be pinned at once. */
 static uint32_t adjacent_end(const struct hvcma_engine *e, const struct hvcma_job *job,
-			     uint32_t from, uint32_t max_blocks, uint64_t *nr)
+			     uint32_t from, uint64_t *nr)
 {
 	uint32_t end = from + 1;
 
 	*nr = e->grants[from].nr;
-	while (end < job->nr_grants && end - from < max_blocks &&
-	       e->grants[end].first == e->grants[from].first + *nr)
+	while (end < job->nr_grants && end - from < job->pin_max_blocks &&
+	       e->grants[end].first == e->grants[from].first + *nr &&
+	       *nr + e->grants[end].nr <= job->pin_budget)
 		*nr += e->grants[end++].nr;
 	return end;
 }
 
-/*
- * Pin grants from @nr_pinned on, adjacent ones in one call; a refused call is
- * repeated with half as many blocks, so that what can be pinned is. On return
- * grants [0, *nr_pinned) are pinned and have their final address.
- */
-static enum virtio_cma_status pin_grants(struct hvcma_engine *e, struct hvcma_job *job,
-					 uint32_t *nr_pinned)
+/* The grant that is pinned in part goes: what is pinned of it in steps. */
+static void drop_part(struct hvcma_engine *e, struct hvcma_job *job)
 {
-	uint32_t max_blocks = UINT32_MAX;
+	const struct hvcma_grant g = e->grants[job->nr_pinned];
 
-	while (*nr_pinned < job->nr_grants) {
-		enum virtio_cma_status status;
-		uint64_t first = e->grants[*nr_pinned].first, nr;
-		uint32_t end = adjacent_end(e, job, *nr_pinned, max_blocks, &nr);
+	if (job->nr_part)
+		hvcma_leave_block(e, g.first);
+	if (job->nr_part < g.nr)
+		hvcma_give_back(e, g.first + job->nr_part);
+	drop_grants(e, job, job->nr_pinned, job->nr_pinned + 1);
+	job->nr_part = 0;
+}
 
-		status = hvcma_host_status(e->ops->pin(e->opaque, first, nr));
-		if (!status) {
-			status = verify(e, job, *nr_pinned, &end, first, nr);
-			*nr_pinned = end;
-		} else if (end - *nr_pinned > 1) {
-			max_blocks = (end - *nr_pinned) / 2;
-			continue;
-		} else if (status == VIRTIO_CMA_S_NO_BACKING) {
-			status = recheck_backing(e, job, *nr_pinned);
-		}
-		if (status)
-			return status;
+/* The next piece of a block that is too long to be pinned at once. */
+static enum virtio_cma_status pin_piece(struct hvcma_engine *e, struct hvcma_job *job)
+{
+	const struct hvcma_grant g = e->grants[job->nr_pinned];
+	struct hvcma_grant piece = {
+		.first = g.first + (uint32_t)job->nr_part,
+		.nr = g.nr - (uint32_t)job->nr_part,
+	};
+	enum virtio_cma_status status;
+	bool same = true;
+
+	if (piece.nr > job->pin_budget)
+		piece.nr = (uint32_t)job->pin_budget;
+	job->pin_budget -= piece.nr;
+	status = hvcma_host_status(e->ops->pin(e->opaque, piece.first, piece.nr));
+	if (!status) {
+		status = compare_addresses(e, piece.first, piece.nr, &same);
+		if (status || !same)
+			e->ops->unpin(e->opaque, piece.first, piece.nr);
+	} else if (status == VIRTIO_CMA_S_NO_BACKING) {
+		status = look_again(e, piece.first, piece.nr);
+		same = false;
+	}
+	if (status)
+		return status;
+	if (!same) {
+		hvcma_trace(e, "moved", piece.first, piece.nr, 0);
+		drop_part(e, job);
+		return hvcma_learn_range(e, piece.first, piece.nr, false);
+	}
+
+	if (job->nr_part + piece.nr < g.nr)
+		hvcma_block_split(e, piece.first, piece.nr);
+	note_pinned(e, &piece);
+	if (job->nr_part)
+		hvcma_block_join(e, g.first);
+	job->nr_part += piece.nr;
+	if (job->nr_part == g.nr) {
+		job->nr_pinned++;
+		job->nr_part = 0;
 	}
 	return VIRTIO_CMA_S_OK;
 }
 
+/* The next grants that are adjacent, in one call; if it is refused, half as many. */
+static enum virtio_cma_status pin_stretch(struct hvcma_engine *e, struct hvcma_job *job)
+{
+	const struct hvcma_grant g = e->grants[job->nr_pinned];
+	enum virtio_cma_status status;
+	uint64_t nr;
+	uint32_t end = adjacent_end(e, job, job->nr_pinned, &nr);
+
+	job->pin_budget -= nr;
+	status = hvcma_host_status(e->ops->pin(e->opaque, g.first, nr));
+	if (!status) {
+		status = verify(e, job, job->nr_pinned, &end, g.first, nr);
+		job->nr_pinned = end;
+		return status;
+	}
+	if (end - job->nr_pinned > 1) {
+		job->pin_max_blocks = (end - job->nr_pinned) / 2;
+		return VIRTIO_CMA_S_OK;
+	}
+	if (status != VIRTIO_CMA_S_NO_BACKING)
+		return status;
+	status = look_again(e, g.first, g.nr);
+	if (status)
+		return status;
+	hvcma_give_back(e, g.first);
+	drop_grants(e, job, job->nr_pinned, end);
+	return hvcma_learn_range(e, g.first, g.nr, false);
+}
+
+/* OK when all grants are pinned and have their final address. */
+static enum virtio_cma_status pin_grants(struct hvcma_engine *e, struct hvcma_job *job)
+{
+	enum virtio_cma_status status = VIRTIO_CMA_S_OK;
+
+	while (!status && job->nr_pinned < job->nr_grants) {
+		if (!job->pin_budget)
+			return HVCMA_AGAIN;
+		if (job->nr_part || e->grants[job->nr_pinned].nr > job->pin_budget)
+			status = pin_piece(e, job);
+		else
+			status = pin_stretch(e, job);
+	}
+	return status;
+}
+
 /* --- the whole -------------------------------------------------------- */
 
-/* Unpinned granules go back to the allocator. */
-void hvcma_ungrant(struct hvcma_engine *e, uint64_t first, uint64_t nr)
+/* Undo grants from @from on: what is pinned goes in steps. */
+static void undo(struct hvcma_engine *e, struct hvcma_job *job, uint32_t from)
 {
-	hvcma_alloc_free(e->alloc, first, nr);
-	if (!e->config.unpin_discards)
-		return;
-	for (uint64_t i = first; i < first + nr; i++)
-		hvcma_alloc_learn(e->alloc, i, HVCMA_DMA_UNKNOWN);
-}
+	bool leaves = job->nr_part || job->nr_pinned > from;
 
-/* Undo grants from @from on, of which those before @nr_pinned are pinned. */
-static void undo(struct hvcma_engine *e, struct hvcma_job *job, uint32_t from,
-		 uint32_t nr_pinned)
-{
-	for (uint32_t i = job->nr_grants; i-- > from;) {
-		const struct hvcma_grant *g = &e->grants[i];
-
-		if (i < nr_pinned) {
-			e->ops->unpin(e->opaque, g->first, g->nr);
-			hvcma_ungrant(e, g->first, g->nr);
-		} else {
-			hvcma_alloc_free(e->alloc, g->first, g->nr);
-		}
+	if (job->nr_part)
+		drop_part(e, job);
+	for (uint32_t i = from; i < job->nr_grants; i++) {
+		if (i < job->nr_pinned)
+			hvcma_leave_block(e, e->grants[i].first);
+		else
+			hvcma_give_back(e, e->grants[i].first);
 	}
 	drop_grants(e, job, from, job->nr_grants);
+	if (job->nr_pinned > from)
+		job->nr_pinned = from;
+	if (leaves)
+		hvcma_leave_step(e);
 }
 
-/* A call backs only so much: what it learned of the host is for the next one. */
-static void suspend(struct hvcma_engine *e, const struct hvcma_job *job)
+void hvcma_forget_job(struct hvcma_engine *e)
 {
-	e->resume = (struct hvcma_resume){
-		.pending = true,
-		.host = job->host,
-		.back_from = job->back_from,
-		.back_refused = job->back_refused,
-		.back_chunk = job->back_chunk,
-	};
+	if (e->begun.pending)
+		undo(e, &e->begun.job, 0);
+	e->begun.pending = false;
 }
 
 void hvcma_engine_forget_begun(struct hvcma_engine *e)
 {
-	e->resume.pending = false;
+	hvcma_forget_job(e);
+	hvcma_forget_going(e);
+	hvcma_engine_check(e);
 }
 
-static void resume(struct hvcma_engine *e, struct hvcma_job *job)
+/* Of a job that has got nothing yet. */
+void hvcma_job_begin(struct hvcma_job *job)
 {
-	const struct hvcma_resume r = e->resume;
-
-	e->resume.pending = false;
-	job->again = false;
-	job->back_budget = e->config.back_max_granules ? e->config.back_max_granules
-						       : UINT64_MAX;
-	job->host = r.pending ? r.host : VIRTIO_CMA_S_OK;
-	job->back_from = r.pending ? r.back_from : 0;
-	job->back_refused = r.pending ? r.back_refused : UINT64_MAX;
-	job->back_chunk = r.pending ? r.back_chunk : job->left;
+	job->nr_grants = 0;
+	job->nr_pinned = 0;
+	job->nr_part = 0;
+	job->retries = 0;
+	job->pin_max_blocks = UINT32_MAX;
+	job->host = VIRTIO_CMA_S_OK;
+	job->back_from = 0;
+	job->back_refused = UINT64_MAX;
+	job->back_chunk = job->left;
 }
 
 /*
- * Return: OK when all of the job is granted; HVCMA_AGAIN with nothing granted; else
- * why not, and then nothing is granted unless the job is partial: see
+ * Return: OK when all of the job is granted; HVCMA_AGAIN when it takes another
+ * call; else why not, and then nothing is granted unless the job is partial: see
  * job->nr_grants.
  */
 enum virtio_cma_status hvcma_grant(struct hvcma_engine *e, struct hvcma_job *job)
 {
 	enum virtio_cma_status status, pin_status;
-	uint32_t nr_pinned = 0;
 
-	job->nr_grants = 0;
 	job->fit.effort = &job->effort;
 	job->effort = EFFORT;
 	job->hint_budget = HINT_PROBES;
-	resume(e, job);
-	for (uint32_t retries = 0;; retries++) {
+	job->again = false;
+	job->back_budget = e->config.back_max_granules ? e->config.back_max_granules
+						       : e->nr_granules;
+	job->pin_budget = hvcma_pin_budget(e);
+	for (;; job->retries++) {
 		status = reserve(e, job);
-		if (status == HVCMA_AGAIN || (status && !job->partial))
+		if (status == HVCMA_AGAIN)
+			return status;
+		if (status && !job->partial)
 			break;
-		pin_status = pin_grants(e, job, &nr_pinned);
+		pin_status = pin_grants(e, job);
+		if (pin_status == HVCMA_AGAIN)
+			return pin_status;
 		if (pin_status)
 			status = pin_status;
 		if (status || !job->left)
 			break;
-		if (job->fit.quick || retries == MAX_RETRIES) {
+		if (job->fit.quick || job->retries == MAX_RETRIES) {
 			status = VIRTIO_CMA_S_FRAGMENTED;
 			break;
 		}
 		job->host = VIRTIO_CMA_S_OK;
 	}
-	undo(e, job, status == HVCMA_AGAIN || (status && !job->partial) ? 0 : nr_pinned,
-	     nr_pinned);
-	if (status == HVCMA_AGAIN)
-		suspend(e, job);
+	undo(e, job, status && !job->partial ? 0 : job->nr_pinned);
 
 	for (uint32_t i = 0; i < job->nr_grants; i++) {
-		hvcma_share_take(e, job->owner, e->grants[i].nr);
+		hvcma_block_show(e, e->grants[i].first);
 		hvcma_trace(e, "alloc", e->grants[i].first, e->grants[i].nr,
 			    HVCMA_OWNER_CLIENT(job->owner));
 	}

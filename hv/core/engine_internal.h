@@ -8,6 +8,7 @@
  *   engine_grant.c   finding, backing, pinning and verifying blocks; undoing it
  *   engine_alloc.c   ALLOC, ALLOC_BULK, restore
  *   engine_free.c    FREE, BUSY, reset
+ *   engine_leave.c   what goes back in steps
  *   engine_share.c   set-asides
  *   engine_query.c   QUERY, REPORT, counters, iterators
  *   engine_check.c   invariants
@@ -18,6 +19,7 @@
 #define HVCMA_CORE_ENGINE_INTERNAL_H
 
 #include "hv/core/attr.h"
+#include "hv/core/bitset.h"
 #include "hv/core/engine.h"
 #include "hv/core/le.h"
 
@@ -57,13 +59,6 @@ struct hvcma_share {
 	uint32_t used;			/* by blocks of its clients, wherever they count */
 };
 
-/* What an ALLOC that is to be made again knows of the host's backing. */
-struct hvcma_resume {
-	bool pending;
-	enum virtio_cma_status host;
-	uint64_t back_from, back_refused, back_chunk;
-};
-
 /* No status of the wire: see hvcma_engine_request(). */
 #define HVCMA_AGAIN	VIRTIO_CMA_NR_STATUS
 
@@ -71,6 +66,54 @@ struct hvcma_resume {
 struct hvcma_grant {
 	uint32_t first;
 	uint32_t nr;
+};
+
+/* What an ALLOC or ALLOC_BULK is about, and how far it got. */
+struct hvcma_job {
+	struct hvcma_fit_request fit;	/* of one block; nr_granules unused if gather */
+	bool gather;			/* blocks of any length */
+	bool partial;			/* some are better than none */
+	uint64_t owner;
+	uint64_t left;			/* granules still to be granted */
+	uint32_t max_grants;
+	const uint8_t *hints;		/* checked struct virtio_cma_range */
+	uint32_t nr_hints;
+	enum virtio_cma_status limit;	/* why fewer blocks are sought than were asked for */
+
+	/* by hvcma_grant(); kept from call to call */
+	uint32_t nr_grants;		/* in e->grants, all pinned when it is done */
+	uint32_t nr_pinned;		/* of them, from the first on */
+	uint64_t nr_part;		/* granules of the next one that are pinned */
+	uint32_t retries;
+	uint32_t pin_max_blocks;	/* more at once were refused */
+	enum hvcma_fit why;		/* last failed search */
+	enum virtio_cma_status host;	/* last refusal of the host to back */
+	uint64_t back_from;		/* unknown granules before it were tried */
+	uint64_t back_refused;		/* as many at once were refused */
+	uint64_t back_chunk;		/* try to back this many, even if fewer will do */
+
+	/* of one call */
+	uint64_t effort;		/* runs that exhaustive searches may still look at */
+	uint32_t hint_budget;		/* runs and blocks still to be looked at */
+	uint64_t back_budget;		/* granules that may still be backed */
+	uint64_t pin_budget;		/* granules that may still be pinned */
+	bool again;			/* it takes another call */
+};
+
+/* The ALLOC or ALLOC_BULK that is to be made again. */
+struct hvcma_begun {
+	bool pending;
+	uint8_t req[sizeof(struct virtio_cma_alloc_req)];	/* by which it is known */
+	size_t resp_bytes;
+	struct hvcma_job job;
+};
+
+/* The FREE or BUSY that is to be made again: how far it got. */
+struct hvcma_going {
+	uint32_t op;			/* 0: none */
+	uint32_t next;			/* range that is not done */
+	uint64_t done;			/* granules of it that are */
+	struct hvcma_grant block;	/* what is left of that of a BUSY */
 };
 
 struct hvcma_engine {
@@ -81,12 +124,20 @@ struct hvcma_engine {
 	uint32_t granule_shift;
 	uint32_t nr_granules;
 	uint32_t pin_limit;		/* granules */
-	struct hvcma_alloc *alloc;	/* pinned granules are its allocated ones */
+	struct hvcma_alloc *alloc;	/* pinned granules are allocated ones */
 	struct hvcma_client *clients;
 	uint32_t nr_unquiet;		/* clients STUCK or LOST */
 	uint32_t nr_handover;		/* active clients with handover set */
 	struct hvcma_share *shares;	/* config.nr_shares + 1 */
-	struct hvcma_resume resume;
+	struct hvcma_begun begun;
+	struct hvcma_going going;
+	struct hvcma_bitset leaving;	/* first granules of blocks that go back; see engine_leave.c */
+	uint64_t nr_leaving;		/* granules of such blocks */
+	uint64_t nr_between;		/* granules of blocks that a request is at work on */
+	uint64_t nr_hidden;		/* blocks of either kind */
+	uint64_t nr_unpinned;		/* granules that are allocated, and not pinned */
+	bool sweeps_busy;		/* marks from busy_from on are of before a reset */
+	uint64_t busy_from;
 	uint64_t *lent;			/* bit per granule */
 	uint64_t nr_lent;
 	uint64_t nr_left;		/* granules lent when the last driver's life ended */
@@ -117,6 +168,8 @@ struct hvcma_call {
 #define HVCMA_OWNER_PURPOSE(owner)	((uint32_t)((owner) >> 32) & 0xff)
 #define HVCMA_OWNER_SHARE(owner)	((uint32_t)((owner) >> 40) & 0xff)
 #define HVCMA_OWNER_MARK		(UINT64_C(1) << 63)	/* named in this FREE */
+#define HVCMA_OWNER_HIDDEN	(UINT64_C(1) << 62)	/* a request is at work on it */
+#define HVCMA_OWNER_UNPINNED	(UINT64_C(1) << 61)	/* reserved for one */
 
 static inline enum virtio_cma_status
 hvcma_refuse(struct hvcma_call *call, enum virtio_cma_status status, uint64_t detail)
@@ -197,41 +250,38 @@ enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_ca
 enum virtio_cma_status hvcma_serve_release(struct hvcma_engine *e, struct hvcma_call *call);
 
 /* engine_grant.c */
-struct hvcma_job {
-	struct hvcma_fit_request fit;	/* of one block; nr_granules unused if gather */
-	bool gather;			/* blocks of any length */
-	bool partial;			/* some are better than none */
-	uint64_t owner;
-	uint64_t left;			/* granules still to be granted */
-	uint32_t max_grants;
-	const uint8_t *hints;		/* checked struct virtio_cma_range */
-	uint32_t nr_hints;
-
-	/* by hvcma_grant() */
-	uint32_t nr_grants;		/* in e->grants, all pinned on return */
-	enum hvcma_fit why;		/* last failed search */
-	enum virtio_cma_status host;	/* last refusal of the host to back */
-	uint64_t effort;		/* runs that exhaustive searches may still look at */
-	uint32_t hint_budget;		/* runs and blocks still to be looked at */
-	uint64_t back_from;		/* unknown granules before it were tried */
-	uint64_t back_refused;		/* as many at once were refused */
-	uint64_t back_chunk;		/* try to back this many, even if fewer will do */
-	uint64_t back_budget;		/* granules that may still be backed in this call */
-	bool again;			/* more than that is needed */
-};
-
+void hvcma_forget_job(struct hvcma_engine *e);
+void hvcma_job_begin(struct hvcma_job *job);
 enum virtio_cma_status hvcma_grant(struct hvcma_engine *e, struct hvcma_job *job);
 enum virtio_cma_status hvcma_grant_refusal(const struct hvcma_engine *e,
 					   const struct hvcma_job *job,
 					   enum virtio_cma_status status,
 					   struct hvcma_call *call);
-void hvcma_ungrant(struct hvcma_engine *e, uint64_t first, uint64_t nr);
 
 /* engine_alloc.c */
 enum virtio_cma_status hvcma_serve_alloc(struct hvcma_engine *e, struct hvcma_call *call);
 enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_call *call);
 
+/* engine_leave.c */
+bool hvcma_block_is_hidden(const struct hvcma_engine *e, uint64_t first);
+uint64_t hvcma_nr_pinned(const struct hvcma_engine *e);
+void hvcma_reserve_block(struct hvcma_engine *e, uint64_t first, uint64_t owner);
+void hvcma_block_is_pinned(struct hvcma_engine *e, uint64_t first);
+void hvcma_block_split(struct hvcma_engine *e, uint64_t first, uint64_t nr);
+void hvcma_block_join(struct hvcma_engine *e, uint64_t first);
+void hvcma_block_show(struct hvcma_engine *e, uint64_t first);
+void hvcma_block_hide(struct hvcma_engine *e, uint64_t first);
+void hvcma_give_back(struct hvcma_engine *e, uint64_t first);
+void hvcma_leave_block(struct hvcma_engine *e, uint64_t first);
+uint64_t hvcma_leave_every_block(struct hvcma_engine *e);
+uint64_t hvcma_pin_budget(const struct hvcma_engine *e);
+uint64_t hvcma_mark_budget(const struct hvcma_engine *e);
+bool hvcma_leave_range(struct hvcma_engine *e, uint64_t first, uint64_t nr, uint64_t *budget);
+void hvcma_leave_step(struct hvcma_engine *e);
+bool hvcma_leaves_still(struct hvcma_engine *e);
+
 /* engine_free.c */
+void hvcma_forget_going(struct hvcma_engine *e);
 void hvcma_busy_mark(struct hvcma_engine *e, uint64_t granule, bool on, uint8_t why);
 enum virtio_cma_status hvcma_serve_free(struct hvcma_engine *e, struct hvcma_call *call);
 enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_call *call);

@@ -15,13 +15,23 @@ static bool is_lent(const struct hvcma_engine *e, uint64_t granule)
 	return e->lent[granule / 64] >> (granule % 64) & 1;
 }
 
+/* It is allocated; is it pinned, too? */
+static bool is_pinned(const struct hvcma_engine *e, uint64_t granule)
+{
+	uint64_t first, nr;
+
+	return !e->nr_unpinned ||
+	       !hvcma_alloc_block_around(e->alloc, granule, &first, &nr) ||
+	       !(hvcma_alloc_owner(e->alloc, first) & HVCMA_OWNER_UNPINNED);
+}
+
 uint8_t hvcma_engine_granule_state(const struct hvcma_engine *e, uint64_t granule)
 {
 	uint8_t state = VIRTIO_CMA_GRANULE_MIGRATABLE;
 
 	if (granule >= e->nr_granules)
 		return VIRTIO_CMA_GRANULE_UNBACKED;
-	if (hvcma_alloc_is_allocated(e->alloc, granule))
+	if (hvcma_alloc_is_allocated(e->alloc, granule) && is_pinned(e, granule))
 		state = VIRTIO_CMA_GRANULE_PINNED;
 	else if (hvcma_alloc_dma(e->alloc, granule) == HVCMA_DMA_UNKNOWN)
 		state = VIRTIO_CMA_GRANULE_UNBACKED;
@@ -37,10 +47,14 @@ uint64_t hvcma_engine_alike(const struct hvcma_engine *e, uint64_t first, uint64
 			    uint8_t *state, uint64_t *dma)
 {
 	uint64_t nr = hvcma_alloc_alike(e->alloc, first, max), i;
-	uint64_t same;
+	uint64_t same, block, block_nr;
 
 	if (!nr)
 		return 0;
+	if (e->nr_unpinned &&
+	    hvcma_alloc_block_around(e->alloc, first, &block, &block_nr) &&
+	    nr > block + block_nr - first)
+		nr = block + block_nr - first;
 	*state = hvcma_engine_granule_state(e, first);
 	*dma = hvcma_alloc_dma(e->alloc, first);
 	same = is_lent(e, first) ? ~UINT64_C(0) : 0;
@@ -62,14 +76,17 @@ bool hvcma_engine_next_block(const struct hvcma_engine *e, uint64_t from,
 			     uint64_t *first, uint64_t *nr_granules,
 			     uint32_t *client, uint32_t *purpose)
 {
-	uint64_t owner;
+	for (; hvcma_alloc_next_block(e->alloc, from, first, nr_granules);
+	     from = *first + *nr_granules) {
+		uint64_t owner = hvcma_alloc_owner(e->alloc, *first);
 
-	if (!hvcma_alloc_next_block(e->alloc, from, first, nr_granules))
-		return false;
-	owner = hvcma_alloc_owner(e->alloc, *first);
-	*client = HVCMA_OWNER_CLIENT(owner);
-	*purpose = HVCMA_OWNER_PURPOSE(owner);
-	return true;
+		if (hvcma_block_is_hidden(e, *first))
+			continue;
+		*client = HVCMA_OWNER_CLIENT(owner);
+		*purpose = HVCMA_OWNER_PURPOSE(owner);
+		return true;
+	}
+	return false;
 }
 
 bool hvcma_engine_next_extent(const struct hvcma_engine *e, uint64_t from_granule,
@@ -100,20 +117,21 @@ void hvcma_engine_counters(const struct hvcma_engine *e,
 	hvcma_alloc_stats(e->alloc, &stats);
 	*counters = (struct hvcma_engine_counters){
 		.backed_bytes = hvcma_bytes(e, stats.nr_known),
-		.pinned_bytes = hvcma_bytes(e, stats.nr_allocated),
+		.pinned_bytes = hvcma_bytes(e, hvcma_nr_pinned(e)),
 		.lent_bytes = hvcma_bytes(e, e->nr_lent),
 		.left_bytes = hvcma_bytes(e, e->nr_left),
 		.busy_bytes = hvcma_bytes(e, stats.nr_withheld),
 		.free_bytes = hvcma_bytes(e, stats.nr_free),
-		.allocated_bytes = hvcma_bytes(e, stats.nr_allocated),
+		.allocated_bytes = hvcma_bytes(e, stats.nr_allocated - e->nr_leaving -
+						  e->nr_between),
 		.longest_free_bytes = hvcma_bytes(e, longest_free(e)),
-		.nr_blocks = stats.nr_blocks,
+		.nr_blocks = stats.nr_blocks - e->nr_hidden,
 		.nr_extents = stats.nr_extents,
 		.nr_alloc_ok = e->nr_alloc_ok,
 		.nr_alloc_failed = e->nr_alloc_failed,
 		.nr_freed = e->nr_freed,
 		.nr_bad_requests = e->nr_bad_requests,
-		.nr_quarantined_bytes = e->nr_unquiet ? hvcma_bytes(e, stats.nr_allocated) : 0,
+		.nr_quarantined_bytes = e->nr_unquiet ? hvcma_bytes(e, hvcma_nr_pinned(e)) : 0,
 		.guest_valid = e->guest_valid,
 		.guest = {
 			.held_bytes = hvcma_from_le64(e->guest.held_bytes),
@@ -158,7 +176,7 @@ void hvcma_engine_get_config(const struct hvcma_engine *e,
 		.max_align_order = hvcma_to_le32(e->config.max_align_order),
 		.stage2 = hvcma_to_le32(e->config.stage2),
 		.pin_limit_bytes = hvcma_to_le64(e->config.pin_limit_bytes),
-		.pinned_bytes = hvcma_to_le64(hvcma_bytes(e, stats.nr_allocated)),
+		.pinned_bytes = hvcma_to_le64(hvcma_bytes(e, hvcma_nr_pinned(e))),
 		.backed_bytes = hvcma_to_le64(hvcma_bytes(e, stats.nr_known)),
 	};
 	memcpy(config->name, e->name, sizeof(config->name));

@@ -152,6 +152,76 @@ static void host_event(struct rig *r, struct input *in)
 	rig_check(r);
 }
 
+/* The request under way: made once, to be made again, or forgotten by others. */
+static struct {
+	uint8_t bytes[256];
+	size_t nr;
+} begun[2];
+
+static void turn(struct rig *r, size_t which)
+{
+	uint8_t *resp = malloc(r->resp_room ? r->resp_room : 1);
+	size_t used;
+
+	if (hvcma_engine_request(r->engine, begun[which].bytes, begun[which].nr, resp,
+				 r->resp_room, false, &used))
+		begun[which].nr = 0;
+	free(resp);
+	rig_check(r);
+}
+
+/* One turn of an ALLOC or of a FREE. */
+static void turn_alloc(struct rig *r, struct input *in)
+{
+	struct virtio_cma_alloc_req req;
+
+	rig_alloc_req(&req, input_number(in), input_u8(in) & 3);
+	if (!begun[0].nr) {
+		memcpy(begun[0].bytes, &req, sizeof(req));
+		begun[0].nr = sizeof(req);
+	}
+	turn(r, 0);
+}
+
+static void turn_free(struct rig *r, struct input *in)
+{
+	const struct virtio_cma_range range = get_range(r, in);
+	const size_t bytes = sizeof(struct virtio_cma_free_req) + sizeof(range);
+	const struct virtio_cma_free_req req = {
+		.hdr = rig_hdr(VIRTIO_CMA_OP_FREE, bytes),
+		.nr_ranges = hvcma_to_le32(1),
+	};
+
+	if (!begun[1].nr) {
+		memcpy(begun[1].bytes, &req, sizeof(req));
+		memcpy(begun[1].bytes + sizeof(req), &range, sizeof(range));
+		begun[1].nr = bytes;
+	}
+	turn(r, 1);
+}
+
+static void between_turns(struct rig *r, struct input *in)
+{
+	switch (input_u8(in) % 5) {
+	case 0:
+		hvcma_engine_forget_begun(r->engine);
+		begun[0].nr = 0;
+		begun[1].nr = 0;
+		break;
+	case 1:
+		hvcma_engine_leave(r->engine);
+		break;
+	case 2:
+	case 3:
+		turn_alloc(r, in);
+		break;
+	default:
+		turn_free(r, in);
+		break;
+	}
+	rig_check(r);
+}
+
 static void step(struct rig *r, struct input *in)
 {
 	static const uint32_t rooms[] = { 0, 15, 16, 24, 40, 56, 88, 300, 4096, 262144 };
@@ -163,7 +233,7 @@ static void step(struct rig *r, struct input *in)
 	r->resp_room = 4096;
 	if (!(input_u8(in) & 7))
 		r->resp_room = rooms[input_u8(in) % (sizeof(rooms) / sizeof(rooms[0]))];
-	switch (input_u8(in) % 9) {
+	switch (input_u8(in) % 10) {
 	case 0:
 		send_raw(r, in);
 		break;
@@ -183,6 +253,9 @@ static void step(struct rig *r, struct input *in)
 		break;
 	case 7:
 		rig_client_op(r, VIRTIO_CMA_OP_CLAIM + (input_u8(in) & 1), input_u8(in) % 4);
+		break;
+	case 8:
+		between_turns(r, in);
 		break;
 	default:
 		host_event(r, in);
@@ -210,6 +283,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		config.pin_limit_bytes = (1 + input_u8(&in)) * GRANULE;
 	if (how & 128) {
 		config.back_max_granules = input_u8(&in);
+		config.pin_max_granules = input_u8(&in);
 		config.share_bytes = share_bytes;
 		config.nr_shares = 2;
 		for (size_t k = 0; k < 2; k++)
@@ -221,6 +295,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	r->discards = config.unpin_discards;
 	for (uint64_t i = 0; extent && i < r->nr; i++)
 		r->host[i].dma = DMA + (i + i / extent) * GRANULE;
+	memset(begun, 0, sizeof(begun));
 	rig_start(r, &config);
 	rig_add_client(r, 0, VIRTIO_CMA_COHERENT_UNKNOWN);
 	rig_add_client(r, 1, attr & 128 ? VIRTIO_CMA_COHERENT_NO : VIRTIO_CMA_COHERENT_UNKNOWN);

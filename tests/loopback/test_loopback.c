@@ -432,6 +432,11 @@ static void check(const struct bench *b)
 	assert_int_equal(provider_pinned(b), counters.pinned_bytes);
 	/* more only if a reset left blocks behind because a device was not quiet */
 	if (b->fail_quiesce)
+		assert_true(held <= counters.allocated_bytes);
+	else
+		assert_int_equal(held, counters.allocated_bytes);
+	/* or if some are on their way out */
+	if (b->fail_quiesce || hvcma_engine_is_leaving(b->engine))
 		assert_true(held <= counters.pinned_bytes);
 	else
 		assert_int_equal(held, counters.pinned_bytes);
@@ -459,6 +464,8 @@ static void step(struct bench *b)
 		host_move(b);
 	else if (what < 97)
 		host_replug(b);
+	else if (what < 98)
+		hvcma_engine_leave(b->engine);
 	else if (what < 99)
 		hvcma_engine_refresh(b->engine);
 	else
@@ -484,6 +491,7 @@ static struct bench *bench_make(const struct setup *setup, uint64_t seed)
 		.nr_shares = setup->set_aside ? NR_CLIENTS - 1 : 0,
 		.share_bytes = share_bytes,
 		.back_max_granules = setup->set_aside ? 13 : 0,
+		.pin_max_granules = setup->set_aside ? 5 : 0,
 	};
 	size_t bytes = hvcma_engine_buffer_bytes(&config);
 
