@@ -115,6 +115,17 @@ struct hvcma_provider {
 };
 
 /**
+ * hvcma_populate() - make the pages of [@base, @base + @bytes), which are mapped
+ * shared and writable, be there, as ops->back of the local provider does; that is
+ * quick afterwards. Slow, as pages that are new are zeroed.
+ *
+ * Touches no provider: may be called by any thread, whatever others do meanwhile.
+ *
+ * Return: 0 or the negative errno of madvise(); some may be there then.
+ */
+int hvcma_populate(void *base, uint64_t bytes);
+
+/**
  * hvcma_provider_local_create() - provider for memory mapped in this process.
  *
  * Pins through io_uring registered buffers (long-term, FOLL_LONGTERM), finds
@@ -155,6 +166,7 @@ struct hvcma_fake_config {
 	uint32_t extent_granules;	/* extents of this length; 0: one extent */
 	bool shuffle;			/* extents in a scrambled, fixed order */
 	bool prebacked;
+	uint32_t pin_us;		/* that a pin takes, and an unpin, of each granule */
 };
 
 /**

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "hv/host/granules.h"
 
@@ -29,6 +30,7 @@ struct fake {
 	struct hvcma_granules granules;
 	struct fault fault[HVCMA_FAKE_NR_METHODS];
 	bool need_hpa;
+	uint32_t pin_us;
 	uint64_t nr_pin_calls;
 	uint64_t nr_unpin_calls;
 	uint64_t *hpa;		/* of each granule, backed or not */
@@ -60,6 +62,18 @@ static int take_fault(struct fake *f, enum hvcma_fake_method method)
 	return fault->error;
 }
 
+static void take_time(const struct fake *f, uint64_t nr_granules)
+{
+	uint64_t us = nr_granules * f->pin_us;
+	const struct timespec wait = {
+		.tv_sec = (time_t)(us / 1000000),
+		.tv_nsec = (long)(us % 1000000) * 1000,
+	};
+
+	if (us)
+		nanosleep(&wait, NULL);
+}
+
 static int fake_back(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 {
 	struct fake *f = to_fake(p);
@@ -82,6 +96,8 @@ static int fake_pin(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 		ret = take_fault(f, HVCMA_FAKE_PIN);
 	if (!ret)
 		hvcma_granules_set(&f->granules, first, nr, HVCMA_GRANULE_PINNED);
+	if (!ret)
+		take_time(f, nr);
 	return ret;
 }
 
@@ -93,6 +109,8 @@ static int fake_unpin(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 	f->nr_unpin_calls++;
 	if (!ret)
 		hvcma_granules_set(&f->granules, first, nr, HVCMA_GRANULE_BACKED);
+	if (!ret)
+		take_time(f, nr);
 	return ret;
 }
 
@@ -223,6 +241,7 @@ int hvcma_provider_fake_create(const struct hvcma_provider_config *config,
 	}
 	f->base.ops = &fake_ops;
 	f->need_hpa = config->need_hpa;
+	f->pin_us = fake->pin_us;
 
 	if (fake->base_hpa % config->granule_bytes) {
 		hvcma_error_set(err, "region %s: fake base %#" PRIx64

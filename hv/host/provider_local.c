@@ -153,21 +153,27 @@ static void shortage(struct local *l, uint64_t bytes)
 			bytes / l->page_bytes, pool.total, pool.free, pool.reserved);
 }
 
+int hvcma_populate(void *base, uint64_t bytes)
+{
+	return madvise(base, bytes, MADV_POPULATE_WRITE) ? -errno : 0;
+}
+
 static int fault_in(struct local *l, uint64_t first, uint64_t nr)
 {
 	const char *region = l->granules.name;
 	uint64_t bytes = nr * l->granules.bytes;
 
-	if (!madvise(granule_address(l, first), bytes, MADV_POPULATE_WRITE))
-		return 0;
+	int ret = hvcma_populate(granule_address(l, first), bytes);
 
-	switch (errno) {
-	case EINVAL:
+	switch (ret) {
+	case 0:
+		return 0;
+	case -EINVAL:
 		hvcma_error_set(&l->base.error, "region %s: the kernel cannot populate the mapping "
 				"(it takes Linux 5.14 or newer, and memory that is writable)",
 				region);
 		return -EOPNOTSUPP;
-	case EHWPOISON:
+	case -EHWPOISON:
 		hvcma_error_set(&l->base.error, "region %s: a page of granules %" PRIu64
 				" to %" PRIu64 " is poisoned", region, first, first + nr - 1);
 		return -EIO;
