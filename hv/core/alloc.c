@@ -3,14 +3,16 @@
  * Block allocator: granule states, and runs kept maximal by boundary tags.
  *
  * The two ends of a run carry its length, so a block that comes back finds the
- * runs beside it, and joins those that continue it by DMA address, in O(1).
+ * runs beside it, and joins those that continue it by DMA address, in O(1). The two
+ * ends of a block alone are marked as allocated; whether a granule between two ends
+ * is, its head says.
  * Where runs are looked for is not decided here: see alloc_bins.c (best-fit)
  * and alloc_tree.c (first-fit, next-fit).
  *
  * Cost of hvcma_alloc_block(), n granules, r runs, k granules asked:
  *
  *   alignment <= granule, limit at a zone's end or none	O(1) best-fit,
- *							O(log n) others, + O(k)
+ *							O(log n) others
  *   alignment of a granules		up to 16 runs of k .. k + a - 2 granules
  *					are tried, then any of k + a - 1 is sure
  *   limit inside a best-fit zone,	up to 16 runs of the zone are tried, then
@@ -148,6 +150,15 @@ static uint32_t head_of(const struct hvcma_alloc *a, uint32_t granule)
 	return hvcma_bitset_prev(&a->heads, granule);
 }
 
+static bool is_in_block(const struct hvcma_alloc *a, uint32_t i)
+{
+	uint8_t tag = a->granules[i].tag;
+
+	return tag & HVCMA_TAG_ALLOCATED ||
+	       (tag == HVCMA_TAG_KNOWN &&
+		a->granules[head_of(a, i)].tag & HVCMA_TAG_ALLOCATED);
+}
+
 /* --- what the allocator is told --------------------------------------- */
 
 static void update_extent_start(struct hvcma_alloc *a, uint32_t i)
@@ -175,7 +186,7 @@ bool hvcma_alloc_learn(struct hvcma_alloc *a, uint64_t granule, uint64_t dma)
 	if (granule >= a->nr_granules)
 		return false;
 	g = &a->granules[i];
-	if (g->tag & HVCMA_TAG_ALLOCATED)
+	if (is_in_block(a, i))
 		return false;
 	if (known && ((dma & (granule_bytes - 1)) || dma > UINT64_MAX - granule_bytes))
 		return false;
@@ -210,7 +221,7 @@ bool hvcma_alloc_withhold(struct hvcma_alloc *a, uint64_t granule, bool on)
 	if (granule >= a->nr_granules)
 		return false;
 	g = &a->granules[i];
-	if (g->tag & HVCMA_TAG_ALLOCATED)
+	if (is_in_block(a, i))
 		return false;
 	if (on == (bool)(g->tag & HVCMA_TAG_WITHHELD))
 		return true;
@@ -259,11 +270,16 @@ static uint32_t find(const struct hvcma_alloc *a, const struct hvcma_want *want,
 					   : hvcma_tree_find(a, want, at);
 }
 
+static void mark_ends(struct hvcma_alloc *a, uint32_t first, uint32_t nr, uint8_t tag)
+{
+	a->granules[first].tag = tag;
+	a->granules[first + nr - 1].tag = tag;
+}
+
 static void take(struct hvcma_alloc *a, uint32_t head, uint32_t first, uint32_t nr)
 {
 	run_carve(a, head, first, nr);
-	for (uint32_t i = first; i < first + nr; i++)
-		a->granules[i].tag = HVCMA_TAG_KNOWN | HVCMA_TAG_ALLOCATED;
+	mark_ends(a, first, nr, HVCMA_TAG_KNOWN | HVCMA_TAG_ALLOCATED);
 	a->granules[first].nr = nr;
 	a->granules[first].owner = 0;
 	hvcma_bitset_set(&a->heads, first);
@@ -332,7 +348,7 @@ bool hvcma_alloc_block_at(struct hvcma_alloc *a, uint64_t first,
 	uint32_t head, at = 0;
 
 	if (!want_from(a, req, &want) || first >= a->nr_granules ||
-	    !hvcma_granule_is_free(a, (uint32_t)first))
+	    !hvcma_granule_is_free(a, (uint32_t)first) || is_in_block(a, (uint32_t)first))
 		return false;
 	head = head_of(a, (uint32_t)first);
 	if (hvcma_usable(a, (uint32_t)first,
@@ -421,8 +437,7 @@ bool hvcma_alloc_free(struct hvcma_alloc *a, uint64_t first, uint64_t nr)
 {
 	if (!nr || hvcma_alloc_block_granules(a, first) != nr)
 		return false;
-	for (uint64_t i = first; i < first + nr; i++)
-		a->granules[i].tag = HVCMA_TAG_KNOWN;
+	mark_ends(a, (uint32_t)first, (uint32_t)nr, HVCMA_TAG_KNOWN);
 	hvcma_bitset_clear(&a->heads, (uint32_t)first);
 	a->stats.nr_blocks--;
 	a->stats.nr_allocated -= nr;
@@ -442,6 +457,8 @@ bool hvcma_alloc_split(struct hvcma_alloc *a, uint64_t first, uint64_t nr)
 	head->nr = (uint32_t)nr;
 	rest->nr = (uint32_t)(all - nr);
 	rest->owner = head->owner;
+	rest->tag |= HVCMA_TAG_ALLOCATED;
+	rest[-1].tag |= HVCMA_TAG_ALLOCATED;
 	hvcma_bitset_set(&a->heads, (uint32_t)(first + nr));
 	a->stats.nr_blocks++;
 	return true;
@@ -454,6 +471,9 @@ bool hvcma_alloc_join(struct hvcma_alloc *a, uint64_t first)
 
 	if (!more || !hvcma_granule_follows(a, (uint32_t)(first + nr)))
 		return false;
+	mark_ends(a, (uint32_t)(first + nr - 1), 2, HVCMA_TAG_KNOWN);
+	mark_ends(a, (uint32_t)first, (uint32_t)(nr + more),
+		  HVCMA_TAG_KNOWN | HVCMA_TAG_ALLOCATED);
 	a->granules[first].nr = (uint32_t)(nr + more);
 	hvcma_bitset_clear(&a->heads, (uint32_t)(first + nr));
 	a->stats.nr_blocks--;
@@ -502,8 +522,7 @@ uint64_t hvcma_alloc_dma(const struct hvcma_alloc *a, uint64_t granule)
 
 bool hvcma_alloc_is_allocated(const struct hvcma_alloc *a, uint64_t granule)
 {
-	return granule < a->nr_granules &&
-	       (a->granules[granule].tag & HVCMA_TAG_ALLOCATED);
+	return granule < a->nr_granules && is_in_block(a, (uint32_t)granule);
 }
 
 bool hvcma_alloc_is_withheld(const struct hvcma_alloc *a, uint64_t granule)
@@ -596,23 +615,29 @@ bool hvcma_alloc_nth_extent(const struct hvcma_alloc *a, uint64_t nth,
 
 uint64_t hvcma_alloc_alike(const struct hvcma_alloc *a, uint64_t first, uint64_t max)
 {
-	uint32_t i = (uint32_t)first, end = i + 1;
+	uint32_t i = (uint32_t)first, end = i, head;
 	uint8_t tag;
 
 	if (first >= a->nr_granules || !max)
 		return 0;
-	tag = a->granules[i].tag;
-	while (end < a->nr_granules && end - i < max && a->granules[end].tag == tag &&
-	       (!(tag & HVCMA_TAG_KNOWN) || hvcma_granule_follows(a, end)))
-		end++;
-	return end - i;
+	head = a->granules[i].tag & HVCMA_TAG_KNOWN &&
+	       !(a->granules[i].tag & HVCMA_TAG_WITHHELD) ? head_of(a, i) : i;
+	tag = a->granules[head].tag;
+	do {	/* whole runs and blocks, or one granule that is in neither */
+		end = head + (tag & HVCMA_TAG_KNOWN && !(tag & HVCMA_TAG_WITHHELD) ?
+			      a->granules[head].nr : 1);
+		head = end;
+	} while (end < a->nr_granules && end - i < max && a->granules[end].tag == tag &&
+		 (!(tag & HVCMA_TAG_KNOWN) || hvcma_granule_follows(a, end)));
+	return end - i < max ? end - i : max;
 }
 
 uint64_t hvcma_alloc_free_before(const struct hvcma_alloc *a, uint64_t granule)
 {
 	uint32_t i = (uint32_t)granule - 1;
 
-	if (!granule || granule > a->nr_granules || !hvcma_granule_is_free(a, i))
+	if (!granule || granule > a->nr_granules || !hvcma_granule_is_free(a, i) ||
+	    is_in_block(a, i))
 		return 0;
 	return granule - head_of(a, i);
 }

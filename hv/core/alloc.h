@@ -13,9 +13,8 @@
  * address: it never crosses an extent border. A *block* is what one
  * hvcma_alloc_block() took.
  *
- * Cost: taking and giving back a block is O(1) for best-fit and O(log n) for
- * first-fit and next-fit, n being the number of granules, plus one step per
- * granule of the block. alloc.c says what alignments above the granule and odd
+ * Cost: taking and giving back a block of any length is O(1) for best-fit and
+ * O(log n) for first-fit and next-fit, n being the number of granules. alloc.c says what alignments above the granule and odd
  * address limits add. Memory: at most 30 bytes per granule.
  */
 #ifndef HVCMA_CORE_ALLOC_H

@@ -40,8 +40,6 @@ static bool granule_is_valid(const struct hvcma_alloc *a, uint32_t i,
 
 	seen->nr_granules++;
 	seen->nr_known += is_known(a, i);
-	seen->nr_free += hvcma_granule_is_free(a, i);
-	seen->nr_allocated += allocated;
 	seen->nr_withheld += withheld;
 	seen->nr_extents += is_extent_start(a, i);
 	return true;
@@ -61,18 +59,23 @@ static bool object_is_valid(const struct hvcma_alloc *a, uint32_t i, uint32_t *n
 	*nr = g->nr;
 	if (!g->nr || g->nr > a->nr_granules - i || !hvcma_bitset_test(&a->heads, i))
 		return false;
-	for (uint32_t j = i + 1; j < i + g->nr; j++)
-		if (a->granules[j].tag != g->tag || !hvcma_granule_follows(a, j) ||
+	for (uint32_t j = i + 1; j < i + g->nr; j++) {
+		uint8_t tag = j == i + g->nr - 1 ? g->tag : HVCMA_TAG_KNOWN;
+
+		if (a->granules[j].tag != tag || !hvcma_granule_follows(a, j) ||
 		    hvcma_bitset_test(&a->heads, j))
 			return false;
+	}
 	if (is_free) {
 		seen->nr_runs++;
+		seen->nr_free += g->nr;
 		if (a->granules[i + g->nr - 1].nr != g->nr)
 			return false;
 		if (i && hvcma_granule_is_free(a, i - 1) && hvcma_granule_follows(a, i))
 			return false;
 	} else {
 		seen->nr_blocks++;
+		seen->nr_allocated += g->nr;
 	}
 	return true;
 }

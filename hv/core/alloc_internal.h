@@ -10,7 +10,10 @@
 #include "hv/core/alloc.h"
 #include "hv/core/bitset.h"
 
-/* A granule is free, and in a run, if it is KNOWN and nothing else. */
+/*
+ * A granule is in a run or in a block if it is KNOWN and not WITHHELD; the two ends
+ * of a block are ALLOCATED.
+ */
 #define HVCMA_TAG_KNOWN		0x1
 #define HVCMA_TAG_ALLOCATED	0x2
 #define HVCMA_TAG_WITHHELD	0x4
@@ -81,6 +84,7 @@ struct hvcma_want {
 /* Candidates that one step of a bounded search looks at. */
 #define HVCMA_PROBES		16
 
+/* Of a granule at an end of a run or a block, or in neither. */
 static inline bool hvcma_granule_is_free(const struct hvcma_alloc *a, uint32_t i)
 {
 	return a->granules[i].tag == HVCMA_TAG_KNOWN;

@@ -517,6 +517,63 @@ static void freeing_needs_exactly_a_block(void **state)
 	}
 }
 
+/* Inside a block nothing can be had, learned or withheld, whatever its length. */
+static void blocks_are_split_and_joined(void **state)
+{
+	const struct hvcma_fit_request one = { .nr_granules = 1, .max_dma = ANYWHERE };
+
+	(void)state;
+	for (int policy = 0; policy < HVCMA_NR_POLICIES; policy++) {
+		struct hvcma_alloc *a = make_linear(8, (enum hvcma_policy)policy);
+		uint64_t first, nr;
+		uint32_t budget = 8;
+
+		expect_block(a, 6, 0);
+		assert_true(hvcma_alloc_set_owner(a, 0, 7));
+		assert_false(hvcma_alloc_split(a, 0, 0));
+		assert_false(hvcma_alloc_split(a, 0, 6));
+		assert_false(hvcma_alloc_split(a, 1, 1));
+		assert_false(hvcma_alloc_split(a, 6, 1));
+		assert_false(hvcma_alloc_split(a, 8, 1));
+		assert_true(hvcma_alloc_split(a, 0, 4));
+		expect_picture(a, "AaaaBb..");
+		assert_int_equal(hvcma_alloc_owner(a, 4), 7);
+		assert_true(hvcma_alloc_split(a, 0, 1));
+		assert_true(hvcma_alloc_split(a, 4, 1));
+		expect_picture(a, "ABbbCD..");
+		assert_true(hvcma_alloc_block_around(a, 2, &first, &nr));
+		assert_true(first == 1 && nr == 3);
+		assert_false(hvcma_alloc_block_around(a, 6, &first, &nr));
+		assert_false(hvcma_alloc_learn(a, 2, HVCMA_DMA_UNKNOWN));
+		assert_false(hvcma_alloc_withhold(a, 2, true));
+		assert_false(hvcma_alloc_block_at(a, 2, &one));
+		assert_false(hvcma_alloc_block_within(a, 1, 3, &one, &budget, &first));
+		assert_int_equal(hvcma_alloc_free_before(a, 3), 0);
+		assert_int_equal(hvcma_alloc_alike(a, 2, 8), 4);	/* whichever block */
+		assert_int_equal(hvcma_alloc_alike(a, 2, 3), 3);
+		assert_int_equal(hvcma_alloc_alike(a, 7, 8), 1);
+		assert_true(hvcma_alloc_is_allocated(a, 2));
+		assert_true(hvcma_alloc_join(a, 4));
+		assert_true(hvcma_alloc_join(a, 0));
+		expect_picture(a, "AaaaBb..");
+		assert_true(hvcma_alloc_join(a, 0));
+		assert_false(hvcma_alloc_join(a, 0));			/* free memory behind it */
+		assert_false(hvcma_alloc_join(a, 6));
+		expect_picture(a, "Aaaaaa..");
+		assert_true(hvcma_alloc_split(a, 0, 2));
+		free_block(a, 0, 2);
+		expect_picture(a, "..Aaaa..");
+		free_block(a, 2, 4);
+		expect_block(a, 8, 0);
+		/* neighbours that are two by address */
+		free_block(a, 0, 8);
+		learn(a, 4, 4, BASE + 100 * GRANULE);
+		assert_true(hvcma_alloc_block_at(a, 3, &one) && hvcma_alloc_block_at(a, 4, &one));
+		assert_false(hvcma_alloc_join(a, 3));
+		free(a);
+	}
+}
+
 static void a_place_can_be_asked_for(void **state)
 {
 	(void)state;
@@ -731,6 +788,7 @@ int main(void)
 		cmocka_unit_test(the_highest_address_is_usable),
 		cmocka_unit_test(withheld_granules_are_not_given),
 		cmocka_unit_test(freeing_needs_exactly_a_block),
+		cmocka_unit_test(blocks_are_split_and_joined),
 		cmocka_unit_test(a_place_can_be_asked_for),
 		cmocka_unit_test(a_range_can_be_asked_for),
 		cmocka_unit_test(blocks_have_owners_and_can_be_listed),

@@ -435,7 +435,9 @@ static void damage_is_seen(void **state)
 		(field) = whole;					\
 		assert_true(hvcma_alloc_is_valid(a));			\
 	} while (0)
-	expect_seen(a->granules[2].tag, HVCMA_TAG_KNOWN);
+	expect_seen(a->granules[1].tag, HVCMA_TAG_KNOWN);
+	expect_seen(a->granules[4].tag, HVCMA_TAG_KNOWN);
+	expect_seen(a->granules[2].tag, HVCMA_TAG_KNOWN | HVCMA_TAG_ALLOCATED);
 	expect_seen(a->granules[8].tag, HVCMA_TAG_KNOWN | HVCMA_TAG_ALLOCATED);
 	expect_seen(a->granules[8].tag, HVCMA_TAG_KNOWN | HVCMA_TAG_WITHHELD);
 	expect_seen(a->granules[8].tag, 0);
