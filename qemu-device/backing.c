@@ -4,18 +4,28 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
+#include "qemu/units.h"
 #include "exec/ramblock.h"
 #include "exec/memory.h"
 #include "exec/cpu-common.h"
 
 #include "backing.h"
 #include "discard.h"
+#include "leaving.h"
 #include "pin_keeper.h"
+#include "populate.h"
+#include "requests.h"
+
+/* Zeroing less than that takes a few milliseconds: not worth a thread. */
+#define PREPARE_MIN_BYTES (4 * MiB)
 
 struct HvcmaBacking {
     VirtIOCMA *s;
     struct hvcma_provider *provider;
     HvcmaPinKeeper *keeper;     /* with unsafe-noiommu=on */
+    HvcmaPopulate *populate;    /* local memory only */
+    uint64_t prepared_first;    /* granules that its thread is or was at work on */
+    uint64_t prepared_nr;       /* 0: none */
     uint64_t nr_pinned;         /* granules; discards are off while not 0 */
     bool lendable;              /* discards are off all the time */
     bool told_no_memory;
@@ -26,6 +36,7 @@ struct HvcmaBacking {
      */
     QemuMutex pinned_lock;
     GHashTable *pinned;
+    uint64_t *pinned_dma;       /* its keys, by granule */
 };
 
 /*
@@ -97,6 +108,7 @@ static bool provider_create(HvcmaBacking *b, Error **errp)
         .base_hpa = s->opts.fake_base_hpa,
         .extent_granules = s->opts.fake_extent_granules,
         .shuffle = s->opts.fake_shuffle,
+        .pin_us = s->opts.fake_pin_us,
     };
     struct hvcma_error err = { "" };
     int ret;
@@ -150,15 +162,35 @@ static bool lend_start(HvcmaBacking *b, Error **errp)
     return true;
 }
 
+/* A range is ready, or can't be: back to those who wait for that. */
+static void populated(void *opaque)
+{
+    HvcmaBacking *b = opaque;
+    struct hvcma_provider *p = b->provider;
+    int ret = hvcma_populate_result(b->populate);
+
+    HVCMA_TRACE(b->s, "populated %" PRIu64 " %" PRIu64 ": %d",
+                b->prepared_first, b->prepared_nr, ret);
+    if (ret && p->ops->discard(p, b->prepared_first, b->prepared_nr)) {
+        HVCMA_TRACE(b->s, "%s", p->error.text);
+    }
+    hvcma_requests_resume(b->s);
+    hvcma_leaving_check(b->s);
+}
+
 HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp)
 {
     HvcmaBacking *b = g_new0(HvcmaBacking, 1);
 
     b->s = s;
     qemu_mutex_init(&b->pinned_lock);
+    if (g_strcmp0(s->opts.provider, "fake")) {
+        b->populate = hvcma_populate_new(populated, b);
+    }
     if (s->opts.fabric) {
-        b->pinned = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free,
-                                          NULL);
+        b->pinned = g_hash_table_new(g_int64_hash, g_int64_equal);
+        b->pinned_dma = g_new0(uint64_t, s->config.region_bytes /
+                                         s->config.granule_bytes);
     }
     if (!provider_create(b, errp) || !keeper_start(b, errp) ||
         !lend_start(b, errp)) {
@@ -179,12 +211,14 @@ void hvcma_backing_free(HvcmaBacking *b)
     if (b->lendable) {
         ram_block_uncoordinated_discard_disable(false);
     }
+    hvcma_populate_free(b->populate);
     if (b->provider) {
         b->provider->ops->destroy(b->provider);
     }
     hvcma_pin_keeper_free(b->keeper);
     if (b->pinned) {
         g_hash_table_destroy(b->pinned);
+        g_free(b->pinned_dma);
     }
     qemu_mutex_destroy(&b->pinned_lock);
     g_free(b);
@@ -199,6 +233,35 @@ void hvcma_backing_stats(const HvcmaBacking *b,
                          struct hvcma_provider_stats *stats)
 {
     b->provider->ops->stats(b->provider, stats);
+}
+
+bool hvcma_backing_is_busy(const HvcmaBacking *b)
+{
+    return hvcma_populate_is_busy(b->populate);
+}
+
+bool hvcma_backing_prepare(HvcmaBacking *b, uint64_t first, uint64_t nr)
+{
+    uint64_t granule_bytes = b->s->config.granule_bytes;
+    void *base = memory_region_get_ram_ptr(&b->s->opts.memdev->mr);
+
+    if (!b->populate || nr * granule_bytes < PREPARE_MIN_BYTES) {
+        return true;
+    }
+    if (hvcma_backing_is_busy(b)) {
+        return false;
+    }
+    if (b->prepared_nr && first >= b->prepared_first &&
+        first + nr <= b->prepared_first + b->prepared_nr) {
+        b->prepared_nr = 0;
+        return true;
+    }
+    b->prepared_first = first;
+    b->prepared_nr = nr;
+    HVCMA_TRACE(b->s, "populates %" PRIu64 " %" PRIu64, first, nr);
+    hvcma_populate_start(b->populate, base + first * granule_bytes,
+                         nr * granule_bytes);
+    return false;
 }
 
 int hvcma_backing_back(HvcmaBacking *b, uint64_t first, uint64_t nr)
@@ -252,35 +315,27 @@ int hvcma_backing_look(HvcmaBacking *b, uint64_t first, uint64_t nr,
 /* Make freshly pinned granules visible to the fabric. */
 static int pinned_add(HvcmaBacking *b, uint64_t first, uint64_t nr)
 {
-    g_autofree uint64_t *dma = g_new(uint64_t, nr);
     uint64_t i;
-    int ret = hvcma_backing_dma_addr(b, first, nr, dma);
+    int ret = hvcma_backing_dma_addr(b, first, nr, &b->pinned_dma[first]);
 
     if (ret) {
         return ret;
     }
     QEMU_LOCK_GUARD(&b->pinned_lock);
-    for (i = 0; i < nr; i++) {
-        g_hash_table_insert(b->pinned, g_memdup2(&dma[i], sizeof(dma[i])),
-                            GSIZE_TO_POINTER(first + i));
+    for (i = first; i < first + nr; i++) {
+        g_hash_table_insert(b->pinned, &b->pinned_dma[i], GSIZE_TO_POINTER(i));
     }
     return 0;
 }
 
-static gboolean granule_in_range(gpointer key, gpointer value, gpointer opaque)
-{
-    const uint64_t *range = opaque;
-    uint64_t granule = GPOINTER_TO_SIZE(value);
-
-    return granule >= range[0] && granule - range[0] < range[1];
-}
-
 static void pinned_remove(HvcmaBacking *b, uint64_t first, uint64_t nr)
 {
-    uint64_t range[2] = { first, nr };
+    uint64_t i;
 
     QEMU_LOCK_GUARD(&b->pinned_lock);
-    g_hash_table_foreach_remove(b->pinned, granule_in_range, range);
+    for (i = first; i < first + nr; i++) {
+        g_hash_table_remove(b->pinned, &b->pinned_dma[i]);
+    }
 }
 
 /* Freshly pinned: for the fabric, and for devices that map guest memory. */

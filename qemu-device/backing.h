@@ -27,7 +27,10 @@
  */
 HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp);
 
-/** hvcma_backing_free() - orderly end: unpins. Only after clients are quiet. */
+/**
+ * hvcma_backing_free() - orderly end: unpins, and waits for a thread that prepares.
+ * Only after clients are quiet.
+ */
 void hvcma_backing_free(HvcmaBacking *b);
 
 /** hvcma_backing_type() - "local" or "fake". */
@@ -35,6 +38,21 @@ const char *hvcma_backing_type(const HvcmaBacking *b);
 
 void hvcma_backing_stats(const HvcmaBacking *b,
                          struct hvcma_provider_stats *stats);
+
+/**
+ * hvcma_backing_prepare() - can granules be backed without a long wait? Else a
+ * thread begins to make them ready, one range at a time; the region's requests are
+ * taken up again when it is done.
+ *
+ * Only for granules outside blocks of a private region: where the thread finds too
+ * little memory, what it got goes again.
+ *
+ * Return: true to go on with hvcma_backing_back(), false to ask again later.
+ */
+bool hvcma_backing_prepare(HvcmaBacking *b, uint64_t first, uint64_t nr);
+
+/** hvcma_backing_is_busy() - is that thread at work? */
+bool hvcma_backing_is_busy(const HvcmaBacking *b);
 
 /* Engine operations; return 0 or a negative VIRTIO_CMA_S_*. */
 int hvcma_backing_back(HvcmaBacking *b, uint64_t first, uint64_t nr);

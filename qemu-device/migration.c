@@ -24,6 +24,7 @@
 #include "qemu/cutils.h"
 
 #include "clients.h"
+#include "leaving.h"
 #include "requests.h"
 #include "turn.h"
 #include "virtio_cma.h"
@@ -389,6 +390,7 @@ static int state_post_load(void *opaque, int version_id)
 
     hvcma_turn_begin(m->s);
     hvcma_engine_reset(m->s->engine);
+    hvcma_leaving_finish(m->s);
     if (!clients_match(m)) {
         ret = -EINVAL;
     } else if (!restore(m)) {

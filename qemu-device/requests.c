@@ -13,15 +13,24 @@
 #include "system/dma.h"
 #include "system/runstate.h"
 
+#include "backing.h"
 #include "requests.h"
 #include "turn.h"
 
 /*
- * A guest may post faster than we serve: after that much work in one go, the
- * rest waits for the main loop to come round again.
+ * A guest may post faster than we serve: after that much work of a kind in one
+ * go, the rest waits for the main loop to come round again.
  */
 #define RUN_MAX_REQUESTS 64
-#define RUN_MAX_NS (5 * SCALE_MS)
+#define RUN_MAX_NS (3 * SCALE_MS)
+
+/* Requests that can take several turns. Those of one class wait for each other. */
+typedef enum RequestClass {
+    CLASS_GIVES,                /* FREE, BUSY */
+    CLASS_TAKES,                /* ALLOC, ALLOC_BULK */
+    NR_CLASSES,
+    CLASS_NONE = NR_CLASSES
+} RequestClass;
 
 typedef struct Queue {
     VirtIOCMA *s;
@@ -36,6 +45,7 @@ typedef struct Request {
     uint32_t nr_in;             /* of its buffers, for the answer */
     uint8_t *copy;              /* of what the guest asks, if it is parked */
     size_t bytes;
+    bool is_accepted;           /* migrated in: only its answer, OK, is missing */
     struct iovec *loaded_sg;    /* of one that migrated in: elem has no room */
     hwaddr *loaded_addr;
     QSIMPLEQ_ENTRY(Request) next;
@@ -44,10 +54,10 @@ typedef struct Request {
 struct HvcmaRequests {
     Queue queue[VIRTIO_CMA_NR_VQS];
     /*
-     * Requests for memory, in the order in which they came: the first one takes
-     * several turns, the others wait for it. No more than the ring has entries.
+     * In the order in which they came: the first one of a class takes several
+     * turns, the others wait for it. No more than the ring has entries.
      */
-    QSIMPLEQ_HEAD(, Request) parked;
+    QSIMPLEQ_HEAD(, Request) parked[NR_CLASSES];
     uint8_t *request_buf;       /* VIRTIO_CMA_MAX_REQUEST_BYTES and one */
     uint8_t *response_buf;      /* VIRTIO_CMA_MAX_RESPONSE_BYTES */
 };
@@ -82,6 +92,7 @@ static Request *request_take(Queue *q)
         return NULL;
     }
     r->copy = NULL;
+    r->is_accepted = false;
     r->loaded_sg = NULL;
     r->loaded_addr = NULL;
     r->bytes = iov_to_buf(r->elem.out_sg, r->elem.out_num, 0, rs->request_buf,
@@ -153,16 +164,24 @@ static void request_keep_copy(Request *r, const uint8_t *request)
     }
 }
 
-/* Only these can take long, and only these wait for each other. */
-static bool request_is_for_memory(const Request *r, const uint8_t *request)
+static RequestClass request_class(const Request *r, const uint8_t *request)
 {
     uint32_t op;
 
     if (r->bytes < sizeof(op)) {
-        return false;
+        return CLASS_NONE;
     }
     op = ldl_le_p(request);
-    return op == VIRTIO_CMA_OP_ALLOC || op == VIRTIO_CMA_OP_ALLOC_BULK;
+    switch (op) {
+    case VIRTIO_CMA_OP_FREE:
+    case VIRTIO_CMA_OP_BUSY:
+        return CLASS_GIVES;
+    case VIRTIO_CMA_OP_ALLOC:
+    case VIRTIO_CMA_OP_ALLOC_BULK:
+        return CLASS_TAKES;
+    default:
+        return CLASS_NONE;
+    }
 }
 
 typedef enum Served {
@@ -170,6 +189,17 @@ typedef enum Served {
     SERVED_IN_PART,             /* to be served again; @r stays the caller's */
     SERVED_VOID,                /* the queue was reset meanwhile */
 } Served;
+
+/* One that was accepted where it came from. */
+static Served queue_answer_accepted(Queue *q, Request *r)
+{
+    const struct virtio_cma_resp_hdr hdr = {
+        .status = cpu_to_le32(VIRTIO_CMA_S_OK),
+        .bytes = cpu_to_le32(sizeof(hdr)),
+    };
+
+    return request_answer(q, r, &hdr, sizeof(hdr)) ? SERVED_YES : SERVED_VOID;
+}
 
 static Served queue_serve(Queue *q, Request *r, const uint8_t *request)
 {
@@ -194,7 +224,7 @@ static Served queue_serve(Queue *q, Request *r, const uint8_t *request)
                                                                 SERVED_VOID;
 }
 
-/* As parked_run() and queue_run() below: a budget, and how they end. */
+/* As parked_run() and ring_run() below: a budget, and how they end. */
 typedef struct Run {
     int64_t end_ns;
     int nr_served;
@@ -206,11 +236,15 @@ static void run_begin(Run *run)
     run->end_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + RUN_MAX_NS;
 }
 
+static bool run_has_time(const Run *run)
+{
+    return qemu_clock_get_ns(QEMU_CLOCK_REALTIME) <= run->end_ns;
+}
+
 static bool run_may_go_on(const Run *run)
 {
     return !run->is_void && run->nr_served < RUN_MAX_REQUESTS &&
-           (!run->nr_served ||
-            qemu_clock_get_ns(QEMU_CLOCK_REALTIME) <= run->end_ns);
+           (!run->nr_served || run_has_time(run));
 }
 
 static void run_count(Run *run, Served served)
@@ -219,21 +253,24 @@ static void run_count(Run *run, Served served)
     run->is_void = served == SERVED_VOID;
 }
 
-/* One turn of the first that is parked; when it is done, of the next. */
-static void parked_run(Queue *q, Run *run)
+/* Turns of the first that is parked; when it is done, of the next. */
+static void parked_run(Queue *q, RequestClass class, Run *run)
 {
     HvcmaRequests *rs = q->s->requests;
     Request *r;
 
     run_begin(run);
-    while (run_may_go_on(run) && (r = QSIMPLEQ_FIRST(&rs->parked))) {
+    while (run_may_go_on(run) && (r = QSIMPLEQ_FIRST(&rs->parked[class]))) {
         Served served;
 
-        QSIMPLEQ_REMOVE_HEAD(&rs->parked, next);
-        served = queue_serve(q, r, r->copy);
+        QSIMPLEQ_REMOVE_HEAD(&rs->parked[class], next);
+        served = r->is_accepted ? queue_answer_accepted(q, r) :
+                                  queue_serve(q, r, r->copy);
         if (served == SERVED_IN_PART) {
-            QSIMPLEQ_INSERT_HEAD(&rs->parked, r, next);
-            break;
+            QSIMPLEQ_INSERT_HEAD(&rs->parked[class], r, next);
+            if (hvcma_backing_is_busy(q->s->backing) || !run_has_time(run)) {
+                break;
+            }
         }
         run_count(run, served);
     }
@@ -247,39 +284,56 @@ static void ring_run(Queue *q, Run *run)
 
     run_begin(run);
     while (run_may_go_on(run) && (r = request_take(q))) {
-        bool parks = !QSIMPLEQ_EMPTY(&rs->parked) &&
-                     q == &rs->queue[VIRTIO_CMA_VQ_REQUEST] &&
-                     request_is_for_memory(r, rs->request_buf);
+        RequestClass class = q == &rs->queue[VIRTIO_CMA_VQ_REQUEST] ?
+                             request_class(r, rs->request_buf) : CLASS_NONE;
+        bool parks = class != CLASS_NONE && !QSIMPLEQ_EMPTY(&rs->parked[class]);
         Served served = parks ? SERVED_IN_PART :
                                 queue_serve(q, r, rs->request_buf);
 
         if (served == SERVED_IN_PART) {
             request_keep_copy(r, rs->request_buf);
-            QSIMPLEQ_INSERT_TAIL(&rs->parked, r, next);
+            QSIMPLEQ_INSERT_TAIL(&rs->parked[class], r, next);
         }
         run_count(run, served);
     }
 }
 
+/*
+ * Is there a turn to come for what is parked? Not while a thread prepares memory
+ * for it: that calls again.
+ */
+static bool parked_goes_on(Queue *q)
+{
+    HvcmaRequests *rs = q->s->requests;
+
+    return !QSIMPLEQ_EMPTY(&rs->parked[CLASS_GIVES]) ||
+           (!QSIMPLEQ_EMPTY(&rs->parked[CLASS_TAKES]) &&
+            !hvcma_backing_is_busy(q->s->backing));
+}
+
 static void queue_run(Queue *q)
 {
     bool is_request = q == &q->s->requests->queue[VIRTIO_CMA_VQ_REQUEST];
-    Run parked = { }, ring = { };
+    Run parked[NR_CLASSES] = { }, ring = { };
+    bool is_void = false;
+    int nr_served = 0;
+    RequestClass class;
 
-    if (is_request) {
-        parked_run(q, &parked);
+    for (class = 0; is_request && !is_void && class < NR_CLASSES; class++) {
+        parked_run(q, class, &parked[class]);
+        is_void = parked[class].is_void;
+        nr_served += parked[class].nr_served;
     }
-    if (!parked.is_void) {
+    if (!is_void) {
         ring_run(q, &ring);
     }
-    if (parked.is_void || ring.is_void) {
+    if (is_void || ring.is_void) {
         return;
     }
-    if (!run_may_go_on(&ring) ||
-        (is_request && !QSIMPLEQ_EMPTY(&q->s->requests->parked))) {
+    if (!run_may_go_on(&ring) || (is_request && parked_goes_on(q))) {
         queue_call_again(q);
     }
-    if (parked.nr_served || ring.nr_served) {
+    if (nr_served || ring.nr_served) {
         virtio_notify(VIRTIO_DEVICE(q->s), q->vq);
     }
 }
@@ -399,7 +453,8 @@ void hvcma_requests_start(VirtIOCMA *s)
     HvcmaRequests *rs = g_new0(HvcmaRequests, 1);
     int i;
 
-    QSIMPLEQ_INIT(&rs->parked);
+    QSIMPLEQ_INIT(&rs->parked[CLASS_GIVES]);
+    QSIMPLEQ_INIT(&rs->parked[CLASS_TAKES]);
     s->event_pending = g_new0(uint8_t, s->config.nr_clients);
     rs->request_buf = g_malloc(VIRTIO_CMA_MAX_REQUEST_BYTES + 1);
     rs->response_buf = g_malloc(VIRTIO_CMA_MAX_RESPONSE_BYTES);
@@ -448,17 +503,22 @@ void hvcma_requests_resume(VirtIOCMA *s)
 
 static void parked_drop(HvcmaRequests *rs)
 {
+    RequestClass class;
     Request *r;
 
-    while ((r = QSIMPLEQ_FIRST(&rs->parked))) {
-        QSIMPLEQ_REMOVE_HEAD(&rs->parked, next);
-        request_free(r);
+    for (class = 0; class < NR_CLASSES; class++) {
+        while ((r = QSIMPLEQ_FIRST(&rs->parked[class]))) {
+            QSIMPLEQ_REMOVE_HEAD(&rs->parked[class], next);
+            request_free(r);
+        }
     }
 }
 
-void hvcma_requests_pause(VirtIOCMA *s)
+static void forget_begun(VirtIOCMA *s)
 {
-    hvcma_engine_forget_begun(s->engine);
+    if (s->engine) {
+        hvcma_engine_forget_begun(s->engine);
+    }
 }
 
 void hvcma_requests_forget_queue(VirtIOCMA *s, uint32_t index)
@@ -475,7 +535,7 @@ void hvcma_requests_forget_queue(VirtIOCMA *s, uint32_t index)
     }
     if (index == VIRTIO_CMA_VQ_REQUEST) {
         parked_drop(rs);        /* the ring, too, forgets them */
-        hvcma_engine_forget_begun(s->engine);
+        hvcma_turn_run(s, forget_begun);
     }
 }
 
@@ -493,28 +553,46 @@ void hvcma_requests_forget(VirtIOCMA *s)
 
 /* ---- migration ---- */
 
+static void save_request(QEMUFile *f, const Request *r, bool is_accepted)
+{
+    uint32_t i;
+
+    qemu_put_be32(f, r->elem.index);
+    qemu_put_be32(f, r->elem.ndescs);
+    qemu_put_be32(f, r->nr_in);
+    for (i = 0; i < r->nr_in; i++) {
+        qemu_put_be64(f, r->elem.in_addr[i]);
+        qemu_put_be64(f, r->elem.in_sg[i].iov_len);
+    }
+    qemu_put_byte(f, is_accepted);
+    qemu_put_be32(f, r->bytes);
+    qemu_put_buffer(f, r->copy, r->bytes);
+}
+
 /* Ring entries, guest addresses and a copy: nothing of this host. */
 static int save_parked(QEMUFile *f, void *pv, size_t size,
                        const VMStateField *field, JSONWriter *vmdesc)
 {
     HvcmaRequests *rs = *(HvcmaRequests **)pv;
-    uint32_t nr = 0, i;
+    VirtIOCMA *s = rs->queue[VIRTIO_CMA_VQ_REQUEST].s;
+    bool is_accepted = hvcma_engine_has_accepted(s->engine);
+    RequestClass class;
+    uint32_t nr = 0;
     Request *r;
 
-    QSIMPLEQ_FOREACH(r, &rs->parked, next) {
-        nr++;
+    for (class = 0; class < NR_CLASSES; class++) {
+        QSIMPLEQ_FOREACH(r, &rs->parked[class], next) {
+            nr++;
+        }
     }
     qemu_put_be32(f, nr);
-    QSIMPLEQ_FOREACH(r, &rs->parked, next) {
-        qemu_put_be32(f, r->elem.index);
-        qemu_put_be32(f, r->elem.ndescs);
-        qemu_put_be32(f, r->nr_in);
-        for (i = 0; i < r->nr_in; i++) {
-            qemu_put_be64(f, r->elem.in_addr[i]);
-            qemu_put_be64(f, r->elem.in_sg[i].iov_len);
+    for (class = 0; class < NR_CLASSES; class++) {
+        QSIMPLEQ_FOREACH(r, &rs->parked[class], next) {
+            bool is_first = r == QSIMPLEQ_FIRST(&rs->parked[class]);
+
+            save_request(f, r, r->is_accepted ||
+                         (class == CLASS_GIVES && is_first && is_accepted));
         }
-        qemu_put_be32(f, r->bytes);
-        qemu_put_buffer(f, r->copy, r->bytes);
     }
     return 0;
 }
@@ -541,6 +619,7 @@ static Request *load_request(QEMUFile *f, uint32_t ring_size)
         r->elem.in_sg[i].iov_len = MIN(qemu_get_be64(f),
                                        VIRTIO_CMA_MAX_RESPONSE_BYTES);
     }
+    r->is_accepted = qemu_get_byte(f);
     r->bytes = qemu_get_be32(f);
     if (r->bytes > VIRTIO_CMA_MAX_REQUEST_BYTES + 1) {
         request_free(r);
@@ -566,15 +645,17 @@ static int load_parked(QEMUFile *f, void *pv, size_t size,
     parked_drop(rs);
     for (i = 0; i < nr; i++) {
         Request *r = i < ring_size ? load_request(f, ring_size) : NULL;
+        RequestClass class = r ? request_class(r, r->copy) : CLASS_NONE;
 
-        if (!r) {
+        if (class == CLASS_NONE || (r->is_accepted && class != CLASS_GIVES)) {
+            request_free(r);
             error_report("virtio-cma '%s': the source's request %" PRIu32
                          " of %" PRIu32 " under way is not one that a ring of %"
                          PRIu32 " can have", q->s->config.name, i, nr,
                          ring_size);
             return -EINVAL;
         }
-        QSIMPLEQ_INSERT_TAIL(&rs->parked, r, next);
+        QSIMPLEQ_INSERT_TAIL(&rs->parked[class], r, next);
     }
     return 0;
 }
@@ -587,7 +668,10 @@ static const VMStateInfo parked_info = {
 
 static bool parked_needed(void *opaque)
 {
-    return !QSIMPLEQ_EMPTY(&((VirtIOCMA *)opaque)->requests->parked);
+    HvcmaRequests *rs = ((VirtIOCMA *)opaque)->requests;
+
+    return !QSIMPLEQ_EMPTY(&rs->parked[CLASS_GIVES]) ||
+           !QSIMPLEQ_EMPTY(&rs->parked[CLASS_TAKES]);
 }
 
 const VMStateDescription vmstate_virtio_cma_requests = {

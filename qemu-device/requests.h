@@ -3,7 +3,7 @@
  * Requests of virtio-cma: from a virtqueue to the engine and back; and events.
  *
  * Copies a request once, has the engine judge the copy, and writes the answer.
- * Of what is in a request it knows only whether that is for memory.
+ * Of what is in a request it knows only whether that takes or gives memory.
  *
  * A request on its way belongs to one variable at a time: to the function that
  * serves it, or, while it is unfinished, to the queue where it is parked. It
@@ -16,15 +16,18 @@
  *
  * What may happen to a parked request, and to one that is being served:
  *
- *   reset, queue reset   dropped; what the engine began for it is forgotten. The
- *                        new ring gets answers to what came in it, no others
+ *   reset, queue reset   dropped; what the engine began for it leaves (leaving.h).
+ *                        The new ring gets answers to what came in it, no others
  *   unplug               dropped
- *   VM stops             parked: begun anew when the VM goes on, here or where it
- *                        was migrated to with its place in the ring
+ *   VM stops             parked: goes on when the VM does. Where the VM was migrated
+ *                        to, with its place in the ring, it begins anew; but a FREE
+ *                        or BUSY that was accepted needs no more than its answer, for
+ *                        its blocks did not come along
  *   same queue, inside   its requests wait for the next turn
  *   other requests       served between the turns of the parked one, and answered
- *                        before it; but for those that want memory, too: they
- *                        are parked behind it
+ *                        before it; but for those of its class (ALLOC and ALLOC_BULK,
+ *                        FREE and BUSY): they are parked behind it
+ *   a thread prepares memory for it (backing.h)   parked; no turn until it is done
  */
 #ifndef QEMU_DEVICE_REQUESTS_H
 #define QEMU_DEVICE_REQUESTS_H
@@ -42,12 +45,6 @@ void hvcma_requests_free(VirtIOCMA *s);
 
 /** hvcma_requests_resume() - take up what may have been left in the rings. */
 void hvcma_requests_resume(VirtIOCMA *s);
-
-/**
- * hvcma_requests_pause() - the VM stops, and may be saved: what is begun for an
- * unfinished request is undone, to be begun anew.
- */
-void hvcma_requests_pause(VirtIOCMA *s);
 
 /* Subsection of the device's: requests under way. */
 extern const VMStateDescription vmstate_virtio_cma_requests;

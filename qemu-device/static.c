@@ -10,6 +10,7 @@
 
 #include "backing.h"
 #include "clients.h"
+#include "leaving.h"
 #include "static.h"
 #include "static_fdt.h"
 #include "turn.h"
@@ -146,6 +147,7 @@ static void hold_again(VirtIOCMA *s)
         hvcma_engine_reset(s->engine)) {
         return;
     }
+    hvcma_leaving_finish(s);    /* its pins stay: that is quick */
     hold_all(s);
     for (i = 0; i < s->config.nr_clients; i++) {
         if (hvcma_engine_client_state(s->engine, i) ==

@@ -5,6 +5,7 @@
 #include "qemu/osdep.h"
 #include "qemu/queue.h"
 
+#include "leaving.h"
 #include "turn.h"
 
 typedef struct PutOff {
@@ -21,14 +22,13 @@ bool hvcma_turn_is_under_way(void)
     return depth;
 }
 
-/* The device is a part of its transport: neither goes without the other. */
-static void keep(VirtIOCMA *s)
+void hvcma_keep(VirtIOCMA *s)
 {
     object_ref(s->transport);
     object_ref(OBJECT(s));
 }
 
-static void let_go(VirtIOCMA *s)
+void hvcma_let_go(VirtIOCMA *s)
 {
     Object *transport = s->transport;
 
@@ -48,13 +48,13 @@ static void put_off_work(VirtIOCMA *s, HvcmaWork *work)
     p = g_new(PutOff, 1);
     p->s = s;
     p->work = work;
-    keep(s);
+    hvcma_keep(s);
     QSIMPLEQ_INSERT_TAIL(&put_off, p, next);
 }
 
 void hvcma_turn_begin(VirtIOCMA *s)
 {
-    keep(s);
+    hvcma_keep(s);
     depth++;
 }
 
@@ -65,11 +65,13 @@ void hvcma_turn_end(VirtIOCMA *s)
     while (depth == 1 && (p = QSIMPLEQ_FIRST(&put_off))) {
         QSIMPLEQ_REMOVE_HEAD(&put_off, next);
         p->work(p->s);
-        let_go(p->s);
+        hvcma_leaving_check(p->s);
+        hvcma_let_go(p->s);
         g_free(p);
     }
     depth--;
-    let_go(s);
+    hvcma_leaving_check(s);
+    hvcma_let_go(s);
 }
 
 void hvcma_turn_run(VirtIOCMA *s, HvcmaWork *work)

@@ -16,7 +16,8 @@
  *                      which only the main loop runs, never a wait inside a turn
  *   reset, queue reset what waited in the rings is forgotten at once; the engine
  *                      is reset when the turn ends
- *   unplug of a region its queues end at once, all else when the turn ends
+ *   unplug of a region its queues end at once, clients and blocks when the turn
+ *                      ends, all else when nothing is pinned any more (leaving.h)
  *   unplug of a client not put off, for the device is going: its gate is closed
  *                      on the spot, also from inside its own closing (gate.c), and
  *                      the engine allows for that (hvcma_engine_client_removed())
@@ -29,16 +30,25 @@
 
 #include "virtio_cma.h"
 
+/**
+ * hvcma_keep() - @s stays in memory, with the transport that it is a part of,
+ * whatever is unplugged, until hvcma_let_go().
+ */
+void hvcma_keep(VirtIOCMA *s);
+void hvcma_let_go(VirtIOCMA *s);
+
 /** hvcma_turn_is_under_way() - of any region. */
 bool hvcma_turn_is_under_way(void);
 
 /**
- * hvcma_turn_begin() - may be nested. @s and its transport stay in memory until
- * hvcma_turn_end(), whatever is unplugged meanwhile.
+ * hvcma_turn_begin() - may be nested. @s is kept until hvcma_turn_end().
  */
 void hvcma_turn_begin(VirtIOCMA *s);
 
-/** hvcma_turn_end() - the outermost one does what was put off. */
+/**
+ * hvcma_turn_end() - the outermost one does what was put off, and sees to it that
+ * what has begun to leave goes on.
+ */
 void hvcma_turn_end(VirtIOCMA *s);
 
 typedef void HvcmaWork(VirtIOCMA *s);

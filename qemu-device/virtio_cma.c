@@ -22,13 +22,19 @@
 #include "gate.h"
 #include "discard.h"
 #include "layout.h"
+#include "leaving.h"
 #include "requests.h"
 #include "static.h"
 #include "turn.h"
 #include "virtio_cma.h"
 
-/* Backing is slow, mostly by the zeroing of pages: so much in one go. */
+/*
+ * Backing is slow, mostly by the zeroing of pages, and so are pins, by their
+ * number: so much in one go, a granule at least.
+ */
 #define RUN_MAX_BACK_BYTES (32 * MiB)
+#define RUN_MAX_PIN_BYTES (64 * MiB)
+#define RUN_MAX_PIN_GRANULES 1024
 
 #define ENGINE_ALIGN_BYTES 64
 
@@ -40,6 +46,14 @@ const char *hvcma_device_id(VirtIOCMA *s)
 }
 
 /* ---- the host side of the engine ---- */
+
+static bool op_prepare(void *opaque, uint64_t first, uint64_t nr)
+{
+    VirtIOCMA *s = opaque;
+
+    return s->config.mode != VIRTIO_CMA_MODE_PRIVATE ||
+           hvcma_backing_prepare(s->backing, first, nr);
+}
 
 static int op_back(void *opaque, uint64_t first, uint64_t nr)
 {
@@ -97,6 +111,7 @@ static void op_trace(void *opaque, const char *event, uint64_t a, uint64_t b,
 }
 
 static const struct hvcma_engine_ops engine_ops = {
+    .prepare = op_prepare,
     .back = op_back,
     .pin = op_pin,
     .unpin = op_unpin,
@@ -116,6 +131,13 @@ static bool engine_start(VirtIOCMA *s, Error **errp)
 
     s->config.back_max_granules = MAX(1, RUN_MAX_BACK_BYTES /
                                          s->config.granule_bytes);
+    s->config.pin_max_granules = MIN(RUN_MAX_PIN_GRANULES,
+                                     MAX(1, RUN_MAX_PIN_BYTES /
+                                            s->config.granule_bytes));
+    if (s->opts.fake_step) {
+        s->config.back_max_granules = s->opts.fake_step;
+        s->config.pin_max_granules = s->opts.fake_step;
+    }
     if (reason) {
         error_setg(errp, "virtio-cma '%s': %s (base 0x%" PRIx64 ", size %"
                    PRIu64 ", granule %" PRIu64 ")", s->config.name, reason,
@@ -173,9 +195,6 @@ static void virtio_cma_set_status(VirtIODevice *vdev, uint8_t status)
 {
     VirtIOCMA *s = VIRTIO_CMA(vdev);
 
-    if (!vdev->vm_running) {
-        hvcma_requests_pause(s);
-    }
     /* Also called when the VM continues: take up what may have been left. */
     if (status & VIRTIO_CONFIG_S_DRIVER_OK && vdev->vm_running) {
         hvcma_requests_resume(s);
@@ -184,8 +203,8 @@ static void virtio_cma_set_status(VirtIODevice *vdev, uint8_t status)
 
 /*
  * Guest or system reset. The engine closes the gates (bus master off, device
- * reset) before it unpins; a client that is not quiet keeps all memory pinned,
- * which was reported by then.
+ * reset) before it unpins, here and in further turns (leaving.h); a client that is
+ * not quiet keeps all memory pinned, which was reported by then.
  *
  * Static regions are in use without a driver of this device: the guest's virtio
  * code resets what it finds no driver for, and that must disturb nobody.
@@ -238,8 +257,8 @@ static void register_machine_reset_once(void)
 }
 
 /*
- * Orderly end of QEMU: as a reset, then the pins need no keeper. If a client
- * is not quiet the keeper outlives us with the pins.
+ * Orderly end of QEMU: as a reset, to the last pin, then there is no need of a
+ * keeper. If a client is not quiet the keeper outlives us with the pins.
  */
 static void virtio_cma_exit(Notifier *notifier, void *data)
 {
@@ -247,7 +266,8 @@ static void virtio_cma_exit(Notifier *notifier, void *data)
 
     hvcma_turn_begin(s);
     hvcma_gate_emulation_ended();
-    if (!hvcma_engine_reset(s->engine)) {
+    if (!hvcma_engine_fini(s->engine)) {
+        hvcma_leaving_stop(s);
         hvcma_backing_free(s->backing);
     }
     hvcma_turn_end(s);
@@ -308,6 +328,7 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
     if (!engine_start(s, errp)) {
         goto fail_backing;
     }
+    hvcma_leaving_start(s);
     if (!hvcma_migration_init(s, errp)) {
         goto fail_engine;
     }
@@ -337,6 +358,7 @@ fail_static:
     hvcma_static_unrealize(s);
     hvcma_migration_cleanup(s);
 fail_engine:
+    hvcma_leaving_stop(s);
     engine_stop(s);
     goto fail_discard;
 fail_backing:
@@ -349,11 +371,11 @@ fail_clients:
     s->clients = NULL;
 }
 
-/* What is left when the queues are gone. */
-static void leave_host(VirtIOCMA *s)
+/* Nothing is pinned any more, or never will be let go. */
+static void leave_at_last(VirtIOCMA *s)
 {
-    hvcma_clients_unregister(s);
-    hvcma_migration_cleanup(s);
+    qemu_remove_exit_notifier(&s->exit_notifier);
+    hvcma_leaving_stop(s);
     if (engine_stop(s) && !hvcma_static_is_ram(s)) {
         host_memory_backend_set_mapped(s->opts.memdev, false);
     }
@@ -364,12 +386,20 @@ static void leave_host(VirtIOCMA *s)
     hvcma_requests_free(s);
 }
 
+/* What is left when the queues are gone. */
+static void leave_host(VirtIOCMA *s)
+{
+    hvcma_clients_unregister(s);
+    hvcma_migration_cleanup(s);
+    hvcma_engine_reset(s->engine);
+    hvcma_leaving_then(s, leave_at_last);
+}
+
 void virtio_cma_unrealize(DeviceState *dev)
 {
     VirtIOCMA *s = VIRTIO_CMA(dev);
 
     QTAILQ_REMOVE(&realized, s, next_realized);
-    qemu_remove_exit_notifier(&s->exit_notifier);
     hvcma_requests_stop(s);
     virtio_cleanup(VIRTIO_DEVICE(dev));
     if (!hvcma_static_is_ram(s)) {
@@ -406,6 +436,8 @@ static const Property virtio_cma_properties[] = {
     DEFINE_PROP_UINT32("x-fake-extent", VirtIOCMA, opts.fake_extent_granules,
                        0),
     DEFINE_PROP_BOOL("x-fake-shuffle", VirtIOCMA, opts.fake_shuffle, false),
+    DEFINE_PROP_UINT32("x-fake-pin-us", VirtIOCMA, opts.fake_pin_us, 0),
+    DEFINE_PROP_UINT32("x-fake-step", VirtIOCMA, opts.fake_step, 0),
     DEFINE_PROP_UINT64("x-fake-base", VirtIOCMA, opts.fake_base_hpa,
                        4 * GiB),
     DEFINE_PROP_STRING("x-fake-fault", VirtIOCMA, opts.fake_fault),

@@ -5,10 +5,12 @@
  * virtio_cma.c      life of the device, reset
  * requests.c        requests and events: queues to the engine and back
  * turn.c            one piece of work at a time
+ * leaving.c         memory that goes back between turns
  * options.c         properties to checked configuration
  * help.c            what -device ...,help says of them
  * printable.c       text of the user for messages
  * backing.c         host memory of the region: provider, pins, addresses
+ * populate.c        a thread that makes host memory ready
  * pin_keeper.c      the process that holds pins beyond QEMU's death
  * client_spec.c     clients= and regions= to a list
  * clients.c         devices served by regions
@@ -58,6 +60,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(VirtIOCMA, VIRTIO_CMA)
 typedef struct HvcmaBacking HvcmaBacking;
 typedef struct HvcmaClients HvcmaClients;
 typedef struct HvcmaDiscard HvcmaDiscard;
+typedef struct HvcmaLeaving HvcmaLeaving;
 typedef struct HvcmaMigration HvcmaMigration;
 typedef struct HvcmaRequests HvcmaRequests;
 
@@ -110,6 +113,8 @@ typedef struct HvcmaOptions {
     bool fabric;
     uint32_t fake_extent_granules;
     bool fake_shuffle;
+    uint32_t fake_pin_us;
+    uint32_t fake_step;         /* granules in one go, 0: by their size */
     uint64_t fake_base_hpa;
     char *fake_fault;
     uint64_t pool_bytes;        /* mode=static: of the pool, 0: by region */
@@ -133,6 +138,7 @@ struct VirtIOCMA {
     HvcmaDiscard *discard;      /* mode=private */
     HvcmaClients *clients;
     HvcmaMigration *migration;
+    HvcmaLeaving *leaving;
     Error *migration_blocker;
     HvcmaAlias alias;
     Notifier exit_notifier;
@@ -194,7 +200,7 @@ const char *hvcma_report_purpose(uint32_t purpose);
 /* ---- migration.c ---- */
 
 /* Of the device in a migration stream; older ones are refused. */
-#define HVCMA_STREAM_VERSION 2
+#define HVCMA_STREAM_VERSION 3
 
 extern const VMStateDescription vmstate_virtio_cma;
 

@@ -86,6 +86,7 @@ static void add_region(struct machine *m, unsigned int i, struct random *r, bool
 	static const char *const modes[] = { "private", "private", "private", "reusable", "auto" };
 	static const char *const methods[] = { "back", "pin", "hpa", "discard", "quiesce" };
 	struct region *d = &m->region[i];
+	struct random steps;
 	bool small = random_one_in(r, 4);
 	const char *mode = one_of(r, modes, 5);
 
@@ -108,6 +109,12 @@ static void add_region(struct machine *m, unsigned int i, struct random *r, bool
 			 0x7700000000ull + i * 0x100000000ull);
 	if (random_one_in(r, 3))
 		property(d, ",x-fake-shuffle=on,x-fake-extent=%u", 1 + (unsigned int)random_below(r, 4));
+	/* Of a copy: what follows is as it was when the cases were found. */
+	steps = *r;
+	if (random_one_in(&steps, 2))
+		property(d, ",x-fake-pin-us=%u,x-fake-step=%u",
+			 20 + (unsigned int)random_below(&steps, 400),
+			 1 + (unsigned int)random_below(&steps, 16));
 	property(d, ",policy=%s,mode=%s", one_of(r, policies, 3), mode);
 	if (!strcmp(mode, "private") && !random_one_in(r, 4))
 		property(d, ",discard=on");

@@ -446,10 +446,10 @@ static void test_old_stream(void **state)
 	(void)state;
 	save(&c, "file:");
 	version = find(name, sizeof(name)) + (long)sizeof(name);
-	assert_int_equal(put(version, 4, 1), 2);
-	qtest_expect_refusal(QTEST_Q35, "incoming version_id 1 is too old for local minimum version_id  2",
+	assert_int_equal(put(version, 4, 2), 3);
+	qtest_expect_refusal(QTEST_Q35, "incoming version_id 2 is too old for local minimum version_id  3",
 			     "-incoming file:%s %sclients=edu0:edu1", file, machine_options);
-	put(version, 4, 2);
+	put(version, 4, 3);
 	q = load("file:");		/* control */
 	check_destination(&c, q);
 	qtest_stop(q);

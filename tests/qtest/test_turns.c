@@ -20,7 +20,7 @@
 			"-object memory-backend-memfd,id=m0,size=128G,reserve=off "	\
 			"-device edu,id=edu0 "						\
 			"-device virtio-cma-pci,id=cma0,memdev=m0,name=banka,"		\
-			"granule=2M,x-provider=fake,clients=edu0"
+			"granule=2M,x-provider=fake,x-fake-pin-us=20,clients=edu0"
 
 static struct qtest *q;
 static struct cma c;
