@@ -22,9 +22,9 @@
  * Cost of a request: as alloc.h says, plus the host operations, plus one step
  * per item of the request. Not bounded by the request alone: an ALLOC without
  * FAST for which nothing fits backs what is still unbacked, each granule once;
- * with an odd alignment or address limit it looks at up to 2^22 runs, which in
+ * with an odd alignment or address limit it looks at up to 2^18 runs, which in
  * larger regions can miss a fit. ADDR_LIMIT without FAST looks at every run.
- * A failure looks at the runs around busy granules, too, as far as the 2^22 go.
+ * A failure looks at the runs around busy granules, too, as far as the 2^18 go.
  */
 #ifndef HVCMA_CORE_ENGINE_H
 #define HVCMA_CORE_ENGINE_H

@@ -19,7 +19,7 @@
 #define MACHINE		"-m 256M,maxmem=40G,slots=4 "
 #define MEMDEV(size)	"-object memory-backend-memfd,id=m0,size=" size ",reserve=off "
 #define M0		MEMDEV("4G")
-#define M0_BIG		MEMDEV("32G")		/* where much is done meanwhile */
+#define M0_BIG		MEMDEV("16G")		/* where much is done meanwhile */
 #define DEVICE		"-device virtio-cma-pci,id=cma0,memdev=m0,name=banka,granule=2M,"	\
 			"x-provider=fake,x-fake-pin-us=200"
 #define SHARED		VIRTIO_CMA_CLIENT_SHARED
@@ -204,8 +204,8 @@ static void test_alloc_waits(void **state)
 
 	(void)state;
 	qtest_skip_unless_built();
-	region_bytes = 32 * 1024 * MIB;
-	q = qtest_start(QTEST_Q35, MACHINE M0_BIG DEVICE ",pin-limit=32G");
+	region_bytes = 16 * 1024 * MIB;
+	q = qtest_start(QTEST_Q35, MACHINE M0_BIG DEVICE ",pin-limit=16G");
 	cma_open(&c, q, &virtio_pci);
 	block = take_all();
 	post_free(&block);
@@ -310,7 +310,7 @@ static void test_unplug(void **state)
 
 	(void)state;
 	qtest_skip_unless_built();
-	region_bytes = 32 * 1024 * MIB;
+	region_bytes = 16 * 1024 * MIB;
 	q = qtest_start(QTEST_Q35, MACHINE M0_BIG HOTPLUG_PORT
 			"-object memory-backend-memfd,id=m1,size=64M,reserve=off "
 			"-device edu,id=edu0 " DEVICE ",bus=rp0,clients=edu0 "

@@ -251,6 +251,37 @@ static void a_failed_back_is_undone(void **state)
 	small_pool_free(&pool);
 }
 
+/* By a thread that knows no provider: what it has done, or not, is found there. */
+static void populated_memory_is_found(void **state)
+{
+	struct hvcma_provider_config config;
+	struct hvcma_provider *p;
+	struct small_pool pool;
+	struct memory m;
+
+	(void)state;
+	if (!small_pool_make(&pool, 4))
+		skip_because("cannot mount a hugetlbfs of four pages");
+	m = small_pool_memory(&pool, 8);
+	config = config_of(&m);
+	p = local_provider(&config);
+
+	assert_int_equal(hvcma_populate(m.base, 2 * HUGE_BYTES), 0);
+	assert_int_equal(small_pool_used(&pool), 2);
+	assert_int_equal(p->ops->back(p, 0, 2), 0);
+	expect_granules(p, HUGE_BYTES, 2, 0);
+
+	assert_true(hvcma_populate(m.base + 2 * HUGE_BYTES, 4 * HUGE_BYTES) < 0);
+	assert_int_equal(small_pool_used(&pool), 4);		/* as far as it got */
+	assert_int_equal(p->ops->discard(p, 2, 4), 0);
+	assert_int_equal(small_pool_used(&pool), 2);
+	expect_granules(p, HUGE_BYTES, 2, 0);
+	p->ops->destroy(p);
+	memory_free(&m);
+	assert_true(small_pool_settles(&pool, 0));
+	small_pool_free(&pool);
+}
+
 static void without_a_file_a_failed_back_is_reported(void **state)
 {
 	struct hvcma_provider_config config;
@@ -668,6 +699,7 @@ int main(void)
 		cmocka_unit_test(granules_of_several_pages),
 		cmocka_unit_test(pins_span_many_rings),
 		cmocka_unit_test(a_failed_back_is_undone),
+		cmocka_unit_test(populated_memory_is_found),
 		cmocka_unit_test(without_a_file_a_failed_back_is_reported),
 		cmocka_unit_test(an_empty_pool_is_an_error_not_a_signal),
 		cmocka_unit_test(a_file_that_cannot_be_punched),
