@@ -218,14 +218,17 @@ int hvcma_fdt_put(fdt32_t *cells, int nr, uint64_t value)
 
 int hvcma_fdt_is_overlay(const void *fdt)
 {
-	int node;
+	struct hvcma_fdt_walk w;
+	int depth = 0;			/* of the node, from 1 for the root */
+	uint32_t tag;
 
-	fdt_for_each_subnode(node, fdt, 0) {
-		const char *name = fdt_get_name(fdt, node, NULL);
-
-		if (name && !strcmp(name, "__fixups__"))
-			return 1;
-		if (fdt_subnode_offset(fdt, node, "__overlay__") >= 0)
+	hvcma_fdt_walk_init(&w, fdt, 0);
+	while ((tag = hvcma_fdt_walk_next(&w)) != FDT_END) {
+		if (tag == FDT_END_NODE)
+			depth--;
+		else if (tag == FDT_BEGIN_NODE && ++depth <= 3 && *w.name == '_' &&
+			 ((depth == 2 && !strcmp(w.name, "__fixups__")) ||
+			  (depth == 3 && !strcmp(w.name, "__overlay__"))))
 			return 1;
 	}
 	return 0;

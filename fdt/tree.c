@@ -224,17 +224,22 @@ int hvcma_fdt_tree_phandle(const struct hvcma_fdt_tree *tree, uint32_t phandle)
 
 int hvcma_fdt_tree_path(const struct hvcma_fdt_tree *tree, const char *path)
 {
-	int offset = fdt_path_offset(tree->fdt, path), low = 0, high = tree->nr;
+	int node = 0;
 
-	while (low < high) {
-		int middle = low + (high - low) / 2;
+	while (*path == '/' && path[1]) {
+		size_t bytes = strcspn(++path, "/");
+		int child = node + 1;
 
-		if (tree->node[middle].offset < offset)
-			low = middle + 1;
-		else
-			high = middle;
+		while (child < tree->nr && (tree->node[child].parent != node ||
+					    strncmp(tree->node[child].name, path, bytes) ||
+					    tree->node[child].name[bytes]))
+			child++;
+		if (child == tree->nr)
+			return -1;
+		node = child;
+		path += bytes;
 	}
-	return offset >= 0 && low < tree->nr ? low : -1;
+	return node;
 }
 
 void hvcma_fdt_tree_name(const struct hvcma_fdt_tree *tree, int node,

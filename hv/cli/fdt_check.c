@@ -60,10 +60,15 @@ static int set_silent(struct check *c, char *arg)
 	return 0;
 }
 
+#define LISTED(name, id, kind, severity) { id, kind, HVCMA_FDT_##severity },
 static int list_findings(void)
 {
-#define LINE(name, id, kind, severity) printf("%-20s %-10s %s\n", id, kind, hvcma_fdt_severity_name(HVCMA_FDT_##severity));
-	HVCMA_FDT_FINDINGS(LINE)
+	static const struct { const char *id, *kind; enum hvcma_fdt_severity severity; } all[] = {
+		HVCMA_FDT_FINDINGS(LISTED)
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		printf("%-20s %-10s %s\n", all[i].id, all[i].kind, hvcma_fdt_severity_name(all[i].severity));
 	return HVCMA_EXIT_OK;
 }
 

@@ -52,9 +52,9 @@ static const char *what_it_is(const struct hvcma_dtb *dtb)
 {
 	static const struct { const char *magic; size_t bytes; const char *text; } packed[] = {
 		{ "\x1f\x8b", 2, "it is compressed: gunzip makes a blob of it" },
-		{ "\xfd" "7zXZ", 5, "it is compressed: unxz makes a blob of it" },
+		{ "\3757zXZ", 5, "it is compressed: unxz makes a blob of it" },
 		{ "\x28\xb5\x2f\xfd", 4, "it is compressed: unzstd makes a blob of it" },
-		{ "\x7f" "ELF", 4, "it is a program or library, no device tree" },
+		{ "\177ELF", 4, "it is a program or library, no device tree" },
 	};
 
 	if (!dtb->bytes)

@@ -194,6 +194,7 @@ static void buses(struct hvcma_fdt_writer *w)
 static void windows(struct hvcma_fdt_writer *w)
 {
 	fdt32_t *p = cells;
+	char name[16];
 
 	for (uint64_t i = 0; i < NR_WINDOWS; i++, p += 4) {
 		hvcma_fdt_put(p, 2, RAM + i * 4 * MIB);
@@ -214,8 +215,8 @@ static void windows(struct hvcma_fdt_writer *w)
 	}
 	hvcma_fdt_write_prop(w, "dma-ranges", cells, NR_WINDOWS * 20);
 	for (uint32_t i = 0; i < NR_CLIENTS; i++) {
-		hvcma_fdt_write_begin(w, (char[8]){ (char)('a' + i / 676 % 26), (char)('a' + i / 26 % 26),
-						    (char)('a' + i % 26) });
+		snprintf(name, sizeof(name), "%x", i);
+		hvcma_fdt_write_begin(w, name);
 		put_u32(w, "memory-region", 1);
 		hvcma_fdt_write_end(w);
 	}
