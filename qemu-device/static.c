@@ -6,6 +6,7 @@
 #include "qemu/osdep.h"
 #include "exec/address-spaces.h"
 #include "hw/boards.h"
+#include "hw/core/cpu.h"
 #include "hw/qdev-core.h"
 
 #include "backing.h"
@@ -49,6 +50,14 @@ uint64_t hvcma_static_ram_base(VirtIOCMA *s)
     return base_gpa;
 }
 
+/* riscv has a machine type of that name, too. */
+static bool is_arm_virt(void)
+{
+    return object_dynamic_cast(qdev_get_machine(),
+                               MACHINE_TYPE_NAME("virt")) &&
+           (!strcmp(target_name(), "aarch64") || !strcmp(target_name(), "arm"));
+}
+
 bool hvcma_static_check(VirtIOCMA *s, Error **errp)
 {
     const char *region = s->opts.name;
@@ -69,7 +78,14 @@ bool hvcma_static_check(VirtIOCMA *s, Error **errp)
                    s->opts.pin_limit_bytes ? "pin-limit=" : "a set-aside");
         return false;
     }
-    return hvcma_static_fdt_check(region, errp);
+    if (!is_arm_virt()) {
+        error_setg(errp, "virtio-cma '%s': mode=static describes the region in "
+                   "the guest's device tree, but machine '%s' has none that "
+                   "can be added to (supported: virt of Arm)", region,
+                   MACHINE_GET_CLASS(qdev_get_machine())->name);
+        return false;
+    }
+    return true;
 }
 
 bool hvcma_static_pins(VirtIOCMA *s)

@@ -494,35 +494,10 @@ bool hvcma_static_fdt_is_written(void)
     return is_written;
 }
 
-/* riscv has a machine type of that name, too. */
-static VirtMachineState *arm_virt(void)
-{
-    Object *machine = object_dynamic_cast(qdev_get_machine(),
-                                          TYPE_VIRT_MACHINE);
-
-    if (!machine || (strcmp(target_name(), "aarch64") &&
-                     strcmp(target_name(), "arm"))) {
-        return NULL;
-    }
-    return (VirtMachineState *)machine;
-}
-
-bool hvcma_static_fdt_check(const char *region, Error **errp)
-{
-    if (arm_virt()) {
-        return true;
-    }
-    error_setg(errp, "virtio-cma '%s': mode=static describes the region in the "
-               "guest's device tree, but machine '%s' has none that can be "
-               "added to (supported: virt of Arm)", region,
-               MACHINE_GET_CLASS(qdev_get_machine())->name);
-    return false;
-}
-
 void hvcma_static_fdt_add(VirtIOCMA *s)
 {
     StaticRegion *r = g_new0(StaticRegion, 1);
-    struct arm_boot_info *info = &arm_virt()->bootinfo;
+    struct arm_boot_info *info = &VIRT_MACHINE(qdev_get_machine())->bootinfo;
 
     r->s = s;
     QLIST_INSERT_HEAD(&regions, r, next);

@@ -10,10 +10,10 @@
 
 #include "virtio_cma.h"
 
-/** hvcma_static_fdt_check() - has this machine such a device tree? */
-bool hvcma_static_fdt_check(const char *region, Error **errp);
-
-/** hvcma_static_fdt_add() - @s is to be described; before machine-init-done. */
+/**
+ * hvcma_static_fdt_add() - @s is to be described; before machine-init-done. Only
+ * in machine virt of Arm.
+ */
 void hvcma_static_fdt_add(VirtIOCMA *s);
 void hvcma_static_fdt_remove(VirtIOCMA *s);
 

@@ -119,8 +119,12 @@ bench: native plugin arm64 arm64-plugin guest $(BENCH_BIN)
 	$(Q)$(RUN) $(if $(B),-t $(B)) bench
 
 # FUZZ_SECONDS per fuzzer; "make check" uses a few.
-fuzz: $(FUZZ_BIN) $(need_glue)
-	$(Q)FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) $(RUN) fuzz glue
+fuzz: $(FUZZ_BIN) $(need_glue) $(O)/tests/generic/seed
+	$(say) NINJA generic/build/qemu-fuzz-x86_64
+	$(Q)HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/generic/build
+	$(Q)FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) $(RUN) fuzz glue generic
+$(O)/tests/generic/seed: $(O)/tests/obj/tests/generic/seed.o
+	$(call link_test,$(CC))
 # Which lines of the plugin random guests reach.
 fuzz-coverage: $(GLUE_BIN) $(call glue_plugin,glue-coverage)
 	$(Q)HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) \
