@@ -10,6 +10,8 @@
  * A step may fail, but only with a status that the manual has. What it writes is a
  * valid blob. An overlay of the first and the last blob, applied by libfdt, gives the
  * last one.
+ *
+ * runs: 10000000
  */
 #include <fcntl.h>
 #include <stdio.h>
