@@ -228,8 +228,15 @@ struct vcma_block *vcma_block_new(struct vcma_region *r, const struct vcma_want 
 	strscpy(block->owner_name, want->owner ?: names[want->use], sizeof(block->owner_name));
 	INIT_LIST_HEAD(&block->node);
 	spin_lock_init(&block->taken_lock);
-	refcount_set(&block->refs, 1);
+	refcount_set(&block->refs, 0);
 	return block;
+}
+
+void vcma_block_publish(struct vcma_block *block)
+{
+	/* Pairs with vcma_block_tryget(): who keeps it sees all of it. */
+	smp_wmb();
+	refcount_set(&block->refs, 1);
 }
 
 void vcma_block_free(struct vcma_block *block)
@@ -291,7 +298,11 @@ static void vcma_block_end(struct vcma_block *block)
 
 bool vcma_block_tryget(struct vcma_block *block)
 {
-	return !READ_ONCE(block->dropped) && refcount_inc_not_zero(&block->refs);
+	if (READ_ONCE(block->dropped) || !refcount_inc_not_zero(&block->refs))
+		return false;
+	/* Pairs with vcma_block_publish(). */
+	smp_acquire__after_ctrl_dep();
+	return true;
 }
 
 void vcma_block_put(struct vcma_block *block)

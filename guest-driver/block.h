@@ -10,7 +10,7 @@
 
 struct vcma_grant;
 
-/** vcma_block_new() - a block of @grant, one reference, not indexed. Return: or NULL. */
+/** vcma_block_new() - a block of @grant, not indexed, no reference yet. Return: or NULL. */
 struct vcma_block *vcma_block_new(struct vcma_region *r, const struct vcma_want *want,
 				  const struct vcma_grant *grant);
 
@@ -24,6 +24,12 @@ void vcma_block_free(struct vcma_block *block);
  */
 int vcma_block_index(struct vcma_block *block);
 void vcma_block_unindex(struct vcma_block *block);
+
+/**
+ * vcma_block_publish() - it is whole: the holder's reference, and from now on others may have
+ * theirs. Until then a block that is given up ends without waiting for anyone.
+ */
+void vcma_block_publish(struct vcma_block *block);
 
 /** vcma_block_map() - set cpu; all pages are taken. Return: 0 or -ENOMEM. */
 int vcma_block_map(struct vcma_block *block);

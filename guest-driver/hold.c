@@ -7,6 +7,10 @@
  * blocks held before it is mapped. A grant that fails the check is never touched
  * and never given back: the region is dead, and the reset of the device frees
  * it.
+ *
+ * A block is in the index, for those who watch what becomes of memory, while its pages are taken;
+ * others may keep it, and map parts of it, only once it is whole. So one that can't be had goes
+ * back with nobody left who knows its addresses.
  */
 #include <linux/delay.h>
 #include <linux/export.h>
@@ -134,6 +138,7 @@ static int vcma_region_adopt(struct vcma_region *r, const struct vcma_want *want
 		return err;
 	}
 
+	vcma_block_publish(block);
 	atomic64_add(block->bytes, &r->stats.held_bytes);
 	trace_vcma_block_hold(block);
 	vcma_assert_valid(vcma_block_is_valid(block));

@@ -116,7 +116,11 @@ struct vcma_block {
 	spinlock_t taken_lock;		/* a leaf */
 	unsigned long nr_taken;
 
-	refcount_t refs;		/* the holder's, and one per tryget */
+	/*
+	 * The holder's, and one per tryget. 0 until it is whole: who finds it in the index before
+	 * that, as the watchers of memory must, can't keep it, nor give out its addresses.
+	 */
+	refcount_t refs;
 	bool dropped;			/* the holder's is gone: no more trygets */
 
 	/* VCMA_BLOCK_POOL */
@@ -291,7 +295,7 @@ struct vcma_block *vcma_block_by_gpa(struct vcma_region *r, u64 gpa);
  * vcma_block_tryget() - keep a block that was found under rcu_read_lock() pinned
  * until vcma_block_put(), whoever drops it. Any context.
  *
- * Return: false if its holder has dropped it: then leave it alone.
+ * Return: false if its holder has dropped it, or has not all of it yet: then leave it alone.
  */
 bool vcma_block_tryget(struct vcma_block *block);
 

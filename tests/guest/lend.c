@@ -28,6 +28,7 @@
 #include <linux/string.h>
 #include <linux/version.h>
 
+#include "find_region.h"
 #include "take_page.h"
 
 #include "guest-driver/compat.h"
@@ -445,29 +446,6 @@ static void end_busy(void)
 }
 
 /* ---- module ---- */
-
-/* A PCI device may have other children beside the virtio device. */
-static int take_region(struct device *dev, void *data)
-{
-	struct vcma_region **r = data;
-
-	if (!strstarts(dev_name(dev), "virtio"))
-		return 0;
-	*r = dev_get_drvdata(dev);
-	return 1;
-}
-
-static struct vcma_region *find_region(void)
-{
-	struct pci_dev *pdev = pci_get_device(0x1af4, 0x1040 + VIRTIO_ID_CMA, NULL);
-	struct vcma_region *r = NULL;
-
-	if (!pdev)
-		return NULL;
-	device_for_each_child(&pdev->dev, &r, take_region);
-	pci_dev_put(pdev);
-	return r;
-}
 
 static void put_symbols(void)
 {
