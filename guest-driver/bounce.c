@@ -30,7 +30,7 @@ static dma_addr_t vcma_bounce_fail(struct vcma_client *c, phys_addr_t phys, size
 }
 
 dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes,
-			   u64 max_dma, unsigned long attrs)
+			   u64 max_dma)
 {
 	u64 keep = roundup_pow_of_two((u64)dma_get_min_align_mask(c->dev) + 1);
 	struct vcma_region *r = c->region;
@@ -48,11 +48,9 @@ dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	if (!vcma_pool_alloc(&c->pools[c->attr], &fit, c, phys, bytes, &piece))
 		return vcma_bounce_fail(c, phys, bytes);
 
-	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC)) {
-		memcpy(piece.cpu + offset, phys_to_virt(phys), bytes);
-		if (piece.block->attr == VCMA_CACHED)
-			vcma_attr_sync_for_device(c, piece.cpu + offset, bytes);
-	}
+	memcpy(piece.cpu + offset, phys_to_virt(phys), bytes);
+	if (piece.block->attr == VCMA_CACHED)
+		vcma_attr_sync_for_device(c, piece.cpu + offset, bytes);
 	atomic64_inc(&r->stats.nr_map_bounced);
 	atomic64_add(bytes, &r->stats.bounce_bytes);
 	atomic64_add(bytes, &c->bounce_bytes);

@@ -17,16 +17,15 @@ struct vcma_client;
 /**
  * vcma_bounce_map() - map [@phys, @phys + @bytes) of ordinary RAM.
  * @max_dma: highest DMA address of the last byte
- * @attrs: DMA_ATTR_SKIP_CPU_SYNC leaves the buffer as it is
  *
  * The offset in the page, and of the client's larger min_align_mask, is kept.
- * Unless told otherwise the buffer is filled for every direction: a device that
+ * The buffer is filled for every direction and whatever the caller's attributes: a device that
  * writes less than it was asked for must not uncover what was there before.
  *
  * Return: DMA address, or DMA_MAPPING_ERROR (counted, traced, not logged).
  */
 dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes,
-			   u64 max_dma, unsigned long attrs);
+			   u64 max_dma);
 
 /**
  * vcma_bounce_unmap() - copy back if @dir says so, and free.

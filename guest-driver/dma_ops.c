@@ -184,7 +184,7 @@ static dma_addr_t vcma_dma_map_ram(struct device *dev, phys_addr_t phys, size_t 
 		return dma;
 	for (i = 0; dma == DMA_MAPPING_ERROR &&
 	     (c = vcma_binding_source(b, VCMA_KIND_STREAMING, i)); i++)
-		dma = vcma_bounce_map(c, phys, size, max_dma, attrs);
+		dma = vcma_bounce_map(c, phys, size, max_dma);
 	return dma;
 }
 

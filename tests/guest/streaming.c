@@ -133,6 +133,21 @@ static void test_sync(struct selftest *t, u8 *buf)
 	dma_unmap_single_attrs(t->dev, dma, SZ_4K, DMA_FROM_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
 	selftest_result(t, !err && selftest_is_byte(buf, SZ_4K, GUARD),
 			"sync: SKIP_CPU_SYNC leaves the buffer alone");
+
+	/* A device that writes nothing uncovers nothing of what was there before. */
+	selftest_fill(buf, SZ_4K, 13);
+	dma = dma_map_single(t->dev, buf, SZ_4K, DMA_TO_DEVICE);
+	if (dma_mapping_error(t->dev, dma))
+		return;
+	dma_unmap_single(t->dev, dma, SZ_4K, DMA_TO_DEVICE);
+	memset(buf, GUARD, SZ_4K);
+	dma = dma_map_single_attrs(t->dev, buf, SZ_4K, DMA_FROM_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
+	if (dma_mapping_error(t->dev, dma))
+		return;
+	dma_sync_single_for_cpu(t->dev, dma, SZ_4K, DMA_FROM_DEVICE);
+	selftest_result(t, selftest_is_byte(buf, SZ_4K, GUARD),
+			"sync: mapped with SKIP_CPU_SYNC, not written: nothing of others shows");
+	dma_unmap_single_attrs(t->dev, dma, SZ_4K, DMA_FROM_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 #define NR_SEGMENTS	5
