@@ -12,6 +12,7 @@
  */
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
+#include <linux/ioport.h>
 #include <linux/memremap.h>
 #include <linux/minmax.h>
 #include <linux/scatterlist.h>
@@ -223,6 +224,9 @@ static dma_addr_t vcma_dma_map_resource(struct device *dev, phys_addr_t phys, si
 		return dma;
 	if (!size || phys > max_dma || size - 1 > max_dma - phys ||
 	    !vcma_binding_is_claimed(b))
+		return DMA_MAPPING_ERROR;
+	/* RAM that is not held can be anywhere for the device, and the host can move it. */
+	if (page_is_ram(PHYS_PFN(phys)) || page_is_ram(PHYS_PFN(phys + size - 1)))
 		return DMA_MAPPING_ERROR;
 	while ((c = vcma_binding_next_claimed(b, &i))) {
 		if (!(c->region->flags & VIRTIO_CMA_F_HPA))

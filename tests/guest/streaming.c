@@ -340,6 +340,9 @@ static void test_resource(struct selftest *t, u8 *buf)
 	selftest_result(t, !err && *(u32 *)buf == readl(t->regs),
 			"resource: the device has read a register (%#x)", *(u32 *)buf);
 	dma_unmap_resource(t->dev, dma, SZ_4K, DMA_BIDIRECTIONAL, 0);
+	dma = dma_map_resource(t->dev, virt_to_phys(buf), SZ_4K, DMA_BIDIRECTIONAL, 0);
+	selftest_result(t, dma_mapping_error(t->dev, dma),
+			"resource: RAM that nobody has pinned is refused");
 	dma = dma_map_resource(t->dev, t->mask + 1, SZ_4K, DMA_BIDIRECTIONAL, 0);
 	selftest_result(t, dma_mapping_error(t->dev, dma), "resource: out of reach is refused");
 }
