@@ -479,6 +479,24 @@ static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit
 	return err;
 }
 
+/*
+ * Who can't wait must not find the pools empty because of what others asked for, got or not.
+ * @wait: they may be, even of what small allocations need
+ */
+static void vcma_pools_restore(struct vcma_region *r, const struct vcma_effort *effort, bool wait)
+{
+	struct vcma_pool *p;
+	unsigned int i;
+
+	/* It may wait for I/O that waits for the caller. */
+	wait &= current_gfp_context(GFP_KERNEL) == GFP_KERNEL;
+	for (i = 0; (p = vcma_region_pool(r, i)); i++) {
+		queue_work(r->wq, &p->refill);
+		if (wait && !vcma_is_late(effort->deadline))
+			flush_work(&p->refill);
+	}
+}
+
 int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 			 const struct vcma_effort *effort, struct vcma_client *owner,
 			 u64 bytes, struct vcma_piece *piece)
@@ -494,25 +512,19 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 		if (step != ASK) {
 			vcma_region_flush_drops(r);
 			for (i = 0; (p = vcma_region_pool(r, i)); i++)
-				vcma_pool_yield(p, step == YIELD_ALL);
+				vcma_pool_yield(p, step == YIELD_ALL && p->share == pool->share);
 		}
 		err = vcma_pool_grow_for(pool, fit, effort, owner, bytes, piece);
 		if (!err || err == -EPROTO || err == -ETIMEDOUT ||
 		    effort->flags & VCMA_WANT_FAST)
 			break;
-		if (vcma_pool_alloc(pool, fit, owner, VCMA_NO_ORIG, bytes, piece))
-			return 0;
-	}
-	/* Who can't wait must not find the pools empty because of what couldn't be had. */
-	if (err && step != ASK) {
-		for (i = 0; (p = vcma_region_pool(r, i)); i++) {
-			queue_work(r->wq, &p->refill);
-			/* It may wait for I/O that waits for the caller. */
-			if (current_gfp_context(GFP_KERNEL) == GFP_KERNEL &&
-			    !vcma_is_late(effort->deadline))
-				flush_work(&p->refill);
+		if (vcma_pool_alloc(pool, fit, owner, VCMA_NO_ORIG, bytes, piece)) {
+			err = 0;
+			break;
 		}
 	}
+	if (step != ASK)
+		vcma_pools_restore(r, effort, err || step >= YIELD_ALL);
 	return err;
 }
 

@@ -159,7 +159,8 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 
 /**
  * vcma_pool_alloc_slow() - the same after memory was got for it from the host, in a
- * block that fits, if need be at the expense of other pools. May sleep.
+ * block that fits, if need be at the expense of other pools, which are filled again; of those of
+ * other set-asides what small allocations need is left alone. May sleep.
  *
  * Return: 0, or an error as of vcma_region_hold().
  */

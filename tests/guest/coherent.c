@@ -221,6 +221,23 @@ static void test_impossible(struct selftest *t)
 
 /* ---- mmap ---- */
 
+/* All but a granule in one piece: who can't wait still gets something right after that. */
+static void test_nearly_all(struct selftest *t)
+{
+	size_t bytes = (size_t)t->region_mib * SZ_1M - SZ_2M;
+	dma_addr_t dma, small;
+	void *cpu, *page;
+
+	cpu = dma_alloc_coherent(t->dev, bytes, &dma, QUIET);
+	if (!selftest_result(t, cpu, "coherent, nearly all (%zu bytes): allocated", bytes))
+		return;
+	page = dma_alloc_coherent(t->dev, SZ_4K, &small, GFP_ATOMIC | __GFP_NOWARN);
+	selftest_result(t, page, "coherent, nearly all: an atomic page right after it");
+	if (page)
+		dma_free_coherent(t->dev, SZ_4K, page, small);
+	dma_free_coherent(t->dev, bytes, cpu, dma);
+}
+
 struct mapping {
 	struct selftest *t;
 	void *cpu;
@@ -291,6 +308,8 @@ void selftest_coherent(struct selftest *t)
 		test_refill(t);
 		test_exhaustion(t);
 	}
+	if (t->region_mib)
+		test_nearly_all(t);
 	test_impossible(t);
 	test_mmap(t);
 }

@@ -34,6 +34,10 @@ static bool guest_physical;
 module_param(guest_physical, bool, 0444);
 MODULE_PARM_DESC(guest_physical, "DMA addresses are those of the processor (no unsafe-noiommu=on)");
 
+static unsigned int region_mib;
+module_param(region_mib, uint, 0444);
+MODULE_PARM_DESC(region_mib, "size of the region, of which nobody else has any, and which is in one piece");
+
 static char *coherent = "";
 module_param(coherent, charp, 0444);
 MODULE_PARM_DESC(coherent, "what coherent memory has to be: cached, uncached, refused");
@@ -115,6 +119,7 @@ static int selftest_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	t->quick = quick;
 	t->has_pages = has_pages;
 	t->guest_physical = guest_physical;
+	t->region_mib = region_mib;
 	t->coherent_type = coherent;
 	t->coherent_refused = !strcmp(coherent, "refused");
 

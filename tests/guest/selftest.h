@@ -21,6 +21,7 @@ struct selftest {
 	bool quick;			/* nothing that takes all memory */
 	bool has_pages;			/* the region's memory has struct pages */
 	bool guest_physical;		/* DMA addresses are the processor's */
+	unsigned int region_mib;	/* 0: not known */
 	const char *coherent_type;	/* "cached", "uncached" or "refused"; "": don't look */
 	bool coherent_refused;
 
