@@ -337,6 +337,27 @@ static bool vcma_pool_search_all(struct vcma_pool *pool, const struct vcma_fit *
 	return found;
 }
 
+/*
+ * Take a run of a stack if it is within reach: a block above the limit may have come, and runs of
+ * it, since vcma_fit_is_plain() said that there is none.
+ */
+static bool vcma_pool_pop(struct vcma_pool *pool, struct vcma_stack *stack,
+			  const struct vcma_fit *fit, bool dirty, struct vcma_run *run)
+{
+	unsigned long flags;
+	u64 end;
+
+	if (!vcma_stack_pop(stack, dirty, true, run))
+		return false;
+	end = run->block->base_dma + ((u64)(run->first + fit->nr) << PAGE_SHIFT);
+	if (likely(end - 1 <= fit->max_dma))
+		return true;
+	spin_lock_irqsave(&pool->zero_lock, flags);
+	vcma_pages_put(run->block, run->first, fit->nr);
+	spin_unlock_irqrestore(&pool->zero_lock, flags);
+	return false;
+}
+
 bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 		     struct vcma_client *owner, phys_addr_t orig, u64 bytes,
 		     struct vcma_piece *piece)
@@ -348,7 +369,7 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 	bool found = false;
 
 	if (stack && vcma_fit_is_plain(pool, fit))
-		found = vcma_stack_pop(stack, !clean, true, &run);
+		found = vcma_pool_pop(pool, stack, fit, !clean, &run);
 	if (!found && atomic64_read(&pool->free_bytes) >= (s64)need) {
 		rcu_read_lock();
 		found = (clean && vcma_pool_search(pool, fit, true, &run)) ||
