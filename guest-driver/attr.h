@@ -74,6 +74,16 @@ static inline bool vcma_attr_needs_sync(const struct vcma_client *c)
 }
 
 /**
+ * vcma_attr_bars_cached() - it ignores caches, and nobody maintains them at each sync: must memory
+ * that has a cacheable mapping be kept from it?
+ */
+static inline bool vcma_attr_bars_cached(const struct vcma_client *c)
+{
+	return c->care & VIRTIO_CMA_CARE_NO_CACHED_ALIAS ||
+	       (c->care & VIRTIO_CMA_CARE_HANDOVER && !vcma_attr_needs_sync(c));
+}
+
+/**
  * vcma_attr_sync_for_device(), vcma_attr_sync_for_cpu() - what a sync of cacheable memory
  * needs for this client; nothing for most.
  */

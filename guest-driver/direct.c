@@ -103,9 +103,11 @@ static bool vcma_direct_fits(struct vcma_client *c, const struct vcma_block *blo
 	if (dma > max_dma || bytes - 1 > max_dma - dma ||
 	    (dma ^ phys) & dma_get_min_align_mask(c->dev))
 		return false;
+	alias = vcma_direct_alias(block, off);
+	if (alias && vcma_attr_bars_cached(c))
+		return false;
 	if (!vcma_attr_needs_sync(c))
 		return true;
-	alias = vcma_direct_alias(block, off);
 	if (!alias)	/* mapped cached, if at all, where we don't know */
 		return block->attr == VCMA_UNCACHED;
 	return dir == DMA_TO_DEVICE || vcma_cache_has_whole_lines(alias, bytes);

@@ -25,6 +25,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "attr.h"
 #include "binding.h"
 #include "bulk.h"
 #include "compat.h"
@@ -156,6 +157,8 @@ static int vcma_buffer_attach(struct dma_buf *dmabuf, struct dma_buf_attachment 
 {
 	struct vcma_buffer *buf = dmabuf->priv;
 	struct vcma_buffer_map *m;
+	struct vcma_client *c;
+	bool barred;
 	int err = 0;
 
 	m = kzalloc(sizeof(*m), GFP_KERNEL);
@@ -165,12 +168,18 @@ static int vcma_buffer_attach(struct dma_buf *dmabuf, struct dma_buf_attachment 
 	INIT_LIST_HEAD(&m->node);
 	mutex_lock(&buf->lock);
 	mutex_lock(&vcma_bindings_lock);
-	m->is_client = vcma_buffer_client(buf, at->dev);
+	c = vcma_buffer_client(buf, at->dev);
+	m->is_client = c;
+	/* The program's mapping is cacheable, and can't be made anything else under it. */
+	barred = c && buf->attr == VCMA_CACHED && vcma_attr_bars_cached(c);
 	mutex_unlock(&vcma_bindings_lock);
 	if (!buf->region)
 		err = -ENODEV;
-	else if (!m->is_client && !buf->region->mode->has_pages)
+	else if (barred || (!m->is_client && !buf->region->mode->has_pages))
 		err = -EOPNOTSUPP;
+	if (barred)
+		dev_warn_ratelimited(at->dev, "virtio_cma: ignores caches: can't use the cached buffer of %s, but uncached ones\n",
+				     buf->owner);
 	mutex_unlock(&buf->lock);
 	if (err) {
 		kfree(m);

@@ -120,14 +120,26 @@ refused()
 attr_boot()
 {
 	what="arm64 $1"
+	# shellcheck disable=SC2046 # options are words
 	initramfs "$VM_TMP/initramfs" arm64 "$1" virtio_pci "$(guest_module arm64 "$1" virtio_cma)" \
-		uio_pci_generic "$(guest_module arm64 "$1" vcma_selftest)"
+		uio_pci_generic "$(guest_module arm64 "$1" vcma_selftest)" \
+		"$(guest_module arm64 "$1" vcma_import)" -- $(guest_programs arm64 vcma_user)
 	ab_kernel=$(kernel_dir arm64 "$1")/vmlinuz
 	shift
 	vm_start arm64 "$ab_kernel" "$VM_TMP/initramfs" "$@"
 	vm_booted 1 90 && return
 	tap_result 1 "$what: the guest boots"
 	return 1
+}
+
+# attr_import REGION SLOT: a device that ignores caches gets no buffer that a program has mapped
+# cached: 95 is EOPNOTSUPP
+attr_import()
+{
+	guest "echo >/sys/bus/pci/devices/0000:00:$2.0/driver_override; echo 33554432 >$(dir_of "$1")/user_limit_bytes; insmod /modules/vcma_import.ko; vcma_user import /dev/vcma/$1 0 0 95; rmmod vcma_import" >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what, $1"
+	check "$what, $1: the log says what to do about it" \
+		guest 'dmesg | grep -q "ignores caches: can.t use the cached buffer of vcma_user"'
 }
 
 attr_end()
@@ -149,6 +161,7 @@ if attr_boot 6.12 $(attr_region np private 0x10 stage2=no-fwb,coherent=off) \
 	attr_selftest np 10 coherent=uncached
 	listed np "claimed uncached Normal Non-cacheable not coherent: mapped Non-cacheable, without a cacheable alias"
 	synced np no
+	attr_import np 10
 	attr_selftest fr 13 'has_pages=1 coherent=refused'
 	refused fr
 	attr_selftest co 14 coherent=cached

@@ -11,8 +11,9 @@
  *	vcma_user late FILE BYTES NR	one buffer, and one of NR blocks of 64 KiB, of a region full
  *					of files: not in a millisecond, but in time; prints TAP
  *	vcma_user each FILE		one buffer of each kind, whatever comes of it
- *	vcma_user import FILE DEV ERR	/dev/vcma_import's device DEV copies in a buffer, or
- *					refuses with that errno; prints TAP
+ *	vcma_user import FILE DEV ERR [CACHED]	/dev/vcma_import's device DEV copies in a buffer, or
+ *					refuses with that errno, CACHED for cached ones if that
+ *					is another; prints TAP
  *	vcma_user hold FILE BYTES [DEV VERB]	makes a buffer, says "held", and touches it
  *					until it is taken away: "revoked", exit 0. With DEV and
  *					VERB the importer has it, too
@@ -589,7 +590,7 @@ out:
 	result(returned(region), "import, %s: given back", what);
 }
 
-static int import(const char *file, const char *device, int expected)
+static int import(const char *file, const char *device, int expected, int cached)
 {
 	struct vcma_alloc_bulk bulk = { .block_bytes = 65536, .nr_blocks = MIB / 65536,
 					.flags = VCMA_ALLOC_UNCACHED };
@@ -598,12 +599,12 @@ static int import(const char *file, const char *device, int expected)
 	/* Scattered blocks need struct pages to be mapped as one. */
 	int vmap_err = info_get(region).mode == VCMA_MODE_PRIVATE ? EINVAL : 0;
 
-	test_import(region, buffer_get(region, &alloc), device, "cached", expected, 0);
+	test_import(region, buffer_get(region, &alloc), device, "cached", cached, 0);
 	alloc.flags = VCMA_ALLOC_UNCACHED;
 	test_import(region, buffer_get(region, &alloc), device, "uncached", expected, 0);
 	test_import(region, bulk_get(region, &bulk), device, "bulk, uncached", expected, vmap_err);
 	bulk.flags = 0;
-	test_import(region, bulk_get(region, &bulk), device, "bulk, cached", expected, vmap_err);
+	test_import(region, bulk_get(region, &bulk), device, "bulk, cached", cached, vmap_err);
 	printf("1..%u\n", nr_tests);
 	return !!nr_failed;
 }
@@ -660,8 +661,8 @@ int main(int argc, char **argv)
 		return late(argv[2], strtoull(argv[3], NULL, 0), atoi(argv[4]));
 	if (argc == 3 && !strcmp(argv[1], "each"))
 		return each(argv[2]);
-	if (argc == 5 && !strcmp(argv[1], "import"))
-		return import(argv[2], argv[3], atoi(argv[4]));
+	if ((argc == 5 || argc == 6) && !strcmp(argv[1], "import"))
+		return import(argv[2], argv[3], atoi(argv[4]), atoi(argv[argc - 1]));
 	if ((argc == 4 || argc == 6) && !strcmp(argv[1], "hold"))
 		return hold(argv[2], strtoull(argv[3], NULL, 0), argc == 6 ? argv[4] : NULL,
 			    argc == 6 ? argv[5] : NULL);
