@@ -264,7 +264,8 @@ static struct sg_table *vcma_buffer_map(struct dma_buf_attachment *at,
 	mutex_lock(&buf->lock);
 	if (!buf->region)
 		goto unlock;
-	err = vcma_buffer_sg(buf, &m->sgt);
+	/* An attachment has one table: a second mapping would need its own. */
+	err = list_empty(&m->node) ? vcma_buffer_sg(buf, &m->sgt) : -EBUSY;
 	if (err)
 		goto unlock;
 	m->dir = dir;

@@ -5,6 +5,7 @@
  *
  *	copy	map it; the device copies its first 64 bytes to where its second half begins
  *	keep	map it, until drop
+ *	twice	map it twice by one attachment
  *	vmap	map it for the kernel; its first 64 bytes are copied likewise; until drop
  *	drop	undo keep and vmap; FD does not matter
  *
@@ -105,6 +106,23 @@ drop:
 	return err;
 }
 
+/* A second mapping that comes is good for nothing, and undone first. */
+static int import_twice(struct import *im, int fd)
+{
+	int err = import_keep(im, fd);
+	struct sg_table *again;
+
+	if (err)
+		return err;
+	again = dma_buf_map_attachment_unlocked(im->at, DMA_BIDIRECTIONAL);
+	if (IS_ERR(again))
+		err = PTR_ERR(again);
+	else
+		dma_buf_unmap_attachment_unlocked(im->at, again, DMA_BIDIRECTIONAL);
+	import_drop(im);
+	return err;
+}
+
 static int import_copy(struct import *im, int fd)
 {
 	int err = import_keep(im, fd);
@@ -159,6 +177,8 @@ static ssize_t import_write(struct file *file, const char __user *from, size_t b
 		err = -ENODEV;
 	} else if (!strcmp(verb, "copy")) {
 		err = import_copy(imports[nr], fd);
+	} else if (!strcmp(verb, "twice")) {
+		err = import_twice(imports[nr], fd);
 	} else if (!strcmp(verb, "keep")) {
 		err = import_keep(imports[nr], fd);
 	} else if (!strcmp(verb, "vmap")) {

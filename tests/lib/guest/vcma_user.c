@@ -578,6 +578,10 @@ static void test_import(int region, int fd, const char *device, const char *what
 	memset(p, 0x44, 64);
 	sync_buffer(fd, DMA_BUF_SYNC_END);
 
+	err = importer(device, "twice", fd);
+	result(err == EBUSY, "import by device %s, %s: not mapped twice: %s", device, what,
+	       strerror(err));
+
 	err = importer(device, "vmap", fd);
 	result(err == vmap_err, "vmap, %s: %s", what, strerror(err));
 	if (err)
