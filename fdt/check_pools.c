@@ -11,7 +11,7 @@
 
 #define DEFAULT_PAGEBLOCK_BYTES	(UINT64_C(2) << 20)
 
-/* Linux up to 6.12 (MAX_RESERVED_REGIONS) */
+/* Linux up to 6.12 (MAX_RESERVED_REGIONS); late updates of 6.12 have room for all with "reg" */
 #define MAX_RESERVED		64
 
 struct check_pool hvcma_check_pool(struct check *c, int node)
@@ -159,6 +159,6 @@ void hvcma_check_pools(struct check *c)
 			hvcma_check_say(c, HVCMA_FDT_POOL_DEFAULTS, node, "a second linux,dma-default");
 	}
 	if (nr > MAX_RESERVED)
-		hvcma_check_say(c, HVCMA_FDT_RESERVED_MANY, c->reserved, "%d nodes: the limit of Linux up to 6.12 is %d, it drops the others",
+		hvcma_check_say(c, HVCMA_FDT_RESERVED_MANY, c->reserved, "%d nodes: Linux up to early 6.12 has room for %d, it drops the others",
 				nr, MAX_RESERVED);
 }

@@ -134,7 +134,9 @@ static bool bus_read(struct check *c, int node, struct bus *b)
 		c->no_memory = 1;
 		return false;
 	}
-	if (ret) {
+	if (ret || w.is_cut) {
+		if (!ret)
+			hvcma_fdt_windows_free(&w);
 		hvcma_check_say(c, HVCMA_FDT_WINDOW_LENGTH, node, "dma-ranges does not fit the cells of the bus and of its parent");
 		return false;
 	}

@@ -240,84 +240,160 @@ bool hvcma_fdt_dma_is_behind_iommu(const struct hvcma_fdt_dma *dma, int device)
 
 /* ---- addresses ---- */
 
-/* How addresses on a bus are written. */
-struct form {
-	int address, size;	/* cells */
-	int flags;		/* of the address: how many of its first are no number */
-	bool is_pci;
+/* Kinds of buses, which read the first cell of an address differently (of_busses[] of Linux). */
+enum kind {
+	KIND_PCI,
+	KIND_ISA,
+	KIND_FLAGS,		/* any other with three cells */
+	KIND_PLAIN,
 };
 
-/* On the bus that is node @bus; -1: the one above the root, which has no form. */
-static struct form form_on(const struct hvcma_fdt_tree *tree, int bus)
+static bool is_called(const struct hvcma_fdt_tree *tree, int node, const char *name)
 {
-	struct form f = { 0 };
+	const char *own = fdt_get_name(tree->fdt, tree->node[node].offset, NULL);
+	size_t len = strlen(name);
 
-	if (bus < 0)
-		return f;
-	f.is_pci = tree->node[bus].is_pci;
-	f.address = tree->node[bus].cells.address;
-	f.size = tree->node[bus].cells.size;
-	f.flags = f.is_pci || f.address == HVCMA_FDT_PCI_CELLS;
-	return f;
+	return !strncmp(own, name, len) && (!own[len] || own[len] == '@');
 }
 
-static bool form_is_readable(const struct form *f)
+static enum kind kind_of(const struct hvcma_fdt_tree *tree, int bus)
 {
-	return f->address > f->flags && f->address <= MAX_ADDRESS_CELLS && f->size >= 1 &&
-	       f->size <= MAX_ADDRESS_CELLS;
+	if (tree->node[bus].is_pci)
+		return KIND_PCI;
+	if (is_called(tree, bus, "isa"))
+		return KIND_ISA;
+	return tree->node[bus].cells.address == HVCMA_FDT_PCI_CELLS ? KIND_FLAGS : KIND_PLAIN;
 }
 
+/* Cells of an address that are no number. */
+static int nr_flags(enum kind kind)
+{
+	return kind != KIND_PLAIN;
+}
+
+/* What of the first cell must agree for a window to fit. */
+static uint32_t space_of(enum kind kind, uint32_t first)
+{
+	uint32_t space = first >> PCI_SPACE_SHIFT & PCI_SPACE_MASK;
+
+	switch (kind) {
+	case KIND_PCI:
+		return space < PCI_SPACE_MEMORY ? space : PCI_SPACE_MEMORY;	/* of 32 or 64 bits */
+	case KIND_ISA:
+		return first & 1;
+	case KIND_FLAGS:
+		return first;
+	default:
+		return 0;
+	}
+}
+
+/* And for neighbours to be joined. */
+static uint32_t joint_of(enum kind kind, uint32_t first)
+{
+	return kind == KIND_PCI ? first & (PCI_SPACE_MASK << PCI_SPACE_SHIFT | PCI_PREFETCH) :
+				  space_of(kind, first);
+}
+
+/* An address on its way up: what is written, and how. */
 struct address {
-	uint32_t flags;		/* 0 if the form has none */
-	uint64_t value;
+	fdt32_t cell[MAX_ADDRESS_CELLS];
+	enum kind kind;
+	int nr, size;		/* cells of it, and of sizes beside it */
 };
 
-static struct address get_address(const fdt32_t *p, const struct form *f)
+/* How addresses of @node look, to which @bus leads; false: in no way that Linux reads. */
+static bool set_form(const struct hvcma_fdt_tree *tree, int node, int bus, struct address *a)
 {
-	return (struct address){
-		.flags = f->flags ? fdt32_to_cpu(*p) : 0,
-		.value = hvcma_fdt_get(p + f->flags, f->address - f->flags),
-	};
+	int parent = tree->node[node].parent;
+	struct hvcma_fdt_cells cells = tree->node[parent < 0 ? node : parent].cells;
+
+	a->kind = kind_of(tree, bus);
+	a->nr = a->kind == KIND_PCI ? 3 : a->kind == KIND_ISA ? 2 : cells.address;
+	a->size = a->kind == KIND_PCI ? 2 : a->kind == KIND_ISA ? 1 : cells.size;
+	return a->nr > 0 && a->nr <= MAX_ADDRESS_CELLS && a->size > 0;
 }
 
-static uint32_t pci_space(uint32_t flags)
+/* Adds to the number, behind the flags. */
+static void add(struct address *a, uint64_t offset)
 {
-	uint32_t space = flags >> PCI_SPACE_SHIFT & PCI_SPACE_MASK;
+	int first = nr_flags(a->kind), nr = a->nr - first;
+	uint64_t value = hvcma_fdt_get(a->cell + first, nr) + offset;
 
-	return space < PCI_SPACE_MEMORY ? space : PCI_SPACE_MEMORY;	/* of 32 or 64 bits */
+	memset(a->cell + first, 0, (size_t)nr * sizeof(*a->cell));
+	if (nr > 1)
+		a->cell[a->nr - 2] = cpu_to_fdt32((uint32_t)(value >> 32));
+	if (nr)
+		a->cell[a->nr - 1] = cpu_to_fdt32((uint32_t)value);
 }
 
-static bool flags_agree(const struct form *f, uint32_t a, uint32_t b)
+/* Where in the window @p is it? false: it is not. */
+static bool find_in(const fdt32_t *p, const struct address *a, int above, uint64_t *offset)
 {
-	return f->is_pci ? pci_space(a) == pci_space(b) : a == b;
+	int first = nr_flags(a->kind);
+	uint64_t base = hvcma_fdt_get(p + first, a->nr - first);
+	uint64_t bytes = hvcma_fdt_get(p + a->nr + above, a->size);
+	uint64_t value = hvcma_fdt_get(a->cell + first, a->nr - first);
+
+	if (space_of(a->kind, fdt32_to_cpu(*p)) != space_of(a->kind, fdt32_to_cpu(*a->cell)) ||
+	    value < base || value >= base + bytes)
+		return false;
+	*offset = value - base;
+	return true;
 }
 
-/* Kinds whose neighbours Linux joins. */
-static uint32_t kind_of(const struct form *f, uint32_t flags)
+/* One level up, through the dma-ranges of @bus, to the form that @up has. */
+static bool translate_one(const struct hvcma_fdt_tree *tree, int bus, const struct address *a,
+			  struct address *up)
 {
-	return f->is_pci ? flags & (PCI_SPACE_MASK << PCI_SPACE_SHIFT | PCI_PREFETCH) : flags;
+	int each = a->nr + up->nr + a->size, len;
+	const fdt32_t *p = hvcma_fdt_tree_prop(tree, bus, "dma-ranges", &len);
+	uint64_t offset;
+
+	if (!p || !len) {
+		/* 1:1; the first cell stays what it is, flags or not */
+		memset(up->cell, 0, sizeof(up->cell));
+		*up->cell = nr_flags(up->kind) ? *a->cell : 0;
+		add(up, hvcma_fdt_get(a->cell, a->nr));
+		return true;
+	}
+	for (len /= HVCMA_FDT_CELL_BYTES; len >= each; len -= each, p += each) {
+		if (!find_in(p, a, up->nr, &offset))
+			continue;
+		memcpy(up->cell, p + a->nr, (size_t)up->nr * sizeof(*up->cell));
+		add(up, offset);
+		return true;
+	}
+	return false;
 }
 
 /* Entries of a dma-ranges. */
 struct entries {
 	const fdt32_t *p;
-	int nr, cells;
-	struct form own, parent;
+	enum kind kind;
+	int nr, own, parent, size;	/* how many, cells */
+	bool is_cut;
 };
 
 static int entries_of(const struct hvcma_fdt_tree *tree, int node, struct entries *e)
 {
-	int len;
+	int parent = tree->node[node].parent, len, each;
 
-	e->own = form_on(tree, node);
-	e->parent = form_on(tree, tree->node[node].parent);
+	e->kind = kind_of(tree, node);
+	e->own = tree->node[node].cells.address;
+	e->size = tree->node[node].cells.size;
+	e->parent = tree->node[parent < 0 ? node : parent].cells.address;
 	e->p = hvcma_fdt_tree_prop(tree, node, "dma-ranges", &len);
-	e->cells = e->own.address + e->parent.address + e->own.size;
-	if (!form_is_readable(&e->own) || !form_is_readable(&e->parent))
+	if (e->own <= nr_flags(e->kind) || e->own > MAX_ADDRESS_CELLS || e->size < 1 ||
+	    e->size > MAX_ADDRESS_CELLS || e->parent < 1 || e->parent > MAX_ADDRESS_CELLS)
 		return -FDT_ERR_BADNCELLS;
-	e->nr = e->p ? len / (e->cells * HVCMA_FDT_CELL_BYTES) : 0;
-	return e->p && len % (e->cells * HVCMA_FDT_CELL_BYTES) ? -FDT_ERR_BADNCELLS : 0;
+	each = (e->own + e->parent + e->size) * HVCMA_FDT_CELL_BYTES;
+	e->nr = e->p ? len / each : 0;
+	e->is_cut = e->p && len % each;
+	return 0;
 }
+
+/* ---- levels ---- */
 
 /* Does @node map addresses at all? The root, and what has no parent for DMA, is the end. */
 static bool is_end(const struct hvcma_fdt_dma *dma, int node)
@@ -325,23 +401,27 @@ static bool is_end(const struct hvcma_fdt_dma *dma, int node)
 	return node < 0 || dma->parent[node] < 0;
 }
 
-/* Passes an address on as it is, but for what does not fit into one cell. */
-static bool is_narrow(const struct hvcma_fdt_tree *tree, int node)
+/*
+ * Are addresses plain numbers on both sides of a node? Then pieces of the numbers tell what
+ * translate_one() would.
+ */
+static bool is_plain(const struct hvcma_fdt_dma *dma, int node)
 {
-	return form_on(tree, tree->node[node].parent).address == 1;
+	int parent = dma->parent[node];
+
+	return parent == dma->tree->node[node].parent && kind_of(dma->tree, node) == KIND_PLAIN &&
+	       kind_of(dma->tree, parent) == KIND_PLAIN;
 }
 
 static int level_pieces(const struct hvcma_fdt_dma *dma, int node, struct hvcma_fdt_level *l)
 {
+	int parent = dma->parent[node], ret;
 	struct hvcma_window *window;
 	struct entries e = { 0 };
-	int ret;
+	uint64_t top = dma->tree->node[parent].cells.address == 1 ? UINT32_MAX : UINT64_MAX;
 
-	l->next = dma->parent[node];
-	if (has_windows(dma->tree, node))
-		l->is_plain = !entries_of(dma->tree, node, &e) && !e.own.flags && !e.parent.flags;
-	else
-		l->is_plain = !is_narrow(dma->tree, node);
+	l->next = parent;
+	l->is_plain = is_plain(dma, node) && !entries_of(dma->tree, node, &e);
 	if (!l->is_plain)
 		return 0;
 	window = calloc((size_t)e.nr + 1, sizeof(*window));
@@ -351,16 +431,20 @@ static int level_pieces(const struct hvcma_fdt_dma *dma, int node, struct hvcma_
 		return -FDT_ERR_NOSPACE;
 	}
 	for (int i = 0; i < e.nr; i++) {
-		const fdt32_t *p = e.p + i * e.cells;
+		const fdt32_t *p = e.p + i * (e.own + e.parent + e.size);
 
 		window[i] = (struct hvcma_window){
-			.gpa = get_address(p, &e.own).value,
-			.dma = get_address(p + e.own.address, &e.parent).value,
-			.bytes = hvcma_fdt_get(p + e.own.address + e.parent.address, e.own.size),
+			.gpa = hvcma_fdt_get(p, e.own),
+			.dma = hvcma_fdt_get(p + e.own, e.parent),
+			.bytes = hvcma_fdt_get(p + e.own + e.parent, e.size),
 		};
+		/* what goes beyond the last address comes back at 0 */
+		l->is_plain &= !window[i].bytes || window[i].bytes - 1 <= top - window[i].dma;
 	}
-	if (!has_windows(dma->tree, node))
+	if (!has_windows(dma->tree, node)) {
 		window[e.nr++] = (struct hvcma_window){ 0, 0, UINT64_MAX };
+		l->is_plain = top == UINT64_MAX;
+	}
 	ret = hvcma_windows_pieces(window, (size_t)e.nr, l->piece, &l->nr);
 	free(window);
 	return ret;
@@ -410,69 +494,77 @@ static const struct hvcma_fdt_level *level_of(struct hvcma_fdt_dma *dma, int nod
 	return dma->level[node];
 }
 
-static bool map_pieces(const struct hvcma_fdt_level *l, struct address *a)
+static bool map_pieces(const struct hvcma_fdt_level *l, uint64_t *value)
 {
 	size_t low = 0, high = l->nr;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (l->piece[middle].gpa <= a->value)
+		if (l->piece[middle].gpa <= *value)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (!low || a->value - l->piece[low - 1].gpa >= l->piece[low - 1].bytes)
+	if (!low || *value - l->piece[low - 1].gpa >= l->piece[low - 1].bytes)
 		return false;
-	a->value = l->piece[low - 1].dma + (a->value - l->piece[low - 1].gpa);
+	*value = l->piece[low - 1].dma + (*value - l->piece[low - 1].gpa);
 	return true;
 }
 
-/* One level up, whatever the form of addresses. */
-static bool map_any(const struct hvcma_fdt_tree *tree, int bus, struct address *a)
+/* Up from @at, by pieces; the node after them, -1: it leads nowhere. */
+static int map_level(const struct hvcma_fdt_tree *tree, const struct hvcma_fdt_level *l,
+		     struct address *a)
 {
-	struct entries e;
+	uint64_t value = hvcma_fdt_get(a->cell, a->nr);
+	const struct hvcma_fdt_cells *cells = &tree->node[l->next].cells;
 
-	if (!has_windows(tree, bus)) {
-		if (is_narrow(tree, bus))
-			a->value = (uint32_t)a->value;
-		return true;
-	}
-	if (entries_of(tree, bus, &e))
-		return false;
-	for (int i = 0; i < e.nr; i++) {
-		const fdt32_t *p = e.p + i * e.cells;
-		struct address base = get_address(p, &e.own), up;
-		uint64_t bytes = hvcma_fdt_get(p + e.own.address + e.parent.address, e.own.size);
-
-		if (!flags_agree(&e.own, base.flags, a->flags) || a->value - base.value >= bytes)
-			continue;
-		up = get_address(p + e.own.address, &e.parent);
-		up.value += a->value - base.value;
-		*a = up;
-		return true;
-	}
-	return false;
+	if (!map_pieces(l, &value))
+		return -1;
+	*a = (struct address){ .kind = KIND_PLAIN, .nr = cells->address, .size = cells->size };
+	if (a->nr < 1 || a->nr > MAX_ADDRESS_CELLS || a->size < 1)
+		return -1;
+	add(a, value);
+	return l->next;
 }
 
-/* From the parent side of @bus to what the processor sees. */
-static int translate(struct hvcma_fdt_dma *dma, int bus, struct address *a, bool *leads)
+/* And by what is written, whatever the form. */
+static int map_any(const struct hvcma_fdt_dma *dma, int at, struct address *a)
 {
-	int at = dma->parent[bus];
+	struct address up = { .nr = 0 };
+
+	if (!set_form(dma->tree, at, dma->parent[at], &up) || !translate_one(dma->tree, at, a, &up))
+		return -1;
+	*a = up;
+	return dma->parent[at];
+}
+
+/* From the parent side of @bus, an address written at @p, to what the processor sees. */
+static int translate(struct hvcma_fdt_dma *dma, int bus, const fdt32_t *p, int room,
+		     uint64_t *value, bool *leads)
+{
+	int at = dma->parent[bus], steps = dma->tree->nr;
+	struct address a = { .nr = 0 };
 
 	*leads = false;
-	for (int steps = dma->tree->nr; !is_end(dma, at); steps--) {
+	if (at < 0 || !set_form(dma->tree, bus, at, &a))
+		return 0;
+	memcpy(a.cell, p, (size_t)(a.nr < room ? a.nr : room) * sizeof(*p));
+	while (!is_end(dma, at)) {
 		const struct hvcma_fdt_level *l = level_of(dma, at);
-		bool is_plain;
+		const struct hvcma_fdt_cells *own = &dma->tree->node[at].cells;
 
 		if (!l)
 			return -FDT_ERR_NOSPACE;
-		is_plain = l->is_plain && !a->flags;
-		if (!steps || !(is_plain ? map_pieces(l, a) : map_any(dma->tree, at, a)))
+		if (!steps--)
 			return 0;
-		at = is_plain ? l->next : dma->parent[at];
+		at = l->is_plain && a.kind == KIND_PLAIN && a.nr == own->address && a.size == own->size ?
+			map_level(dma->tree, l, &a) : map_any(dma, at, &a);
+		if (at < 0)
+			return 0;
 	}
-	*leads = at >= 0;
+	*value = hvcma_fdt_get(a.cell, a.nr);
+	*leads = true;
 	return 0;
 }
 
@@ -481,39 +573,44 @@ int hvcma_fdt_dma_windows(struct hvcma_fdt_dma *dma, int bus,
 {
 	struct hvcma_fdt_windows w = { 0 };
 	struct entries e;
-	uint32_t last_kind = 0;
+	uint32_t last_joint = 0;
+	bool may_join = false;
 	int ret = entries_of(dma->tree, bus, &e);
+	int each = e.own + e.parent + e.size;
 
 	if (ret)
 		return ret;
 	w.window = calloc((size_t)e.nr + 1, sizeof(*w.window));
 	if (!w.window)
 		return -FDT_ERR_NOSPACE;
+	w.is_cut = e.is_cut;
 	for (int i = 0; i < e.nr; i++) {
-		const fdt32_t *p = e.p + i * e.cells;
-		struct address on_bus = get_address(p, &e.own);
-		struct address up = get_address(p + e.own.address, &e.parent);
+		const fdt32_t *p = e.p + i * each;
 		struct hvcma_window *last = w.nr ? &w.window[w.nr - 1] : NULL;
-		uint64_t bytes = hvcma_fdt_get(p + e.own.address + e.parent.address, e.own.size);
-		uint32_t kind = kind_of(&e.own, on_bus.flags);
+		uint64_t on_bus = hvcma_fdt_get(p + nr_flags(e.kind), e.own - nr_flags(e.kind)), gpa;
+		uint64_t bytes = hvcma_fdt_get(p + e.own + e.parent, e.size);
+		uint32_t joint = joint_of(e.kind, fdt32_to_cpu(*p));
+
 		bool leads;
 
-		ret = translate(dma, bus, &up, &leads);
+		ret = translate(dma, bus, p + e.own, (e.nr - i) * each - e.own, &gpa, &leads);
 		if (ret) {
 			free(w.window);
 			return ret;
 		}
 		if (!leads) {
 			if (!w.nr_lost++)
-				w.lost_dma = on_bus.value;
+				w.lost_dma = on_bus;
+			may_join = false;
 			continue;
 		}
-		if (last && kind == last_kind && on_bus.value == last->dma + last->bytes &&
-		    up.value == last->gpa + last->bytes)
+		if (may_join && joint == last_joint && on_bus == last->dma + last->bytes &&
+		    gpa == last->gpa + last->bytes)
 			last->bytes += bytes;
 		else
-			w.window[w.nr++] = (struct hvcma_window){ on_bus.value, up.value, bytes };
-		last_kind = kind;
+			w.window[w.nr++] = (struct hvcma_window){ on_bus, gpa, bytes };
+		last_joint = joint;
+		may_join = true;
 	}
 	*windows = w;
 	return 0;

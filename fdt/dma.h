@@ -12,6 +12,7 @@
  *    is the first; a later one ends the search: addresses are 1:1, whatever lies above.
  *  - Above the bus found, each window's first address is translated by dma-ranges of
  *    all levels; there a missing property is 1:1. What can't be translated is dropped.
+ *  - Buses called "isa" and those with three cells have flags in the first, as PCI has.
  *  - Of windows that overlap in guest-physical memory the first listed translates.
  *
  * Finds and translates; judges nothing (check.h does).
@@ -71,6 +72,7 @@ struct hvcma_fdt_windows {
 	size_t nr;
 	size_t nr_lost;			/* windows that do not lead to memory */
 	uint64_t lost_dma;		/* base of the first of those on the bus */
+	bool is_cut;			/* what follows the last is less than a window */
 };
 
 /**
@@ -78,8 +80,8 @@ struct hvcma_fdt_windows {
  * @bus: as hvcma_fdt_dma_bus() found it
  * @windows: out, to be freed by hvcma_fdt_windows_free()
  *
- * Errors: -FDT_ERR_BADNCELLS: cells that Linux can't read, or a length that they
- * don't divide; -FDT_ERR_NOSPACE: out of memory.
+ * Errors: -FDT_ERR_BADNCELLS: cells that Linux can't read; -FDT_ERR_NOSPACE: out of
+ * memory.
  */
 int hvcma_fdt_dma_windows(struct hvcma_fdt_dma *dma, int bus,
 			  struct hvcma_fdt_windows *windows);

@@ -134,7 +134,8 @@ static int add_node(struct hvcma_fdt_tree *tree, int *room, const struct hvcma_f
 		*room = more;
 	}
 	tree->node[tree->nr++] = (struct hvcma_fdt_node){
-		.offset = w->offset, .parent = parent, .name = w->name, .cells = { 2, 1 },
+		.offset = w->offset, .parent = parent, .name = w->name,
+		.cells = parent < 0 ? (struct hvcma_fdt_cells){ 1, 1 } : tree->node[parent].cells,
 		.is_enabled = true,
 	};
 	return 0;

@@ -3,6 +3,9 @@
  * Index of a device tree, for looking at all of it: every node with its parent,
  * and nodes by phandle. Built in one pass; libfdt itself walks from the start for
  * each question. Valid until the blob is edited.
+ *
+ * Cells that a node does not name are those of the node above (of_bus_n_addr_cells() of
+ * Linux), where the standard has 2 and 1; of the root they are 1 and 1.
  */
 #ifndef HVCMA_FDT_TREE_H
 #define HVCMA_FDT_TREE_H
@@ -18,7 +21,7 @@ struct hvcma_fdt_node {
 	int host_bridge;		/* index of the topmost PCI bus above it, -1: on none */
 	uint32_t phandle;		/* 0: none */
 	uint32_t known;			/* which properties of a table it has, see tree.c */
-	struct hvcma_fdt_cells cells;	/* of its children */
+	struct hvcma_fdt_cells cells;	/* of its children, as Linux and Xen read them */
 	bool has_props;			/* any at all */
 	bool is_enabled;		/* its own status */
 	bool is_available;		/* and that of all above it */

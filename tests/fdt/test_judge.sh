@@ -23,6 +23,8 @@ judged()
 	text=$1 want=$(echo "$2" | tr ' ' '\n' | sort | xargs)
 	shift 2
 	dtc -q -f -I dts -O dtb -o t.dtb t.dts 2>err || { note "$(cat err)"; check "$text: dtc" false; return; }
+	nr=$((${nr:-0} + 1))
+	[ -z "${HVCMA_KEEP_TREES-}" ] || cp t.dtb "$HVCMA_KEEP_TREES/judge-$nr.dtb"
 	"$hvcma" fdt check "$@" t.dtb >out 2>&1
 	status=$?
 	have=$(sed -n 's/.*\[\([a-z-]*\)\]$/\1/p' out | sort | xargs)
@@ -242,6 +244,20 @@ judged "two levels that cover" ""
 tree '' "$pool" "dma-ranges = <0 0 0 0x40000000 0 0x8000000>; b { #address-cells = <2>; #size-cells = <2>; ranges;
 	dma-ranges = <0 0x1000 0 0 0 0x1000000>; $client };"
 judged "two levels that do not" "window-memory window-pool"
+# The first of three cells is a flag, even on a bus that is not PCI: it counts on this bus only.
+tree '' "$pool" 'nexus@10000000 { #address-cells = <3>; #size-cells = <2>; ranges; dma-ranges;
+	inner@20000000 { #address-cells = <1>; #size-cells = <1>; ranges = <0 0x2000000 0 0x20000000 0x10000000>;
+		dma-ranges = <0x0 0x2000000 0 0x40000000 0x40000000>;
+		dev@1000 { compatible = "d"; reg = <0x1000 0x1000>; memory-region = <&p>; }; }; };'
+sed -i 's/soc@0 {/soc@0 { dma-ranges = <0 0x40000000 0 0x40000000 0 0x40000000>;/' t.dts
+judged "flags end with their bus" ""
+tree '' "$pool" 'bus@10000000 { ranges; dma-ranges = <0 0x80000000 0 0x40000000 0 0x40000000>;
+		dev@10001000 { compatible = "d"; reg = <0 0x10001000 0 0x1000>; memory-region = <&p>; }; };'
+judged "cells that a bus has from above" ""
+tree '' "$pool" 'isa@10000000 { #address-cells = <2>; #size-cells = <1>; ranges;
+		dma-ranges = <0 0 0 0x40000000 0x40000000>;
+		dev@0,60 { compatible = "d"; reg = <0 0x60 1>; memory-region = <&p>; }; };'
+judged "an ISA bus" ""
 bus='#address-cells = <2>; #size-cells = <2>; ranges;'
 tree '' "$pool" "dma-ranges = <0 0xc0000000 0 0x40000000 0 0x40000000>; a { $bus b { $bus $client }; };"
 judged "two buses without dma-ranges end the search" "window-unused"
