@@ -266,6 +266,8 @@ help:
 	@echo 'Testing:'
 	@echo '  make check-quick  the layers without virtual machines that boot a kernel'
 	@echo '  make check-long   what takes long for what it shows, and check leaves out'
+	@echo '  make check-fdt-corpus  hvcma fdt on all device trees of Debian'\''s kernels; check-fdt-linux:'
+	@echo '                  beside Linux'\''s own code'
 	@echo '  make check-L    one layer, L being one of: $(LAYERS)'
 	@echo '  make bench      the figures; B=name runs one'
 	@echo '  make fuzz       the fuzzers for FUZZ_SECONDS each (600); fuzz-coverage: what random guests reach'

@@ -42,6 +42,10 @@ packages_check-build = core plugin
 steps_check-build = $(steps_plugin)
 packages_check-unit = test
 packages_check-fdt = test schema
+packages_check-fdt-corpus = test
+steps_check-fdt-corpus = dtbs-arm64-6.1 dtbs-arm64-6.12
+packages_check-fdt-linux = test
+steps_check-fdt-linux = $(steps_check-fdt-corpus) linux-src-6.12
 packages_check-loopback = test
 packages_check-asan = test
 packages_check-fuzz = test fuzz
@@ -73,7 +77,7 @@ steps_check = $(call of_layers,steps,$(LAYERS))
 packages_check-quick = $(call of_layers,packages,$(QUICK_LAYERS))
 steps_check-quick = $(call of_layers,steps,$(QUICK_LAYERS))
 packages_check-long = $(packages_check)
-steps_check-long = $(steps_check) $(steps_guest-all)
+steps_check-long = $(steps_check) $(steps_guest-all) $(steps_check-fdt-linux)
 # ------------------------------------------------------------------------------
 
 PACKAGES = $(sort $(foreach g,$(GOALS),$(packages_$(g))))

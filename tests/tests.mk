@@ -115,6 +115,11 @@ check-$(1): $$(need_$(1))
 endef
 $(foreach l,$(LAYERS),$(eval $(call check_rule,$(l))))
 
+# The long tests of "hvcma fdt" that read what Debian's kernels have.
+check-fdt-corpus check-fdt-linux: check-fdt-%: $(need_fdt)
+	$(Q)$(RUN) -t $* fdt
+.PHONY: check-fdt-corpus check-fdt-linux
+
 bench: native plugin arm64 arm64-plugin guest $(BENCH_BIN)
 	$(Q)$(RUN) $(if $(B),-t $(B)) bench
 

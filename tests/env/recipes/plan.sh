@@ -253,6 +253,20 @@ kernel_packages()
 	printf ' %s' "$kbuild"
 }
 
+# plan_dtbs ARCH SERIES: the image with the device trees, of the kernel to boot.
+plan_dtbs()
+{
+	kernel_set kernel "$1" "$2" "$1" || die "no kernel $2 for $1 is whole in the archives"
+	plan_packages "$(of_arch "$1" "linux-image-$release")=$version"
+}
+
+# plan_linux_src SERIES: of the kernel that is nested host.
+plan_linux_src()
+{
+	kernel_set kernel arm64 "$1" cloud-arm64 || die "no kernel $1 is whole in the archives"
+	plan_packages "linux-source-$1=$version"
+}
+
 # ---- user space --------------------------------------------------------------
 
 plan_busybox()

@@ -12,7 +12,8 @@ kernel-arm64-6.12-cloud kernel-arm64-6.1-cloud rootfs-arm64 e2fs-arm64 e2fs-amd6
 udev-amd64 kexec-arm64 initramfs-tools firmware
 headers-amd64-6.12-cloud headers-amd64-6.1-cloud
 tools-newest kernel-amd64-newest kernel-arm64-newest
-headers-amd64-newest-cloud headers-arm64-newest-cloud'
+headers-amd64-newest-cloud headers-arm64-newest-cloud
+dtbs-arm64-6.1 dtbs-arm64-6.12 linux-src-6.12'
 
 # step_define NAME: sets step_recipe (file), step_verb and step_args (functions plan_VERB and
 # make_VERB with these arguments), step_needs (other steps), step_out (path under OUT),
@@ -56,6 +57,12 @@ step_define()
 		*-cloud) step_args="${step_args%-cloud} cloud" ;;
 		esac
 		step_args="${step_args%%-*} ${step_args#*-}" ;;
+	dtbs-*)
+		step_recipe=source step_args="${1#dtbs-}"
+		step_args="${step_args%%-*} ${step_args#*-}"
+		step_out=dtbs/${1#dtbs-} step_cost='45 5' ;;
+	linux-src-*)
+		step_recipe=source step_verb=linux_src step_args=${1#linux-src-} step_cost='20 15' ;;
 	tools-newest) step_recipe=newest step_verb=tools_newest step_out='' step_optional=1 step_cost='375 15' ;;
 	busybox-*)
 		step_recipe=userland step_args=${1#busybox-} step_cost='2 1' ;;
