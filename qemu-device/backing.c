@@ -24,7 +24,7 @@ struct HvcmaBacking {
     struct hvcma_provider *provider;
     HvcmaPinKeeper *keeper;     /* with unsafe-noiommu=on */
     HvcmaPopulate *populate;    /* local memory only */
-    uint64_t prepared_first;    /* granules that its thread is or was at work on */
+    uint64_t prepared_first;    /* granules that its thread is or was at */
     uint64_t prepared_nr;       /* 0: none */
     uint64_t nr_pinned;         /* granules; discards are off while not 0 */
     bool lendable;              /* discards are off all the time */

@@ -28,8 +28,8 @@
 HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp);
 
 /**
- * hvcma_backing_free() - orderly end: unpins, and waits for a thread that prepares.
- * Only after clients are quiet.
+ * hvcma_backing_free() - orderly end: unpins, and waits for a thread that
+ * prepares. Only after clients are quiet.
  */
 void hvcma_backing_free(HvcmaBacking *b);
 
@@ -41,11 +41,11 @@ void hvcma_backing_stats(const HvcmaBacking *b,
 
 /**
  * hvcma_backing_prepare() - can granules be backed without a long wait? Else a
- * thread begins to make them ready, one range at a time; the region's requests are
- * taken up again when it is done.
+ * thread begins to make them ready, one range at a time; the region's requests
+ * are taken up again when it is done.
  *
- * Only for granules outside blocks of a private region: where the thread finds too
- * little memory, what it got goes again.
+ * Only for granules outside blocks of a private region: where the thread finds
+ * too little memory, what it got goes again.
  *
  * Return: true to go on with hvcma_backing_back(), false to ask again later.
  */

@@ -5,8 +5,8 @@
  * The kernel zeroes pages when they are first needed; for 1 GiB that takes some
  * hundred milliseconds, too long for the main loop and whoever waits for its
  * lock. The thread has the addresses of the range and nothing else of ours, and
- * takes no lock of QEMU's. What it has done is found out afterwards, as if others
- * had touched the memory.
+ * takes no lock of QEMU's. What it has done is found out afterwards, as if
+ * others had touched the memory.
  *
  * Knows no granule and no engine. Big QEMU lock.
  */
@@ -17,7 +17,7 @@ typedef struct HvcmaPopulate HvcmaPopulate;
 
 typedef void HvcmaPopulated(void *opaque);
 
-/** hvcma_populate_new() - @done is called after each range, from the main loop. */
+/** hvcma_populate_new() - the main loop calls @done after each range. */
 HvcmaPopulate *hvcma_populate_new(HvcmaPopulated *done, void *opaque);
 
 /** hvcma_populate_free() - waits for the thread if it is at work. */

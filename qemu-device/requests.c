@@ -24,7 +24,7 @@
 #define RUN_MAX_REQUESTS 64
 #define RUN_MAX_NS (3 * SCALE_MS)
 
-/* Requests that can take several turns. Those of one class wait for each other. */
+/* What can take several turns. Those of one class wait for each other. */
 typedef enum RequestClass {
     CLASS_GIVES,                /* FREE, BUSY */
     CLASS_TAKES,                /* ALLOC, ALLOC_BULK */
@@ -45,7 +45,7 @@ typedef struct Request {
     uint32_t nr_in;             /* of its buffers, for the answer */
     uint8_t *copy;              /* of what the guest asks, if it is parked */
     size_t bytes;
-    bool is_accepted;           /* migrated in: only its answer, OK, is missing */
+    bool is_accepted;           /* migrated in: it lacks its answer, OK */
     struct iovec *loaded_sg;    /* of one that migrated in: elem has no room */
     hwaddr *loaded_addr;
     QSIMPLEQ_ENTRY(Request) next;
@@ -299,8 +299,8 @@ static void ring_run(Queue *q, Run *run)
 }
 
 /*
- * Is there a turn to come for what is parked? Not while a thread prepares memory
- * for it: that calls again.
+ * Is there a turn to come for what is parked? Not while a thread prepares
+ * memory for it: that calls again.
  */
 static bool parked_goes_on(Queue *q)
 {

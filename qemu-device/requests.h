@@ -16,18 +16,20 @@
  *
  * What may happen to a parked request, and to one that is being served:
  *
- *   reset, queue reset   dropped; what the engine began for it leaves (leaving.h).
- *                        The new ring gets answers to what came in it, no others
+ *   reset, queue reset   dropped; what the engine began for it leaves
+ *                        (leaving.h). The new ring gets answers to what came in
+ *                        it, no others
  *   unplug               dropped
- *   VM stops             parked: goes on when the VM does. Where the VM was migrated
- *                        to, with its place in the ring, it begins anew; but a FREE
- *                        or BUSY that was accepted needs no more than its answer, for
- *                        its blocks did not come along
+ *   VM stops             parked: goes on when the VM does. Where the VM was
+ *                        migrated to, with its place in the ring, it begins
+ *                        anew; but a FREE or BUSY that was accepted needs only
+ *                        its answer, for its blocks did not come along
  *   same queue, inside   its requests wait for the next turn
- *   other requests       served between the turns of the parked one, and answered
- *                        before it; but for those of its class (ALLOC and ALLOC_BULK,
- *                        FREE and BUSY): they are parked behind it
- *   a thread prepares memory for it (backing.h)   parked; no turn until it is done
+ *   other requests       served between the turns of the parked one, and
+ *                        answered before it; but for those of its class (ALLOC
+ *                        and ALLOC_BULK, FREE and BUSY): parked behind it
+ *   a thread prepares    parked; no turn until it is done (backing.h)
+ *   memory for it
  */
 #ifndef QEMU_DEVICE_REQUESTS_H
 #define QEMU_DEVICE_REQUESTS_H

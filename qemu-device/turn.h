@@ -17,7 +17,7 @@
  *   reset, queue reset what waited in the rings is forgotten at once; the engine
  *                      is reset when the turn ends
  *   unplug of a region its queues end at once, clients and blocks when the turn
- *                      ends, all else when nothing is pinned any more (leaving.h)
+ *                      ends, all else when nothing is pinned (leaving.h)
  *   unplug of a client not put off, for the device is going: its gate is closed
  *                      on the spot, also from inside its own closing (gate.c), and
  *                      the engine allows for that (hvcma_engine_client_removed())
@@ -46,8 +46,8 @@ bool hvcma_turn_is_under_way(void);
 void hvcma_turn_begin(VirtIOCMA *s);
 
 /**
- * hvcma_turn_end() - the outermost one does what was put off, and sees to it that
- * what has begun to leave goes on.
+ * hvcma_turn_end() - the outermost one does what was put off, and sees to it
+ * that what has begun to leave goes on.
  */
 void hvcma_turn_end(VirtIOCMA *s);
 

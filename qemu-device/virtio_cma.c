@@ -203,8 +203,8 @@ static void virtio_cma_set_status(VirtIODevice *vdev, uint8_t status)
 
 /*
  * Guest or system reset. The engine closes the gates (bus master off, device
- * reset) before it unpins, here and in further turns (leaving.h); a client that is
- * not quiet keeps all memory pinned, which was reported by then.
+ * reset) before it unpins, here and in further turns (leaving.h); a client that
+ * is not quiet keeps all memory pinned, which was reported by then.
  *
  * Static regions are in use without a driver of this device: the guest's virtio
  * code resets what it finds no driver for, and that must disturb nobody.
