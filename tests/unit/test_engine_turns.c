@@ -783,7 +783,7 @@ static void random_steps(struct rig *r, uint32_t seed, unsigned int nr_steps)
 static void at_random(void **state)
 {
 	(void)state;
-	for (uint32_t seed = 0; seed < 300; seed++) {
+	for (uint32_t seed = 0; seed < 60; seed++) {
 		struct hvcma_engine_config config = rig_config(40);
 		struct rig *r;
 
@@ -793,7 +793,7 @@ static void at_random(void **state)
 		config.unpin_discards = seed & 8;
 		config.policy = seed % HVCMA_NR_POLICIES;
 		r = rig_make_config(&config, seed & 16);
-		random_steps(r, seed, 400);
+		random_steps(r, seed, 300);
 		memset(r->fault, 0, sizeof(r->fault));
 		rig_free(r);
 	}
