@@ -12,6 +12,7 @@
 #include "attr.h"
 #include "backing.h"
 #include "client_device.h"
+#include "client_fit.h"
 #include "client_spec.h"
 #include "clients.h"
 #include "fabric.h"
@@ -236,6 +237,9 @@ static bool client_fits(Client *cl, DeviceState *dev, Error **errp)
         object_dynamic_cast(OBJECT(dev), TYPE_VIRTIO_CMA)) {
         error_setg(errp, "virtio-cma '%s': client '%s' is a virtio-cma device "
                    "itself", s->config.name, cl->id);
+        return false;
+    }
+    if (s->opts.unsafe_noiommu && !hvcma_client_kind_fits(dev, errp)) {
         return false;
     }
     if (!s->opts.unsafe_noiommu || hvcma_vfio_is_noiommu(OBJECT(dev)) ||

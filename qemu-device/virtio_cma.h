@@ -12,6 +12,7 @@
  * backing.c         host memory of the region: provider, pins, addresses
  * populate.c        a thread that makes host memory ready
  * pin_keeper.c      the process that holds pins beyond QEMU's death
+ * client_fit.c      devices that can be no clients, by their kind
  * client_spec.c     clients= and regions= to a list
  * clients.c         devices served by regions
  * clients_noiommu.c which of them may be without an IOMMU

@@ -258,6 +258,27 @@ static void test_migration_is_blocked(void **state)
 			  "{'execute': 'migrate', 'arguments': {'uri': 'exec:cat >/dev/null'}}");
 }
 
+/* Devices that use addresses of the guest on their own. */
+#define ON_ITS_OWN	CMA_FAKE_REGION ",unsafe-noiommu=on,x-fabric=on,clients=c0 "	\
+			"-device %s,id=c0"
+
+static void test_passes_by(void **state)
+{
+	(void)state;
+	qtest_skip_unless_built();
+	qtest_expect_refusal(QTEST_Q35, "'c0' (pvscsi) takes its rings past the bus",
+			     ON_ITS_OWN, "virtio-cma-pci", "pvscsi");
+}
+
+static void test_reaches_itself(void **state)
+{
+	(void)state;
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, ON_ITS_OWN, "virtio-cma-pci", "lsi53c810");
+	assert_non_null(strstr(qtest_stderr(q), "'c0' (lsi53c810): its programs reach its own"));
+	qtest_stop(q);
+}
+
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -267,6 +288,7 @@ int main(void)
 		TEST(test_registers_fault), TEST(test_freed_faults),
 		TEST(test_unclaimed_is_silent),
 		TEST(test_reset_in_flight), TEST(test_report), TEST(test_migration_is_blocked),
+		cmocka_unit_test(test_passes_by), cmocka_unit_test(test_reaches_itself),
 	};
 
 	return cmocka_run_group_tests_name("bus addresses", tests, NULL, NULL);
