@@ -21,6 +21,7 @@ tap_result()
 		tap_failed=$((tap_failed + 1))
 		echo "not ok $tap_nr - $2"
 	fi
+	return "$1"
 }
 
 note()
