@@ -127,7 +127,7 @@ static void cover(struct check *c, struct bus *b)
 static bool bus_read(struct check *c, int node, struct bus *b)
 {
 	struct hvcma_fdt_windows w;
-	int ret = hvcma_fdt_dma_windows(&c->dma, node, &w);
+	int ret = hvcma_fdt_dma_windows(&c->dma, node, &w), len;
 
 	*b = (struct bus){ .node = node, .is_pci = c->tree.node[node].is_pci, .last_pool = -1 };
 	if (ret == -FDT_ERR_NOSPACE) {
@@ -137,7 +137,11 @@ static bool bus_read(struct check *c, int node, struct bus *b)
 	if (ret || w.is_cut) {
 		if (!ret)
 			hvcma_fdt_windows_free(&w);
-		hvcma_check_say(c, HVCMA_FDT_WINDOW_LENGTH, node, "dma-ranges does not fit the cells of the bus and of its parent");
+		hvcma_fdt_tree_prop(&c->tree, node, "dma-ranges", &len);
+		hvcma_check_say(c, HVCMA_FDT_WINDOW_LENGTH, node, "dma-ranges has %d bytes: it does not fit the cells of the bus and of its parent, %d and %d for addresses and %d for sizes",
+				len, c->tree.node[node].cells.address,
+				c->tree.node[c->tree.node[node].parent].cells.address,
+				c->tree.node[node].cells.size);
 		return false;
 	}
 	check_windows(c, node, &w);
@@ -501,8 +505,14 @@ static void check_default(struct check *c, struct bus *b, int pool)
 	const char *name = c->tree.node[pool].name;
 	struct hvcma_range r;
 
-	if (reach_of_pool(c, b, pool, &r) == REACH_NONE)
-		hvcma_check_say(c, id, b->node, "the default pool %s is not covered by its dma-ranges: devices on it get no coherent memory from there",
+	if (reach_of_pool(c, b, pool, &r) != REACH_NONE)
+		return;
+	if (r.bytes)
+		hvcma_check_say(c, id, b->node, "the default pool %s, at 0x%" PRIx64 ", 0x%" PRIx64
+				" bytes, is not covered by its dma-ranges: devices on it get no coherent memory from there",
+				name, r.base, r.bytes);
+	else
+		hvcma_check_say(c, id, b->node, "the default pool %s can be placed only where its dma-ranges don't reach: devices on it get no coherent memory from there",
 				name);
 }
 

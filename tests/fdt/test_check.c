@@ -118,7 +118,7 @@ static void test_dma_ranges_cells(void **state)
 	struct rig *rig = *state;
 
 	RIG_PROP(rig->fdt, "/soc", "dma-ranges", 1, 2, 3);
-	expect(rig, HVCMA_FDT_WINDOW_LENGTH, "/soc: dma-ranges does not fit");
+	expect(rig, HVCMA_FDT_WINDOW_LENGTH, "/soc: dma-ranges has 12 bytes: it does not fit the cells");
 }
 
 static void test_overlaps(void **state)
