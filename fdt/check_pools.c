@@ -87,7 +87,18 @@ static void check_alignment(struct check *c, const struct check_pool *p,
 				r->base, r->bytes, granule);
 }
 
-/* Linux' CMA and bounce buffers are ordinary memory; no-map may be anything. */
+/* Boot loaders know of more memory than a tree, if it goes on where that ends. */
+static bool is_above_memory(const struct check *c, uint64_t address)
+{
+	const struct check_range *last = c->memory.nr ? &c->memory.range[c->memory.nr - 1] : NULL;
+
+	return last && address > last->base + (last->bytes - 1);
+}
+
+/*
+ * Linux' CMA and bounce buffers are ordinary memory; no-map may be anything. Bounce
+ * buffers are where firmware wants them, which knows the board's memory.
+ */
 static void check_has_memory(struct check *c, const struct check_pool *p,
 			     const struct hvcma_range *r)
 {
@@ -99,6 +110,12 @@ static void check_has_memory(struct check *c, const struct check_pool *p,
 		const struct check_range *m = hvcma_check_find(&c->memory, at);
 		uint64_t here;
 
+		if (!m && p->restricted && is_above_memory(c, at)) {
+			hvcma_check_say(c, HVCMA_FDT_POOL_ABOVE_MEMORY, p->node, "0x%" PRIx64 ", 0x%" PRIx64
+					" bytes: the tree's memory ends below 0x%" PRIx64
+					": the boot loader would have to say more", r->base, r->bytes, at);
+			return;
+		}
 		if (!m) {
 			hvcma_check_say(c, HVCMA_FDT_POOL_NO_MEMORY, p->node, "0x%" PRIx64 ", 0x%" PRIx64
 					" bytes: no memory at 0x%" PRIx64, r->base, r->bytes, at);

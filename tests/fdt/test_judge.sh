@@ -143,6 +143,10 @@ tree '' "$pool"
 judged "granules of 1 GiB" "pool-granules" --granule 1G
 tree '' 'a@90000000 { compatible = "shared-dma-pool"; reusable; reg = <0 0x90000000 0 0x200000>; };'
 judged "no memory there" "pool-no-memory"
+tree '' 'a@80000000 { compatible = "restricted-dma-pool"; reg = <0 0x80000000 0 0x200000>; };'
+judged "bounce buffers above what the tree knows" "pool-above-memory"
+tree '' 'a@30000000 { compatible = "restricted-dma-pool"; reg = <0 0x30000000 0 0x200000>; };'
+judged "bounce buffers below all memory" "pool-no-memory"
 tree '' 'a@90000000 { no-map; reg = <0 0x90000000 0 0x200000>; };'
 judged "no-map may be anything" ""
 

@@ -51,7 +51,7 @@ IDS = {
     "setup": {"pool-flags", "pool-alignment", "pool-bypassed"},
     "bypassed": {"pool-bypassed"},
     "many": {"reserved-many"},
-    "no-memory": {"pool-no-memory"},
+    "no-memory": {"pool-no-memory", "pool-above-memory"},
     # What Linux does without a word: cuts off what wraps, takes an alignment for a mask.
     "wraps": {"reserved-wraps"},
     "misplaced": {"pool-alignment"},
