@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# check: long
+#
 # Neither a pin nor bus mastering outlives a QEMU or a pin keeper that is killed: see
 # guest/killed.sh.
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The main job: NVMe without an IOMMU passed through to a KVM guest on Arm, with and without
-# Stage-2 Force Write-Back, on both kernels, with large and small hugepages, from memory of the
-# guest's driver alone and from memory lent to the guest.
+# The main job: NVMe without an IOMMU passed through to a KVM guest on Arm, from memory lent to the
+# guest; in test_nvme_fwb with Stage-2 Force Write-Back, the other kernel, large hugepages, and
+# memory of the guest's driver alone.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 . "$HVCMA_SRC/tests/lib/nested.sh"
@@ -27,6 +27,8 @@ nvme_case()
 	vm_quit
 }
 
-nvme_case neoverse-v1 with 6.12-cloud 6.12 32768 private
-nvme_case neoverse-n1 without 6.1-cloud 6.1 2048 reusable
+for case in ${HVCMA_NVME_CASES:-neoverse-n1/without/6.1-cloud/6.1/2048/reusable}; do
+	# shellcheck disable=SC2046 # six words
+	nvme_case $(echo "$case" | tr / ' ')
+done
 tap_end

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # mode=static with real (if nested) hardware without IOMMU: stock kernels, no module of ours in the
-# guest, on both kernels, with and without Stage-2 Force Write-Back. See guest/static.sh.
+# guest; in test_static_down the other kernel, without Stage-2 Force Write-Back. See guest/static.sh.
 
 export NESTED_STOCK=1
 export NESTED_HUGEPAGES='hugepagesz=32M hugepages=16'
@@ -24,6 +24,8 @@ static_case()
 	vm_quit
 }
 
-static_case neoverse-v1 6.12-cloud 6.12 up
-static_case neoverse-n1 6.1-cloud 6.1 down
+for case in ${HVCMA_STATIC_CASES:-neoverse-v1/6.12-cloud/6.12/up}; do
+	# shellcheck disable=SC2046 # four words
+	static_case $(echo "$case" | tr / ' ')
+done
 tap_end
