@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# check: long
+#
 # The newest kernel of Debian unstable: what test_selftest and test_lend check on released ones,
 # in one boot per architecture and, in short, per mode. On Arm it is also a KVM host that can say by
 # a capability, as older kernels can't, that it forces Write-Back.

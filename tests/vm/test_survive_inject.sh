@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# check: long
+#
 # Every place of the guest driver that calls what can fail sees it fail once, from its load to its
 # removal: the driver comes up or doesn't, a client is served or isn't, a program gets its buffer or
 # not, and it always goes away again with nothing left in the guest or on the host. One life shows

@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# check: long
+#
 # Kernels that follow one another without a reset of the machine: kexec shuts devices down first,
 # so nothing may be left pinned; a crash kernel finds the region as the dead kernel left it, and
 # its driver takes over, and so does the dump of it. (Resets and reboots are in test_reset.)

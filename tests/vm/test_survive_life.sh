@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# check: long
+#
 # A region's and its clients' coming and going: a thousand times bound and unbound, unloading and
 # unplugging refused while someone uses the region, and done once nobody does.
 

@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# check: long
+#
 # Guests in need: pages pinned the ways programs pin them, and memory filled to the last page,
 # while a client allocates. An allocation succeeds or fails, soon, and says nothing in the log;
 # nobody else pays for it.
