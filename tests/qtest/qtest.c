@@ -703,6 +703,28 @@ struct json_object *qtest_qmp_ok(struct qtest *q, const char *json, ...)
 	return ret;
 }
 
+void qtest_wait_migrated(struct qtest *q)
+{
+	unsigned int i;
+
+	for (i = 0; i < QTEST_TIMEOUT_S * 100; i++) {
+		struct json_object *info = qtest_qmp_ok(q, "{'execute': 'query-migrate'}"), *status;
+		const char *is = "none";	/* what an incoming one has at first */
+		bool completed;
+
+		if (json_object_object_get_ex(info, "status", &status))
+			is = json_object_get_string(status);
+		if (!strcmp(is, "failed"))
+			fail_msg("%s", json_object_to_json_string(info));
+		completed = !strcmp(is, "completed");
+		json_object_put(info);
+		if (completed)
+			return;
+		usleep(10000);
+	}
+	fail_msg("migration does not complete");
+}
+
 void qtest_qmp_refused(struct qtest *q, const char *message, const char *json, ...)
 {
 	struct json_object *obj, *error, *desc;

@@ -145,6 +145,9 @@ struct json_object *qtest_qmp(struct qtest *q, const char *json, ...)
 struct json_object *qtest_qmp_ok(struct qtest *q, const char *json, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/** qtest_wait_migrated() - outgoing or incoming, until it is completed; else the test fails. */
+void qtest_wait_migrated(struct qtest *q);
+
 /** qtest_qmp_refused() - the command must fail with @message as a part of the words. */
 void qtest_qmp_refused(struct qtest *q, const char *message, const char *json, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -605,23 +605,6 @@ static void test_unplug_and_replug(void **state)
  */
 #define NET		"-device e1000,id=net0,addr=5,romfile="
 
-static void wait_migrated(struct bed *b)
-{
-	bool completed = false;
-	int i;
-
-	for (i = 0; i < QTEST_TIMEOUT_S * 100 && !completed; i++) {
-		struct json_object *info = qtest_qmp_ok(b->q, "{'execute': 'query-migrate'}");
-		struct json_object *status;
-
-		completed = json_object_object_get_ex(info, "status", &status) &&
-			    !strcmp(json_object_get_string(status), "completed");
-		json_object_put(info);
-		usleep(10000);
-	}
-	assert_true(completed);
-}
-
 static void migrate_in(const char *file, const char *region, bool master)
 {
 	struct bed b = { .ecam = VIRT_ECAM, .slot = NVME_SLOT };
@@ -629,7 +612,7 @@ static void migrate_in(const char *file, const char *region, bool master)
 	b.q = qtest_start(QTEST_VIRT, NET " %s -incoming defer", region);
 	json_object_put(qtest_qmp_ok(b.q, "{'execute': 'migrate-incoming', 'arguments': "
 				     "{'uri': 'file:%s'}}", file));
-	wait_migrated(&b);
+	qtest_wait_migrated(b.q);
 	assert_true(is_master(&b, b.slot));
 	json_object_put(qtest_qmp_ok(b.q, "{'execute': 'cont'}"));
 	qtest_wait_event(b.q, "RESUME");
@@ -669,7 +652,7 @@ static void test_migration_opens_nothing(void **state)
 	assert_true(is_master(&b, b.slot));
 	json_object_put(qtest_qmp_ok(b.q, "{'execute': 'migrate', 'arguments': "
 				     "{'uri': 'file:%s'}}", file));
-	wait_migrated(&b);
+	qtest_wait_migrated(b.q);
 	close_bed(&b);
 
 	migrate_in(file, "", true);
@@ -694,13 +677,13 @@ static void test_migration_keeps_a_claimed_device(void **state)
 	qtest_writel(b.q, b.bar + E1000_VET, 0x1234);
 	json_object_put(qtest_qmp_ok(b.q, "{'execute': 'migrate', 'arguments': "
 				     "{'uri': 'file:%s'}}", file));
-	wait_migrated(&b);
+	qtest_wait_migrated(b.q);
 	close_bed(&b);
 
 	b.q = qtest_start(QTEST_VIRT, CLAIMED_NET " -incoming defer", "virtio-cma-device");
 	json_object_put(qtest_qmp_ok(b.q, "{'execute': 'migrate-incoming', 'arguments': "
 				     "{'uri': 'file:%s'}}", file));
-	wait_migrated(&b);
+	qtest_wait_migrated(b.q);
 	qtest_assert_text(b.q, "/clients/0/state", "claimed");
 	assert_int_equal(qtest_readl(b.q, b.bar + E1000_VET), 0x1234);
 	close_bed(&b);

@@ -381,23 +381,6 @@ static void test_quit_while_leaving(void **state)
 
 /* ---- stop, save, restore ---- */
 
-static void wait_migrated(void)
-{
-	bool completed = false;
-	int i;
-
-	for (i = 0; i < QTEST_TIMEOUT_S * 100 && !completed; i++) {
-		struct json_object *info = qtest_qmp_ok(q, "{'execute': 'query-migrate'}");
-		struct json_object *status;
-
-		completed = json_object_object_get_ex(info, "status", &status) &&
-			    !strcmp(json_object_get_string(status), "completed");
-		json_object_put(info);
-		usleep(10000);
-	}
-	assert_true(completed);
-}
-
 /* A FREE that was accepted: its block stays behind, its answer comes along. */
 static void test_migration(void **state)
 {
@@ -421,7 +404,7 @@ static void test_migration(void **state)
 	assert_false(answered(freed));
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate', 'arguments': "
 				     "{'uri': 'file:%s'}}", file));
-	wait_migrated();
+	qtest_wait_migrated(q);
 	assert_false(answered(freed));
 	qtest_stop(q);
 
@@ -429,7 +412,7 @@ static void test_migration(void **state)
 			",clients=edu0 -incoming defer");
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate-incoming', 'arguments': "
 				     "{'uri': 'file:%s'}}", file));
-	wait_migrated();
+	qtest_wait_migrated(q);
 	c.v.q = q;
 	assert_int_equal(qtest_get(q, "/counters/blocks"), 1);
 	assert_int_equal(qtest_get(q, "/counters/pinned-bytes"), 2 * CMA_GRANULE);

@@ -28,27 +28,6 @@ static const char machine_options[] =
 	"-object memory-backend-memfd,id=m0,size=64M -device edu,id=edu0 -device edu,id=edu1 "
 	"-device virtio-cma-pci,id=cma0,memdev=m0,granule=2M,name=banka,x-provider=fake,";
 
-static void wait_migrated(struct qtest *q)
-{
-	unsigned int i;
-
-	for (i = 0; i < QTEST_TIMEOUT_S * 100; i++) {
-		struct json_object *info, *status;
-		bool done;
-
-		info = qtest_qmp_ok(q, "{'execute': 'query-migrate'}");
-		assert_true(json_object_object_get_ex(info, "status", &status));
-		done = !strcmp(json_object_get_string(status), "completed");
-		if (!strcmp(json_object_get_string(status), "failed"))
-			fail_msg("%s", json_object_to_json_string(info));
-		json_object_put(info);
-		if (done)
-			return;
-		usleep(10000);
-	}
-	fail_msg("migration does not complete");
-}
-
 /* The source: two blocks with contents, one client claimed. */
 static void save(struct cma *c, const char *uri)
 {
@@ -66,7 +45,7 @@ static void save(struct cma *c, const char *uri)
 	qtest_writeq(q, blocks[1].base_gpa, ~PATTERN);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate', 'arguments': {'uri': '%s%s'}}",
 				     uri, file));
-	wait_migrated(q);
+	qtest_wait_migrated(q);
 	qtest_stop(q);
 }
 
@@ -77,7 +56,7 @@ static struct qtest *load(const char *uri)
 	q = qtest_start(QTEST_Q35, "-incoming defer %sclients=edu0:edu1", machine_options);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate-incoming', 'arguments': {"
 				     "'uri': '%s%s'}}", uri, file));
-	wait_migrated(q);
+	qtest_wait_migrated(q);
 	return q;
 }
 
@@ -129,13 +108,13 @@ static void test_lent_memory(void **state)
 	cma_report_lent(&c, ~3u);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate', 'arguments': {'uri': 'file:%s'}}",
 				     file));
-	wait_migrated(q);
+	qtest_wait_migrated(q);
 	qtest_stop(q);
 
 	q = qtest_start(QTEST_Q35, "-incoming defer %s%s", machine_options, reusable);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate-incoming', 'arguments': {"
 				     "'uri': 'file:%s'}}", file));
-	wait_migrated(q);
+	qtest_wait_migrated(q);
 	c.v.q = q;
 	assert_int_equal(qtest_get(q, "/counters/lent-bytes"), 30 * CMA_GRANULE);
 	assert_int_equal(qtest_get(q, "/counters/pinned-bytes"), 2 * CMA_GRANULE);
@@ -169,13 +148,13 @@ static void test_left_memory(void **state)
 	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 32 * CMA_GRANULE);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate', 'arguments': {'uri': 'file:%s'}}",
 				     file));
-	wait_migrated(q);
+	qtest_wait_migrated(q);
 	qtest_stop(q);
 
 	q = qtest_start(QTEST_Q35, "-incoming defer %smode=reusable", machine_options);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate-incoming', 'arguments': {"
 				     "'uri': 'file:%s'}}", file));
-	wait_migrated(q);
+	qtest_wait_migrated(q);
 	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 32 * CMA_GRANULE);
 	assert_int_equal(qtest_get(q, "/counters/lent-bytes"), 0);
 	qtest_stop(q);
@@ -274,7 +253,7 @@ static void save_with_set_asides(struct cma *c)
 			 VIRTIO_CMA_S_OK);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate', 'arguments': {'uri': 'file:%s'}}",
 				     file));
-	wait_migrated(q);
+	qtest_wait_migrated(q);
 	qtest_stop(q);
 }
 
@@ -290,7 +269,7 @@ static void test_set_asides(void **state)
 	q = qtest_start(QTEST_Q35, "-incoming defer %s" SET_ASIDES, sharing);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate-incoming', 'arguments': {"
 				     "'uri': 'file:%s'}}", file));
-	wait_migrated(q);
+	qtest_wait_migrated(q);
 	c.v.q = q;
 	assert_int_equal(qtest_get(q, "/shares/0/used-bytes"), 4 * CMA_GRANULE);
 	assert_int_equal(qtest_get(q, "/shares/1/used-bytes"), 3 * CMA_GRANULE);

@@ -133,23 +133,6 @@ static void test_others_overtake(void **state)
 	qtest_stop(q);
 }
 
-static void wait_migrated(void)
-{
-	bool completed = false;
-	int i;
-
-	for (i = 0; i < QTEST_TIMEOUT_S * 100 && !completed; i++) {
-		struct json_object *info = qtest_qmp_ok(q, "{'execute': 'query-migrate'}");
-		struct json_object *status;
-
-		completed = json_object_object_get_ex(info, "status", &status) &&
-			    !strcmp(json_object_get_string(status), "completed");
-		json_object_put(info);
-		usleep(10000);
-	}
-	assert_true(completed);
-}
-
 static void test_migration_takes_along(void **state)
 {
 	char file[] = "/tmp/hvcma-turns-XXXXXX";
@@ -172,13 +155,13 @@ static void test_migration_takes_along(void **state)
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate', 'arguments': "
 				     "{'uri': 'file:%s'}}", file));
 	assert_int_equal(answered(slow), 0);
-	wait_migrated();
+	qtest_wait_migrated(q);
 	qtest_stop(q);
 
 	q = qtest_start(QTEST_Q35, DEVICE " -incoming defer");
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate-incoming', 'arguments': "
 				     "{'uri': 'file:%s'}}", file));
-	wait_migrated();
+	qtest_wait_migrated(q);
 	c.v.q = q;
 	assert_int_equal(status_of(free_answer), VIRTIO_CMA_S_OK);
 	assert_int_equal(answered(slow), 0);
