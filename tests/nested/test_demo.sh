@@ -4,17 +4,8 @@
 # What make demo runs can pass; that it can fail is shown by test_demo_fails.
 
 . "$HVCMA_SRC/tests/lib/tap.sh"
+. "$HVCMA_SRC/tests/lib/demo.sh"
 
-demo()
-{
-	"$HVCMA_SRC/tests/nested/demo" "$@" >"$log" 2>&1
-	demo_status=$?
-	sed 's/^/# /' "$log"
-	echo "# exit status $demo_status"
-}
-
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 demo --size 16 --page 32M --kernel 6.1 --host 6.1
 check "the demonstration says PASS" grep -q '^VERDICT: PASS' "$log"
 check "its exit status says so too" equal 0 "$demo_status"

@@ -6,17 +6,8 @@
 # What make demo runs can fail: with addresses that lead nowhere its verdict is FAIL.
 
 . "$HVCMA_SRC/tests/lib/tap.sh"
+. "$HVCMA_SRC/tests/lib/demo.sh"
 
-demo()
-{
-	"$HVCMA_SRC/tests/nested/demo" "$@" >"$log" 2>&1
-	demo_status=$?
-	sed 's/^/# /' "$log"
-	echo "# exit status $demo_status"
-}
-
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 demo --size 16 --wrong-window
 check "a wrong DMA window: the demonstration says FAIL" grep -q '^VERDICT: FAIL' "$log"
 check "a wrong DMA window: its exit status says so too" equal 1 "$demo_status"
