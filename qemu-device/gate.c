@@ -30,6 +30,7 @@
 
 #include "gate.h"
 #include "gate_bars.h"
+#include "vcpus.h"
 #include "vfio_noiommu.h"
 
 /* Before the state handlers of devices (0 and up), which may start DMA. */
@@ -590,23 +591,17 @@ static bool gate_reset_again(HvcmaGate *g, Error **errp)
                    gate_device_name(g->dev));
         return false;
     }
-    gate_hold(g);
     gate_reset(g);
-    if (!gate_release(g)) {
-        error_setg(errp, "the device went while it was reset");
-        return false;
-    }
     return true;
 }
 
-bool hvcma_gate_open(HvcmaGate *g, Error **errp)
+/* Of a gate that is held. */
+static bool gate_open(HvcmaGate *g, Error **errp)
 {
-    switch (g->state) {
-    case GATE_OPEN:
+    if (g->state == GATE_OPEN || g->freed) {
         return true;
-    case GATE_CLOSED:
-        break;
-    default:
+    }
+    if (g->state != GATE_CLOSED) {
         error_setg(errp, "%s: could not be stopped before",
                    gate_device_name(g->dev));
         return false;
@@ -614,35 +609,67 @@ bool hvcma_gate_open(HvcmaGate *g, Error **errp)
     if (g->needs_reset && !gate_is_restored() && !gate_reset_again(g, errp)) {
         return false;
     }
-    g->needs_reset = true;
-    gate_set_state(g, GATE_OPEN);
+    if (!g->freed) {
+        g->needs_reset = true;
+        gate_set_state(g, GATE_OPEN);
+    }
     return true;
 }
 
-bool hvcma_gate_close(HvcmaGate *g, Error **errp)
+bool hvcma_gate_open(HvcmaGate *g, Error **errp)
+{
+    bool stopped;
+    bool opened;
+
+    gate_hold(g);
+    stopped = hvcma_vcpus_stop();
+    opened = gate_open(g, errp);
+    hvcma_vcpus_start(stopped);
+    if (!gate_release(g) && opened) {
+        error_setg(errp, "the device went while its gate was opened");
+        return false;
+    }
+    return opened;
+}
+
+/* Of a gate that is held. */
+static bool gate_close(HvcmaGate *g, Error **errp)
 {
     bool inner = g->state == GATE_CLOSING;
     bool quiet = false;
 
-    if (g->state == GATE_CLOSED && !hvcma_gate_is_bus_master(g)) {
+    if (g->freed ||
+        (g->state == GATE_CLOSED && !hvcma_gate_is_bus_master(g))) {
         return true;
     }
     if (!inner) {
         gate_set_state(g, GATE_CLOSING);
     }
-    gate_hold(g);
     if (inner || !gate_is_entered(g)) {
         quiet = gate_quiesce(g, errp);
     } else {
         error_setg(errp, "%s: can't be stopped from inside an access to it",
                    gate_device_name(g->dev));
     }
-    if (!gate_release(g)) {
+    if (g->freed) {
         return true;            /* closed, from inside, before it was freed */
     }
     if (!inner) {
         gate_set_state(g, quiet ? GATE_CLOSED : GATE_FAILED);
     }
+    return quiet;
+}
+
+bool hvcma_gate_close(HvcmaGate *g, Error **errp)
+{
+    bool stopped;
+    bool quiet;
+
+    gate_hold(g);
+    stopped = hvcma_vcpus_stop();
+    quiet = gate_close(g, errp);
+    hvcma_vcpus_start(stopped);
+    gate_release(g);
     return quiet;
 }
 

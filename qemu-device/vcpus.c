@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vCPUs stand still, see vcpus.h.
+ *
+ * Not by pause_all_vcpus(): called by a vCPU, it says that this one stands still,
+ * and whoever stops the VM meanwhile, and lets it go on, has it wait for ever.
+ */
+#include "qemu/osdep.h"
+#include "hw/core/cpu.h"
+#include "qemu/accel.h"
+#include "qemu/main-loop.h"
+#include "system/runstate.h"
+
+#include "vcpus.h"
+
+#define WAIT_MAX_US G_USEC_PER_SEC
+#define WAIT_STEP_US 20
+
+static bool is_translated(void)
+{
+    return object_dynamic_cast(OBJECT(current_accel()), "tcg-accel");
+}
+
+/* True if they all do. */
+static bool ask_to_stop(void)
+{
+    CPUState *cpu;
+    bool stopped = true;
+
+    CPU_FOREACH(cpu) {
+        if (!cpu->stopped && !qemu_cpu_is_self(cpu)) {
+            cpu->stop = true;
+            qemu_cpu_kick(cpu);
+            stopped = false;
+        }
+    }
+    return stopped;
+}
+
+bool hvcma_vcpus_stop(void)
+{
+    int64_t end_us = g_get_monotonic_time() + WAIT_MAX_US;
+
+    if (!is_translated() || ask_to_stop()) {
+        return false;
+    }
+    do {
+        bql_unlock();
+        g_usleep(WAIT_STEP_US);
+        bql_lock();
+    } while (!ask_to_stop() && g_get_monotonic_time() < end_us);
+    return true;
+}
+
+void hvcma_vcpus_start(bool stopped)
+{
+    CPUState *cpu;
+
+    /* Whoever wants ours to stop wants all to, and waits for them. */
+    if (!stopped || !runstate_is_running() || (current_cpu && current_cpu->stop)) {
+        return;
+    }
+    CPU_FOREACH(cpu) {
+        if (!qemu_cpu_is_self(cpu)) {
+            cpu_resume(cpu);
+        }
+    }
+}
