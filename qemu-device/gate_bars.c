@@ -5,7 +5,7 @@
  * A cover lies over everything else in each BAR:
  *
  *     BAR   [ registers | MSI-X table | mapped pages of a device of the host ]
- *     cover [ the constant                                                   ]
+ *     cover [ an answer that does not depend on the registers                ]
  */
 #include "qemu/osdep.h"
 #include "exec/memory.h"
@@ -19,11 +19,27 @@
 
 #include "gate_bars.h"
 
+typedef enum Answer {
+    ANSWER_ZEROS,
+    ANSWER_ONES,
+    ANSWER_XHCI,
+} Answer;
+
 typedef struct Cover {
     MemoryRegion mr;            /* must be first: freed with it */
     MemoryRegion *bar;
+    Answer answer;
+    bool xhci_runs;
     struct rcu_head rcu;
 } Cover;
+
+enum {
+    XHCI_CAPLENGTH = 0x00,
+    XHCI_USBCMD = 0x40,
+    XHCI_USBCMD_RUN = 0x1,
+    XHCI_USBSTS = XHCI_USBCMD + 4,
+    XHCI_USBSTS_HALTED = 0x1,
+};
 
 struct HvcmaGateBars {
     PCIDevice *pci;
@@ -31,13 +47,42 @@ struct HvcmaGateBars {
     Cover *cover[PCI_NUM_REGIONS];
 };
 
+/* No ports, no pages of any size: nothing to do but to run and to halt. */
+static uint64_t xhci_read(const Cover *c, hwaddr addr)
+{
+    switch (addr) {
+    case XHCI_CAPLENGTH:
+        return XHCI_USBCMD;
+    case XHCI_USBCMD:
+        return c->xhci_runs ? XHCI_USBCMD_RUN : 0;
+    case XHCI_USBSTS:
+        return c->xhci_runs ? 0 : XHCI_USBSTS_HALTED;
+    default:
+        return 0;
+    }
+}
+
 static uint64_t cover_read(void *opaque, hwaddr addr, unsigned size)
 {
-    return (uintptr_t)opaque ? UINT64_MAX : 0;
+    const Cover *c = opaque;
+
+    switch (c->answer) {
+    case ANSWER_ONES:
+        return UINT64_MAX;
+    case ANSWER_XHCI:
+        return xhci_read(c, addr);
+    default:
+        return 0;
+    }
 }
 
 static void cover_write(void *opaque, hwaddr addr, uint64_t val, unsigned size)
 {
+    Cover *c = opaque;
+
+    if (c->answer == ANSWER_XHCI && addr == XHCI_USBCMD) {
+        c->xhci_runs = val & XHCI_USBCMD_RUN;
+    }
 }
 
 static const MemoryRegionOps cover_ops = {
@@ -53,22 +98,27 @@ static const MemoryRegionOps cover_ops = {
  * of a class know what to do about. The drivers of SCSI adapters know theirs by
  * name, ask it nothing, and wait until a bit is set: ones end that. All but those
  * of virtio, which wait until the status of a device that they reset is zero, and
- * give up when it has no features.
+ * give up when it has no features. UEFI's driver of xHCI halts what it has started
+ * when it leaves the machine to an operating system, and waits for it without
+ * limit: it measures time by a timer that is off by then (edk2 until 2023).
  */
-static bool reads_as_ones(const PCIDevice *pci)
+static Answer answer_of(const PCIDevice *pci)
 {
     if (pci_get_word(pci->config + PCI_VENDOR_ID) ==
         PCI_VENDOR_ID_REDHAT_QUMRANET) {
-        return false;
+        return ANSWER_ZEROS;
     }
     switch (pci_get_word(pci->config + PCI_CLASS_DEVICE)) {
     case PCI_CLASS_STORAGE_SCSI:
     case PCI_CLASS_STORAGE_RAID:
     case PCI_CLASS_STORAGE_SAS:
     case PCI_CLASS_STORAGE_OTHER:
-        return true;
+        return ANSWER_ONES;
+    case PCI_CLASS_SERIAL_USB:
+        return pci->config[PCI_CLASS_PROG] ==
+               (PCI_CLASS_SERIAL_USB_XHCI & 0xff) ? ANSWER_XHCI : ANSWER_ZEROS;
     default:
-        return false;
+        return ANSWER_ZEROS;
     }
 }
 
@@ -76,8 +126,8 @@ static Cover *cover_new(PCIDevice *pci, MemoryRegion *bar)
 {
     Cover *c = g_new0(Cover, 1);
 
-    memory_region_init_io(&c->mr, OBJECT(pci), &cover_ops,
-                          (void *)(uintptr_t)reads_as_ones(pci),
+    c->answer = answer_of(pci);
+    memory_region_init_io(&c->mr, OBJECT(pci), &cover_ops, c,
                           "virtio-cma-closed", UINT64_MAX);
     /* One reference is the device's, as parent, and one is ours. */
     object_ref(OBJECT(&c->mr));
@@ -129,6 +179,7 @@ void hvcma_gate_bars_hide(HvcmaGateBars *b, bool hide)
     memory_region_transaction_begin();
     for (i = 0; i < PCI_NUM_REGIONS; i++) {
         if (b->cover[i]) {
+            b->cover[i]->xhci_runs = false;
             memory_region_set_enabled(&b->cover[i]->mr, hide);
         }
     }

@@ -5,8 +5,9 @@
  * Firmware runs its drivers before anybody can claim a device, and many of them
  * wait without limit for DMA that will never be done. So as long as a device
  * may do no DMA there is nothing to drive: its BARs and its option ROM read as
- * a constant and ignore writes. Configuration space stays as it is, since
- * firmware places the BARs that the guest uses later.
+ * a constant and ignore writes; but an xHCI controller says that it runs or is
+ * halted, as it was told. Configuration space stays as it is, since firmware
+ * places the BARs that the guest uses later.
  *
  * What it cannot hide: ports at fixed addresses (IDE in compatibility mode,
  * VGA), and devices that are not PCI.

@@ -90,6 +90,43 @@ static void test_virtio_reads_as_zeros(void **state)
 	qtest_stop(q);
 }
 
+/* Firmware stops it last thing before an operating system, and waits until it says so. */
+#define XHCI_COMMAND		0x00	/* from where its operational registers begin */
+#define XHCI_COMMAND_RUN	0x1
+#define XHCI_COMMAND_RESET	0x2
+#define XHCI_STATUS		0x04
+#define XHCI_STATUS_HALTED	0x1
+
+static void test_xhci_halts(void **state)
+{
+	struct cma c;
+	struct qtest *q;
+	uint64_t registers;
+
+	(void)state;
+	open_client(&c, "qemu-xhci", "");
+	q = c.v.q;
+	qtest_pci_write(q, 0, DEVFN, BAR0, BAR);
+	qtest_pci_write(q, 0, DEVFN, COMMAND, COMMAND_MEMORY);
+	registers = BAR + qtest_readb(q, BAR);
+	assert_int_not_equal(registers, BAR);
+	assert_int_equal(qtest_readl(q, BAR + 4), 0);	/* ports, slots */
+	assert_int_equal(qtest_readl(q, registers + XHCI_STATUS), XHCI_STATUS_HALTED);
+	qtest_writel(q, registers + XHCI_COMMAND, XHCI_COMMAND_RESET);
+	assert_int_equal(qtest_readl(q, registers + XHCI_COMMAND), 0);
+	qtest_writel(q, registers + XHCI_COMMAND, XHCI_COMMAND_RUN);
+	assert_int_equal(qtest_readl(q, registers + XHCI_COMMAND), XHCI_COMMAND_RUN);
+	assert_int_equal(qtest_readl(q, registers + XHCI_STATUS), 0);
+	qtest_writel(q, registers + XHCI_COMMAND, 0);
+	assert_int_equal(qtest_readl(q, registers + XHCI_STATUS), XHCI_STATUS_HALTED);
+	qtest_writel(q, registers + XHCI_COMMAND, XHCI_COMMAND_RUN);
+	claim(&c);
+	assert_int_not_equal(qtest_readl(q, BAR + 4), 0);
+	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);
+	assert_int_equal(qtest_readl(q, registers + XHCI_STATUS), XHCI_STATUS_HALTED);
+	qtest_stop(q);
+}
+
 /* A BAR that shows another one. */
 static void test_aliases_are_hidden(void **state)
 {
@@ -286,6 +323,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_scsi_reads_as_ones),
 		TEST(test_virtio_reads_as_zeros),
+		TEST(test_xhci_halts),
 		TEST(test_aliases_are_hidden),
 		cmocka_unit_test_setup_teardown(test_option_rom, make_rom, remove_rom),
 		TEST(test_virtio_window_is_shut),
