@@ -9,6 +9,6 @@
 . "$HVCMA_SRC/tests/lib/controllers.sh"
 
 controllers_test amd64 6.12 SeaBIOS \
-	'sd_mod ahci am53c974 megaraid_sas virtio_blk virtio_scsi nvme sdhci-pci mmc_block' \
-	ich9-ahci am53c974 dc390 megasas megasas-gen2 virtio-blk-pci virtio-scsi-pci nvme sdhci-pci
+	'sd_mod ahci ata_piix am53c974 megaraid_sas virtio_blk virtio_scsi nvme sdhci-pci mmc_block' \
+	ich9-ahci am53c974 dc390 megasas megasas-gen2 virtio-blk-pci virtio-scsi-pci nvme sdhci-pci piix3-ide
 tap_end
