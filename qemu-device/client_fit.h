@@ -9,8 +9,8 @@
 #include "hw/qdev-core.h"
 
 /**
- * hvcma_client_kind_fits() - can a region that gives out host-physical addresses
- * serve a device of this kind?
+ * hvcma_client_kind_fits() - can a region that gives out host-physical
+ * addresses serve a device of this kind?
  * @dev: realized; emulated behind the test fabric, or passed through
  *
  * An emulated device that can't be used, but shows it by faults, is warned of.

@@ -62,7 +62,7 @@ struct HvcmaGate {
     unsigned int nr_writes;             /* of the guest, under way */
     unsigned int nr_holds;              /* by functions that come back to it */
     bool freed;                         /* meanwhile: the last hold frees it */
-    bool needs_reset;                   /* may have been used, not reset since */
+    bool needs_reset;                   /* may have been used since a reset */
     bool trace;
     QLIST_ENTRY(HvcmaGate) next;
 };
@@ -175,8 +175,8 @@ static bool gate_release(HvcmaGate *g)
 }
 
 /*
- * Of a gate that is held. False, with no words, if the device went: it waits for
- * what it has under way.
+ * Of a gate that is held. False, with no words, if the device went: it waits
+ * for what it has under way.
  */
 static bool gate_write_config(HvcmaGate *g, uint32_t addr, uint16_t val)
 {
@@ -314,8 +314,8 @@ static bool gate_is_noiommu(const HvcmaGate *g)
 
 /*
  * Some emulated devices clear what firmware has placed, too, and the guest's
- * kernel relies on. As a kernel that resets a device, put back what has changed,
- * and the command register last.
+ * kernel relies on. As a kernel that resets a device, put back what has
+ * changed, and the command register last.
  */
 static void gate_reset_emulated(HvcmaGate *g)
 {
@@ -373,7 +373,7 @@ static bool gate_is_restored(void)
 
 static bool gate_quiesce(HvcmaGate *g, Error **errp)
 {
-    if (emulation_ended && !(g->vfio && hvcma_vfio_is_noiommu(OBJECT(g->dev)))) {
+    if (emulation_ended && !gate_is_noiommu(g)) {
         return true;
     }
     if (!g->pci) {
@@ -515,9 +515,10 @@ static bool gate_init_vfio(HvcmaGate *g, Error **errp)
 }
 
 /*
- * Something had it before, or may get at it past the gate: firmware, by ports at
- * fixed addresses, or a platform device. Of a device passed through all is hidden.
- * To reset a bridge resets what is behind it, which may be the region itself.
+ * Something had it before, or may get at it past the gate: firmware, by ports
+ * at fixed addresses, or a platform device. Of a device passed through all is
+ * hidden. To reset a bridge resets what is behind it, which may be the region
+ * itself.
  */
 static bool gate_may_be_used(const HvcmaGate *g)
 {

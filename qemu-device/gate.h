@@ -3,9 +3,9 @@
  * Bus-master gate: decides when a client device may do DMA.
  *
  * One gate per client. While it is closed the device cannot become bus master,
- * whatever the guest writes, and its registers are hidden (gate_bars.h); closing
- * it stops the device and resets it. Gates
- * know PCI, VFIO and resets, but no region, no memory and no protocol.
+ * whatever the guest writes, and its registers are hidden (gate_bars.h);
+ * closing it stops the device and resets it. Gates know PCI, VFIO and resets,
+ * but no region, no memory and no protocol.
  *
  * What it cannot hold back: a device that offers a back door to its own
  * configuration space in its BARs (some GPUs do).
@@ -43,8 +43,9 @@ HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
                           Error **errp);
 
 /**
- * hvcma_gate_device_realized() - to be told of every device of the machine: what
- * comes to be behind a device with a gate goes before it, and closes it then.
+ * hvcma_gate_device_realized() - to be told of every device of the machine:
+ * what comes to be behind a device with a gate goes before it, and closes it
+ * then.
  */
 void hvcma_gate_device_realized(DeviceState *dev);
 
@@ -54,8 +55,8 @@ void hvcma_gate_set_trace(HvcmaGate *g, bool on);
 /**
  * hvcma_gate_open() - from now on the guest decides about bus mastering.
  *
- * Opening an open gate is no error. A device that may have been used before, and
- * was not reset since, is reset first; not while a migration comes in.
+ * Opening an open gate is no error. A device that may have been used before,
+ * and was not reset since, is reset first; not while a migration comes in.
  *
  * Return: false with @errp if the last close failed, or if a device without
  * IOMMU was open before and could not be reset since: it may still hold

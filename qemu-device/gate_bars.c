@@ -96,11 +96,12 @@ static const MemoryRegionOps cover_ops = {
 /*
  * Zeros are a controller without ports, command sets or devices, which drivers
  * of a class know what to do about. The drivers of SCSI adapters know theirs by
- * name, ask it nothing, and wait until a bit is set: ones end that. All but those
- * of virtio, which wait until the status of a device that they reset is zero, and
- * give up when it has no features. UEFI's driver of xHCI halts what it has started
- * when it leaves the machine to an operating system, and waits for it without
- * limit: it measures time by a timer that is off by then (edk2 until 2023).
+ * name, ask it nothing, and wait until a bit is set: ones end that. All but
+ * those of virtio, which wait until the status of a device that they reset is
+ * zero, and give up when it has no features. UEFI's driver of xHCI halts what
+ * it has started when it leaves the machine to an operating system, and waits
+ * for it without limit: it measures time by a timer that is off by then (edk2
+ * until 2023).
  */
 static Answer answer_of(const PCIDevice *pci)
 {

@@ -12,11 +12,12 @@
  *
  * A region that gave out host-physical addresses can't move: blocked.
  *
- * A stream comes from outside. What the guest relies on is compared with what is
- * configured here, and every count is judged, before any memory is allocated by
- * it; what follows goes through the engine, which judges it as it does requests.
- * QEMU writes no version for inner descriptions: HVCMA_STREAM_VERSION, that of the
- * device, is to be raised with each change here.
+ * A stream comes from outside. What the guest relies on is compared with what
+ * is configured here, and every count is judged, before any memory is allocated
+ * by it; what follows goes through the engine, which judges it as it does
+ * requests. QEMU writes no version for inner descriptions:
+ * HVCMA_STREAM_VERSION, that of the device, is to be raised with each change
+ * here.
  */
 #include "qemu/osdep.h"
 #include "migration/blocker.h"

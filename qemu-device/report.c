@@ -353,7 +353,7 @@ static void put_truncated(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     end_struct(v);
 }
 
-/* As far as each of the lists goes: the next part begins where this one ends. */
+/* As far as each list goes: the next part begins where this one ends. */
 static void put_part(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
                      const char *name)
 {
@@ -519,8 +519,10 @@ static const PartInfo parts[] = {
     { "driver", "struct", put_driver, false,
       "whether the guest has one, what was negotiated" },
     { "granules", "list", put_granules, true, "runs of granules in one state" },
-    { "extents", "list", put_extents, true, "runs contiguous in DMA addresses" },
-    { "truncated", "struct", put_truncated, true, "what is not of the whole region" },
+    { "extents", "list", put_extents, true,
+      "runs contiguous in DMA addresses" },
+    { "truncated", "struct", put_truncated, true,
+      "what is not of the whole region" },
     { "dma-window", "struct", put_dma_window, true,
       "span of the DMA addresses" },
     { "blocks", "list", put_blocks, true, "what the guest holds, for whom" },

@@ -36,7 +36,7 @@ typedef struct Queue {
     VirtIOCMA *s;
     VirtQueue *vq;
     QEMUBH *bh;                 /* NULL: deleted */
-    uint64_t life;              /* counts resets: requests of another are void */
+    uint64_t life;              /* counts resets: older requests are void */
 } Queue;
 
 /* A request that was taken from a ring and not answered yet. */
@@ -75,10 +75,10 @@ static void request_free(Request *r)
 }
 
 /*
- * The next request of the ring, copied into request_buf: once, then it is judged
- * on the copy. One over the limit is cut one byte above it, which is enough for
- * the engine to tell. Its buffers are given back at once, unwritten; their
- * addresses stay.
+ * The next request of the ring, copied into request_buf: once, then it is
+ * judged on the copy. One over the limit is cut one byte above it, which is
+ * enough for the engine to tell. Its buffers are given back at once, unwritten;
+ * their addresses stay.
  */
 static Request *request_take(Queue *q)
 {
@@ -416,7 +416,7 @@ static void queue_bh(void *opaque)
 {
     Queue *q = opaque;
 
-    /* Nothing that waits inside a turn runs this; it would have to come again. */
+    /* Nothing that waits inside a turn runs this; else it comes again. */
     if (hvcma_turn_is_under_way()) {
         queue_call_again(q);
     } else if (may_continue(VIRTIO_DEVICE(q->s))) {

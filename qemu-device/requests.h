@@ -51,7 +51,7 @@ void hvcma_requests_resume(VirtIOCMA *s);
 /* Subsection of the device's: requests under way. */
 extern const VMStateDescription vmstate_virtio_cma_requests;
 
-/** hvcma_requests_forget() - the device is reset: so are requests and events. */
+/** hvcma_requests_forget() - the device is reset, with requests and events. */
 void hvcma_requests_forget(VirtIOCMA *s);
 
 /** hvcma_requests_forget_queue() - queue @index is reset. */

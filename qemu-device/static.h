@@ -51,7 +51,7 @@ void hvcma_static_unrealize(VirtIOCMA *s);
 /** hvcma_static_pins() - are pins of blocks covered by the region's own? */
 bool hvcma_static_pins(VirtIOCMA *s);
 
-/** hvcma_static_machine_reset() - gates closed and opened again, blocks held again. */
+/** hvcma_static_machine_reset() - gates and blocks as after realize again. */
 void hvcma_static_machine_reset(VirtIOCMA *s);
 
 /** hvcma_static_client_added() - claim a client that was plugged later. */

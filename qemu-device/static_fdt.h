@@ -11,8 +11,8 @@
 #include "virtio_cma.h"
 
 /**
- * hvcma_static_fdt_add() - @s is to be described; before machine-init-done. Only
- * in machine virt of Arm.
+ * hvcma_static_fdt_add() - @s is to be described; before machine-init-done.
+ * Only in machine virt of Arm.
  */
 void hvcma_static_fdt_add(VirtIOCMA *s);
 void hvcma_static_fdt_remove(VirtIOCMA *s);

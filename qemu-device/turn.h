@@ -2,25 +2,25 @@
 /*
  * Turns: the plugin does one piece of work at a time, over all regions.
  *
- * What a device does can come back to it from inside. An answer, a used entry or
- * an interrupt is written where the guest says, which may be registers: those of
- * a bridge that resets us, of a slot that unplugs us, our own. Closing a gate
- * waits for a client's block I/O, whose data goes where the guest says, too; it
- * resets the client, which may be the port that we are behind. The engine, the
- * gates and the rings stand in the middle of something then.
+ * What a device does can come back to it from inside. An answer, a used entry
+ * or an interrupt is written where the guest says, which may be registers:
+ * those of a bridge that resets us, of a slot that unplugs us, our own. Closing
+ * a gate waits for a client's block I/O, whose data goes where the guest says,
+ * too; it resets the client, which may be the port that we are behind. The
+ * engine, the gates and the rings stand in the middle of something then.
  *
  * So each piece of work is a turn, and what comes while one is under way is put
  * off to its end:
  *
  *   requests, events   a bottom half. It belongs to the I/O handlers' context,
- *                      which only the main loop runs, never a wait inside a turn
- *   reset, queue reset what waited in the rings is forgotten at once; the engine
- *                      is reset when the turn ends
+ *                      which only the main loop runs, never a wait in a turn
+ *   reset, queue reset what waited in the rings is forgotten at once; the
+ *                      engine is reset when the turn ends
  *   unplug of a region its queues end at once, clients and blocks when the turn
  *                      ends, all else when nothing is pinned (leaving.h)
  *   unplug of a client not put off, for the device is going: its gate is closed
- *                      on the spot, also from inside its own closing (gate.c), and
- *                      the engine allows for that (hvcma_engine_client_removed())
+ *                      on the spot, also from inside its own closing (gate.c),
+ *                      and hvcma_engine_client_removed() allows for that
  *   a VM that stops    nothing moves between turns; the turn itself ends first
  *
  * Big QEMU lock. A turn never outlives the call that began it.

@@ -2,8 +2,9 @@
 /*
  * vCPUs stand still, see vcpus.h.
  *
- * Not by pause_all_vcpus(): called by a vCPU, it says that this one stands still,
- * and whoever stops the VM meanwhile, and lets it go on, has it wait for ever.
+ * Not by pause_all_vcpus(): called by a vCPU, it says that this one stands
+ * still, and whoever stops the VM meanwhile, and lets it go on, has it wait for
+ * ever.
  */
 #include "qemu/osdep.h"
 #include "hw/core/cpu.h"
@@ -57,7 +58,8 @@ void hvcma_vcpus_start(bool stopped)
     CPUState *cpu;
 
     /* Whoever wants ours to stop wants all to, and waits for them. */
-    if (!stopped || !runstate_is_running() || (current_cpu && current_cpu->stop)) {
+    if (!stopped || !runstate_is_running() ||
+        (current_cpu && current_cpu->stop)) {
         return;
     }
     CPU_FOREACH(cpu) {

@@ -15,8 +15,8 @@
 #define QEMU_DEVICE_VCPUS_H
 
 /**
- * hvcma_vcpus_stop() - no vCPU but the caller's own executes instructions of the
- * guest until hvcma_vcpus_start(). May be nested.
+ * hvcma_vcpus_stop() - no vCPU but the caller's own executes instructions of
+ * the guest until hvcma_vcpus_start(). May be nested.
  *
  * Big QEMU lock, which is let go meanwhile: vCPUs end what they are in the
  * middle of, so that devices and regions can go, and gates with them.
@@ -27,7 +27,7 @@
  */
 bool hvcma_vcpus_stop(void);
 
-/** hvcma_vcpus_start() - unless they stood still, or are to, for another reason. */
+/** hvcma_vcpus_start() - unless somebody else wants them to stand still. */
 void hvcma_vcpus_start(bool stopped);
 
 #endif /* QEMU_DEVICE_VCPUS_H */

@@ -32,7 +32,7 @@ static uint64_t chunk_granules(VirtIOCMA *s)
     return MAX(1, MIN(LOOK_CHUNK, LOOK_CHUNK_PAGES / pages));
 }
 
-/* The addresses of granules from view->first on, as many as there is time for. */
+/* Addresses of granules from view->first on, as many as there is time for. */
 static GArray *look(VirtIOCMA *s, const HvcmaView *view, Error **errp)
 {
     int64_t end_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME) + LOOK_MAX_NS;

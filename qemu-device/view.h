@@ -3,13 +3,14 @@
  * View: what one reading of a report sees of a region's granules.
  *
  * The engine knows what is pinned and what it was told; the guest and the host
- * may have touched, dropped or swapped the rest since. So granules are looked at
- * anew, as many as 5 ms allow, beginning with the first; of the others the view
- * shows what the device knows. Nothing is learned by it: a reader changes nothing.
+ * may have touched, dropped or swapped the rest since. So granules are looked
+ * at anew, as many as 5 ms allow, beginning with the first; of the others the
+ * view shows what the device knows. Nothing is learned by it: a reader changes
+ * nothing.
  *
  * A view goes over 2^20 granules at most, and over 2^16 changes of state or
- * address; lists have 1024 entries at most, for an entry costs 5 KiB and more on
- * its way to the reader. So one reading costs some 16 MB and less than 20 ms
+ * address; lists have 1024 entries at most, for an entry costs 5 KiB and more
+ * on its way to the reader. So one reading costs some 16 MB and less than 20 ms
  * whatever the region is like.
  *
  * Does not print: report.c does.

@@ -169,9 +169,10 @@ static bool engine_start(VirtIOCMA *s, Error **errp)
 /* ---- virtio device ---- */
 
 /*
- * What is live in it changes with requests; a driver that reads in pieces learns
- * from the generation that they do not fit together. It goes up when a change is
- * first shown, and without an interrupt, for nobody waits for such a change.
+ * What is live in it changes with requests; a driver that reads in pieces
+ * learns from the generation that they do not fit together. It goes up when a
+ * change is first shown, and without an interrupt, for nobody waits for such a
+ * change.
  */
 static void virtio_cma_get_config(VirtIODevice *vdev, uint8_t *config)
 {

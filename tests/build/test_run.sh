@@ -40,6 +40,10 @@ a_test big 'check: long' 'echo ok 1 - a'
 check "all pass: success" run -j 1
 check "the long one is left out, the early one is first" equal "slow good " "$(ran)"
 check "counted" equal "3 passed, 0 failed, 0 skipped" "$(last)"
+a_test only 'check: alone' '[ "$(ls "$COUNTS.running")" = "vm test_only" ] && echo ok 1 - a'
+check "one that is to be alone runs first, and alone" eval 'run -j 3 && [ "$(ran | cut -d " " -f 1)" = only ]'
+rm "$tmp/src/tests/vm/test_only.sh"
+run -j 1
 check "numbered" grep -q '^\[  2/2\] ok   vm        test_good ' "$tmp/out"
 check "a line for each of how long it took" \
 	eval "head -n 1 '$tmp/build/logs/durations' | grep -qx 'vm test_slow [0-9]* 600 [0-9]*'"

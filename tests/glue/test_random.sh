@@ -4,6 +4,8 @@
 # Random guests against the plugin in stock QEMU under AddressSanitizer (fuzz_glue.c), for
 # FUZZ_SECONDS (60); before that the cases of what was found once (cases/), and a plugin with a
 # fault planted in it (planted.h), which must be found.
+#
+# check: early
 
 . "$HVCMA_SRC/tests/lib/tap.sh"
 fuzz=$HVCMA_BUILD/tests/glue/fuzz_glue

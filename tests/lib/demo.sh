@@ -3,15 +3,27 @@
 #
 # For tests of the demonstration. Sourced, after tap.sh.
 #
-#	demo ARGUMENT...	runs it; $log is a file of what it said, $demo_status how it ended
+#	demo ARGUMENT...	runs it, and notes what it said
+#	demo_said PATTERN	did it, then?
+#	demo_ended STATUS	did it, with that?
 
 demo()
 {
-	"$HVCMA_SRC/tests/nested/demo" "$@" >"$log" 2>&1
+	"$HVCMA_SRC/tests/nested/demo" "$@" >"$demo_log" 2>&1
 	demo_status=$?
-	sed 's/^/# /' "$log"
+	sed 's/^/# /' "$demo_log"
 	echo "# exit status $demo_status"
 }
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+demo_said()
+{
+	grep -q "$1" "$demo_log"
+}
+
+demo_ended()
+{
+	[ "$demo_status" -eq "$1" ]
+}
+
+demo_log=$(mktemp)
+trap 'rm -f "$demo_log"' EXIT

@@ -9,8 +9,8 @@
 . "$HVCMA_SRC/tests/lib/demo.sh"
 
 demo --size 16 --wrong-window
-check "a wrong DMA window: the demonstration says FAIL" grep -q '^VERDICT: FAIL' "$log"
-check "a wrong DMA window: its exit status says so too" equal 1 "$demo_status"
+check "a wrong DMA window: the demonstration says FAIL" demo_said '^VERDICT: FAIL'
+check "a wrong DMA window: its exit status says so too" demo_ended 1
 check "a wrong DMA window: nothing has reached the disk" \
-	grep -q "md5 in the disk's image *$" "$log"
+	demo_said "md5 in the disk's image *$"
 tap_end

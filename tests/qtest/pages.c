@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/pool_lock.h"
 #include "tests/qtest/pages.h"
 
 #define MAX_POOL	512		/* the machine has other uses for its memory */
@@ -59,17 +60,20 @@ static void want_pages(long nr)
 int pages_mount(void **state)
 {
 	char name[] = "/tmp/hvcma-huge-XXXXXX";
+	int lock;
 
 	(void)state;
 	if (geteuid()) {
 		skip_reason = "needs root, for hugepages and physical addresses";
 		return 0;
 	}
+	lock = pool_lock();
 	want_pages(PAGES_NR + 8);
 	folder = mkdtemp(name) ? strdup(name) : NULL;
 	if (!folder ||
 	    mount("none", folder, "hugetlbfs", 0, "pagesize=2M,size=64M,min_size=64M"))
 		skip_reason = "no 32 free hugepages of 2 MiB";
+	pool_unlock(lock);
 	return 0;
 }
 

@@ -6,6 +6,8 @@
  * What comes back from inside of such a release: test_inside.c.
  *
  *	the disk lets 2 reads pass a second:  | 1 | 2 |     the end     | 3 | 4 |
+ *
+ * check: early
  */
 #include <setjmp.h>
 #include <stdarg.h>

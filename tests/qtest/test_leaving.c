@@ -3,6 +3,8 @@
  * Memory that takes many turns of QEMU's main loop to go back: what is reset,
  * unplugged, stopped, saved or asked for meanwhile. The memory is fake, and each pin
  * takes a fixed time, so that all of it takes some, whatever the machine.
+ *
+ * check: early
  */
 #include <setjmp.h>
 #include <stdarg.h>

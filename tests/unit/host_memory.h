@@ -29,6 +29,7 @@
 
 #include "hv/host/hugepages.h"
 #include "hv/host/provider.h"
+#include "tests/lib/pool_lock.h"
 
 #define MIB		(UINT64_C(1) << 20)
 #define HUGE_BYTES	(2 * MIB)
@@ -151,9 +152,10 @@ struct small_pool {
 static inline bool small_pool_make(struct small_pool *pool, unsigned int pages)
 {
 	char options[64];
+	bool mounted;
+	int lock;
 
-	if (!have_hugepages(pages) || unshare(CLONE_NEWNS) ||
-	    mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL))
+	if (unshare(CLONE_NEWNS) || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL))
 		return false;
 	strcpy(pool->path, "/tmp/hvcma-pool-XXXXXX");
 	if (!mkdtemp(pool->path))
@@ -161,10 +163,12 @@ static inline bool small_pool_make(struct small_pool *pool, unsigned int pages)
 	/* min_size: these pages are its own from now on. */
 	snprintf(options, sizeof(options), "pagesize=2M,size=%uM,min_size=%uM", pages * 2,
 		 pages * 2);
-	if (!mount("hvcma", pool->path, "hugetlbfs", 0, options))
-		return true;
-	rmdir(pool->path);
-	return false;
+	lock = pool_lock();
+	mounted = have_hugepages(pages) && !mount("hvcma", pool->path, "hugetlbfs", 0, options);
+	pool_unlock(lock);
+	if (!mounted)
+		rmdir(pool->path);
+	return mounted;
 }
 
 static inline void small_pool_free(struct small_pool *pool)

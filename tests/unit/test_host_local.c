@@ -3,6 +3,9 @@
  * Local provider on real hugepages: what each method does to the pages, how it
  * fails, and that a pin is one: a pinned page neither moves nor goes, an
  * unpinned one does both (the control).
+ *
+ * check: alone
+ * What is free in the pool must be free a moment later, too.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
