@@ -47,7 +47,7 @@ disk_returns()
 	cmp /tmp/written /tmp/read
 }
 
-# disk_works ADDRESS: it has a disk, within 60 s, that keeps blocks large and small
+# disk_works ADDRESS: it has a disk, within 30 s, that keeps blocks large and small
 disk_works()
 {
 	wait_for 30 eval "found_of block $1 >/tmp/disk" || {
@@ -77,7 +77,7 @@ nic_sends()
 	return 1
 }
 
-# nic_works ADDRESS PEER BYTES...: its interface comes up within 60 s, and frames go both ways to the one
+# nic_works ADDRESS PEER BYTES...: its interface comes up within 30 s, and frames go both ways to the one
 # of the controller at the other end of the wire, of each of these sizes
 nic_works()
 {
