@@ -291,7 +291,7 @@ int hvcma_fdt_find_region(const void *fdt, const char *name, char path[HVCMA_FDT
 		found = hvcma_fdt_offset(fdt, name, err);
 		if (found < 0)
 			return found;
-		if (fdt_parent_offset(fdt, found) != parent)
+		if (parent < 0 || fdt_parent_offset(fdt, found) != parent)
 			return hvcma_fdt_fail(err, -FDT_ERR_NOTFOUND, "'%s' is not in " RESERVED, name);
 	} else if (parent >= 0) {
 		fdt_for_each_subnode(node, fdt, parent) {
