@@ -28,13 +28,26 @@ host_suite()
 	esac
 }
 
-# newest COMMAND...: the command with a second apt root, which knows the newest suite only.
-newest()
+# with_root NAME COMMAND...: the command with another apt root.
+with_root()
 (
-	APT_DIR=$APT_DIR-newest
+	APT_DIR=$APT_DIR-$1
 	APT_CONF=$APT_DIR/conf
+	shift
 	"$@"
 )
+
+# newest COMMAND...: with one that knows the newest suite only.
+newest()
+{
+	with_root newest "$@"
+}
+
+# armhf COMMAND...: with one for 32-bit Arm, of which there is nothing but kernels to look at.
+armhf()
+{
+	with_root armhf "$@"
+}
 
 # Is there a newest kernel to be had?
 newest_is_known()
@@ -116,6 +129,13 @@ apt_newest_sources()
 	echo "deb [arch=amd64,arm64 $signed] $main $NEWEST_SUITE main"
 }
 
+# Nothing of it is run: releases as they were made will do.
+apt_armhf_sources()
+{
+	echo "deb [arch=armhf $signed] $main $GUEST_SUITE main"
+	echo "deb [arch=armhf $signed] $main $GUEST_SUITE-backports main"
+}
+
 # apt_configure SOURCES: an apt root with the sources that this function prints.
 apt_configure()
 {
@@ -145,7 +165,7 @@ apt_configure()
 		#clear APT::Update;
 		#clear DPkg::Pre-Install-Pkgs;
 		APT::Architecture "amd64";
-		APT::Architectures { "amd64"; "arm64"; };
+		APT::Architectures { "amd64"; "arm64"; "armhf"; };
 		APT::Install-Recommends "false";
 		APT::Get::Assume-Yes "true";
 		APT::Sandbox::User "root";
@@ -178,17 +198,27 @@ apt_update()
 	fi
 }
 
-# apt_refresh WHEN [newest]: bring the package lists up to date, "now" or daily, those of the newest
-# suite only where it is wanted.
+# apt_refresh WHEN [newest] [armhf]: bring the package lists up to date, "now" or daily, those of the
+# other roots only where they are wanted.
 apt_refresh()
 {
 	mkdir -p "$CACHE/plans" "$CACHE/tmp"
 	rm -f "$CACHE/tmp/refreshed"
 	apt_archives
-	apt_update apt_stable_sources '! -name *newest*' "$1" ||
+	apt_update apt_stable_sources '! -name *newest* ! -name *-armhf-*' "$1" ||
 		die "package lists cannot be fetched from the archives in $APT_DIR/sources.list"
-	[ -z "${2-}" ] || newest apt_update apt_newest_sources '-name *newest*' "$1" ||
-		say "no package lists of $NEWEST_SUITE: going on without the newest kernel"
+	when=$1
+	shift
+	for root; do
+		case $root in
+		newest)
+			newest apt_update apt_newest_sources '-name *newest*' "$when" ||
+				say "no package lists of $NEWEST_SUITE: going on without the newest kernel" ;;
+		armhf)
+			armhf apt_update apt_armhf_sources '-name *-armhf-*' "$when" ||
+				die "package lists of armhf cannot be fetched from the archives in $APT_DIR-armhf/sources.list" ;;
+		esac
+	done
 }
 
 # apt_plan COMMAND...: what apt-get would download for the command, as lines of a plan. Left alone,

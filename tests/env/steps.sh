@@ -279,8 +279,10 @@ steps_refresh()
 	when=$1
 	shift
 	all=$(step_closure "$@")
-	[ "$(echo "$all" | wc -l)" = "$(echo "$all" | steps_required | wc -l)" ] && suite='' || suite=newest
-	apt_refresh "$when" $suite
+	[ "$(echo "$all" | wc -l)" = "$(echo "$all" | steps_required | wc -l)" ] && roots='' || roots=newest
+	echo "$all" | grep -q -e -armhf- && roots="$roots armhf"
+	# shellcheck disable=SC2086 # a list of words
+	apt_refresh "$when" $roots
 }
 
 # steps_build NAME...: those missing.

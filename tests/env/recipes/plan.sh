@@ -256,7 +256,16 @@ kernel_packages()
 # plan_dtbs ARCH SERIES: the image with the device trees, of the kernel to boot.
 plan_dtbs()
 {
-	kernel_set kernel "$1" "$2" "$1" || die "no kernel $2 for $1 is whole in the archives"
+	case $1 in
+	armhf) armhf plan_dtbs_of "$@" armmp ;;
+	*) plan_dtbs_of "$@" "$1" ;;
+	esac
+}
+
+# plan_dtbs_of ARCH SERIES FLAVOUR
+plan_dtbs_of()
+{
+	kernel_set kernel "$1" "$2" "$3" || die "no kernel $2 for $1 is whole in the archives"
 	plan_packages "$(of_arch "$1" "linux-image-$release")=$version"
 }
 

@@ -13,7 +13,8 @@ udev-amd64 kexec-arm64 initramfs-tools firmware
 headers-amd64-6.12-cloud headers-amd64-6.1-cloud
 tools-newest kernel-amd64-newest kernel-arm64-newest
 headers-amd64-newest-cloud headers-arm64-newest-cloud
-dtbs-arm64-6.1 dtbs-arm64-6.12 linux-src-6.12'
+dtbs-arm64-6.1 dtbs-arm64-6.12 dtbs-armhf-6.1 dtbs-armhf-6.12
+linux-src-6.1 linux-src-6.12'
 
 # step_define NAME: sets step_recipe (file), step_verb and step_args (functions plan_VERB and
 # make_VERB with these arguments), step_needs (other steps), step_out (path under OUT),

@@ -11,12 +11,17 @@ gen=$work/include
 rm -rf "$gen" "$work/parts"
 mkdir -p "$gen/linux" "$gen/asm" "$work/parts" "$work/memblock/linux"
 
-# function FILE NAME...: definitions, whole
+# functions FILE NAME...: definitions, whole; of NAME? none, where that Linux has none
 functions()
 {
 	file=$1
 	shift
 	for name; do
+		case $name in
+		*\?)
+			name=${name%\?}
+			grep -q "^[a-z].*[ *]$name(" "$source/$file" || continue ;;
+		esac
 		awk -v name="$name" '
 			!on && /^[a-zA-Z]/ && $0 ~ "(^|[ *])" name "\\(" { held = $0; on = 1 }
 			on == 1 && /;$/ { on = 0 }
@@ -35,8 +40,8 @@ functions()
 functions drivers/of/base.c of_node_name_eq __of_node_is_type of_bus_n_addr_cells of_n_addr_cells \
 	of_bus_n_size_cells of_n_size_cells __of_find_all_nodes of_find_all_nodes __of_find_property \
 	of_find_property __of_get_property of_get_property __of_device_is_compatible \
-	of_device_is_compatible __of_device_is_status __of_device_is_available of_device_is_available \
-	of_get_parent __of_get_next_child of_get_next_child of_get_next_status_child \
+	of_device_is_compatible __of_device_is_status? __of_device_is_available of_device_is_available \
+	of_get_parent __of_get_next_child of_get_next_child of_get_next_status_child? \
 	of_get_next_available_child of_phandle_cache_hash of_find_node_by_phandle \
 	of_phandle_iterator_init of_phandle_iterator_next of_phandle_iterator_args \
 	__of_parse_phandle_with_args >"$work/parts/base.c"
@@ -63,6 +68,14 @@ for header in of of_fdt of_address of_reserved_mem memblock cleanup; do
 	ln -sf "$source/include/linux/$header.h" "$gen/linux/$header.h"
 done
 echo '#include <libfdt.h>' >"$gen/linux/libfdt.h"
+
+# What differs from one Linux to the other.
+{
+	grep -q 'extern const struct kobj_type of_node_ktype' "$source/include/linux/of.h" && const=const
+	echo "#define KTYPE ${const-} struct kobj_type"
+	grep -q 'early_init_dt_verify(void \*dt_virt,' "$source/include/linux/of_fdt.h" && more=', 0'
+	echo "#define VERIFY(blob) early_init_dt_verify(blob${more-})"
+} >"$gen/version.h"
 
 libfdt=$source/scripts/dtc/libfdt
 cc=${CC:-gcc}

@@ -226,7 +226,8 @@ struct fwnode_handle { const struct fwnode_operations *ops; u8 flags; };
 #define fwnode_init(f, o)	((void)((f)->ops = (o)))
 #define FWNODE_FLAG_NOT_DEVICE	2
 struct device_node;
-struct bus_dma_region { phys_addr_t cpu_start; dma_addr_t dma_start; u64 size; };
+typedef struct pglist_data pg_data_t;
+struct bus_dma_region { phys_addr_t cpu_start; dma_addr_t dma_start; u64 size, offset; };
 struct device {
 	struct device_node *of_node;
 	u64 coherent_dma_mask, *dma_mask, bus_dma_limit;

@@ -42,6 +42,7 @@ struct of_device_id {
 #include <linux/of_fdt.h>
 #include <linux/of_address.h>
 #include <linux/of_reserved_mem.h>
+#include <version.h>
 
 /* ---- what those files expect of others ---- */
 
@@ -63,7 +64,7 @@ struct cma {
 };
 
 const struct fwnode_operations of_fwnode_ops;
-const struct kobj_type of_node_ktype;
+KTYPE of_node_ktype;
 struct device_node *of_root, *of_chosen, *of_aliases, *of_stdout;
 struct mutex of_mutex;
 raw_spinlock_t devtree_lock;
@@ -204,6 +205,15 @@ static void print_device(struct device_node *np)
 	}
 }
 
+/* Of several ranges Linux makes a pool of the first; 6.12 says so. */
+static bool is_long(unsigned long node)
+{
+	int len;
+
+	return of_get_flat_dt_prop(node, "reg", &len) &&
+	       len / (int)sizeof(__be32) > dt_root_addr_cells + dt_root_size_cells;
+}
+
 static void print_pools(void)
 {
 	for (unsigned long i = 0; i < memblock.memory.cnt; i++)
@@ -213,9 +223,13 @@ static void print_pools(void)
 		const struct reserved_mem *r = &reserved_mem[i];
 		const __be32 *align = of_get_flat_dt_prop(r->fdt_node, "alignment", NULL);
 
+		if (!r->size)		/* Linux 6.1 keeps those that it has found no place for */
+			continue;
 		if (align && !of_get_flat_dt_prop(r->fdt_node, "reg", NULL) &&
 		    r->base % dt_mem_next_cell(dt_root_addr_cells, &align))
 			printf("misplaced %s\n", r->name);
+		if (is_long(r->fdt_node))
+			printf("long %s\n", r->name);
 		if (r->ops != &rmem_cma_ops && of_get_flat_dt_prop(r->fdt_node, "linux,cma-default", NULL))
 			printf("ineffective %s\n", r->name);
 		printf("pool %s 0x%llx 0x%llx %s\n", r->name, (unsigned long long)r->base,
@@ -244,7 +258,7 @@ static void view(const char *path)
 	if (!file || posix_memalign(&blob, 8, 1u << 25))
 		exit(1);
 	bytes = fread(blob, 1, (1u << 25) - ROOM, file);
-	if (!bytes || !early_init_dt_verify(blob, 0))
+	if (!bytes || !VERIFY(blob))
 		exit(1);
 	early_init_dt_scan_nodes();
 	scan_command_line();
