@@ -68,6 +68,7 @@ enum hvcma_fdt_severity {
 	X(WINDOW_OVERLAP,	"window-overlap",	"window",	FAULT)		\
 	X(WINDOW_SPACE,		"window-space",		"window",	WARNING)		\
 	X(WINDOW_LEAF,		"window-leaf",		"window",	WARNING)	\
+	X(WINDOW_PCI,		"window-pci",		"window",	WARNING)	\
 	X(WINDOW_LOST,		"window-lost",		"window",	WARNING)	\
 	X(WINDOW_UNUSED,	"window-unused",	"window",	FAULT)		\
 	X(WINDOW_POOL,		"window-pool",		"window",	FAULT)		\

@@ -109,6 +109,33 @@ static void check_list(struct check *c, int node, const struct reference *r)
 	}
 }
 
+/*
+ * Of reserved memory: a device, and an address and a size as on the bus that its DMA goes to
+ * (of_translate_dma_region() of Linux).
+ */
+static void check_iommu_addresses(struct check *c, int node)
+{
+	static const char prop[] = "iommu-addresses";
+	int len, nr;
+	const fdt32_t *p = hvcma_fdt_tree_prop(&c->tree, node, prop, &len);
+
+	if (!p || c->is_overlay)
+		return;
+	nr = len / HVCMA_FDT_CELL_BYTES;
+	for (int i = 0; i < nr;) {
+		int target = target_of(c, node, prop, fdt32_to_cpu(p[i])), bus;
+
+		if (target < 0)
+			return;
+		bus = hvcma_fdt_dma_parent(&c->dma, target);
+		if (bus < 0)
+			return;
+		i += 1 + c->tree.node[bus].cells.address + c->tree.node[bus].cells.size;
+		if (i > nr)
+			hvcma_check_say(c, HVCMA_FDT_LIST_LENGTH, node, "%s has %d bytes: its last entry is cut", prop, len);
+	}
+}
+
 /* ---- maps of requester ids ---- */
 
 /*
@@ -225,6 +252,7 @@ void hvcma_check_phandles(struct check *c)
 			continue;
 		for (size_t i = 0; i < sizeof(references) / sizeof(*references); i++)
 			check_list(c, node, &references[i]);
+		check_iommu_addresses(c, node);
 		check_id_map(c, node, "msi-map", "#msi-cells");
 		check_id_map(c, node, "iommu-map", "#iommu-cells");
 		check_interrupt_map(c, node);

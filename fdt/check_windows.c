@@ -164,6 +164,16 @@ static bool has_child(struct check *c, int node)
 	return node + 1 < c->tree.nr && c->tree.node[node + 1].parent == node;
 }
 
+/* Windows of nodes that no device is served by. */
+static void check_place(struct check *c, int node)
+{
+	if (c->tree.node[node].is_pci && c->tree.node[node].host_bridge >= 0)
+		hvcma_check_say(c, HVCMA_FDT_WINDOW_PCI, node, "dma-ranges has no effect: of PCI devices, that of the host bridge counts");
+	else if (!has_child(c, node) && !c->tree.node[node].is_pci &&
+		 !hvcma_fdt_tree_has(&c->tree, node, "#interconnect-cells"))
+		hvcma_check_say(c, HVCMA_FDT_WINDOW_LEAF, node, "dma-ranges is for what is on a bus, and nothing is: the device itself is served by its parent's");
+}
+
 static void read_buses(struct check *c, struct buses *all)
 {
 	int nr = 0, len;
@@ -181,8 +191,7 @@ static void read_buses(struct check *c, struct buses *all)
 		if (!node || !c->tree.node[node].is_available ||
 		    !hvcma_fdt_tree_prop(&c->tree, node, "dma-ranges", &len) || !len)
 			continue;
-		if (!has_child(c, node) && !c->tree.node[node].is_pci)
-			hvcma_check_say(c, HVCMA_FDT_WINDOW_LEAF, node, "dma-ranges is for what is on a bus, and nothing is: the device itself is served by its parent's");
+		check_place(c, node);
 		if (bus_read(c, node, &all->bus[all->nr]))
 			all->of_node[node] = all->nr++;
 	}

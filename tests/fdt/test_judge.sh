@@ -186,6 +186,14 @@ tree '' 'a { };'
 judged "neither reg nor size" "pool-no-place"
 tree '' 'a { iommu-addresses = <&smmu 0 0x1000 0 0x1000>; };'
 judged "addresses of an IOMMU need none" ""
+tree '' 'a { iommu-addresses = <&smmu 0 0x1000 0 0x1000>, <0x77 0 0 0 1>; };'
+judged "they are a device's" "phandle-open"
+tree '' 'a { iommu-addresses = <&smmu 0 0x1000 0 0x1000>, <&d 0x1000>; };' \
+	'b { #address-cells = <1>; #size-cells = <1>; d: d@1 { reg = <1 1>; }; };'
+judged "in the cells of its bus" "list-length"
+tree '' 'a { iommu-addresses = <&smmu 0 0x1000 0 0x1000>, <&d 0x1000 0x1000>; };' \
+	'b { #address-cells = <1>; #size-cells = <1>; d: d@1 { reg = <1 1>; }; };'
+judged "which may be others than the root's" ""
 
 # ---- phandles ----
 tree '' '' 'd@1000 { reg = <0 0x1000 0 1>; interrupt-parent = <0x77>; };'
@@ -239,6 +247,14 @@ tree '' '' 'dma@1 { reg = <0 1 0 1>; #address-cells = <2>; #size-cells = <2>; dm
 judged "windows of a device" "window-leaf"
 tree '' "$pool" "dev@a000000 { reg = <0 0xa000000 0 0x1000>; memory-region = <&p>; #address-cells = <2>; #size-cells = <2>; dma-ranges = <0 0 0 0x40000000 0 0x8000000>; };"
 judged "do not count for itself" "window-leaf"
+tree '' '' 'mbus@1 { reg = <0 1 0 1>; #interconnect-cells = <1>; #address-cells = <2>; #size-cells = <2>; dma-ranges = <0 0 0 0x40000000 0 0x40000000>; };'
+judged "of an interconnect" ""
+bridge='device_type = "pci"; #address-cells = <3>; #size-cells = <2>; reg = <0 0 0 0 0>; ranges;'
+tree '' '' '' "pci@0 { $bridge dma-ranges = <0x02000000 0 0 0x02000000 0 0 0 0x1000>; dev@0 { reg = <0 0 0 0 0>; }; };"
+judged "of a bridge behind a host bridge" "window-pci"
+tree '' '' '' "pci@0 { $bridge dev@0 { reg = <0 0 0 0 0>; #address-cells = <1>; #size-cells = <1>;
+	ranges; dma-ranges = <0 0x02000000 0 0 0x40000000>; inner@0 { reg = <0 4>; }; }; };"
+judged "of a device that has buses of its own" ""
 tree '' '' 'dma-ranges = <0 0 0 0x40000000 0 0x40000000>; b { #address-cells = <2>; #size-cells = <2>; ranges;
 	dma-ranges = <0 0 0 0 0 0x1000>, <0 0x1000 1 0 0 0x1000>; d@1 { reg = <0 1 0 1>; }; };'
 judged "a window that leads nowhere" "window-lost"
