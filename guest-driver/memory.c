@@ -11,12 +11,14 @@
  * The kernel's own offlining retries for as long as a page is pinned. Therefore
  * all pages are taken first, as for an allocation, which comes to an end; with
  * all pages taken offlining can't fail for such a reason. Its rule for taken
- * pages: no reference on them while it runs. When a device is unplugged that is
- * enough for its memory to go away: nobody touches taken pages, and the kernel's
- * record of them is removed when the lock is free.
+ * pages: no reference on them while it runs. That is enough for a device and its
+ * memory to go away: nobody touches taken pages, and the kernel's record of them is
+ * removed when the lock is free.
  *
  * Locks: notifiers run under the kernel's memory hotplug lock; they take
- * vcma_memory.lock only, and nobody waits for them with any of our locks held.
+ * vcma_memory.lock only, and nobody waits for them with any of our locks held. The
+ * lock of device hotplug comes before those of ACPI, of PCI and of devices, which our
+ * callers hold: only workers wait for it, and nobody waits for these who holds a lock.
  */
 #include <linux/jiffies.h>
 #include <linux/ioport.h>
@@ -42,7 +44,8 @@
 #define VCMA_RESOURCE		"System RAM (virtio_cma)"
 #define VCMA_REMOVE_PATIENCE	(5 * HZ)
 #define VCMA_REMOVE_PAUSE	(HZ / 5)
-#define VCMA_REMOVE_REMIND	(10 * HZ)
+#define VCMA_TAKE_OUT_TRIES	10
+#define VCMA_TAKE_OUT_PAUSE	HZ
 
 #define VCMA_LEAVING_STEP	(HZ / 10)	/* how often to look for it */
 
@@ -358,10 +361,17 @@ static int vcma_memory_pm_notify(struct notifier_block *nb, unsigned long event,
 {
 	struct vcma_memory *memory = container_of(nb, struct vcma_memory, pm_nb);
 
-	if (event != PM_HIBERNATION_PREPARE)
-		return NOTIFY_DONE;
-	pr_err("virtio_cma: region %s: can't hibernate while its memory is lent\n", memory->name);
-	return NOTIFY_BAD;
+	switch (event) {
+	case PM_HIBERNATION_PREPARE:
+		pr_err("virtio_cma: region %s: can't hibernate while its memory is lent\n",
+		       memory->name);
+		return NOTIFY_BAD;
+	case PM_RESTORE_PREPARE:	/* an image of before it was */
+		pr_err("virtio_cma: region %s: can't resume from an image while its memory is lent\n",
+		       memory->name);
+		return NOTIFY_BAD;
+	}
+	return NOTIFY_DONE;
 }
 
 /* ---- add ---- */
@@ -468,14 +478,18 @@ static int vcma_memory_take_out(struct vcma_memory *memory)
 	return err;
 }
 
-/* Nobody waits for this: @memory ends here. */
+/* Nobody waits for this who holds a lock: @memory ends here. */
 static void vcma_memory_take_out_orphan(struct vcma_memory *memory)
 {
-	int err = vcma_memory_take_out(memory);
+	unsigned int tries = 1;
+	int err;
 
+	/* Others may look at a page for a moment, or have a notifier that refuses. */
+	while ((err = vcma_memory_take_out(memory)) && tries++ < VCMA_TAKE_OUT_TRIES)
+		schedule_timeout_idle(VCMA_TAKE_OUT_PAUSE);
 	if (err) {
 		WRITE_ONCE(vcma_memory_stays, true);
-		pr_err("virtio_cma: region %s: removing memory %#llx+%#llx, which is unplugged: %pe\n",
+		pr_err("virtio_cma: region %s: removing memory %#llx+%#llx, of which nothing is in use: %pe\n",
 		       memory->name, memory->base_gpa, memory->bytes, ERR_PTR(err));
 	}
 	vcma_memory_forget(memory);
@@ -555,7 +569,6 @@ int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out)
 	spin_lock_init(&memory->lock);
 	init_completion(&memory->plugged);
 	INIT_WORK(&memory->plug_work, vcma_memory_plug_work);
-	init_completion(&memory->unplugged);
 	INIT_WORK(&memory->unplug_work, vcma_memory_unplug_work);
 	memory->nb.notifier_call = vcma_memory_notify;
 	memory->pm_nb.notifier_call = vcma_memory_pm_notify;
@@ -678,60 +691,36 @@ static int vcma_memory_vacate(struct vcma_memory *memory, struct vcma_busy *busy
 	return vacate.err;
 }
 
-/* All pages are ours. If nobody waits for this, @memory ends here. */
+/* All pages are ours, and the region is gone. */
 static void vcma_memory_unplug_work(struct work_struct *work)
 {
-	struct vcma_memory *memory = container_of(work, struct vcma_memory, unplug_work);
-
-	if (!memory->region) {
-		vcma_memory_take_out_orphan(memory);
-		return;
-	}
-	memory->unplug_err = vcma_memory_take_out(memory);
-	complete(&memory->unplugged);
+	vcma_memory_take_out_orphan(container_of(work, struct vcma_memory, unplug_work));
 }
 
-/* Not so in suspend, which is done by kernel threads as well, and can be called off. */
-static bool vcma_memory_is_unplugged(const struct vcma_memory *memory)
-{
-	return vcma_in_hotplug() && READ_ONCE(memory->region->transport->leaving);
-}
-
-/* One attempt. On failure all is as before; else @memory is gone. */
+/* One attempt. On failure all is as before; else @memory is left to a worker. */
 static int vcma_memory_unplug(struct vcma_memory *memory, struct vcma_busy *busy)
 {
-	bool later = vcma_memory_is_unplugged(memory), left;
 	unsigned long irq;
+	bool left;
 	int err;
 
 	err = vcma_memory_vacate(memory, busy);
 	if (err)
 		return err;
-	if (later) {
-		spin_lock_irqsave(&memory->lock, irq);
-		left = vcma_memory_leave(memory);
-		spin_unlock_irqrestore(&memory->lock, irq);
-		if (!left) {	/* somebody is bringing some of it online */
-			vcma_memory_unvacate(memory);
-			return -EAGAIN;
-		}
-	}
-	reinit_completion(&memory->unplugged);
-	queue_work(vcma_memory_wq, &memory->unplug_work);
-	if (later)
-		return 0;
-	wait_for_completion(&memory->unplugged);
-	err = memory->unplug_err;
-	if (err)
+	spin_lock_irqsave(&memory->lock, irq);
+	left = vcma_memory_leave(memory);
+	spin_unlock_irqrestore(&memory->lock, irq);
+	if (!left) {	/* somebody is bringing some of it online */
 		vcma_memory_unvacate(memory);
-	else
-		vcma_memory_forget(memory);
-	return err;
+		return -EAGAIN;
+	}
+	queue_work(vcma_memory_wq, &memory->unplug_work);
+	return 0;
 }
 
 int vcma_memory_remove(struct vcma_memory *memory)
 {
-	unsigned long give_up = jiffies + VCMA_REMOVE_PATIENCE, remind = jiffies;
+	unsigned long give_up = jiffies + VCMA_REMOVE_PATIENCE;
 	struct vcma_region *r = memory->region;
 	struct vcma_busy busy = {};
 	unsigned long irq;
@@ -741,21 +730,13 @@ int vcma_memory_remove(struct vcma_memory *memory)
 	memory->removing = true;
 	spin_unlock_irqrestore(&memory->lock, irq);
 
-	for (;;) {
-		err = vcma_memory_unplug(memory, &busy);
-		if (!err)
-			return 0;
-		if (!vcma_memory_is_unplugged(memory) &&
-		    (time_after(jiffies, give_up) || signal_pending(current)))
+	while ((err = vcma_memory_unplug(memory, &busy))) {
+		if (time_after(jiffies, give_up) || signal_pending(current))
 			break;
-		if (time_after_eq(jiffies, remind)) {
-			dev_warn(r->dev, "region %s: waiting for memory in use at %#llx (%s): %pe\n",
-				 r->name, r->base_gpa + PFN_PHYS(busy.first_page),
-				 vcma_why_name(busy.why), ERR_PTR(err));
-			remind = jiffies + VCMA_REMOVE_REMIND;
-		}
 		schedule_timeout_idle(VCMA_REMOVE_PAUSE);
 	}
+	if (!err)
+		return 0;
 	dev_err(r->dev, "region %s: memory in use at %#llx (%s): all of %#llx+%#llx stays RAM of this guest until the driver is loaded again\n",
 		r->name, r->base_gpa + PFN_PHYS(busy.first_page), vcma_why_name(busy.why),
 		r->base_gpa, r->bytes);

@@ -55,8 +55,6 @@ struct vcma_memory {
 	int plug_err;
 
 	struct work_struct unplug_work;
-	struct completion unplugged;
-	int unplug_err;
 
 	u64 block_bytes;
 	unsigned int nr_blocks;
@@ -82,9 +80,9 @@ bool vcma_memory_unfit(u64 base_gpa, u64 bytes, char *reason, size_t reason_byte
  * Memory that an earlier life of the driver had to leave behind is adopted.
  * @out: the memory, until vcma_memory_remove()
  *
- * Takes the kernel's lock of device hotplug: see vcma_in_hotplug(). Who has it may be
- * unplugging the device, and wait for this: if the transport is leaving, the memory that is
- * about to be added is removed later, by somebody else.
+ * Waits for who has the kernel's lock of device hotplug, which comes before every device's:
+ * caller holds no lock. Who has it may be unplugging the device, and wait for this: if the
+ * transport is leaving, the memory that is about to be added is removed later, by somebody else.
  *
  * Return: 0; -ENODEV, not logged, if the transport is leaving; or an error, logged: if also
  * vcma_memory_is_left(), then somebody had pinned it already, else nothing is left behind.
@@ -98,26 +96,18 @@ int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out);
 bool vcma_memory_is_left(const struct vcma_region *r);
 
 /**
- * vcma_memory_remove() - vacate, take offline and remove; @memory is the callee's.
- * May sleep. Memory that somebody else has pinned can't be vacated: when the device
- * is being unplugged there is no choice but to wait for them; in all other cases it
- * stays the guest's RAM after some seconds (or a signal), and the next
- * vcma_memory_add() adopts it. In hot-unplug the memory is vacated on return, and
- * its removal follows.
+ * vcma_memory_remove() - vacate; @memory is the callee's. May sleep. On return 0 nobody uses the
+ * memory any more; the kernel's record of it is removed by somebody else, later: that needs the
+ * lock of device hotplug, which the caller may have, or somebody who waits for the caller's
+ * locks. vcma_memory_exit() and the next vcma_memory_add() wait for it.
+ *
+ * Memory that somebody else has pinned can't be vacated: after some seconds (or a signal) it
+ * stays the guest's RAM, also if the device is being unplugged, and the next vcma_memory_add()
+ * adopts it.
  *
  * Return: 0, or -EBUSY (logged): it stays.
  */
 int vcma_memory_remove(struct vcma_memory *memory);
-
-/**
- * vcma_in_hotplug() - may the caller hold the lock of device hotplug? ACPI holds it
- * while it plugs or unplugs a device, and does so in a kernel thread. Memory can
- * neither be added nor removed then, but later, by somebody else.
- */
-static inline bool vcma_in_hotplug(void)
-{
-	return current->flags & PF_KTHREAD;
-}
 
 /**
  * vcma_memory_hold() - keep [@base_gpa, @base_gpa + @bytes) online. Any context.

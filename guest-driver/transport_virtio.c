@@ -11,9 +11,14 @@
  * the clients quiet; the clients' own drivers have been shut down by then (client.c
  * links them to us).
  *
+ * A region that is lent adds memory to the guest, and for that waits for a lock that comes
+ * before the device's own, with which probe and resume are called: so it starts in a worker.
+ * Loading the module waits for these workers, with no lock held.
+ *
  * Locks: vcma_virtio.lock, a leaf, guards the queues and the calls' states.
  */
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/jiffies.h>
 #include <linux/module.h>
@@ -22,12 +27,12 @@
 #include <linux/slab.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "client.h"
 #include "compat.h"
 #include "main.h"
-#include "memory.h"
 #include "region.h"
 #include "sysfs.h"
 #include "transport.h"
@@ -36,6 +41,8 @@
 #define VCMA_NR_EVENTS		16
 #define VCMA_CALL_DESCRIPTORS	2
 #define VCMA_WAIT_STEP		(HZ / 2)
+#define VCMA_FREEZE_PATIENCE	(5 * HZ)
+#define VCMA_FREEZE_STEP_MS	20
 
 struct vcma_call {
 	struct completion done;
@@ -57,6 +64,10 @@ struct vcma_virtio {
 	bool stopped;
 	struct virtio_cma_event events[VCMA_NR_EVENTS];
 };
+
+/* Devices whose start_work is on its way. */
+static atomic_t vcma_virtio_nr_starting = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(vcma_virtio_started);
 
 static void vcma_call_free(struct vcma_call *call)
 {
@@ -331,6 +342,12 @@ static void vcma_virtio_stop(struct vcma_virtio *vv)
 	vv->vdev->config->del_vqs(vv->vdev);
 }
 
+static void vcma_virtio_start_ended(void)
+{
+	if (atomic_dec_and_test(&vcma_virtio_nr_starting))
+		wake_up_all(&vcma_virtio_started);
+}
+
 static void vcma_virtio_start_work(struct work_struct *work)
 {
 	struct vcma_virtio *vv = container_of(work, struct vcma_virtio, start_work);
@@ -338,6 +355,20 @@ static void vcma_virtio_start_work(struct work_struct *work)
 
 	if (err)
 		dev_err(&vv->vdev->dev, "does not serve: %pe\n", ERR_PTR(err));
+	vcma_virtio_start_ended();
+}
+
+/* The device is open. Return: 0 (it serves, or soon will); or an error, and it is closed. */
+static int vcma_virtio_start(struct vcma_virtio *vv)
+{
+	u32 mode;
+
+	virtio_cread_le(vv->vdev, struct virtio_cma_config, mode, &mode);
+	if (mode != VIRTIO_CMA_MODE_REUSABLE)
+		return vcma_virtio_serve(vv);
+	atomic_inc(&vcma_virtio_nr_starting);
+	queue_work(system_unbound_wq, &vv->start_work);
+	return 0;
 }
 
 static int vcma_virtio_probe(struct virtio_device *vdev)
@@ -359,14 +390,7 @@ static int vcma_virtio_probe(struct virtio_device *vdev)
 	INIT_WORK(&vv->start_work, vcma_virtio_start_work);
 	vdev->priv = vv;
 
-	err = vcma_virtio_open(vv);
-	if (err)
-		goto free;
-	if (vcma_in_hotplug()) {	/* no memory can be added now */
-		queue_work(system_unbound_wq, &vv->start_work);
-		return 0;
-	}
-	err = vcma_virtio_serve(vv);
+	err = vcma_virtio_open(vv) ?: vcma_virtio_start(vv);
 	if (err)
 		goto free;
 	return 0;
@@ -383,8 +407,10 @@ static void vcma_virtio_remove(struct virtio_device *vdev)
 
 	/* A start that is under way may want the lock that this caller has. */
 	WRITE_ONCE(vv->transport.leaving, true);
-	if (cancel_work_sync(&vv->start_work))
+	if (cancel_work_sync(&vv->start_work)) {
 		vcma_virtio_close(vv);
+		vcma_virtio_start_ended();
+	}
 	if (vv->region)
 		vcma_virtio_stop(vv);
 	vdev->priv = NULL;
@@ -395,9 +421,17 @@ static void vcma_virtio_remove(struct virtio_device *vdev)
 /* Pinned memory does not survive: neither its addresses nor its contents. */
 static int vcma_virtio_freeze(struct virtio_device *vdev)
 {
+	unsigned long give_up = jiffies + VCMA_FREEZE_PATIENCE;
 	struct vcma_virtio *vv = vdev->priv;
 
-	flush_work(&vv->start_work);
+	/* It may wait for a lock whose holder waits for this device. */
+	while (work_busy(&vv->start_work)) {
+		if (time_after(jiffies, give_up)) {
+			dev_err(&vdev->dev, "can't suspend while the region is being added\n");
+			return -EBUSY;
+		}
+		msleep(VCMA_FREEZE_STEP_MS);
+	}
 	if (!vv->region)	/* an earlier start failed */
 		return 0;
 	if (vcma_clients_in_use(vv->region) || vcma_user_in_use(vv->region)) {
@@ -412,7 +446,7 @@ static int vcma_virtio_restore(struct virtio_device *vdev)
 {
 	struct vcma_virtio *vv = vdev->priv;
 
-	return vcma_virtio_open(vv) ?: vcma_virtio_serve(vv);
+	return vcma_virtio_open(vv) ?: vcma_virtio_start(vv);
 }
 #endif
 
@@ -437,7 +471,12 @@ static struct virtio_driver vcma_virtio_driver = {
 
 int vcma_virtio_register(void)
 {
-	return register_virtio_driver(&vcma_virtio_driver);
+	int err = register_virtio_driver(&vcma_virtio_driver);
+
+	/* Whoever loads drivers of clients next finds them served. */
+	if (!err)
+		wait_event_killable(vcma_virtio_started, !atomic_read(&vcma_virtio_nr_starting));
+	return err;
 }
 
 void vcma_virtio_unregister(void)

@@ -214,6 +214,7 @@ static void reset_engine(VirtIOCMA *s)
 {
     if (s->engine && !hvcma_static_pins(s)) {
         hvcma_engine_reset(s->engine);
+        hvcma_stay_check(s);
     }
 }
 
@@ -401,6 +402,7 @@ void virtio_cma_unrealize(DeviceState *dev)
     VirtIOCMA *s = VIRTIO_CMA(dev);
 
     QTAILQ_REMOVE(&realized, s, next_realized);
+    hvcma_stay_stop(s);
     hvcma_requests_stop(s);
     virtio_cleanup(VIRTIO_DEVICE(dev));
     if (!hvcma_static_is_ram(s)) {

@@ -146,6 +146,7 @@ struct VirtIOCMA {
     uint64_t report_first;      /* granule that "report-part" begins with */
     QTAILQ_ENTRY(VirtIOCMA) next_realized;
     bool static_pins;           /* static.c holds the whole region pinned */
+    QEMUTimer *stay_timer;      /* not NULL: hvcma_stay_check() */
 };
 
 #define HVCMA_TRACE(s, fmt, ...)                                        \
@@ -170,6 +171,19 @@ void virtio_cma_unrealize(DeviceState *dev);
  * PCI transport it belongs to the proxy.
  */
 const char *hvcma_device_id(VirtIOCMA *s);
+
+/* ---- stay.c ---- */
+
+/**
+ * hvcma_stay_check() - the engine was reset. A guest that is asked to let the
+ * device go, and could not take back all that it was lent, lets it go
+ * nevertheless: then it stays plugged, for it is the guest's RAM. It can't be
+ * unplugged before a driver has taken that back, or the machine was reset.
+ */
+void hvcma_stay_check(VirtIOCMA *s);
+
+/** hvcma_stay_stop() - the device goes. */
+void hvcma_stay_stop(VirtIOCMA *s);
 
 /* ---- options.c ---- */
 

@@ -106,8 +106,8 @@ unload_case()
 		guest 'wait_for 5 grep -q "^revoked; another: No such device" /tmp/hold && dmesg | grep -q "buffer of vcma_user.* is taken away"'
 	check "$what: unbound: nothing is pinned" quiet_again 5
 	check "$what: unbound: no lent memory stays behind" \
-		guest '! grep -q "System RAM (virtio_cma)" /proc/iomem'
-	guest 'echo $(cat /tmp/cma) >/sys/bus/virtio/drivers/virtio_cma/bind'
+		guest 'wait_for 10 eval "! grep -q \"System RAM (virtio_cma)\" /proc/iomem"'
+	guest 'echo $(cat /tmp/cma) >/sys/bus/virtio/drivers/virtio_cma/bind; wait_for 10 test -e /dev/vcma/cma0'
 
 	check "$what: the kernel keeps a buffer" hold 1000000 1 vmap
 	guest '(echo $(cat /tmp/cma) >/sys/bus/virtio/drivers/virtio_cma/unbind; echo >/tmp/unbound) &'
@@ -118,7 +118,7 @@ unload_case()
 	guest 'echo 1 drop 0 >/dev/vcma_import'
 	check "$what: no longer mapped: unbound" guest 'wait_for 5 test -e /tmp/unbound'
 	check "$what: no longer mapped: nothing is pinned" quiet_again 5
-	guest 'echo $(cat /tmp/cma) >/sys/bus/virtio/drivers/virtio_cma/bind'
+	guest 'echo $(cat /tmp/cma) >/sys/bus/virtio/drivers/virtio_cma/bind; wait_for 10 test -e /dev/vcma/cma0'
 
 	guest rmmod vcma_import		# no client is in use
 	check "$what: a program keeps a buffer once more" hold 1000000

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A device whose memory is the guest's RAM stays plugged, whatever the guest
+ * ejects (virtio_cma.h).
+ *
+ * QEMU has that for a network device in failover: partially_hotplugged, which
+ * slots of all kinds look at when the guest ejects. From then on it hides the
+ * device from the guest's configuration accesses; ours is to be found again by
+ * the next scan of its bus. Nothing tells of an eject that did nothing, so
+ * there is a look now and then, for as long as one is waited for.
+ */
+#include "qemu/osdep.h"
+#include "hw/pci/pci_device.h"
+#include "qemu/error-report.h"
+#include "qemu/timer.h"
+
+#include "virtio_cma.h"
+
+#define STAY_LOOK_MS 100
+
+static uint64_t left_bytes(VirtIOCMA *s)
+{
+    struct hvcma_engine_counters counters;
+
+    hvcma_engine_counters(s->engine, &counters);
+    return counters.left_bytes;
+}
+
+static void stay_look(void *opaque)
+{
+    VirtIOCMA *s = opaque;
+    PCIDevice *pdev = PCI_DEVICE(s->transport);
+
+    if (!DEVICE(pdev)->pending_deleted_event) {
+        warn_report("virtio-cma '%s': the guest has ejected the device, but "
+                    "keeps %" PRIu64 " bytes of it as its RAM: it stays "
+                    "plugged, for the guest's next scan of the bus to find",
+                    s->config.name, left_bytes(s));
+        pdev->partially_hotplugged = false;
+    } else if (!left_bytes(s)) {
+        pdev->partially_hotplugged = false;
+    } else {
+        timer_mod(s->stay_timer, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) +
+                                 STAY_LOOK_MS);
+    }
+}
+
+void hvcma_stay_check(VirtIOCMA *s)
+{
+    PCIDevice *pdev = (PCIDevice *)object_dynamic_cast(s->transport,
+                                                       TYPE_PCI_DEVICE);
+
+    if (!pdev || !DEVICE(pdev)->pending_deleted_event || !left_bytes(s)) {
+        return;
+    }
+    if (!s->stay_timer) {
+        s->stay_timer = timer_new_ms(QEMU_CLOCK_VIRTUAL, stay_look, s);
+    }
+    pdev->partially_hotplugged = true;
+    timer_mod(s->stay_timer, qemu_clock_get_ms(QEMU_CLOCK_VIRTUAL) +
+                             STAY_LOOK_MS);
+}
+
+void hvcma_stay_stop(VirtIOCMA *s)
+{
+    timer_free(s->stay_timer);
+    s->stay_timer = NULL;
+}
