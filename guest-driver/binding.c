@@ -9,6 +9,10 @@
  *				later and no notification follows: a work item
  *				waits for the device's lock, then detaches
  *
+ * Most devices are none of ours. Theirs are told without vcma_bindings_lock, whose owner may
+ * wait for the host: one is ours if a table names it, and may be if it came to its bus after a
+ * table was read that has entries without a device. So each device's birth is kept.
+ *
  * Lock order: see region.h. Notifications come with the device's lock held.
  */
 #include <linux/module.h>
@@ -17,6 +21,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "binding.h"
 #include "client.h"
@@ -26,11 +31,15 @@
 #include "takeover.h"
 
 DEFINE_MUTEX(vcma_bindings_lock);
+DEFINE_SPINLOCK(vcma_names_lock);
 
 #define VCMA_LATE_CLIENTS	4	/* entries of one device in one table that are looked at */
 
 static LIST_HEAD(vcma_regions);		/* by vcma_clients.node */
 static LIST_HEAD(vcma_bindings);
+static DEFINE_XARRAY(vcma_bound);	/* the bindings, by device; read without the lock */
+static DEFINE_XARRAY(vcma_births);	/* of devices that came since, by device */
+static atomic64_t vcma_nr_births;
 static struct workqueue_struct *vcma_bindings_wq;
 
 /*
@@ -141,14 +150,53 @@ bool vcma_binding_is_valid(const struct vcma_binding *b)
 
 static struct vcma_binding *vcma_binding_find(const struct device *dev)
 {
-	struct vcma_binding *b;
-
 	lockdep_assert_held(&vcma_bindings_lock);
-	list_for_each_entry(b, &vcma_bindings, node) {
-		if (b->dev == dev)
-			return b;
-	}
-	return NULL;
+	return xa_load(&vcma_bound, (unsigned long)dev);
+}
+
+/* ---- whose notifications are of interest ---- */
+
+u64 vcma_bindings_newest(void)
+{
+	return atomic64_read(&vcma_nr_births);
+}
+
+static void vcma_dev_is_born(struct device *dev)
+{
+	unsigned long birth = atomic64_inc_return(&vcma_nr_births);
+
+	/* Without memory for it: as one that was always there. Its table entry comes with an event. */
+	xa_store(&vcma_births, (unsigned long)dev, xa_mk_value(birth), GFP_KERNEL);
+}
+
+static u64 vcma_dev_birth(struct device *dev)
+{
+	void *birth = xa_load(&vcma_births, (unsigned long)dev);
+
+	return birth ? xa_to_value(birth) : 0;
+}
+
+/* May a region serve it? Nobody is asked, nor waited for. */
+static bool vcma_dev_may_be_client(struct device *dev)
+{
+	u64 birth = vcma_dev_birth(dev);
+	struct vcma_address address = {};
+	struct vcma_region *r;
+	bool may = false;
+
+	if (!vcma_dev_address(dev, &address))
+		return false;
+	spin_lock(&vcma_names_lock);
+	list_for_each_entry(r, &vcma_regions, clients.node)
+		may |= vcma_clients_may_match(r, &address, birth);
+	spin_unlock(&vcma_names_lock);
+	return may;
+}
+
+static bool vcma_dev_has_binding(struct device *dev)
+{
+	return xa_load(&vcma_bound, (unsigned long)dev) ||
+	       dev->dma_ops == &vcma_binding_empty.ops;
 }
 
 static unsigned int vcma_bindings_match(const struct vcma_address *address,
@@ -178,6 +226,10 @@ static struct vcma_binding *vcma_binding_new(struct device *dev,
 	/* The second reading may find one that was plugged since: next time. */
 	b->nr_clients = min(vcma_bindings_match(address, b->clients, nr), nr);
 	vcma_dma_ops_init(b);
+	if (xa_err(xa_store(&vcma_bound, (unsigned long)dev, b, GFP_KERNEL))) {
+		kfree(b);
+		return NULL;
+	}
 	b->dev = get_device(dev);
 	list_add_tail(&b->node, &vcma_bindings);
 	return b;
@@ -241,25 +293,12 @@ static void vcma_binding_detach(struct vcma_binding *b)
 	if (dev->dma_ops == &b->ops)
 		set_dma_ops(dev, NULL);
 	list_del(&b->node);
+	xa_erase(&vcma_bound, (unsigned long)dev);
 	for (i = 0; i < b->nr_clients; i++)
 		vcma_client_detach(b->clients[i]);
 	kfree(b);
 	put_device(dev);
 	module_put(THIS_MODULE);
-}
-
-struct vcma_client *vcma_bindings_client(const struct device *dev,
-					 const struct vcma_region *r)
-{
-	struct vcma_binding *b = vcma_binding_find(dev);
-	struct vcma_client *c;
-	unsigned int i = 0;
-
-	while (b && (c = vcma_binding_next_claimed(b, &i))) {
-		if (c->region == r)
-			return c;
-	}
-	return NULL;
 }
 
 bool vcma_dev_is_bound(struct device *dev)
@@ -322,6 +361,26 @@ static int vcma_bindings_notify(struct notifier_block *nb, unsigned long action,
 	struct device *dev = data;
 	struct vcma_binding *b;
 
+	switch (action) {
+	case BUS_NOTIFY_ADD_DEVICE:
+		vcma_dev_is_born(dev);
+		return NOTIFY_DONE;
+	case BUS_NOTIFY_REMOVED_DEVICE:
+		xa_erase(&vcma_births, (unsigned long)dev);
+		return NOTIFY_DONE;
+	case BUS_NOTIFY_BIND_DRIVER:
+		if (!vcma_dev_has_binding(dev) && !vcma_dev_may_be_client(dev))
+			return NOTIFY_DONE;
+		break;
+	case BUS_NOTIFY_UNBOUND_DRIVER:
+	case BUS_NOTIFY_DRIVER_NOT_BOUND:
+		if (!vcma_dev_has_binding(dev))
+			return NOTIFY_DONE;
+		break;
+	default:
+		return NOTIFY_DONE;
+	}
+
 	mutex_lock(&vcma_bindings_lock);
 	switch (action) {
 	case BUS_NOTIFY_BIND_DRIVER:
@@ -380,6 +439,7 @@ void vcma_bindings_unregister(void)
 	bus_unregister_notifier(&pci_bus_type, &vcma_pci_nb);
 	destroy_workqueue(vcma_bindings_wq);
 	WARN_ON(!list_empty(&vcma_regions) || !list_empty(&vcma_bindings));
+	xa_destroy(&vcma_births);
 }
 
 /* ---- regions come and go ---- */
@@ -434,7 +494,9 @@ void vcma_dev_tell_late(struct device *dev)
 void vcma_bindings_add_region(struct vcma_region *r)
 {
 	mutex_lock(&vcma_bindings_lock);
+	spin_lock(&vcma_names_lock);
 	list_add_tail(&r->clients.node, &vcma_regions);
+	spin_unlock(&vcma_names_lock);
 	mutex_unlock(&vcma_bindings_lock);
 	vcma_takeover_start();
 }
@@ -449,8 +511,11 @@ static struct device *vcma_bindings_next_of(struct vcma_region *r)
 
 	mutex_lock(&vcma_bindings_lock);
 	dev = vcma_clients_first_dev(r);
-	if (!dev)
+	if (!dev) {
+		spin_lock(&vcma_names_lock);
 		list_del_init(&r->clients.node);
+		spin_unlock(&vcma_names_lock);
+	}
 	mutex_unlock(&vcma_bindings_lock);
 	return dev;
 }

@@ -23,6 +23,7 @@
 #include <linux/dma-map-ops.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 
 #include "client.h"
@@ -58,6 +59,18 @@ struct vcma_binding {
  * table and every client's state. Taken by bus notifiers, with a device's lock held.
  */
 extern struct mutex vcma_bindings_lock;
+
+/**
+ * vcma_names_lock - a leaf: guards the list of regions and what their tables name, too, so that
+ * the bind of a device that is none of ours waits for nobody.
+ */
+extern spinlock_t vcma_names_lock;
+
+/**
+ * vcma_bindings_newest() - the birth of the device that came to a bus last. Whoever is told by
+ * the host what there is, later than this was read, is told of that device, too.
+ */
+u64 vcma_bindings_newest(void);
 
 /**
  * vcma_bindings_register() - watch the buses; once, before the first region.
@@ -146,15 +159,6 @@ static inline struct vcma_client *vcma_binding_next_claimed(const struct vcma_bi
 	}
 	return NULL;
 }
-
-/**
- * vcma_bindings_client() - the claimed client of @r that @dev is. Caller holds
- * vcma_bindings_lock.
- *
- * Return: client, or NULL.
- */
-struct vcma_client *vcma_bindings_client(const struct device *dev,
-					 const struct vcma_region *r);
 
 /** vcma_binding_is_claimed() - may the device do DMA, as far as we know? */
 static inline bool vcma_binding_is_claimed(const struct vcma_binding *b)

@@ -81,6 +81,7 @@ static struct vcma_client *vcma_client_get(struct vcma_region *r, u32 id)
 	c->region = r;
 	c->id = id;
 	spin_lock_init(&c->bulk_lock);
+	init_rwsem(&c->buffers_lock);
 	INIT_LIST_HEAD(&c->bulk_blocks);
 	vcma_direct_init(&c->direct);
 	err = xa_err(xa_store(&r->clients.by_id, id, c, GFP_KERNEL));
@@ -93,7 +94,7 @@ static struct vcma_client *vcma_client_get(struct vcma_region *r, u32 id)
 
 /* Return: 0, -ENOMEM or -EPROTO. */
 static int vcma_client_update(struct vcma_region *r, u32 id,
-			      const struct virtio_cma_client *wire)
+			      const struct virtio_cma_client *wire, u32 *nr_absent)
 {
 	struct vcma_client *c;
 	u64 base = 0;
@@ -113,15 +114,17 @@ static int vcma_client_update(struct vcma_region *r, u32 id,
 	c = vcma_client_get(r, id);
 	if (!c)
 		return -ENOMEM;
+	spin_lock(&vcma_names_lock);
 	c->bus = wire->bus;
 	c->host_state = wire->state;
 	c->mmio_base = base;
+	memcpy(c->path, wire->path, sizeof(wire->path));
+	spin_unlock(&vcma_names_lock);
 	memcpy(c->name, wire->name, sizeof(wire->name));
 	memcpy(c->kind, wire->kind, sizeof(wire->kind));
 	if (!c->has_pool)	/* else as when it was claimed */
 		c->share = wire->share ?: vcma_share_of(r, c->name, c->kind);
-	memcpy(c->path, wire->path, sizeof(wire->path));
-	r->clients.nr_absent += wire->state == VIRTIO_CMA_CLIENT_ABSENT;
+	*nr_absent += wire->state == VIRTIO_CMA_CLIENT_ABSENT;
 	return 0;
 
 wrong:
@@ -131,8 +134,9 @@ wrong:
 
 static int vcma_clients_refresh(struct vcma_region *r)
 {
+	u32 first, nr, i, nr_absent = 0;
 	struct virtio_cma_client *wire;
-	u32 first, nr, i;
+	u64 seen;
 	int err = 0;
 
 	lockdep_assert_held(&vcma_bindings_lock);
@@ -142,15 +146,21 @@ static int vcma_clients_refresh(struct vcma_region *r)
 	if (!wire)
 		return -ENOMEM;
 
+	seen = vcma_bindings_newest();
 	atomic_set(&r->clients.stale, 0);
-	r->clients.nr_absent = 0;
 	for (first = 0; !err && first < r->nr_clients; first += nr) {
 		nr = min(r->nr_clients - first, VCMA_CLIENTS_PER_REQUEST);
 		err = vcma_request_clients(r, first, nr, wire);
 		for (i = 0; !err && i < nr; i++)
-			err = vcma_client_update(r, first + i, &wire[i]);
+			err = vcma_client_update(r, first + i, &wire[i], &nr_absent);
 	}
 	kfree(wire);
+	if (!err) {
+		spin_lock(&vcma_names_lock);
+		r->clients.nr_absent = nr_absent;
+		r->clients.seen = seen;
+		spin_unlock(&vcma_names_lock);
+	}
 	if (err) {
 		atomic_set(&r->clients.stale, 1);
 		dev_err(r->dev, "region %s: reading the client table: %pe\n", r->name,
@@ -228,6 +238,32 @@ static bool vcma_client_is_at(const struct vcma_client *c,
 	return c->mmio_base == address->mmio_base;
 }
 
+bool vcma_clients_may_match(struct vcma_region *r, const struct vcma_address *address, u64 born)
+{
+	struct vcma_client *c;
+	unsigned long id;
+
+	lockdep_assert_held(&vcma_names_lock);
+	xa_for_each(&r->clients.by_id, id, c) {
+		if (vcma_client_is_at(c, address))
+			return true;
+	}
+	return born > r->clients.seen && READ_ONCE(r->state) == VCMA_REGION_READY &&
+	       (atomic_read(&r->clients.stale) || r->clients.nr_absent);
+}
+
+struct vcma_client *vcma_clients_of(struct vcma_region *r, const struct device *dev)
+{
+	struct vcma_client *c;
+	unsigned long id;
+
+	xa_for_each(&r->clients.by_id, id, c) {
+		if (READ_ONCE(c->dev) == dev && vcma_client_is_claimed(c))
+			return c;
+	}
+	return NULL;
+}
+
 static unsigned int vcma_clients_find(struct vcma_region *r,
 				      const struct vcma_address *address,
 				      struct vcma_client **clients, unsigned int max)
@@ -264,6 +300,31 @@ unsigned int vcma_clients_match(struct vcma_region *r, const struct vcma_address
 		nr = vcma_clients_find(r, address, clients, max);
 	}
 	return nr;
+}
+
+/* ---- use by others than its driver ---- */
+
+bool vcma_client_use(struct vcma_client *c, const struct device *dev)
+{
+	down_read(&c->buffers_lock);
+	if (c->has_buffers && c->dev == dev)
+		return true;
+	up_read(&c->buffers_lock);
+	return false;
+}
+
+void vcma_client_unuse(struct vcma_client *c)
+{
+	up_read(&c->buffers_lock);
+}
+
+/* What has begun is over on return. */
+static void vcma_client_set_buffers(struct vcma_client *c, bool has)
+{
+	down_write(&c->buffers_lock);
+	c->has_buffers = has;
+	c->nr_claims += has;
+	up_write(&c->buffers_lock);
 }
 
 /* ---- claim and release ---- */
@@ -333,7 +394,7 @@ void vcma_client_attach(struct vcma_client *c, struct vcma_binding *b)
 	int err = -ESHUTDOWN;
 
 	c->binding = b;
-	c->dev = dev;
+	WRITE_ONCE(c->dev, dev);
 	c->told_late = false;
 	c->link = device_link_add(dev, r->dev, DL_FLAG_STATELESS);
 	if (READ_ONCE(r->state) == VCMA_REGION_READY)
@@ -341,6 +402,7 @@ void vcma_client_attach(struct vcma_client *c, struct vcma_binding *b)
 	if (!err)
 		err = vcma_client_claim(c);
 	vcma_client_set_state(c, err ? VCMA_CLIENT_REFUSED : VCMA_CLIENT_CLAIMED);
+	vcma_client_set_buffers(c, !err);
 	vcma_assert_valid(vcma_client_is_valid(c));
 	if (err) {
 		dev_err(dev, "region %s: client '%s' gets no DMA: %pe\n", r->name, c->name,
@@ -359,6 +421,7 @@ void vcma_client_detach(struct vcma_client *c)
 	s64 coherent, bounce;
 	int direct;
 
+	vcma_client_set_buffers(c, false);
 	if (c->link)
 		device_link_del(c->link);
 	c->link = NULL;
@@ -375,7 +438,7 @@ void vcma_client_detach(struct vcma_client *c)
 	}
 	vcma_client_set_state(c, VCMA_CLIENT_IDLE);
 	c->binding = NULL;
-	c->dev = NULL;
+	WRITE_ONCE(c->dev, NULL);
 	vcma_assert_valid(vcma_client_is_valid(c));
 }
 
@@ -425,6 +488,7 @@ void vcma_clients_stop(struct vcma_region *r)
 	vcma_bindings_remove_region(r);
 	mutex_lock(&vcma_bindings_lock);
 	xa_for_each(&r->clients.by_id, id, c) {
+		vcma_client_set_buffers(c, false);
 		if (c->has_pool && vcma_region_is_live(r))
 			vcma_client_release(c);
 	}

@@ -10,6 +10,7 @@
 #include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -43,7 +44,7 @@ struct vcma_client {
 	u32 id;
 	enum vcma_client_state state;	/* vcma_bindings_lock; read anywhere */
 
-	/* What the host last told of it: vcma_bindings_lock. */
+	/* What the host last told of it: vcma_bindings_lock; the address also vcma_names_lock. */
 	u32 bus;			/* VIRTIO_CMA_BUS_* */
 	u32 host_state;			/* VIRTIO_CMA_CLIENT_* */
 	u64 mmio_base;			/* platform clients */
@@ -56,6 +57,12 @@ struct vcma_client {
 	/* While not IDLE. */
 	struct vcma_binding *binding;
 	struct device *dev;		/* the binding's */
+
+	/* For dmabuf.c: read while it uses the client, written before that has to end. */
+	struct rw_semaphore buffers_lock;
+	bool has_buffers;		/* claimed, and stays so while the lock is held */
+	u32 nr_claims;			/* so far: mappings of an earlier one are gone */
+
 	struct device_link *link;	/* we are shut down after it */
 
 	/*
@@ -78,7 +85,9 @@ struct vcma_client {
 
 struct vcma_clients {
 	struct xarray by_id;		/* vcma_bindings_lock */
-	u32 nr_absent;			/* as of the last refresh */
+	/* As of the last refresh: vcma_bindings_lock and vcma_names_lock. */
+	u32 nr_absent;
+	u64 seen;			/* devices that were there: see vcma_bindings_newest() */
 	atomic_t stale;			/* the host told of a change since */
 	struct list_head node;		/* of the served regions; binding.c */
 	struct work_struct refresh_work;
@@ -131,6 +140,31 @@ bool vcma_clients_in_use(struct vcma_region *r);
 
 /** vcma_dev_address() - Return: false if @dev is nowhere that a table could name. */
 bool vcma_dev_address(struct device *dev, struct vcma_address *address);
+
+/**
+ * vcma_clients_may_match() - may there be an entry for the device at @address? Nobody is asked.
+ * Caller holds vcma_names_lock.
+ * @born: when it came to its bus; a table that is older says nothing of it
+ */
+bool vcma_clients_may_match(struct vcma_region *r, const struct vcma_address *address, u64 born);
+
+/**
+ * vcma_client_use() - @c stays claimed for @dev, as it is, until vcma_client_unuse(). For what
+ * comes from others than the device's own driver, and must not wait for the host. May sleep,
+ * while the client ends. Caller keeps the region.
+ *
+ * Return: false if it is not claimed, or for another device.
+ */
+bool vcma_client_use(struct vcma_client *c, const struct device *dev);
+void vcma_client_unuse(struct vcma_client *c);
+
+/**
+ * vcma_clients_of() - the claimed client of @r that @dev is. Nobody is waited for; it may be
+ * claimed no longer: vcma_client_use(). Caller keeps the region.
+ *
+ * Return: client, or NULL.
+ */
+struct vcma_client *vcma_clients_of(struct vcma_region *r, const struct device *dev);
 
 /**
  * vcma_clients_match() - entries of the device at @address. Asks the host if the table

@@ -9,7 +9,7 @@
  * get SIGBUS, mappings -ENODEV.
  *
  * Lock order: vcma_user.lock or the dma-buf's reservation; vcma_buffer.lock;
- * vcma_bindings_lock. Faults come with mmap_lock and take vcma_buffer.lock.
+ * vcma_client.buffers_lock. None of them is held while the host is waited for. Faults come with mmap_lock and take vcma_buffer.lock.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
@@ -69,7 +69,8 @@ struct vcma_buffer_map {
 	struct device *dev;
 	struct sg_table sgt;
 	enum dma_data_direction dir;
-	bool is_client;
+	struct vcma_client *client;	/* that the device is in the buffer's region, or NULL */
+	u32 claim;			/* of the client, in which it was mapped */
 };
 
 /* ---- memory ---- */
@@ -147,17 +148,24 @@ static u64 vcma_buffer_gpa(const struct vcma_buffer *buf, u64 offset)
 
 /* ---- mappings for devices ---- */
 
-/* The client that @dev is in the buffer's region, or NULL. Caller holds vcma_bindings_lock. */
-static struct vcma_client *vcma_buffer_client(struct vcma_buffer *buf, struct device *dev)
+/*
+ * Use the mapping that the device has as a client. Return: false if it has it no longer, for the
+ * mapping was ended with the client. Caller holds the lock, and the buffer has its region.
+ */
+static bool vcma_buffer_use_client(struct vcma_buffer_map *m)
 {
-	return buf->region ? vcma_bindings_client(dev, buf->region) : NULL;
+	if (!vcma_client_use(m->client, m->dev))
+		return false;
+	if (m->client->nr_claims == m->claim)
+		return true;
+	vcma_client_unuse(m->client);
+	return false;
 }
 
 static int vcma_buffer_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *at)
 {
 	struct vcma_buffer *buf = dmabuf->priv;
 	struct vcma_buffer_map *m;
-	struct vcma_client *c;
 	bool barred;
 	int err = 0;
 
@@ -167,15 +175,12 @@ static int vcma_buffer_attach(struct dma_buf *dmabuf, struct dma_buf_attachment 
 	m->dev = at->dev;
 	INIT_LIST_HEAD(&m->node);
 	mutex_lock(&buf->lock);
-	mutex_lock(&vcma_bindings_lock);
-	c = vcma_buffer_client(buf, at->dev);
-	m->is_client = c;
+	m->client = buf->region ? vcma_clients_of(buf->region, at->dev) : NULL;
 	/* The program's mapping is cacheable, and can't be made anything else under it. */
-	barred = c && buf->attr == VCMA_CACHED && vcma_attr_bars_cached(c);
-	mutex_unlock(&vcma_bindings_lock);
+	barred = m->client && buf->attr == VCMA_CACHED && vcma_attr_bars_cached(m->client);
 	if (!buf->region)
 		err = -ENODEV;
-	else if (barred || (!m->is_client && !buf->region->mode->has_pages))
+	else if (barred || (!m->client && !buf->region->mode->has_pages))
 		err = -EOPNOTSUPP;
 	if (barred)
 		dev_warn_ratelimited(at->dev, "virtio_cma: ignores caches: can't use the cached buffer of %s, but uncached ones\n",
@@ -258,7 +263,6 @@ static struct sg_table *vcma_buffer_map(struct dma_buf_attachment *at,
 {
 	struct vcma_buffer *buf = at->dmabuf->priv;
 	struct vcma_buffer_map *m = at->priv;
-	struct vcma_client *c;
 	int err = -ENODEV;
 
 	mutex_lock(&buf->lock);
@@ -269,11 +273,12 @@ static struct sg_table *vcma_buffer_map(struct dma_buf_attachment *at,
 	if (err)
 		goto unlock;
 	m->dir = dir;
-	if (m->is_client) {
-		mutex_lock(&vcma_bindings_lock);
-		c = vcma_buffer_client(buf, m->dev);
-		err = c ? vcma_buffer_map_client(buf, c, m) : -ENODEV;
-		mutex_unlock(&vcma_bindings_lock);
+	if (m->client && !vcma_client_use(m->client, m->dev)) {
+		err = -ENODEV;
+	} else if (m->client) {
+		m->claim = m->client->nr_claims;
+		err = vcma_buffer_map_client(buf, m->client, m);
+		vcma_client_unuse(m->client);
 	} else {
 		err = dma_map_sgtable(m->dev, &m->sgt, dir, 0);
 	}
@@ -302,16 +307,14 @@ static void vcma_buffer_unmap(struct dma_buf_attachment *at, struct sg_table *sg
 {
 	struct vcma_buffer *buf = at->dmabuf->priv;
 	struct vcma_buffer_map *m = at->priv;
-	struct vcma_client *c;
 
 	mutex_lock(&buf->lock);
-	if (m->is_client) {
-		mutex_lock(&vcma_bindings_lock);
-		/* No client any more: its mappings were ended with it. */
-		c = vcma_buffer_client(buf, m->dev);
-		if (c)
-			vcma_buffer_unmap_client(c, m, m->sgt.nents, 0);
-		mutex_unlock(&vcma_bindings_lock);
+	if (m->client) {
+		/* Mapped, the buffer is not revoked: it has its region, and that the client. */
+		if (vcma_buffer_use_client(m)) {
+			vcma_buffer_unmap_client(m->client, m, m->sgt.nents, 0);
+			vcma_client_unuse(m->client);
+		}
 	} else {
 		dma_unmap_sgtable(m->dev, &m->sgt, m->dir, 0);
 	}
@@ -323,20 +326,16 @@ static void vcma_buffer_unmap(struct dma_buf_attachment *at, struct sg_table *sg
 
 /* ---- the CPU's side ---- */
 
-static void vcma_buffer_sync_client(struct vcma_buffer *buf, struct vcma_buffer_map *m,
-				    bool for_cpu)
+static void vcma_buffer_sync_client(struct vcma_buffer_map *m, bool for_cpu)
 {
-	struct vcma_client *c;
 	struct scatterlist *sg;
 	int i;
 
-	mutex_lock(&vcma_bindings_lock);
-	c = vcma_buffer_client(buf, m->dev);
-	for_each_sgtable_dma_sg(&m->sgt, sg, i) {
-		if (c)
-			vcma_direct_sync(c, sg_dma_address(sg), sg_dma_len(sg), m->dir, for_cpu);
-	}
-	mutex_unlock(&vcma_bindings_lock);
+	if (!vcma_buffer_use_client(m))
+		return;
+	for_each_sgtable_dma_sg(&m->sgt, sg, i)
+		vcma_direct_sync(m->client, sg_dma_address(sg), sg_dma_len(sg), m->dir, for_cpu);
+	vcma_client_unuse(m->client);
 }
 
 /* Each device decides by its own direction: what the CPU does is not known that well. */
@@ -349,8 +348,8 @@ static int vcma_buffer_sync(struct vcma_buffer *buf, bool for_cpu)
 	if (!buf->region)
 		err = -ENODEV;
 	list_for_each_entry(m, &buf->maps, node) {
-		if (m->is_client)
-			vcma_buffer_sync_client(buf, m, for_cpu);
+		if (m->client)
+			vcma_buffer_sync_client(m, for_cpu);
 		else if (for_cpu)
 			dma_sync_sgtable_for_cpu(m->dev, &m->sgt, m->dir);
 		else

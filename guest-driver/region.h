@@ -8,10 +8,12 @@
  *
  * Lock order, outermost first, over the whole driver:
  *	device_lock() of a client device	driver core
- *	vcma_bindings_lock			mutex
+ *	vcma_bindings_lock			mutex; bind and unbind of clients, not of others
+ *	vcma_client.buffers_lock		rwsem; dmabuf.c has it without the one above
  *	vcma_pool.lock				mutex
  *	vcma_region.index_lock			mutex
- *	vcma_client.lock, vcma_region.state_lock, vcma_block.taken_lock, the
+ *	vcma_names_lock				spinlock, a leaf
+ *	vcma_region.state_lock, vcma_block.taken_lock, the
  *	transport's locks
  *						spinlocks, interrupts off, leaves
  * Allocating, mapping, unmapping and looking up take none of the mutexes unless

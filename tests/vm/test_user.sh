@@ -10,14 +10,14 @@
 
 export REGION_MIB=256	# whole memory blocks of the guest, as lending needs
 
-# user_boot ARCH SERIES REGION-PROPERTIES: edu0 is a client, edu1 is not
+# user_boot ARCH SERIES REGION-PROPERTIES: edu0 and edu2 are clients, edu1 is not
 user_boot()
 {
 	what="$1 $2 $4"
 	[ "$1" = amd64 ] && udev="-t $HVCMA_BUILD/env/udev-amd64" || udev=
 	# shellcheck disable=SC2086 # options are words
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
-		"$(guest_module "$1" "$2" vcma_import)" \
+		"$(guest_module "$1" "$2" vcma_import)" "$(guest_module "$1" "$2" vcma_hang)" \
 		-- -f "$HVCMA_BUILD/guest/$1/bin/vcma_user:/bin/vcma_user" \
 		-f "$HVCMA_BUILD/guest/$1/bin/vcma_buffer:/bin/vcma_buffer" \
 		-f "$HVCMA_BUILD/guest/$1/bin/pin:/bin/pin" \
@@ -25,9 +25,10 @@ user_boot()
 	# shellcheck disable=SC2046 # options are words
 	VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		-device pcie-root-port,id=port0,chassis=1 \
-		$(region_options cma0 "clients=edu0,unsafe-noiommu=on,x-fabric=on,bus=port0,$3") \
+		$(region_options cma0 "clients=edu0:edu2,unsafe-noiommu=on,x-fabric=on,bus=port0,$3") \
 		-device edu,id=edu0,dma_mask=0xffffffffff,addr=0x10 \
-		-device edu,id=edu1,dma_mask=0xffffffffff,addr=0x11
+		-device edu,id=edu1,dma_mask=0xffffffffff,addr=0x11 \
+		-device edu,id=edu2,dma_mask=0xffffffffff,addr=0x12
 	vm_booted 1 90 && guest load virtio_cma && return
 	tap_result 1 "$what: the guest boots"
 	return 1
@@ -94,6 +95,22 @@ lent_case()
 	guest 'killall pin; echo 33554432 >$(cma_dir)/user_limit_bytes'
 }
 
+# hang_case: the host does not answer a CLAIM: nobody else waits for it
+hang_case()
+{
+	hc_driver=/sys/bus/pci/drivers/vcma_import
+	guest "echo 0000:00:12.0 >$hc_driver/unbind; insmod /modules/vcma_hang.ko function=vcma_request_claim; (echo 0000:00:12.0 >$hc_driver/bind; echo >/tmp/hung) 2>/dev/null &"
+	check "$what: a CLAIM hangs" guest 'wait_for 10 grep -q Y /sys/module/vcma_hang/parameters/hangs'
+	guest "(echo 0000:00:11.0 >$hc_driver/unbind; echo 0000:00:11.0 >$hc_driver/bind; echo >/tmp/other) &"
+	check "$what: a CLAIM hangs: a device that is no client is bound" guest 'wait_for 20 test -e /tmp/other'
+	GUEST_LIMIT_S=30 program import /dev/vcma/cma0 0 0
+	check "$what: a CLAIM hangs: it still does" guest '! [ -e /tmp/hung ]'
+	guest rmmod vcma_hang
+	check "$what: it fails in the end" guest 'wait_for 10 test -e /tmp/hung'
+	guest "echo 0000:00:12.0 >$hc_driver/bind"
+	check "$what: the next one does not" status_is /clients/1/state claimed
+}
+
 # unload_case: buffers against rmmod, unbind, unplug. With sendfile(), as in "cat FILE >unbind", the
 # page of the file, which can be one that was lent, would be pinned until unbinding has ended.
 unload_case()
@@ -156,6 +173,7 @@ user_end()
 EOPNOTSUPP=95
 region_hugepages
 if user_case amd64 6.12 mode=private private $EOPNOTSUPP; then
+	hang_case
 	unload_case
 	rule_case
 	user_end
