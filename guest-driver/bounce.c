@@ -45,7 +45,8 @@ dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	fit.align_pages = max_t(u64, keep >> PAGE_SHIFT, 1);
 	fit.match = PHYS_PFN(phys) & (fit.align_pages - 1);
 	fit.max_dma = max_dma;
-	if (!vcma_pool_alloc(&c->pools[c->attr], &fit, c, phys, bytes, &piece))
+	if (!vcma_pool_alloc(&c->pools[c->attr], &fit, c, phys, bytes, &piece) &&
+	    !vcma_reserve_alloc(c, &fit, phys, bytes, &piece))
 		return vcma_bounce_fail(c, phys, bytes);
 
 	memcpy(piece.cpu + offset, phys_to_virt(phys), bytes);
@@ -133,7 +134,8 @@ bool vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 		vcma_bounce_copy(c, block, slot, dma, bytes, dir, true);
 	trace_vcma_bounce_unmap(c, slot->orig, slot->bytes, dma);
 	mapped = slot->bytes;
-	vcma_pool_free(block, slot);
+	if (!vcma_reserve_free(c, block, slot))
+		vcma_pool_free(block, slot);
 	atomic64_sub(mapped, &c->region->stats.bounce_bytes);
 	atomic64_sub(mapped, &c->bounce_bytes);
 	return true;

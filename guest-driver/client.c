@@ -84,6 +84,7 @@ static struct vcma_client *vcma_client_get(struct vcma_region *r, u32 id)
 	init_rwsem(&c->buffers_lock);
 	INIT_LIST_HEAD(&c->bulk_blocks);
 	vcma_direct_init(&c->direct);
+	vcma_reserve_init(&c->reserve);
 	err = xa_err(xa_store(&r->clients.by_id, id, c, GFP_KERNEL));
 	if (err) {
 		kfree(c);
@@ -351,6 +352,8 @@ static int vcma_client_claim(struct vcma_client *c)
 		err = c->pools ? vcma_pool_get(&c->pools[c->attr], c) : -ENOMEM;
 	}
 	c->has_pool = !err;
+	if (!err)
+		vcma_reserve_fill(c, U64_MAX);
 	if (err) {
 		c->pools = NULL;
 		vcma_request_release(r, c->id);
@@ -362,6 +365,8 @@ static int vcma_client_claim(struct vcma_client *c)
 static void vcma_client_take_all(struct vcma_client *c)
 {
 	vcma_direct_forget(c);
+	if (c->has_pool)
+		vcma_reserve_drop(c);
 	vcma_coherent_free_all(c);
 	vcma_bulk_free_all(c);
 	if (c->has_pool)

@@ -19,6 +19,7 @@
 #include "direct.h"
 #include "hv/abi/virtio_cma.h"
 #include "pool.h"
+#include "reserve.h"
 
 struct device;
 struct device_link;
@@ -81,6 +82,7 @@ struct vcma_client {
 	atomic64_t coherent_bytes;
 	atomic64_t bounce_bytes;
 	struct vcma_direct direct;
+	struct vcma_reserve reserve;
 };
 
 struct vcma_clients {

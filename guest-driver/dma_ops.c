@@ -397,6 +397,8 @@ static int vcma_dma_supported(struct device *dev, u64 mask)
 
 	while ((c = vcma_binding_next_claimed(b, &i))) {
 		err = vcma_pool_reach(&c->pools[c->attr], max_dma);
+		if (!err)
+			vcma_reserve_fill(c, max_dma);
 		supported |= !err;
 	}
 	if (err && !supported)

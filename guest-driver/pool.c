@@ -503,6 +503,7 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 {
 	enum { ASK, YIELD_SPARE, YIELD_ALL } step;
 	struct vcma_region *r = pool->region;
+	bool long_run = (u64)fit->nr << PAGE_SHIFT > r->granule_bytes;
 	struct vcma_pool *p;
 	unsigned int i;
 	int err = -ENOMEM;
@@ -511,6 +512,8 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 		/* What others don't need, or have just freed, may be what is missing. */
 		if (step != ASK) {
 			vcma_region_flush_drops(r);
+			if (step == YIELD_ALL && long_run)
+				vcma_reserve_lend(owner);
 			for (i = 0; (p = vcma_region_pool(r, i)); i++)
 				vcma_pool_yield(p, step == YIELD_ALL && p->share == pool->share);
 		}
@@ -525,18 +528,29 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 	}
 	if (step != ASK)
 		vcma_pools_restore(r, effort, err || step >= YIELD_ALL);
+	if (step >= YIELD_ALL && long_run)
+		vcma_reserve_restore(owner);
 	return err;
 }
 
 /* ---- in the background ---- */
 
-void vcma_pool_wake(struct vcma_pool *pool)
+/* @urgent: whoever needs memory back may be waiting for what waits for this */
+static void vcma_pool_wake_for(struct vcma_pool *pool, bool urgent)
 {
-	if (!time_before(jiffies, READ_ONCE(pool->refill_after)) && !work_pending(&pool->refill))
+	if (time_before(jiffies, READ_ONCE(pool->refill_after)) ||
+	    (!urgent && time_before(jiffies, READ_ONCE(pool->relief_until))))
+		return;
+	if (!work_pending(&pool->refill))
 		queue_work(pool->region->wq, &pool->refill);
 }
 
-void vcma_pool_wake_failed(struct vcma_pool *pool, u64 max_dma)
+void vcma_pool_wake(struct vcma_pool *pool)
+{
+	vcma_pool_wake_for(pool, false);
+}
+
+void vcma_pool_wake_failed(struct vcma_pool *pool, u64 max_dma, bool urgent)
 {
 	u64 old;
 
@@ -549,7 +563,7 @@ void vcma_pool_wake_failed(struct vcma_pool *pool, u64 max_dma)
 			break;
 		old = seen;
 	}
-	vcma_pool_wake(pool);
+	vcma_pool_wake_for(pool, urgent);
 }
 
 static bool vcma_pool_is_used(struct vcma_pool *pool)
@@ -593,7 +607,7 @@ static void vcma_pool_trim(struct work_struct *work)
 	mutex_lock(&pool->lock);
 	if (READ_ONCE(pool->pressure)) {
 		WRITE_ONCE(pool->pressure, false);
-		WRITE_ONCE(pool->refill_after, jiffies + VCMA_PRESSURE_PAUSE);
+		WRITE_ONCE(pool->relief_until, jiffies + VCMA_PRESSURE_PAUSE);
 		atomic64_add(vcma_pool_shrink_spare(pool), &pool->relieved_bytes);
 	} else {
 		spare = vcma_pool_spare(pool);
@@ -676,6 +690,7 @@ void vcma_pool_init(struct vcma_pool *pool, struct vcma_region *r, enum vcma_att
 	INIT_DELAYED_WORK(&pool->zero, vcma_pool_zero_work);
 	atomic64_set(&pool->refill_limit, U64_MAX);
 	pool->refill_after = jiffies;
+	pool->relief_until = jiffies;
 	INIT_WORK(&pool->refill, vcma_pool_refill);
 	INIT_DELAYED_WORK(&pool->trim, vcma_pool_trim);
 }

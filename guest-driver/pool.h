@@ -88,7 +88,8 @@ struct vcma_pool {
 
 	atomic_t refill_failed;		/* an allocation failed since the last refill */
 	atomic64_t refill_limit;	/* address limit the next refill obeys */
-	unsigned long refill_after;	/* jiffies */
+	unsigned long refill_after;	/* jiffies: the host had nothing to give */
+	unsigned long relief_until;	/* jiffies: the guest needed it back */
 	struct work_struct refill;
 	struct delayed_work trim;
 	bool pressure;			/* the guest is short of memory: trim more */
@@ -215,7 +216,8 @@ u64 vcma_pool_idle_bytes(struct vcma_pool *pool);
 
 /**
  * vcma_pool_shrink_later() - the guest is short of memory: idle blocks go back, but for a few
- * granules for small allocations, and no more are got for a while. Any context.
+ * granules for small allocations, and no more are got for a while, unless a mapping fails. Any
+ * context.
  */
 void vcma_pool_shrink_later(struct vcma_pool *pool);
 

@@ -380,7 +380,7 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 	if (!found) {
 		if (fit->align_pages << PAGE_SHIFT <= pool->region->granule_bytes &&
 		    need <= pool->region->granule_bytes)
-			vcma_pool_wake_failed(pool, fit->max_dma);
+			vcma_pool_wake_failed(pool, fit->max_dma, !clean);
 		return false;
 	}
 	vcma_pages_record(run.block, run.first, fit->nr, owner, orig, bytes, piece);

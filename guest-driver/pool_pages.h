@@ -50,8 +50,11 @@ void vcma_pool_zero_work(struct work_struct *work);
 /** vcma_pool_wake() - get more in the background, unless that has just failed. */
 void vcma_pool_wake(struct vcma_pool *pool);
 
-/** vcma_pool_wake_failed() - nothing was found at or below @max_dma. */
-void vcma_pool_wake_failed(struct vcma_pool *pool, u64 max_dma);
+/**
+ * vcma_pool_wake_failed() - nothing was found at or below @max_dma.
+ * @urgent: get more though the guest is short of memory
+ */
+void vcma_pool_wake_failed(struct vcma_pool *pool, u64 max_dma, bool urgent);
 
 /** vcma_pool_spare() - how much may be free without going back after a while. */
 u64 vcma_pool_spare(const struct vcma_pool *pool);

@@ -13,7 +13,7 @@
  *	vcma_pool.lock				mutex
  *	vcma_region.index_lock			mutex
  *	vcma_names_lock				spinlock, a leaf
- *	vcma_region.state_lock, vcma_block.taken_lock, the
+ *	vcma_reserve.lock, vcma_region.state_lock, vcma_block.taken_lock, the
  *	transport's locks
  *						spinlocks, interrupts off, leaves
  * Allocating, mapping, unmapping and looking up take none of the mutexes unless

@@ -29,6 +29,7 @@
 #include "guest-driver/region_text.c"
 #include "guest-driver/report.c"
 #include "guest-driver/request.c"
+#include "guest-driver/reserve.c"
 #include "guest-driver/share.c"
 #include "guest-driver/takeover.c"
 #include "guest-driver/vacate.c"

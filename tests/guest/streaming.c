@@ -256,6 +256,71 @@ out:
 	kvfree(dma);
 }
 
+struct link {
+	struct link *next;
+	dma_addr_t dma;
+	size_t bytes;
+};
+
+/* Coherent memory until there is no more. Return: a list in that memory. */
+static struct link *allocate_all(struct selftest *t)
+{
+	size_t bytes = SZ_64K;
+	struct link *first = NULL, *link;
+	unsigned int tries = 0;
+	dma_addr_t dma;
+
+	while (tries < 20) {
+		link = dma_alloc_attrs(t->dev, bytes, &dma, GFP_ATOMIC | __GFP_NOWARN,
+				       DMA_ATTR_NO_WARN);
+		if (link) {
+			*link = (struct link) { .next = first, .dma = dma, .bytes = bytes };
+			first = link;
+			tries = 0;
+		} else if (bytes > SZ_4K) {
+			bytes = SZ_4K;
+		} else {
+			msleep(100);	/* the pool may be growing */
+			bytes = SZ_64K;
+			tries++;
+		}
+	}
+	return first;
+}
+
+/* Who can't map waits for I/O under way: there is none, so it has to be possible. */
+static void test_reserve(struct selftest *t)
+{
+	size_t longest = dma_max_mapping_size(t->dev);
+	struct link *link, *next;
+	u8 *large = kmalloc(longest, GFP_KERNEL);
+	unsigned int nr = 0;
+	dma_addr_t dma;
+	int i, err = 0;
+
+	if (!large)
+		return;
+	link = allocate_all(t);
+	for (i = 0; i < 3 && !err; i++) {
+		selftest_fill(large, SZ_4K, 40 + i);
+		dma = dma_map_single(t->dev, large, longest, DMA_BIDIRECTIONAL);
+		err = dma_mapping_error(t->dev, dma) ?:
+		      selftest_device_reads(t, dma, SZ_4K) ?:
+		      selftest_device_writes(t, dma + longest - SZ_4K, SZ_4K);
+		if (dma_mapping_error(t->dev, dma))
+			break;
+		dma_unmap_single(t->dev, dma, longest, DMA_BIDIRECTIONAL);
+		err = err ?: selftest_is_filled(large + longest - SZ_4K, SZ_4K, 40 + i) ? 0 : -EIO;
+	}
+	for (; link; link = next, nr++) {
+		next = link->next;
+		dma_free_coherent(t->dev, link->bytes, link, link->dma);
+	}
+	selftest_result(t, nr && !err, "all memory allocated (%u times): %zu bytes can be mapped: %d",
+			nr, longest, err);
+	kfree(large);
+}
+
 /* Far beyond dma_max_mapping_size(): no promise, but never half of it. */
 static void test_large(struct selftest *t, u8 *large)
 {
@@ -404,5 +469,7 @@ void selftest_streaming(struct selftest *t)
 	test_resource(t, buf);
 	if (!t->quick)
 		test_nothing_left(t, buf);
+	if (!t->quick && !t->coherent_refused)
+		test_reserve(t);
 	kfree(buf);
 }

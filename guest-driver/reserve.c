@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reserve of a client (reserve.h).
+ *
+ * To the pool it is one allocation of the client. Its pages have records of their own while they
+ * are in use, so that a mapping is found in it as in the rest of the block.
+ */
+#include <linux/device.h>
+#include <linux/mm.h>
+
+#include "bounce.h"
+#include "client.h"
+#include "pool_pages.h"
+#include "region.h"
+#include "reserve.h"
+
+void vcma_reserve_init(struct vcma_reserve *reserve)
+{
+	spin_lock_init(&reserve->lock);
+	reserve->all.block = NULL;
+	reserve->max_dma = U64_MAX;
+}
+
+static u32 vcma_reserve_first(const struct vcma_reserve *reserve)
+{
+	return reserve->all.slot - reserve->all.block->slots;
+}
+
+/* Is all of it, or nothing at all, where @max_dma allows it to be? */
+static bool vcma_reserve_reaches(struct vcma_reserve *reserve, u64 max_dma)
+{
+	return reserve->all.block &&
+	       reserve->all.dma + ((u64)reserve->nr << PAGE_SHIFT) - 1 <= max_dma;
+}
+
+/* Return: false if some of it is in use. */
+static bool vcma_reserve_take_back(struct vcma_reserve *reserve, struct vcma_piece *all, bool force)
+{
+	unsigned long flags;
+	bool idle;
+
+	spin_lock_irqsave(&reserve->lock, flags);
+	idle = force || bitmap_empty(reserve->used, reserve->nr);
+	*all = (struct vcma_piece) {};
+	if (idle) {
+		*all = reserve->all;
+		reserve->all.block = NULL;
+	}
+	spin_unlock_irqrestore(&reserve->lock, flags);
+	return idle;
+}
+
+/* The pool gets back what it had given: one allocation. */
+static void vcma_reserve_put(struct vcma_client *c, struct vcma_piece *all, u32 nr)
+{
+	u32 first, i;
+
+	if (!all->block)
+		return;
+	first = all->slot - all->block->slots;
+	for (i = 0; i < nr; i++)	/* what a driver has left mapped */
+		WRITE_ONCE(all->slot[i].owner, NULL);
+	vcma_pages_record(all->block, first, nr, c, VCMA_NO_ORIG, (u64)nr << PAGE_SHIFT, all);
+	vcma_pool_free(all->block, all->slot);
+}
+
+void vcma_reserve_fill(struct vcma_client *c, u64 max_dma)
+{
+	const struct vcma_effort effort = { .flags = VCMA_WANT_FAST };
+	struct vcma_fit fit = { .nr = VCMA_RESERVE_PAGES, .align_pages = 1, .max_dma = max_dma };
+	struct vcma_reserve *reserve = &c->reserve;
+	struct vcma_pool *pool = &c->pools[c->attr];
+	struct vcma_piece all, old;
+	unsigned long flags;
+	u64 bytes;
+
+	if (vcma_reserve_reaches(reserve, max_dma))
+		return;
+	fit.nr = min_t(u64, fit.nr, c->region->granule_bytes >> PAGE_SHIFT);
+	bytes = (u64)fit.nr << PAGE_SHIFT;
+	if (!vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, &all) &&
+	    vcma_pool_alloc_slow(pool, &fit, &effort, c, bytes, &all)) {
+		dev_info(c->dev, "region %s: no memory for a reserve of bounce buffers at or below %#llx\n",
+			 c->region->name, max_dma);
+		return;
+	}
+	if (!vcma_reserve_take_back(reserve, &old, false)) {	/* no driver does that */
+		vcma_reserve_put(c, &all, fit.nr);
+		return;
+	}
+	vcma_reserve_put(c, &old, reserve->nr);
+	spin_lock_irqsave(&reserve->lock, flags);
+	reserve->all = all;
+	reserve->nr = fit.nr;
+	reserve->max_dma = max_dma;
+	bitmap_zero(reserve->used, VCMA_RESERVE_PAGES);
+	spin_unlock_irqrestore(&reserve->lock, flags);
+}
+
+void vcma_reserve_lend(struct vcma_client *c)
+{
+	struct vcma_piece all;
+
+	if (vcma_reserve_take_back(&c->reserve, &all, false))
+		vcma_reserve_put(c, &all, c->reserve.nr);
+}
+
+void vcma_reserve_restore(struct vcma_client *c)
+{
+	vcma_reserve_fill(c, c->reserve.max_dma);
+}
+
+void vcma_reserve_drop(struct vcma_client *c)
+{
+	struct vcma_piece all;
+
+	vcma_reserve_take_back(&c->reserve, &all, true);
+	vcma_reserve_put(c, &all, c->reserve.nr);
+	c->reserve.max_dma = U64_MAX;
+}
+
+bool vcma_reserve_alloc(struct vcma_client *c, const struct vcma_fit *fit, phys_addr_t orig,
+			u64 bytes, struct vcma_piece *piece)
+{
+	struct vcma_reserve *reserve = &c->reserve;
+	unsigned long flags, bit, end;
+	bool found = false;
+	u64 room;
+
+	spin_lock_irqsave(&reserve->lock, flags);
+	if (!reserve->all.block || fit->max_dma < reserve->all.dma)
+		goto unlock;
+	room = fit->max_dma - reserve->all.dma;
+	end = room >> PAGE_SHIFT < reserve->nr ? (room + 1) >> PAGE_SHIFT : reserve->nr;
+	bit = bitmap_find_next_zero_area_off(reserve->used, end, 0, fit->nr, fit->align_pages - 1,
+					     (reserve->all.dma >> PAGE_SHIFT) - fit->match);
+	if (bit >= end)
+		goto unlock;
+	bitmap_set(reserve->used, bit, fit->nr);
+	vcma_pages_record(reserve->all.block, vcma_reserve_first(reserve) + bit, fit->nr, c, orig,
+			  bytes, piece);
+	found = true;
+unlock:
+	spin_unlock_irqrestore(&reserve->lock, flags);
+	return found;
+}
+
+bool vcma_reserve_free(struct vcma_client *c, struct vcma_block *block, struct vcma_slot *slot)
+{
+	struct vcma_reserve *reserve = &c->reserve;
+	unsigned long flags;
+	bool ours;
+	u32 page;
+
+	spin_lock_irqsave(&reserve->lock, flags);
+	ours = reserve->all.block == block;
+	if (ours) {
+		page = slot - reserve->all.slot;
+		ours = slot >= reserve->all.slot && page < reserve->nr;
+	}
+	if (ours) {
+		WRITE_ONCE(slot->owner, NULL);
+		bitmap_clear(reserve->used, page, slot->nr);
+	}
+	spin_unlock_irqrestore(&reserve->lock, flags);
+	return ours;
+}

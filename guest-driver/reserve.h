@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Reserve of a client: bounce buffers that are its own for as long as it is claimed, used when
+ * the pool has none. Neither coherent memory nor other clients nor a guest that is short of
+ * memory take it away. So whoever waits for the client's I/O, reclaim above all, waits for what
+ * is under way, and for nothing else: when that ends, the longest mapping fits again.
+ *
+ *	pool block	|....|  reserve of a client  |....|
+ *	used		     |xx..xxxx...............|	a bit per page
+ */
+#ifndef VCMA_RESERVE_H
+#define VCMA_RESERVE_H
+
+#include <linux/bitmap.h>
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "pool.h"
+
+struct vcma_client;
+
+/* One mapping of the greatest length, wherever it begins in a page, and as much again. */
+#define VCMA_RESERVE_BYTES	SZ_512K
+#define VCMA_RESERVE_PAGES	(VCMA_RESERVE_BYTES / PAGE_SIZE)
+
+struct vcma_reserve {
+	spinlock_t lock;
+	struct vcma_piece all;		/* of the pool; block NULL: there is none */
+	u32 nr;				/* pages of it */
+	u64 max_dma;			/* that it was asked for with */
+	DECLARE_BITMAP(used, VCMA_RESERVE_PAGES);
+};
+
+void vcma_reserve_init(struct vcma_reserve *reserve);
+
+/**
+ * vcma_reserve_fill() - take it from the client's pool, at nobody's expense. May sleep. Without
+ * memory for it, which is logged, the client has none.
+ * @max_dma: highest address that it may have; what is in reach already stays. Where nothing of
+ *	it is in use, and it is out of reach, there is another one
+ */
+void vcma_reserve_fill(struct vcma_client *c, u64 max_dma);
+
+/**
+ * vcma_reserve_lend() - an allocation of the client's own that is longer than a granule may need
+ * its place: it goes back if nothing of it is in use. May sleep. Caller restores it.
+ */
+void vcma_reserve_lend(struct vcma_client *c);
+
+/** vcma_reserve_restore() - after that, whether it was lent or not. May sleep. */
+void vcma_reserve_restore(struct vcma_client *c);
+
+/** vcma_reserve_drop() - the client is quiet: all of it goes back to the pool. */
+void vcma_reserve_drop(struct vcma_client *c);
+
+/**
+ * vcma_reserve_alloc() - as vcma_pool_alloc(), for a bounce buffer, from the reserve. Any context.
+ */
+bool vcma_reserve_alloc(struct vcma_client *c, const struct vcma_fit *fit, phys_addr_t orig,
+			u64 bytes, struct vcma_piece *piece);
+
+/**
+ * vcma_reserve_free() - give back what came from vcma_reserve_alloc(). Any context.
+ *
+ * Return: false if it is not of the reserve.
+ */
+bool vcma_reserve_free(struct vcma_client *c, struct vcma_block *block, struct vcma_slot *slot);
+
+#endif /* VCMA_RESERVE_H */
