@@ -22,8 +22,12 @@
 #include "parts.h"
 #include "region.h"
 
-/* Blocks of the page allocator that lie elsewhere, for each that is wanted. */
+/*
+ * Blocks of the page allocator that lie elsewhere, for each that is wanted; and how much of what
+ * is free may be kept from others meanwhile, as a shift.
+ */
 #define VCMA_STRAYS_PER_PART	4
+#define VCMA_STRAYS_SHIFT	2
 
 int vcma_parts_init(struct vcma_parts *p, struct vcma_block *block, unsigned long part_pages)
 {
@@ -84,21 +88,35 @@ static bool vcma_parts_keep(struct vcma_parts *parts, unsigned int nr, struct pa
 	return false;
 }
 
+/* Is there so much free that nobody else, nor kswapd, would notice @nr_pages more missing? */
+static bool vcma_parts_may_collect(struct zone *zone, unsigned long nr_pages)
+{
+	return zone_page_state(zone, NR_FREE_PAGES) > high_wmark_pages(zone) + nr_pages;
+}
+
 unsigned long vcma_parts_collect(struct vcma_parts *parts, unsigned int nr, unsigned long max)
 {
 	const gfp_t gfp = (GFP_HIGHUSER_MOVABLE & ~__GFP_RECLAIM) | __GFP_NOWARN |
-			  __GFP_NORETRY | __GFP_NOMEMALLOC;
-	unsigned long got = 0, strays = 0;
-	unsigned int order = ilog2(parts->part_pages);
-	struct page *page, *next;
+			  __GFP_NORETRY | __GFP_NOMEMALLOC | __GFP_THISNODE;
+	struct page *page = pfn_to_page(PHYS_PFN(parts->block->base_gpa)), *next;
+	unsigned long got = 0, strays = 0, max_strays, room = 0;
+	unsigned int order = ilog2(parts->part_pages), i;
+	struct zone *zone = page_zone(page);
+	int nid = page_to_nid(page);
 	LIST_HEAD(elsewhere);
 	bool movable;
 
 	/* Larger blocks than the page allocator has are vacated. */
 	if (parts->part_pages > MAX_ORDER_NR_PAGES)
 		return 0;
-	while (got < max && strays < VCMA_STRAYS_PER_PART * max) {
-		page = alloc_pages(gfp, order);
+	for (i = 0; i < nr; i++)
+		room += parts[i].nr_parts - parts[i].nr_taken;
+	max = min(max, room);
+	max_strays = min(VCMA_STRAYS_PER_PART * max,
+			 zone_page_state(zone, NR_FREE_PAGES) >> order >> VCMA_STRAYS_SHIFT);
+	while (got < max && strays < max_strays &&
+	       vcma_parts_may_collect(zone, parts->part_pages)) {
+		page = alloc_pages_node(nid, gfp, order);
 		if (!page)
 			break;
 		movable = is_zone_movable_page(page);

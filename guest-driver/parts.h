@@ -48,9 +48,10 @@ int vcma_parts_vacate(struct vcma_parts *p, unsigned long max, unsigned int flag
 
 /**
  * vcma_parts_collect() - take parts that are free, of several blocks of one region, from
- * the page allocator. May sleep, but neither migrates nor reclaims anything.
+ * the page allocator. May sleep, but neither migrates nor reclaims anything, nor makes others
+ * do so: of free memory that lies elsewhere little is held meanwhile.
  * @parts: of @nr blocks, with the same part_pages
- * @max: how many parts are wanted
+ * @max: how many parts are wanted; no more than the blocks have are looked for
  *
  * Return: parts taken.
  */

@@ -9,6 +9,7 @@
  *	test=pieces	parts of a block whose other pages stay lent
  *	test=parallel	two threads at once, in different granules and in the same one; in
  *			ones far apart both are seen to be vacated at once
+ *	test=drain	free memory that is kept from others while parts of a granule are taken
  *	test=keep	hold mib=N in blocks of block_mib=N, and keep them
  *	test=most	hold as much of mib=N as can be had; at least least=N blocks
  *	test=busy	keep a page that looks movable and isn't, and all granules but its own,
@@ -33,6 +34,7 @@
 
 #include "guest-driver/compat.h"
 #include "guest-driver/mode.h"
+#include "guest-driver/parts.h"
 #include "guest-driver/region.h"
 
 static char *test = "hold";
@@ -63,7 +65,7 @@ static struct vcma_region *region;
 static struct vcma_block *blocks[MAX_BLOCKS];
 static unsigned int nr_blocks, nr_tests, nr_failed;
 static struct page *stuck_page;
-static struct task_struct *insister;
+static struct task_struct *insister, *drainer;
 
 static bool result(bool good, const char *what)
 {
@@ -396,6 +398,67 @@ static void test_parallel(void)
 	drop(block);
 }
 
+/* ---- free memory of others ---- */
+
+#define MUCH	SZ_64K		/* pages: 256 MiB, of 4 KiB each */
+
+static unsigned long nr_free_before, nr_free_at_worst;
+
+/* What was in the way goes back: before that, least is free. */
+static int free_enter(struct kprobe *kp, struct pt_regs *regs)
+{
+	if (current == drainer && !nr_free_at_worst)
+		nr_free_at_worst = global_zone_page_state(NR_FREE_PAGES);
+	return 0;
+}
+NOKPROBE_SYMBOL(free_enter);
+
+static struct kprobe free_probe = { .symbol_name = "__free_pages", .pre_handler = free_enter };
+
+/* Not exported: where it is. */
+static void *address_of(const char *name)
+{
+	struct kprobe kp = { .symbol_name = name };
+	void *address;
+
+	if (register_kprobe(&kp))
+		return NULL;
+	address = kp.addr;
+	unregister_kprobe(&kp);
+	return address;
+}
+
+static void test_drain(void)
+{
+	typeof(vcma_parts_init) *parts_init = address_of("vcma_parts_init");
+	typeof(vcma_parts_collect) *collect = address_of("vcma_parts_collect");
+	typeof(vcma_parts_destroy) *parts_destroy = address_of("vcma_parts_destroy");
+	unsigned long nr = PHYS_PFN(region->granule_bytes), most;
+	struct vcma_want want = want_of(region->granule_bytes);
+	struct vcma_parts parts = {};
+	struct vcma_block *block;
+
+	want.lazy = true;
+	if (!result(parts_init && collect && parts_destroy && !register_kprobe(&free_probe),
+		    "the functions are there"))
+		return;
+	if (!result(!hold(region, &want, &block) && !parts_init(&parts, block, 1), "lazy block"))
+		goto unregister;
+	nr_free_before = global_zone_page_state(NR_FREE_PAGES);
+	most = 5 * nr + nr_free_before / 8;
+	drainer = current;
+	collect(&parts, 1, MUCH);
+	drainer = NULL;
+	pr_info("vcma_lend: # %lu pages were free, %lu at worst, for %lu of %lu\n", nr_free_before,
+		nr_free_at_worst, parts.nr_taken, nr);
+	result(!nr_free_at_worst || nr_free_before - nr_free_at_worst <= most,
+	       "most of what is free is left to others meanwhile");
+	parts_destroy(&parts);
+	drop(block);
+unregister:
+	unregister_kprobe(&free_probe);
+}
+
 /* ---- busy ---- */
 
 /* Nobody can move it when it is in use by the kernel, and on no list of its own. */
@@ -479,6 +542,8 @@ static int __init lend_init(void)
 		test_pieces();
 	else if (!strcmp(test, "parallel"))
 		test_parallel();
+	else if (!strcmp(test, "drain"))
+		test_drain();
 	else if (!strcmp(test, "most"))
 		test_most();
 	else if (!strcmp(test, "busy"))

@@ -175,6 +175,7 @@ lend_case()
 	sums=$(guest 'cat /tmp/file* | md5sum')
 	lend test=hold mib=64 block_mib=2
 	lend test=pieces
+	lend test=drain
 	lend test=parallel
 	check "$what: taken back: the files are what they were" \
 		equal "$sums" "$(guest 'cat /tmp/file* | md5sum')"
