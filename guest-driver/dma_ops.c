@@ -29,10 +29,10 @@
 #include "mode.h"
 #include "region.h"
 
-/* Highest DMA address for @mask, as the device and the bus above it allow. */
+/* Highest DMA address for @mask, as the device and the bus above it allow; 0: none. */
 static u64 vcma_max_dma(struct device *dev, u64 mask)
 {
-	return min_not_zero(mask, dev->bus_dma_limit);
+	return dev->bus_dma_limit ? min(mask, dev->bus_dma_limit) : mask;
 }
 
 static void vcma_warn_no_memory(struct device *dev, size_t size, u64 max_dma, gfp_t gfp)

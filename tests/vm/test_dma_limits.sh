@@ -15,7 +15,7 @@
 limits_boot()
 {
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
-		"$(guest_module "$1" "$2" vcma_selftest)"
+		"$(guest_module "$1" "$2" vcma_selftest)" "$(guest_module "$1" "$2" vcma_reach)"
 	# shellcheck disable=SC2046 # options are words
 	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 "clients=edu0,$3") -device "edu,id=edu0$4"
@@ -52,6 +52,8 @@ leak_case()
 {
 	what="$1 $2, a driver that leaks"
 	limits_boot "$1" "$2" unsafe-noiommu=on,x-fabric=on ",$wide" || return
+	guest "load virtio_cma; dmesg -c >>/tmp/dmesg; insmod /modules/vcma_reach.ko; dmesg | sed -n 's/.*vcma_reach: //p'; rmmod vcma_reach" >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$1 $2, limits that change"
 	guest selftest leak=1 >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what"
 	check "$what: the guest is told" \
