@@ -13,7 +13,7 @@
  * changes to it.
  *
  * runs: 10000000
- * options: -max_len=1024 -entropic=0
+ * options: -max_len=256 -entropic=0 -reload=0
  */
 #include <stdlib.h>
 #include <string.h>
