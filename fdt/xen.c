@@ -26,7 +26,7 @@
 
 static int failed(struct hvcma_fdt_error *err, int ret, const char *what)
 {
-	return hvcma_fdt_fail(err, ret, "%s: %s", what, fdt_strerror(ret));
+	return hvcma_fdt_fail(err, ret, "%s: %s", what, hvcma_fdt_reason(ret));
 }
 
 /* Each step only if the one before worked. */

@@ -248,6 +248,14 @@ check "takes its name along" equal second "$(fdtget t.dtb /d memory-region-names
 check "its pool goes" does remove-region --region '&p' t.dtb
 check "with its label" equal q "$(fdtget -p t.dtb /__symbols__)"
 
+# ---- what is there already ----
+tree 'd: d@80000000 { compatible = "d"; reg = <0 0x80000000 0 0x1000>; };'
+check "a domain" does xen --domain d --memory 1M t.dtb -o host.dtb
+check "of that name again" refuses 'd: there is one already' xen --domain d --memory 1M host.dtb -o host.dtb
+check "a device twice" refuses 'there is one already' xen --device /d --device '/d@80000000' t.dtb -o part.dtb
+check "a pool of that name and place" does add-region --name a --type no-map --size 4K --base 0x50000000 t.dtb
+check "again" refuses 'there is one already' add-region --name a --type no-map --size 4K --base 0x50000000 t.dtb
+
 # ---- numbers, as dtc reads them ----
 tree ''
 check "hexadecimal, octal, with C's suffix" does add-region --name a --type no-map --size 0x1000UL --base 010000000000 t.dtb
