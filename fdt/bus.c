@@ -58,7 +58,7 @@ static int find_binding(const void *fdt, const char *client, const char *region,
 	b->region = hvcma_fdt_offset(fdt, region, err);
 	if (b->region < 0)
 		return b->region;
-	if (fdt_parent_offset(fdt, b->region) != fdt_path_offset(fdt, RESERVED))
+	if (!b->region || fdt_parent_offset(fdt, b->region) != fdt_path_offset(fdt, RESERVED))
 		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%s' is not in " RESERVED, region);
 	b->client = hvcma_fdt_offset(fdt, client, err);
 	if (b->client < 0)
@@ -327,6 +327,8 @@ int hvcma_fdt_set_dma_ranges(void *fdt, const char *bus, const struct hvcma_wind
 
 	if (node < 0)
 		return node;
+	if (node && is_no_device(fdt, node))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%s' is no bus: no device is on it", bus);
 	if (!node || !layout_of(fdt, node, fdt_parent_offset(fdt, node), &l))
 		return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS, "'%s' is no bus with addresses of 1 or 2 cells", bus);
 	if (!nr) {

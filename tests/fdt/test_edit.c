@@ -192,6 +192,7 @@ static void test_find_region(void **state)
 	/* without /reserved-memory the root, which has no parent either, is no pool */
 	assert_int_equal(hvcma_fdt_find_region(rig->fdt, "/", rig->path, &rig->err), -FDT_ERR_NOTFOUND);
 	assert_int_equal(hvcma_fdt_remove_region(rig->fdt, "/", &rig->err), -FDT_ERR_NOTFOUND);
+	assert_int_equal(hvcma_fdt_bind(rig->fdt, "/soc/dma@1000", "/", &rig->err), -FDT_ERR_BADVALUE);
 	assert_int_equal(hvcma_fdt_validate(rig->fdt, RIG_ROOM, &rig->err), 0);
 	assert_int_equal(hvcma_fdt_add_region(rig->fdt, &r, NULL, &rig->err), 0);
 	assert_int_equal(hvcma_fdt_find_region(rig->fdt, "pool", rig->path, &rig->err), 0);

@@ -169,6 +169,10 @@ check "the standard input can't be two things" equal 1 $?
 check "which is said" says 'can be read once only'
 
 # ---- windows and guards ----
+tree 'reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges; a@50000000 { reg = <0 0x50000000 0 0x1000>; }; };'
+for node in / /reserved-memory /reserved-memory/a /memory; do
+	check "no bus: $node" refuses 'is no bus' dma-ranges --bus $node --identity 0x40000000,1G t.dtb
+done
 printf '0x40000000 0xc0000000 256M\n0x50000000 0x80000000 768M\n' >e1
 printf '0x40000000 0xc0000000 128M\n0x48000000 0x180000000 896M\n' >e2
 tree "$(bridge a 1000) $(bridge b 2000)"
