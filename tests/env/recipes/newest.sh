@@ -1,11 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 #
-# Recipe: compilers for the newest kernel. It asks for the compiler it was built with; that one,
-# and the tools that come with its headers, want a newer C library than this machine's: all of
-# them run from where they are unpacked, through that library's own loader.
+# Recipes: compilers for the newest kernel, and others to build ours with. The newest kernel asks
+# for the compiler it was built with; that one, and the tools that come with its headers, want a
+# newer C library than this machine's: all of them run from where they are unpacked, through that
+# library's own loader.
 
 make_tools_newest()
+{
+	newer_compilers
+}
+
+make_compilers()
+{
+	newer_compilers
+}
+
+newer_compilers()
 {
 	unpack "$DEST/root"
 	through_loader "$FINAL"

@@ -150,6 +150,25 @@ plan_newest_compilers()
 	without "($NOT_TO_COMPILE|openssl-provider).*" "$plan"
 }
 
+# To try ours with: those of these releases that the newest suite still has.
+plan_compilers()
+{
+	newest plan_compilers_offered
+}
+
+plan_compilers_offered()
+{
+	compilers=
+	for release in 13 14 15; do
+		name=gcc-$release-x86-64-linux-gnu
+		[ -z "$(apt_versions 1 "$name:amd64")" ] || compilers="$compilers $name"
+	done
+	[ -n "$compilers" ] || die "no newer compiler is in the archives"
+	# shellcheck disable=SC2086 # a list of words
+	plan=$(plan_closure $compilers zlib1g)
+	without "($NOT_TO_COMPILE).*" "$plan"
+}
+
 # ---- kernels -----------------------------------------------------------------
 
 # plan_kernel ARCH SERIES [cloud]: to boot and to build for; SERIES may be "newest"

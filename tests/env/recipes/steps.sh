@@ -14,7 +14,7 @@ headers-amd64-6.12-cloud headers-amd64-6.1-cloud
 tools-newest kernel-amd64-newest kernel-arm64-newest
 headers-amd64-newest-cloud headers-arm64-newest-cloud
 dtbs-arm64-6.1 dtbs-arm64-6.12 dtbs-armhf-6.1 dtbs-armhf-6.12
-linux-src-6.1 linux-src-6.12'
+linux-src-6.1 linux-src-6.12 compilers'
 
 # step_define NAME: sets step_recipe (file), step_verb and step_args (functions plan_VERB and
 # make_VERB with these arguments), step_needs (other steps), step_out (path under OUT),
@@ -64,6 +64,7 @@ step_define()
 		step_out=dtbs/${1#dtbs-} step_cost='45 5' ;;
 	linux-src-*)
 		step_recipe=source step_verb=linux_src step_args=${1#linux-src-} step_cost='20 15' ;;
+	compilers) step_recipe=newest step_optional=1 step_cost='400 15' ;;
 	tools-newest) step_recipe=newest step_verb=tools_newest step_out='' step_optional=1 step_cost='375 15' ;;
 	busybox-*)
 		step_recipe=userland step_args=${1#busybox-} step_cost='2 1' ;;
