@@ -77,7 +77,7 @@ steps_check = $(call of_layers,steps,$(LAYERS))
 packages_check-quick = $(call of_layers,packages,$(QUICK_LAYERS))
 steps_check-quick = $(call of_layers,steps,$(QUICK_LAYERS))
 packages_check-long = $(packages_check)
-steps_check-long = $(steps_check) $(steps_guest-all) $(steps_check-fdt-linux)
+steps_check-long = $(steps_check) $(steps_guest-all) $(steps_check-fdt-linux) compilers
 # ------------------------------------------------------------------------------
 
 PACKAGES = $(sort $(foreach g,$(GOALS),$(packages_$(g))))

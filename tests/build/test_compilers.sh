@@ -3,8 +3,9 @@
 #
 # check: long
 #
-# The command, the keeper and the plugin by every compiler of this machine and at the levels of
-# optimisation that distributions use: without a warning. CC_NAMES="gcc-14 ..." names more compilers.
+# The command, the keeper and the plugin by every compiler of this machine, by newer ones that the
+# test environment has, and at the levels of optimisation that distributions use: without a warning.
+# CC_NAMES="gcc-11 ..." names more compilers.
 
 . "$HVCMA_SRC/tests/lib/tap.sh"
 
@@ -38,7 +39,9 @@ build_case()
 
 build_case gcc "-O1"
 build_case gcc "-O3 -flto"
-for compiler in gcc-12 gcc-13 gcc-14 clang ${CC_NAMES-}; do
+for compiler in gcc-12 gcc-13 gcc-14 gcc-15 clang ${CC_NAMES-}; do
+	newer=$HVCMA_BUILD/env/compilers/bin/x86_64-linux-gnu-$compiler
+	command -v "$compiler" >/dev/null || [ ! -x "$newer" ] || compiler=$newer
 	build_case "$compiler" "-O2 -g"
 done
 
