@@ -619,13 +619,12 @@ static bool gate_open(HvcmaGate *g, Error **errp)
 
 bool hvcma_gate_open(HvcmaGate *g, Error **errp)
 {
-    bool stopped;
     bool opened;
 
     gate_hold(g);
-    stopped = hvcma_vcpus_stop();
+    hvcma_vcpus_stop();
     opened = gate_open(g, errp);
-    hvcma_vcpus_start(stopped);
+    hvcma_vcpus_start();
     if (!gate_release(g) && opened) {
         error_setg(errp, "the device went while its gate was opened");
         return false;
@@ -663,13 +662,12 @@ static bool gate_close(HvcmaGate *g, Error **errp)
 
 bool hvcma_gate_close(HvcmaGate *g, Error **errp)
 {
-    bool stopped;
     bool quiet;
 
     gate_hold(g);
-    stopped = hvcma_vcpus_stop();
+    hvcma_vcpus_stop();
     quiet = gate_close(g, errp);
-    hvcma_vcpus_start(stopped);
+    hvcma_vcpus_start();
     gate_release(g);
     return quiet;
 }

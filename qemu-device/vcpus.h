@@ -22,12 +22,13 @@
  * middle of, so that devices and regions can go, and gates with them.
  *
  * Waits for a second at most: a vCPU may itself be waiting for the caller's.
- *
- * Return: what hvcma_vcpus_start() wants to know.
  */
-bool hvcma_vcpus_stop(void);
+void hvcma_vcpus_stop(void);
 
-/** hvcma_vcpus_start() - unless somebody else wants them to stand still. */
-void hvcma_vcpus_start(bool stopped);
+/**
+ * hvcma_vcpus_start() - the last one lets them go on, unless somebody else wants
+ * them to stand still.
+ */
+void hvcma_vcpus_start(void);
 
 #endif /* QEMU_DEVICE_VCPUS_H */
