@@ -5,12 +5,15 @@
  *
  * QEMU has that for a network device in failover: partially_hotplugged, which
  * slots of all kinds look at when the guest ejects. From then on it hides the
- * device from the guest's configuration accesses; ours is to be found again by
- * the next scan of its bus. Nothing tells of an eject that did nothing, so
- * there is a look now and then, for as long as one is waited for.
+ * device from the guest's configuration accesses, and a slot of PCI Express is
+ * off and empty; so ours is plugged into it again. Nothing tells of an eject
+ * that did nothing, so there is a look now and then, for as long as one is
+ * waited for.
  */
 #include "qemu/osdep.h"
+#include "hw/hotplug.h"
 #include "hw/pci/pci_device.h"
+#include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/timer.h"
 
@@ -26,6 +29,23 @@ static uint64_t left_bytes(VirtIOCMA *s)
     return counters.left_bytes;
 }
 
+/* A slot tells the guest only of what was not there at first. */
+static void plug_again(PCIDevice *pdev)
+{
+    DeviceState *dev = DEVICE(pdev);
+    HotplugHandler *slot = qdev_get_bus_hotplug_handler(dev);
+    Error *err = NULL;
+
+    pdev->partially_hotplugged = false;
+    dev->hotplugged = true;
+    if (slot) {
+        hotplug_handler_plug(slot, dev, &err);
+    }
+    if (err) {
+        error_report_err(err);
+    }
+}
+
 static void stay_look(void *opaque)
 {
     VirtIOCMA *s = opaque;
@@ -33,10 +53,9 @@ static void stay_look(void *opaque)
 
     if (!DEVICE(pdev)->pending_deleted_event) {
         warn_report("virtio-cma '%s': the guest has ejected the device, but "
-                    "keeps %" PRIu64 " bytes of it as its RAM: it stays "
-                    "plugged, for the guest's next scan of the bus to find",
-                    s->config.name, left_bytes(s));
-        pdev->partially_hotplugged = false;
+                    "keeps %" PRIu64 " bytes of it as its RAM: it is plugged "
+                    "in again", s->config.name, left_bytes(s));
+        plug_again(pdev);
     } else if (!left_bytes(s)) {
         pdev->partially_hotplugged = false;
     } else {

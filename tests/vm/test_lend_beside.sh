@@ -91,15 +91,15 @@ unplug_case()
 	monitor device_del cma0
 	check "$what: unplug with pinned pages: the guest says what stays, and why" \
 		guest 'wait_for 40 eval "dmesg | grep -q \"memory in use at .* stays RAM of this guest\""'
-	check "$what: unplug with pinned pages: the device stays plugged" \
+	check "$what: unplug with pinned pages: the device stays" \
 		wait_until 20 grep -q "has ejected the device, but keeps $((REGION_MIB << 20)) bytes of it" "$VM_DIR/qemu.log"
 	check "$what: unplug with pinned pages: the memory stays" mem_total_is "$lent_total"
 	check "$what: unplug with pinned pages: the host knows what is left" \
 		status_is /counters/left-bytes $((REGION_MIB << 20))
 	check "$what: unplug with pinned pages: nobody waits with a lock" guest \
 		'(echo 1 >/sys/bus/pci/rescan; echo online >/sys/devices/system/memory/memory0/state; echo >/tmp/found) 2>/dev/null & wait_for 20 test -e /tmp/found'
-	check "$what: unplug with pinned pages: the next scan finds it, and the driver adopts it" \
-		guest 'wait_for 20 eval "dmesg | grep -q \"adopts its memory\""'
+	check "$what: unplug with pinned pages: it is plugged in again, and the driver adopts its memory" \
+		guest 'wait_for 40 eval "dmesg | grep -q \"adopts its memory\""'
 	check "$what: adopted: nothing is left" wait_until 20 status_is /counters/left-bytes 0
 	guest 'kill $(pidof pin)'
 	monitor device_del cma0
