@@ -27,8 +27,8 @@ static bool asked;              /* any, since the first of the holds */
 static GSList *inside;          /* vCPUs between stop and start themselves */
 
 /*
- * True if they all do. One that is inside executes nothing, and is asked when it
- * has come out: two that wait for each other would never end.
+ * True if they all do. One that is inside executes nothing, and is asked when
+ * it has come out: two that wait for each other would never end.
  */
 static bool ask_to_stop(void)
 {

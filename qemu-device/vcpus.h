@@ -26,8 +26,8 @@
 void hvcma_vcpus_stop(void);
 
 /**
- * hvcma_vcpus_start() - the last one lets them go on, unless somebody else wants
- * them to stand still.
+ * hvcma_vcpus_start() - the last one lets them go on, unless somebody else
+ * wants them to stand still.
  */
 void hvcma_vcpus_start(void);
 
