@@ -9,7 +9,8 @@
  * get SIGBUS, mappings -ENODEV.
  *
  * Lock order: vcma_user.lock or the dma-buf's reservation; vcma_buffer.lock;
- * vcma_client.buffers_lock. None of them is held while the host is waited for. Faults come with mmap_lock and take vcma_buffer.lock.
+ * vcma_client.buffers_lock. None of them is held while the host is waited for. Faults come with
+ * mmap_lock and take vcma_buffer.lock.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>

@@ -18,6 +18,7 @@ void vcma_reserve_init(struct vcma_reserve *reserve)
 {
 	spin_lock_init(&reserve->lock);
 	reserve->all.block = NULL;
+	reserve->nr = 0;
 	reserve->max_dma = U64_MAX;
 }
 
@@ -26,25 +27,29 @@ static u32 vcma_reserve_first(const struct vcma_reserve *reserve)
 	return reserve->all.slot - reserve->all.block->slots;
 }
 
-/* Is all of it, or nothing at all, where @max_dma allows it to be? */
+/* Is there one, all of it where @max_dma allows it to be? */
 static bool vcma_reserve_reaches(struct vcma_reserve *reserve, u64 max_dma)
 {
 	return reserve->all.block &&
 	       reserve->all.dma + ((u64)reserve->nr << PAGE_SHIFT) - 1 <= max_dma;
 }
 
-/* Return: false if some of it is in use. */
-static bool vcma_reserve_take_back(struct vcma_reserve *reserve, struct vcma_piece *all, bool force)
+/*
+ * Another one, of @nr pages, or none, in place of what there is, at once: several may be at it.
+ * Return: false, and nothing has changed, if some of it is in use.
+ */
+static bool vcma_reserve_swap(struct vcma_reserve *reserve, struct vcma_piece *all, u32 *nr,
+			      bool force)
 {
 	unsigned long flags;
 	bool idle;
 
 	spin_lock_irqsave(&reserve->lock, flags);
 	idle = force || bitmap_empty(reserve->used, reserve->nr);
-	*all = (struct vcma_piece) {};
 	if (idle) {
-		*all = reserve->all;
-		reserve->all.block = NULL;
+		swap(reserve->all, *all);
+		swap(reserve->nr, *nr);
+		bitmap_zero(reserve->used, VCMA_RESERVE_PAGES);
 	}
 	spin_unlock_irqrestore(&reserve->lock, flags);
 	return idle;
@@ -70,9 +75,9 @@ void vcma_reserve_fill(struct vcma_client *c, u64 max_dma)
 	struct vcma_fit fit = { .nr = VCMA_RESERVE_PAGES, .align_pages = 1, .max_dma = max_dma };
 	struct vcma_reserve *reserve = &c->reserve;
 	struct vcma_pool *pool = &c->pools[c->attr];
-	struct vcma_piece all, old;
-	unsigned long flags;
+	struct vcma_piece all;
 	u64 bytes;
+	u32 nr;
 
 	if (vcma_reserve_reaches(reserve, max_dma))
 		return;
@@ -84,25 +89,19 @@ void vcma_reserve_fill(struct vcma_client *c, u64 max_dma)
 			 c->region->name, max_dma);
 		return;
 	}
-	if (!vcma_reserve_take_back(reserve, &old, false)) {	/* no driver does that */
-		vcma_reserve_put(c, &all, fit.nr);
-		return;
-	}
-	vcma_reserve_put(c, &old, reserve->nr);
-	spin_lock_irqsave(&reserve->lock, flags);
-	reserve->all = all;
-	reserve->nr = fit.nr;
-	reserve->max_dma = max_dma;
-	bitmap_zero(reserve->used, VCMA_RESERVE_PAGES);
-	spin_unlock_irqrestore(&reserve->lock, flags);
+	nr = fit.nr;
+	if (vcma_reserve_swap(reserve, &all, &nr, false))
+		reserve->max_dma = max_dma;
+	vcma_reserve_put(c, &all, nr);	/* the old one, or ours: no driver does that */
 }
 
 void vcma_reserve_lend(struct vcma_client *c)
 {
-	struct vcma_piece all;
+	struct vcma_piece all = {};
+	u32 nr = 0;
 
-	if (vcma_reserve_take_back(&c->reserve, &all, false))
-		vcma_reserve_put(c, &all, c->reserve.nr);
+	if (vcma_reserve_swap(&c->reserve, &all, &nr, false))
+		vcma_reserve_put(c, &all, nr);
 }
 
 void vcma_reserve_restore(struct vcma_client *c)
@@ -112,10 +111,11 @@ void vcma_reserve_restore(struct vcma_client *c)
 
 void vcma_reserve_drop(struct vcma_client *c)
 {
-	struct vcma_piece all;
+	struct vcma_piece all = {};
+	u32 nr = 0;
 
-	vcma_reserve_take_back(&c->reserve, &all, true);
-	vcma_reserve_put(c, &all, c->reserve.nr);
+	vcma_reserve_swap(&c->reserve, &all, &nr, true);
+	vcma_reserve_put(c, &all, nr);
 	c->reserve.max_dma = U64_MAX;
 }
 
