@@ -29,6 +29,7 @@
 #include <linux/string.h>
 #include <linux/version.h>
 
+#include "address_of.h"
 #include "find_region.h"
 #include "take_page.h"
 
@@ -414,19 +415,6 @@ static int free_enter(struct kprobe *kp, struct pt_regs *regs)
 NOKPROBE_SYMBOL(free_enter);
 
 static struct kprobe free_probe = { .symbol_name = "__free_pages", .pre_handler = free_enter };
-
-/* Not exported: where it is. */
-static void *address_of(const char *name)
-{
-	struct kprobe kp = { .symbol_name = name };
-	void *address;
-
-	if (register_kprobe(&kp))
-		return NULL;
-	address = kp.addr;
-	unregister_kprobe(&kp);
-	return address;
-}
 
 static void test_drain(void)
 {

@@ -19,6 +19,8 @@
 #include <linux/pci.h>
 #include <linux/string.h>
 
+#include "address_of.h"
+
 #include "hv/abi/virtio_cma.h"
 
 #define PATIENCE	(20 * HZ)
@@ -114,19 +116,6 @@ static int set_check(const char *text, const struct kernel_param *kp)
 static const struct kernel_param_ops check_ops = { .set = set_check };
 module_param_cb(check, &check_ops, NULL, 0200);
 MODULE_PARM_DESC(check, "look whether the locks are free; the text is the tests' name");
-
-/* Modules can't call it: where it is. */
-static void *address_of(const char *name)
-{
-	struct kprobe kp = { .symbol_name = name };
-	void *address;
-
-	if (register_kprobe(&kp))
-		return NULL;
-	address = kp.addr;
-	unregister_kprobe(&kp);
-	return address;
-}
 
 static int __init order_init(void)
 {
