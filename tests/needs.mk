@@ -59,7 +59,7 @@ packages_check-vm = test plugin vm
 steps_check-vm = qemu-amd64 $(steps_plugin) $(steps_guest) busybox-amd64 busybox-arm64 $(CLOUD) \
 	udev-amd64 kexec-arm64 initramfs-tools firmware
 packages_check-nested = test plugin guest boot
-steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross
+steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross firmware
 
 packages_bench = core plugin vm
 steps_bench = $(steps_check-vm) $(steps_check-nested)

@@ -13,6 +13,7 @@
 # $HVCMA_BUILD is /mnt/build, $HVCMA_SRC is /mnt/src.
 
 # NESTED_STOCK=1 leaves this project's modules out of the guest, NESTED_DRIVER_ONLY=1 the test modules.
+# NESTED_UEFI=1 has the guest's firmware at $HVCMA_BUILD/env/firmware/arm64.fd.
 
 : "${NESTED_HUGEPAGES:=hugepagesz=32M hugepages=6 hugepagesz=2M hugepages=96}"
 
@@ -51,6 +52,10 @@ nested_payload()
 	cp -R "$HVCMA_SRC/tests/lib" "$HVCMA_SRC/tests/nested" "$np_tree/src/tests/"
 	cp -L "$(kernel_dir arm64 "$2")/vmlinuz" "$np_env/kernel/arm64/$2/"
 	cp "$HVCMA_SRC/tests/nested/guest/qemu" "$np_env/qemu-arm64/bin/qemu-system-aarch64"
+	if [ -n "${NESTED_UEFI-}" ]; then
+		mkdir -p "$np_env/firmware"
+		cp -L "$HVCMA_BUILD/env/firmware/arm64.fd" "$np_env/firmware/"
+	fi
 	nested_guest_initramfs "$np_tree/build/initramfs" "$2"
 	nested_image "$np_tree" "$1"
 	rm -rf "$np_tree"
