@@ -183,7 +183,7 @@ def is_bus(node):
     return node.parent is not None and node.children and "ranges" in node.props and \
         "#address-cells" in node.props and "#size-cells" in node.props and \
         1 <= node.cells("#address-cells") <= 3 and 1 <= node.cells("#size-cells") <= 2 and \
-        node.name != "reserved-memory"
+        node.path not in ("/reserved-memory", "/chosen")	# of the latter a framebuffer is a child
 
 
 def find_bus(tree):
