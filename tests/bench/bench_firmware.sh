@@ -36,4 +36,7 @@ firmware_figure()
 
 DISKS='ich9-ahci am53c974 megasas virtio-blk-pci virtio-scsi-pci nvme sdhci-pci qemu-xhci'
 firmware_figure seabios-disks SeaBIOS $DISKS
+firmware_figure uefi-disks UEFI $DISKS
+export NIC_ROM=,rombar=1
+firmware_figure seabios-nics-rom SeaBIOS e1000 e1000e rtl8139 pcnet vmxnet3 virtio-net-pci
 bench_end
