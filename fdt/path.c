@@ -129,3 +129,12 @@ int hvcma_fdt_full_path(const void *fdt, int node, char path[HVCMA_FDT_PATH_BYTE
 	memcpy(path, found, sizeof(found));
 	return 0;
 }
+
+int hvcma_fdt_is_enabled(const void *fdt, int node)
+{
+	int len;
+	const char *status = fdt_getprop(fdt, node, "status", &len);
+
+	return !status || (len == sizeof("okay") && !memcmp(status, "okay", sizeof("okay"))) ||
+	       (len == sizeof("ok") && !memcmp(status, "ok", sizeof("ok")));
+}

@@ -7,6 +7,8 @@
  *	&{/soc@0/dma@1000}	a path, as dtc writes it
  *	serial0, serial0/child	a name in /aliases
  *
+ * And what a node says of itself: whether it is there at all.
+ *
  * libfdt takes the first of several nodes that fit, and "soc@0" for "soc" even if
  * there is a "soc": here the exact name goes first, and several are refused.
  */
@@ -31,5 +33,11 @@ int hvcma_fdt_offset(const void *fdt, const char *where, struct hvcma_fdt_error 
  */
 int hvcma_fdt_full_path(const void *fdt, int node, char path[HVCMA_FDT_PATH_BYTES],
 			struct hvcma_fdt_error *err);
+
+/**
+ * hvcma_fdt_is_enabled() - does a node's own status let Linux make a device of it?
+ * Source: of_device_is_available() of Linux.
+ */
+int hvcma_fdt_is_enabled(const void *fdt, int node);
 
 #endif /* HVCMA_FDT_PATH_H */

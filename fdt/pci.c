@@ -43,16 +43,6 @@ struct bridge {
 	uint32_t domain;		/* DOMAIN_UNSAID */
 };
 
-/* As of_device_is_available() of Linux. */
-static bool is_enabled(const void *fdt, int node)
-{
-	int len;
-	const char *status = fdt_getprop(fdt, node, "status", &len);
-
-	return !status || (len == 5 && !memcmp(status, "okay", 5)) ||
-	       (len == 3 && !memcmp(status, "ok", 3));
-}
-
 struct walk {
 	int node, depth;
 	int inside;			/* depth of the bridge that we are below, or 0 */
@@ -65,7 +55,7 @@ static bool next_bridge(const void *fdt, struct walk *w, struct bridge *b)
 	while ((w->node = fdt_next_node(fdt, w->node, &w->depth)) >= 0 && w->depth >= 0) {
 		if (w->disabled && w->depth <= w->disabled)
 			w->disabled = 0;
-		if (!w->disabled && w->depth && !is_enabled(fdt, w->node))
+		if (!w->disabled && w->depth && !hvcma_fdt_is_enabled(fdt, w->node))
 			w->disabled = w->depth;
 		if (w->inside && w->depth > w->inside)
 			continue;	/* bridges below a host bridge are none */

@@ -64,17 +64,32 @@ static int set_dma_ranges(void *opaque, int c, char *arg)
 	}
 }
 
+/* A bus that is named is taken, disabled or not: its status may be the next edit. */
+static int named_bus(const void *fdt, const char *bus, struct notes *notes,
+		     char path[HVCMA_FDT_PATH_BYTES], struct hvcma_fdt_error *err)
+{
+	int node = hvcma_fdt_offset(fdt, bus, err), above, ret;
+
+	if (node < 0)
+		return node;
+	ret = hvcma_fdt_full_path(fdt, node, path, err);
+	for (above = node; above >= 0 && hvcma_fdt_is_enabled(fdt, above);)
+		above = fdt_parent_offset(fdt, above);
+	if (!ret && above >= 0)
+		hvcma_fdt_fail(&notes->bus, 0, "%s is %sdisabled: Linux uses it once it is not", path,
+			       above == node ? "" : "below a node that is ");
+	return ret;
+}
+
 /* The bus that is meant; a note if it was left to us. */
 static int find_bus(const void *fdt, const char *bus, struct notes *notes,
 		    char path[HVCMA_FDT_PATH_BYTES], struct hvcma_fdt_error *err)
 {
-	int node, ret;
+	int ret;
 
 	notes->bus.text[0] = '\0';
-	if (bus) {
-		node = hvcma_fdt_offset(fdt, bus, err);
-		return node < 0 ? node : hvcma_fdt_full_path(fdt, node, path, err);
-	}
+	if (bus)
+		return named_bus(fdt, bus, notes, path, err);
 	ret = hvcma_fdt_host_bridge(fdt, HVCMA_FDT_ANY_DOMAIN, path, err);
 	if (!ret)
 		hvcma_fdt_fail(&notes->bus, 0, "the bus is %s, the only PCI host bridge that is enabled", path);

@@ -86,6 +86,10 @@ check "which --bus ends" does dma-ranges --bus /pcie@2000 $window t.dtb
 tree "$(bridge a 1000 "$off") soc { $off #address-cells = <2>; #size-cells = <2>; ranges; $(bridge b 2000) };"
 check "nor one below a disabled node" refuses 'no PCI host bridge that is enabled; there are: /pcie@1000 (disabled), /soc/pcie@2000 (disabled)' \
 	dma-ranges $window t.dtb
+check "one that is named is taken" does dma-ranges --bus /pcie@1000 $window t.dtb
+check "and told to be disabled" says 'note: /pcie@1000 is disabled'
+check "and what is above it" does dma-ranges --bus /soc/pcie@2000 $window t.dtb
+check "likewise" says 'note: /soc/pcie@2000 is below a node that is disabled'
 tree ''
 check "nor where there is none" refuses 'there are: none' dma-ranges $window t.dtb
 tree "$(bridge a 1000 'linux,pci-domain = <3>;')"
