@@ -43,13 +43,7 @@ uint64_t hvcma_alias_maintained_lines(const VirtIOCMA *s)
 
 uint64_t hvcma_alias_handed_bytes(const VirtIOCMA *s)
 {
-    uint64_t from = 0, first, nr, granules = 0;
-
-    while (hvcma_engine_next_handed(s->engine, from, &first, &nr)) {
-        granules += nr;
-        from = first + nr;
-    }
-    return granules * s->config.granule_bytes;
+    return hvcma_engine_handed_bytes(s->engine);
 }
 
 /* ---- commands that read or write guest memory, or start what does ---- */
@@ -152,23 +146,15 @@ bool hvcma_alias_is_kept_off(void)
 
 bool hvcma_alias_is_handed(uint64_t gpa)
 {
-    uint64_t from, first, nr;
     VirtIOCMA *s;
 
     QLIST_FOREACH(s, &kept_off, alias.next) {
-        uint64_t granule = (gpa - s->config.region_base_gpa) /
-                           s->config.granule_bytes;
+        uint64_t offset = gpa - s->config.region_base_gpa;
 
-        if (gpa < s->config.region_base_gpa ||
-            gpa - s->config.region_base_gpa >= s->config.region_bytes) {
-            continue;
-        }
-        for (from = 0;
-             hvcma_engine_next_handed(s->engine, from, &first, &nr);
-             from = first + nr) {
-            if (granule >= first && granule - first < nr) {
-                return true;
-            }
+        if (gpa >= s->config.region_base_gpa &&
+            hvcma_engine_is_handed(s->engine,
+                                   offset / s->config.granule_bytes)) {
+            return true;
         }
     }
     return false;

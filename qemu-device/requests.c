@@ -26,6 +26,7 @@
 
 /* What can take several turns. Those of one class wait for each other. */
 typedef enum RequestClass {
+    CLASS_CLIENTS,              /* CLAIM, RELEASE */
     CLASS_GIVES,                /* FREE, BUSY */
     CLASS_TAKES,                /* ALLOC, ALLOC_BULK */
     NR_CLASSES,
@@ -173,6 +174,9 @@ static RequestClass request_class(const Request *r, const uint8_t *request)
     }
     op = ldl_le_p(request);
     switch (op) {
+    case VIRTIO_CMA_OP_CLAIM:
+    case VIRTIO_CMA_OP_RELEASE:
+        return CLASS_CLIENTS;
     case VIRTIO_CMA_OP_FREE:
     case VIRTIO_CMA_OP_BUSY:
         return CLASS_GIVES;
@@ -306,7 +310,8 @@ static bool parked_goes_on(Queue *q)
 {
     HvcmaRequests *rs = q->s->requests;
 
-    return !QSIMPLEQ_EMPTY(&rs->parked[CLASS_GIVES]) ||
+    return !QSIMPLEQ_EMPTY(&rs->parked[CLASS_CLIENTS]) ||
+           !QSIMPLEQ_EMPTY(&rs->parked[CLASS_GIVES]) ||
            (!QSIMPLEQ_EMPTY(&rs->parked[CLASS_TAKES]) &&
             !hvcma_backing_is_busy(q->s->backing));
 }
@@ -451,10 +456,12 @@ void hvcma_requests_start(VirtIOCMA *s)
         [VIRTIO_CMA_VQ_REPORT] = 16,
     };
     HvcmaRequests *rs = g_new0(HvcmaRequests, 1);
+    RequestClass class;
     int i;
 
-    QSIMPLEQ_INIT(&rs->parked[CLASS_GIVES]);
-    QSIMPLEQ_INIT(&rs->parked[CLASS_TAKES]);
+    for (class = 0; class < NR_CLASSES; class++) {
+        QSIMPLEQ_INIT(&rs->parked[class]);
+    }
     s->event_pending = g_new0(uint8_t, s->config.nr_clients);
     rs->request_buf = g_malloc(VIRTIO_CMA_MAX_REQUEST_BYTES + 1);
     rs->response_buf = g_malloc(VIRTIO_CMA_MAX_RESPONSE_BYTES);

@@ -23,11 +23,14 @@
  *   VM stops             parked: goes on when the VM does. Where the VM was
  *                        migrated to, with its place in the ring, it begins
  *                        anew; but a FREE or BUSY that was accepted needs only
- *                        its answer, for its blocks did not come along
+ *                        its answer, for its blocks did not come along. No
+ *                        CLAIM or RELEASE is: what they take turns for blocks
+ *                        migration (alias.h)
  *   same queue, inside   its requests wait for the next turn
  *   other requests       served between the turns of the parked one, and
  *                        answered before it; but for those of its class (ALLOC
- *                        and ALLOC_BULK, FREE and BUSY): parked behind it
+ *                        and ALLOC_BULK, FREE and BUSY, CLAIM and RELEASE):
+ *                        parked behind it
  *   a thread prepares    parked; no turn until it is done (backing.h)
  *   memory for it
  */

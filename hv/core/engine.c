@@ -77,7 +77,7 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 /* --- one buffer for everything ---------------------------------------- */
 
 struct layout {
-	size_t clients, shares, lent, why, leaving, grants, dma, alloc, end;
+	size_t clients, shares, lent, why, leaving, handed, grants, dma, alloc, end;
 };
 
 static size_t align_up(size_t bytes)
@@ -90,7 +90,7 @@ static uint64_t lent_words(const struct hvcma_engine_config *config)
 	return (config->region_bytes / config->granule_bytes + 63) / 64;
 }
 
-static size_t leaving_words(const struct hvcma_engine_config *config)
+static size_t set_words(const struct hvcma_engine_config *config)
 {
 	return hvcma_bitset_words((uint32_t)(config->region_bytes / config->granule_bytes));
 }
@@ -104,7 +104,8 @@ static struct layout layout_of(const struct hvcma_engine_config *config)
 	l.lent = l.shares + align_up((config->nr_shares + 1) * sizeof(struct hvcma_share));
 	l.why = l.lent + align_up(lent_words(config) * sizeof(uint64_t));
 	l.leaving = l.why + align_up(config->region_bytes / config->granule_bytes);
-	l.grants = l.leaving + align_up(leaving_words(config) * sizeof(uint64_t));
+	l.handed = l.leaving + align_up(set_words(config) * sizeof(uint64_t));
+	l.grants = l.handed + align_up(set_words(config) * sizeof(uint64_t));
 	l.dma = l.grants + align_up(VIRTIO_CMA_MAX_BULK_BLOCKS * sizeof(struct hvcma_grant));
 	l.alloc = l.dma + align_up(HVCMA_DMA_CHUNK * sizeof(uint64_t));
 	l.end = l.alloc + hvcma_alloc_buffer_bytes(config->region_bytes / config->granule_bytes,
@@ -155,6 +156,9 @@ int hvcma_engine_init(void *buffer, size_t buffer_bytes,
 	e->lent = (void *)(bytes + l.lent);
 	e->why = bytes + l.why;
 	hvcma_bitset_init(&e->leaving, (void *)(bytes + l.leaving), e->nr_granules);
+	hvcma_bitset_init(&e->handed, (void *)(bytes + l.handed), e->nr_granules);
+	e->claiming = HVCMA_NO_CLIENT;
+	e->releasing = HVCMA_NO_CLIENT;
 	e->grants = (void *)(bytes + l.grants);
 	e->dma = (void *)(bytes + l.dma);
 	e->alloc = hvcma_alloc_init(bytes + l.alloc, l.end - l.alloc, e->nr_granules,
@@ -317,6 +321,8 @@ static enum virtio_cma_status serve(struct hvcma_engine *e, struct hvcma_call *c
 		e->nr_requests[op]--;
 	else if (op == VIRTIO_CMA_OP_ALLOC || op == VIRTIO_CMA_OP_ALLOC_BULK)
 		hvcma_forget_job(e);	/* refused after it was begun */
+	else if (op == VIRTIO_CMA_OP_CLAIM || op == VIRTIO_CMA_OP_RELEASE)
+		hvcma_handover_forget(e);
 	else if (op == e->going.op)
 		hvcma_forget_going(e);
 	return status;

@@ -77,7 +77,7 @@ struct hvcma_engine_ops {
 	 * Optional: clean and invalidate the host's own mappings of pinned
 	 * granules. They are about to serve, or serve no longer, a client whose
 	 * DMA bypasses the caches. Between the two the host must not touch them
-	 * (hvcma_engine_next_handed()).
+	 * (hvcma_engine_is_handed()).
 	 */
 	void (*maintain)(void *opaque, uint64_t first, uint64_t nr);
 	/*
@@ -112,7 +112,7 @@ struct hvcma_engine_config {
 	uint32_t nr_shares;		/* set-asides, at most HVCMA_MAX_SHARES */
 	const uint64_t *share_bytes;	/* of each, whole granules; only read at init */
 	uint32_t back_max_granules;	/* most to back in one call; 0: no limit */
-	uint32_t pin_max_granules;	/* most to pin, or to unpin, likewise */
+	uint32_t pin_max_granules;	/* most to pin, to unpin or to maintain, likewise */
 	uint32_t max_align_order;	/* at most VIRTIO_CMA_MAX_ALIGN_ORDER */
 	uint32_t stage2;		/* VIRTIO_CMA_STAGE2_* */
 	enum hvcma_alias alias;		/* the host's own mapping, while real devices do DMA */
@@ -198,15 +198,16 @@ int hvcma_engine_init(void *buffer, size_t buffer_bytes,
  * @used_bytes: out, bytes of @resp that are valid: 0 if @resp_bytes cannot hold
  *	a response header (then the request had no effect)
  *
- * A request for which more is to be backed, pinned or unpinned than one call does
- * (config.back_max_granules, pin_max_granules), and one for memory that is about to
+ * A request for which more is to be backed, pinned, unpinned or maintained than one call
+ * does (config.back_max_granules, pin_max_granules), and one for memory that is about to
  * leave, takes several calls: it is to be made again, the same, when others have had
  * their turn; or to be forgotten, as a reset does. ALLOC and ALLOC_BULK are one
- * class, FREE and BUSY another: before one that is unfinished is made again, no other
+ * class, FREE and BUSY another, CLAIM and RELEASE a third: before one that is unfinished is made again, no other
  * of its class is made. What it has got, or still has to give back, is no block of
  * the guest's meanwhile; it counts for limits, and as pinned as far as it is.
  *
- * FREE is answered when nothing of its blocks is pinned any more, unless a client
+ * RELEASE is answered when the client is quiet and the host may use what was handed over
+ * to it. FREE is answered when nothing of its blocks is pinned any more, unless a client
  * became unquiet after it was begun: then the rest leaves when that is over.
  *
  * Never fails: failures are statuses in the response.
@@ -228,7 +229,7 @@ void hvcma_engine_forget_begun(struct hvcma_engine *e);
 /**
  * hvcma_engine_leave() - unpin and free as much as one call does of what is leaving:
  * blocks that were freed, or undone, or the guest's before a reset; clear busy marks
- * of before a reset.
+ * of before a reset; maintain what no client that bypasses the caches needs any more.
  *
  * Return: hvcma_engine_is_leaving() afterwards.
  */
@@ -316,12 +317,13 @@ int hvcma_engine_client_verdict(const struct hvcma_engine *e, uint32_t id,
 				struct hvcma_attr_verdict *verdict);
 
 /**
- * hvcma_engine_next_handed() - iterate the blocks that the host must leave
- * alone, because a client may be doing DMA to them past the caches; false at
- * the end.
+ * hvcma_engine_is_handed() - must the host leave this granule alone, because a client
+ * may be doing DMA to it past the caches?
  */
-bool hvcma_engine_next_handed(const struct hvcma_engine *e, uint64_t from,
-			      uint64_t *first, uint64_t *nr_granules);
+bool hvcma_engine_is_handed(const struct hvcma_engine *e, uint64_t granule);
+
+/** hvcma_engine_handed_bytes() - of how much is that so? */
+uint64_t hvcma_engine_handed_bytes(const struct hvcma_engine *e);
 
 /**
  * hvcma_engine_reset() - guest or VM reset: quiesce every claimed client, then

@@ -64,7 +64,7 @@ bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 	for (uint64_t i = 0; hvcma_alloc_next_block(e->alloc, i, &first, &nr); i = first + nr)
 		if (!owner_is_valid(e, hvcma_alloc_owner(e->alloc, first)))
 			return false;
-	if (!hidden_are_valid(e) || !hvcma_shares_are_valid(e))
+	if (!hidden_are_valid(e) || !hvcma_shares_are_valid(e) || !hvcma_handover_is_valid(e))
 		return false;
 	for (uint32_t i = 0; i < (e->nr_granules + 63) / 64; i++)
 		nr_lent += hvcma_popcount64(e->lent[i]);
@@ -86,7 +86,8 @@ bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 	for (uint32_t id = 0; id < e->config.nr_clients; id++) {
 		if ((unsigned int)e->clients[id].state >= HVCMA_NR_CLIENT_STATES)
 			return false;
-		nr_handover += hvcma_is_handed_over(e, id);
+		nr_handover += e->clients[id].handover &&
+			       hvcma_client_is_active(e->clients[id].state);
 		nr_unquiet += e->clients[id].state == HVCMA_CLIENT_STUCK ||
 			      e->clients[id].state == HVCMA_CLIENT_LOST;
 	}

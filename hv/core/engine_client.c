@@ -108,13 +108,10 @@ static int quiesce(struct hvcma_engine *e, uint32_t id,
 
 	if (e->clients[id].state != before)
 		return rc;
-	if (!rc) {
-		if (hvcma_is_handed_over(e, id))
-			hvcma_maintain_client(e, id);
+	if (!rc)
 		set_state(e, id, quiet);
-	} else if (e->clients[id].state != unquiet) {
+	else if (e->clients[id].state != unquiet)
 		set_state(e, id, unquiet);
-	}
 	return rc;
 }
 
@@ -302,17 +299,23 @@ enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_ca
 	if (verdict.refused)
 		return hvcma_refuse(call, VIRTIO_CMA_S_REFUSED,
 				    VIRTIO_CMA_REFUSED_DETAIL(id, verdict.reason));
-	rc = hvcma_handover_begin(e, id, &verdict);
-	if (rc)
-		return refused_by_host(call, rc, id);
+	if (verdict.care & VIRTIO_CMA_CARE_HANDOVER) {
+		rc = hvcma_handover_begin(e, id);
+		if (rc)
+			return refused_by_host(call, rc, id);
+		if (!hvcma_handover_follow(e))
+			return HVCMA_AGAIN;
+	}
 	rc = e->ops->claim(e->opaque, id);
 	if (rc) {
-		hvcma_handover_cancel(e, &verdict);
+		hvcma_handover_forget(e);
+		hvcma_handover_follow(e);
 		return refused_by_host(call, rc, id);
 	}
 	e->clients[id].coherent = coherent;
 	e->clients[id].handover = verdict.care & VIRTIO_CMA_CARE_HANDOVER;
 	set_state(e, id, HVCMA_CLIENT_CLAIMED);
+	hvcma_handover_claimed(e);
 
 	resp.attr = hvcma_to_le32(verdict.attr);
 	resp.care = hvcma_to_le32(verdict.care);
@@ -333,8 +336,14 @@ enum virtio_cma_status hvcma_serve_release(struct hvcma_engine *e, struct hvcma_
 	status = get_client(e, call, 1, &id, &coherent);
 	if (status)
 		return status;
-	if (hvcma_engine_client_state(e, id) != VIRTIO_CMA_CLIENT_CLAIMED)
-		return hvcma_refuse(call, VIRTIO_CMA_S_CLIENT_STATE, id);
-	rc = quiesce(e, id, HVCMA_CLIENT_PRESENT, HVCMA_CLIENT_STUCK);
-	return rc ? refused_by_host(call, rc, id) : VIRTIO_CMA_S_OK;
+	if (e->releasing != id) {
+		if (hvcma_engine_client_state(e, id) != VIRTIO_CMA_CLIENT_CLAIMED)
+			return hvcma_refuse(call, VIRTIO_CMA_S_CLIENT_STATE, id);
+		rc = quiesce(e, id, HVCMA_CLIENT_PRESENT, HVCMA_CLIENT_STUCK);
+		if (rc)
+			return refused_by_host(call, rc, id);
+		hvcma_handover_forget(e);
+		e->releasing = id;
+	}
+	return hvcma_handover_follow(e) ? VIRTIO_CMA_S_OK : HVCMA_AGAIN;
 }

@@ -236,8 +236,7 @@ static void busy_set_piece(struct hvcma_engine *e, struct hvcma_call *call,
 	uint64_t from, unlimited = UINT64_MAX;
 	struct hvcma_grant touched;
 
-	hvcma_maintain_block(e, piece);
-	e->ops->unpin(e->opaque, piece->first, piece->nr);
+	hvcma_unpin(e, piece->first, piece->nr);
 	hvcma_give_back(e, piece->first);
 	for (uint32_t i = 0; i < nr_ranges; i++) {
 		touched_get(e, call, i, block, &touched);

@@ -210,7 +210,7 @@ static enum virtio_cma_status compare_addresses(struct hvcma_engine *e, uint64_t
 static void note_pinned(struct hvcma_engine *e, const struct hvcma_grant *g)
 {
 	hvcma_block_is_pinned(e, g->first);
-	hvcma_maintain_block(e, g);
+	hvcma_handover_pinned(e, g);
 }
 
 /*
@@ -232,7 +232,7 @@ static enum virtio_cma_status settle(struct hvcma_engine *e, struct hvcma_job *j
 		hvcma_reserve_block(e, g->first, job->owner);
 		note_pinned(e, g);
 	} else {
-		e->ops->unpin(e->opaque, g->first, g->nr);
+		hvcma_unpin(e, g->first, g->nr);
 	}
 	return status;
 }
@@ -276,7 +276,7 @@ static enum virtio_cma_status verify(struct hvcma_engine *e, struct hvcma_job *j
 	if (!status)
 		return status;
 	for (uint32_t k = from; k < *to; k++) {
-		e->ops->unpin(e->opaque, e->grants[k].first, e->grants[k].nr);
+		hvcma_unpin(e, e->grants[k].first, e->grants[k].nr);
 		hvcma_give_back(e, e->grants[k].first);
 	}
 	drop_grants(e, job, from, *to);
@@ -342,7 +342,7 @@ static enum virtio_cma_status pin_piece(struct hvcma_engine *e, struct hvcma_job
 	if (!status) {
 		status = compare_addresses(e, piece.first, piece.nr, &same);
 		if (status || !same)
-			e->ops->unpin(e->opaque, piece.first, piece.nr);
+			hvcma_unpin(e, piece.first, piece.nr);
 	} else if (status == VIRTIO_CMA_S_NO_BACKING) {
 		status = look_again(e, piece.first, piece.nr);
 		same = false;
@@ -446,6 +446,7 @@ void hvcma_engine_forget_begun(struct hvcma_engine *e)
 {
 	hvcma_forget_job(e);
 	hvcma_forget_going(e);
+	hvcma_handover_forget(e);
 	hvcma_engine_check(e);
 }
 

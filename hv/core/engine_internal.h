@@ -4,7 +4,8 @@
  *
  *   engine.c         configuration, start, header checks, dispatch, base
  *   engine_client.c  client states, CLIENTS, CLAIM, RELEASE, quiescing
- *   engine_attr.c    memory attributes of clients, hand-over of blocks
+ *   engine_attr.c    memory attributes of clients
+ *   engine_handover.c what the host leaves alone while clients bypass the caches
  *   engine_grant.c   finding, backing, pinning and verifying blocks; undoing it
  *   engine_alloc.c   ALLOC, ALLOC_BULK, restore
  *   engine_free.c    FREE, BUSY, reset
@@ -58,6 +59,8 @@ struct hvcma_share {
 	uint32_t size;
 	uint32_t used;			/* by blocks of its clients, wherever they count */
 };
+
+#define HVCMA_NO_CLIENT		VIRTIO_CMA_CLIENT_SHARED	/* no client's number */
 
 /* No status of the wire: see hvcma_engine_request(). */
 #define HVCMA_AGAIN	VIRTIO_CMA_NR_STATUS
@@ -128,6 +131,12 @@ struct hvcma_engine {
 	struct hvcma_client *clients;
 	uint32_t nr_unquiet;		/* clients STUCK or LOST */
 	uint32_t nr_handover;		/* active clients with handover set */
+	struct hvcma_bitset handed;	/* granules that are handed over; see engine_handover.c */
+	uint64_t nr_handed;
+	bool handover_lags;		/* handed may differ from what it is to be */
+	bool keeps_off;			/* ops->keep_off was called with true */
+	uint32_t claiming;		/* whose CLAIM is to be made again, or HVCMA_NO_CLIENT */
+	uint32_t releasing;		/* whose RELEASE, likewise: it is quiet already */
 	struct hvcma_share *shares;	/* config.nr_shares + 1 */
 	struct hvcma_begun begun;
 	struct hvcma_going going;
@@ -224,18 +233,27 @@ enum virtio_cma_status hvcma_learn_range(struct hvcma_engine *e, uint64_t first,
 void hvcma_client_judge(const struct hvcma_engine *e, uint32_t id, uint32_t guest_says,
 			struct hvcma_attr_verdict *verdict);
 uint32_t hvcma_client_attr(const struct hvcma_engine *e, uint32_t client);
-bool hvcma_is_handed_over(const struct hvcma_engine *e, uint32_t client);
-void hvcma_maintain(struct hvcma_engine *e, uint64_t first, uint64_t nr);
-/* Every block that the client @id may do DMA to. */
-void hvcma_maintain_client(struct hvcma_engine *e, uint32_t id);
-/* Around CLAIM: before ops->claim; if that fails; and at each change of a client's state. */
-int hvcma_handover_begin(struct hvcma_engine *e, uint32_t id,
-			 const struct hvcma_attr_verdict *verdict);
-void hvcma_handover_cancel(struct hvcma_engine *e, const struct hvcma_attr_verdict *verdict);
+
+/* engine_handover.c */
+/* A piece of a block was just pinned. */
+void hvcma_handover_pinned(struct hvcma_engine *e, const struct hvcma_grant *piece);
+/* Every unpin is by this one. */
+void hvcma_unpin(struct hvcma_engine *e, uint64_t first, uint64_t nr);
+/*
+ * CLAIM of a client that bypasses the caches: _begin(), _follow() until it is true, the
+ * gate, then set its state and _claimed(), or _forget(). Returns what ops->keep_off does.
+ */
+int hvcma_handover_begin(struct hvcma_engine *e, uint32_t client);
+void hvcma_handover_claimed(struct hvcma_engine *e);
+/* No CLAIM or RELEASE is to be made again. */
+void hvcma_handover_forget(struct hvcma_engine *e);
+/* At each change of a client's state. */
 void hvcma_handover_step(struct hvcma_engine *e, uint32_t id, enum hvcma_client_state from,
 			 enum hvcma_client_state to);
-/* The block, if it is handed over. */
-void hvcma_maintain_block(struct hvcma_engine *e, const struct hvcma_grant *block);
+/* As much as one call does; returns whether all is as it is to be. */
+bool hvcma_handover_follow(struct hvcma_engine *e);
+void hvcma_handover_end(struct hvcma_engine *e);
+bool hvcma_handover_is_valid(const struct hvcma_engine *e);
 
 /* engine_client.c */
 enum virtio_cma_status hvcma_owner_check(const struct hvcma_engine *e,

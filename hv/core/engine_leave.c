@@ -208,13 +208,11 @@ static void leave_stretch(struct hvcma_engine *e, uint64_t first, uint64_t *budg
 			hvcma_block_split(e, end, *budget);
 			block.nr = (uint32_t)*budget;
 		}
-		if (!unpinned)
-			hvcma_maintain_block(e, &block);
 		end += block.nr;
 		*budget -= block.nr;
 	}
 	if (!unpinned)
-		e->ops->unpin(e->opaque, first, end - first);
+		hvcma_unpin(e, first, end - first);
 	while (first < end) {
 		uint64_t nr = hvcma_alloc_block_granules(e->alloc, first);
 
@@ -258,12 +256,13 @@ void hvcma_leave_step(struct hvcma_engine *e)
 	uint64_t budget = hvcma_pin_budget(e);
 
 	hvcma_leave_range(e, 0, e->nr_granules, &budget);
+	hvcma_handover_follow(e);
 	sweep_busy(e);
 }
 
 bool hvcma_engine_is_leaving(const struct hvcma_engine *e)
 {
-	return (e->nr_leaving && !e->nr_unquiet) || e->sweeps_busy;
+	return (e->nr_leaving && !e->nr_unquiet) || e->sweeps_busy || e->handover_lags;
 }
 
 bool hvcma_engine_has_accepted(const struct hvcma_engine *e)

@@ -156,7 +156,7 @@ static void host_event(struct rig *r, struct input *in)
 static struct {
 	uint8_t bytes[256];
 	size_t nr;
-} begun[2];
+} begun[3];
 
 static void turn(struct rig *r, size_t which)
 {
@@ -170,7 +170,7 @@ static void turn(struct rig *r, size_t which)
 	rig_check(r);
 }
 
-/* One turn of an ALLOC or of a FREE. */
+/* One turn of an ALLOC, of a FREE, or of a CLAIM or RELEASE. */
 static void turn_alloc(struct rig *r, struct input *in)
 {
 	struct virtio_cma_alloc_req req;
@@ -200,16 +200,32 @@ static void turn_free(struct rig *r, struct input *in)
 	turn(r, 1);
 }
 
+static void turn_client(struct rig *r, struct input *in)
+{
+	const struct virtio_cma_client_req req = {
+		.hdr = rig_hdr(VIRTIO_CMA_OP_CLAIM + (input_u8(in) & 1), sizeof(req)),
+		.client = hvcma_to_le32(input_u8(in) % 4),
+	};
+
+	if (!begun[2].nr) {
+		memcpy(begun[2].bytes, &req, sizeof(req));
+		begun[2].nr = sizeof(req);
+	}
+	turn(r, 2);
+}
+
 static void between_turns(struct rig *r, struct input *in)
 {
-	switch (input_u8(in) % 5) {
+	switch (input_u8(in) % 6) {
 	case 0:
 		hvcma_engine_forget_begun(r->engine);
-		begun[0].nr = 0;
-		begun[1].nr = 0;
+		memset(begun, 0, sizeof(begun));
 		break;
 	case 1:
 		hvcma_engine_leave(r->engine);
+		break;
+	case 4:
+		turn_client(r, in);
 		break;
 	case 2:
 	case 3:

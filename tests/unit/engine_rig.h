@@ -41,8 +41,11 @@ struct rig {
 	/* the host */
 	struct {
 		bool backed, pinned;
+		bool handed;		/* maintained an odd number of times */
 		uint64_t dma;
 	} *host;
+	uint64_t nr_handed;
+	bool keeps_off;			/* its own mapping is not used */
 	bool discards;			/* unpin drops the backing */
 	struct {
 		uint64_t skip, count;
@@ -142,7 +145,7 @@ static inline void rig_unpin(void *opaque, uint64_t first, uint64_t nr)
 	assert_true(nr && first < r->nr && nr <= r->nr - first);
 	rig_log(r, "unpin", first, nr);
 	for (uint64_t i = first; i < first + nr; i++) {
-		assert_true(r->host[i].pinned);
+		assert_true(r->host[i].pinned && !r->host[i].handed);
 		r->host[i].pinned = false;
 		if (r->discards)
 			r->host[i].backed = false;
@@ -187,8 +190,12 @@ static inline void rig_maintain(void *opaque, uint64_t first, uint64_t nr)
 
 	assert_true(nr && first < r->nr && nr <= r->nr - first);
 	rig_log(r, "maintain", first, nr);
-	for (uint64_t i = first; i < first + nr; i++)
+	for (uint64_t i = first; i < first + nr; i++) {
 		assert_true(r->host[i].pinned);
+		r->host[i].handed = !r->host[i].handed;
+		r->nr_handed = r->host[i].handed ? r->nr_handed + 1 : r->nr_handed - 1;
+	}
+	assert_true(r->keeps_off);
 }
 
 static inline int rig_keep_off(void *opaque, bool on)
@@ -197,6 +204,9 @@ static inline int rig_keep_off(void *opaque, bool on)
 	int rc = on ? rig_fault(r, RIG_KEEP_OFF) : 0;
 
 	rig_log(r, rc ? "keep_off!" : "keep_off", on, 0);
+	assert_true(r->keeps_off != on && !r->nr_handed);
+	if (!rc)
+		r->keeps_off = on;
 	return rc;
 }
 
@@ -371,6 +381,28 @@ static inline uint32_t rig_send_on(struct rig *r, const void *req, size_t bytes,
 static inline uint32_t rig_send(struct rig *r, const void *req, size_t bytes)
 {
 	return rig_send_on(r, req, bytes, false);
+}
+
+/* One call: false if the request is to be made again. */
+static inline bool rig_turn(struct rig *r, const void *req, size_t bytes)
+{
+	struct virtio_cma_resp_hdr hdr;
+	bool done;
+
+	free(r->resp);
+	r->resp = calloc(1, r->resp_room);
+	r->used = 12345;
+	done = hvcma_engine_request(r->engine, req, bytes, r->resp, r->resp_room, false,
+				    &r->used);
+	rig_check(r);
+	if (!done) {
+		assert_int_equal(r->used, 0);
+		return false;
+	}
+	memcpy(&hdr, r->resp, sizeof(hdr));
+	r->status = hvcma_from_le32(hdr.status);
+	r->detail = hvcma_from_le64(hdr.detail);
+	return true;
 }
 
 static inline struct virtio_cma_req_hdr rig_hdr(uint32_t op, size_t bytes)

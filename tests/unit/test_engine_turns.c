@@ -23,34 +23,12 @@ static struct rig *make_in_steps(uint64_t nr)
 	return rig_make_config(&config, true);
 }
 
-/* One call: false if the request is to be made again. */
-static bool turn(struct rig *r, const void *req, size_t bytes)
-{
-	struct virtio_cma_resp_hdr hdr;
-	bool done;
-
-	free(r->resp);
-	r->resp = calloc(1, r->resp_room);
-	r->used = 12345;
-	done = hvcma_engine_request(r->engine, req, bytes, r->resp, r->resp_room, false,
-				    &r->used);
-	rig_check(r);
-	if (!done) {
-		assert_int_equal(r->used, 0);
-		return false;
-	}
-	memcpy(&hdr, r->resp, sizeof(hdr));
-	r->status = hvcma_from_le32(hdr.status);
-	r->detail = hvcma_from_le64(hdr.detail);
-	return true;
-}
-
 static bool turn_alloc(struct rig *r, uint64_t granules, uint32_t flags)
 {
 	struct virtio_cma_alloc_req req;
 
 	rig_alloc_req(&req, granules, flags);
-	return turn(r, &req, sizeof(req));
+	return rig_turn(r, &req, sizeof(req));
 }
 
 struct free_req {
@@ -67,7 +45,7 @@ static bool turn_free(struct rig *r, struct virtio_cma_range range)
 		.range = { range },
 	};
 
-	return turn(r, &req, sizeof(req.head) + sizeof(req.range[0]));
+	return rig_turn(r, &req, sizeof(req.head) + sizeof(req.range[0]));
 }
 
 struct busy_req {
@@ -86,7 +64,7 @@ static bool turn_busy(struct rig *r, uint32_t action, struct virtio_cma_range bl
 		.range = { one, two },
 	};
 
-	return turn(r, &req, sizeof(req));
+	return rig_turn(r, &req, sizeof(req));
 }
 
 static struct hvcma_engine_counters counters_of(const struct rig *r)
@@ -169,16 +147,16 @@ static void many_blocks_are_pinned_in_steps(void **state)
 	const struct virtio_cma_bulk_req long_ones = rig_bulk_req(5, 2, 0);
 
 	(void)state;
-	assert_false(turn(r, &short_ones, sizeof(short_ones)));
+	assert_false(rig_turn(r, &short_ones, sizeof(short_ones)));
 	expect_log(r, "pin 0+4 ");
-	assert_true(turn(r, &short_ones, sizeof(short_ones)));
+	assert_true(rig_turn(r, &short_ones, sizeof(short_ones)));
 	expect_log(r, "pin 4+2 ");
 	expect_counters(r, 6, 6, 14, 6);
-	assert_false(turn(r, &long_ones, sizeof(long_ones)));
+	assert_false(rig_turn(r, &long_ones, sizeof(long_ones)));
 	expect_log(r, "pin 6+4 ");
-	assert_false(turn(r, &long_ones, sizeof(long_ones)));
+	assert_false(rig_turn(r, &long_ones, sizeof(long_ones)));
 	expect_log(r, "pin 10+1 pin 11+3 ");
-	assert_true(turn(r, &long_ones, sizeof(long_ones)));
+	assert_true(rig_turn(r, &long_ones, sizeof(long_ones)));
 	expect_log(r, "pin 14+2 ");
 	assert_int_equal(rig_nr_blocks(r), 2);
 	expect_counters(r, 16, 16, 4, 8);
@@ -271,9 +249,9 @@ static void a_changed_request_begins_anew(void **state)
 
 		rig_alloc_req(&req, 9, CONTIG);
 		req.client = hvcma_to_le32(1);
-		assert_false(turn(r, &req, sizeof(req)));
+		assert_false(rig_turn(r, &req, sizeof(req)));
 		assert_int_equal(hvcma_engine_client_removed(r->engine, 1), 0);
-		assert_true(turn(r, &req, sizeof(req)));
+		assert_true(rig_turn(r, &req, sizeof(req)));
 		assert_int_equal(r->status, VIRTIO_CMA_S_CLIENT_STATE);
 	}
 	leave_all(r);
@@ -652,7 +630,6 @@ static void pieces_are_maintained(void **state)
 {
 	struct hvcma_engine_config config = config_in_steps(16);
 	struct virtio_cma_alloc_req req;
-	uint64_t first, nr;
 	struct rig *r;
 
 	(void)state;
@@ -664,17 +641,16 @@ static void pieces_are_maintained(void **state)
 	r->log[0] = 0;
 	rig_alloc_req(&req, 6, CONTIG);
 	req.client = hvcma_to_le32(0);
-	assert_false(turn(r, &req, sizeof(req)));
+	assert_false(rig_turn(r, &req, sizeof(req)));
 	expect_log(r, "pin 0+4 maintain 0+4 ");
-	assert_true(hvcma_engine_next_handed(r->engine, 0, &first, &nr));
-	assert_int_equal(nr, 4);
-	assert_false(hvcma_engine_next_handed(r->engine, first + nr, &first, &nr));
-	assert_true(turn(r, &req, sizeof(req)));
+	assert_int_equal(hvcma_engine_handed_bytes(r->engine), 4 * GRANULE);
+	assert_true(hvcma_engine_is_handed(r->engine, 3));
+	assert_true(rig_turn(r, &req, sizeof(req)));
 	expect_log(r, "pin 4+2 maintain 4+2 ");
 	assert_false(turn_free(r, rig_range(0, 6)));
 	expect_log(r, "maintain 0+4 unpin 0+4 ");
-	assert_true(hvcma_engine_next_handed(r->engine, 0, &first, &nr));
-	assert_int_equal(first, 4);
+	assert_int_equal(hvcma_engine_handed_bytes(r->engine), 2 * GRANULE);
+	assert_true(hvcma_engine_is_handed(r->engine, 4));
 	/* It is quiet now: that maintains what is left, and ends it. */
 	assert_int_equal(rig_release_client(r, 0), VIRTIO_CMA_S_OK);
 	expect_log(r, "quiesce 0 maintain 4+2 keep_off 0 ");
@@ -762,7 +738,7 @@ static void random_steps(struct rig *r, uint32_t seed, unsigned int nr_steps)
 				release.head.nr_ranges = hvcma_to_le32(1);
 				release.range[0] = rig_range(first, nr);
 			}
-			frees = !turn(r, &release, sizeof(release.head) +
+			frees = !rig_turn(r, &release, sizeof(release.head) +
 				      sizeof(release.range[0]));
 			if (!frees)
 				assert_true(r->status == VIRTIO_CMA_S_OK ||
@@ -772,7 +748,7 @@ static void random_steps(struct rig *r, uint32_t seed, unsigned int nr_steps)
 			if (!allocs)
 				rig_alloc_req(&alloc, 1 + next_random(&x) % (r->nr / 2),
 					      next_random(&x) % 4);
-			allocs = !turn(r, &alloc, sizeof(alloc));
+			allocs = !rig_turn(r, &alloc, sizeof(alloc));
 			break;
 		}
 		rig_check(r);
