@@ -683,6 +683,25 @@ static void complain(Client *cl, const char *what, Error *err)
                       cl->table->s->config.name, cl->id, what);
 }
 
+void hvcma_clients_claim_now(VirtIOCMA *s, uint32_t client, uint32_t coherent,
+                             struct virtio_cma_claim_resp *resp)
+{
+    const struct virtio_cma_client_req req = {
+        .hdr = {
+            .op = cpu_to_le32(VIRTIO_CMA_OP_CLAIM),
+            .bytes = cpu_to_le32(sizeof(req)),
+        },
+        .client = cpu_to_le32(client),
+        .coherent = cpu_to_le32(coherent),
+    };
+    size_t used;
+
+    while (!hvcma_engine_request(s->engine, &req, sizeof(req), resp,
+                                 sizeof(*resp), false, &used)) {
+        /* the next step */
+    }
+}
+
 int hvcma_clients_claim(HvcmaClients *c, uint32_t client)
 {
     Client *cl = &c->client[client];

@@ -69,6 +69,15 @@ bool hvcma_clients_register(VirtIOCMA *s, Error **errp);
 void hvcma_clients_unregister(VirtIOCMA *s);
 
 /**
+ * hvcma_clients_claim_now() - CLAIM a client in place of a guest driver: all
+ * steps in one turn, for a VM that does not run.
+ * @coherent: what the driver would say or has said, VIRTIO_CMA_COHERENT_*
+ * @resp: out, the answer; only its header if that has a status other than OK
+ */
+void hvcma_clients_claim_now(VirtIOCMA *s, uint32_t client, uint32_t coherent,
+                             struct virtio_cma_claim_resp *resp);
+
+/**
  * hvcma_clients_claim() - open the client's gate.
  * hvcma_clients_quiesce() - close it: bus master off, device reset.
  *

@@ -271,21 +271,13 @@ static bool clients_match(HvcmaMigration *m)
     return true;
 }
 
-/* As the guest does it: by a request. It must be told the same. */
+/* It must be told the same. */
 static bool claim_again(VirtIOCMA *s, uint32_t client, const SavedClient *saved)
 {
-    struct virtio_cma_client_req req = {
-        .hdr.op = cpu_to_le32(VIRTIO_CMA_OP_CLAIM),
-        .hdr.bytes = cpu_to_le32(sizeof(req)),
-        .client = cpu_to_le32(client),
-        .coherent = cpu_to_le32(saved->coherent),
-    };
     struct virtio_cma_claim_resp resp;
     uint32_t status;
-    size_t used;
 
-    hvcma_engine_request(s->engine, &req, sizeof(req), &resp, sizeof(resp),
-                         false, &used);
+    hvcma_clients_claim_now(s, client, saved->coherent, &resp);
     status = le32_to_cpu(resp.hdr.status);
     if (status) {
         error_report("virtio-cma '%s': client '%s' was claimed at the source "

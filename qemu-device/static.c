@@ -97,21 +97,11 @@ bool hvcma_static_pins(VirtIOCMA *s)
 
 static void claim(VirtIOCMA *s, uint32_t client)
 {
-    struct virtio_cma_client_req req = {
-        .hdr = {
-            .op = cpu_to_le32(VIRTIO_CMA_OP_CLAIM),
-            .bytes = cpu_to_le32(sizeof(req)),
-        },
-        .client = cpu_to_le32(client),
-        /* The host bridge of machine "virt" is dma-coherent. */
-        .coherent = cpu_to_le32(VIRTIO_CMA_COHERENT_YES),
-    };
-    struct virtio_cma_claim_resp resp = { };
+    struct virtio_cma_claim_resp resp;
     uint32_t status, reason;
-    size_t used;
 
-    hvcma_engine_request(s->engine, &req, sizeof(req), &resp, sizeof(resp),
-                         false, &used);
+    /* The host bridge of machine "virt" is dma-coherent. */
+    hvcma_clients_claim_now(s, client, VIRTIO_CMA_COHERENT_YES, &resp);
     status = le32_to_cpu(resp.hdr.status);
     reason = VIRTIO_CMA_REFUSED_REASON(le64_to_cpu(resp.hdr.detail));
     if (status != VIRTIO_CMA_S_OK) {

@@ -386,6 +386,11 @@ static void test_hostile_streams(void **state)
 		{ AT_BLOCKS + BLOCK_PURPOSE, 4, 4, "can't be held here: malformed request" },
 		{ AT_LENT + 4, 8, 65ull << 20, "bytes left to the guest, limit: 67108864" },
 	};
+	/* A CLAIM that takes several steps is judged by its last one. */
+	static const struct edit in_steps[] = {
+		{ AT_CLIENTS + CLIENT_BYTES + CLIENT_COHERENT, 1, VIRTIO_CMA_COHERENT_NO,
+		  "client 'edu1' needs another mapping here than at the source: " },
+	};
 	static char options[1024];
 	struct cma c;
 	long base;
@@ -395,6 +400,8 @@ static void test_hostile_streams(void **state)
 	snprintf(options, sizeof(options), "%sclients=edu0:edu1", machine_options);
 	base = find_region(&c, 64 << 20);
 	try_edits(base, edits, sizeof(edits) / sizeof(edits[0]), options);
+	strcat(options, ",x-fake-step=1");
+	try_edits(base, in_steps, sizeof(in_steps) / sizeof(in_steps[0]), options);
 }
 
 /* A stream whose blocks eat what is set aside for others. */
