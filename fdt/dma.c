@@ -230,12 +230,25 @@ bool hvcma_fdt_dma_is_coherent(struct hvcma_fdt_dma *dma, int device)
 	return ask(dma, dma->coherent, configured_by(dma->tree, device), judge_coherent) == 1;
 }
 
+/* Is the cell at @index a phandle of an IOMMU that is there? Linux passes over a disabled one. */
+static bool names_iommu(const struct hvcma_fdt_tree *tree, int node, const char *prop, int index)
+{
+	int len, target;
+	const fdt32_t *p = hvcma_fdt_tree_prop(tree, node, prop, &len);
+
+	if (!p || len < (index + 1) * HVCMA_FDT_CELL_BYTES)
+		return false;
+	target = hvcma_fdt_tree_phandle(tree, fdt32_to_cpu(p[index]));
+	return target >= 0 && tree->node[target].is_available;
+}
+
 bool hvcma_fdt_dma_is_behind_iommu(const struct hvcma_fdt_dma *dma, int device)
 {
 	int node = configured_by(dma->tree, device);
 
-	return hvcma_fdt_tree_has(dma->tree, node, "iommu-map") ||
-	       hvcma_fdt_tree_has(dma->tree, node, "iommus");
+	/* a list of IOMMUs; a map has a requester id first */
+	return names_iommu(dma->tree, node, "iommus", 0) ||
+	       names_iommu(dma->tree, node, "iommu-map", 1);
 }
 
 /* ---- addresses ---- */

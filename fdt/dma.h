@@ -64,7 +64,10 @@ int hvcma_fdt_dma_above(struct hvcma_fdt_dma *dma, int node);
 /** hvcma_fdt_dma_is_coherent() - as Linux on Arm sees it: without a word, it is not. */
 bool hvcma_fdt_dma_is_coherent(struct hvcma_fdt_dma *dma, int device);
 
-/** hvcma_fdt_dma_is_behind_iommu() - has the device, or its host bridge, an IOMMU? */
+/**
+ * hvcma_fdt_dma_is_behind_iommu() - has the device, or its host bridge, an IOMMU? One that
+ * is disabled is none (of_iommu_xlate() of Linux); of several the first decides.
+ */
 bool hvcma_fdt_dma_is_behind_iommu(const struct hvcma_fdt_dma *dma, int device);
 
 struct hvcma_fdt_windows {

@@ -307,6 +307,12 @@ tree '' '' '' 'dma-ranges = <0x03000000 0x10 0 0 0x40000000 0 0x40000000>;'
 judged "all above 4 GiB" "window-high"
 tree '' "$default" '' 'dma-ranges = <0x03000000 0x10 0 0 0x40000000 0 0x8000000>; iommu-map = <0 &smmu 0 0x10000>;'
 judged "behind an IOMMU" "window-iommu"
+off="sm: iommu@9100000 { status = \"disabled\"; reg = <0 0x9100000 0 0x1000>; #iommu-cells = <1>; };"
+tree '' "$pool" "dma-ranges = <0 0x40000000 0 0x40000000 0 0x8000000>; $off
+	dev@a000000 { reg = <0 0xa000000 0 0x1000>; iommus = <&sm 1>; memory-region = <&p>; };"
+judged "one that is disabled is none" "window-memory window-pool"
+tree '' "$default" '' 'dma-ranges = <0x02000000 0 0x40000000 0 0x40000000 0 0x8000000>; iommu-map = <0 &sm 0 0x10000>;' "$off"
+judged "nor is it of a PCI bus" "window-default"
 tree '' "$pool" "far: far@0 { $bus reg = <0 0 0 1>; #interconnect-cells = <1>; dma-ranges = <0 0 0 0x40000000 0 0x8000000>; x@1 { reg = <0 1 0 1>; }; };
 	dev@a000000 { reg = <0 0xa000000 0 0x1000>; memory-region = <&p>; interconnects = <&far 3>; interconnect-names = \"dma-mem\"; };"
 judged "the interconnect dma-mem is the way" "window-memory window-pool"
