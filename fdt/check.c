@@ -37,10 +37,18 @@ const char *hvcma_fdt_severity_name(enum hvcma_fdt_severity severity)
 	return (unsigned int)severity < HVCMA_FDT_NR_SEVERITIES ? names[severity] : "?";
 }
 
+void hvcma_check_name(struct check *c, int node, char path[HVCMA_FDT_PATH_BYTES])
+{
+	if (node >= 0)
+		hvcma_fdt_tree_name(&c->tree, node, path);
+	else
+		strcpy(path, node == CHECK_BLOCK ? "/memreserve/" : "/chosen/linux,initrd-start");
+}
+
 void hvcma_check_say(struct check *c, enum hvcma_fdt_finding_id id, int node,
 		     const char *fmt, ...)
 {
-	char text[512], path[HVCMA_FDT_PATH_BYTES] = "/memreserve/";
+	char text[512], path[HVCMA_FDT_PATH_BYTES];
 	const struct hvcma_fdt_finding finding = {
 		.id = id, .severity = findings[id].severity, .name = findings[id].name,
 		.kind = findings[id].kind, .path = path, .text = text,
@@ -50,8 +58,7 @@ void hvcma_check_say(struct check *c, enum hvcma_fdt_finding_id id, int node,
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (node >= 0)
-		hvcma_fdt_tree_name(&c->tree, node, path);
+	hvcma_check_name(c, node, path);
 	c->report(c->opaque, &finding);
 }
 

@@ -8,10 +8,14 @@
 #include "fdt/check.h"
 #include "fdt/dma.h"
 
+/* In place of nodes. */
+#define CHECK_BLOCK	(-1)	/* the reservation block */
+#define CHECK_INITRD	(-2)	/* the initial RAM disk, of which /chosen speaks */
+
 struct check_range {
 	uint64_t base;
 	uint64_t bytes;
-	int node;		/* index; -1: the reservation block */
+	int node;		/* index, or one of those above */
 	int no_map;
 };
 
@@ -37,6 +41,9 @@ struct check {
 
 void hvcma_check_say(struct check *c, enum hvcma_fdt_finding_id id, int node,
 		     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* What a node, or what stands in place of one, is called. */
+void hvcma_check_name(struct check *c, int node, char path[HVCMA_FDT_PATH_BYTES]);
 
 /* ---- ranges ---- */
 

@@ -83,10 +83,36 @@ const struct check_range *hvcma_check_find(const struct check_list *list, uint64
 
 /* ---- overlaps ---- */
 
-/* The reservation block and a node may say the same twice: boot loaders write it so. */
-static bool is_said_twice(const struct check_range *a, const struct check_range *b)
+/*
+ * The reservation block and a node may say the same twice: boot loaders write it so. What is
+ * only kept from use may be so twice, too; but what is in a pool is used, and no-map fails
+ * where Linux has reserved before.
+ */
+static bool is_said_twice(struct check *c, const struct check_range *a, const struct check_range *b)
 {
-	return (a->node < 0) != (b->node < 0) && a->base == b->base && a->bytes == b->bytes;
+	const struct check_range *node = a->node >= 0 ? a : b, *other = a->node >= 0 ? b : a;
+	struct check_pool p;
+
+	if (other->node >= 0)
+		return false;
+	if (other->node == CHECK_BLOCK && a->base == b->base && a->bytes == b->bytes)
+		return true;
+	p = hvcma_check_pool(c, node->node);
+	return !p.shared && !p.restricted && !p.no_map;
+}
+
+static void say_overlap(struct check *c, enum hvcma_fdt_finding_id id, const struct check_range *r,
+			const struct check_range *far)
+{
+	char other[HVCMA_FDT_PATH_BYTES];
+
+	/* of what no node speaks of, the block may say anything */
+	if (r->node < 0 && far->node < 0)
+		return;
+	hvcma_check_name(c, far->node, other);
+	hvcma_check_say(c, is_said_twice(c, far, r) ? HVCMA_FDT_RESERVED_TWICE : id, r->node,
+			"0x%" PRIx64 ", 0x%" PRIx64 " bytes, overlaps %s at 0x%" PRIx64, r->base, r->bytes,
+			other, far->base);
 }
 
 static void check_overlaps(struct check *c, const struct check_list *list,
@@ -96,15 +122,9 @@ static void check_overlaps(struct check *c, const struct check_list *list,
 
 	for (size_t i = 1; i < list->nr; i++) {
 		const struct check_range *r = &list->range[i];
-		char other[HVCMA_FDT_PATH_BYTES] = "/memreserve/";
 
-		if (r->base - far->base < far->bytes) {
-			if (far->node >= 0)
-				hvcma_fdt_tree_name(&c->tree, far->node, other);
-			hvcma_check_say(c, is_said_twice(far, r) ? HVCMA_FDT_RESERVED_TWICE : id, r->node,
-					"0x%" PRIx64 ", 0x%" PRIx64 " bytes, overlaps %s at 0x%" PRIx64,
-					r->base, r->bytes, other, far->base);
-		}
+		if (r->base - far->base < far->bytes)
+			say_overlap(c, id, r, far);
 		if (r->base + (r->bytes - 1) > far->base + (far->bytes - 1))
 			far = r;
 	}
@@ -218,6 +238,30 @@ static void take_reserved(struct check *c, int node, const struct hvcma_range *r
 		hvcma_check_list_add(c, &c->pools, &r);
 }
 
+/* An address in /chosen, in as many cells as its length makes. */
+static bool chosen_address(struct check *c, int chosen, const char *prop, uint64_t *value)
+{
+	int len;
+	const fdt32_t *p = hvcma_fdt_tree_prop(&c->tree, chosen, prop, &len);
+	int cells = p ? len / HVCMA_FDT_CELL_BYTES : 0;
+
+	if (cells < 1 || cells > HVCMA_FDT_MAX_CELLS)
+		return false;
+	*value = hvcma_fdt_get(p, cells);
+	return true;
+}
+
+/* Linux reserves it before it reads nodes (early_init_dt_check_for_initrd()). */
+static void take_initrd(struct check *c)
+{
+	int chosen = hvcma_fdt_tree_path(&c->tree, "/chosen");
+	uint64_t start, end;
+
+	if (chosen >= 0 && chosen_address(c, chosen, "linux,initrd-start", &start) &&
+	    chosen_address(c, chosen, "linux,initrd-end", &end) && start < end)
+		take_reserved(c, CHECK_INITRD, &(struct hvcma_range){ start, end - start });
+}
+
 static void collect_reserved(struct check *c)
 {
 	int nr_block = fdt_num_mem_rsv(c->tree.fdt);
@@ -235,7 +279,8 @@ static void collect_reserved(struct check *c)
 	}
 	for (int i = 0; i < nr_block; i++)
 		if (!fdt_get_mem_rsv(c->tree.fdt, i, &r.base, &r.bytes) && r.bytes)
-			take_reserved(c, -1, &r);
+			take_reserved(c, CHECK_BLOCK, &r);
+	take_initrd(c);
 	hvcma_check_list_sort(&c->pools);
 }
 

@@ -119,6 +119,20 @@ tree '' "$pool" '' '' '' '/memreserve/ 0x50000000 0x4000000;'
 judged "the same in both maps" "reserved-twice"
 tree '' "$pool" '' '' '' '/memreserve/ 0x50000000 0x100000;'
 judged "another in both maps" "reserved-overlap"
+tree '' 'a@50000000 { reg = <0 0x50000000 0 0x80000>; };' '' '' '' '/memreserve/ 0x50000000 0x1000;'
+judged "but nobody uses it" "reserved-twice"
+tree '' 'a@50000000 { no-map; reg = <0 0x50000000 0 0x80000>; };' '' '' '' '/memreserve/ 0x50000000 0x1000;'
+judged "nor maps it, if it can" "reserved-overlap"
+tree '' '' '' '' '' '/memreserve/ 0x50000000 0x2000; /memreserve/ 0x50001000 0x2000;'
+judged "the block says what it likes" ""
+tree '' "$pool" '' '' 'chosen { linux,initrd-start = <0x52000000>; linux,initrd-end = <0x56000000>; };'
+judged "a pool where the initial RAM disk is" "reserved-overlap"
+tree '' "$pool" '' '' 'chosen { linux,initrd-start = <0 0x54000000>; linux,initrd-end = <0 0x56000000>; };'
+judged "beside it" ""
+tree '' 'a@52000000 { reg = <0 0x52000000 0 0x4000000>; };' '' '' 'chosen { linux,initrd-start = <0x52000000>; linux,initrd-end = <0x56000000>; };'
+judged "a node that reserves it" "reserved-twice"
+tree '' '' '' '' 'chosen { linux,initrd-start = <0x52000000>; linux,initrd-end = <0x56000000>; };' '/memreserve/ 0x52000000 0x5000000;'
+judged "boot loaders reserve it, too" ""
 tree '' "$(for i in $(seq 0 64); do printf 'r@5%07x { no-map; reg = <0 0x5%07x 0 0x1000>; };' $((i * 8192)) $((i * 8192)); done)"
 judged "65 regions" "reserved-many"
 

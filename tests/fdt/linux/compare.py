@@ -119,8 +119,8 @@ class Ours:
             _, name, path, text = line.split(" ", 3)
             node = path.rsplit("/", 1)[1]
             self.findings.add((name, node))
-            # The reservation block is nothing that Linux compares with nodes.
-            if name == "reserved-overlap" and "/memreserve/" not in text:
+            # The reservation block and the initial RAM disk are nothing that Linux compares with nodes.
+            if name == "reserved-overlap" and "/memreserve/" not in text and "/chosen/" not in text:
                 self.overlaps |= {node, re.search(r"overlaps \S*/(\S+) at", text)[1]}
 
     def has(self, *names):
