@@ -181,6 +181,7 @@ int hvcma_fdt_check(const void *fdt, const struct hvcma_fdt_policy *policy,
 	hvcma_check_windows(&c);
 	if (c.no_memory)
 		ret = hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "no memory for lists of ranges");
+	free(c.placed.range);
 	free(c.pools.range);
 	free(c.memory.range);
 	hvcma_fdt_dma_fini(&c.dma);

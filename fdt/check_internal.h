@@ -37,6 +37,7 @@ struct check {
 	bool memory_known;	/* it is not for the boot loader to fill in */
 	struct check_list memory;
 	struct check_list pools;
+	struct check_list placed;	/* pools that may lie anywhere: where Linux puts them, by node */
 };
 
 void hvcma_check_say(struct check *c, enum hvcma_fdt_finding_id id, int node,

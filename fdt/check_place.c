@@ -10,6 +10,9 @@
 
 #include "fdt/check_internal.h"
 
+/* Linux gives nobody its first page (memblock_find_in_range_node()). */
+#define FIRST_BYTES	4096
+
 struct wish {
 	int node;
 	uint64_t bytes, align_bytes;
@@ -57,6 +60,8 @@ static bool find_place(const struct check_list *free_list, const struct wish *w,
 
 		if (!f->bytes)
 			continue;
+		if (low < FIRST_BYTES)
+			low = FIRST_BYTES;
 		if (high > last)
 			high = last;
 		if (high < low || high - low < w->bytes - 1)
@@ -167,6 +172,9 @@ static void place(struct check *c, struct check_list *free_list, const struct wi
 		if (!find_place(free_list, w, r.base, last, &index, &base))
 			continue;
 		take_place(c, free_list, w, index, base);
+		if (!limited)
+			hvcma_check_list_add(c, &c->placed,
+					     &(struct check_range){ base, w->bytes, w->node, 0 });
 		return;
 	}
 	if (!is_long_enough)
@@ -179,11 +187,20 @@ static void place(struct check *c, struct check_list *free_list, const struct wi
 					  "there is no memory");
 }
 
+/* The kernel itself is in memory, too. */
+static void check_rest(struct check *c, const struct check_list *free_list)
+{
+	for (size_t i = 0; i < free_list->nr; i++)
+		if (free_list->range[i].bytes)
+			return;
+	hvcma_check_say(c, HVCMA_FDT_POOL_NO_ROOM, c->reserved, "what is in it leaves no memory for the kernel");
+}
+
 void hvcma_check_places(struct check *c)
 {
 	struct check_list free_list = { 0 };
-	bool looked = false;
 
+	find_free(c, &free_list);
 	for (int node = c->reserved + 1; node < c->tree.nr; node++) {
 		struct wish w;
 
@@ -199,10 +216,9 @@ void hvcma_check_places(struct check *c)
 		if (!read_wish(c, node, &w))
 			continue;
 		check_pageblocks(c, &w);
-		if (!looked)
-			find_free(c, &free_list);
-		looked = true;
 		place(c, &free_list, &w);
 	}
+	if (c->memory_known && c->memory.nr && c->reserved < c->tree.nr)
+		check_rest(c, &free_list);
 	free(free_list.range);
 }

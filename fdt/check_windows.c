@@ -304,9 +304,26 @@ static enum reach reach_of(const struct bus *b, const struct hvcma_range *r, uin
 	return REACH_NONE;
 }
 
-/* Where the kernel may place a pool, and whether the bus reaches that. */
-static enum reach reach_of_placed(struct check *c, const struct bus *b, int pool)
+static int by_node(const void *a, const void *b)
 {
+	const struct check_range *x = a, *y = b;
+
+	return x->node - y->node;
+}
+
+/* Where Linux puts a pool for which all memory is right, from the top down; NULL: it is limited. */
+static const struct check_range *place_of(const struct check *c, int pool)
+{
+	const struct check_range wanted = { .node = pool };
+
+	return c->placed.nr ? bsearch(&wanted, c->placed.range, c->placed.nr, sizeof(wanted), by_node) : NULL;
+}
+
+/* Where the kernel may place a pool, and whether the bus reaches that. */
+static enum reach reach_of_placed(struct check *c, const struct bus *b, int pool,
+				  struct hvcma_range *where)
+{
+	const struct check_range *place = place_of(c, pool);
 	bool some = false, all = true, limited = hvcma_fdt_tree_has(&c->tree, pool, "alloc-ranges");
 	struct hvcma_range r;
 	uint64_t bytes;
@@ -339,16 +356,22 @@ static enum reach reach_of_placed(struct check *c, const struct bus *b, int pool
 	}
 	if (all)
 		return REACH_ALL;
+	if (place)
+		*where = (struct hvcma_range){ place->base, place->bytes };
+	/* firmware may keep the end of memory: the place is not known to the byte */
+	if (place && reach_of(b, where, 1) == REACH_NONE)
+		return REACH_NONE;
+	*where = (struct hvcma_range){ 0, 0 };
 	return some ? REACH_SOME : REACH_NONE;
 }
 
-/* @r: what is not covered of a pool that has its place */
+/* @r: what is not covered of a pool that has its place, or can be expected to get it */
 static enum reach find_reach(struct check *c, const struct bus *b, int pool, struct hvcma_range *r)
 {
 	int i = 0;
 
 	if (!hvcma_fdt_tree_has(&c->tree, pool, "reg"))
-		return reach_of_placed(c, b, pool);
+		return reach_of_placed(c, b, pool, r);
 	while (hvcma_check_range(c, pool, "reg", &i, r))
 		if (r->bytes && !covers(b, r->base, r->bytes))
 			return REACH_NONE;
@@ -425,7 +448,9 @@ static void check_pool_of(struct check *c, struct bus *b, int client, int pool)
 	default:
 		if (r.bytes)
 			hvcma_check_say(c, HVCMA_FDT_WINDOW_POOL, client, "its region at 0x%" PRIx64 ", 0x%" PRIx64
-					" bytes, is not covered by the dma-ranges of its bus", r.base, r.bytes);
+					" bytes%s, is not covered by the dma-ranges of its bus", r.base, r.bytes,
+					hvcma_fdt_tree_has(&c->tree, pool, "reg") ? "" :
+					", where Linux places it (from the top of memory)");
 		else
 			hvcma_check_say(c, HVCMA_FDT_WINDOW_POOL, client, "its region %s can be placed only where the dma-ranges of its bus don't reach",
 					c->tree.node[pool].name);

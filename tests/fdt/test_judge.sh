@@ -194,8 +194,19 @@ judged "where all is taken" "pool-no-room"
 dynamic 'size = <0 0x20000000>; alloc-ranges = <0 0x40000000 0 0x20000000>;' \
 	'b { no-map; size = <0 0x1000>; alloc-ranges = <0 0x40000000 0 0x20000000>; };'
 judged "one after the other" "pool-no-room"
-dynamic 'size = <0 0x20000000>; alloc-ranges = <0 0x40000000 0 0x20000000>;' 'b { no-map; size = <0 0x20000000>; };'
+dynamic 'size = <0 0x20000000>; alloc-ranges = <0 0x40000000 0 0x20000000>;' 'b { no-map; size = <0 0x1f000000>; };'
 judged "side by side" ""
+dynamic 'size = <0 0x40000000>;'
+judged "all memory" "pool-no-room"
+tree '' 'a@40000000 { compatible = "shared-dma-pool"; reusable; reg = <0 0x40000000 0 0x40000000>; };'
+judged "which is none for the kernel" "pool-no-room"
+cat >t.dts <<-'END'
+	/dts-v1/; / { #address-cells = <2>; #size-cells = <1>;
+	memory@0 { device_type = "memory"; reg = <0 0 0x3b400000>, <0 0x40000000 0x3c000000>; };
+	reserved-memory { #address-cells = <2>; #size-cells = <1>; ranges;
+	linux,cma { compatible = "shared-dma-pool"; reusable; size = <0x20000000>; alloc-ranges = <0 0 0x20000000>; }; }; };
+END
+judged "the first page is nobody's" "pool-no-room"
 tree '' 'a { };'
 judged "neither reg nor size" "pool-no-place"
 tree '' 'a { iommu-addresses = <&smmu 0 0x1000 0 0x1000>; };'
@@ -310,7 +321,19 @@ tree '' 'p: pool { compatible = "shared-dma-pool"; reusable; size = <0 0x4000000
 judged "one to be placed outside" "window-memory window-pool"
 tree '' 'p: pool { compatible = "shared-dma-pool"; reusable; size = <0 0x4000000>; };' \
 	"dma-ranges = <0 0x80000000 0 0x40000000 0 0x8000000>; $client"
+judged "one that will be, from the top down" "window-memory window-pool"
+tree '' 'p: pool { compatible = "shared-dma-pool"; reusable; size = <0 0x4000000>; alloc-ranges = <0 0x40000000 0 0x40000000>; };' \
+	"dma-ranges = <0 0x80000000 0 0x40000000 0 0x8000000>; $client"
 judged "one that may be" "window-memory window-place"
+tree '' 'p: pool { compatible = "shared-dma-pool"; reusable; size = <0 0x4000000>; };' \
+	"dma-ranges = <0 0x80000000 0 0x60000000 0 0x20000000>; $client"
+judged "or not" "window-memory window-place"
+tree '' 'p: pool { compatible = "shared-dma-pool"; reusable; linux,cma-default; size = <0 0x4000000>; };' '' \
+	'dma-ranges = <0x02000000 0 0x40000000 0 0x40000000 0 0x20000000>;'
+judged "the default pool will be" "window-default"
+tree '' 'p: pool { compatible = "shared-dma-pool"; reusable; linux,cma-default; size = <0 0x4000000>; };' '' \
+	'dma-ranges = <0x02000000 0 0x40000000 0 0x40000000 0 0x3f000000>;'
+judged "not if firmware takes the end of memory" ""
 tree '' "$default" '' 'dma-ranges = <0x02000000 0 0x40000000 0 0x40000000 0 0x8000000>;'
 judged "the default pool, of a PCI bus" "window-default"
 tree '' "$default" 'dma-ranges = <0 0x40000000 0 0x40000000 0 0x8000000>; d@1 { reg = <0 1 0 1>; };'
