@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fdt/bus.h"
@@ -162,6 +163,114 @@ int hvcma_xen_registers(const void *host, const char *path, struct hvcma_xen_reg
 	device = find_device(&tree, path, full, err);
 	ret = device < 0 ? device : read_registers(&tree, device, full, regs, room, nr, err);
 	hvcma_fdt_tree_fini(&tree);
+	return ret;
+}
+
+/* ---- memory as its bus has it ---- */
+
+/* Both ways, one after the other: what goes through an extent and through a piece. */
+static size_t join(const struct hvcma_window *extents, size_t nr, const struct hvcma_window *pieces,
+		   size_t nr_pieces, struct hvcma_window *out)
+{
+	size_t made = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		const struct hvcma_window *e = &extents[i];
+
+		for (size_t k = 0; k < nr_pieces; k++) {
+			const struct hvcma_window *p = &pieces[k];
+			uint64_t low = e->dma > p->gpa ? e->dma : p->gpa;
+			uint64_t e_last = e->dma + (e->bytes - 1), p_last = p->gpa + (p->bytes - 1);
+			uint64_t last = e_last < p_last ? e_last : p_last;
+
+			if (low <= last)
+				out[made++] = (struct hvcma_window){ p->dma + (low - p->gpa), e->gpa + (low - e->dma),
+								     last - low + 1 };
+		}
+	}
+	return made;
+}
+
+/* The dma-ranges above a device, up to the top; none: 1:1. */
+static int read_pieces(const struct hvcma_fdt_tree *t, int device, struct hvcma_window **pieces,
+		       size_t *nr, struct hvcma_fdt_error *err)
+{
+	struct hvcma_fdt_windows w;
+	struct hvcma_fdt_dma dma;
+	char path[HVCMA_FDT_PATH_BYTES];
+	int ret = hvcma_fdt_dma_init(&dma, t, err), bus;
+
+	*pieces = NULL;
+	*nr = 0;
+	if (ret)
+		return ret;
+	bus = hvcma_fdt_dma_bus(&dma, device, NULL);
+	if (bus >= 0)
+		ret = hvcma_fdt_dma_windows(&dma, bus, &w);
+	hvcma_fdt_dma_fini(&dma);
+	if (bus < 0)
+		return 0;
+	hvcma_fdt_tree_name(t, bus, path);
+	if (ret)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "dma-ranges of '%s' can't be read: \"hvcma fdt check\" says more",
+				      path);
+	*pieces = calloc(2 * w.nr + 1, sizeof(**pieces));
+	if (!*pieces || hvcma_windows_pieces(w.window, w.nr, *pieces, nr))
+		ret = hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "no memory for %zu windows", w.nr);
+	else if (!*nr)
+		ret = hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "dma-ranges of '%s' lead nowhere", path);
+	hvcma_fdt_windows_free(&w);
+	return ret;
+}
+
+static int make_windows(const struct hvcma_fdt_tree *t, int device, const char *path,
+			const struct hvcma_window *extents, size_t nr,
+			struct hvcma_window **windows, size_t *nr_windows,
+			struct hvcma_fdt_error *err)
+{
+	struct hvcma_window *pieces;
+	size_t nr_pieces;
+	int ret = read_pieces(t, device, &pieces, &nr_pieces, err);
+
+	if (ret || !nr) {
+		*windows = pieces;
+		*nr_windows = nr_pieces;
+		return ret;
+	}
+	*windows = calloc(nr * (nr_pieces + 1), sizeof(**windows));
+	if (!*windows)
+		ret = hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "no memory for %zu windows", nr);
+	else if (pieces)
+		*nr_windows = join(extents, nr, pieces, nr_pieces, *windows);
+	else
+		memcpy(*windows, extents, (*nr_windows = nr) * sizeof(*extents));
+	free(pieces);
+	if (!ret && !*nr_windows)
+		ret = hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%s' reaches none of these extents: dma-ranges above it, on the host, end elsewhere",
+				     path);
+	return ret;
+}
+
+int hvcma_xen_windows(const void *host, const char *path, const struct hvcma_window *extents,
+		      size_t nr, struct hvcma_window **windows, size_t *nr_windows,
+		      struct hvcma_fdt_error *err)
+{
+	char full[HVCMA_FDT_PATH_BYTES];
+	struct hvcma_fdt_tree tree;
+	int device, ret;
+
+	*windows = NULL;
+	*nr_windows = 0;
+	ret = hvcma_fdt_tree_init(&tree, host, err);
+	if (ret)
+		return ret;
+	device = find_device(&tree, path, full, err);
+	ret = device < 0 ? device : make_windows(&tree, device, full, extents, nr, windows, nr_windows, err);
+	hvcma_fdt_tree_fini(&tree);
+	if (ret) {
+		free(*windows);
+		*windows = NULL;
+	}
 	return ret;
 }
 

@@ -35,13 +35,30 @@ struct hvcma_xen_interrupt {
 
 /**
  * hvcma_xen_partial_init() - an empty partial tree.
- * @windows: machine addresses ("dma") of the domain's memory ("gpa"): dma-ranges
- *	of /passthrough, checked and merged; 0 for a direct-mapped domain
+ * @windows: where devices find the domain's memory ("gpa"), of hvcma_xen_windows():
+ *	dma-ranges of /passthrough; 0: 1:1
  *
  * Errors: -FDT_ERR_NOSPACE, -FDT_ERR_BADNCELLS.
  */
 int hvcma_xen_partial_init(void *partial, int bytes, const struct hvcma_window *windows,
 			   size_t nr, struct hvcma_fdt_error *err);
+
+/**
+ * hvcma_xen_windows() - what a device finds of a domain's memory on its bus.
+ * @host: validated
+ * @path: of the device in it
+ * @extents: machine addresses ("dma") of the domain's memory ("gpa"); NULL: it is
+ *	direct-mapped
+ * @windows: out, to be freed; of @extents what the device reaches, at the addresses of
+ *	its bus, by the dma-ranges above it on the host. Without any: @extents. None of a
+ *	direct-mapped domain: 1:1
+ *
+ * Errors: -FDT_ERR_NOTFOUND, -FDT_ERR_BADPATH; -FDT_ERR_BADVALUE (dma-ranges that can't
+ * be read, or that reach nothing of @extents); -FDT_ERR_NOSPACE.
+ */
+int hvcma_xen_windows(const void *host, const char *path, const struct hvcma_window *extents,
+		      size_t nr, struct hvcma_window **windows, size_t *nr_windows,
+		      struct hvcma_fdt_error *err);
 
 /**
  * hvcma_xen_add_device() - copy a device of the host's tree into /passthrough.

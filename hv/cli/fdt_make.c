@@ -129,13 +129,36 @@ static int set_xen(void *opaque, int c, char *arg)
 	}
 }
 
+/* All devices of a tree are on one bus of it. */
+static int find_windows(const struct xen *x, struct hvcma_window_list *list,
+			struct hvcma_fdt_error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < x->nr_devices && !ret; i++) {
+		struct hvcma_window_list other = { 0 };
+
+		ret = hvcma_xen_windows(x->host.blob, x->devices[i], x->windows.window, x->windows.nr,
+					i ? &other.window : &list->window, i ? &other.nr : &list->nr, err);
+		if (!ret && i && (other.nr != list->nr ||
+				  (other.nr && memcmp(other.window, list->window, other.nr * sizeof(*other.window)))))
+			ret = hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.150s' and '%.150s' find memory at different addresses (dma-ranges above them, on the host): they can't be in one partial tree",
+					     x->devices[0], x->devices[i]);
+		hvcma_windows_free(&other);
+	}
+	return ret;
+}
+
 static int edit_partial(void *fdt, void *opaque, struct hvcma_fdt_error *err)
 {
+	struct hvcma_window_list list = { 0 };
 	struct xen *x = opaque;
 	int ret;
 
-	ret = hvcma_xen_partial_init(fdt, (int)fdt_totalsize(fdt), x->windows.window, x->windows.nr,
-				     err);
+	ret = find_windows(x, &list, err);
+	if (!ret)
+		ret = hvcma_xen_partial_init(fdt, (int)fdt_totalsize(fdt), list.window, list.nr, err);
+	hvcma_windows_free(&list);
 	for (size_t i = 0; i < x->nr_devices && !ret; i++)
 		ret = hvcma_xen_add_device(fdt, x->host.blob, x->devices[i], err);
 	return ret;
@@ -318,7 +341,8 @@ const struct hvcma_fdt_command hvcma_fdt_xen_command = {
 		"A partial device tree for a domain (xl's device_tree=, or a dom0less module):\n"
 		"  --device PATH        of a device in the HOST tree; may be repeated\n"
 		"  --extents FILE       lines \"GUEST-PHYSICAL MACHINE SIZE\" of the domain's memory,\n"
-		"                       for dma-ranges; not needed if it is direct-mapped\n"
+		"                       for dma-ranges; not needed if it is direct-mapped. What dma-ranges\n"
+		"                       on the host do to machine addresses is taken into account\n"
 		"  What is left out is listed. A device with an interrupt that a domain can't have\n"
 		"  is refused.\n"
 		"  --xl                 print iomem and irqs for the domain's configuration, too\n"

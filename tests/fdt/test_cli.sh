@@ -176,6 +176,29 @@ fdtput -tx left.dtb /soc@90000000/other@2000 reg 2000 200
 check "xen: devices that share an interrupt" status 0 xen --device /soc@90000000/dma@1000 --device /soc@90000000/other@2000 --xl left.dtb -o pt.dtb
 check "which xl is told once" says '^irqs = \[ 48, 49 \]$'
 
+# a bus of the host on which memory is elsewhere, as on a Raspberry Pi
+xen_windows()
+{
+	"$hvcma" fdt xen --device /soc@90000000/dma@1000 "$@" -o pt.dtb 2>err && fdtget -tx pt.dtb /passthrough dma-ranges
+}
+printf '0x40000000 0x48000000 64M\n0x44000000 0x4e000000 64M\n' >far
+check "xen: a bus that has memory where it is" equal "0 48000000 0 40000000 0 4000000 0 4e000000 0 44000000 0 4000000" \
+	"$(xen_windows --extents far left.dtb)"
+fdtput -tx left.dtb /soc@90000000 dma-ranges c0000000 0 40000000 10000000
+check "xen: one that has it elsewhere" equal "0 c8000000 0 40000000 0 4000000 0 ce000000 0 44000000 0 2000000" \
+	"$(xen_windows --extents far left.dtb)"
+check "as it is, for a direct map" equal "0 c0000000 0 40000000 0 10000000" "$(xen_windows left.dtb)"
+printf '0x40000000 0x80000000 64M\n' >far
+check "nothing that it reaches" status 1 xen --device /soc@90000000/dma --extents far left.dtb -o none.dtb
+check "is said" says "'/soc@90000000/dma@1000' reaches none of these extents"
+fdtput -p left.dtb /other@a0000000 interrupts 0 18 1
+fdtput -tx left.dtb /other@a0000000 reg 0 a0000000 0 200
+check "xen: two that find memory at different places" status 1 xen --device /soc@90000000/dma --device /other left.dtb -o none.dtb
+check "are too many for one tree" says "can't be in one partial tree"
+fdtput -tx left.dtb /soc@90000000 dma-ranges c0000000 0
+check "xen: dma-ranges that are cut" status 1 xen --device /soc@90000000/dma left.dtb -o none.dtb
+check "lead nowhere" says "dma-ranges of '/soc@90000000' lead nowhere"
+
 # failures leave files alone
 cp work.dtb before.dtb
 for bad in '--name pool --type reusable --size 1M --base 0x50000000' \
