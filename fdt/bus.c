@@ -318,6 +318,35 @@ static size_t sift(const void *fdt, fdt32_t *before, int len, const struct layou
 	return kept;
 }
 
+/* Has it, or may it get, anything below it? What is a device only is served by the bus it is on. */
+static bool may_be_bus(const void *fdt, int node)
+{
+	static const char *const signs[] = { "#address-cells", "ranges", "dma-ranges", "#interconnect-cells" };
+
+	if (fdt_first_subnode(fdt, node) >= 0)
+		return true;
+	for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++)
+		if (fdt_getprop(fdt, node, signs[i], NULL))
+			return true;
+	return false;
+}
+
+/* Of nodes whose windows nobody would read; 0, or why not. */
+static int check_bus(const void *fdt, int node, const char *bus, struct hvcma_fdt_error *err)
+{
+	int parent = node ? fdt_parent_offset(fdt, node) : -1;
+
+	if (node && is_no_device(fdt, node))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%s' is no bus: no device is on it", bus);
+	if (parent > 0 && hvcma_fdt_is_pci(fdt, parent))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.200s' is behind a PCI host bridge, whose windows count for all below it: name that one",
+				      bus);
+	if (node && !may_be_bus(fdt, node))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.200s' is no bus, nothing is below it: a device has the windows of the bus that it is on, '%.60s'",
+				      bus, parent > 0 ? fdt_get_name(fdt, parent, NULL) : "/");
+	return 0;
+}
+
 int hvcma_fdt_set_dma_ranges(void *fdt, const char *bus, const struct hvcma_window *windows,
 			     size_t nr, struct hvcma_fdt_error *err)
 {
@@ -327,8 +356,9 @@ int hvcma_fdt_set_dma_ranges(void *fdt, const char *bus, const struct hvcma_wind
 
 	if (node < 0)
 		return node;
-	if (node && is_no_device(fdt, node))
-		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%s' is no bus: no device is on it", bus);
+	ret = check_bus(fdt, node, bus, err);
+	if (ret)
+		return ret;
 	if (!node || !layout_of(fdt, node, fdt_parent_offset(fdt, node), &l))
 		return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS, "'%s' is no bus with addresses of 1 or 2 cells", bus);
 	if (!nr) {

@@ -177,6 +177,9 @@ tree 'reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges; a@50000
 for node in / /reserved-memory /reserved-memory/a /memory; do
 	check "no bus: $node" refuses 'is no bus' dma-ranges --bus $node --identity 0x40000000,1G t.dtb
 done
+tree "$(bridge a 1000 'pci@1,0 { device_type = "pci"; #address-cells = <3>; #size-cells = <2>; reg = <0x800 0 0 0 0>; ranges; };') d@2000 { reg = <0 0x2000 0 1>; };"
+check "no bus: a device" refuses 'no bus, nothing is below it' dma-ranges --bus /d@2000 --identity 0x40000000,1G t.dtb
+check "nor a bridge behind a host bridge" refuses 'whose windows count for all' dma-ranges --bus /pcie@1000/pci --identity 0x40000000,1G t.dtb
 printf '0x40000000 0xc0000000 256M\n0x50000000 0x80000000 768M\n' >e1
 printf '0x40000000 0xc0000000 128M\n0x48000000 0x180000000 896M\n' >e2
 tree "$(bridge a 1000) $(bridge b 2000)"
