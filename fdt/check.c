@@ -147,8 +147,10 @@ static void check_container(struct check *c)
 	else if (own.address != root.address || own.size != root.size)
 		hvcma_check_say(c, HVCMA_FDT_RESERVED_CELLS, c->reserved, "%d address and %d size cells, but the root has %d and %d: Linux ignores it, and all in it",
 				own.address, own.size, root.address, root.size);
-	if (!hvcma_fdt_tree_prop(&c->tree, c->reserved, "ranges", &len) || len)
-		hvcma_check_say(c, HVCMA_FDT_RESERVED_RANGES, c->reserved, "must have an empty ranges property");
+	if (!hvcma_fdt_tree_prop(&c->tree, c->reserved, "ranges", &len))
+		hvcma_check_say(c, HVCMA_FDT_RESERVED_RANGES, c->reserved, "must have an empty ranges property: Linux ignores it, and all in it");
+	else if (len)
+		hvcma_check_say(c, HVCMA_FDT_RESERVED_MAPPED, c->reserved, "ranges is not empty: Linux reserves addresses as they are in it, but drivers that look them up translate them");
 }
 
 int hvcma_fdt_check(const void *fdt, const struct hvcma_fdt_policy *policy,

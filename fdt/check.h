@@ -40,6 +40,7 @@ enum hvcma_fdt_severity {
 	X(MEMORY_OVERLAP,	"memory-overlap",	"overlap",	FAULT)		\
 	X(RESERVED_CELLS,	"reserved-cells",	"cells",	FAULT)		\
 	X(RESERVED_RANGES,	"reserved-ranges",	"reserved",	FAULT)		\
+	X(RESERVED_MAPPED,	"reserved-mapped",	"reserved",	WARNING)	\
 	X(RESERVED_LENGTH,	"reserved-length",	"cells",	FAULT)		\
 	X(RESERVED_EMPTY,	"reserved-empty",	"cells",	WARNING)	\
 	X(RESERVED_WRAPS,	"reserved-wraps",	"cells",	FAULT)		\

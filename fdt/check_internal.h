@@ -34,6 +34,7 @@ struct check {
 	int no_memory;		/* sticky: out of memory */
 	bool is_overlay;
 	int reserved;		/* index of /reserved-memory; nr of nodes: none, or Linux ignores it */
+	bool is_bypassed;	/* the default pool, by the kernel's command line */
 	bool memory_known;	/* it is not for the boot loader to fill in */
 	struct check_list memory;
 	struct check_list pools;

@@ -151,7 +151,7 @@ static bool has_cma_option(struct check *c)
 	const char *args = chosen < 0 ? NULL : hvcma_fdt_tree_prop(&c->tree, chosen, "bootargs", &len);
 
 	for (int i = 0; args && i + 4 <= len; i++)
-		if ((!i || args[i - 1] == ' ') && !memcmp(args + i, "cma=", 4))
+		if ((!i || strchr(" \t\n", args[i - 1])) && !memcmp(args + i, "cma=", 4))
 			return true;
 	return false;
 }
@@ -159,8 +159,8 @@ static bool has_cma_option(struct check *c)
 void hvcma_check_pools(struct check *c)
 {
 	int nr = 0, nr_cma = 0, nr_dma = 0;
-	bool is_bypassed = has_cma_option(c);
 
+	c->is_bypassed = has_cma_option(c);
 	for (int node = c->reserved + 1; node < c->tree.nr; node++) {
 		if (c->tree.node[node].parent != c->reserved || !c->tree.node[node].is_enabled)
 			continue;
@@ -169,7 +169,7 @@ void hvcma_check_pools(struct check *c)
 		if (hvcma_fdt_tree_has(&c->tree, node, "linux,cma-default")) {
 			if (nr_cma++)
 				hvcma_check_say(c, HVCMA_FDT_POOL_DEFAULTS, node, "a second linux,cma-default");
-			if (is_bypassed)
+			if (c->is_bypassed)
 				hvcma_check_say(c, HVCMA_FDT_POOL_BYPASSED, node, "cma= in /chosen/bootargs takes its place: Linux passes over this node");
 		}
 		if (hvcma_fdt_tree_has(&c->tree, node, "linux,dma-default") && nr_dma++)

@@ -428,13 +428,18 @@ static void check_pool_of(struct check *c, struct bus *b, int client, int pool)
 	struct check_pool p = hvcma_check_pool(c, pool);
 	struct hvcma_range r = { 0 };
 
-	if (!p.shared && !p.restricted)
-		return;			/* a carveout: its driver alone knows what it is for */
 	if (!c->tree.node[pool].is_enabled) {
 		hvcma_check_say(c, HVCMA_FDT_POOL_DISABLED, client, "its region %s is disabled: Linux does not make it",
 				c->tree.node[pool].name);
 		return;
 	}
+	if (c->is_bypassed && p.cma_default) {
+		hvcma_check_say(c, HVCMA_FDT_POOL_DISABLED, client, "its region %s is not made: cma= in /chosen/bootargs takes its place",
+				c->tree.node[pool].name);
+		return;
+	}
+	if (!p.shared && !p.restricted)
+		return;			/* a carveout: its driver alone knows what it is for */
 	check_attributes(c, client, &p);
 	if (!b || hvcma_fdt_dma_is_behind_iommu(&c->dma, client))
 		return;
@@ -552,7 +557,7 @@ static void check_default(struct check *c, struct bus *b, int pool)
 
 static int find_default(struct check *c)
 {
-	for (int node = c->reserved + 1; node < c->tree.nr; node++) {
+	for (int node = c->reserved + 1; node < c->tree.nr && !c->is_bypassed; node++) {
 		struct check_pool p;
 
 		if (c->tree.node[node].parent != c->reserved || !c->tree.node[node].is_enabled ||

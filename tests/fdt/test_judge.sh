@@ -104,6 +104,8 @@ cat >t.dts <<-'END'
 	reserved-memory { #address-cells = <1>; #size-cells = <1>; a@50000000 { reg = <0x50000000 0x1000>; }; }; };
 END
 judged "without ranges" "reserved-ranges"
+sed -i 's/reserved-memory {/& ranges = <0 0x40000000 0x40000000>;/' t.dts
+judged "with ranges that lead elsewhere" "reserved-mapped"
 tree '' 'a@50000000 { reg = <0 0x50000000 0>; };'
 judged "cells of a region" "reserved-length"
 tree '' 'a@50000000 { reg = <0 0x50000000 0 0>; };'
@@ -378,6 +380,12 @@ tree '' '' '' 'd@0,0 { reg = <0 0 0 0 0>; dma-coherent; };'
 judged "of a PCI device" "coherent-pci"
 tree '' 'p: pool@50000000 { compatible = "shared-dma-pool"; reusable; status = "disabled"; reg = <0 0x50000000 0 0x4000000>; };' "$client"
 judged "client of a disabled pool" "pool-disabled"
+tree '' 'p: fw@50000000 { no-map; status = "disabled"; reg = <0 0x50000000 0 0x4000000>; };' "$client"
+judged "and of what is no pool" "pool-disabled"
+tree '' "$default" "$client" '' 'chosen { bootargs = "quiet cma=64M"; };'
+judged "client of a default pool that cma= takes the place of" "pool-bypassed pool-disabled"
+tree '' "$default" '' 'dma-ranges = <0x02000000 0 0x40000000 0 0x40000000 0 0x8000000>;' 'chosen { bootargs = "quiet\tcma=64M"; };'
+judged "of which no bus needs to reach anything" "pool-bypassed"
 tree '' "$pool" "$client"
 judged "attributes by the host's" "attribute" --stage2 fwb
 cat >t.dts <<-'END'
