@@ -87,6 +87,9 @@ struct check_pool {
 
 struct check_pool hvcma_check_pool(struct check *c, int node);
 
+/* Is all of a pool that has its place in one zone, if Linux' CMA is to have it? */
+void hvcma_check_zones(struct check *c, int node, const struct hvcma_range *r);
+
 /* What Linux' CMA takes whole ones of. */
 uint64_t hvcma_check_pageblock_bytes(const struct check *c);
 

@@ -172,9 +172,10 @@ static void place(struct check *c, struct check_list *free_list, const struct wi
 		if (!find_place(free_list, w, r.base, last, &index, &base))
 			continue;
 		take_place(c, free_list, w, index, base);
-		if (!limited)
-			hvcma_check_list_add(c, &c->placed,
-					     &(struct check_range){ base, w->bytes, w->node, 0 });
+		if (limited)
+			return;
+		hvcma_check_list_add(c, &c->placed, &(struct check_range){ base, w->bytes, w->node, 0 });
+		hvcma_check_zones(c, w->node, &(struct hvcma_range){ base, w->bytes });
 		return;
 	}
 	if (!is_long_enough)

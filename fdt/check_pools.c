@@ -129,6 +129,34 @@ static void check_has_memory(struct check *c, const struct check_pool *p,
 	}
 }
 
+static uint64_t numa_node_of(struct check *c, const struct check_range *memory)
+{
+	uint64_t id = 0;
+
+	hvcma_check_number(c, memory->node, "numa-node-id", 1, &id);
+	return id;
+}
+
+/* Zones end at 4 GiB, and each NUMA node has its own. */
+void hvcma_check_zones(struct check *c, int node, const struct hvcma_range *r)
+{
+	struct check_pool p = hvcma_check_pool(c, node);
+	const struct check_range *first = hvcma_check_find(&c->memory, r->base);
+	uint64_t last = r->base + (r->bytes - 1);
+	const struct check_range *m = hvcma_check_find(&c->memory, last);
+
+	if (!p.shared || !p.reusable || p.no_map || !r->bytes || last < r->base)
+		return;
+	if (r->base <= UINT32_MAX && last > UINT32_MAX)
+		hvcma_check_say(c, HVCMA_FDT_POOL_ZONES, node, "0x%" PRIx64 ", 0x%" PRIx64
+				" bytes, lies below and above 4 GiB: Linux' CMA wants it in one zone of memory",
+				r->base, r->bytes);
+	else if (first && m && numa_node_of(c, first) != numa_node_of(c, m))
+		hvcma_check_say(c, HVCMA_FDT_POOL_ZONES, node, "0x%" PRIx64 ", 0x%" PRIx64
+				" bytes, lies in memory of two NUMA nodes: Linux' CMA wants it in one",
+				r->base, r->bytes);
+}
+
 static void check_pool(struct check *c, int node)
 {
 	struct check_pool p = hvcma_check_pool(c, node);
@@ -139,6 +167,7 @@ static void check_pool(struct check *c, int node)
 	while (hvcma_check_range(c, node, "reg", &i, &r)) {
 		check_alignment(c, &p, &r);
 		check_has_memory(c, &p, &r);
+		hvcma_check_zones(c, node, &r);
 	}
 }
 

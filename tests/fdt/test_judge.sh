@@ -166,6 +166,22 @@ judged "bounce buffers below all memory" "pool-no-memory"
 tree '' 'a@90000000 { no-map; reg = <0 0x90000000 0 0x200000>; };'
 judged "no-map may be anything" ""
 
+wide='reg = <0 0x80000000 1 0>;'
+tree "$wide" 'a@f0000000 { compatible = "shared-dma-pool"; reusable; reg = <0 0xf0000000 0 0x20000000>; };'
+judged "CMA across 4 GiB" "pool-zones"
+tree "$wide" 'a@f0000000 { compatible = "shared-dma-pool"; no-map; reg = <0 0xf0000000 0 0x20000000>; };'
+judged "others may be" ""
+tree "$wide" 'a@f0000000 { compatible = "shared-dma-pool"; reusable; reg = <0 0xf0000000 0 0x10000000>; };
+	b@100000000 { compatible = "shared-dma-pool"; reusable; reg = <1 0 0 0x10000000>; };'
+judged "on either side" ""
+tree "$wide" 'a { compatible = "shared-dma-pool"; reusable; size = <0 0xa0000000>; };'
+judged "too long for one side" "pool-zones"
+tree '' "$pool" '' '' 'memory@80000000 { device_type = "memory"; reg = <0 0x80000000 0 0x40000000>; numa-node-id = <1>; };'
+judged "in one NUMA node" ""
+tree '' 'a@70000000 { compatible = "shared-dma-pool"; reusable; reg = <0 0x70000000 0 0x20000000>; };' '' '' \
+	'memory@80000000 { device_type = "memory"; reg = <0 0x80000000 0 0x40000000>; numa-node-id = <1>; };'
+judged "in two" "pool-zones"
+
 # ---- pools that the kernel places ----
 dynamic()
 {
