@@ -59,6 +59,7 @@ enum hvcma_fdt_severity {
 	X(POOL_LENGTH,		"pool-length",		"cells",	FAULT)		\
 	X(POOL_NO_PLACE,	"pool-no-place",	"reserved",	WARNING)	\
 	X(POOL_NO_ROOM,		"pool-no-room",		"reserved",	FAULT)		\
+	X(POOL_ELSEWHERE,	"pool-elsewhere",	"reserved",	WARNING)	\
 	X(POOL_DISABLED,	"pool-disabled",	"reserved",	FAULT)		\
 	X(PHANDLE_OPEN,		"phandle-open",		"phandle",	FAULT)		\
 	X(PHANDLE_TWICE,	"phandle-twice",	"phandle",	FAULT)		\

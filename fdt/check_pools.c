@@ -185,11 +185,28 @@ static bool has_cma_option(struct check *c)
 	return false;
 }
 
+/* Pools that Linux does not look for: it reads the children of /reserved-memory and no others. */
+static void check_elsewhere(struct check *c)
+{
+	for (int node = 1; node < c->tree.nr; node++) {
+		struct check_pool p;
+
+		if (c->tree.node[node].parent == c->reserved || !c->tree.node[node].is_available ||
+		    !hvcma_fdt_tree_has(&c->tree, node, "compatible"))
+			continue;
+		p = hvcma_check_pool(c, node);
+		if (p.shared || p.restricted)
+			hvcma_check_say(c, HVCMA_FDT_POOL_ELSEWHERE, node, "a pool that is not in /reserved-memory: Linux does not make it");
+	}
+}
+
 void hvcma_check_pools(struct check *c)
 {
 	int nr = 0, nr_cma = 0, nr_dma = 0;
 
 	c->is_bypassed = has_cma_option(c);
+	if (!c->is_overlay)
+		check_elsewhere(c);
 	for (int node = c->reserved + 1; node < c->tree.nr; node++) {
 		if (c->tree.node[node].parent != c->reserved || !c->tree.node[node].is_enabled)
 			continue;

@@ -223,6 +223,13 @@ int hvcma_fdt_tree_phandle(const struct hvcma_fdt_tree *tree, uint32_t phandle)
 	return tree->by_phandle[low];
 }
 
+/* By this part of a path; as fdt_path_offset() has it, which Linux looks up nodes with. */
+static bool is_called(const char *name, const char *part, size_t bytes)
+{
+	return !strncmp(name, part, bytes) &&
+	       (!name[bytes] || (name[bytes] == '@' && !memchr(part, '@', bytes)));
+}
+
 int hvcma_fdt_tree_path(const struct hvcma_fdt_tree *tree, const char *path)
 {
 	int node = 0;
@@ -232,8 +239,7 @@ int hvcma_fdt_tree_path(const struct hvcma_fdt_tree *tree, const char *path)
 		int child = node + 1;
 
 		while (child < tree->nr && (tree->node[child].parent != node ||
-					    strncmp(tree->node[child].name, path, bytes) ||
-					    tree->node[child].name[bytes]))
+					    !is_called(tree->node[child].name, path, bytes)))
 			child++;
 		if (child == tree->nr)
 			return -1;

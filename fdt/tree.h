@@ -49,7 +49,10 @@ void hvcma_fdt_tree_fini(struct hvcma_fdt_tree *tree);
 /** hvcma_fdt_tree_phandle() - index of a node with this phandle, -1: none. */
 int hvcma_fdt_tree_phandle(const struct hvcma_fdt_tree *tree, uint32_t phandle);
 
-/** hvcma_fdt_tree_path() - index of the node at this full path, -1: none. */
+/**
+ * hvcma_fdt_tree_path() - index of the node at this path, -1: none. An @address may be
+ * left out: of several the first, as Linux looks up /reserved-memory.
+ */
 int hvcma_fdt_tree_path(const struct hvcma_fdt_tree *tree, const char *path);
 
 /**

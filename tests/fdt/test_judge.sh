@@ -106,6 +106,11 @@ END
 judged "without ranges" "reserved-ranges"
 sed -i 's/reserved-memory {/& ranges = <0 0x40000000 0x40000000>;/' t.dts
 judged "with ranges that lead elsewhere" "reserved-mapped"
+tree '' 'a@50000000 { reg = <0 0x50000000 0>; };' "$client"
+sed -i 's/reserved-memory {/reserved-memory@0 {/; s/a@50000000/p: &/' t.dts
+judged "with an address Linux reads it, too" "reserved-length"
+tree '' '' "reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges; $pool };"
+judged "not below the root nobody does" "pool-elsewhere"
 tree '' 'a@50000000 { reg = <0 0x50000000 0>; };'
 judged "cells of a region" "reserved-length"
 tree '' 'a@50000000 { reg = <0 0x50000000 0 0>; };'
