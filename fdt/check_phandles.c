@@ -35,11 +35,13 @@ static void check_twice(struct check *c)
 					t->node[t->by_phandle[i]].phandle);
 }
 
-/* The node that is meant, -1 (said) if there is none. */
+/* The node that is meant, -1 (said) if there is none; an overlay may mean one of the tree it is for. */
 static int target_of(struct check *c, int node, const char *prop, uint32_t phandle)
 {
 	int target = hvcma_fdt_tree_phandle(&c->tree, phandle);
 
+	if (target < 0 && c->is_overlay)
+		return target;
 	if (target < 0)
 		hvcma_check_say(c, HVCMA_FDT_PHANDLE_OPEN, node, "%s refers to phandle 0x%x, which no node has",
 				prop, phandle);

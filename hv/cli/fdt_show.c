@@ -23,6 +23,7 @@ struct show {
 	struct hvcma_fdt_tree tree;
 	struct hvcma_fdt_dma dma;
 	int reserved;
+	bool is_overlay;	/* phandles may be of nodes in the tree it is for */
 	struct json_object *memory, *pools, *buses, *clients;
 };
 
@@ -186,7 +187,7 @@ static void take_client(struct show *s, int node)
 
 		if (pool >= 0)
 			hvcma_fdt_tree_name(&s->tree, pool, path);
-		else
+		else if (!s->is_overlay)
 			malformed(obj, "memory-region: no node has phandle 0x%x", fdt32_to_cpu(p[i]));
 		json_object_array_add(list, json_object_new_string(path));
 	}
@@ -206,6 +207,8 @@ static bool is_memory(const struct show *s, int node)
 static void take_nodes(struct show *s)
 {
 	for (int node = 1; node < s->tree.nr; node++) {
+		if (s->tree.node[node].is_meta)
+			continue;
 		if (is_memory(s, node))
 			add_ranges(add_object(s->memory, s, node), "ranges", s, node, "reg");
 		if (s->reserved >= 0 && s->tree.node[node].parent == s->reserved)
@@ -394,6 +397,7 @@ static int run_show(int argc, char **argv)
 		ret = hvcma_failed(err.text);
 		goto out_tree;
 	}
+	s.is_overlay = hvcma_fdt_is_overlay(dtb.blob);
 	s.reserved = hvcma_fdt_tree_path(&s.tree, "/reserved-memory");
 	all = json_object_new_object();
 	json_object_object_add(all, "memory", s.memory = json_object_new_array());

@@ -55,6 +55,9 @@ check "of some levels" gives "$tree" 'a { v = <3>; b { v = <1>; c { v = "longer"
 check "new nodes in new nodes" gives "$tree" 'a { v = <1>; b { v = <1>; c { v = <1>; n@1 { reg = <1 1>; m { }; }; }; }; }; d { phandle = <7>; };'
 check "a new phandle and who refers to it" gives "$tree" \
 	'a { v = <1>; b { memory-region = <8 7 9>; v = <1>; c { v = <1>; interrupt-parent = <9>; }; }; }; d { phandle = <7>; }; e { phandle = <8>; }; f { phandle = <9>; memory-region = <8>; };'
+check "which is no fault of an overlay" "$hvcma" fdt check out.dtbo
+"$hvcma" fdt show out.dtbo >out
+check "nor malformed, and each client is shown once" [ "$(grep -c '^client' out) $(grep -c malformed out)" = "2 0" ]
 check "a phandle for a node that was there" gives "$tree" \
 	'a { v = <1>; b { v = <1>; c { v = <1>; phandle = <8>; }; }; }; d { phandle = <7>; memory-region = <8>; };'
 check "labels" gives 'a { };' 'a { l: b { }; };'
