@@ -9,6 +9,7 @@
 
 #include "fdt/added.h"
 #include "fdt/bus.h"
+#include "fdt/dma.h"
 #include "fdt/region.h"
 
 #define RESERVED		"/reserved-memory"
@@ -347,6 +348,60 @@ static int check_bus(const void *fdt, int node, const char *bus, struct hvcma_fd
 	return 0;
 }
 
+/* Do the windows lead where they should, through the dma-ranges above the bus? */
+static int check_way(const struct hvcma_fdt_tree *tree, int bus, const struct hvcma_window *windows,
+		     size_t nr, struct hvcma_fdt_error *err)
+{
+	struct hvcma_window *piece = NULL;
+	struct hvcma_fdt_windows w = { 0 };
+	struct hvcma_fdt_dma dma;
+	size_t nr_pieces = 0, i = 0;
+	int ret = hvcma_fdt_dma_init(&dma, tree, err);
+
+	if (ret)
+		return ret;
+	ret = hvcma_fdt_dma_windows(&dma, bus, &w);
+	if (ret != -FDT_ERR_NOSPACE) {
+		piece = calloc(2 * w.nr + 1, sizeof(*piece));
+		ret = piece ? hvcma_windows_pieces(w.window, w.nr, piece, &nr_pieces) : -FDT_ERR_NOSPACE;
+	}
+	if (ret)
+		hvcma_fdt_fail(err, ret, "no memory for %zu windows", nr);
+	for (size_t k = 0; k < nr && !ret; k++) {
+		const struct hvcma_window *ours = &windows[k];
+
+		/* both are sorted; of pieces neighbours are joined */
+		while (i < nr_pieces && piece[i].gpa + (piece[i].bytes - 1) < ours->gpa)
+			i++;
+		if (i == nr_pieces || ours->gpa < piece[i].gpa ||
+		    ours->bytes > piece[i].bytes - (ours->gpa - piece[i].gpa) ||
+		    ours->dma - ours->gpa != piece[i].dma - piece[i].gpa)
+			ret = hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "window 0x%" PRIx64 " at 0x%" PRIx64 ", 0x%" PRIx64
+					     " bytes, would lead elsewhere: dma-ranges above '%.60s' translate it again. Give the windows to the bus that has those",
+					     ours->dma, ours->gpa, ours->bytes, tree->node[bus].name);
+	}
+	free(piece);
+	hvcma_fdt_windows_free(&w);
+	hvcma_fdt_dma_fini(&dma);
+	return ret;
+}
+
+static int check_written(const void *fdt, const char *bus, const struct hvcma_window *windows,
+			 size_t nr, struct hvcma_fdt_error *err)
+{
+	int offset = hvcma_fdt_offset(fdt, bus, err), ret, node = 1;
+	struct hvcma_fdt_tree tree;
+
+	ret = offset < 0 ? offset : hvcma_fdt_tree_init(&tree, fdt, err);
+	if (ret)
+		return ret;
+	while (tree.node[node].offset != offset)
+		node++;
+	ret = check_way(&tree, node, windows, nr, err);
+	hvcma_fdt_tree_fini(&tree);
+	return ret;
+}
+
 int hvcma_fdt_set_dma_ranges(void *fdt, const char *bus, const struct hvcma_window *windows,
 			     size_t nr, struct hvcma_fdt_error *err)
 {
@@ -380,7 +435,7 @@ int hvcma_fdt_set_dma_ranges(void *fdt, const char *bus, const struct hvcma_wind
 		ret = put_windows(fdt, node, bus, &l, windows, nr, before,
 				  sift(fdt, before, len, &l, windows, nr), err);
 	free(before);
-	return ret;
+	return ret ? ret : check_written(fdt, bus, windows, nr, err);
 }
 
 int hvcma_fdt_drop_dma_ranges(void *fdt, const char *bus, struct hvcma_fdt_error *err)

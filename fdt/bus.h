@@ -45,7 +45,8 @@ int hvcma_fdt_unbind(void *fdt, const char *client, const char *region,
  *
  * Errors: -FDT_ERR_NOTFOUND, -FDT_ERR_BADPATH, -FDT_ERR_BADNCELLS (the bus has no
  * addresses, or an address does not fit), -FDT_ERR_BADVALUE (memory and the like, which
- * no device is on; a device; a bridge behind a PCI host bridge), -FDT_ERR_NOSPACE.
+ * no device is on; a device; a bridge behind a PCI host bridge; dma-ranges above the
+ * bus lead elsewhere), -FDT_ERR_NOSPACE.
  */
 int hvcma_fdt_set_dma_ranges(void *fdt, const char *bus, const struct hvcma_window *windows,
 			     size_t nr, struct hvcma_fdt_error *err);

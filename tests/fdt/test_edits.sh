@@ -180,6 +180,20 @@ done
 tree "$(bridge a 1000 'pci@1,0 { device_type = "pci"; #address-cells = <3>; #size-cells = <2>; reg = <0x800 0 0 0 0>; ranges; };') d@2000 { reg = <0 0x2000 0 1>; };"
 check "no bus: a device" refuses 'no bus, nothing is below it' dma-ranges --bus /d@2000 --identity 0x40000000,1G t.dtb
 check "nor a bridge behind a host bridge" refuses 'whose windows count for all' dma-ranges --bus /pcie@1000/pci --identity 0x40000000,1G t.dtb
+# Levels of dma-ranges: what is written is what Linux makes of it, or nothing is.
+levels()
+{
+	tree "soc { #address-cells = <2>; #size-cells = <2>; ranges; $1 $(bridge a 1000) b { #address-cells = <2>; #size-cells = <2>; ranges; }; };"
+}
+levels 'dma-ranges = <0 0xc0000000 0 0x40000000 0 0x40000000>;'
+cp t.dtb before.dtb
+check "a bus on which memory is elsewhere" refuses "would lead elsewhere: dma-ranges above 'pcie@1000'" dma-ranges --identity 0x40000000,1G t.dtb
+check "one that has no such property yet, too" refuses 'would lead elsewhere' dma-ranges --bus /soc/b --identity 0x40000000,1G t.dtb
+check "which leave the file alone" cmp before.dtb t.dtb
+check "the bus itself can have other windows" does dma-ranges --bus /soc --identity 0x40000000,1G t.dtb
+check "then those below it, too" does dma-ranges --identity 0x40000000,1G t.dtb
+tree 'soc { ranges; d@1000 { reg = <0 0x1000 0 0x100>; }; };'
+check "cells that the bus does not say" refuses 'would lead elsewhere' dma-ranges --bus /soc --identity 0x40000000,1G t.dtb
 printf '0x40000000 0xc0000000 256M\n0x50000000 0x80000000 768M\n' >e1
 printf '0x40000000 0xc0000000 128M\n0x48000000 0x180000000 896M\n' >e2
 tree "$(bridge a 1000) $(bridge b 2000)"
