@@ -32,8 +32,8 @@ functions()
 		i:register_memory_notifier i:register_pm_notifier p:vmap ;;
 	esac
 	case $2-$1 in
-	reusable-6.1) echo p:alloc_pages b:alloc_contig_range i:register_shrinker ;;
-	reusable-*) echo p:alloc_pages_noprof b:alloc_contig_range_noprof p:shrinker_alloc ;;
+	reusable-6.1) echo p:__alloc_pages b:alloc_contig_range i:register_shrinker ;;
+	reusable-*) echo p:__alloc_pages_noprof b:alloc_contig_range_noprof p:shrinker_alloc ;;
 	esac
 }
 
