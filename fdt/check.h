@@ -73,6 +73,7 @@ enum hvcma_fdt_severity {
 	X(WINDOW_LEAF,		"window-leaf",		"window",	WARNING)	\
 	X(WINDOW_PCI,		"window-pci",		"window",	WARNING)	\
 	X(WINDOW_LOST,		"window-lost",		"window",	WARNING)	\
+	X(WINDOW_LONG,		"window-long",		"window",	FAULT)		\
 	X(WINDOW_UNUSED,	"window-unused",	"window",	FAULT)		\
 	X(WINDOW_POOL,		"window-pool",		"window",	FAULT)		\
 	X(WINDOW_PLACE,		"window-place",		"window",	NOTE)		\

@@ -84,6 +84,15 @@ static void check_windows(struct check *c, int node, struct hvcma_fdt_windows *w
 				w->nr_lost > 1 ? "" : "s", w->nr_lost > 1 ? "them" : "it");
 }
 
+/* Windows that end in another place than where they begin. */
+static void check_ends(struct check *c, int node, const struct hvcma_fdt_windows *w)
+{
+	if (w->nr_long)
+		hvcma_check_say(c, HVCMA_FDT_WINDOW_LONG, node, "%zu window%s, the first at 0x%" PRIx64
+				" on the bus, reach%s beyond what the dma-ranges above translate: Linux looks at the first byte only, what is behind is lost",
+				w->nr_long, w->nr_long > 1 ? "s" : "", w->long_dma, w->nr_long > 1 ? "" : "es");
+}
+
 /* Spaces of PCI: phys.hi of IEEE 1275; a window is of memory, and fits its space. */
 static void check_spaces(struct check *c, int node)
 {
@@ -145,6 +154,7 @@ static bool bus_read(struct check *c, int node, struct bus *b)
 		return false;
 	}
 	check_windows(c, node, &w);
+	check_ends(c, node, &w);
 	if (b->is_pci)
 		check_spaces(c, node);
 	b->piece = calloc(2 * w.nr + 1, sizeof(*b->piece));

@@ -552,8 +552,8 @@ static int map_any(const struct hvcma_fdt_dma *dma, int at, struct address *a)
 	return dma->parent[at];
 }
 
-/* From the parent side of @bus, an address written at @p, to what the processor sees. */
-static int translate(struct hvcma_fdt_dma *dma, int bus, const fdt32_t *p, int room,
+/* From the parent side of @bus, an address written at @p and @offset, to what the processor sees. */
+static int translate(struct hvcma_fdt_dma *dma, int bus, const fdt32_t *p, int room, uint64_t offset,
 		     uint64_t *value, bool *leads)
 {
 	int at = dma->parent[bus], steps = dma->tree->nr;
@@ -563,6 +563,8 @@ static int translate(struct hvcma_fdt_dma *dma, int bus, const fdt32_t *p, int r
 	if (at < 0 || !set_form(dma->tree, bus, at, &a))
 		return 0;
 	memcpy(a.cell, p, (size_t)(a.nr < room ? a.nr : room) * sizeof(*p));
+	if (offset)
+		add(&a, offset);
 	while (!is_end(dma, at)) {
 		const struct hvcma_fdt_level *l = level_of(dma, at);
 		const struct hvcma_fdt_cells *own = &dma->tree->node[at].cells;
@@ -579,6 +581,19 @@ static int translate(struct hvcma_fdt_dma *dma, int bus, const fdt32_t *p, int r
 	*value = hvcma_fdt_get(a.cell, a.nr);
 	*leads = true;
 	return 0;
+}
+
+/* Linux takes a window to go on as it begins. Does it, through the levels above? */
+static int look_at_end(struct hvcma_fdt_dma *dma, int bus, const fdt32_t *p, int room,
+		       const struct hvcma_window *window, struct hvcma_fdt_windows *w)
+{
+	uint64_t last;
+	bool leads;
+	int ret = translate(dma, bus, p, room, window->bytes - 1, &last, &leads);
+
+	if (!ret && (!leads || last != window->gpa + (window->bytes - 1)) && !w->nr_long++)
+		w->long_dma = window->dma;
+	return ret;
 }
 
 int hvcma_fdt_dma_windows(struct hvcma_fdt_dma *dma, int bus,
@@ -606,7 +621,10 @@ int hvcma_fdt_dma_windows(struct hvcma_fdt_dma *dma, int bus,
 
 		bool leads;
 
-		ret = translate(dma, bus, p + e.own, (e.nr - i) * each - e.own, &gpa, &leads);
+		ret = translate(dma, bus, p + e.own, (e.nr - i) * each - e.own, 0, &gpa, &leads);
+		if (!ret && leads && bytes)
+			ret = look_at_end(dma, bus, p + e.own, (e.nr - i) * each - e.own,
+					  &(struct hvcma_window){ on_bus, gpa, bytes }, &w);
 		if (ret) {
 			free(w.window);
 			return ret;

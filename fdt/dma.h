@@ -75,6 +75,8 @@ struct hvcma_fdt_windows {
 	size_t nr;
 	size_t nr_lost;			/* windows that do not lead to memory */
 	uint64_t lost_dma;		/* base of the first of those on the bus */
+	size_t nr_long;			/* windows whose end does not lead on where they begin */
+	uint64_t long_dma;		/* base of the first of those on the bus */
 	bool is_cut;			/* what follows the last is less than a window */
 };
 

@@ -312,6 +312,12 @@ judged "two levels that cover" ""
 tree '' "$pool" "dma-ranges = <0 0 0 0x40000000 0 0x8000000>; b { #address-cells = <2>; #size-cells = <2>; ranges;
 	dma-ranges = <0 0x1000 0 0 0 0x1000000>; $client };"
 judged "two levels that do not" "window-memory window-pool"
+tree '' "$pool" "dma-ranges = <0 0 0 0x40000000 0 0x8000000>; b { #address-cells = <2>; #size-cells = <2>; ranges;
+	dma-ranges = <0 0x80000000 0 0 0 0x40000000>; $client };"
+judged "a window longer than the one above it" "window-long"
+tree '' "$pool" "dma-ranges = <0 0 0 0x40000000 0 0x10000000>, <0 0x10000000 0 0x50000000 0 0x30000000>;
+	b { #address-cells = <2>; #size-cells = <2>; ranges; dma-ranges = <0 0x80000000 0 0 0 0x40000000>; $client };"
+judged "which may be two that go on" ""
 # The first of three cells is a flag, even on a bus that is not PCI: it counts on this bus only.
 tree '' "$pool" 'nexus@10000000 { #address-cells = <3>; #size-cells = <2>; ranges; dma-ranges;
 	inner@20000000 { #address-cells = <1>; #size-cells = <1>; ranges = <0 0x2000000 0 0x20000000 0x10000000>;
