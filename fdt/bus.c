@@ -380,6 +380,9 @@ static int check_way(const struct hvcma_fdt_tree *tree, int bus, const struct hv
 					     " bytes, would lead elsewhere: dma-ranges above '%.60s' translate it again. Give the windows to the bus that has those",
 					     ours->dma, ours->gpa, ours->bytes, tree->node[bus].name);
 	}
+	if (!ret && w.nr_long)
+		ret = hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "the window 0x%" PRIx64 " reaches beyond what dma-ranges above '%.60s' lead to memory",
+				     w.long_dma, tree->node[bus].name);
 	free(piece);
 	hvcma_fdt_windows_free(&w);
 	hvcma_fdt_dma_fini(&dma);

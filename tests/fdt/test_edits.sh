@@ -192,6 +192,9 @@ check "one that has no such property yet, too" refuses 'would lead elsewhere' dm
 check "which leave the file alone" cmp before.dtb t.dtb
 check "the bus itself can have other windows" does dma-ranges --bus /soc --identity 0x40000000,1G t.dtb
 check "then those below it, too" does dma-ranges --identity 0x40000000,1G t.dtb
+levels 'dma-ranges = <0 0x40000000 0 0x40000000 0 0x20000000>;'
+check "a bus that reaches half of it" refuses 'reaches beyond what dma-ranges above' dma-ranges --identity 0x40000000,1G t.dtb
+check "that half it may be" does dma-ranges --identity 0x40000000,512M t.dtb
 tree 'soc { ranges; d@1000 { reg = <0 0x1000 0 0x100>; }; };'
 check "cells that the bus does not say" refuses 'would lead elsewhere' dma-ranges --bus /soc --identity 0x40000000,1G t.dtb
 printf '0x40000000 0xc0000000 256M\n0x50000000 0x80000000 768M\n' >e1
