@@ -208,28 +208,46 @@ static int print_irqs(const struct xen *x)
 	return HVCMA_EXIT_OK;
 }
 
-static int print_xl(const struct xen *x)
+/* Are these pages among those that were told before? */
+static bool is_told(const struct hvcma_range *told, size_t nr, uint64_t first, uint64_t pages)
 {
+	for (size_t i = 0; i < nr; i++)
+		if (first >= told[i].base && first + pages <= told[i].base + told[i].bytes)
+			return true;
+	return false;
+}
+
+/* Pages, each once, though registers may share them. */
+static int print_iomem(const struct xen *x)
+{
+	struct hvcma_range told[MAX_LIST * MAX_REGISTERS];
 	struct hvcma_xen_register regs[MAX_REGISTERS];
-	const char *separator = "";
 	struct hvcma_fdt_error err;
+	size_t nr_told = 0, nr;
 
 	fputs("iomem = [ ", stdout);
 	for (size_t i = 0; i < x->nr_devices; i++) {
-		size_t nr;
-
 		if (hvcma_xen_registers(x->host.blob, x->devices[i], regs, MAX_REGISTERS, &nr, &err))
 			return hvcma_failed(err.text);
 		for (size_t k = 0; k < nr && k < MAX_REGISTERS; k++) {
 			uint64_t first = regs[k].host >> 12;
-			uint64_t last = (regs[k].host + regs[k].bytes - 1) >> 12;
+			uint64_t pages = ((regs[k].host + regs[k].bytes - 1) >> 12) - first + 1;
 
-			printf("%s\"0x%" PRIx64 ",%" PRIx64 "\"", separator, first, last - first + 1);
-			separator = ", ";
+			if (is_told(told, nr_told, first, pages))
+				continue;
+			printf("%s\"0x%" PRIx64 ",%" PRIx64 "\"", nr_told ? ", " : "", first, pages);
+			told[nr_told++] = (struct hvcma_range){ first, pages };
 		}
 	}
 	fputs(" ]\n", stdout);
-	return print_irqs(x);
+	return HVCMA_EXIT_OK;
+}
+
+static int print_xl(const struct xen *x)
+{
+	int ret = print_iomem(x);
+
+	return ret ? ret : print_irqs(x);
 }
 
 struct left_out {

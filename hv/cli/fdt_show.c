@@ -210,7 +210,9 @@ static void take_nodes(struct show *s)
 		if (s->tree.node[node].is_meta)
 			continue;
 		if (is_memory(s, node))
-			add_ranges(add_object(s->memory, s, node), "ranges", s, node, "reg");
+			add_ranges(add_object(s->memory, s, node), "ranges", s, node,
+				   hvcma_fdt_tree_has(&s->tree, node, "linux,usable-memory") ?
+				   "linux,usable-memory" : "reg");
 		if (s->reserved >= 0 && s->tree.node[node].parent == s->reserved)
 			take_pool(s, node);
 		if (hvcma_fdt_tree_has(&s->tree, node, "dma-ranges"))

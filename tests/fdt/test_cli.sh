@@ -129,6 +129,11 @@ check "a list of phandles that is none" says '^    malformed: memory-region has 
 check "as JSON, too" status 0 show --json odd.dtb
 check "with as many" equal 7 "$(grep -c '"malformed":' out)"
 
+printf '/dts-v1/; / { #address-cells = <1>; #size-cells = <1>; memory@0 { device_type = "memory"; reg = <0 0x1000>;
+	linux,usable-memory = <0x5000 0x2000>; }; };' | dtc -q -O dtb -o usable.dtb
+check "memory that Linux is to use" status 0 show usable.dtb
+check "is what is shown" says '^    0x000005000  8 KiB$'
+
 # several files
 check "check of several" status 4 check machine.dtb odd.dtb work.dtb
 check "says of which" says '^odd.dtb: cells: /memory@0: '
@@ -175,6 +180,9 @@ fdtput -p left.dtb /soc@90000000/other@2000 interrupts 0 17 1 0 16 1
 fdtput -tx left.dtb /soc@90000000/other@2000 reg 2000 200
 check "xen: devices that share an interrupt" status 0 xen --device /soc@90000000/dma@1000 --device /soc@90000000/other@2000 --xl left.dtb -o pt.dtb
 check "which xl is told once" says '^irqs = \[ 48, 49 \]$'
+fdtput -tx left.dtb /soc@90000000/other@2000 reg 2000 200 2800 200 3000 1000
+check "xen: registers that share a page" status 0 xen --device /soc@90000000/other --xl left.dtb -o pt.dtb
+check "which xl is told once, too" says '^iomem = \[ "0x90002,1", "0x90003,1" \]$'
 
 # a bus of the host on which memory is elsewhere, as on a Raspberry Pi
 xen_windows()
