@@ -56,6 +56,7 @@ enum hvcma_fdt_severity {
 	X(POOL_NO_MEMORY,	"pool-no-memory",	"reserved",	FAULT)		\
 	X(POOL_ZONES,		"pool-zones",		"reserved",	FAULT)		\
 	X(POOL_ABOVE_MEMORY,	"pool-above-memory",	"reserved",	WARNING)	\
+	X(POOL_RANGES,		"pool-ranges",		"reserved",	WARNING)	\
 	X(POOL_LENGTH,		"pool-length",		"cells",	FAULT)		\
 	X(POOL_NO_PLACE,	"pool-no-place",	"reserved",	WARNING)	\
 	X(POOL_NO_ROOM,		"pool-no-room",		"reserved",	FAULT)		\

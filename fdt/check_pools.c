@@ -169,6 +169,8 @@ static void check_pool(struct check *c, int node)
 		check_has_memory(c, &p, &r);
 		hvcma_check_zones(c, node, &r);
 	}
+	if (i > 1 && (p.shared || p.restricted))
+		hvcma_check_say(c, HVCMA_FDT_POOL_RANGES, node, "reg has %d ranges: Linux makes a pool of the first, and keeps the others from use", i);
 }
 
 /* ---- all of them ---- */

@@ -187,6 +187,9 @@ tree '' 'a@70000000 { compatible = "shared-dma-pool"; reusable; reg = <0 0x70000
 	'memory@80000000 { device_type = "memory"; reg = <0 0x80000000 0 0x40000000>; numa-node-id = <1>; };'
 judged "in two" "pool-zones"
 
+tree '' 'a@50000000 { compatible = "shared-dma-pool"; reusable; reg = <0 0x50000000 0 0x400000>, <0 0x60000000 0 0x400000>; };'
+judged "a pool of two ranges" "pool-ranges"
+
 # ---- pools that the kernel places ----
 dynamic()
 {
