@@ -93,7 +93,7 @@ static bool is_said_twice(struct check *c, const struct check_range *a, const st
 	const struct check_range *node = a->node >= 0 ? a : b, *other = a->node >= 0 ? b : a;
 	struct check_pool p;
 
-	if (other->node >= 0)
+	if (node->node < 0 || other->node >= 0)
 		return false;
 	if (other->node == CHECK_BLOCK && a->base == b->base && a->bytes == b->bytes)
 		return true;
@@ -106,8 +106,8 @@ static void say_overlap(struct check *c, enum hvcma_fdt_finding_id id, const str
 {
 	char other[HVCMA_FDT_PATH_BYTES];
 
-	/* of what no node speaks of, the block may say anything */
-	if (r->node < 0 && far->node < 0)
+	/* the reservation block may have the initial RAM disk, too */
+	if (r->node < 0 && far->node < 0 && r->node != far->node)
 		return;
 	hvcma_check_name(c, far->node, other);
 	hvcma_check_say(c, is_said_twice(c, far, r) ? HVCMA_FDT_RESERVED_TWICE : id, r->node,

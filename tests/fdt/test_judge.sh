@@ -131,7 +131,7 @@ judged "but nobody uses it" "reserved-twice"
 tree '' 'a@50000000 { no-map; reg = <0 0x50000000 0 0x80000>; };' '' '' '' '/memreserve/ 0x50000000 0x1000;'
 judged "nor maps it, if it can" "reserved-overlap"
 tree '' '' '' '' '' '/memreserve/ 0x50000000 0x2000; /memreserve/ 0x50001000 0x2000;'
-judged "the block says what it likes" ""
+judged "entries of the block must not overlap" "reserved-overlap"
 tree '' "$pool" '' '' 'chosen { linux,initrd-start = <0x52000000>; linux,initrd-end = <0x56000000>; };'
 judged "a pool where the initial RAM disk is" "reserved-overlap"
 tree '' "$pool" '' '' 'chosen { linux,initrd-start = <0 0x54000000>; linux,initrd-end = <0 0x56000000>; };'
