@@ -120,7 +120,7 @@ class Ours:
             node = path.rsplit("/", 1)[1]
             self.findings.add((name, node))
             # The reservation block and the initial RAM disk are nothing that Linux compares with nodes.
-            if name == "reserved-overlap" and "/memreserve/" not in text and "/chosen/" not in text:
+            if name == "reserved-overlap" and not re.search("/memreserve/|/chosen/", path + text):
                 self.overlaps |= {node, re.search(r"overlaps \S*/(\S+) at", text)[1]}
 
     def has(self, *names):

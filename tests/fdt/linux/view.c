@@ -243,7 +243,7 @@ static void scan_command_line(void)
 {
 	const char *cma = strstr(boot_command_line, "cma=");
 
-	if (cma && (cma == boot_command_line || cma[-1] == ' '))
+	if (cma && (cma == boot_command_line || strchr(" \t\n", cma[-1])))
 		size_cmdline = strtol(cma + 4, NULL, 0);
 }
 
