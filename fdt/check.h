@@ -55,6 +55,7 @@ enum hvcma_fdt_severity {
 	X(POOL_GRANULES,	"pool-granules",	"alignment",	NOTE)		\
 	X(POOL_NO_MEMORY,	"pool-no-memory",	"reserved",	FAULT)		\
 	X(POOL_ZONES,		"pool-zones",		"reserved",	FAULT)		\
+	X(POOL_HIGH,		"pool-high",		"reserved",	NOTE)		\
 	X(POOL_ABOVE_MEMORY,	"pool-above-memory",	"reserved",	WARNING)	\
 	X(POOL_RANGES,		"pool-ranges",		"reserved",	WARNING)	\
 	X(POOL_LENGTH,		"pool-length",		"cells",	FAULT)		\

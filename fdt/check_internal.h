@@ -87,7 +87,7 @@ struct check_pool {
 
 struct check_pool hvcma_check_pool(struct check *c, int node);
 
-/* Is all of a pool that has its place in one zone, if Linux' CMA is to have it? */
+/* Is all of a pool that has its place in one zone, if Linux' CMA is to have it? In which? */
 void hvcma_check_zones(struct check *c, int node, const struct hvcma_range *r);
 
 /* What Linux' CMA takes whole ones of. */

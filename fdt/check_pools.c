@@ -137,7 +137,7 @@ static uint64_t numa_node_of(struct check *c, const struct check_range *memory)
 	return id;
 }
 
-/* Zones end at 4 GiB, and each NUMA node has its own. */
+/* Zones end at 4 GiB, where addresses of 32 bits do, and each NUMA node has its own. */
 void hvcma_check_zones(struct check *c, int node, const struct hvcma_range *r)
 {
 	struct check_pool p = hvcma_check_pool(c, node);
@@ -147,6 +147,10 @@ void hvcma_check_zones(struct check *c, int node, const struct hvcma_range *r)
 
 	if (!p.shared || !p.reusable || p.no_map || !r->bytes || last < r->base)
 		return;
+	if (p.cma_default && r->base > UINT32_MAX)
+		hvcma_check_say(c, HVCMA_FDT_POOL_HIGH, node, "the default pool, at 0x%" PRIx64
+				", is above 4 GiB: devices with addresses of 32 bits get nothing from it where no dma-ranges translate",
+				r->base);
 	if (r->base <= UINT32_MAX && last > UINT32_MAX)
 		hvcma_check_say(c, HVCMA_FDT_POOL_ZONES, node, "0x%" PRIx64 ", 0x%" PRIx64
 				" bytes, lies below and above 4 GiB: Linux' CMA wants it in one zone of memory",

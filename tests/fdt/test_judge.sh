@@ -181,6 +181,10 @@ tree "$wide" 'a@f0000000 { compatible = "shared-dma-pool"; reusable; reg = <0 0x
 judged "on either side" ""
 tree "$wide" 'a { compatible = "shared-dma-pool"; reusable; size = <0 0xa0000000>; };'
 judged "too long for one side" "pool-zones"
+tree "$wide" 'a { compatible = "shared-dma-pool"; reusable; linux,cma-default; size = <0 0x4000000>; };'
+judged "the default pool on the far side" "pool-high"
+tree "$wide" 'a { compatible = "shared-dma-pool"; reusable; linux,cma-default; size = <0 0x4000000>; alloc-ranges = <0 0 1 0>; };'
+judged "and on the near side" ""
 tree '' "$pool" '' '' 'memory@80000000 { device_type = "memory"; reg = <0 0x80000000 0 0x40000000>; numa-node-id = <1>; };'
 judged "in one NUMA node" ""
 tree '' 'a@70000000 { compatible = "shared-dma-pool"; reusable; reg = <0 0x70000000 0 0x20000000>; };' '' '' \
