@@ -252,18 +252,17 @@ static int parse_hop(const char **text, uint32_t *devfn, int *more)
 	return 1;
 }
 
-/* The root bus: "0000:00/", and of lspci "0000:00:" and "00:". */
+/* The root bus: "0000:00/", and of lspci "0000:00:" and "00:", which has no domain. */
 static int parse_bus(const char **text, uint32_t *domain, uint32_t *bus)
 {
 	const char *at = *text;
 
-	*domain = 0;
 	if (parse_hex(&at, ':', 0xffff, domain) &&
 	    (parse_hex(&at, '/', 0xff, bus) || parse_hex(&at, ':', 0xff, bus))) {
 		*text = at;
 		return 1;
 	}
-	*domain = 0;
+	*domain = DOMAIN_UNSAID;
 	return parse_hex(text, ':', 0xff, bus);
 }
 
@@ -293,16 +292,20 @@ static int find_bridge(const void *fdt, const struct hvcma_fdt_pci_place *place,
 		       struct hvcma_fdt_error *err)
 {
 	char path[HVCMA_FDT_PATH_BYTES];
+	uint32_t its = domain;
 	int node, ret;
 
 	if (!place->bridge) {
-		ret = hvcma_fdt_host_bridge(fdt, domain, path, err);
+		ret = hvcma_fdt_host_bridge(fdt, domain == DOMAIN_UNSAID ? 0 : domain, path, err);
 		return ret ? ret : hvcma_fdt_offset(fdt, path, err);
 	}
 	node = hvcma_fdt_offset(fdt, place->bridge, err);
 	if (node >= 0 && !hvcma_fdt_is_pci(fdt, node))
 		return hvcma_fdt_fail(err, -FDT_ERR_BADPATH, "'%.200s' is no PCI host bridge (device_type \"pci\", 3 address cells)",
 				      place->bridge);
+	if (node >= 0 && get_u32(fdt, node, "linux,pci-domain", &its) && domain != DOMAIN_UNSAID && its != domain)
+		return hvcma_fdt_fail(err, -FDT_ERR_BADPATH, "'%.100s': '%.200s' is the host bridge of domain 0x%04" PRIx32,
+				      place->where, place->bridge, its);
 	return node;
 }
 

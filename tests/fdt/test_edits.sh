@@ -102,6 +102,8 @@ check "a client in domain 5" does bind --region pool --client pci:0005:10/03.0 t
 check "is behind its bridge" equal 1800 "$(cells t.dtb /pcie@2000/dev@3,0 reg | cut -d ' ' -f 1)"
 check "bus 0 is not its root bus" refuses 'bus 0x00 is not the root bus of .pcie@2000., 0x10' bind --region pool --client pci:0005:00/03.0 t.dtb
 check "nor is bus 1 that of domain 0" refuses 'bus 0x01 is not the root bus' bind --region pool --client pci:0000:01/00.0 t.dtb
+check "nor of --bus" refuses "'/pcie@2000' is the host bridge of domain 0x0005" bind --region pool --bus /pcie@2000 --client pci:0000:10/04.0 t.dtb
+check "where the domain may be left out" does bind --region pool --bus /pcie@2000 --client 10:04.0 t.dtb
 check "no domain 6" refuses 'domain 0x0006; there are: /pcie@1000 (domain 0x0000)' bind --region pool --client pci:0006:00/00.0 t.dtb
 check "as lspci says it" does bind --region pool --client 0000:00:04.1 t.dtb
 check "and without domain" does bind --region pool --client pci:00:05.0 t.dtb
