@@ -490,6 +490,14 @@ static int put_device(void *partial, const struct hvcma_fdt_tree *t, int from,
 	return ret ? failed(err, ret, name) : 0;
 }
 
+static bool is_memory(const struct hvcma_fdt_tree *t, int node)
+{
+	int len;
+	const char *type = hvcma_fdt_tree_prop(t, node, "device_type", &len);
+
+	return type && len == sizeof("memory") && !memcmp(type, "memory", sizeof("memory"));
+}
+
 static int read_device(const struct hvcma_fdt_tree *t, const char *path, struct device *d,
 		       struct hvcma_fdt_error *err)
 {
@@ -497,6 +505,9 @@ static int read_device(const struct hvcma_fdt_tree *t, const char *path, struct 
 
 	if (device < 0)
 		return device;
+	if (device == find_gic(t) || is_memory(t, device))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%s' is %s, no device that a domain can have",
+				      d->path, is_memory(t, device) ? "memory" : "the GIC that Xen drives");
 	ret = read_registers(t, device, d->path, d->regs, MAX_REGISTERS, &d->nr_regs, err);
 	if (!ret)
 		ret = read_interrupts(t, device, d->path, d->irqs, MAX_INTERRUPTS, &d->nr_irqs, err);

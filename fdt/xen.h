@@ -72,8 +72,8 @@ int hvcma_xen_windows(const void *host, const char *path, const struct hvcma_win
  * assigned without an IOMMU.
  *
  * Errors: -FDT_ERR_NOTFOUND (no such device, or it has no registers),
- * -FDT_ERR_BADPATH (several such devices), -FDT_ERR_BADVALUE (an address that no
- * bus above translates, an interrupt that a domain can't have, malformed, too many
+ * -FDT_ERR_BADPATH (several such devices), -FDT_ERR_BADVALUE (memory, the GIC itself,
+ * an address that no bus above translates, an interrupt that a domain can't have, malformed, too many
  * of either), -FDT_ERR_EXISTS, -FDT_ERR_NOSPACE.
  */
 int hvcma_xen_add_device(void *partial, const void *host, const char *path,

@@ -184,6 +184,11 @@ fdtput -tx left.dtb /soc@90000000/other@2000 reg 2000 200 2800 200 3000 1000
 check "xen: registers that share a page" status 0 xen --device /soc@90000000/other --xl left.dtb -o pt.dtb
 check "which xl is told once, too" says '^iomem = \[ "0x90002,1", "0x90003,1" \]$'
 
+check "xen: memory" status 1 xen --device /memory machine.dtb -o none.dtb
+check "is no device" says "'/memory@40000000' is memory, no device"
+check "xen: the GIC" status 1 xen --device /interrupt-controller machine.dtb -o none.dtb
+check "is Xen's" says 'is the GIC that Xen drives'
+
 # a bus of the host on which memory is elsewhere, as on a Raspberry Pi
 xen_windows()
 {
