@@ -186,12 +186,26 @@ def is_bus(node):
         node.path not in ("/reserved-memory", "/chosen")	# of the latter a framebuffer is a child
 
 
-def find_bus(tree):
-    """A PCI host bridge, or the first bus with devices."""
+def is_straight(tree, bus):
+    """Do the dma-ranges above lead all of the new window to where it says?"""
+    base, size = WINDOW
+    above = dma_parent(tree, bus)
+    while above is not None:
+        if above.props.get("dma-ranges") and not any(
+                w["gpa"] == w["dma"] <= base and base + size <= w["gpa"] + w["bytes"] for w in windows(above)):
+            return False
+        above = dma_parent(tree, above)
+    return True
+
+
+def find_buses(tree):
+    """PCI host bridges, or else buses with devices, the first that is straight in front."""
     buses = [n for n in tree.root.walk() if is_bus(n)]
-    bridges = [n for n in buses if n.props.get("device_type") == b"pci\0"]
+    bridges = [n for n in buses if n.props.get("device_type") == b"pci\0" and
+               n.parent.props.get("device_type") != b"pci\0"]
     devices = [n for n in buses if [c for c in n.children.values() if "reg" in c.props]]
-    return (bridges or devices or [None])[0]
+    return sorted(bridges, key=lambda n: not is_straight(tree, n)) + \
+        sorted(devices, key=lambda n: not is_straight(tree, n))
 
 
 def cells_of_root(tree, base, size):
@@ -266,9 +280,13 @@ def edit_bus(tree, bus, handle, work, reserved):
 
 def edit(tree, work):
     """Pool, client, windows, guards; all of it as an overlay; and all taken back."""
-    bus = find_bus(tree)
+    buses = find_buses(tree)
+    bus = next((b for b in buses if is_straight(tree, b)), None)
     reserved, wanted, last = {}, {}, 1
     handle = edit_pool(tree, work, reserved)
+    for crooked in [b for b in buses if not is_straight(tree, b)][:1]:
+        run("dma-ranges", "--bus", crooked.path, "--identity", "%#x,%#x" % WINDOW,
+            work + "/1.dtb", "-o", work + "/none.dtb", want=(1,))
     if bus is not None:
         client, wanted = edit_bus(tree, bus, handle, work, reserved)
         last = 3
