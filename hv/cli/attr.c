@@ -193,7 +193,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 	if (ret)
 		return ret;
 	if (optind < argc)
-		return hvcma_usage_error("unexpected argument %s", argv[optind]);
+		return hvcma_usage_error("unexpected argument '%s'", argv[optind]);
 	if (opt->host + opt->table + opt->policy +
 	    (opt->has_stage1 || opt->has_stage2 || opt->has_client) != 1)
 		return hvcma_usage_error("say a combination or a client, or one of --host, --table, --policy");

@@ -3,13 +3,16 @@
  * hvcma: finds the subcommand, runs it, and fails if what it printed got lost.
  * Knows nothing of what they do.
  */
+#include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "hv/cli/options.h"
+#include "hv/cli/suggest.h"
 
 #ifndef HVCMA_VERSION
 #define HVCMA_VERSION "unversioned"
@@ -54,14 +57,19 @@ static int run_command(int argc, char **argv)
 	return hvcma_unknown_command("", argv[0], names, NR_COMMANDS);
 }
 
+static bool is_help(const char *word)
+{
+	return !strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
 /* "help a b" is "a b --help". */
 static int help(int argc, char **argv)
 {
 	char *words[4] = { 0 };
 
 	if (argc > 3)
-		return hvcma_usage_error("help: unexpected argument %s", argv[3]);
-	if (argc < 2) {
+		return hvcma_usage_error("help: unexpected argument '%s'", argv[3]);
+	if (argc < 2 || (argc == 2 && is_help(argv[1]))) {
 		usage(stdout);
 		return HVCMA_EXIT_OK;
 	}
@@ -70,15 +78,21 @@ static int help(int argc, char **argv)
 	return run_command(argc, words);
 }
 
+static int unknown_option(const char *word)
+{
+	static const char *const options[] = { "--help", "--version" };
+	const char *meant = hvcma_suggest(word, options, 2);
+
+	if (meant)
+		return hvcma_usage_error("unknown option %s; did you mean %s?", word, meant);
+	return hvcma_usage_error("unknown option %s, and a command comes first", word);
+}
+
 static int run(int argc, char **argv)
 {
 	if (argc < 2) {
 		usage(stderr);
 		return HVCMA_EXIT_USAGE;
-	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-		usage(stdout);
-		return HVCMA_EXIT_OK;
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		puts("hvcma " HVCMA_VERSION);
@@ -86,9 +100,24 @@ static int run(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "help"))
 		return help(argc - 1, argv + 1);
+	if (is_help(argv[1])) {
+		usage(stdout);
+		return HVCMA_EXIT_OK;
+	}
 	if (argv[1][0] == '-')
-		return hvcma_usage_error("unknown option %s, and a command comes first", argv[1]);
+		return unknown_option(argv[1]);
 	return run_command(argc - 1, argv + 1);
+}
+
+/*
+ * A standard stream that is closed stays one that can't be used: what is opened
+ * next would get its number, and be written to in its place.
+ */
+static void hold_closed_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
 /* However the program ends: a result that got lost is a failure. */
@@ -104,6 +133,7 @@ int main(int argc, char **argv)
 {
 	/* A file that must not grow is an error of write(), which is cleaned up after. */
 	signal(SIGXFSZ, SIG_IGN);
+	hold_closed_streams();
 	atexit(close_output);
 	return run(argc, argv);
 }

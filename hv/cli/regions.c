@@ -39,7 +39,8 @@ static const char help[] =
 	"Checks a description of regions and shows what it means. Wrong are: what can't be\n"
 	"read, a region declared twice, a client with one kind twice, sizes that are no whole\n"
 	"pages of 4096 bytes or less than a granule, more set aside than the region has, bases\n"
-	"that are 0 or no multiple of the granule, regions that overlap or wrap at 2^64.\n"
+	"that are 0 or no multiple of the granule, regions that overlap or wrap at 2^64, what is\n"
+	"set aside outside of its region, or twice.\n"
 	"\n"
 	"  TEXT   NAME[/CLIENT[,CLIENT...][(KIND)]]=SIZE[@BASE][;...]\n"
 	"  SIZE   64M, 10% of RAM, min(10%,64M) or max(10%,64M) of up to four; suffixes\n"
@@ -72,12 +73,12 @@ static int take_option(void *opaque, int c, char *arg)
 		if (hvcma_region_text_amount(arg, &opt->granule_bytes, &err) ||
 		    opt->granule_bytes < PAGE_BYTES ||
 		    opt->granule_bytes & (opt->granule_bytes - 1))
-			return hvcma_usage_error("--granule is a power of two from 4096 on, such as 2M, not %s",
+			return hvcma_usage_error("--granule is a power of two from 4096 on, such as 2M, not '%s'",
 						 arg);
 		return 0;
 	}
 	if (hvcma_region_text_amount(arg, &opt->ram_bytes, &err) || !opt->ram_bytes)
-		return hvcma_usage_error("--ram is a size such as 16G, not %s", arg);
+		return hvcma_usage_error("--ram is a size such as 16G, not '%s'", arg);
 	return 0;
 }
 
@@ -90,6 +91,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
+	static const char *const actions[] = { "check" };
 	int ret;
 
 	*opt = (struct options){ .granule_bytes = PAGE_BYTES };
@@ -98,12 +100,12 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		return ret;
 	if (optind == argc)
 		return hvcma_usage_error("'check' is missing");
-	if (strcmp(argv[optind], "check"))
-		return hvcma_usage_error("unknown action %s", argv[optind]);
+	if (strcmp(argv[optind], *actions))
+		return hvcma_unknown_command("regions", argv[optind], actions, 1);
 	if (optind + 1 == argc)
 		return hvcma_usage_error("the text is missing");
 	if (optind + 2 < argc)
-		return hvcma_usage_error("unexpected argument %s", argv[optind + 2]);
+		return hvcma_usage_error("unexpected argument '%s'", argv[optind + 2]);
 	opt->text = argv[optind + 1];
 	return 0;
 }
@@ -204,10 +206,17 @@ static int take_size(const struct options *opt, struct entry *e)
 	return 0;
 }
 
-static int check_base(const struct options *opt, const struct entry *entries, size_t i)
+/* The last address of an entry with a base, as far as its size is known. */
+static uint64_t last_of(const struct entry *e)
+{
+	return e->text.base + (e->bytes_known && e->bytes ? e->bytes - 1 : 0);
+}
+
+static int check_base(const struct options *opt, const struct entry *entries, size_t nr, size_t i)
 {
 	const struct entry *e = &entries[i];
 	const struct hvcma_region_text *t = &e->text;
+	const struct entry *region = region_of(entries, nr, &t->name);
 	struct hvcma_slice at = base_of(t);
 
 	if (!t->base || t->base & (opt->granule_bytes - 1))
@@ -220,17 +229,20 @@ static int check_base(const struct options *opt, const struct entry *entries, si
 	for (size_t j = 0; j < i; j++) {
 		const struct entry *other = &entries[j];
 
-		if (t->clients.bytes || other->text.clients.bytes || !other->text.has_base ||
-		    !e->bytes_known || !other->bytes_known)
+		/* what is set aside lies in a region, but not in what else is set aside */
+		if (!t->clients.bytes != !other->text.clients.bytes || !other->text.has_base)
 			continue;
-		if (t->base <= other->text.base + (other->bytes - 1) &&
-		    other->text.base <= t->base + (e->bytes - 1))
+		if (t->base <= last_of(other) && other->text.base <= last_of(e))
 			return complain(opt->text, &at, "region '%.*s': 0x%" PRIx64 "..0x%" PRIx64
 					" overlaps region '%.*s' at 0x%" PRIx64 "..0x%" PRIx64,
-					SLICE(t->name), t->base, t->base + (e->bytes - 1),
-					SLICE(other->text.name), other->text.base,
-					other->text.base + (other->bytes - 1));
+					SLICE(t->name), t->base, last_of(e), SLICE(other->text.name),
+					other->text.base, last_of(other));
 	}
+	if (t->clients.bytes && region && region->text.has_base && region->bytes_known &&
+	    (t->base < region->text.base || last_of(e) > last_of(region)))
+		return complain(opt->text, &at, "region '%.*s': 0x%" PRIx64 "..0x%" PRIx64
+				" is set aside outside of the region at 0x%" PRIx64 "..0x%" PRIx64,
+				SLICE(t->name), t->base, last_of(e), region->text.base, last_of(region));
 	return 0;
 }
 
@@ -274,7 +286,7 @@ static int check_meaning(const struct options *opt, const struct entry *entries,
 						"region '%.*s': client '%.*s' has that kind twice",
 						SLICE(e->name), SLICE(client));
 		if (e->has_base)
-			ret = check_base(opt, entries, i);
+			ret = check_base(opt, entries, nr, i);
 		if (!ret && !e->clients.bytes)
 			ret = check_set_asides(opt->text, region, entries, nr);
 	}

@@ -54,7 +54,7 @@ static int take_timeout(const char *arg, unsigned int *timeout_s)
 	errno = 0;
 	seconds = strtoul(arg, &end, 10);
 	if (errno || *end || end == arg || seconds < 1 || seconds > MAX_TIMEOUT_S)
-		return hvcma_usage_error("--timeout is 1 to %u seconds, not %s", MAX_TIMEOUT_S, arg);
+		return hvcma_usage_error("--timeout is 1 to %u seconds, not '%s'", MAX_TIMEOUT_S, arg);
 	*timeout_s = seconds;
 	return 0;
 }
@@ -100,7 +100,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 	if (ret)
 		return ret;
 	if (optind < argc)
-		return hvcma_usage_error("unexpected argument %s", argv[optind]);
+		return hvcma_usage_error("unexpected argument '%s'", argv[optind]);
 	if (!opt->socket)
 		return hvcma_usage_error("option --qmp is missing");
 	if (opt->field && *opt->field && *opt->field != '/')

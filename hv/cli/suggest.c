@@ -38,15 +38,18 @@ const char *hvcma_suggest(const char *word, const char *const known[], size_t nr
 {
 	size_t letters = strlen(word), nearest = letters > 3 ? 3 : 2;
 	const char *found = NULL;
+	char lower[MAX_LETTERS + 1] = "";
 
 	if (letters < 2 || letters > MAX_LETTERS)
 		return NULL;
+	for (size_t i = 0; i < letters; i++)
+		lower[i] = word[i] >= 'A' && word[i] <= 'Z' ? word[i] - 'A' + 'a' : word[i];
 	for (size_t i = 0; i < nr; i++) {
 		size_t n = strlen(known[i]), d;
 
 		if (n > MAX_LETTERS)
 			continue;
-		d = distance(word, letters, known[i], n);
+		d = distance(lower, letters, known[i], n);
 		if (d < nearest) {
 			nearest = d;
 			found = known[i];
@@ -55,7 +58,7 @@ const char *hvcma_suggest(const char *word, const char *const known[], size_t nr
 	for (size_t i = 0; i < nr && !found; i++) {
 		size_t n = least(letters, strlen(known[i]));
 
-		if (n >= MIN_PREFIX && !strncmp(word, known[i], n))
+		if (n >= MIN_PREFIX && !strncmp(lower, known[i], n))
 			found = known[i];
 	}
 	return found;

@@ -179,7 +179,7 @@ static void test_usage(void **state)
 		{ "attr --client coherent --alias loud", "--alias 'loud' is none of" },
 		{ "attr --client coherent --kind both", "--kind 'both' is none of" },
 		{ "attr --stage1 off --features xs,sve", "--features 'sve' is none of: xs, mte" },
-		{ "attr --stage1 off more", "unexpected argument more" },
+		{ "attr --stage1 off more", "unexpected argument 'more'" },
 		{ "attr --nothing", "hvcma attr: unknown option --nothing (hvcma attr --help explains)" },
 		{ "attr --stage1", "hvcma attr: option --stage1 needs a value" },
 		{ "attr --stage1 --fwb", "option --stage1 needs a value, and --fwb is an option" },

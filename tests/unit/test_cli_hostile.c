@@ -5,6 +5,7 @@
  * steers the terminal or spoils JSON. Honest answers are for test_cli_status.c.
  */
 #include <poll.h>
+#include <sys/mman.h>
 
 #include <json-c/json.h>
 
@@ -212,6 +213,48 @@ static void test_garbled(void **state)
 	assert_true(counts[HVCMA_EXIT_FAILED] > MANY / 50);
 }
 
+/* ---- streams that are closed ---- */
+
+static int *heard;			/* what QEMU was told after its last answer, in bytes */
+
+static void answer_at_length(int fd, const void *opaque)
+{
+	static char report[65536];
+	char rest[4096];
+	const char *const answers[] = { GREETING, DONE, report, NULL };
+	const struct conversation c = { answers, SIZE_MAX, false };
+	ssize_t n;
+
+	(void)opaque;
+	/* more than what waits in the program for its end */
+	snprintf(report, sizeof(report), "{\"return\": {\"region\": {\"name\": \"%060000d\"}}}\r\n", 0);
+	converse(fd, &c);
+	while ((n = recv(fd, rest, sizeof(rest), 0)) > 0)
+		*heard += (int)n;
+}
+
+/* A connection that gets the number of a closed stream is not printed to. */
+static void test_closed_streams(void **state)
+{
+	static const char *const lines[] = { ">&-", "--json >&-", "<&- >&-", "--json <&- >&- 2>&-" };
+	struct fixture *f = *state;
+	char line[256];
+
+	heard = mmap(NULL, sizeof(*heard), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(heard, MAP_FAILED);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		play(f, answer_at_length, NULL);
+		snprintf(line, sizeof(line), "--device cma0 %s", lines[i]);
+		assert_int_equal(run_in_time(f, line, TIMEOUT_S), HVCMA_EXIT_FAILED);
+		waitpid(f->qemu, NULL, 0);
+		f->qemu = 0;
+		if (*heard)
+			fail_msg("%s: QEMU was sent %d bytes of the report", lines[i], *heard);
+		stop_qemu(f);
+	}
+	munmap(heard, sizeof(*heard));
+}
+
 /* ---- terminals and JSON ---- */
 
 #define EVIL_JSON	"\\u001b[31m\\u0007\\r\\n\\u007f\\u009b2J\\u202eabc"
@@ -323,6 +366,7 @@ int main(void)
 		FIXTURE_TEST(test_deep),
 		FIXTURE_TEST(test_odd_answers),
 		FIXTURE_TEST(test_garbled),
+		FIXTURE_TEST(test_closed_streams),
 		FIXTURE_TEST(test_names),
 		FIXTURE_TEST(test_names_as_json),
 		FIXTURE_TEST(test_errors),

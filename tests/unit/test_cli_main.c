@@ -46,6 +46,9 @@ static void test_help(void **state)
 
 	(void)state;
 	expect(HVCMA_EXIT_OK, "help", "usage: hvcma COMMAND");
+	expect(HVCMA_EXIT_OK, "help help", "usage: hvcma COMMAND");
+	expect(HVCMA_EXIT_OK, "help --help", "usage: hvcma COMMAND");
+	expect(HVCMA_EXIT_OK, "help -h", "usage: hvcma COMMAND");
 	expect(HVCMA_EXIT_OK, "--help", "usage: hvcma COMMAND");
 	expect(HVCMA_EXIT_OK, "-h", "usage: hvcma COMMAND");
 	expect(HVCMA_EXIT_USAGE, "", "usage: hvcma COMMAND");
@@ -79,7 +82,8 @@ static void test_unknown_commands(void **state)
 	expect(HVCMA_EXIT_USAGE, "fdt chekc", "hvcma fdt: unknown command 'chekc'; did you mean 'check'? (hvcma fdt --help explains)");
 	expect(HVCMA_EXIT_USAGE, "help regoins", "did you mean 'regions'?");
 	expect(HVCMA_EXIT_USAGE, "help fdt shwo", "did you mean 'show'?");
-	expect(HVCMA_EXIT_USAGE, "help fdt check more", "help: unexpected argument more");
+	expect(HVCMA_EXIT_USAGE, "help fdt check more", "help: unexpected argument 'more'");
+	expect(HVCMA_EXIT_USAGE, "--verson", "hvcma: unknown option --verson; did you mean --version? (");
 	expect(HVCMA_EXIT_USAGE, "--qmp x status", "unknown option --qmp, and a command comes first");
 }
 
@@ -91,6 +95,7 @@ static void test_suggestions(void **state)
 		{ "stats", "status" }, { "sattus", "status" }, { "satus", "status" },
 		{ "statusses", "status" }, { "atrt", "attr" }, { "dft", "fdt" }, { "fd", "fdt" },
 		{ "region", "regions" }, { "attribute", "attr" }, { "reg", "regions" },
+		{ "STATUS", "status" }, { "Statsu", "status" },
 		{ "xyz", NULL }, { "''", NULL }, { "f", NULL }, { "at", NULL }, { "cat", NULL },
 		{ "a-word-that-is-longer-than-all-commands", NULL },
 	};

@@ -121,6 +121,12 @@ static void test_impossible(void **state)
 		{ "\"a=4K@0x10000;b=8K@0xf000\"",
 		  "region 'b': 0xf000..0x10fff overlaps region 'a' at 0x10000..0x10fff at byte 18" },
 		{ "\"a=1M@1M;b=4K@0x180000\"", "region 'b': 0x180000..0x180fff overlaps region 'a'" },
+		{ "\"a=1M@1M;b=10%@0x180000\"", "region 'b': 0x180000..0x180000 overlaps region 'a'" },
+		{ "'a=10%@1M;b=1M@1M'", "region 'b': 0x100000..0x1fffff overlaps region 'a' at 0x100000..0x100000" },
+		{ "'a=1M;a/b=8K@1M;a/c=4K@0x101000'", "0x101000..0x101fff overlaps region 'a' at 0x100000..0x101fff" },
+		{ "'a=1M@1M;a/b=4K@2M'",
+		  "region 'a': 0x200000..0x200fff is set aside outside of the region at 0x100000..0x1fffff at byte 15" },
+		{ "'a/b=8K@0xff000;a=1M@1M'", "0xff000..0x100fff is set aside outside" },
 		{ "a/b=18446744073709547520 --granule 2M", "wraps when it is rounded up to a granule" },
 	};
 	char line[256];
@@ -152,6 +158,7 @@ static void test_right_texts(void **state)
 		"'a/x=0;a/x(k)=0;b/x=0;b/x(k)=4K'", "'a/b=512K;a/c=512K;a=1M;b/c=5M'",
 		"'a/b=50%;a=10%'", "a=4K", "a=2M --granule 2M", "a=4K@0xfffffffffffff000",
 		"'a=4K@0x10000;b=4K@0xf000;c=4K@0x11000'", "'a=4K@0x10000;a/b=4K@0x10000'",
+		"'a=10%@1M;b=1M@2M'", "'a=1M@1M;a/b=4K@1M;a/c=4K@0x101000'", "'a=10%@1M;a/b=4K@2M'",
 	};
 
 	(void)state;
@@ -173,14 +180,16 @@ static void test_usage(void **state)
 	} wrong[] = {
 		{ "regions", "'check' is missing (hvcma regions --help explains)" },
 		{ "regions check", "the text is missing" },
-		{ "regions show a=4K", "unknown action show" },
-		{ "regions check a=4K b=4K", "unexpected argument b=4K" },
+		{ "regions show a=4K", "hvcma regions: unknown command 'show' (hvcma regions --help explains)" },
+		{ "regions chek a=4K", "hvcma regions: unknown command 'chek'; did you mean 'check'?" },
+		{ "regions check a=4K b=4K", "unexpected argument 'b=4K'" },
 		{ "regions check a=4K --nonsense", "hvcma regions: unknown option --nonsense (" },
 		{ "regions check a=4K --rom 1G", "unknown option --rom; did you mean --ram?" },
-		{ "regions check a=4K --ram 0", "--ram is a size such as 16G, not 0" },
-		{ "regions check a=4K --ram 1X", "--ram is a size such as 16G, not 1X" },
+		{ "regions check a=4K --ram 0", "--ram is a size such as 16G, not '0'" },
+		{ "regions check a=4K --ram 1X", "--ram is a size such as 16G, not '1X'" },
+		{ "regions check a=4K --ram ''", "--ram is a size such as 16G, not ''" },
 		{ "regions check a=4K --ram", "option --ram needs a value" },
-		{ "regions check a=4K --granule 3M", "--granule is a power of two from 4096 on, such as 2M, not 3M" },
+		{ "regions check a=4K --granule 3M", "--granule is a power of two from 4096 on, such as 2M, not '3M'" },
 		{ "regions check a=4K --granule 2K", "--granule is a power of two from 4096 on" },
 	};
 

@@ -442,13 +442,13 @@ static void test_usage(void **state)
 		{ "status", "hvcma status: option --qmp is missing (hvcma status --help explains)" },
 		{ "status --qmp", "hvcma status: option --qmp needs a value" },
 		{ "status --qmp --json", "option --qmp needs a value, and --json is an option" },
-		{ "status --qmp x y", "hvcma status: unexpected argument y" },
+		{ "status --qmp x y", "hvcma status: unexpected argument 'y'" },
 		{ "status --nonsense", "hvcma status: unknown option --nonsense (" },
 		{ "status --feild /a", "unknown option --feild; did you mean --field?" },
 		{ "status --json=yes", "option --json takes no value" },
 		{ "status -x", "unknown option -x" },
-		{ "status --qmp x --timeout 0", "--timeout is 1 to 3600 seconds, not 0" },
-		{ "status --qmp x --timeout 3601", "--timeout is 1 to 3600 seconds, not 3601" },
+		{ "status --qmp x --timeout 0", "--timeout is 1 to 3600 seconds, not '0'" },
+		{ "status --qmp x --timeout 3601", "--timeout is 1 to 3600 seconds, not '3601'" },
 		{ "status --qmp x --field counters", "--field is a JSON pointer such as /counters/pinned-bytes, not 'counters'" },
 	};
 
