@@ -11,6 +11,9 @@ $(error folder names with blanks or colons are not supported: '$(CURDIR)', '$(O)
 endif
 # One name for one folder, however it was called: the dependency files have it in them.
 override O := $(patsubst $(CURDIR)/%,%,$(abspath $(O)))
+ifneq ($(filter $(patsubst %/,%,$(O))/%,$(CURDIR)/ $(abspath $(dir $(lastword $(MAKEFILE_LIST))))/),)
+$(error O=$(O) is to be a folder of its own: "make clean" empties it)
+endif
 .DEFAULT_GOAL = all
 # Goals that need no compiler.
 NO_CONFIG_GOALS = help clean distclean install-guest uninstall-guest steps
@@ -203,9 +206,13 @@ world: native plugin arm64 arm64-plugin guest
 include $(srcdir)/tests/tests.mk
 
 # ---- installation ------------------------------------------------------------
+# A blank in one of these would make two names of it, and "rm -rf" of each.
+whole_names = $(foreach v,DESTDIR GUEST_PREFIX bindir libdir mandir,$(if $(word 2,[$($(v))]),$(error \
+	$(v): folder names with blanks are not supported: '$($(v))')))
 PLUGINDIR = $(libdir)/hvcma
 MAN_SECTIONS = 1 4 7
 install: native plugin
+	$(whole_names)
 	install -D -m 755 $(O)/$(NATIVE)/hvcma $(DESTDIR)$(bindir)/hvcma
 	install -D -m 644 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-preload.so $(O)/$(NATIVE)/hvcma-qemu.so
 	install -D -m 755 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-pin-keeper
@@ -218,6 +225,7 @@ GUEST_SRCDIR = $(GUEST_PREFIX)/src/virtio-cma-$(VERSION)
 GUEST_FILES = lib/modprobe.d/virtio-cma.conf lib/udev/rules.d/70-virtio-cma.rules \
 	lib/sysusers.d/virtio-cma.conf share/initramfs-tools/hooks/virtio_cma include/hvcma/vcma.h
 install-guest: uninstall-guest
+	$(whole_names)
 	$(foreach f,$(patsubst $(srcdir)/%,%,$(GUEST_DRIVER_SRC)),install -D -m 644 $(srcdir)/$(f) $(DESTDIR)$(GUEST_SRCDIR)/$(f) &&) true
 	sed 's/@VERSION@/$(VERSION)/' $(srcdir)/packaging/dkms.conf >$(DESTDIR)$(GUEST_SRCDIR)/dkms.conf
 	install -D -m 644 $(srcdir)/packaging/modprobe.conf $(DESTDIR)$(GUEST_PREFIX)/lib/modprobe.d/virtio-cma.conf
@@ -227,11 +235,13 @@ install-guest: uninstall-guest
 	install -D -m 644 $(srcdir)/guest-driver/uapi/vcma.h $(DESTDIR)$(GUEST_PREFIX)/include/hvcma/vcma.h
 
 uninstall-guest:
+	$(whole_names)
 	rm -rf $(DESTDIR)$(GUEST_PREFIX)/src/virtio-cma-[0-9]*
 	rm -f $(GUEST_FILES:%=$(DESTDIR)$(GUEST_PREFIX)/%)
 	@rmdir $(DESTDIR)$(GUEST_PREFIX)/include/hvcma 2>/dev/null || true
 
 uninstall:
+	$(whole_names)
 	rm -f $(DESTDIR)$(bindir)/hvcma
 	rm -rf $(DESTDIR)$(PLUGINDIR)
 	rm -f $(foreach s,$(MAN_SECTIONS),$(patsubst $(srcdir)/docs/man/%,$(DESTDIR)$(mandir)/man$(s)/%,$(wildcard $(srcdir)/docs/man/*.$(s))))

@@ -118,6 +118,14 @@ check "a folder with cflags" configured --qemu-headers="$tmp/headers"
 rm "$tmp/headers/cflags"
 check "whose cflags went away: make says which" \
 	eval '! make plugin >"$tmp/out" 2>&1 && says "$tmp/headers'\'' has no file"'
+check "a folder that is not absolute: refused by name" \
+	refused "--prefix: an absolute folder name is needed, not 'here'" --prefix=here
+check "an empty one" refused "--bindir: an absolute folder name is needed, not ''" --bindir=
+check "a folder with a blank" refused "--mandir: folder names with blanks, colons or # are not supported: '/a b'" '--mandir=/a b'
+check "with what make takes for a comment" refused "--prefix: folder names with blanks, colons or #" '--prefix=/a#b'
+check "headers in one" refused "--qemu-headers: folder names with blanks" "--qemu-headers=$tmp/a b"
+check "no cache" refused "--cache: a folder name is needed" --cache=
+check "an empty prefix is the root" configured --prefix= --exec-prefix=
 check "an unknown option: refused by name" refused "unknown argument '--with-foo'" --with-foo
 check "an unknown argument: refused by name, whatever is checked" \
 	refused "unknown argument 'foo'" --disable-option-checking foo
@@ -138,11 +146,30 @@ check "RPM's options" configured --build=x86_64-redhat-linux-gnu --host=x86_64-r
 	--includedir=/usr/include --libdir=/usr/lib64 --libexecdir=/usr/libexec --localstatedir=/var \
 	--runstatedir=/run --sharedstatedir=/var/lib --mandir=/usr/share/man --infodir=/usr/share/info
 check "for this machine, with its own compiler" equal gcc "$(setting CC)"
+check "Yocto's and Gentoo's options" configured --build=x86_64-linux --host=x86_64-linux --target=x86_64-linux \
+	--prefix=/usr --exec_prefix=/usr --oldincludedir=/usr/include --htmldir=/usr/share/doc/html \
+	--dvidir=/x --pdfdir=/x --psdir=/x --cache-file=/dev/null --program-suffix= --quiet
 check "options with quotes and blanks" configured CFLAGS="-O1 -DX='\"a b\"'"
 before=$(cat config.mak)
 touch -d 2000-01-01 config.mak
 make -s config.mak >/dev/null
 check "come back as they were" equal "$before" "$(grep -v PACKAGES_CHECKED config.mak)"
+
+# A disk that is full, somebody who ends it: nothing is left that make would take for a result.
+fresh
+ln -s /dev/full config.mak.new
+check "no room for config.mak: says so" \
+	eval '! "$HVCMA_SRC/configure" >"$tmp/out" 2>&1 && says "cannot write config.mak"'
+check "and leaves none" equal '' "$(find . -name 'config.mak*')"
+cat >"$tmp/killer" <<END
+#!/bin/sh
+case \$* in *-lfdt*) kill -TERM "\$(cat "$tmp/pid")"; exit 1 ;; esac
+exec gcc "\$@"
+END
+chmod 755 "$tmp/killer"
+check "ended on the way: fails" \
+	eval '! sh -c "echo \$\$ >$tmp/pid; exec \"$HVCMA_SRC/configure\" CC=$tmp/killer" >"$tmp/out" 2>&1'
+check "and takes nothing for missing" [ ! -e config.mak ]
 
 # Another machine: the compiler and pkg-config by the prefix.
 mkdir "$tmp/bin"

@@ -57,6 +57,17 @@ check "guest: what an earlier version had is gone, and nothing built came along"
 check "guest: uninstall" without_compiler uninstall-guest DESTDIR="$root"
 check "guest: leaves what it has not installed" equal ./usr/src/virtio-cma-tools/other "$(files "$root")"
 
+mkdir "$tmp/my" && touch "$tmp/my/file"
+for goal in uninstall-guest install-guest; do
+	check "guest: $goal, a blank in DESTDIR: refused" eval '! without_compiler $goal DESTDIR="$tmp/my folder" &&
+		grep -q "DESTDIR: folder names with blanks are not supported" "$tmp/out"'
+	check "guest: $goal, a blank in GUEST_PREFIX: refused" eval '! without_compiler $goal DESTDIR="$tmp" GUEST_PREFIX="/my folder"'
+done
+for place in . .. / ''; do
+	check "make clean, O='$place': refused" eval '! make -C "$src" -n clean O="$place" >"$tmp/out" 2>&1 && grep -q "is to be a folder of its own" "$tmp/out"'
+done
+check "nothing was removed" equal ./file "$(files "$tmp/my")"
+
 # Nothing is compiled for this: what make would build is there already, and newer.
 cd "$src" || exit 1
 ./configure --prefix=/usr >/dev/null
@@ -75,6 +86,11 @@ check "install" eval 'make -o "build/$arch/hvcma" -o "build/$arch/hvcma-pin-keep
 for file in bin/hvcma lib/hvcma/hvcma-preload.so lib/hvcma/hvcma-qemu.so lib/hvcma/hvcma-pin-keeper \
 	share/man/man1/hvcma.1 share/man/man7/virtio-cma.7; do
 	check "installed: /usr/$file" [ -e "$root/usr/$file" ]
+done
+for goal in install uninstall; do
+	check "$goal, a blank in a folder: refused" eval '! make -o "build/$arch/hvcma" -o "build/$arch/hvcma-pin-keeper" \
+		-o "build/$arch/hvcma-preload.so" -o "build/$arch/hvcma-qemu.so" $goal DESTDIR="$root" prefix="/my folder" \
+		>"$tmp/out" 2>&1 && grep -q "bindir: folder names with blanks" "$tmp/out"'
 done
 touch "$root/usr/bin/other"
 check "uninstall" eval 'make uninstall DESTDIR="$root" >"$tmp/out" 2>&1'
