@@ -71,7 +71,10 @@ static bool parse_coherent(const char *word, uint8_t *coherent)
 
 static bool check_coherent(VirtIOCMA *s, Error **errp)
 {
-    g_auto(GStrv) entries = g_strsplit(s->opts.coherent ?: "", ":", -1);
+    const char *text = s->opts.coherent ?: "auto";
+    /* an empty text has one entry, and that is wrong */
+    g_auto(GStrv) entries = g_strsplit(*text ? text : ":", ":", -1);
+    g_autoptr(GHashTable) named = g_hash_table_new(g_str_hash, g_str_equal);
     uint8_t coherent;
     int i;
 
@@ -85,6 +88,14 @@ static bool check_coherent(VirtIOCMA *s, Error **errp)
                        "on, off or auto for all clients nor a list of "
                        "ID=on|off|auto", s->config.name, s->opts.coherent,
                        entries[i]);
+            return false;
+        }
+        if (is) {
+            *is = 0;
+        }
+        if (!g_hash_table_add(named, entries[i])) {
+            error_setg(errp, "virtio-cma '%s': coherent='%s' names '%s' twice",
+                       s->config.name, s->opts.coherent, entries[i]);
             return false;
         }
     }

@@ -26,6 +26,7 @@
 
 #include "clients.h"
 #include "leaving.h"
+#include "printable.h"
 #include "requests.h"
 #include "turn.h"
 #include "virtio_cma.h"
@@ -240,8 +241,10 @@ static bool client_matches(VirtIOCMA *s, uint32_t i, SavedClient *there)
 
     there->id[VIRTIO_CMA_NAME_BYTES - 1] = 0;
     if (strcmp((char *)there->id, id)) {
+        g_autofree char *text = hvcma_printable((char *)there->id);
+
         error_report("virtio-cma '%s': client %" PRIu32 " is '%s' here, '%s' "
-                     "at the source", s->config.name, i, id, there->id);
+                     "at the source", s->config.name, i, id, text);
         return false;
     }
     if (there->share != share) {

@@ -63,7 +63,12 @@ bool hvcma_static_check(VirtIOCMA *s, Error **errp)
     const char *region = s->opts.name;
 
     if (!is_static(s)) {
-        return true;
+        if (s->opts.pool_bytes) {
+            error_setg(errp, "virtio-cma '%s': pool=%" PRIu64 " is of "
+                       "mode=static, not of mode=%s", region,
+                       s->opts.pool_bytes, s->opts.mode ?: "private");
+        }
+        return !s->opts.pool_bytes;
     }
     if (!s->opts.unsafe_noiommu) {
         error_setg(errp, "virtio-cma '%s': mode=static tells devices "

@@ -250,6 +250,13 @@ int hvcma_provider_fake_create(const struct hvcma_provider_config *config,
 		ret = -EINVAL;
 		goto destroy;
 	}
+	/* with gaps, at most one for each granule */
+	if (f->granules.nr > (UINT64_MAX - fake->base_hpa) / config->granule_bytes / 2) {
+		hvcma_error_set(err, "region %s: fake base %#" PRIx64 " leaves no room below 2^64 for %" PRIu64
+				" granules and their gaps", config->name, fake->base_hpa, f->granules.nr);
+		ret = -EINVAL;
+		goto destroy;
+	}
 	f->hpa = calloc(f->granules.nr, sizeof(*f->hpa));
 	ret = f->hpa ? lay_out(f, fake) : -ENOMEM;
 	if (ret) {

@@ -369,6 +369,8 @@ static void test_hostile_streams(void **state)
 		{ AT_NR_BLOCKS, 4, UINT32_MAX, "the source tells of 4294967295 blocks, limit: 32" },
 		{ AT_LENT_BYTES, 4, 0x7fffffff,
 		  "size of the list of lent granules is 0x4 here, 0x7fffffff at the source" },
+		{ AT_CLIENTS, 4, 0x1b5b316d, "client 0 is 'edu0' here, '\\x1b[1m' at the source" },
+		{ AT_CLIENTS, 4, 0xff9b0a0d, "client 0 is 'edu0' here, '\\xff\\x9b\\x0a\\x0d' at the source" },
 		{ AT_CLIENTS + CLIENT_EVENT, 1, 3,
 		  "the source tells of an event 3 of client 'edu0', limit: 2" },
 		{ AT_CLIENTS + CLIENT_SHARE, 1, 1,

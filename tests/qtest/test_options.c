@@ -165,6 +165,16 @@ static const struct refusal {
 	{ "bad fault", M0 DEV ",x-fake-fault=pin:0:1", "virtio-cma 'banka': x-fake-fault='pin:0:1' is not" },
 	{ "fake base misaligned", M0 DEV ",x-fake-base=4096",
 	  "virtio-cma 'banka': x-fake-base=0x1000 is not a multiple of the granule 2097152" },
+	{ "fake addresses that wrap", M0 DEV ",x-fake-base=0xffffffffffe00000",
+	  "fake base 0xffffffffffe00000 leaves no room below 2^64 for 32 granules" },
+	{ "pool without mode=static", M0 DEV ",pool=4M",
+	  "virtio-cma 'banka': pool=4194304 is of mode=static, not of mode=private" },
+	{ "pool of a reusable region", M0 DEV ",mode=reusable,pool=8E", "is of mode=static, not of mode=reusable" },
+	{ "coherence said twice", M0 DEV ",clients=edu0,coherent=edu0=on:edu0=off -device edu,id=edu0",
+	  "virtio-cma 'banka': coherent='edu0=on:edu0=off' names 'edu0' twice" },
+	{ "coherence empty", M0 DEV ",coherent=", "coherent='': '' is neither on, off or auto" },
+	{ "coherence ends with a colon", M0 DEV ",clients=edu0,coherent=edu0=on: -device edu,id=edu0",
+	  "coherent='edu0=on:': '' is neither on, off or auto" },
 	{ "back end alone", M0 "-device virtio-cma,memdev=m0", "expects a pluggable device type" },
 };
 

@@ -288,6 +288,7 @@ static void bad_sizes_are_refused(void **state)
 		{ 0, 2 * MIB, 4096, 0, "size of 0" },
 		{ 5 * MIB, 2 * MIB, 4096, 0, "size of 5242880" },
 		{ 8 * MIB, 2 * MIB, 4096, 4096, "0x1000" },
+		{ 8 * MIB, 2 * MIB, 4096, 0xffffffffffe00000, "no room below 2^64 for 4" },
 	};
 	size_t i;
 
