@@ -46,10 +46,12 @@ typedef struct SavedClient {
     uint8_t share;
     uint32_t attr;              /* what it was told */
     uint32_t care;
+    uint8_t kind[VIRTIO_CMA_KIND_BYTES];
 } SavedClient;
 
 struct HvcmaMigration {
     VirtIOCMA *s;
+    uint8_t name[VIRTIO_CMA_NAME_BYTES];
     uint64_t base_gpa;
     uint64_t region_bytes;
     uint64_t granule_bytes;
@@ -92,6 +94,7 @@ static uint64_t nr_granules(const VirtIOCMA *s)
 /* What the guest was told of the region, and what its blocks may come to. */
 static void get_config(const VirtIOCMA *s, HvcmaMigration *m)
 {
+    pstrcpy((char *)m->name, sizeof(m->name), s->config.name);
     m->base_gpa = s->config.region_base_gpa;
     m->region_bytes = s->config.region_bytes;
     m->granule_bytes = s->config.granule_bytes;
@@ -143,6 +146,8 @@ static int state_pre_save(void *opaque)
     for (i = 0; i < s->config.nr_clients; i++) {
         pstrcpy((char *)m->client[i].id, sizeof(m->client[i].id),
                 hvcma_clients_id(s->clients, i));
+        pstrcpy((char *)m->client[i].kind, sizeof(m->client[i].kind),
+                hvcma_clients_kind(s->clients, i));
         m->client[i].claimed = hvcma_engine_client_state(s->engine, i) ==
                                VIRTIO_CMA_CLIENT_CLAIMED;
         m->client[i].coherent = hvcma_engine_client_coherent(s->engine, i);
@@ -186,6 +191,22 @@ static bool same(VirtIOCMA *s, const char *what, uint64_t here, uint64_t there)
     return here == there;
 }
 
+/* The stream's text need not end, and may have anything in it. */
+static bool same_text(VirtIOCMA *s, const char *what, const char *here,
+                      uint8_t *there, size_t bytes)
+{
+    g_autofree char *text = NULL;
+
+    there[bytes - 1] = 0;
+    if (!strcmp(here, (char *)there)) {
+        return true;
+    }
+    text = hvcma_printable((char *)there);
+    error_report("virtio-cma '%s': %s is '%s' here, '%s' at the source",
+                 s->config.name, what, here, text);
+    return false;
+}
+
 /* Before anything is allocated for what the stream says there is of it. */
 static bool config_matches(void *opaque, int version_id)
 {
@@ -195,7 +216,8 @@ static bool config_matches(void *opaque, int version_id)
     uint32_t k;
 
     get_config(s, here);
-    if (!same(s, "base address", here->base_gpa, m->base_gpa) ||
+    if (!same_text(s, "name", s->config.name, m->name, sizeof(m->name)) ||
+        !same(s, "base address", here->base_gpa, m->base_gpa) ||
         !same(s, "size", here->region_bytes, m->region_bytes) ||
         !same(s, "granule", here->granule_bytes, m->granule_bytes) ||
         !same(s, "mode", here->mode, m->mode) ||
@@ -238,13 +260,12 @@ static bool client_matches(VirtIOCMA *s, uint32_t i, SavedClient *there)
 {
     const char *id = hvcma_clients_id(s->clients, i);
     uint32_t share = hvcma_clients_share(s->clients, i);
+    g_autofree char *entry = g_strdup_printf("client %" PRIu32, i);
+    g_autofree char *kind = g_strdup_printf("the kind of client '%s'", id);
 
-    there->id[VIRTIO_CMA_NAME_BYTES - 1] = 0;
-    if (strcmp((char *)there->id, id)) {
-        g_autofree char *text = hvcma_printable((char *)there->id);
-
-        error_report("virtio-cma '%s': client %" PRIu32 " is '%s' here, '%s' "
-                     "at the source", s->config.name, i, id, text);
+    if (!same_text(s, entry, id, there->id, sizeof(there->id)) ||
+        !same_text(s, kind, hvcma_clients_kind(s->clients, i), there->kind,
+                   sizeof(there->kind))) {
         return false;
     }
     if (there->share != share) {
@@ -423,6 +444,7 @@ static const VMStateDescription vmstate_client = {
         VMSTATE_UINT8(share, SavedClient),
         VMSTATE_UINT32(attr, SavedClient),
         VMSTATE_UINT32(care, SavedClient),
+        VMSTATE_UINT8_ARRAY(kind, SavedClient, VIRTIO_CMA_KIND_BYTES),
         VMSTATE_END_OF_LIST()
     },
 };
@@ -436,6 +458,7 @@ static const VMStateDescription vmstate_state = {
     .pre_load = state_pre_load,
     .post_load = state_post_load,
     .fields = (const VMStateField[]) {
+        VMSTATE_UINT8_ARRAY(name, HvcmaMigration, VIRTIO_CMA_NAME_BYTES),
         VMSTATE_UINT64(base_gpa, HvcmaMigration),
         VMSTATE_UINT64(region_bytes, HvcmaMigration),
         VMSTATE_UINT64(granule_bytes, HvcmaMigration),

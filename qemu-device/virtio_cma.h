@@ -215,7 +215,7 @@ const char *hvcma_report_purpose(uint32_t purpose);
 /* ---- migration.c ---- */
 
 /* Of the device in a migration stream; older ones are refused. */
-#define HVCMA_STREAM_VERSION 3
+#define HVCMA_STREAM_VERSION 4
 
 extern const VMStateDescription vmstate_virtio_cma;
 

@@ -225,6 +225,11 @@ static void test_refused(void **state)
 	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': number of set-asides is 0x1 here, 0x0 at the source",
 			     "-incoming file:%s %sclients=edu1,regions=banka/edu0=8M", file,
 			     machine_options);
+	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'bankb': name is 'bankb' here, 'banka' at the source",
+			     "-incoming file:%s %sclients=edu0:edu1,name=bankb", file, machine_options);
+	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': the kind of client 'edu1' is 'firmware' here, '' at the source",
+			     "-incoming file:%s %sclients=edu0,regions=banka/edu1(firmware)=0", file,
+			     machine_options);
 	qtest_expect_refusal(QTEST_Q35, "can't be held here: host failed",
 			     "-incoming file:%s %sclients=edu0:edu1,x-fake-fault=pin:1:1:5", file,
 			     machine_options);
@@ -284,10 +289,10 @@ static void test_set_asides(void **state)
 
 /* Where fields are in the stream, from the region's base address on; big-endian. */
 enum {
-	AT_BASE = 0, AT_NR_CLIENTS = 2096, AT_NR_BLOCKS = 2100, AT_LENT_BYTES = 2104,
-	AT_CLIENTS = 2108, CLIENT_BYTES = 44,
+	AT_NAME = -VIRTIO_CMA_NAME_BYTES, AT_BASE = 0, AT_NR_CLIENTS = 2096, AT_NR_BLOCKS = 2100, AT_LENT_BYTES = 2104,
+	AT_CLIENTS = 2108, CLIENT_BYTES = 60,
 	CLIENT_CLAIMED = 32, CLIENT_COHERENT = 33, CLIENT_EVENT = 34, CLIENT_SHARE = 35,
-	CLIENT_ATTR = 36,
+	CLIENT_ATTR = 36, CLIENT_KIND = 44,
 	AT_BLOCKS = AT_CLIENTS + 2 * CLIENT_BYTES, BLOCK_BYTES = 24,
 	BLOCK_FIRST = 0, BLOCK_NR = 8, BLOCK_CLIENT = 16, BLOCK_PURPOSE = 20,
 	AT_LENT = AT_BLOCKS + 2 * BLOCK_BYTES,
@@ -338,7 +343,8 @@ static uint64_t put(long position, unsigned int bytes, uint64_t value)
 }
 
 struct edit {
-	unsigned int at, bytes;
+	int at;
+	unsigned int bytes;
 	uint64_t value;
 	const char *message;
 };
@@ -371,6 +377,8 @@ static void test_hostile_streams(void **state)
 		  "size of the list of lent granules is 0x4 here, 0x7fffffff at the source" },
 		{ AT_CLIENTS, 4, 0x1b5b316d, "client 0 is 'edu0' here, '\\x1b[1m' at the source" },
 		{ AT_CLIENTS, 4, 0xff9b0a0d, "client 0 is 'edu0' here, '\\xff\\x9b\\x0a\\x0d' at the source" },
+		{ AT_CLIENTS + CLIENT_KIND, 4, 0x1b630000, "the kind of client 'edu0' is '' here, '\\x1bc' at the source" },
+		{ AT_NAME, 4, 0x1b630000, "name is 'banka' here, '\\x1bc' at the source" },
 		{ AT_CLIENTS + CLIENT_EVENT, 1, 3,
 		  "the source tells of an event 3 of client 'edu0', limit: 2" },
 		{ AT_CLIENTS + CLIENT_SHARE, 1, 1,
@@ -434,10 +442,10 @@ static void test_old_stream(void **state)
 	(void)state;
 	save(&c, "file:");
 	version = find(name, sizeof(name)) + (long)sizeof(name);
-	assert_int_equal(put(version, 4, 2), 3);
-	qtest_expect_refusal(QTEST_Q35, "incoming version_id 2 is too old for local minimum version_id  3",
+	assert_int_equal(put(version, 4, 3), 4);
+	qtest_expect_refusal(QTEST_Q35, "incoming version_id 3 is too old for local minimum version_id  4",
 			     "-incoming file:%s %sclients=edu0:edu1", file, machine_options);
-	put(version, 4, 3);
+	put(version, 4, 4);
 	q = load("file:");		/* control */
 	check_destination(&c, q);
 	qtest_stop(q);
