@@ -14,7 +14,7 @@
 struct add_region {
 	struct hvcma_fdt_region region;
 	struct hvcma_range ranges[MAX_LIST];
-	bool has_pool;
+	bool has_pool, has_size;
 };
 
 static int set_pool(struct add_region *a, const char *arg)
@@ -54,6 +54,7 @@ static int set_add_region(void *opaque, int c, char *arg)
 	case 't':
 		return set_pool(a, arg);
 	case 's':
+		a->has_size = true;
 		return set_number("size", arg, &r->bytes);
 	case 'b':
 		r->has_base = 1;
@@ -105,7 +106,7 @@ static int run_add_region(int argc, char **argv)
 				&a, &output);
 	if (ret)
 		return ret;
-	if (!a.region.name || !a.has_pool || !a.region.bytes)
+	if (!a.region.name || !a.has_pool || !a.has_size)
 		return hvcma_usage_error("--name, --type and --size are needed");
 	return hvcma_fdt_edit_file(argc, argv, output, edit_add_region, &a);
 }

@@ -11,6 +11,7 @@
 #include "hv/cli/fdt.h"
 
 #define TIMEOUT_MS	10000u
+#define MAX_LINE_BYTES	4096
 
 static int add(struct hvcma_window_list *list, const struct hvcma_window *window)
 {
@@ -51,17 +52,17 @@ static int parse_line(char *line, struct hvcma_window *window)
 	return nr == 3 ? 1 : nr ? -1 : 0;
 }
 
+/* Bounded, for a file may have no end; and no text has a zero in it. */
 static int read_file(FILE *in, const char *path, struct hvcma_window_list *list)
 {
 	struct hvcma_fdt_error err;
 	struct hvcma_window window;
-	char *line = NULL;
-	size_t room = 0;
+	char line[MAX_LINE_BYTES];
 	int nr = 0, found = 0, ret = 0;
 
-	while (!ret && getline(&line, &room, in) >= 0) {
+	while (!ret && fgets(line, sizeof(line), in)) {
 		nr++;
-		found = parse_line(line, &window);
+		found = strchr(line, '\n') || feof(in) ? parse_line(line, &window) : -1;
 		if (found > 0)
 			ret = add(list, &window);
 		if (found < 0) {
@@ -74,7 +75,6 @@ static int read_file(FILE *in, const char *path, struct hvcma_window_list *list)
 		hvcma_fdt_fail(&err, 0, "%s: %s", path, strerror(errno));
 		ret = hvcma_failed(err.text);
 	}
-	free(line);
 	return ret;
 }
 

@@ -250,6 +250,12 @@ check "no refusal left a file" equal 0 "$(find . -name '*.dtb.*' | wc -l)"
 printf '1 2\n' >short
 check "extents: a line of two numbers" status 1 dma-ranges --extents short work.dtb
 check "which one" says 'short, line 1'
+printf '0x40000000 0xc8000000 64M\0 or not\n' >zero
+check "extents: a zero in a line" status 1 dma-ranges --extents zero work.dtb
+check "extents: a line without end" status 1 dma-ranges --extents /dev/zero work.dtb
+check "that one" says '/dev/zero, line 1'
+check "a pool of no size" status 1 add-region --name none --type no-map --size 0 work.dtb
+check "is called that" says "size"
 check "QMP: nobody there" status 1 dma-ranges --qmp "$dir/nobody" work.dtb
 
 # blobs that are none
