@@ -223,7 +223,10 @@ install: native plugin
 GUEST_PREFIX = /usr
 GUEST_SRCDIR = $(GUEST_PREFIX)/src/virtio-cma-$(VERSION)
 GUEST_FILES = lib/modprobe.d/virtio-cma.conf lib/udev/rules.d/70-virtio-cma.rules \
-	lib/sysusers.d/virtio-cma.conf share/initramfs-tools/hooks/virtio_cma include/hvcma/vcma.h
+	lib/sysusers.d/virtio-cma.conf share/initramfs-tools/hooks/virtio_cma include/hvcma/vcma.h \
+	lib/dracut/modules.d/90virtio_cma/module-setup.sh
+# The owner's own, from the first installation on.
+GUEST_LOCAL = /etc/modprobe.d/virtio-cma-local.conf
 install-guest: uninstall-guest
 	$(whole_names)
 	$(foreach f,$(patsubst $(srcdir)/%,%,$(GUEST_DRIVER_SRC)),install -D -m 644 $(srcdir)/$(f) $(DESTDIR)$(GUEST_SRCDIR)/$(f) &&) true
@@ -231,14 +234,16 @@ install-guest: uninstall-guest
 	install -D -m 644 $(srcdir)/packaging/modprobe.conf $(DESTDIR)$(GUEST_PREFIX)/lib/modprobe.d/virtio-cma.conf
 	install -D -m 644 $(srcdir)/packaging/udev.rules $(DESTDIR)$(GUEST_PREFIX)/lib/udev/rules.d/70-virtio-cma.rules
 	install -D -m 644 $(srcdir)/packaging/sysusers.conf $(DESTDIR)$(GUEST_PREFIX)/lib/sysusers.d/virtio-cma.conf
+	test -e $(DESTDIR)$(GUEST_LOCAL) || install -D -m 644 $(srcdir)/packaging/modprobe-local.conf $(DESTDIR)$(GUEST_LOCAL)
 	install -D -m 755 $(srcdir)/packaging/initramfs-hook $(DESTDIR)$(GUEST_PREFIX)/share/initramfs-tools/hooks/virtio_cma
+	install -D -m 755 $(srcdir)/packaging/dracut-module-setup.sh $(DESTDIR)$(GUEST_PREFIX)/lib/dracut/modules.d/90virtio_cma/module-setup.sh
 	install -D -m 644 $(srcdir)/guest-driver/uapi/vcma.h $(DESTDIR)$(GUEST_PREFIX)/include/hvcma/vcma.h
 
 uninstall-guest:
 	$(whole_names)
 	rm -rf $(DESTDIR)$(GUEST_PREFIX)/src/virtio-cma-[0-9]*
 	rm -f $(GUEST_FILES:%=$(DESTDIR)$(GUEST_PREFIX)/%)
-	@rmdir $(DESTDIR)$(GUEST_PREFIX)/include/hvcma 2>/dev/null || true
+	@rmdir $(DESTDIR)$(GUEST_PREFIX)/include/hvcma $(DESTDIR)$(GUEST_PREFIX)/lib/dracut/modules.d/90virtio_cma 2>/dev/null || true
 
 uninstall:
 	$(whole_names)
@@ -270,7 +275,7 @@ help:
 	@echo '  make world      make, plugin and guest, the first two for this machine and for arm64'
 	@echo '  make env        the test environment: stock QEMU, kernels, cross tools, from packages'
 	@echo '  make install    command, plugin, manual pages (DESTDIR, and the folders of configure)'
-	@echo '  make install-guest  for guests: sources for dkms, softdeps, initramfs hook, udev rule'
+	@echo '  make install-guest  for guests: sources for dkms, softdeps, initramfs hook, dracut module, udev rule'
 	@echo '  make clean      remove what was built, keep the environment; distclean removes that too'
 	@echo
 	@echo 'Testing:'

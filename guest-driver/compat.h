@@ -23,6 +23,11 @@
 #error "virtio_cma bounces through the linear map of all RAM: 64-bit kernels only"
 #endif
 
+/* What devices have of their own, by the options' names up to 6.11 and since. */
+#if !defined(CONFIG_DMA_OPS) && !defined(CONFIG_ARCH_HAS_DMA_OPS)
+#error "virtio_cma serves devices by DMA operations of their own: this kernel is built without dev->dma_ops"
+#endif
+
 struct vcma_vq_spec {
 	const char *name;
 	vq_callback_t *callback;
