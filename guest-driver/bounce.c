@@ -3,9 +3,9 @@
  * Bounce buffers (bounce.h). Takes no lock: a mapping belongs to the driver that
  * made it, and its record (struct vcma_slot) with it.
  *
- *	driver's pages      |....xxxx|xxxxxxxx|xxx.....|	orig of slot 0: exact
- *	slots of the block  |   0    |   1    |   2    |	orig of 1, 2: page start
- *	bounce pages        |....xxxx|xxxxxxxx|xxx.....|	dma: same page offset
+ *	driver's memory     |....xxxx|xxxxxxxx|xxx.....|	orig of slot 0: exact
+ *	slots of the block  |   0    |   1    |   2    |	orig of 1, 2: where it begins
+ *	bounce buffer       |....xxxx|xxxxxxxx|xxx.....|	dma: same offset in the slot
  */
 #include <linux/dma-mapping.h>
 #include <linux/io.h>
@@ -21,6 +21,8 @@
 
 /* As large as swiotlb allows: longer runs of free pages are rare under load. */
 #define VCMA_BOUNCE_MAX		SZ_256K
+/* What of the address is kept for all devices: drivers have buffers in units of that. */
+#define VCMA_BOUNCE_KEEP	SZ_4K
 
 static dma_addr_t vcma_bounce_fail(struct vcma_client *c, phys_addr_t phys, size_t bytes)
 {
@@ -29,21 +31,38 @@ static dma_addr_t vcma_bounce_fail(struct vcma_client *c, phys_addr_t phys, size
 	return DMA_MAPPING_ERROR;
 }
 
+/* The address is kept modulo this; of what is a page or more its offset in the page, too. */
+static u64 vcma_bounce_keep(struct vcma_client *c, size_t bytes)
+{
+	u64 keep = roundup_pow_of_two((u64)dma_get_min_align_mask(c->dev) + 1);
+
+	return max_t(u64, keep, bytes < PAGE_SIZE ? VCMA_BOUNCE_KEEP : PAGE_SIZE);
+}
+
+static size_t vcma_slot_offset(phys_addr_t phys)
+{
+	return phys & (VCMA_SLOT_BYTES - 1);
+}
+
+bool vcma_bounce_may_fit(const struct vcma_client *c, phys_addr_t phys, size_t bytes)
+{
+	return bytes <= c->region->granule_bytes - vcma_slot_offset(phys);
+}
+
 dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes,
 			   u64 max_dma)
 {
-	u64 keep = roundup_pow_of_two((u64)dma_get_min_align_mask(c->dev) + 1);
 	struct vcma_region *r = c->region;
-	size_t offset = offset_in_page(phys);
+	size_t offset = vcma_slot_offset(phys);
 	struct vcma_piece piece;
 	struct vcma_fit fit;
 
-	if (!bytes || bytes > r->granule_bytes - offset || c->state != VCMA_CLIENT_CLAIMED)
+	if (!bytes || !vcma_bounce_may_fit(c, phys, bytes) || c->state != VCMA_CLIENT_CLAIMED)
 		return vcma_bounce_fail(c, phys, bytes);
 
-	fit.nr = PAGE_ALIGN(offset + bytes) >> PAGE_SHIFT;
-	fit.align_pages = max_t(u64, keep >> PAGE_SHIFT, 1);
-	fit.match = PHYS_PFN(phys) & (fit.align_pages - 1);
+	fit.nr = ALIGN(offset + bytes, VCMA_SLOT_BYTES) >> VCMA_SLOT_SHIFT;
+	fit.align_slots = vcma_bounce_keep(c, bytes) >> VCMA_SLOT_SHIFT;
+	fit.match = (phys >> VCMA_SLOT_SHIFT) & (fit.align_slots - 1);
 	fit.max_dma = max_dma;
 	if (!vcma_pool_alloc(&c->pools[c->attr], &fit, c, phys, bytes, &piece) &&
 	    !vcma_reserve_alloc(c, &fit, phys, bytes, &piece))
@@ -78,7 +97,7 @@ static struct vcma_slot *vcma_bounce_find(struct vcma_client *c, dma_addr_t dma,
 	if (!s || s->owner != c || s->orig == VCMA_NO_ORIG)
 		return NULL;
 
-	start = b->base_dma + ((u64)(s - b->slots) << PAGE_SHIFT) + offset_in_page(s->orig);
+	start = b->base_dma + ((u64)(s - b->slots) << VCMA_SLOT_SHIFT) + vcma_slot_offset(s->orig);
 	from = dma - start;
 	if (dma < start || from > s->bytes || bytes > s->bytes - from)
 		return NULL;
@@ -90,8 +109,8 @@ static void vcma_bounce_copy(struct vcma_client *c, const struct vcma_block *blo
 			     const struct vcma_slot *slot, dma_addr_t dma, size_t bytes,
 			     enum dma_data_direction dir, bool for_cpu)
 {
-	u64 start = block->base_dma + ((u64)(slot - block->slots) << PAGE_SHIFT) +
-		    offset_in_page(slot->orig);
+	u64 start = block->base_dma + ((u64)(slot - block->slots) << VCMA_SLOT_SHIFT) +
+		    vcma_slot_offset(slot->orig);
 	void *bounce = block->cpu + (dma - block->base_dma);
 	void *orig = phys_to_virt(slot->orig + (dma - start));
 
@@ -143,7 +162,7 @@ bool vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 
 size_t vcma_bounce_max_bytes(struct vcma_client *c)
 {
-	u64 keep = max_t(u64, (u64)dma_get_min_align_mask(c->dev) + 1, PAGE_SIZE);
+	u64 keep = vcma_bounce_keep(c, PAGE_SIZE);
 	u64 room = min_t(u64, c->region->granule_bytes, VCMA_BOUNCE_MAX + keep);
 
 	return room > keep ? room - keep : PAGE_SIZE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Streaming mappings through bounce buffers: the device gets pages of the pool
+ * Streaming mappings through bounce buffers: the device gets slots of the pool
  * in place of the driver's own, which lie where it can't or must not reach.
  * Buffers that are mapped cached are maintained for clients that need it; the
  * driver's own pages need nothing, for only the CPU uses them.
@@ -18,7 +18,7 @@ struct vcma_client;
  * vcma_bounce_map() - map [@phys, @phys + @bytes) of ordinary RAM.
  * @max_dma: highest DMA address of the last byte
  *
- * The offset in the page, and of the client's larger min_align_mask, is kept.
+ * The offset in 4 KiB is kept; in the page if it is that long; of the client's min_align_mask.
  * The buffer is filled for every direction and whatever the caller's attributes: a device that
  * writes less than it was asked for must not uncover what was there before.
  *
@@ -26,6 +26,9 @@ struct vcma_client;
  */
 dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes,
 			   u64 max_dma);
+
+/** vcma_bounce_may_fit() - can that be mapped in one piece, if there is memory? */
+bool vcma_bounce_may_fit(const struct vcma_client *c, phys_addr_t phys, size_t bytes);
 
 /**
  * vcma_bounce_unmap() - copy back if @dir says so, and free.

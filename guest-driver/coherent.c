@@ -22,9 +22,11 @@
 
 unsigned int vcma_alloc_timeout_ms = 10000;
 
-static u64 vcma_coherent_align_pages(const struct vcma_region *r, u64 nr)
+static u64 vcma_coherent_align_bytes(const struct vcma_region *r, u64 bytes)
 {
-	return min_t(u64, roundup_pow_of_two(nr), 1ULL << READ_ONCE(r->max_align_order));
+	u64 most = (u64)PAGE_SIZE << READ_ONCE(r->max_align_order);
+
+	return min_t(u64, roundup_pow_of_two(bytes), most);
 }
 
 /* Return: 0 and @piece, not cleared. */
@@ -33,8 +35,8 @@ static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t 
 {
 	struct vcma_pool *pool = &c->pools[attr];
 	const struct vcma_fit fit = {
-		.nr = bytes >> PAGE_SHIFT,
-		.align_pages = vcma_coherent_align_pages(c->region, bytes >> PAGE_SHIFT),
+		.nr = bytes >> VCMA_SLOT_SHIFT,
+		.align_slots = vcma_coherent_align_bytes(c->region, bytes) >> VCMA_SLOT_SHIFT,
 		.max_dma = max_dma,
 	};
 	struct vcma_effort effort = {};
@@ -73,7 +75,7 @@ void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t byt
 		err = vcma_coherent_get(c, attr, rounded, max_dma, gfp, &piece);
 	trace_vcma_coherent_alloc(c, bytes, max_dma, err ? DMA_MAPPING_ERROR : piece.dma);
 	if (!err) {
-		vcma_pool_clear(&piece, rounded >> PAGE_SHIFT, gfpflags_allow_blocking(gfp));
+		vcma_pool_clear(&piece, rounded >> VCMA_SLOT_SHIFT, gfpflags_allow_blocking(gfp));
 		if (attr == VCMA_CACHED)
 			vcma_attr_sync_for_device(c, piece.cpu, rounded);
 	}
@@ -103,7 +105,7 @@ static u64 vcma_coherent_find(struct vcma_client *c, dma_addr_t dma,
 	b = vcma_block_by_dma(c->region, dma);
 	s = b && b->use == VCMA_BLOCK_POOL ? vcma_pool_slot(b, dma) : NULL;
 	if (s && s->owner == c && s->orig == VCMA_NO_ORIG &&
-	    b->base_dma + ((u64)(s - b->slots) << PAGE_SHIFT) == dma)
+	    b->base_dma + ((u64)(s - b->slots) << VCMA_SLOT_SHIFT) == dma)
 		bytes = s->bytes;
 	rcu_read_unlock();
 	*block = b;

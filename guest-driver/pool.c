@@ -30,7 +30,7 @@
 #define VCMA_PRESSURE_PAUSE	(10 * HZ)	/* after the guest needed it back */
 #define VCMA_REFILL_LIMIT_MS	2000		/* nobody waits for it */
 #define VCMA_POOL_DEFAULT	SZ_16M
-#define VCMA_POOL_PART_PAGES	16UL		/* parts of granules are no smaller */
+#define VCMA_POOL_PART_PAGES	(SZ_64K / PAGE_SIZE)	/* parts of granules are no smaller */
 #define VCMA_POOL_PART_TRIES	8
 
 bool vcma_pool_is_valid(struct vcma_pool *pool)
@@ -389,8 +389,8 @@ static struct vcma_want vcma_pool_want_for(struct vcma_pool *pool, const struct 
 					   const struct vcma_client *owner)
 {
 	return (struct vcma_want) {
-		.bytes = (u64)fit->nr << PAGE_SHIFT,
-		.align_bytes = max(fit->align_pages << PAGE_SHIFT,
+		.bytes = (u64)fit->nr << VCMA_SLOT_SHIFT,
+		.align_bytes = max(fit->align_slots << VCMA_SLOT_SHIFT,
 				   pool->region->granule_bytes),
 		.max_dma = fit->max_dma,
 		.attr = pool->attr,
@@ -426,7 +426,7 @@ static int vcma_pool_adopt_for(struct vcma_pool *pool, struct vcma_block *block,
 		return err;
 	}
 	vcma_pages_record(block, first, fit->nr, owner, VCMA_NO_ORIG, bytes, piece);
-	vcma_pool_add(pool, block, (u64)fit->nr << PAGE_SHIFT);
+	vcma_pool_add(pool, block, (u64)fit->nr << VCMA_SLOT_SHIFT);
 	return 0;
 }
 
@@ -435,7 +435,8 @@ static int vcma_pool_grow_part_for(struct vcma_pool *pool, const struct vcma_fit
 				   const struct vcma_effort *effort, struct vcma_client *owner,
 				   u64 bytes, struct vcma_piece *piece)
 {
-	u64 part_pages = max_t(u64, roundup_pow_of_two(fit->nr), VCMA_POOL_PART_PAGES);
+	u64 nr_pages = DIV_ROUND_UP(fit->nr, VCMA_SLOTS_PER_PAGE);
+	u64 part_pages = max_t(u64, roundup_pow_of_two(nr_pages), VCMA_POOL_PART_PAGES);
 	struct vcma_want want = vcma_pool_want_for(pool, fit, effort, owner);
 	struct vcma_block *barren[VCMA_POOL_PART_TRIES], *block;
 	int err = -EBUSY, nr = 0;
@@ -503,7 +504,7 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 {
 	enum { ASK, YIELD_SPARE, YIELD_ALL } step;
 	struct vcma_region *r = pool->region;
-	bool long_run = (u64)fit->nr << PAGE_SHIFT > r->granule_bytes;
+	bool long_run = (u64)fit->nr << VCMA_SLOT_SHIFT > r->granule_bytes;
 	struct vcma_pool *p;
 	unsigned int i;
 	int err = -ENOMEM;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Ready pool: memory that is pinned, vacated, mapped and mostly zeroed ahead of need, and
- * sub-allocated by pages without talking to the host, from any context. Serves coherent
+ * sub-allocated in slots without talking to the host, from any context. Serves coherent
  * allocations of any size (coherent.c) and bounce buffers (bounce.c) alike; knows nothing
- * of what the pages are used for, but keeps one record per page for its users.
+ * of what the slots are used for, but keeps one record per slot for its users.
  *
  * There is one pool per region, memory type and set-aside (share.h). While it has users
  * it is filled to high_bytes; when less than low_bytes of it is free it grows in the
@@ -15,7 +15,7 @@
  *	dirty	|ddd.------..------......|	d to be zeroed: in the background, or when
  *	stacks	 ^ ^      ^					it is handed out before that
  *
- * Runs of a few pages that were freed wait in stacks, one per order, outside of the
+ * Runs of a few slots that were freed wait in stacks, one per order, outside of the
  * blocks' bitmaps; a run that was zeroed is handed out before one that was not.
  */
 #ifndef VCMA_POOL_H
@@ -41,16 +41,26 @@ enum vcma_attr {
 };
 
 /*
- * Record of one page of a pool block. The first page of an allocation speaks for
+ * A slot is no more than 4 KiB, whatever the kernel's pages are: most mappings are no longer.
+ * VCMA_DEBUG builds for 4 KiB pages have several to a page, too.
+ */
+#ifndef VCMA_SLOT_SHIFT
+#define VCMA_SLOT_SHIFT		12
+#endif
+#define VCMA_SLOT_BYTES		(1UL << VCMA_SLOT_SHIFT)
+#define VCMA_SLOTS_PER_PAGE	(PAGE_SIZE >> VCMA_SLOT_SHIFT)
+
+/*
+ * Record of one slot of a pool block. The first slot of an allocation speaks for
  * all of it; the others only say where it is.
  */
 struct vcma_slot {
-	struct vcma_client *owner;	/* first page; NULL: nothing starts here */
-	phys_addr_t orig;	/* bounce.c: what this page stands for */
-	u64 bytes;		/* first page: length in use, from @orig's page offset */
-	refcount_t refs;	/* first page: the owner's, and one per get_range */
-	u32 nr;			/* first page: pages */
-	u32 first;		/* index of the first page */
+	struct vcma_client *owner;	/* first slot; NULL: nothing starts here */
+	phys_addr_t orig;	/* bounce.c: what this slot stands for */
+	u64 bytes;		/* first slot: length in use, from @orig's offset in its slot */
+	refcount_t refs;	/* first slot: the owner's, and one per get_range */
+	u32 nr;			/* first slot: slots */
+	u32 first;		/* index of the first slot */
 };
 
 #define VCMA_NO_ORIG	PHYS_ADDR_MAX	/* not a bounce buffer */
@@ -61,7 +71,7 @@ struct vcma_slot {
 
 struct vcma_run {
 	struct vcma_block *block;
-	u32 first;			/* page */
+	u32 first;			/* slot */
 };
 
 struct vcma_stack {
@@ -98,16 +108,16 @@ struct vcma_pool {
 
 /* Where an allocation may lie. */
 struct vcma_fit {
-	unsigned int nr;	/* pages, > 0 */
-	u64 align_pages;	/* power of two; of the DMA page number */
-	u64 match;		/* DMA page number modulo align_pages */
+	unsigned int nr;	/* slots, > 0 */
+	u64 align_slots;	/* power of two; of the DMA address, in slots */
+	u64 match;		/* DMA address, in slots, modulo align_slots */
 	u64 max_dma;		/* highest DMA address of the last byte */
 };
 
-/* Pages got from the pool. */
+/* Slots got from the pool. */
 struct vcma_piece {
 	struct vcma_block *block;
-	struct vcma_slot *slot;	/* of the first page */
+	struct vcma_slot *slot;	/* the first one */
 	void *cpu;
 	u64 dma;
 };
@@ -145,12 +155,12 @@ void vcma_pool_put(struct vcma_pool *pool, struct vcma_client *c);
 void vcma_pool_destroy(struct vcma_pool *pool);
 
 /**
- * vcma_pool_alloc() - take pages; any context but NMI. Wakes the refill if little
+ * vcma_pool_alloc() - take slots; any context but NMI. Wakes the refill if little
  * is left or nothing fits.
- * @owner: recorded with the pages
- * @orig, @bytes: recorded in the first slot; VCMA_NO_ORIG prefers zeroed pages
+ * @owner: recorded with the slots
+ * @orig, @bytes: recorded in the first slot; VCMA_NO_ORIG prefers zeroed slots
  *
- * The pages have any contents: see vcma_pool_clear().
+ * The slots have any contents: see vcma_pool_clear().
  *
  * Return: true and @piece filled, or false.
  */
@@ -170,7 +180,7 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 			 u64 bytes, struct vcma_piece *piece);
 
 /**
- * vcma_pool_clear() - zero the first @nr pages of @piece, as far as they are not.
+ * vcma_pool_clear() - zero the first @nr slots of @piece, as far as they are not.
  * @may_sleep: lets others run now and then
  */
 void vcma_pool_clear(const struct vcma_piece *piece, unsigned int nr, bool may_sleep);
@@ -182,13 +192,13 @@ void vcma_pool_clear(const struct vcma_piece *piece, unsigned int nr, bool may_s
 void vcma_pool_free(struct vcma_block *block, struct vcma_slot *slot);
 
 /**
- * vcma_pool_get_range() - keep pages of a block from being allocated to others, until
+ * vcma_pool_get_range() - keep slots of a block from being allocated to others, until
  * vcma_pool_put_range(), whoever frees them. Any context.
  * @block: any block, with a reference
  * @off, @bytes: a range inside of it
  * @slot: set on success; NULL if the block is not a pool's: the reference will do
  *
- * Return: false if a pool's pages are not within one allocation, or are bounce buffers.
+ * Return: false if a pool's slots are not within one allocation, or are bounce buffers.
  */
 bool vcma_pool_get_range(struct vcma_block *block, u64 off, u64 bytes,
 			 struct vcma_slot **slot);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages of the ready pool: who has which, and which are zeroed (pool.h).
+ * Slots of the ready pool: who has which, and which are zeroed (pool.h).
  *
  * Each block has a gen_pool of its own, so that a block can leave the pool, and
  * no allocation can span two blocks, which may be far apart for the device.
  * gen_pool works on the block's CPU addresses (never 0) without locks; alignment
  * and limits are those of the DMA address, through the block's own algorithm.
  *
- * A page is always somebody's: the gen_pool's (free), a stack's (free), the zeroer's, or
+ * A slot is always somebody's: the gen_pool's (free), a stack's (free), the zeroer's, or
  * an owner's. Who has it is the only one to change its bit in block->dirty. While the
- * zeroer has pages, or a stack is emptied, zero_lock is held: an allocation that found
+ * zeroer has slots, or a stack is emptied, zero_lock is held: an allocation that found
  * nothing looks again under it before it says so.
  */
 #include <linux/bitmap.h>
@@ -26,15 +26,15 @@
 #include "region.h"
 
 /* Zeroed in one go, with interrupts off. */
-#define VCMA_ZERO_PAGES		16
+#define VCMA_ZERO_SLOTS		(SZ_64K >> VCMA_SLOT_SHIFT)
 /* Zeroed before others may run: who takes memory back waits for work on every CPU. */
-#define VCMA_CLEAR_PAGES	64U
+#define VCMA_CLEAR_SLOTS	((u32)SZ_256K >> VCMA_SLOT_SHIFT)
 /* Zeroed by their next owner: that takes less time than to wake the zeroer. */
-#define VCMA_ZERO_LATER_PAGES	1
+#define VCMA_ZERO_LATER_SLOTS	(SZ_4K >> VCMA_SLOT_SHIFT)
 
-/* ---- which pages are dirty ---- */
+/* ---- which slots are dirty ---- */
 
-/* Pages of one word are several owners': only whole words are written at once. */
+/* Slots of one word are several owners': only whole words are written at once. */
 static void vcma_dirty_set(unsigned long *dirty, u32 first, u32 nr)
 {
 	u32 end = first + nr, next;
@@ -64,7 +64,7 @@ static void vcma_dirty_clear(unsigned long *dirty, u32 first, u32 nr)
 	}
 }
 
-/* Zero what is dirty of pages that are the caller's. */
+/* Zero what is dirty of slots that are the caller's. */
 static void vcma_pages_zero(struct vcma_block *block, u32 first, u32 nr)
 {
 	u32 end = first + nr, from, to;
@@ -72,7 +72,8 @@ static void vcma_pages_zero(struct vcma_block *block, u32 first, u32 nr)
 	for (from = find_next_bit(block->dirty, end, first); from < end;
 	     from = find_next_bit(block->dirty, end, to)) {
 		to = find_next_zero_bit(block->dirty, end, from);
-		memset(block->cpu + ((u64)from << PAGE_SHIFT), 0, (u64)(to - from) << PAGE_SHIFT);
+		memset(block->cpu + ((u64)from << VCMA_SLOT_SHIFT), 0,
+		       (u64)(to - from) << VCMA_SLOT_SHIFT);
 		vcma_dirty_clear(block->dirty, from, to - from);
 	}
 }
@@ -82,19 +83,19 @@ void vcma_pool_clear(const struct vcma_piece *piece, unsigned int nr, bool may_s
 	u32 first = piece->slot - piece->block->slots, end = first + nr, some;
 
 	for (; first < end; first += some) {
-		some = may_sleep ? min(end - first, VCMA_CLEAR_PAGES) : end - first;
+		some = may_sleep ? min(end - first, VCMA_CLEAR_SLOTS) : end - first;
 		vcma_pages_zero(piece->block, first, some);
 		if (first + some < end)
 			cond_resched();
 	}
 }
 
-/* ---- pages of a block ---- */
+/* ---- slots of a block ---- */
 
 struct vcma_algo {
 	const struct vcma_fit *fit;
 	const struct vcma_block *block;
-	bool clean;		/* only zeroed pages will do */
+	bool clean;		/* only zeroed slots will do */
 };
 
 static unsigned long vcma_pages_algo(unsigned long *map, unsigned long size,
@@ -108,13 +109,13 @@ static unsigned long vcma_pages_algo(unsigned long *map, unsigned long size,
 
 	if (fit->max_dma < base_dma)
 		return size;
-	/* Pages that lie at or below max_dma with all of their bytes. */
-	if (fit->max_dma - base_dma < (u64)size << PAGE_SHIFT)
-		end = (fit->max_dma - base_dma + 1) >> PAGE_SHIFT;
+	/* Slots that lie at or below max_dma with all of their bytes. */
+	if (fit->max_dma - base_dma < (u64)size << VCMA_SLOT_SHIFT)
+		end = (fit->max_dma - base_dma + 1) >> VCMA_SLOT_SHIFT;
 
 	for (;;) {
-		bit = bitmap_find_next_zero_area_off(map, end, start, nr, fit->align_pages - 1,
-						     (base_dma >> PAGE_SHIFT) - fit->match);
+		bit = bitmap_find_next_zero_area_off(map, end, start, nr, fit->align_slots - 1,
+						     (base_dma >> VCMA_SLOT_SHIFT) - fit->match);
 		if (bit >= end)
 			return size;
 		if (!algo->clean)
@@ -132,18 +133,18 @@ bool vcma_pages_take(struct vcma_block *block, const struct vcma_fit *fit, bool 
 	struct vcma_algo algo = { .fit = fit, .block = block, .clean = clean };
 	unsigned long cpu;
 
-	cpu = gen_pool_alloc_algo(block->pages, (size_t)fit->nr << PAGE_SHIFT,
+	cpu = gen_pool_alloc_algo(block->pages, (size_t)fit->nr << VCMA_SLOT_SHIFT,
 				  vcma_pages_algo, &algo);
 	if (!cpu)
 		return false;
-	*first = (cpu - (unsigned long)block->cpu) >> PAGE_SHIFT;
+	*first = (cpu - (unsigned long)block->cpu) >> VCMA_SLOT_SHIFT;
 	return true;
 }
 
 static void vcma_pages_put(struct vcma_block *block, u32 first, u32 nr)
 {
-	gen_pool_free(block->pages, (unsigned long)block->cpu + ((u64)first << PAGE_SHIFT),
-		      (size_t)nr << PAGE_SHIFT);
+	gen_pool_free(block->pages, (unsigned long)block->cpu + ((u64)first << VCMA_SLOT_SHIFT),
+		      (size_t)nr << VCMA_SLOT_SHIFT);
 }
 
 /* What is not taken is in use for good, to gen_pool. */
@@ -163,13 +164,13 @@ static void vcma_pages_leave_out(struct vcma_block *block, const struct vcma_par
 int vcma_pages_init(struct vcma_pool *pool, struct vcma_block *block,
 		    const struct vcma_parts *parts)
 {
-	size_t nr = block->bytes >> PAGE_SHIFT;
+	size_t nr = block->bytes >> VCMA_SLOT_SHIFT;
 	unsigned int noio = memalloc_noio_save();
 	int err = -ENOMEM;
 
 	block->slot_memory = kvcalloc(nr, sizeof(*block->slot_memory), GFP_KERNEL);
 	block->dirty = kvcalloc(BITS_TO_LONGS(nr), sizeof(long), GFP_KERNEL);
-	block->pages = gen_pool_create(PAGE_SHIFT, NUMA_NO_NODE);
+	block->pages = gen_pool_create(VCMA_SLOT_SHIFT, NUMA_NO_NODE);
 	if (block->slot_memory && block->dirty && block->pages)
 		err = gen_pool_add_virt(block->pages, (unsigned long)block->cpu,
 					block->base_gpa, block->bytes, NUMA_NO_NODE);
@@ -201,7 +202,8 @@ static void vcma_pages_let_in(struct vcma_block *block)
 	for (first = find_first_zero_bit(block->taken, nr); first < nr;
 	     first = find_next_zero_bit(block->taken, nr, end)) {
 		end = find_next_bit(block->taken, nr, first);
-		vcma_pages_put(block, first, end - first);
+		vcma_pages_put(block, first * VCMA_SLOTS_PER_PAGE,
+			       (end - first) * VCMA_SLOTS_PER_PAGE);
 	}
 	block->pool_bytes = block->bytes;
 }
@@ -227,8 +229,8 @@ void vcma_pages_record(struct vcma_block *block, u32 first, u32 nr, struct vcma_
 
 	piece->block = block;
 	piece->slot = slot;
-	piece->cpu = block->cpu + ((u64)first << PAGE_SHIFT);
-	piece->dma = block->base_dma + ((u64)first << PAGE_SHIFT);
+	piece->cpu = block->cpu + ((u64)first << VCMA_SLOT_SHIFT);
+	piece->dma = block->base_dma + ((u64)first << VCMA_SLOT_SHIFT);
 
 	slot->orig = orig;
 	slot->first = first;
@@ -237,7 +239,8 @@ void vcma_pages_record(struct vcma_block *block, u32 first, u32 nr, struct vcma_
 	for (i = 1; i < nr; i++) {
 		slot[i].first = first;
 		if (orig != VCMA_NO_ORIG)
-			slot[i].orig = (orig & PAGE_MASK) + ((u64)i << PAGE_SHIFT);
+			slot[i].orig = ALIGN_DOWN(orig, VCMA_SLOT_BYTES) +
+				       ((u64)i << VCMA_SLOT_SHIFT);
 	}
 	refcount_set(&slot->refs, 1);
 	WRITE_ONCE(slot->owner, owner);
@@ -245,7 +248,7 @@ void vcma_pages_record(struct vcma_block *block, u32 first, u32 nr, struct vcma_
 
 /* ---- stacks ---- */
 
-/* The stack for runs of @nr pages, or NULL: too many, or no power of two. */
+/* The stack for runs of @nr slots, or NULL: too many, or no power of two. */
 static struct vcma_stack *vcma_pool_stack(struct vcma_pool *pool, u32 nr)
 {
 	if (nr >= 1U << VCMA_STACK_ORDERS || !is_power_of_2(nr))
@@ -303,13 +306,13 @@ void vcma_stacks_flush(struct vcma_pool *pool)
 	spin_unlock_irqrestore(&pool->zero_lock, flags);
 }
 
-/* ---- the pool's pages ---- */
+/* ---- the pool's slots ---- */
 
 /* May an allocation that asks for @fit get any run of its size that the pool has? */
 static bool vcma_fit_is_plain(const struct vcma_pool *pool, const struct vcma_fit *fit)
 {
 	return fit->max_dma >= READ_ONCE(pool->max_dma) && !fit->match &&
-	       fit->align_pages <= fit->nr;
+	       fit->align_slots <= fit->nr;
 }
 
 /* Caller is in an RCU read-side section. */
@@ -349,7 +352,7 @@ static bool vcma_pool_pop(struct vcma_pool *pool, struct vcma_stack *stack,
 
 	if (!vcma_stack_pop(stack, dirty, true, run))
 		return false;
-	end = run->block->base_dma + ((u64)(run->first + fit->nr) << PAGE_SHIFT);
+	end = run->block->base_dma + ((u64)(run->first + fit->nr) << VCMA_SLOT_SHIFT);
 	if (likely(end - 1 <= fit->max_dma))
 		return true;
 	spin_lock_irqsave(&pool->zero_lock, flags);
@@ -363,7 +366,7 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 		     struct vcma_piece *piece)
 {
 	struct vcma_stack *stack = vcma_pool_stack(pool, fit->nr);
-	u64 need = (u64)fit->nr << PAGE_SHIFT;
+	u64 need = (u64)fit->nr << VCMA_SLOT_SHIFT;
 	bool clean = orig == VCMA_NO_ORIG;
 	struct vcma_run run;
 	bool found = false;
@@ -378,7 +381,7 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 		rcu_read_unlock();
 	}
 	if (!found) {
-		if (fit->align_pages << PAGE_SHIFT <= pool->region->granule_bytes &&
+		if (fit->align_slots << VCMA_SLOT_SHIFT <= pool->region->granule_bytes &&
 		    need <= pool->region->granule_bytes)
 			vcma_pool_wake_failed(pool, fit->max_dma, !clean);
 		return false;
@@ -392,7 +395,7 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 /* Whoever pops a run may count on its natural alignment; a bounce buffer's needs none. */
 static bool vcma_run_is_aligned(struct vcma_run run, u32 nr)
 {
-	return IS_ALIGNED((run.block->base_dma >> PAGE_SHIFT) + run.first, nr);
+	return IS_ALIGNED((run.block->base_dma >> VCMA_SLOT_SHIFT) + run.first, nr);
 }
 
 /* Nobody's any more, and no mapping needs them. */
@@ -405,14 +408,14 @@ static void vcma_pool_free_pages(struct vcma_block *block, struct vcma_slot *slo
 	bool bounce = slot->orig != VCMA_NO_ORIG;
 
 	vcma_dirty_set(block->dirty, run.first, nr);
-	/* Count first: with all pages free the block may be gone. */
-	if (atomic64_add_return((u64)nr << PAGE_SHIFT, &pool->free_bytes) >
+	/* Count first: with all slots free the block may be gone. */
+	if (atomic64_add_return((u64)nr << VCMA_SLOT_SHIFT, &pool->free_bytes) >
 	    (s64)vcma_pool_spare(pool) && !delayed_work_pending(&pool->trim))
 		queue_delayed_work(pool->region->wq, &pool->trim, VCMA_TRIM_DELAY);
 	if (!stack || !vcma_run_is_aligned(run, nr) || !vcma_stack_push(stack, true, run))
 		vcma_pages_put(block, run.first, nr);
 	/* The next bounce buffer need not be zeroed. */
-	if (!bounce && nr > VCMA_ZERO_LATER_PAGES && !delayed_work_pending(&pool->zero))
+	if (!bounce && nr > VCMA_ZERO_LATER_SLOTS && !delayed_work_pending(&pool->zero))
 		queue_delayed_work(pool->region->wq, &pool->zero, VCMA_ZERO_DELAY);
 }
 
@@ -431,7 +434,7 @@ void vcma_pool_put_range(struct vcma_block *block, struct vcma_slot *slot)
 bool vcma_pool_get_range(struct vcma_block *block, u64 off, u64 bytes,
 			 struct vcma_slot **slot)
 {
-	u32 page = off >> PAGE_SHIFT, end = (off + bytes - 1) >> PAGE_SHIFT;
+	u32 at = off >> VCMA_SLOT_SHIFT, end = (off + bytes - 1) >> VCMA_SLOT_SHIFT;
 	struct vcma_slot *first, *slots;
 	bool got = false;
 
@@ -443,12 +446,12 @@ bool vcma_pool_get_range(struct vcma_block *block, u64 off, u64 bytes,
 	slots = READ_ONCE(block->slots);
 	if (!slots)
 		goto out;
-	first = &slots[READ_ONCE(slots[page].first)];
+	first = &slots[READ_ONCE(slots[at].first)];
 	if (!READ_ONCE(first->owner) || !refcount_inc_not_zero(&first->refs))
 		goto out;
 	/* Now it can't change any more: is it what it was? */
 	got = READ_ONCE(first->owner) && first->orig == VCMA_NO_ORIG &&
-	      end - first->first < first->nr && page >= first->first;
+	      end - first->first < first->nr && at >= first->first;
 	if (got)
 		*slot = first;
 	else
@@ -461,12 +464,12 @@ out:
 struct vcma_slot *vcma_pool_slot(const struct vcma_block *block, u64 dma)
 {
 	struct vcma_slot *first, *slots = READ_ONCE(block->slots);
-	u32 page = (dma - block->base_dma) >> PAGE_SHIFT;
+	u32 at = (dma - block->base_dma) >> VCMA_SLOT_SHIFT;
 
 	if (!slots)
 		return NULL;
-	first = &slots[slots[page].first];
-	if (!READ_ONCE(first->owner) || page - (u32)(first - slots) >= first->nr)
+	first = &slots[slots[at].first];
+	if (!READ_ONCE(first->owner) || at - (u32)(first - slots) >= first->nr)
 		return NULL;
 	return first;
 }
@@ -478,7 +481,7 @@ unsigned int vcma_pool_free_owned(struct vcma_pool *pool, const struct vcma_clie
 
 	mutex_lock(&pool->lock);
 	list_for_each_entry(block, &pool->blocks, node) {
-		u64 i, end = block->bytes >> PAGE_SHIFT;
+		u64 i, end = block->bytes >> VCMA_SLOT_SHIFT;
 
 		for (i = 0; i < end; i++) {
 			if (READ_ONCE(block->slots[i].owner) != owner)
@@ -493,7 +496,7 @@ unsigned int vcma_pool_free_owned(struct vcma_pool *pool, const struct vcma_clie
 
 /* ---- zeroing in the background ---- */
 
-/* Finds free dirty pages, takes none. */
+/* Finds free dirty slots, takes none. */
 struct vcma_dirt {
 	const struct vcma_block *block;
 	u32 first, nr;
@@ -512,7 +515,7 @@ static unsigned long vcma_dirt_algo(unsigned long *map, unsigned long size,
 			bit = find_next_zero_bit(map, size, bit);
 			continue;
 		}
-		end = min(size, bit + VCMA_ZERO_PAGES);
+		end = min(size, bit + VCMA_ZERO_SLOTS);
 		end = find_next_zero_bit(dirt->block->dirty, end, bit);
 		end = find_next_bit(map, end, bit);
 		dirt->first = bit;
@@ -522,18 +525,18 @@ static unsigned long vcma_dirt_algo(unsigned long *map, unsigned long size,
 	return size;
 }
 
-/* Return: false if the block has no free dirty page. Caller holds zero_lock. */
+/* Return: false if the block has no free dirty slot. Caller holds zero_lock. */
 static bool vcma_block_zero_some(struct vcma_block *block)
 {
 	struct vcma_dirt dirt = { .block = block };
 	struct genpool_data_fixed at;
 	unsigned long cpu;
 
-	gen_pool_alloc_algo(block->pages, PAGE_SIZE, vcma_dirt_algo, &dirt);
+	gen_pool_alloc_algo(block->pages, VCMA_SLOT_BYTES, vcma_dirt_algo, &dirt);
 	if (!dirt.nr)
 		return false;
-	at.offset = (unsigned long)dirt.first << PAGE_SHIFT;
-	cpu = gen_pool_alloc_algo(block->pages, (size_t)dirt.nr << PAGE_SHIFT,
+	at.offset = (unsigned long)dirt.first << VCMA_SLOT_SHIFT;
+	cpu = gen_pool_alloc_algo(block->pages, (size_t)dirt.nr << VCMA_SLOT_SHIFT,
 				  gen_pool_fixed_alloc, &at);
 	if (cpu) {	/* else someone was faster */
 		vcma_pages_zero(block, dirt.first, dirt.nr);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Between pool.c (blocks come and go) and pool_pages.c (pages of the blocks): nobody
+ * Between pool.c (blocks come and go) and pool_pages.c (slots of the blocks): nobody
  * else includes this.
  */
 #ifndef VCMA_POOL_PAGES_H
@@ -13,8 +13,8 @@
 struct vcma_parts;
 
 /**
- * vcma_pages_init() - the records of a new block's pages; all are free and dirty.
- * @parts: which of them are taken; NULL: all
+ * vcma_pages_init() - the records of a new block's slots; all are free and dirty.
+ * @parts: which pages are taken; NULL: all
  *
  * Return: 0, or -ENOMEM and nothing was done.
  */
@@ -22,7 +22,7 @@ int vcma_pages_init(struct vcma_pool *pool, struct vcma_block *block,
 		    const struct vcma_parts *parts);
 
 /**
- * vcma_pages_hide() - no page is in use: from a grace period on nobody looks at the
+ * vcma_pages_hide() - no slot is in use: from a grace period on nobody looks at the
  * records any more.
  */
 void vcma_pages_hide(struct vcma_block *block);
@@ -31,13 +31,13 @@ void vcma_pages_hide(struct vcma_block *block);
 void vcma_pages_destroy(struct vcma_block *block);
 
 /**
- * vcma_pages_take() - take pages of one block, as vcma_pool_alloc().
+ * vcma_pages_take() - take slots of one block, as vcma_pool_alloc().
  * @block: nobody else's yet, or on the pool's list and under rcu_read_lock()
  */
 bool vcma_pages_take(struct vcma_block *block, const struct vcma_fit *fit, bool clean,
 		     u32 *first);
 
-/** vcma_pages_record() - fill the slots of taken pages, and @piece. */
+/** vcma_pages_record() - fill the records of taken slots, and @piece. */
 void vcma_pages_record(struct vcma_block *block, u32 first, u32 nr, struct vcma_client *owner,
 		       phys_addr_t orig, u64 bytes, struct vcma_piece *piece);
 

@@ -2,7 +2,7 @@
 /*
  * Reserve of a client (reserve.h).
  *
- * To the pool it is one allocation of the client. Its pages have records of their own while they
+ * To the pool it is one allocation of the client. Its slots have records of their own while they
  * are in use, so that a mapping is found in it as in the rest of the block.
  */
 #include <linux/device.h>
@@ -31,11 +31,11 @@ static u32 vcma_reserve_first(const struct vcma_reserve *reserve)
 static bool vcma_reserve_reaches(struct vcma_reserve *reserve, u64 max_dma)
 {
 	return reserve->all.block &&
-	       reserve->all.dma + ((u64)reserve->nr << PAGE_SHIFT) - 1 <= max_dma;
+	       reserve->all.dma + ((u64)reserve->nr << VCMA_SLOT_SHIFT) - 1 <= max_dma;
 }
 
 /*
- * Another one, of @nr pages, or none, in place of what there is, at once: several may be at it.
+ * Another one, of @nr slots, or none, in place of what there is, at once: several may be at it.
  * Return: false, and nothing has changed, if some of it is in use.
  */
 static bool vcma_reserve_swap(struct vcma_reserve *reserve, struct vcma_piece *all, u32 *nr,
@@ -49,7 +49,7 @@ static bool vcma_reserve_swap(struct vcma_reserve *reserve, struct vcma_piece *a
 	if (idle) {
 		swap(reserve->all, *all);
 		swap(reserve->nr, *nr);
-		bitmap_zero(reserve->used, VCMA_RESERVE_PAGES);
+		bitmap_zero(reserve->used, VCMA_RESERVE_SLOTS);
 	}
 	spin_unlock_irqrestore(&reserve->lock, flags);
 	return idle;
@@ -65,14 +65,14 @@ static void vcma_reserve_put(struct vcma_client *c, struct vcma_piece *all, u32 
 	first = all->slot - all->block->slots;
 	for (i = 0; i < nr; i++)	/* what a driver has left mapped */
 		WRITE_ONCE(all->slot[i].owner, NULL);
-	vcma_pages_record(all->block, first, nr, c, VCMA_NO_ORIG, (u64)nr << PAGE_SHIFT, all);
+	vcma_pages_record(all->block, first, nr, c, VCMA_NO_ORIG, (u64)nr << VCMA_SLOT_SHIFT, all);
 	vcma_pool_free(all->block, all->slot);
 }
 
 void vcma_reserve_fill(struct vcma_client *c, u64 max_dma)
 {
 	const struct vcma_effort effort = { .flags = VCMA_WANT_FAST };
-	struct vcma_fit fit = { .nr = VCMA_RESERVE_PAGES, .align_pages = 1, .max_dma = max_dma };
+	struct vcma_fit fit = { .nr = VCMA_RESERVE_SLOTS, .align_slots = 1, .max_dma = max_dma };
 	struct vcma_reserve *reserve = &c->reserve;
 	struct vcma_pool *pool = &c->pools[c->attr];
 	struct vcma_piece all;
@@ -81,8 +81,8 @@ void vcma_reserve_fill(struct vcma_client *c, u64 max_dma)
 
 	if (vcma_reserve_reaches(reserve, max_dma))
 		return;
-	fit.nr = min_t(u64, fit.nr, c->region->granule_bytes >> PAGE_SHIFT);
-	bytes = (u64)fit.nr << PAGE_SHIFT;
+	fit.nr = min_t(u64, fit.nr, c->region->granule_bytes >> VCMA_SLOT_SHIFT);
+	bytes = (u64)fit.nr << VCMA_SLOT_SHIFT;
 	if (!vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, &all) &&
 	    vcma_pool_alloc_slow(pool, &fit, &effort, c, bytes, &all)) {
 		dev_info(c->dev, "region %s: no memory for a reserve of bounce buffers at or below %#llx\n",
@@ -131,9 +131,9 @@ bool vcma_reserve_alloc(struct vcma_client *c, const struct vcma_fit *fit, phys_
 	if (!reserve->all.block || fit->max_dma < reserve->all.dma)
 		goto unlock;
 	room = fit->max_dma - reserve->all.dma;
-	end = room >> PAGE_SHIFT < reserve->nr ? (room + 1) >> PAGE_SHIFT : reserve->nr;
-	bit = bitmap_find_next_zero_area_off(reserve->used, end, 0, fit->nr, fit->align_pages - 1,
-					     (reserve->all.dma >> PAGE_SHIFT) - fit->match);
+	end = room >> VCMA_SLOT_SHIFT < reserve->nr ? (room + 1) >> VCMA_SLOT_SHIFT : reserve->nr;
+	bit = bitmap_find_next_zero_area_off(reserve->used, end, 0, fit->nr, fit->align_slots - 1,
+					     (reserve->all.dma >> VCMA_SLOT_SHIFT) - fit->match);
 	if (bit >= end)
 		goto unlock;
 	bitmap_set(reserve->used, bit, fit->nr);

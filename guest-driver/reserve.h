@@ -6,7 +6,7 @@
  * is under way, and for nothing else: when that ends, the longest mapping fits again.
  *
  *	pool block	|....|  reserve of a client  |....|
- *	used		     |xx..xxxx...............|	a bit per page
+ *	used		     |xx..xxxx...............|	a bit per slot
  */
 #ifndef VCMA_RESERVE_H
 #define VCMA_RESERVE_H
@@ -22,14 +22,14 @@ struct vcma_client;
 
 /* One mapping of the greatest length, wherever it begins in a page, and as much again. */
 #define VCMA_RESERVE_BYTES	SZ_512K
-#define VCMA_RESERVE_PAGES	(VCMA_RESERVE_BYTES / PAGE_SIZE)
+#define VCMA_RESERVE_SLOTS	(VCMA_RESERVE_BYTES >> VCMA_SLOT_SHIFT)
 
 struct vcma_reserve {
 	spinlock_t lock;
 	struct vcma_piece all;		/* of the pool; block NULL: there is none */
-	u32 nr;				/* pages of it */
+	u32 nr;				/* slots of it */
 	u64 max_dma;			/* that it was asked for with */
-	DECLARE_BITMAP(used, VCMA_RESERVE_PAGES);
+	DECLARE_BITMAP(used, VCMA_RESERVE_SLOTS);
 };
 
 void vcma_reserve_init(struct vcma_reserve *reserve);

@@ -186,6 +186,58 @@ static void test_sg(struct selftest *t, u8 *buf)
 			"sg: the device has copied one segment to another");
 }
 
+#define NR_SMALL	256
+#define SMALL_BYTES	64
+
+static unsigned int nr_pages_of(const dma_addr_t *dma, unsigned int nr)
+{
+	unsigned int i, j, pages = 0;
+
+	for (i = 0; i < nr; i++) {
+		for (j = 0; j < i && dma[j] >> PAGE_SHIFT != dma[i] >> PAGE_SHIFT; j++)
+			;
+		pages += j == i;
+	}
+	return pages;
+}
+
+/* Mappings of a few bytes share pages, and nothing else. */
+static void test_small(struct selftest *t)
+{
+	size_t step = t->slot_bytes, bytes = NR_SMALL * step;
+	dma_addr_t *dma = kcalloc(NR_SMALL, sizeof(*dma), GFP_KERNEL);
+	u8 *small = kmalloc(bytes, GFP_KERNEL);
+	unsigned int nr, i, pages;
+	bool good = true;
+	int err = -EIO;
+
+	if (!dma || !small)
+		goto free;
+	for (nr = 0; nr < NR_SMALL; nr++) {
+		memset(small + nr * step, GUARD, step);
+		selftest_fill(small + nr * step, SMALL_BYTES, nr);
+		dma[nr] = dma_map_single(t->dev, small + nr * step, SMALL_BYTES,
+					 DMA_BIDIRECTIONAL);
+		if (dma_mapping_error(t->dev, dma[nr]))
+			break;
+	}
+	pages = nr_pages_of(dma, nr);
+	selftest_result(t, nr == NR_SMALL && pages <= 2 * bytes / PAGE_SIZE,
+			"small: %u mappings of %u bytes take %u pages", nr, SMALL_BYTES, pages);
+	if (nr == NR_SMALL)
+		err = selftest_device_reads(t, dma[3], SMALL_BYTES) ?:
+		      selftest_device_writes(t, dma[7], SMALL_BYTES);
+	for (i = 0; i < nr; i++) {
+		dma_unmap_single(t->dev, dma[i], SMALL_BYTES, DMA_BIDIRECTIONAL);
+		good &= selftest_is_filled(small + i * step, SMALL_BYTES, i == 7 ? 3 : i) &&
+			selftest_is_byte(small + i * step + SMALL_BYTES, step - SMALL_BYTES, GUARD);
+	}
+	selftest_result(t, !err && good, "small: each has its own contents, and no more");
+free:
+	kfree(small);
+	kfree(dma);
+}
+
 /* Map pages one by one until nothing is left. Return: how many; -1 if that has no end. */
 static int map_all(struct selftest *t, void *page, dma_addr_t *dma, int max)
 {
@@ -465,6 +517,8 @@ void selftest_streaming(struct selftest *t)
 	}
 	test_sync(t, buf);
 	test_sg(t, buf);
+	if (t->slot_bytes < PAGE_SIZE)
+		test_small(t);
 	test_limits(t, buf);
 	test_resource(t, buf);
 	if (!t->quick)
