@@ -289,24 +289,27 @@ static void vcma_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int n
 	struct scatterlist *sg;
 	int i;
 
-	for_each_sg(sgl, sg, nents, i)
-		vcma_dma_unmap_ram(dev, sg_dma_address(sg), sg_dma_len(sg), dir, attrs);
+	for_each_sg(sgl, sg, nents, i) {
+		if (sg_dma_len(sg))
+			vcma_dma_unmap_ram(dev, sg_dma_address(sg), sg_dma_len(sg), dir, attrs);
+	}
 }
 
 /* Why a segment could not be mapped: is it a matter of waiting for memory? */
-static int vcma_dma_sg_error(struct device *dev, const struct scatterlist *sg)
+static int vcma_dma_sg_error(struct device *dev, struct scatterlist *sg)
 {
 	const struct vcma_binding *b = vcma_binding_of(dev);
 	struct vcma_client *c;
 	unsigned int i;
 
 	for (i = 0; (c = vcma_binding_source(b, VCMA_KIND_STREAMING, i)); i++) {
-		if (sg->offset + sg->length <= c->region->granule_bytes)
+		if (vcma_bounce_may_fit(c, sg_phys(sg), sg->length))
 			return -ENOMEM;
 	}
 	return -EIO;
 }
 
+/* Elements without bytes are mapped nowhere, and as good as the others. */
 static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 			   enum dma_data_direction dir, unsigned long attrs)
 {
@@ -314,6 +317,10 @@ static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nent
 	int i, err;
 
 	for_each_sg(sgl, sg, nents, i) {
+		sg->dma_address = 0;
+		sg_dma_len(sg) = sg->length;
+		if (!sg->length)
+			continue;
 		err = -EREMOTEIO;
 		if (is_pci_p2pdma_page(sg_page(sg)))
 			goto unmap;
@@ -322,7 +329,6 @@ static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nent
 			err = vcma_dma_sg_error(dev, sg);
 			goto unmap;
 		}
-		sg_dma_len(sg) = sg->length;
 	}
 	return nents;
 
@@ -362,24 +368,28 @@ static void vcma_dma_sync_for_device(struct device *dev, dma_addr_t dma, size_t 
 	vcma_dma_sync(dev, dma, size, dir, false);
 }
 
-static void vcma_dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sgl, int nents,
-				     enum dma_data_direction dir)
+static void vcma_dma_sync_sg(struct device *dev, struct scatterlist *sgl, int nents,
+			     enum dma_data_direction dir, bool for_cpu)
 {
 	struct scatterlist *sg;
 	int i;
 
-	for_each_sg(sgl, sg, nents, i)
-		vcma_dma_sync(dev, sg_dma_address(sg), sg_dma_len(sg), dir, true);
+	for_each_sg(sgl, sg, nents, i) {
+		if (sg_dma_len(sg))
+			vcma_dma_sync(dev, sg_dma_address(sg), sg_dma_len(sg), dir, for_cpu);
+	}
+}
+
+static void vcma_dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sgl, int nents,
+				     enum dma_data_direction dir)
+{
+	vcma_dma_sync_sg(dev, sgl, nents, dir, true);
 }
 
 static void vcma_dma_sync_sg_for_device(struct device *dev, struct scatterlist *sgl,
 					int nents, enum dma_data_direction dir)
 {
-	struct scatterlist *sg;
-	int i;
-
-	for_each_sg(sgl, sg, nents, i)
-		vcma_dma_sync(dev, sg_dma_address(sg), sg_dma_len(sg), dir, false);
+	vcma_dma_sync_sg(dev, sgl, nents, dir, false);
 }
 
 /*

@@ -111,6 +111,93 @@ out:
 	kfree(objects);
 }
 
+#define NR_MIDDLING	16
+
+/* What network drivers take for their rings, all at once, where they can't wait. */
+static void test_atomic_middling(struct selftest *t)
+{
+	const size_t bytes = 188 * SZ_1K;
+	dma_addr_t dma[NR_MIDDLING];
+	void *cpu[NR_MIDDLING];
+	DEFINE_SPINLOCK(lock);
+	unsigned long flags;
+	bool good = true;
+	int i, got = 0;
+
+	spin_lock_irqsave(&lock, flags);
+	for (i = 0; i < NR_MIDDLING; i++) {
+		cpu[i] = dma_alloc_coherent(t->dev, bytes, &dma[i], GFP_ATOMIC);
+		got += !!cpu[i];
+	}
+	spin_unlock_irqrestore(&lock, flags);
+	for (i = 0; i < NR_MIDDLING; i++) {
+		if (!cpu[i])
+			continue;
+		good &= selftest_is_byte(cpu[i], bytes, 0) && is_aligned_to_size(dma[i], bytes) &&
+			selftest_in_reach(t, dma[i], bytes);
+		selftest_fill(cpu[i], bytes, i);
+	}
+	for (i = 0; i < NR_MIDDLING; i++) {
+		if (!cpu[i])
+			continue;
+		good &= selftest_is_filled(cpu[i], bytes, i);
+		dma_free_coherent(t->dev, bytes, cpu[i], dma[i]);
+	}
+	selftest_result(t, got == NR_MIDDLING && good, "atomic: %d of 188 KiB at once, %d got",
+			NR_MIDDLING, got);
+}
+
+/* Flags that say where, and that it is to be zero: the mask says where, and it always is. */
+static void test_flags(struct selftest *t)
+{
+	static const gfp_t flags[] = {
+		GFP_KERNEL | GFP_DMA32, GFP_KERNEL | GFP_DMA, GFP_KERNEL | __GFP_ZERO,
+		GFP_ATOMIC | GFP_DMA32 | __GFP_ZERO,
+	};
+	struct dma_pool *pool;
+	dma_addr_t dma;
+	unsigned int i;
+	u8 *cpu;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		cpu = dma_alloc_coherent(t->dev, SZ_64K, &dma, flags[i]);
+		selftest_result(t, cpu && selftest_is_byte(cpu, SZ_64K, 0) &&
+				selftest_in_reach(t, dma, SZ_64K), "flags %#x: zeroed, in reach",
+				(__force unsigned int)flags[i]);
+		if (!cpu)
+			continue;
+		memset(cpu, 0x77, SZ_64K);	/* the next one gets the same */
+		dma_free_coherent(t->dev, SZ_64K, cpu, dma);
+	}
+	pool = dma_pool_create("vcma_selftest", t->dev, 128, 128, 0);
+	for (i = 0; pool && i < 2; i++) {
+		cpu = dma_pool_alloc(pool, GFP_KERNEL | __GFP_ZERO, &dma);
+		selftest_result(t, cpu && selftest_is_byte(cpu, 128, 0),
+				"flags: a zeroed object of a dma_pool");
+		if (!cpu)
+			continue;
+		memset(cpu, 0x77, 128);
+		dma_pool_free(pool, cpu, dma);
+	}
+	dma_pool_destroy(pool);
+}
+
+/* Further than Linux CMA goes by default. */
+static void test_aligned(struct selftest *t)
+{
+	size_t bytes = (size_t)t->aligned_mib * SZ_1M;
+	dma_addr_t dma;
+	u8 *cpu;
+
+	cpu = dma_alloc_coherent(t->dev, bytes, &dma, GFP_KERNEL);
+	if (!selftest_result(t, cpu && IS_ALIGNED(dma, bytes), "aligned: %u MiB at %pad",
+			     t->aligned_mib, &dma))
+		return;
+	selftest_result(t, selftest_is_byte(cpu, bytes, 0) && selftest_in_reach(t, dma, bytes),
+			"aligned: zeroed, in reach");
+	dma_free_coherent(t->dev, bytes, cpu, dma);
+}
+
 struct piece {
 	struct piece *next;
 	dma_addr_t dma;
@@ -304,6 +391,10 @@ void selftest_coherent(struct selftest *t)
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		test_size(t, sizes[i]);
 	test_atomic(t);
+	test_atomic_middling(t);
+	test_flags(t);
+	if (t->aligned_mib)
+		test_aligned(t);
 	if (!t->quick) {
 		test_refill(t);
 		test_exhaustion(t);

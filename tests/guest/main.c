@@ -38,6 +38,10 @@ static unsigned int region_mib;
 module_param(region_mib, uint, 0444);
 MODULE_PARM_DESC(region_mib, "size of the region, of which nobody else has any, and which is in one piece");
 
+static unsigned int aligned_mib;
+module_param(aligned_mib, uint, 0444);
+MODULE_PARM_DESC(aligned_mib, "an allocation of so many MiB has to be aligned to its size (max_align_order)");
+
 static unsigned int slot_bytes = SZ_4K;
 module_param(slot_bytes, uint, 0444);
 MODULE_PARM_DESC(slot_bytes, "what a mapping of a few bytes may take at most (default: 4096)");
@@ -124,6 +128,7 @@ static int selftest_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	t->has_pages = has_pages;
 	t->guest_physical = guest_physical;
 	t->region_mib = region_mib;
+	t->aligned_mib = aligned_mib;
 	t->slot_bytes = slot_bytes;
 	t->coherent_type = coherent;
 	t->coherent_refused = !strcmp(coherent, "refused");

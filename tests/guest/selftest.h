@@ -22,6 +22,7 @@ struct selftest {
 	bool has_pages;			/* the region's memory has struct pages */
 	bool guest_physical;		/* DMA addresses are the processor's */
 	unsigned int region_mib;	/* 0: not known */
+	unsigned int aligned_mib;	/* that much is aligned to its size; 0: don't look */
 	unsigned int slot_bytes;	/* a mapping of a few bytes takes no more */
 	const char *coherent_type;	/* "cached", "uncached" or "refused"; "": don't look */
 	bool coherent_refused;

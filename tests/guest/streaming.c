@@ -186,6 +186,40 @@ static void test_sg(struct selftest *t, u8 *buf)
 			"sg: the device has copied one segment to another");
 }
 
+/*
+ * Where the elements of a list begin in a page is nobody's business: here beyond it. What has no
+ * bytes has no mapping, and nothing is wrong with it.
+ */
+static void test_sg_odd(struct selftest *t, u8 *buf)
+{
+	struct page *page = virt_to_page(buf);
+	unsigned int base = offset_in_page(buf);
+	struct scatterlist sgl[4];
+	int nents, err;
+
+	sg_init_table(sgl, 4);
+	sg_set_page(&sgl[0], page, 0, base);
+	sg_set_page(&sgl[1], page, SZ_4K, base + SZ_8K + 100);
+	sg_set_page(&sgl[2], page, 0, base + SZ_4K);
+	sg_set_page(&sgl[3], page, 300, base + SZ_4K + 500);
+	memset(buf, GUARD, SZ_16K);
+	selftest_fill(buf + SZ_8K + 100, 300, 15);
+	nents = dma_map_sg(t->dev, sgl, 4, DMA_BIDIRECTIONAL);
+	if (!selftest_result(t, nents == 4 && !sg_dma_len(&sgl[0]) && !sg_dma_len(&sgl[2]),
+			     "sg: offsets beyond a page, and elements without bytes: %d mapped",
+			     nents))
+		return;
+	err = selftest_device_reads(t, sg_dma_address(&sgl[1]), 300) ?:
+	      selftest_device_writes(t, sg_dma_address(&sgl[3]), 300);
+	dma_sync_sg_for_cpu(t->dev, sgl, 4, DMA_BIDIRECTIONAL);
+	selftest_result(t, !err && selftest_is_filled(buf + SZ_4K + 500, 300, 15) &&
+			selftest_is_byte(buf, SZ_4K + 500, GUARD) &&
+			selftest_is_byte(buf + SZ_4K + 800, SZ_4K - 700, GUARD),
+			"sg: the device has copied from one of them to another");
+	dma_sync_sg_for_device(t->dev, sgl, 4, DMA_BIDIRECTIONAL);
+	dma_unmap_sg(t->dev, sgl, 4, DMA_BIDIRECTIONAL);
+}
+
 #define NR_SMALL	256
 #define SMALL_BYTES	64
 
@@ -267,12 +301,13 @@ static void test_nothing_left(struct selftest *t, u8 *buf)
 	const int max = SZ_1G / SZ_4K;
 	struct scatterlist sgl[NR_SEGMENTS];
 	struct sg_table sgt = { .sgl = sgl, .orig_nents = NR_SEGMENTS };
+	u8 *far = kmalloc(SZ_4M, GFP_KERNEL);
 	dma_addr_t *dma;
 	int nr, more, tries, i, err;
 
 	dma = kvmalloc_array(max, sizeof(*dma), GFP_KERNEL);
-	if (!dma)
-		return;
+	if (!dma || !far)
+		goto out;
 	nr = map_all(t, buf, dma, max);
 	for (tries = 0; nr > 0 && tries < 20; tries++) {
 		msleep(100);
@@ -295,6 +330,11 @@ static void test_nothing_left(struct selftest *t, u8 *buf)
 	err = dma_map_sgtable(t->dev, &sgt, DMA_TO_DEVICE, 0);
 	selftest_result(t, err == -ENOMEM,
 			"nothing left: one page less than the list needs: %d", err);
+	/* Waiting would help, wherever in its page the last one begins. */
+	sg_set_page(&sgl[NR_SEGMENTS - 1], virt_to_page(far), SZ_4K, offset_in_page(far) + SZ_2M);
+	err = dma_map_sgtable(t->dev, &sgt, DMA_TO_DEVICE, 0);
+	selftest_result(t, err == -ENOMEM,
+			"nothing left: the same with an offset of 2 MiB in it: %d", err);
 	more = map_all(t, buf, dma + nr, max - nr);
 	selftest_result(t, more == NR_SEGMENTS - 1,
 			"nothing left: what the list had got is free again (%d)", more);
@@ -305,6 +345,7 @@ static void test_nothing_left(struct selftest *t, u8 *buf)
 	nr = nr < 0 ? 16 : nr;
 	unmap_some(t, dma, nr);
 out:
+	kfree(far);
 	kvfree(dma);
 }
 
@@ -517,6 +558,7 @@ void selftest_streaming(struct selftest *t)
 	}
 	test_sync(t, buf);
 	test_sg(t, buf);
+	test_sg_odd(t, buf);
 	if (t->slot_bytes < PAGE_SIZE)
 		test_small(t);
 	test_limits(t, buf);

@@ -35,12 +35,14 @@ limits_end()
 	check "$what: QEMU ends well" vm_quit
 }
 
-# limits_case ARCH SERIES WHAT REGION-PROPERTIES EDU-PROPERTIES MODULE-PARAMETER
+# limits_case ARCH SERIES WHAT REGION-PROPERTIES EDU-PROPERTIES MODULE-PARAMETER [MAX-ALIGN-ORDER]
 limits_case()
 {
 	what="$1 $2, $3"
 	limits_boot "$1" "$2" "$4" "$5" || return
-	GUEST_LIMIT_S=150 guest selftest "$6" >"$VM_TMP/results"
+	[ -z "${7-}" ] || guest "load virtio_cma; echo $7 >\$(cma_dir)/max_align_order"
+	# shellcheck disable=SC2086 # parameters are words
+	GUEST_LIMIT_S=150 guest selftest $6 >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what"
 	[ "${4#*x-fabric}" = "$4" ] ||
 		check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
@@ -69,6 +71,8 @@ limits_case arm64 6.12 uncached unsafe-noiommu=on,x-fabric=on,attr=uncached ",$w
 # 28 bits reach the first half of the region; extents are 4 granules long and shuffled.
 half=x-provider=fake,x-fake-base=0xe000000,x-fake-extent=4,x-fake-shuffle=on
 limits_case arm64 6.1 "half of it in reach" "unsafe-noiommu=on,x-fabric=on,$half" '' mask_bits=28
-limits_case amd64 6.1 "guest-physical" granule=2M ",$wide" guest_physical=1
 leak_case amd64 6.12
+REGION_MIB=128	# wherever it lies, 32 MiB of it are aligned to their size
+region_hugepages
+limits_case amd64 6.1 "guest-physical" granule=2M ",$wide" "guest_physical=1 aligned_mib=32" 13
 tap_end
