@@ -32,7 +32,7 @@ MODULE_PARM_DESC(pool_bytes,
 unsigned int vcma_request_timeout_ms = 30000;
 module_param_named(request_timeout_ms, vcma_request_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(request_timeout_ms,
-		 "how long to wait for the host's answer before giving up on it (default: 30000)");
+		 "how long to wait for the host's answer before giving up on it, 0: without end (default: 30000)");
 
 static char *vcma_regions = "";
 module_param_named(regions, vcma_regions, charp, 0444);

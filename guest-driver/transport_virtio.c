@@ -146,7 +146,8 @@ static int vcma_virtio_submit(struct vcma_virtio *vv, struct virtqueue *vq,
 static int vcma_virtio_wait(struct vcma_virtio *vv, struct virtqueue *vq,
 			     struct vcma_call *call)
 {
-	long left = msecs_to_jiffies(READ_ONCE(vcma_request_timeout_ms));
+	unsigned int limit_ms = READ_ONCE(vcma_request_timeout_ms);
+	long left = limit_ms ? msecs_to_jiffies(limit_ms) : MAX_SCHEDULE_TIMEOUT;
 	unsigned long flags;
 	int err = 0;
 
