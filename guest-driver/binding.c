@@ -15,6 +15,7 @@
  *
  * Lock order: see region.h. Notifications come with the device's lock held.
  */
+#include <linux/dma-direct.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
@@ -235,11 +236,34 @@ static struct vcma_binding *vcma_binding_new(struct device *dev,
 	return b;
 }
 
+/* Does its bus have other addresses than the machine? The host's are the machine's. */
+static bool vcma_dev_is_translated(const struct device *dev)
+{
+	const struct bus_dma_region *m;
+
+	for (m = dev->dma_range_map; m && m->size; m++) {
+		if (m->cpu_start != m->dma_start)
+			return true;
+	}
+	return false;
+}
+
+/* Return: why @dev can't be served, whoever names it; or NULL. */
+static const char *vcma_dev_obstacle(struct device *dev)
+{
+	if (dev->dma_ops || vcma_dev_has_iommu_dma(dev))
+		return "has DMA operations already";
+	if (vcma_dev_is_translated(dev))
+		return "its bus has addresses of its own (dma-ranges)";
+	return NULL;
+}
+
 /* @dev is about to be probed. */
 static void vcma_binding_attach(struct device *dev)
 {
 	struct vcma_address address = {};
 	struct vcma_binding *b;
+	const char *obstacle;
 	unsigned int nr, i;
 
 	b = vcma_binding_find(dev);
@@ -254,8 +278,9 @@ static void vcma_binding_attach(struct device *dev)
 	nr = vcma_bindings_match(&address, NULL, 0);
 	if (!nr)
 		return;
-	if (dev->dma_ops || vcma_dev_has_iommu_dma(dev)) {
-		dev_warn(dev, "virtio_cma: a client, but has DMA operations already: left alone\n");
+	obstacle = vcma_dev_obstacle(dev);
+	if (obstacle) {
+		dev_warn(dev, "virtio_cma: a client, but %s: left alone\n", obstacle);
 		return;
 	}
 	if (!try_module_get(THIS_MODULE))

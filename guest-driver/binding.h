@@ -38,6 +38,10 @@ enum vcma_kind {
 	VCMA_NR_KINDS
 };
 
+enum {
+	VCMA_BINDING_TOLD_REACH,
+};
+
 struct vcma_binding {
 	/* What dev->dma_ops points to. A copy, so that the operations find the binding. */
 	const struct dma_map_ops ops;
@@ -45,6 +49,7 @@ struct vcma_binding {
 	struct device *dev;		/* with a reference */
 	struct list_head node;
 	bool probe_failed;		/* detach once the driver core is done with it */
+	unsigned long told;		/* VCMA_BINDING_TOLD_*: the log has it */
 
 	/* The claimed ones of clients[], in fallback order; pointers into clients[]. */
 	unsigned int nr_sources[VCMA_NR_KINDS];

@@ -6,6 +6,7 @@
 #ifndef VCMA_COMPAT_H
 #define VCMA_COMPAT_H
 
+#include <linux/cc_platform.h>
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
 #include <linux/gfp.h>
@@ -73,6 +74,12 @@ static inline bool vcma_dev_has_iommu_dma(struct device *dev)
 #else
 	return false;
 #endif
+}
+
+/* Is memory that devices can use other memory than the kernel's own? */
+static inline bool vcma_guest_is_encrypted(void)
+{
+	return cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT);
 }
 
 /*

@@ -35,9 +35,27 @@ static u64 vcma_max_dma(struct device *dev, u64 mask)
 	return dev->bus_dma_limit ? min(mask, dev->bus_dma_limit) : mask;
 }
 
+/* Return: is @max_dma below all memory that is known? Then the log says so, once. */
+static bool vcma_is_out_of_reach(struct device *dev, u64 max_dma)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	u64 lowest = U64_MAX;
+	struct vcma_client *c;
+	unsigned int i = 0;
+
+	while ((c = vcma_binding_next_claimed(b, &i)))
+		lowest = min(lowest, READ_ONCE(c->region->lowest_dma));
+	if (lowest == U64_MAX || max_dma >= lowest)
+		return false;
+	if (!test_and_set_bit(VCMA_BINDING_TOLD_REACH, &b->told))
+		dev_err(dev, "virtio_cma: no memory is in reach: mask %#llx, lowest address %#llx\n",
+			max_dma, lowest);
+	return true;
+}
+
 static void vcma_warn_no_memory(struct device *dev, size_t size, u64 max_dma, gfp_t gfp)
 {
-	if (gfp & __GFP_NOWARN)
+	if (gfp & __GFP_NOWARN || vcma_is_out_of_reach(dev, max_dma))
 		return;
 	dev_warn_ratelimited(dev, "virtio_cma: no %zu bytes at or below %#llx%s\n", size,
 			     max_dma, gfpflags_allow_blocking(gfp) ? "" : " (atomic)");
@@ -409,9 +427,11 @@ static int vcma_dma_supported(struct device *dev, u64 mask)
 		err = vcma_pool_reach(&c->pools[c->attr], max_dma);
 		if (!err)
 			vcma_reserve_fill(c, max_dma);
+		else
+			vcma_region_find_lowest(c->region);
 		supported |= !err;
 	}
-	if (err && !supported)
+	if (err && !supported && !vcma_is_out_of_reach(dev, max_dma))
 		dev_warn(dev, "virtio_cma: no region has anything at or below %#llx: %pe\n",
 			 max_dma, ERR_PTR(err));
 	return supported;

@@ -140,6 +140,7 @@ static int vcma_region_adopt(struct vcma_region *r, const struct vcma_want *want
 
 	vcma_block_publish(block);
 	atomic64_add(block->bytes, &r->stats.held_bytes);
+	vcma_region_note_dma(r, block->base_dma);
 	trace_vcma_block_hold(block);
 	vcma_assert_valid(vcma_block_is_valid(block));
 	*out = block;

@@ -519,8 +519,9 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 				vcma_pool_yield(p, step == YIELD_ALL && p->share == pool->share);
 		}
 		err = vcma_pool_grow_for(pool, fit, effort, owner, bytes, piece);
+		/* Nothing that is held lies so low: then nothing that is given back does. */
 		if (!err || err == -EPROTO || err == -ETIMEDOUT ||
-		    effort->flags & VCMA_WANT_FAST)
+		    effort->flags & VCMA_WANT_FAST || fit->max_dma < READ_ONCE(r->lowest_dma))
 			break;
 		if (vcma_pool_alloc(pool, fit, owner, VCMA_NO_ORIG, bytes, piece)) {
 			err = 0;

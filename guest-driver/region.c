@@ -10,9 +10,11 @@
 #include <linux/string.h>
 
 #include "block.h"
+#include "compat.h"
 #include "memory.h"
 #include "mode.h"
 #include "region.h"
+#include "request.h"
 #include "trace.h"
 
 static const char * const vcma_region_state_names[] = {
@@ -67,6 +69,30 @@ void vcma_region_break(struct vcma_region *r, const char *why)
 	if (vcma_region_step(r, VCMA_REGION_DEAD))
 		dev_err(r->dev, "region %s: %s; no more requests until the device is reset\n",
 			r->name, why);
+}
+
+/* ---- where its memory is ---- */
+
+#define VCMA_EXTENTS_AT_ONCE	512U
+
+void vcma_region_find_lowest(struct vcma_region *r)
+{
+	struct virtio_cma_extent *extents;
+	u64 first = 0, total = 1;
+	u32 nr = 0, i;
+
+	if (!(r->flags & VIRTIO_CMA_F_HPA))
+		return;
+	extents = kcalloc(VCMA_EXTENTS_AT_ONCE, sizeof(*extents), GFP_KERNEL);
+	if (!extents)
+		return;
+	while (first < total && !vcma_request_extents(r, first, VCMA_EXTENTS_AT_ONCE, extents,
+						      &nr, &total) && nr) {
+		for (i = 0; i < nr; i++)
+			vcma_region_note_dma(r, le64_to_cpu(extents[i].base_dma));
+		first += nr;
+	}
+	kfree(extents);
 }
 
 /* ---- configuration ---- */
@@ -168,6 +194,7 @@ static int vcma_region_configure(struct vcma_region *r)
 	r->granule_shift = ilog2(r->granule_bytes);
 	r->attr_policy = le32_to_cpu(config.attr_policy);
 	r->flags = le32_to_cpu(config.flags);
+	r->lowest_dma = r->flags & VIRTIO_CMA_F_HPA ? U64_MAX : r->base_gpa;
 	r->nr_clients = le32_to_cpu(config.nr_clients);
 	r->max_request_bytes = le32_to_cpu(config.max_request_bytes);
 	r->max_response_bytes = le32_to_cpu(config.max_response_bytes);
@@ -199,6 +226,11 @@ int vcma_region_create(struct vcma_transport *transport, struct vcma_region **ou
 	INIT_WORK(&r->drop_work, vcma_region_drop_work);
 
 	err = vcma_region_configure(r);
+	if (!err && vcma_guest_is_encrypted()) {
+		dev_err(r->dev, "region %s: guest memory is encrypted, what devices write is not\n",
+			r->name);
+		err = -EOPNOTSUPP;
+	}
 	if (err)
 		goto free;
 	r->wq = alloc_workqueue("vcma-%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0,

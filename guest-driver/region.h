@@ -129,8 +129,8 @@ struct vcma_block {
 	struct vcma_pool *pool;
 	u64 pool_bytes;			/* what the pool has of it: all, or the parts taken */
 	struct gen_pool *pages;
-	unsigned long *dirty;		/* one bit per page: to be zeroed before use */
-	struct vcma_slot *slots;	/* one per page; NULL: nobody may look any more */
+	unsigned long *dirty;		/* one bit per slot: to be zeroed before use */
+	struct vcma_slot *slots;	/* NULL: nobody may look any more */
 	struct vcma_slot *slot_memory;
 
 	/* VCMA_BLOCK_BULK */
@@ -171,6 +171,7 @@ struct vcma_region {
 	struct mutex index_lock;
 	struct xarray by_gpa;		/* granule number in the region */
 	struct xarray by_dma;		/* DMA address >> granule_shift */
+	u64 lowest_dma;			/* as far as is known; for the log */
 
 	/* Reusable mode; else NULL. */
 	struct vcma_memory *memory;
@@ -222,6 +223,18 @@ void vcma_region_destroy(struct vcma_region *r);
 /** vcma_region_set_state() - the one setter; an illegal step is a WARN, ignored. */
 void vcma_region_set_state(struct vcma_region *r, enum vcma_region_state state);
 const char *vcma_region_state_name(enum vcma_region_state state);
+
+/** vcma_region_note_dma() - there is memory at DMA address @dma. */
+static inline void vcma_region_note_dma(struct vcma_region *r, u64 dma)
+{
+	WRITE_ONCE(r->lowest_dma, min(READ_ONCE(r->lowest_dma), dma));
+}
+
+/**
+ * vcma_region_find_lowest() - ask the host where its lowest memory is, for lowest_dma. What it
+ * has not backed yet has no address. May sleep.
+ */
+void vcma_region_find_lowest(struct vcma_region *r);
 
 /** vcma_region_break() - the host broke the contract: log @why, stop talking. */
 void vcma_region_break(struct vcma_region *r, const char *why);

@@ -195,10 +195,10 @@ status()
 	"$HVCMA_BUILD/$VM_NATIVE/hvcma" status --qmp "$VM_DIR/qmp" --device "${2:-cma0}" --field "$1"
 }
 
-# status_is POINTER VALUE: for check and wait_until.
+# status_is POINTER VALUE [DEVICE]: for check and wait_until.
 status_is()
 {
-	[ "$(status "$1" 2>/dev/null)" = "$2" ]
+	[ "$(status "$1" ${3:+"$3"} 2>/dev/null)" = "$2" ]
 }
 
 vm_forget()
