@@ -176,7 +176,8 @@ static void vcma_clients_refresh_work(struct work_struct *work)
 	struct vcma_region *r = container_of(cs, struct vcma_region, clients);
 
 	mutex_lock(&vcma_bindings_lock);
-	if (atomic_read(&cs->stale))
+	/* When it ends, nobody asks any more, and what the table refers to is about to go. */
+	if (READ_ONCE(r->state) == VCMA_REGION_READY && atomic_read(&cs->stale))
 		vcma_clients_refresh(r);
 	mutex_unlock(&vcma_bindings_lock);
 }

@@ -30,7 +30,7 @@ struct host {
 	struct virtio_cma_client client;	/* the only entry of the table */
 	u32 nr_clients;
 	u64 next_granule;
-	unsigned int nr_freed;
+	unsigned int nr_freed, nr_asked;	/* requests for a block's end, for the table */
 
 	u32 lie_op;				/* requests that get the lie */
 	void (*lie)(void *resp, size_t *used);
@@ -110,6 +110,7 @@ static int host_call(struct vcma_transport *t, enum vcma_queue queue, const void
 	memset(resp, 0, resp_bytes);
 	switch (op) {
 	case VIRTIO_CMA_OP_CLIENTS:
+		h->nr_asked++;
 		used = answer_clients(h, resp);
 		break;
 	case VIRTIO_CMA_OP_CLAIM:
@@ -768,6 +769,28 @@ static void test_extents(void)
 	}
 }
 
+/* An event that comes when the region is on its way out: nobody reads the table for it. */
+static void test_late_event(void)
+{
+	struct vcma_region *r;
+	struct host h;
+
+	host_init(&h);
+	if (vcma_region_create(&h.transport, &r))
+		return;
+	vcma_clients_init(r);
+	vcma_region_set_state(r, VCMA_REGION_READY);
+	vcma_clients_changed(r);
+	flush_work(&r->clients.refresh_work);
+	result(h.nr_asked == 1, "event", "the table is read");
+	vcma_region_set_state(r, VCMA_REGION_STOPPING);
+	vcma_clients_changed(r);
+	flush_work(&r->clients.refresh_work);
+	result(h.nr_asked == 1, "event", "the region is ending: the table is not read");
+	vcma_clients_forget(r);
+	vcma_region_destroy(r);
+}
+
 static int __init hostile_init(void)
 {
 	pdev = platform_device_register_simple("vcma_hostile", PLATFORM_DEVID_NONE, NULL, 0);
@@ -783,6 +806,7 @@ static int __init hostile_init(void)
 	test_clients();
 	test_claim();
 	test_extents();
+	test_late_event();
 	pr_info("vcma_hostile: 1..%u\n", nr_tests);
 	return 0;
 }
