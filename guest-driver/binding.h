@@ -40,6 +40,7 @@ enum vcma_kind {
 
 enum {
 	VCMA_BINDING_TOLD_REACH,
+	VCMA_BINDING_TOLD_UNSYNCED,
 };
 
 struct vcma_binding {

@@ -15,6 +15,7 @@
 #include <linux/ioport.h>
 #include <linux/memremap.h>
 #include <linux/minmax.h>
+#include <linux/pagemap.h>
 #include <linux/scatterlist.h>
 #include <linux/string.h>
 
@@ -327,11 +328,36 @@ static int vcma_dma_sg_error(struct device *dev, struct scatterlist *sg)
 	return -EIO;
 }
 
+/*
+ * A dma-buf made of a file's pages (udmabuf, GEM objects in shmem), whose exporter says that it
+ * syncs, and does, but not the copies that importers work on. Who else has pages of files syncs by
+ * mapping and unmapping.
+ */
+static bool vcma_is_unsynced(struct page *page, unsigned long attrs)
+{
+	struct folio *folio = page_folio(page);
+
+	return attrs & DMA_ATTR_SKIP_CPU_SYNC && !folio_test_anon(folio) && folio_mapping(folio);
+}
+
+/* As it is, or not at all. */
+static dma_addr_t vcma_dma_map_unsynced(struct device *dev, phys_addr_t phys, size_t size,
+					enum dma_data_direction dir, unsigned long attrs)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	dma_addr_t dma = vcma_dma_map_direct(dev, phys, size, dir, attrs);
+
+	if (dma == DMA_MAPPING_ERROR && !test_and_set_bit(VCMA_BINDING_TOLD_UNSYNCED, &b->told))
+		dev_err(dev, "virtio_cma: a buffer of a file's pages is refused: the device can't reach them, and nobody syncs copies\n");
+	return dma;
+}
+
 /* Elements without bytes are mapped nowhere, and as good as the others. */
 static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 			   enum dma_data_direction dir, unsigned long attrs)
 {
 	struct scatterlist *sg;
+	bool unsynced;
 	int i, err;
 
 	for_each_sg(sgl, sg, nents, i) {
@@ -342,9 +368,15 @@ static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nent
 		err = -EREMOTEIO;
 		if (is_pci_p2pdma_page(sg_page(sg)))
 			goto unmap;
-		sg->dma_address = vcma_dma_map_ram(dev, sg_phys(sg), sg->length, dir, attrs);
+		unsynced = vcma_is_unsynced(sg_page(sg), attrs);
+		if (unsynced)
+			sg->dma_address = vcma_dma_map_unsynced(dev, sg_phys(sg), sg->length,
+								dir, attrs);
+		else
+			sg->dma_address = vcma_dma_map_ram(dev, sg_phys(sg), sg->length, dir,
+							   attrs);
 		if (sg->dma_address == DMA_MAPPING_ERROR) {
-			err = vcma_dma_sg_error(dev, sg);
+			err = unsynced ? -EIO : vcma_dma_sg_error(dev, sg);
 			goto unmap;
 		}
 	}

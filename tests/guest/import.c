@@ -5,6 +5,8 @@
  *
  *	copy	map it; the device copies its first 64 bytes to where its second half begins
  *	keep	map it, until drop
+ *	use	the device copies likewise in what is kept
+ *	sync	the same, between syncs for the device and for the CPU
  *	twice	map it twice by one attachment
  *	vmap	map it for the kernel; its first 64 bytes are copied likewise; until drop
  *	drop	undo keep and vmap; FD does not matter
@@ -123,16 +125,33 @@ static int import_twice(struct import *im, int fd)
 	return err;
 }
 
+static int import_use(struct import *im)
+{
+	if (!im->sgt)
+		return -ENODATA;
+	return edu_read_memory(im->regs, import_dma(im->sgt, 0), IMPORT_BYTES) ?:
+	       edu_write_memory(im->regs, import_dma(im->sgt, im->buf->size / 2), IMPORT_BYTES);
+}
+
+static int import_sync(struct import *im)
+{
+	int err;
+
+	if (!im->sgt)
+		return -ENODATA;
+	dma_sync_sgtable_for_device(im->dev, im->sgt, DMA_BIDIRECTIONAL);
+	err = import_use(im);
+	dma_sync_sgtable_for_cpu(im->dev, im->sgt, DMA_BIDIRECTIONAL);
+	return err;
+}
+
 static int import_copy(struct import *im, int fd)
 {
 	int err = import_keep(im, fd);
 
 	if (err)
 		return err;
-	err = edu_read_memory(im->regs, import_dma(im->sgt, 0), IMPORT_BYTES);
-	if (!err)
-		err = edu_write_memory(im->regs, import_dma(im->sgt, im->buf->size / 2),
-				       IMPORT_BYTES);
+	err = import_use(im);
 	import_drop(im);
 	return err;
 }
@@ -181,6 +200,10 @@ static ssize_t import_write(struct file *file, const char __user *from, size_t b
 		err = import_twice(imports[nr], fd);
 	} else if (!strcmp(verb, "keep")) {
 		err = import_keep(imports[nr], fd);
+	} else if (!strcmp(verb, "use")) {
+		err = import_use(imports[nr]);
+	} else if (!strcmp(verb, "sync")) {
+		err = import_sync(imports[nr]);
 	} else if (!strcmp(verb, "vmap")) {
 		err = import_vmap(imports[nr], fd);
 	} else if (!strcmp(verb, "drop")) {
