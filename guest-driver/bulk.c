@@ -81,7 +81,7 @@ static int vcma_bulk_add_piece(struct vcma_bulk *b, struct vcma_block *block,
 		block->piece_cpus[part] = p->cpu;
 	}
 	if (b->want->flags & VCMA_BULK_ZERO && !vcma_mode_zeroes(b->r->mode))
-		memset(p->cpu, 0, PFN_PHYS(b->part_pages));
+		vcma_clear(p->cpu, PFN_PHYS(b->part_pages));
 	__set_bit(part, block->pieces);
 	block->nr_pieces++;
 	b->nr++;

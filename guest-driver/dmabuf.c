@@ -113,7 +113,7 @@ static int vcma_buffer_get_whole(struct vcma_buffer *buf, struct vcma_region *r,
 	};
 	buf->nr_blocks = 1;
 	if (!vcma_mode_zeroes(r->mode))
-		memset(buf->whole->cpu, 0, buf->bytes);
+		vcma_clear(buf->whole->cpu, buf->bytes);
 	return 0;
 }
 

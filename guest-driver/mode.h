@@ -11,6 +11,10 @@
 #define VCMA_MODE_H
 
 #include <linux/ktime.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
 #include <linux/types.h>
 
 #include "pool.h"
@@ -98,9 +102,25 @@ struct vcma_mode {
 			     struct virtio_cma_range *hints, unsigned int max);
 };
 
+/* Who takes memory back waits for work on every CPU: others may run after so much. */
+#define VCMA_CLEAR_BYTES	SZ_256K
+
 static inline bool vcma_mode_zeroes(const struct vcma_mode *mode)
 {
 	return mode->zeroes && mode->zeroes();
+}
+
+/* Zero what is mapped at @cpu, however much it is. May sleep. */
+static inline void vcma_clear(void *cpu, u64 bytes)
+{
+	u64 some;
+
+	for (; bytes; bytes -= some) {
+		some = min_t(u64, bytes, VCMA_CLEAR_BYTES);
+		memset(cpu, 0, some);
+		cpu += some;
+		cond_resched();
+	}
 }
 
 /* Never in the page allocator, never in the linear map: no cacheable alias. */

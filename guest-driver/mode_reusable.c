@@ -24,6 +24,9 @@
 #include "region.h"
 #include "vacate.h"
 
+/* Given back before others may run. */
+#define VCMA_GIVE_PAGES		((unsigned long)SZ_16M >> PAGE_SHIFT)
+
 static int vcma_reusable_start(struct vcma_region *r)
 {
 	struct vcma_memory *memory;
@@ -102,10 +105,14 @@ static int vcma_reusable_take(struct vcma_block *block, unsigned long first_page
 static void vcma_reusable_give(struct vcma_block *block, unsigned long first_page,
 			       unsigned long nr_pages)
 {
-	unsigned long pfn = vcma_block_pfn(block, first_page);
+	unsigned long pfn = vcma_block_pfn(block, first_page), end = pfn + nr_pages, some;
 
-	vcma_memory_unhide(pfn, nr_pages);
-	vcma_unvacate(pfn, nr_pages);
+	for (; pfn < end; pfn += some) {
+		some = min(end - pfn, VCMA_GIVE_PAGES);
+		vcma_memory_unhide(pfn, some);
+		vcma_unvacate(pfn, some);
+		cond_resched();
+	}
 	atomic64_add(PFN_PHYS(nr_pages), &block->region->lent_bytes);
 	vcma_occupancy_lent_changed(block->region);
 }

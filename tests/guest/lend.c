@@ -10,6 +10,7 @@
  *	test=parallel	two threads at once, in different granules and in the same one; in
  *			ones far apart both are seen to be vacated at once
  *	test=drain	free memory that is kept from others while parts of a granule are taken
+ *	test=give	how much of a large block goes back before others may run
  *	test=keep	hold mib=N in blocks of block_mib=N, and keep them
  *	test=most	hold as much of mib=N as can be had; at least least=N blocks
  *	test=busy	keep a page that looks movable and isn't, and all granules but its own,
@@ -447,6 +448,44 @@ unregister:
 	unregister_kprobe(&free_probe);
 }
 
+/* ---- give ---- */
+
+#define GIVE_AT_MOST	(SZ_16M >> PAGE_SHIFT)
+
+static unsigned long nr_given, most_given;
+
+static int give_enter(struct kprobe *kp, struct pt_regs *regs)
+{
+	unsigned long nr = regs_get_kernel_argument(regs, 1);
+
+	nr_given += nr;
+	most_given = max(most_given, nr);
+	return 0;
+}
+NOKPROBE_SYMBOL(give_enter);
+
+static struct kprobe give_probe = {
+	.pre_handler = give_enter,
+	.symbol_name = "free_contig_range",
+};
+
+static void test_give(void)
+{
+	struct vcma_want want = want_of((u64)block_mib * SZ_1M);
+	struct vcma_block *block;
+
+	if (!result(!hold(region, &want, &block), "a large block"))
+		return;
+	if (!result(!register_kprobe(&give_probe), "the kernel's function is there")) {
+		drop(block);
+		return;
+	}
+	drop(block);
+	unregister_kprobe(&give_probe);
+	result(nr_given == PHYS_PFN(want.bytes), "all of it goes back");
+	result(most_given <= GIVE_AT_MOST, "in parts, between which others may run");
+}
+
 /* ---- busy ---- */
 
 /* Nobody can move it when it is in use by the kernel, and on no list of its own. */
@@ -532,6 +571,8 @@ static int __init lend_init(void)
 		test_parallel();
 	else if (!strcmp(test, "drain"))
 		test_drain();
+	else if (!strcmp(test, "give"))
+		test_give();
 	else if (!strcmp(test, "most"))
 		test_most();
 	else if (!strcmp(test, "busy"))

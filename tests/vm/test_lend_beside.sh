@@ -57,6 +57,7 @@ memory_case()
 	check "$what: virtio-mem unplugs 128 MiB" changes_by "$lent_total" 0
 	lend_when="both gone back"
 	lend test=hold mib=128 block_mib=2
+	lend test=give block_mib=64
 }
 
 # Unplugged while it is being brought online. Who unplugs it, ACPI, has the lock that this needs.
