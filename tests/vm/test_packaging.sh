@@ -126,7 +126,7 @@ check "the header is enough for the example" \
 check "initramfs: transports, then virtio_cma" \
 	equal "virtio_pci virtio_mmio virtio_cma " "$(hook_loads)"
 check "dracut: transports and virtio_cma, which is loaded early" equal \
-	"virtio_pci virtio_mmio virtio_cma rd.driver.pre=virtio_cma" "$(echo $(dracut_module))"
+	"virtio_pci virtio_mmio virtio_cma rd.driver.pre=virtio_cma " "$(dracut_module | tr '\n' ' ')"
 for driver in nvme r8169 igc i40e ice mlx5_core tg3 ixgbe bnxt_en atlantic; do
 	check "modprobe: $driver waits for virtio_cma" softdep_order $driver
 done
