@@ -677,8 +677,6 @@ static void vcma_pool_set_size(struct vcma_pool *pool, u64 size_bytes)
 void vcma_pool_init(struct vcma_pool *pool, struct vcma_region *r, enum vcma_attr attr,
 		    unsigned int share, u64 size_bytes)
 {
-	unsigned int order;
-
 	pool->region = r;
 	pool->attr = attr;
 	pool->share = share;
@@ -686,8 +684,7 @@ void vcma_pool_init(struct vcma_pool *pool, struct vcma_region *r, enum vcma_att
 	mutex_init(&pool->lock);
 	INIT_LIST_HEAD(&pool->blocks);
 	INIT_LIST_HEAD(&pool->users);
-	for (order = 0; order < VCMA_STACK_ORDERS; order++)
-		spin_lock_init(&pool->stacks[order].lock);
+	vcma_stacks_init(pool);
 	spin_lock_init(&pool->zero_lock);
 	INIT_DELAYED_WORK(&pool->zero, vcma_pool_zero_work);
 	atomic64_set(&pool->refill_limit, U64_MAX);

@@ -22,6 +22,7 @@
 #define VCMA_POOL_H
 
 #include <linux/atomic.h>
+#include <linux/cache.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
@@ -65,9 +66,14 @@ struct vcma_slot {
 
 #define VCMA_NO_ORIG	PHYS_ADDR_MAX	/* not a bounce buffer */
 
-/* Free runs of one order, zeroed and not, last in, first out. */
+/*
+ * Free runs of one order, zeroed and not, last in, first out. CPUs have stacks of their own, as far
+ * as there are areas: who frees and allocates waits for nobody. All areas together keep a few MiB
+ * from who looks for more.
+ */
 #define VCMA_STACK_ORDERS	5
-#define VCMA_STACK_DEPTH	16
+#define VCMA_STACK_DEPTH	16	/* less of long runs */
+#define VCMA_POOL_AREAS		8
 
 struct vcma_run {
 	struct vcma_block *block;
@@ -79,6 +85,10 @@ struct vcma_stack {
 	unsigned int nr[2];		/* [0] zeroed, [1] dirty */
 	struct vcma_run runs[2][VCMA_STACK_DEPTH];
 };
+
+struct vcma_area {
+	struct vcma_stack stacks[VCMA_STACK_ORDERS];
+} ____cacheline_aligned_in_smp;
 
 struct vcma_pool {
 	struct vcma_region *region;
@@ -92,7 +102,7 @@ struct vcma_pool {
 	atomic64_t free_bytes;		/* in blocks and stacks */
 	u64 max_dma;			/* of all blocks so far: highest DMA address */
 
-	struct vcma_stack stacks[VCMA_STACK_ORDERS];
+	struct vcma_area areas[VCMA_POOL_AREAS];
 	spinlock_t zero_lock;		/* while free pages are neither here nor there */
 	struct delayed_work zero;
 

@@ -18,6 +18,7 @@
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/string.h>
 
 #include "mode.h"
@@ -248,21 +249,37 @@ void vcma_pages_record(struct vcma_block *block, u32 first, u32 nr, struct vcma_
 
 /* ---- stacks ---- */
 
-/* The stack for runs of @nr slots, or NULL: too many, or no power of two. */
+/* This CPU's stack for runs of @nr slots, or NULL: too many, or no power of two. */
 static struct vcma_stack *vcma_pool_stack(struct vcma_pool *pool, u32 nr)
 {
 	if (nr >= 1U << VCMA_STACK_ORDERS || !is_power_of_2(nr))
 		return NULL;
-	return &pool->stacks[ilog2(nr)];
+	return &pool->areas[raw_smp_processor_id() % VCMA_POOL_AREAS].stacks[ilog2(nr)];
 }
 
-static bool vcma_stack_push(struct vcma_stack *stack, bool dirty, struct vcma_run run)
+/* How many runs of @nr slots wait in one stack, of each kind. */
+static unsigned int vcma_stack_depth(u32 nr)
+{
+	return max(VCMA_STACK_DEPTH / nr, 2U);
+}
+
+void vcma_stacks_init(struct vcma_pool *pool)
+{
+	unsigned int area, order;
+
+	for (area = 0; area < VCMA_POOL_AREAS; area++) {
+		for (order = 0; order < VCMA_STACK_ORDERS; order++)
+			spin_lock_init(&pool->areas[area].stacks[order].lock);
+	}
+}
+
+static bool vcma_stack_push(struct vcma_stack *stack, bool dirty, struct vcma_run run, u32 nr)
 {
 	unsigned long flags;
 	bool room;
 
 	spin_lock_irqsave(&stack->lock, flags);
-	room = stack->nr[dirty] < VCMA_STACK_DEPTH;
+	room = stack->nr[dirty] < vcma_stack_depth(nr);
 	if (room)
 		stack->runs[dirty][stack->nr[dirty]++] = run;
 	spin_unlock_irqrestore(&stack->lock, flags);
@@ -288,12 +305,14 @@ static bool vcma_stack_pop(struct vcma_stack *stack, bool dirty, bool any, struc
 /* Caller holds zero_lock. */
 static void vcma_stacks_flush_locked(struct vcma_pool *pool)
 {
+	unsigned int area, order;
 	struct vcma_run run;
-	unsigned int order;
 
-	for (order = 0; order < VCMA_STACK_ORDERS; order++) {
-		while (vcma_stack_pop(&pool->stacks[order], false, true, &run))
-			vcma_pages_put(run.block, run.first, 1U << order);
+	for (area = 0; area < VCMA_POOL_AREAS; area++) {
+		for (order = 0; order < VCMA_STACK_ORDERS; order++) {
+			while (vcma_stack_pop(&pool->areas[area].stacks[order], false, true, &run))
+				vcma_pages_put(run.block, run.first, 1U << order);
+		}
 	}
 }
 
@@ -412,7 +431,7 @@ static void vcma_pool_free_pages(struct vcma_block *block, struct vcma_slot *slo
 	if (atomic64_add_return((u64)nr << VCMA_SLOT_SHIFT, &pool->free_bytes) >
 	    (s64)vcma_pool_spare(pool) && !delayed_work_pending(&pool->trim))
 		queue_delayed_work(pool->region->wq, &pool->trim, VCMA_TRIM_DELAY);
-	if (!stack || !vcma_run_is_aligned(run, nr) || !vcma_stack_push(stack, true, run))
+	if (!stack || !vcma_run_is_aligned(run, nr) || !vcma_stack_push(stack, true, run, nr))
 		vcma_pages_put(block, run.first, nr);
 	/* The next bounce buffer need not be zeroed. */
 	if (!bounce && nr > VCMA_ZERO_LATER_SLOTS && !delayed_work_pending(&pool->zero))
@@ -550,27 +569,39 @@ static bool vcma_stack_zero_one(struct vcma_stack *stack, u32 nr)
 {
 	struct vcma_run run;
 
-	if (READ_ONCE(stack->nr[0]) == VCMA_STACK_DEPTH ||
+	if (READ_ONCE(stack->nr[0]) == vcma_stack_depth(nr) ||
 	    !vcma_stack_pop(stack, true, false, &run))
 		return false;
 	vcma_pages_zero(run.block, run.first, nr);
-	if (!vcma_stack_push(stack, false, run))
+	if (!vcma_stack_push(stack, false, run, nr))
 		vcma_pages_put(run.block, run.first, nr);
 	return true;
+}
+
+/* The same, of any stack. */
+static bool vcma_stacks_zero_one(struct vcma_pool *pool)
+{
+	unsigned int area, order;
+
+	for (area = 0; area < VCMA_POOL_AREAS; area++) {
+		for (order = 0; order < VCMA_STACK_ORDERS; order++) {
+			if (vcma_stack_zero_one(&pool->areas[area].stacks[order], 1U << order))
+				return true;
+		}
+	}
+	return false;
 }
 
 /* Return: false if there was nothing to do. */
 static bool vcma_pool_zero_some(struct vcma_pool *pool)
 {
 	struct vcma_block *block;
-	unsigned int order;
 	unsigned long flags;
-	bool some = false;
+	bool some;
 
 	rcu_read_lock();
 	spin_lock_irqsave(&pool->zero_lock, flags);
-	for (order = 0; order < VCMA_STACK_ORDERS && !some; order++)
-		some = vcma_stack_zero_one(&pool->stacks[order], 1U << order);
+	some = vcma_stacks_zero_one(pool);
 	if (!some) {
 		list_for_each_entry_rcu(block, &pool->blocks, node) {
 			some = vcma_block_zero_some(block);

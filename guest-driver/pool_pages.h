@@ -41,6 +41,9 @@ bool vcma_pages_take(struct vcma_block *block, const struct vcma_fit *fit, bool 
 void vcma_pages_record(struct vcma_block *block, u32 first, u32 nr, struct vcma_client *owner,
 		       phys_addr_t orig, u64 bytes, struct vcma_piece *piece);
 
+/** vcma_stacks_init() - all are empty. */
+void vcma_stacks_init(struct vcma_pool *pool);
+
 /** vcma_stacks_flush() - put the runs that wait in the stacks back into their blocks. */
 void vcma_stacks_flush(struct vcma_pool *pool);
 

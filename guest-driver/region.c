@@ -208,7 +208,7 @@ int vcma_region_create(struct vcma_transport *transport, struct vcma_region **ou
 	struct vcma_region *r;
 	int err;
 
-	r = kzalloc(sizeof(*r), GFP_KERNEL);
+	r = kvzalloc(sizeof(*r), GFP_KERNEL);
 	if (!r)
 		return -ENOMEM;
 	r->transport = transport;
@@ -248,7 +248,7 @@ int vcma_region_create(struct vcma_transport *transport, struct vcma_region **ou
 destroy_wq:
 	destroy_workqueue(r->wq);
 free:
-	kfree(r);
+	kvfree(r);
 	return err;
 }
 
@@ -271,5 +271,5 @@ void vcma_region_destroy(struct vcma_region *r)
 	xa_destroy(&r->by_gpa);
 	xa_destroy(&r->by_dma);
 	destroy_workqueue(r->wq);
-	kfree(r);
+	kvfree(r);
 }

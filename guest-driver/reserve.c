@@ -145,22 +145,27 @@ unlock:
 	return found;
 }
 
+static bool vcma_reserve_has(const struct vcma_reserve *reserve, const struct vcma_slot *slot)
+{
+	const struct vcma_slot *first = READ_ONCE(reserve->all.slot);
+
+	return slot >= first && slot < first + READ_ONCE(reserve->nr);
+}
+
 bool vcma_reserve_free(struct vcma_client *c, struct vcma_block *block, struct vcma_slot *slot)
 {
 	struct vcma_reserve *reserve = &c->reserve;
 	unsigned long flags;
 	bool ours;
-	u32 page;
 
+	/* Most are not, and while one is, the reserve stays as it is: no lock is needed to say no. */
+	if (!vcma_reserve_has(reserve, slot))
+		return false;
 	spin_lock_irqsave(&reserve->lock, flags);
-	ours = reserve->all.block == block;
-	if (ours) {
-		page = slot - reserve->all.slot;
-		ours = slot >= reserve->all.slot && page < reserve->nr;
-	}
+	ours = reserve->all.block == block && vcma_reserve_has(reserve, slot);
 	if (ours) {
 		WRITE_ONCE(slot->owner, NULL);
-		bitmap_clear(reserve->used, page, slot->nr);
+		bitmap_clear(reserve->used, slot - reserve->all.slot, slot->nr);
 	}
 	spin_unlock_irqrestore(&reserve->lock, flags);
 	return ours;

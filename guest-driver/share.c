@@ -47,7 +47,7 @@ static struct vcma_share *vcma_share_find(struct vcma_region *r, unsigned int id
 
 static struct vcma_share *vcma_share_new(struct vcma_region *r, unsigned int id, u64 pool_bytes)
 {
-	struct vcma_share *share = kzalloc(sizeof(*share), GFP_KERNEL);
+	struct vcma_share *share = kvzalloc(sizeof(*share), GFP_KERNEL);
 
 	if (!share)
 		return NULL;
@@ -154,7 +154,7 @@ static void vcma_shares_forget(struct vcma_region *r)
 	list_for_each_entry_safe(share, next, &r->shares, node) {
 		vcma_pools_destroy(share->pools);
 		list_del(&share->node);
-		kfree(share);
+		kvfree(share);
 	}
 }
 
