@@ -7,9 +7,9 @@
  * on the transport is stopped: a device that answers one request late would
  * answer others wrongly.
  *
- * On reboot and kexec the virtio bus resets the device, and the host with it makes
- * the clients quiet; the clients' own drivers have been shut down by then (client.c
- * links them to us).
+ * On reboot and kexec the virtio bus, or this driver where the bus does not, resets the
+ * device, and the host with it makes the clients quiet; the clients' own drivers have been
+ * shut down by then (client.c links them to us).
  *
  * A region that is lent adds memory to the guest, and for that waits for a lock that comes
  * before the device's own, with which probe and resume are called: so it starts in a worker.
@@ -451,6 +451,23 @@ static int vcma_virtio_restore(struct virtio_device *vdev)
 }
 #endif
 
+/*
+ * Reboot, or kexec. Kernels whose virtio bus does this itself never come here; others would leave
+ * the host with what the next kernel knows nothing of.
+ */
+static void vcma_virtio_shutdown(struct device *dev)
+{
+	struct virtio_device *vdev = dev_to_virtio(dev);
+	struct vcma_virtio *vv = vdev->priv;
+	unsigned long flags;
+
+	spin_lock_irqsave(&vv->lock, flags);
+	vv->stopped = true;
+	spin_unlock_irqrestore(&vv->lock, flags);
+	virtio_break_device(vdev);
+	virtio_reset_device(vdev);
+}
+
 static const struct virtio_device_id vcma_virtio_ids[] = {
 	{ VIRTIO_ID_CMA, VIRTIO_DEV_ANY_ID },
 	{ 0 },
@@ -461,6 +478,7 @@ static struct virtio_driver vcma_virtio_driver = {
 	.driver.name = KBUILD_MODNAME,
 	.driver.owner = THIS_MODULE,
 	.driver.dev_groups = vcma_groups,
+	.driver.shutdown = vcma_virtio_shutdown,
 	.id_table = vcma_virtio_ids,
 	.probe = vcma_virtio_probe,
 	.remove = vcma_virtio_remove,

@@ -11,6 +11,9 @@
  * are counted, for nobody knows its locks.
  *
  * Prints TAP to the kernel log, and a line of figures for each number of CPUs.
+ *
+ * shutdown=1: at the end, with the device still bound, the driver of the region's device is told of
+ * the machine's end, as the kernel does where the virtio bus is not told.
  */
 #include <linux/completion.h>
 #include <linux/cpumask.h>
@@ -36,6 +39,10 @@
 static unsigned int at_most = 1;
 module_param(at_most, uint, 0444);
 MODULE_PARM_DESC(at_most, "waits for 10000 mappings (default: 1)");
+
+static bool shutdown;
+module_param(shutdown, bool, 0444);
+MODULE_PARM_DESC(shutdown, "tell the region's driver that the machine ends");
 
 static struct vcma_client *client;
 static atomic_long_t nr_waits;
@@ -189,6 +196,16 @@ static void run(struct device *dev, unsigned int nr)
 		++nr_tests, nr, at_most);
 }
 
+static void shut_down(struct device *dev)
+{
+	bool can = dev->driver->shutdown;
+
+	pr_info("vcma_scale: %s %u - shutdown: the driver can be told\n", can ? "ok" : "not ok",
+		++nr_tests);
+	if (can)
+		dev->driver->shutdown(dev);
+}
+
 static int scale_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct device *dev = &pdev->dev;
@@ -210,6 +227,8 @@ static int scale_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	for (nr = 1; nr <= min_t(unsigned int, num_online_cpus(), MAX_CPUS); nr *= 2)
 		run(dev, nr);
 	unregister_kprobe(&wait_probe);
+	if (shutdown && client)
+		shut_down(client->region->dev);
 	return 0;
 }
 
