@@ -278,7 +278,10 @@ static dma_addr_t vcma_dma_map_phys(struct device *dev, phys_addr_t phys, size_t
 {
 	if (attrs & DMA_ATTR_MMIO)
 		return vcma_dma_map_resource(dev, phys, size, dir, attrs);
-	if (pfn_valid(PHYS_PFN(phys)) && is_pci_p2pdma_page(pfn_to_page(PHYS_PFN(phys))))
+	/* Nothing to copy from where the linear map ends. */
+	if (!pfn_valid(PHYS_PFN(phys)))
+		return vcma_dma_map_direct(dev, phys, size, dir, attrs);
+	if (is_pci_p2pdma_page(pfn_to_page(PHYS_PFN(phys))))
 		return DMA_MAPPING_ERROR;
 	return vcma_dma_map_ram(dev, phys, size, dir, attrs);
 }

@@ -8,6 +8,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/version.h>
 
 #include "selftest.h"
 
@@ -472,6 +473,17 @@ static void test_limits(struct selftest *t, u8 *buf)
 			"limits: map and unmap with interrupts off");
 }
 
+/* Registers of a device that are said to be RAM: there is no page to copy. */
+static void test_no_page(struct selftest *t)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+	dma_addr_t dma = dma_map_phys(t->dev, pci_resource_start(t->pdev, 0), SZ_4K,
+				      DMA_BIDIRECTIONAL, 0);
+
+	selftest_result(t, dma_mapping_error(t->dev, dma), "no page: is refused");
+#endif
+}
+
 /*
  * Registers of a device: where they are on the bus is known only if DMA addresses are
  * the processor's. Then the edu device reads its own first register, which says who it is.
@@ -563,6 +575,7 @@ void selftest_streaming(struct selftest *t)
 		test_small(t);
 	test_limits(t, buf);
 	test_resource(t, buf);
+	test_no_page(t);
 	if (!t->quick)
 		test_nothing_left(t, buf);
 	if (!t->quick && !t->coherent_refused)
