@@ -417,6 +417,9 @@ void vcma_bulk_free_all(struct vcma_client *c)
 	struct vcma_block *block;
 
 	/* No driver is left that could take more. */
-	while ((block = vcma_bulk_first(c)))
+	while ((block = vcma_bulk_first(c))) {
+		atomic64_add((u64)block->nr_pieces << block->piece_order,
+			     &block->region->stats.nr_freed_pages);
 		vcma_bulk_drop(block);
+	}
 }

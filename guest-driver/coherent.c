@@ -80,7 +80,7 @@ void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t byt
 			vcma_attr_sync_for_device(c, piece.cpu, rounded);
 	}
 	/* About microseconds; the clocks of two CPUs may differ. */
-	vcma_stats_alloc(stats, VCMA_STATS_COHERENT, err,
+	vcma_stats_alloc(stats, VCMA_STATS_COHERENT, rounded >> PAGE_SHIFT, err,
 			 max_t(s64, local_clock() - start, 0) >> 10);
 	if (err)
 		return NULL;
@@ -129,6 +129,7 @@ bool vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma)
 		return true;
 	}
 	trace_vcma_coherent_free(c, bytes, dma);
+	atomic64_add(found >> PAGE_SHIFT, &c->region->stats.nr_freed_pages);
 	atomic64_sub(found, &c->region->stats.coherent_bytes);
 	atomic64_sub(found, &c->coherent_bytes);
 	vcma_pool_free(block, slot);
@@ -174,11 +175,14 @@ int vcma_coherent_sgtable(struct vcma_client *c, struct sg_table *sgt, dma_addr_
 
 void vcma_coherent_free_all(struct vcma_client *c)
 {
+	s64 left;
 	int attr;
 
 	/* No driver is left that could take more. */
 	for (attr = 0; c->pools && attr < VCMA_NR_ATTRS; attr++)
 		vcma_pool_free_owned(&c->pools[attr], c);
-	atomic64_sub(atomic64_xchg(&c->coherent_bytes, 0), &c->region->stats.coherent_bytes);
+	left = atomic64_xchg(&c->coherent_bytes, 0);
+	atomic64_sub(left, &c->region->stats.coherent_bytes);
+	atomic64_add(left >> PAGE_SHIFT, &c->region->stats.nr_freed_pages);
 	atomic64_sub(atomic64_xchg(&c->bounce_bytes, 0), &c->region->stats.bounce_bytes);
 }

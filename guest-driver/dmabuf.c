@@ -45,11 +45,12 @@ struct vcma_buffer {
 	struct vcma_user *user;		/* with a reference */
 	struct list_head node;		/* vcma_user.lock */
 	struct inode *inode;		/* of the dma-buf's file, with a reference */
-	char owner[VCMA_OWNER_BYTES];	/* who made it */
+	char owner[VCMA_OWNER_BYTES];	/* who made it, and */
+	kuid_t uid;			/* for whom */
 	enum vcma_attr attr;
 	u64 bytes;
 	u64 block_bytes;
-	u64 charged_bytes;		/* to the user's limit: what the host pins for it */
+	u64 charged_bytes;		/* to limits: what the host pins for it */
 
 	struct mutex lock;		/* all below */
 	struct vcma_region *region;	/* NULL: revoked */
@@ -83,7 +84,14 @@ static void vcma_buffer_free_memory(struct vcma_buffer *buf)
 	else
 		vcma_bulk_free(buf->region, buf->blocks, buf->nr_blocks, buf->order);
 	buf->region = NULL;
-	atomic64_sub(buf->charged_bytes, &buf->user->bytes);
+	vcma_quota_uncharge(&buf->user->quota, buf->uid, buf->charged_bytes);
+}
+
+/* The same, of a buffer that a program has, or had. */
+static void vcma_buffer_end(struct vcma_buffer *buf)
+{
+	atomic64_add(buf->bytes >> PAGE_SHIFT, &buf->region->stats.nr_freed_pages);
+	vcma_buffer_free_memory(buf);
 }
 
 /* More than a granule, or with demands that a bulk does not make. */
@@ -488,7 +496,7 @@ static void vcma_buffer_release(struct dma_buf *dmabuf)
 	list_del(&buf->node);
 	mutex_lock(&buf->lock);
 	if (buf->region)
-		vcma_buffer_free_memory(buf);
+		vcma_buffer_end(buf);
 	mutex_unlock(&buf->lock);
 	mutex_unlock(&u->lock);
 	iput(buf->inode);
@@ -511,7 +519,7 @@ unsigned int vcma_buffers_revoke(struct vcma_user *u, char *owner)
 			unmap_mapping_range(buf->inode->i_mapping, 0, 0, 1);
 			dev_warn(buf->region->dev, "region %s: buffer of %s, %llu bytes, is taken away\n",
 				 buf->region->name, buf->owner, buf->bytes);
-			vcma_buffer_free_memory(buf);
+			vcma_buffer_end(buf);
 		}
 		mutex_unlock(&buf->lock);
 	}
@@ -562,15 +570,6 @@ static u64 vcma_buffer_held_bytes(const struct vcma_buffer *buf)
 	return nr << r->granule_shift;
 }
 
-/* Count @bytes to the user's limit. */
-static int vcma_user_charge(struct vcma_user *u, u64 bytes)
-{
-	if (atomic64_add_return(bytes, &u->bytes) <= (s64)READ_ONCE(u->limit_bytes))
-		return 0;
-	atomic64_sub(bytes, &u->bytes);
-	return -EDQUOT;
-}
-
 static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
 			    const struct vcma_buffer_want *want, struct dma_buf **out,
 			    struct vcma_bulk_busy *busy, u32 *nr_busy)
@@ -590,6 +589,7 @@ static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
 	if (!buf)
 		return -ENOMEM;
 	snprintf(buf->owner, sizeof(buf->owner), "%s[%d]", current->comm, task_tgid_nr(current));
+	buf->uid = current_uid();
 	buf->user = u;
 	buf->region = r;
 	buf->attr = want->attr;
@@ -603,7 +603,7 @@ static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
 
 	buf->charged_bytes = vcma_region_round_up(r, whole ? buf->bytes :
 						     block_bytes * want->nr_blocks);
-	err = vcma_user_charge(u, buf->charged_bytes);
+	err = vcma_quota_charge(&u->quota, buf->uid, buf->charged_bytes);
 	if (err)
 		goto free;
 	err = whole ? vcma_buffer_get_whole(buf, r, want) :
@@ -615,9 +615,11 @@ static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
 	if (!whole) {	/* only what came, but with what is between it */
 		held_bytes = vcma_buffer_held_bytes(buf);
 		if (held_bytes > buf->charged_bytes)
-			err = vcma_user_charge(u, held_bytes - buf->charged_bytes);
+			err = vcma_quota_charge(&u->quota, buf->uid,
+						held_bytes - buf->charged_bytes);
 		else
-			atomic64_sub(buf->charged_bytes - held_bytes, &u->bytes);
+			vcma_quota_uncharge(&u->quota, buf->uid,
+					    buf->charged_bytes - held_bytes);
 		if (err) {
 			vcma_buffer_free_memory(buf);
 			goto free;
@@ -647,7 +649,7 @@ static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
 	return 0;
 
 uncharge:
-	atomic64_sub(buf->charged_bytes, &u->bytes);
+	vcma_quota_uncharge(&u->quota, buf->uid, buf->charged_bytes);
 free:
 	kvfree(buf);
 	return err;
@@ -660,6 +662,8 @@ int vcma_buffer_create(struct vcma_user *u, struct vcma_region *r,
 	ktime_t start = ktime_get();
 	int err = vcma_buffer_make(u, r, want, out, busy, nr_busy);
 
-	vcma_stats_alloc(&r->stats, VCMA_STATS_USER, err, ktime_us_delta(ktime_get(), start));
+	vcma_stats_alloc(&r->stats, VCMA_STATS_USER,
+			 (err ? want->block_bytes * want->nr_blocks : (*out)->size) >> PAGE_SHIFT,
+			 err, ktime_us_delta(ktime_get(), start));
 	return err;
 }

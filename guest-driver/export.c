@@ -40,7 +40,8 @@ static int vcma_bulk_from(struct vcma_client *c, const struct vcma_bulk_want *wa
 	int err;
 
 	err = vcma_bulk_alloc(c->region, want, room->pieces, &got, room->busy, &left);
-	vcma_stats_alloc(&c->region->stats, VCMA_STATS_BULK, err,
+	vcma_stats_alloc(&c->region->stats, VCMA_STATS_BULK,
+			 (u64)(err ? want->nr : got) << want->order, err,
 			 ktime_us_delta(ktime_get(), start));
 	for (i = 0; i < got; i++)
 		blocks[*nr_got + i] = (struct vcma_bulk_block) {
@@ -142,8 +143,10 @@ void vcma_free_bulk(struct device *dev, const struct vcma_bulk_block *blocks, un
 				break;
 			pieces[n].gpa = blocks[i + n].phys;
 		}
-		if (!WARN_ON(!c))
-			vcma_bulk_free(c->region, pieces, n, order);
+		if (WARN_ON(!c))
+			continue;
+		atomic64_add((u64)n << order, &c->region->stats.nr_freed_pages);
+		vcma_bulk_free(c->region, pieces, n, order);
 	}
 }
 EXPORT_SYMBOL_GPL(vcma_free_bulk);

@@ -28,6 +28,9 @@ struct vcma_stats {
 	atomic64_t bounce_bytes;	/* of these, as mapped */
 	atomic64_t nr_ok[VCMA_NR_STATS_KINDS];
 	atomic64_t nr_failed[VCMA_NR_STATS_KINDS];
+	atomic64_t nr_ok_pages;		/* of all of them */
+	atomic64_t nr_failed_pages;
+	atomic64_t nr_freed_pages;
 	atomic64_t nr_coherent_refused;	/* because of memory types */
 	atomic64_t nr_map_direct;
 	atomic64_t nr_map_bounced;
@@ -51,10 +54,12 @@ struct vcma_report {
 /**
  * vcma_stats_alloc() - count an allocation that has ended. Once for each, by whoever was
  * asked for it.
+ * @pages: it got, or did not get
  * @err: 0 or why it failed
  * @us: how long it took, in microseconds
  */
-void vcma_stats_alloc(struct vcma_stats *stats, enum vcma_stats_kind kind, int err, u64 us);
+void vcma_stats_alloc(struct vcma_stats *stats, enum vcma_stats_kind kind, u64 pages, int err,
+		      u64 us);
 
 void vcma_report_init(struct vcma_region *r);
 /** vcma_report_start() - a client was claimed: report until all are idle again. */

@@ -68,7 +68,7 @@ VCMA_ATTR(pinned_bytes, "%llu", vcma_pinned_bytes(r));
 VCMA_STAT(coherent_bytes);
 VCMA_STAT(bounce_bytes);
 VCMA_ATTR(busy_bytes, "%llu", vcma_busy_bytes(r));
-VCMA_ATTR(user_bytes, "%lld", r->user ? (s64)atomic64_read(&r->user->bytes) : 0);
+VCMA_ATTR(user_bytes, "%lld", r->user ? (s64)atomic64_read(&r->user->quota.bytes) : 0);
 
 /* ---- events ---- */
 
@@ -103,6 +103,22 @@ static ssize_t alloc_us_log2_show(struct device *dev, struct device_attribute *a
 	return at;
 }
 static DEVICE_ATTR_RO(alloc_us_log2);
+
+/* ---- as in /sys/kernel/mm/cma/NAME ---- */
+
+/* In pages: what drivers and programs have asked for, had and given back. */
+static u64 vcma_pages_out(const struct vcma_region *r)
+{
+	s64 freed = atomic64_read(&r->stats.nr_freed_pages);
+
+	return max_t(s64, atomic64_read(&r->stats.nr_ok_pages) - freed, 0);
+}
+
+VCMA_ATTR(total_pages, "%llu", r->bytes >> PAGE_SHIFT);
+VCMA_ATTR(available_pages, "%llu", (r->bytes >> PAGE_SHIFT) - vcma_pages_out(r));
+VCMA_ATTR(alloc_pages_success, "%lld", (s64)atomic64_read(&r->stats.nr_ok_pages));
+VCMA_ATTR(alloc_pages_fail, "%lld", (s64)atomic64_read(&r->stats.nr_failed_pages));
+VCMA_ATTR(release_pages_success, "%lld", (s64)atomic64_read(&r->stats.nr_freed_pages));
 
 /* ---- clients ---- */
 
@@ -159,26 +175,35 @@ VCMA_SHOW(pool_bytes, "%llu", r->pools[0].high_bytes);
 static DEVICE_ATTR_RW(pool_bytes);
 VCMA_ATTR(pool_low_bytes, "%llu", r->pools[0].low_bytes);
 
-static ssize_t user_limit_bytes_store(struct device *dev, struct device_attribute *attr,
-				      const char *buf, size_t count)
+static ssize_t vcma_user_limit_store(struct vcma_region *r, u64 *limit, const char *buf,
+				     size_t count)
 {
-	struct vcma_region *r = dev_get_drvdata(dev);
 	u64 bytes;
 	int err;
 
-	if (!r || !r->user)
-		return -ENODEV;
 	err = kstrtou64(buf, 0, &bytes);
 	if (err)
 		return err;
 	if (bytes > r->bytes)
 		return -EINVAL;
-	WRITE_ONCE(r->user->limit_bytes, bytes);
+	WRITE_ONCE(*limit, bytes);
 	return count;
 }
 
-VCMA_SHOW(user_limit_bytes, "%llu", r->user ? READ_ONCE(r->user->limit_bytes) : 0);
-static DEVICE_ATTR_RW(user_limit_bytes);
+#define VCMA_USER_LIMIT(attr_name, limit)						\
+static ssize_t attr_name##_store(struct device *dev, struct device_attribute *attr,	\
+				 const char *buf, size_t count)				\
+{											\
+	struct vcma_region *r = dev_get_drvdata(dev);					\
+											\
+	return r && r->user ? vcma_user_limit_store(r, &r->user->quota.limit, buf, count) : \
+			      -ENODEV;							\
+}											\
+VCMA_SHOW(attr_name, "%llu", r->user ? READ_ONCE(r->user->quota.limit) : 0)		\
+static DEVICE_ATTR_RW(attr_name)
+
+VCMA_USER_LIMIT(user_limit_bytes, limit_bytes);
+VCMA_USER_LIMIT(user_limit_each_bytes, each_limit_bytes);
 
 /* Of an allocation of order n, its alignment is of order min(n, this). */
 static ssize_t max_align_order_store(struct device *dev, struct device_attribute *attr,
@@ -234,10 +259,16 @@ static struct attribute *vcma_attrs[] = {
 	&dev_attr_nr_user_ok.attr,
 	&dev_attr_nr_user_failed.attr,
 	&dev_attr_alloc_us_log2.attr,
+	&dev_attr_total_pages.attr,
+	&dev_attr_available_pages.attr,
+	&dev_attr_alloc_pages_success.attr,
+	&dev_attr_alloc_pages_fail.attr,
+	&dev_attr_release_pages_success.attr,
 	&dev_attr_clients.attr,
 	&dev_attr_pool_bytes.attr,
 	&dev_attr_pool_low_bytes.attr,
 	&dev_attr_user_limit_bytes.attr,
+	&dev_attr_user_limit_each_bytes.attr,
 	&dev_attr_max_align_order.attr,
 	NULL
 };

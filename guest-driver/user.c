@@ -18,14 +18,13 @@
 #include "bulk.h"
 #include "compat.h"
 #include "dmabuf.h"
+#include "heap.h"
 #include "mode.h"
 #include "region.h"
 #include "uapi/vcma.h"
 #include "user.h"
 
-#define VCMA_USER_MINORS	1024
 #define VCMA_USER_NAG		(10 * HZ)	/* while waiting for buffers */
-#define VCMA_USER_FD_FLAGS	(O_ACCMODE | O_CLOEXEC)
 #define VCMA_USER_MAX_BUSY	65536		/* ranges in one answer */
 
 static dev_t vcma_user_devt;
@@ -40,8 +39,8 @@ static long vcma_user_info(struct vcma_user *u, struct vcma_region *r, void __us
 	struct vcma_info info = {
 		.bytes = r->bytes,
 		.granule_bytes = r->granule_bytes,
-		.user_bytes = atomic64_read(&u->bytes),
-		.user_limit_bytes = READ_ONCE(u->limit_bytes),
+		.user_bytes = atomic64_read(&u->quota.bytes),
+		.user_limit_bytes = READ_ONCE(u->quota.limit_bytes),
 		.mode = r->mode->has_pages ? VCMA_MODE_REUSABLE : VCMA_MODE_PRIVATE,
 	};
 
@@ -49,21 +48,22 @@ static long vcma_user_info(struct vcma_user *u, struct vcma_region *r, void __us
 	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
-/* Hand over @buf with the answer @arg, @bytes long, whose descriptor is at *@fd. */
-static int vcma_user_answer(struct dma_buf *buf, unsigned int fd_flags, s32 *fd,
-			    void __user *to, const void *arg, size_t bytes)
+int vcma_user_answer(struct dma_buf *buf, unsigned int fd_flags, s32 *fd, void __user *to,
+		     const void *arg, size_t bytes)
 {
-	*fd = get_unused_fd_flags(fd_flags & O_CLOEXEC);
-	if (*fd < 0) {
+	int new = get_unused_fd_flags(fd_flags & O_CLOEXEC);
+
+	if (new < 0) {
 		dma_buf_put(buf);
-		return *fd;
+		return new;
 	}
+	*fd = new;
 	if (copy_to_user(to, arg, bytes)) {
-		put_unused_fd(*fd);
+		put_unused_fd(new);
 		dma_buf_put(buf);
 		return -EFAULT;
 	}
-	fd_install(*fd, buf->file);
+	fd_install(new, buf->file);
 	return 0;
 }
 
@@ -271,7 +271,7 @@ static int vcma_user_create(struct vcma_region *r)
 	INIT_LIST_HEAD(&u->buffers);
 	init_waitqueue_head(&u->wait);
 	u->region = r;
-	u->limit_bytes = r->bytes / 2;
+	vcma_quota_init(&u->quota, r->bytes / 2, r->bytes);
 
 	device_initialize(&u->dev);
 	u->dev.class = &vcma_user_class;
@@ -294,6 +294,7 @@ static int vcma_user_create(struct vcma_region *r)
 	if (err)
 		goto put;
 	r->user = u;
+	vcma_heap_open(u, r);
 	return 0;
 
 put:
@@ -316,6 +317,7 @@ void vcma_user_close(struct vcma_region *r)
 
 	if (!u)
 		return;
+	vcma_heap_close(u);
 	cdev_device_del(&u->cdev, &u->dev);
 	down_write(&u->region_sem);
 	u->region = NULL;
@@ -350,7 +352,32 @@ void vcma_user_finish(struct vcma_region *r)
 
 bool vcma_user_in_use(struct vcma_region *r)
 {
-	return r->user && atomic64_read(&r->user->bytes);
+	return r->user && atomic64_read(&r->user->quota.bytes);
+}
+
+struct vcma_users_names {
+	char *names;
+	size_t bytes, len;
+};
+
+static int vcma_users_name(struct device *dev, void *data)
+{
+	struct vcma_users_names *n = data;
+	struct vcma_user *u = container_of(dev, struct vcma_user, dev);
+
+	if (dev->release == vcma_user_free && atomic64_read(&u->quota.bytes))
+		n->len += scnprintf(n->names + n->len, n->bytes - n->len, "%sprograms (%s)",
+				    n->len ? ", " : "", dev_name(dev));
+	return 0;
+}
+
+size_t vcma_users_names(char *names, size_t bytes)
+{
+	struct vcma_users_names n = { .names = names, .bytes = bytes };
+
+	names[0] = '\0';
+	class_for_each_device(&vcma_user_class, NULL, &n, vcma_users_name);
+	return n.len;
 }
 
 int vcma_user_register(void)
@@ -359,15 +386,25 @@ int vcma_user_register(void)
 
 	if (err)
 		return err;
+	err = vcma_heap_register();
+	if (err)
+		goto unregister_user;
 	err = class_register(&vcma_user_class);
 	if (err)
-		unregister_chrdev_region(vcma_user_devt, VCMA_USER_MINORS);
+		goto unregister_heap;
+	return 0;
+
+unregister_heap:
+	vcma_heap_unregister();
+unregister_user:
+	unregister_chrdev_region(vcma_user_devt, VCMA_USER_MINORS);
 	return err;
 }
 
 void vcma_user_unregister(void)
 {
 	class_unregister(&vcma_user_class);
+	vcma_heap_unregister();
 	unregister_chrdev_region(vcma_user_devt, VCMA_USER_MINORS);
 	ida_destroy(&vcma_user_minors);
 }

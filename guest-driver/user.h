@@ -19,11 +19,19 @@
 #include <linux/types.h>
 #include <linux/wait.h>
 
+#include "quota.h"
+
+struct dma_buf;
+struct vcma_heap;
 struct vcma_region;
+
+#define VCMA_USER_MINORS	1024
+#define VCMA_USER_FD_FLAGS	(O_ACCMODE | O_CLOEXEC)
 
 struct vcma_user {
 	struct device dev;		/* counts references */
 	struct cdev cdev;
+	struct vcma_heap *heap;		/* NULL: no file in /dev/dma_heap */
 	struct rw_semaphore region_sem;	/* region; held while it is used */
 	struct vcma_region *region;	/* NULL once closed */
 
@@ -32,8 +40,7 @@ struct vcma_user {
 	wait_queue_head_t wait;		/* for changed: a buffer became idle, or has gone */
 	atomic_t changed;
 
-	atomic64_t bytes;		/* in buffers */
-	u64 limit_bytes;		/* read and written anywhere */
+	struct vcma_quota quota;	/* of what is in buffers */
 };
 
 /** vcma_user_register() - once, before the first region. Return: 0 or an error. */
@@ -55,6 +62,22 @@ void vcma_user_close(struct vcma_region *r);
  * owners are logged. Then the region has no buffer and no user any more.
  */
 void vcma_user_finish(struct vcma_region *r);
+
+/**
+ * vcma_user_answer() - hand over @buf with the answer @arg, @bytes long, whose descriptor is at
+ * *@fd. On failure its reference is gone, too.
+ *
+ * Return: 0 or an error.
+ */
+int vcma_user_answer(struct dma_buf *buf, unsigned int fd_flags, s32 *fd, void __user *to,
+		     const void *arg, size_t bytes);
+
+/**
+ * vcma_users_names() - of which regions programs have buffers, as far as @names has room.
+ *
+ * Return: length, 0 if they have none.
+ */
+size_t vcma_users_names(char *names, size_t bytes);
 
 /** vcma_user_in_use() - are there buffers? */
 bool vcma_user_in_use(struct vcma_region *r);
