@@ -516,6 +516,20 @@ void vcma_dev_tell_late(struct device *dev)
 	mutex_unlock(&vcma_bindings_lock);
 }
 
+size_t vcma_bindings_names(char *names, size_t bytes)
+{
+	struct vcma_binding *b;
+	size_t len = 0;
+
+	names[0] = '\0';
+	mutex_lock(&vcma_bindings_lock);
+	list_for_each_entry(b, &vcma_bindings, node)
+		len += scnprintf(names + len, bytes - len, "%s'%s' (%s)", len ? ", " : "",
+				 b->clients[0]->name, dev_name(b->dev));
+	mutex_unlock(&vcma_bindings_lock);
+	return len;
+}
+
 void vcma_bindings_add_region(struct vcma_region *r)
 {
 	mutex_lock(&vcma_bindings_lock);

@@ -110,6 +110,13 @@ void vcma_dev_tell_late(struct device *dev);
 /** vcma_dev_is_missed() - does a region name @dev, which has not our operations? */
 bool vcma_dev_is_missed(struct device *dev);
 
+/**
+ * vcma_bindings_names() - which clients are bound, as far as @names has room. May sleep.
+ *
+ * Return: length, 0 if there is none.
+ */
+size_t vcma_bindings_names(char *names, size_t bytes);
+
 /** vcma_binding_of() - the binding of a device whose operations are ours. */
 static inline struct vcma_binding *vcma_binding_of(struct device *dev)
 {

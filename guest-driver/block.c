@@ -272,7 +272,7 @@ void vcma_block_return(struct vcma_block *block)
 	struct vcma_region *r = block->region;
 	int err = vcma_request_free(r, block->base_gpa, block->bytes);
 
-	if (err == -EACCES) {
+	if (err == -EACCES || err == -EAGAIN) {
 		llist_add(&block->drop_node, &r->unfreed);
 		return;
 	}

@@ -18,6 +18,7 @@
 #include "report.h"
 #include "share.h"
 #include "shrink.h"
+#include "sleep.h"
 #include "takeover.h"
 #include "user.h"
 
@@ -147,14 +148,19 @@ static int __init vcma_init(void)
 	err = vcma_user_register();
 	if (err)
 		goto unregister_bindings;
+	err = vcma_sleep_register();
+	if (err)
+		goto unregister_user;
 	vcma_debugfs_register();
 	err = vcma_virtio_register();
 	if (err)
-		goto unregister_user;
+		goto unregister_sleep;
 	return 0;
 
-unregister_user:
+unregister_sleep:
 	vcma_debugfs_unregister();
+	vcma_sleep_unregister();
+unregister_user:
 	vcma_user_unregister();
 unregister_bindings:
 	vcma_bindings_unregister();
@@ -171,6 +177,7 @@ static void __exit vcma_exit(void)
 	vcma_virtio_unregister();
 	vcma_takeover_stop();
 	vcma_debugfs_unregister();
+	vcma_sleep_unregister();
 	vcma_user_unregister();
 	vcma_bindings_unregister();
 	vcma_direct_unregister();

@@ -216,6 +216,7 @@ int vcma_region_create(struct vcma_transport *transport, struct vcma_region **ou
 	r->state = VCMA_REGION_STARTING;
 	spin_lock_init(&r->state_lock);
 	mutex_init(&r->index_lock);
+	init_rwsem(&r->talk_lock);
 	xa_init(&r->by_gpa);
 	xa_init(&r->by_dma);
 	init_llist_head(&r->dropped);

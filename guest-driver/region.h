@@ -12,6 +12,7 @@
  *	vcma_client.buffers_lock		rwsem; dmabuf.c has it without the one above
  *	vcma_pool.lock				mutex
  *	vcma_region.index_lock			mutex
+ *	vcma_region.talk_lock			rwsem; read, while a request is under way
  *	vcma_names_lock				spinlock, a leaf
  *	vcma_reserve.lock, vcma_region.state_lock, vcma_block.taken_lock, the
  *	transport's locks
@@ -29,6 +30,7 @@
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
+#include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -167,6 +169,9 @@ struct vcma_region {
 	enum vcma_region_state state;
 	bool retired;			/* its memory is in use no more, or not ours */
 
+	struct rw_semaphore talk_lock;	/* suspended */
+	bool suspended;			/* no requests: -EAGAIN */
+
 	/* Held blocks, one entry per granule; read under RCU. */
 	struct mutex index_lock;
 	struct xarray by_gpa;		/* granule number in the region */
@@ -180,7 +185,7 @@ struct vcma_region {
 
 	struct llist_head dropped;	/* blocks to give back from process context */
 	struct work_struct drop_work;
-	struct llist_head unfreed;	/* not ours any more; the host didn't want them yet */
+	struct llist_head unfreed;	/* not ours any more; the host couldn't take them yet */
 
 	struct vcma_pool pools[VCMA_NR_ATTRS];
 	struct list_head shares;	/* struct vcma_share; only ever grows */
@@ -284,7 +289,7 @@ void vcma_region_drop(struct vcma_block *block);
 /** vcma_region_drop_later() - the same, from any context. */
 void vcma_region_drop_later(struct vcma_block *block);
 
-/** vcma_region_retry_frees() - a client has become quiet: give back what waits. */
+/** vcma_region_retry_frees() - a client is quiet, or the guest resumed: give back what waits. */
 void vcma_region_retry_frees(struct vcma_region *r);
 
 /**

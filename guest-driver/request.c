@@ -32,10 +32,10 @@ static int vcma_protocol_error(struct vcma_region *r, const char *why)
  * Carry one request. The header of @req is filled in here. On success the
  * response is at least @min_bytes long, and @*bytes (if asked for) says how long.
  */
-static int vcma_call_queue(struct vcma_region *r, enum vcma_queue queue, u32 op,
-			   struct virtio_cma_req_hdr *req, size_t req_bytes,
-			   struct virtio_cma_resp_hdr *resp, size_t resp_bytes,
-			   size_t min_bytes, size_t *bytes)
+static int vcma_carry(struct vcma_region *r, enum vcma_queue queue, u32 op,
+		      struct virtio_cma_req_hdr *req, size_t req_bytes,
+		      struct virtio_cma_resp_hdr *resp, size_t resp_bytes,
+		      size_t min_bytes, size_t *bytes)
 {
 	struct vcma_transport *t = r->transport;
 	ktime_t start = ktime_get();
@@ -78,6 +78,20 @@ static int vcma_call_queue(struct vcma_region *r, enum vcma_queue queue, u32 op,
 	if (bytes)
 		*bytes = used;
 	return 0;
+}
+
+static int vcma_call_queue(struct vcma_region *r, enum vcma_queue queue, u32 op,
+			   struct virtio_cma_req_hdr *req, size_t req_bytes,
+			   struct virtio_cma_resp_hdr *resp, size_t resp_bytes,
+			   size_t min_bytes, size_t *bytes)
+{
+	int err = -EAGAIN;
+
+	down_read(&r->talk_lock);
+	if (!r->suspended)
+		err = vcma_carry(r, queue, op, req, req_bytes, resp, resp_bytes, min_bytes, bytes);
+	up_read(&r->talk_lock);
+	return err;
 }
 
 static int vcma_call(struct vcma_region *r, u32 op,
@@ -438,5 +452,38 @@ int vcma_request_report(struct vcma_region *r,
 			      &req->hdr, req_bytes, &resp, sizeof(resp),
 			      sizeof(resp), NULL);
 	kfree(req);
+	return err;
+}
+
+static void vcma_set_suspended(struct vcma_region *r, bool suspended)
+{
+	down_write(&r->talk_lock);
+	r->suspended = suspended;
+	up_write(&r->talk_lock);
+}
+
+int vcma_request_suspend(struct vcma_region *r)
+{
+	struct virtio_cma_resp_hdr resp = {};
+	struct virtio_cma_req_hdr req = {};
+	int err;
+
+	vcma_set_suspended(r, true);
+	err = vcma_carry(r, VCMA_QUEUE_REQUEST, VIRTIO_CMA_OP_SUSPEND, &req, sizeof(req),
+			 &resp, sizeof(resp), sizeof(resp), NULL);
+	if (err)
+		vcma_set_suspended(r, false);
+	return err;
+}
+
+int vcma_request_resume(struct vcma_region *r)
+{
+	struct virtio_cma_resp_hdr resp = {};
+	struct virtio_cma_req_hdr req = {};
+	int err;
+
+	err = vcma_carry(r, VCMA_QUEUE_REQUEST, VIRTIO_CMA_OP_RESUME, &req, sizeof(req),
+			 &resp, sizeof(resp), sizeof(resp), NULL);
+	vcma_set_suspended(r, false);
 	return err;
 }

@@ -7,8 +7,8 @@
  * All may sleep, allocate with GFP_NOIO only (a client can be the disk that
  * memory is reclaimed to), and return 0 or a negative errno: the one the status
  * table gives for the host's refusal, -EPROTO for an answer outside the contract
- * (the region is dead then), or what the transport returned (after -ETIMEDOUT
- * the region is dead, too). Out-parameters are untouched on
+ * (the region is dead then), -EAGAIN (suspended), or what the transport returned (after
+ * -ETIMEDOUT the region is dead, too). Out-parameters are untouched on
  * failure.
  */
 #ifndef VCMA_REQUEST_H
@@ -98,6 +98,15 @@ int vcma_request_extents(struct vcma_region *r, u64 first, u32 max,
 /** vcma_request_report_lent() - bit i of @lent: granule @first + i is lent. */
 int vcma_request_report_lent(struct vcma_region *r, u64 first, u32 nr,
 			     const unsigned long *lent);
+
+/**
+ * vcma_request_suspend() - wait for all requests under way; on return 0 none is made any more:
+ * all get -EAGAIN until vcma_request_resume().
+ */
+int vcma_request_suspend(struct vcma_region *r);
+
+/** vcma_request_resume() - after an error nothing of what the region had is pinned. */
+int vcma_request_resume(struct vcma_region *r);
 
 /** vcma_request_report() - send the guest's counters. */
 int vcma_request_report(struct vcma_region *r,

@@ -34,6 +34,7 @@
 #include "compat.h"
 #include "main.h"
 #include "region.h"
+#include "sleep.h"
 #include "sysfs.h"
 #include "transport.h"
 #include "user.h"
@@ -62,6 +63,7 @@ struct vcma_virtio {
 	struct semaphore room[VIRTIO_CMA_NR_VQS];	/* calls that fit the queue */
 	spinlock_t lock;
 	bool stopped;
+	bool suspended;			/* the region waits for restore */
 	struct virtio_cma_event events[VCMA_NR_EVENTS];
 };
 
@@ -249,8 +251,14 @@ static void vcma_virtio_event(struct virtqueue *vq)
 
 /* ---- the device ---- */
 
-/* Set up the queues and let the device run; it is not served yet. */
-static int vcma_virtio_open(struct vcma_virtio *vv)
+/* Now, or before, the device is reset. */
+static void vcma_virtio_del_vqs(struct vcma_virtio *vv)
+{
+	vv->vdev->config->del_vqs(vv->vdev);
+	memset(vv->vqs, 0, sizeof(vv->vqs));
+}
+
+static int vcma_virtio_find_vqs(struct vcma_virtio *vv)
 {
 	static const struct vcma_vq_spec specs[VIRTIO_CMA_NR_VQS] = {
 		[VIRTIO_CMA_VQ_REQUEST] = { "request", vcma_virtio_answered },
@@ -258,24 +266,37 @@ static int vcma_virtio_open(struct vcma_virtio *vv)
 		[VIRTIO_CMA_VQ_REPORT] = { "report", vcma_virtio_answered },
 	};
 	struct virtio_device *vdev = vv->vdev;
-	unsigned long flags;
 	int err, i;
 
-	vv->stopped = false;
-	vv->transport.event = NULL;
 	err = vcma_find_vqs(vdev, VIRTIO_CMA_NR_VQS, vv->vqs, specs);
-	if (err)
+	if (err) {
+		memset(vv->vqs, 0, sizeof(vv->vqs));
 		return err;
+	}
 	for (i = 0; i < VIRTIO_CMA_NR_VQS; i++) {
 		unsigned int size = virtqueue_get_vring_size(vv->vqs[i]);
 
 		if (size < VCMA_CALL_DESCRIPTORS) {
 			dev_err(&vdev->dev, "queue %d has only %u descriptors\n", i, size);
-			vdev->config->del_vqs(vdev);
+			vcma_virtio_del_vqs(vv);
 			return -EINVAL;
 		}
 		sema_init(&vv->room[i], size / VCMA_CALL_DESCRIPTORS);
 	}
+	return 0;
+}
+
+/* Set up the queues and let the device run; it is not served yet. */
+static int vcma_virtio_open(struct vcma_virtio *vv)
+{
+	struct virtio_device *vdev = vv->vdev;
+	unsigned long flags;
+	int err, i;
+
+	err = vcma_virtio_find_vqs(vv);
+	if (err)
+		return err;
+	vv->stopped = false;
 	virtio_device_ready(vdev);
 
 	spin_lock_irqsave(&vv->lock, flags);
@@ -297,6 +318,8 @@ static void vcma_virtio_reset(struct vcma_virtio *vv)
 	spin_unlock_irqrestore(&vv->lock, flags);
 	virtio_reset_device(vv->vdev);
 
+	if (!vv->vqs[0])
+		return;
 	spin_lock_irqsave(&vv->lock, flags);
 	while ((call = virtqueue_detach_unused_buf(vv->vqs[VIRTIO_CMA_VQ_REQUEST])))
 		vcma_call_end(call, -ESHUTDOWN, 0);
@@ -311,7 +334,17 @@ static void vcma_virtio_reset(struct vcma_virtio *vv)
 static void vcma_virtio_close(struct vcma_virtio *vv)
 {
 	vcma_virtio_reset(vv);
-	vv->vdev->config->del_vqs(vv->vdev);
+	vcma_virtio_del_vqs(vv);
+}
+
+/* The device is open, but for one that could not be resumed. @r: what it has served, or NULL */
+static void vcma_virtio_end(struct vcma_virtio *vv, struct vcma_region *r)
+{
+	vcma_virtio_reset(vv);
+	vv->transport.event = NULL;
+	if (r)
+		vcma_finish(r);
+	vcma_virtio_del_vqs(vv);
 }
 
 /* On failure the device is closed. */
@@ -322,10 +355,7 @@ static int vcma_virtio_serve(struct vcma_virtio *vv)
 
 	err = vcma_start(&vv->transport, &r);
 	if (err) {
-		vcma_virtio_reset(vv);
-		if (r)
-			vcma_finish(r);
-		vv->vdev->config->del_vqs(vv->vdev);
+		vcma_virtio_end(vv, r);
 		return err;
 	}
 	vv->region = r;
@@ -337,10 +367,8 @@ static void vcma_virtio_stop(struct vcma_virtio *vv)
 {
 	dev_set_drvdata(&vv->vdev->dev, NULL);
 	vcma_stop(vv->region);
-	vcma_virtio_reset(vv);
-	vcma_finish(vv->region);
+	vcma_virtio_end(vv, vv->region);
 	vv->region = NULL;
-	vv->vdev->config->del_vqs(vv->vdev);
 }
 
 static void vcma_virtio_start_ended(void)
@@ -419,7 +447,10 @@ static void vcma_virtio_remove(struct virtio_device *vdev)
 }
 
 #ifdef CONFIG_PM_SLEEP
-/* Pinned memory does not survive: neither its addresses nor its contents. */
+/*
+ * A suspend leaves everything where it is, if the host can. Else, and in an image of this guest,
+ * pinned memory does not survive: neither its addresses nor its contents.
+ */
 static int vcma_virtio_freeze(struct virtio_device *vdev)
 {
 	unsigned long give_up = jiffies + VCMA_FREEZE_PATIENCE;
@@ -435,6 +466,11 @@ static int vcma_virtio_freeze(struct virtio_device *vdev)
 	}
 	if (!vv->region)	/* an earlier start failed */
 		return 0;
+	if (vcma_sleep_is_suspend() && !vcma_suspend(vv->region)) {
+		vcma_virtio_close(vv);
+		vv->suspended = true;
+		return 0;
+	}
 	if (vcma_clients_in_use(vv->region) || vcma_user_in_use(vv->region)) {
 		dev_err(&vdev->dev, "can't suspend while clients or buffers use the region\n");
 		return -EBUSY;
@@ -446,8 +482,14 @@ static int vcma_virtio_freeze(struct virtio_device *vdev)
 static int vcma_virtio_restore(struct virtio_device *vdev)
 {
 	struct vcma_virtio *vv = vdev->priv;
+	int err = vcma_virtio_open(vv);
 
-	return vcma_virtio_open(vv) ?: vcma_virtio_start(vv);
+	if (vv->suspended) {
+		vv->suspended = false;
+		vcma_resume(vv->region);
+		return err;
+	}
+	return err ?: vcma_virtio_start(vv);
 }
 #endif
 

@@ -50,6 +50,7 @@ static const struct {
     { TYPE_MEMORY_BACKEND, sizeof(HostMemoryBackend),
       sizeof(HostMemoryBackendClass) },
     { TYPE_MEMORY_DEVICE, 0, sizeof(MemoryDeviceClass) },
+    { TYPE_RESETTABLE_INTERFACE, 0, sizeof(ResettableClass) },
     { TYPE_RAM_DISCARD_MANAGER, 0, sizeof(RamDiscardManagerClass) },
     { TYPE_PCI_BUS, sizeof(PCIBus), sizeof(PCIBusClass) },
     { TYPE_PCI_HOST_BRIDGE, sizeof(PCIHostState), sizeof(PCIHostBridgeClass) },

@@ -70,6 +70,7 @@ struct HvcmaMigration {
     SavedBlock *block;
     uint8_t *lent;              /* a bit per granule, as in REPORT */
     uint64_t left_bytes;
+    bool suspended;
 };
 
 static void saved_free(HvcmaMigration *m)
@@ -84,6 +85,7 @@ static void saved_free(HvcmaMigration *m)
     m->nr_blocks = 0;
     m->lent_bytes = 0;
     m->left_bytes = 0;
+    m->suspended = false;
 }
 
 static uint64_t nr_granules(const VirtIOCMA *s)
@@ -141,6 +143,7 @@ static int state_pre_save(void *opaque)
     saved_free(m);
     get_config(s, m);
     save_lent(m);
+    m->suspended = hvcma_engine_is_suspended(s->engine);
 
     m->client = g_new0(SavedClient, m->nr_clients);
     for (i = 0; i < s->config.nr_clients; i++) {
@@ -397,6 +400,7 @@ static bool restore(HvcmaMigration *m)
     for (i = 0; i < m->nr_clients; i++) {
         s->event_pending[i] = m->client[i].event;
     }
+    hvcma_engine_set_suspended(s->engine, m->suspended);
     return true;
 }
 
@@ -449,6 +453,22 @@ static const VMStateDescription vmstate_client = {
     },
 };
 
+static bool suspended_needed(void *opaque)
+{
+    return ((HvcmaMigration *)opaque)->suspended;
+}
+
+static const VMStateDescription vmstate_suspended = {
+    .name = TYPE_VIRTIO_CMA "/state/suspended",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = suspended_needed,
+    .fields = (const VMStateField[]) {
+        VMSTATE_BOOL(suspended, HvcmaMigration),
+        VMSTATE_END_OF_LIST()
+    },
+};
+
 static const VMStateDescription vmstate_state = {
     .name = TYPE_VIRTIO_CMA "/state",
     .version_id = 1,
@@ -484,6 +504,10 @@ static const VMStateDescription vmstate_state = {
                                      lent_bytes),
         VMSTATE_UINT64(left_bytes, HvcmaMigration),
         VMSTATE_END_OF_LIST()
+    },
+    .subsections = (const VMStateDescription *const []) {
+        &vmstate_suspended,
+        NULL
     },
 };
 

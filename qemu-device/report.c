@@ -123,8 +123,13 @@ static void put_region(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
 }
 
 /* Whether the guest drives the device at all. */
-static const char *driver_state(const VirtIODevice *vdev)
+static const char *driver_state(VirtIOCMA *s)
 {
+    const VirtIODevice *vdev = VIRTIO_DEVICE(s);
+
+    if (hvcma_engine_is_suspended(s->engine)) {
+        return "suspended";
+    }
     if (vdev->status & VIRTIO_CONFIG_S_FAILED) {
         return "failed";
     }
@@ -143,7 +148,7 @@ static void put_driver(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     VirtIODevice *vdev = VIRTIO_DEVICE(s);
 
     start_struct(v, name);
-    put_str(v, "state", driver_state(vdev));
+    put_str(v, "state", driver_state(s));
     put_u64(v, "features", vdev->guest_features);
     end_struct(v);
 }

@@ -7,6 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include "hw/qdev-properties.h"
+#include "hw/resettable.h"
 #include "migration/vmstate.h"
 #include "qemu/memalign.h"
 #include "qemu/module.h"
@@ -208,11 +209,13 @@ static void virtio_cma_set_status(VirtIODevice *vdev, uint8_t status)
  * is not quiet keeps all memory pinned, which was reported by then.
  *
  * Static regions are in use without a driver of this device: the guest's virtio
- * code resets what it finds no driver for, and that must disturb nobody.
+ * code resets what it finds no driver for, and that must disturb nobody. Nor
+ * must the resets on the way into and out of a guest's suspend.
  */
 static void reset_engine(VirtIOCMA *s)
 {
-    if (s->engine && !hvcma_static_pins(s)) {
+    if (s->engine && !hvcma_static_pins(s) &&
+        !hvcma_engine_is_suspended(s->engine)) {
         hvcma_engine_reset(s->engine);
         hvcma_stay_check(s);
     }
@@ -233,28 +236,70 @@ static void virtio_cma_queue_reset(VirtIODevice *vdev, uint32_t index)
 
 static QTAILQ_HEAD(, VirtIOCMA) realized = QTAILQ_HEAD_INITIALIZER(realized);
 
-/* Of the machine: no guest is left that could have lent memory. */
-static void machine_reset(void *opaque)
+/*
+ * Reset of the machine, for all regions, and for ever: it ejects what waits to
+ * be unplugged, and QEMU asserts that nobody who is told of it goes meanwhile.
+ * When the machine wakes up (S3), its devices are reset, and the guest goes on.
+ */
+#define TYPE_MACHINE_RESET TYPE_VIRTIO_CMA "-machine-reset"
+OBJECT_DECLARE_SIMPLE_TYPE(MachineReset, MACHINE_RESET)
+
+struct MachineReset {
+    Object parent_obj;
+
+    ResettableState state;
+};
+
+static ResettableState *machine_reset_state(Object *obj)
+{
+    return &MACHINE_RESET(obj)->state;
+}
+
+/* Before any device is reset: no guest is left that could resume. */
+static void machine_reset_enter(Object *obj, ResetType type)
 {
     VirtIOCMA *s;
 
+    if (type == RESET_TYPE_WAKEUP) {
+        return;
+    }
+    QTAILQ_FOREACH(s, &realized, next_realized) {
+        if (hvcma_engine_is_suspended(s->engine)) {
+            hvcma_engine_set_suspended(s->engine, false);
+        }
+    }
+}
+
+/* Nor one that could have lent memory. */
+static void machine_reset_hold(Object *obj, ResetType type)
+{
+    VirtIOCMA *s;
+
+    if (type == RESET_TYPE_WAKEUP) {
+        return;
+    }
     QTAILQ_FOREACH(s, &realized, next_realized) {
         hvcma_engine_forget_left(s->engine);
         hvcma_static_machine_reset(s);
     }
 }
 
-/*
- * For all regions, and for ever: a reset of the machine ejects what waits to be
- * unplugged, and QEMU asserts that no handler goes while it calls them.
- */
+static void machine_reset_class_init(ObjectClass *klass, void *data)
+{
+    ResettableClass *rc = RESETTABLE_CLASS(klass);
+
+    rc->get_state = machine_reset_state;
+    rc->phases.enter = machine_reset_enter;
+    rc->phases.hold = machine_reset_hold;
+}
+
 static void register_machine_reset_once(void)
 {
     static bool registered;
 
     if (!registered) {
         registered = true;
-        qemu_register_reset(machine_reset, NULL);
+        qemu_register_resettable(object_new(TYPE_MACHINE_RESET));
     }
 }
 
@@ -489,8 +534,20 @@ static const TypeInfo virtio_cma_info = {
     },
 };
 
+static const TypeInfo machine_reset_info = {
+    .name = TYPE_MACHINE_RESET,
+    .parent = TYPE_OBJECT,
+    .instance_size = sizeof(MachineReset),
+    .class_init = machine_reset_class_init,
+    .interfaces = (InterfaceInfo[]) {
+        { TYPE_RESETTABLE_INTERFACE },
+        { }
+    },
+};
+
 static void virtio_cma_register_types(void)
 {
+    type_register_static(&machine_reset_info);
     type_register_static(&virtio_cma_info);
 }
 hvcma_type_init(virtio_cma_register_types)

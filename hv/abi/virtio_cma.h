@@ -104,6 +104,9 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_config) == 120);
 #define VIRTIO_CMA_OP_BUSY		7
 #define VIRTIO_CMA_OP_QUERY		8
 #define VIRTIO_CMA_OP_REPORT		9
+#define VIRTIO_CMA_OP_SUSPEND		10	/* header only, as RESUME */
+#define VIRTIO_CMA_OP_RESUME		11
+#define VIRTIO_CMA_NR_OPS		12	/* 0 is none */
 
 /*
  * The one status table: wire number, errno a program maps it to, sentence.

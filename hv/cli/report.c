@@ -78,6 +78,7 @@ static void print_driver(FILE *out, struct json_object *report)
 		{ "none", "NONE: the guest does not use the region (is virtio_cma loaded?)" },
 		{ "starting", "starting" },
 		{ "running", "running" },
+		{ "suspended", "suspended: the guest sleeps, and keeps what it has" },
 		{ "broken", "BROKEN: it used a queue wrongly, and must reset the device" },
 		{ "failed", "FAILED: it gave the device up (the guest's log says why)" },
 	};

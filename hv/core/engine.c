@@ -11,6 +11,8 @@
 
 #define ALIGN_BYTES	64u
 
+VIRTIO_CMA_ASSERT(VIRTIO_CMA_NR_OPS == VIRTIO_CMA_OP_RESUME + 1);
+
 VIRTIO_CMA_ASSERT(VIRTIO_CMA_MAX_GRANULES <= HVCMA_MAX_GRANULES);
 
 /* What may be pinned at once: never more than there is, and whole granules. */
@@ -288,6 +290,12 @@ static const struct {
 	[VIRTIO_CMA_OP_REPORT] = {
 		hvcma_serve_report, sizeof(struct virtio_cma_report_req), true
 	},
+	[VIRTIO_CMA_OP_SUSPEND] = {
+		hvcma_serve_suspend, sizeof(struct virtio_cma_req_hdr), false
+	},
+	[VIRTIO_CMA_OP_RESUME] = {
+		hvcma_serve_resume, sizeof(struct virtio_cma_req_hdr), false
+	},
 };
 
 static enum virtio_cma_status serve(struct hvcma_engine *e, struct hvcma_call *call,
@@ -316,6 +324,9 @@ static enum virtio_cma_status serve(struct hvcma_engine *e, struct hvcma_call *c
 	if (hvcma_from_le32(hdr.bytes) != call->req_bytes ||
 	    call->req_bytes < requests[op].min_bytes)
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL, bytes_offset);
+	/* Who was suspended says RESUME: this driver is another, or has lost what it had. */
+	if (e->suspended && op != VIRTIO_CMA_OP_RESUME)
+		hvcma_engine_reset(e);
 	status = requests[op].serve(e, call);
 	if (status == HVCMA_AGAIN)
 		e->nr_requests[op]--;

@@ -93,6 +93,7 @@ struct hvcma_engine_ops {
 	 *   "back", "moved", "free", "maintain" first granule, granules
 	 *   "busy" first granule, granules, 1 set or 0 cleared
 	 *   "reset" blocks freed, clients that could not be quiesced
+	 *   "suspend" 1 or, ended, 0
 	 */
 	void (*trace)(void *opaque, const char *event, uint64_t a, uint64_t b,
 		      uint64_t c);
@@ -149,7 +150,7 @@ struct hvcma_engine_counters {
 	uint64_t nr_freed;		/* blocks */
 	uint64_t nr_bad_requests;
 	uint64_t nr_quarantined_bytes;	/* pinned because a client would not quiesce */
-	uint64_t nr_requests[VIRTIO_CMA_OP_REPORT + 1];	/* by op; [0] unknown ones */
+	uint64_t nr_requests[VIRTIO_CMA_NR_OPS];	/* by op; [0] unknown ones */
 	bool guest_valid;		/* the guest has reported */
 	struct {
 		uint64_t held_bytes, coherent_bytes, bounce_bytes;
@@ -335,6 +336,16 @@ uint64_t hvcma_engine_handed_bytes(const struct hvcma_engine *e);
  * stays pinned and allocated (quarantine) until a later reset succeeds.
  */
 int hvcma_engine_reset(struct hvcma_engine *e);
+
+/**
+ * hvcma_engine_is_suspended() - has the guest said SUSPEND, and not RESUME yet? Then a reset
+ * of the device, or of the machine when it wakes up, is none of the engine's; any other reset
+ * is, and any request but RESUME is preceded by hvcma_engine_reset().
+ */
+bool hvcma_engine_is_suspended(const struct hvcma_engine *e);
+
+/** hvcma_engine_set_suspended() - migration; and false before a reset that is to end it. */
+void hvcma_engine_set_suspended(struct hvcma_engine *e, bool suspended);
 
 /**
  * hvcma_engine_forget_left() - the machine is reset: there is no guest any more

@@ -362,6 +362,40 @@ enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_cal
 	}
 }
 
+/* --- suspend ----------------------------------------------------------- */
+
+enum virtio_cma_status hvcma_serve_suspend(struct hvcma_engine *e, struct hvcma_call *call)
+{
+	if (call->req_bytes != sizeof(struct virtio_cma_req_hdr))
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_req_hdr, bytes));
+	hvcma_engine_set_suspended(e, true);
+	return VIRTIO_CMA_S_OK;
+}
+
+enum virtio_cma_status hvcma_serve_resume(struct hvcma_engine *e, struct hvcma_call *call)
+{
+	if (call->req_bytes != sizeof(struct virtio_cma_req_hdr))
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_req_hdr, bytes));
+	if (!e->suspended)
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_req_hdr, op));
+	hvcma_engine_set_suspended(e, false);
+	return VIRTIO_CMA_S_OK;
+}
+
+bool hvcma_engine_is_suspended(const struct hvcma_engine *e)
+{
+	return e->suspended;
+}
+
+void hvcma_engine_set_suspended(struct hvcma_engine *e, bool suspended)
+{
+	e->suspended = suspended;
+	hvcma_trace(e, "suspend", suspended, 0, 0);
+}
+
 /* --- reset ------------------------------------------------------------ */
 
 int hvcma_engine_reset(struct hvcma_engine *e)
@@ -369,6 +403,7 @@ int hvcma_engine_reset(struct hvcma_engine *e)
 	int rc = hvcma_quiesce_all(e);
 	uint64_t nr_blocks = 0;
 
+	e->suspended = false;
 	hvcma_engine_forget_begun(e);
 	if (!rc)
 		nr_blocks = hvcma_leave_every_block(e);

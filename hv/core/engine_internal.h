@@ -8,7 +8,7 @@
  *   engine_handover.c what the host leaves alone while clients bypass the caches
  *   engine_grant.c   finding, backing, pinning and verifying blocks; undoing it
  *   engine_alloc.c   ALLOC, ALLOC_BULK, restore
- *   engine_free.c    FREE, BUSY, reset
+ *   engine_free.c    FREE, BUSY, SUSPEND, RESUME, reset
  *   engine_leave.c   what goes back in steps
  *   engine_share.c   set-asides
  *   engine_query.c   QUERY, REPORT, counters, iterators
@@ -145,6 +145,7 @@ struct hvcma_engine {
 	uint64_t nr_between;		/* granules of blocks that a request is at work on */
 	uint64_t nr_hidden;		/* blocks of either kind */
 	uint64_t nr_unpinned;		/* granules that are allocated, and not pinned */
+	bool suspended;			/* between SUSPEND and RESUME */
 	bool sweeps_busy;		/* marks from busy_from on are of before a reset */
 	uint64_t busy_from;
 	uint64_t *lent;			/* bit per granule */
@@ -155,7 +156,7 @@ struct hvcma_engine {
 	struct hvcma_grant *grants;	/* scratch, VIRTIO_CMA_MAX_BULK_BLOCKS */
 	uint64_t *dma;			/* scratch, HVCMA_DMA_CHUNK */
 	uint64_t nr_alloc_ok, nr_alloc_failed, nr_freed, nr_bad_requests;
-	uint64_t nr_requests[VIRTIO_CMA_OP_REPORT + 1];
+	uint64_t nr_requests[VIRTIO_CMA_NR_OPS];
 	bool guest_valid;
 	struct virtio_cma_guest_counters guest;
 };
@@ -303,6 +304,8 @@ void hvcma_forget_going(struct hvcma_engine *e);
 void hvcma_busy_mark(struct hvcma_engine *e, uint64_t granule, bool on, uint8_t why);
 enum virtio_cma_status hvcma_serve_free(struct hvcma_engine *e, struct hvcma_call *call);
 enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_call *call);
+enum virtio_cma_status hvcma_serve_suspend(struct hvcma_engine *e, struct hvcma_call *call);
+enum virtio_cma_status hvcma_serve_resume(struct hvcma_engine *e, struct hvcma_call *call);
 
 /* engine_share.c */
 uint32_t hvcma_share_of(const struct hvcma_engine *e, uint32_t client);

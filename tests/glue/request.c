@@ -166,6 +166,9 @@ static size_t body(struct guest *g, struct driver *d, void *req, uint32_t op)
 		((struct virtio_cma_clients_req *)req)->first = (uint32_t)random_below(g->r, 4);
 		((struct virtio_cma_clients_req *)req)->max_clients = (uint32_t)random_below(g->r, 9);
 		return sizeof(struct virtio_cma_clients_req);
+	case VIRTIO_CMA_OP_SUSPEND:
+	case VIRTIO_CMA_OP_RESUME:
+		return sizeof(struct virtio_cma_req_hdr);
 	default:
 		return random_below(g->r, 64);
 	}
@@ -179,7 +182,7 @@ size_t request_random(struct guest *g, struct driver *d, uint8_t *req, uint32_t 
 		VIRTIO_CMA_OP_ALLOC, VIRTIO_CMA_OP_ALLOC, VIRTIO_CMA_OP_ALLOC, VIRTIO_CMA_OP_ALLOC,
 		VIRTIO_CMA_OP_ALLOC_BULK, VIRTIO_CMA_OP_FREE, VIRTIO_CMA_OP_FREE, VIRTIO_CMA_OP_FREE,
 		VIRTIO_CMA_OP_BUSY, VIRTIO_CMA_OP_QUERY, VIRTIO_CMA_OP_QUERY, VIRTIO_CMA_OP_REPORT,
-		VIRTIO_CMA_OP_CLIENTS, 0, 77,
+		VIRTIO_CMA_OP_CLIENTS, VIRTIO_CMA_OP_SUSPEND, VIRTIO_CMA_OP_RESUME, 0, 77,
 	};
 	struct virtio_cma_req_hdr *hdr = (struct virtio_cma_req_hdr *)req;
 	unsigned int i;

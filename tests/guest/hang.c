@@ -6,6 +6,8 @@
  *	insmod vcma_hang.ko function=vcma_request_claim
  *	cat /sys/module/vcma_hang/parameters/hangs	Y: somebody is inside
  *	rmmod vcma_hang
+ *
+ * With fails=1 it has failed at once.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
@@ -22,12 +24,18 @@ static bool hangs;
 module_param(hangs, bool, 0444);
 MODULE_PARM_DESC(hangs, "somebody has called it, and waits");
 
+static bool fails;
+module_param(fails, bool, 0444);
+MODULE_PARM_DESC(fails, "who has called it does not wait");
+
 static atomic_t nr_calls = ATOMIC_INIT(0);
 static DECLARE_COMPLETION(released);
 
 /* Runs in place of the function. */
 static int hang(void)
 {
+	if (fails)
+		return -EIO;
 	WRITE_ONCE(hangs, true);
 	wait_for_completion(&released);
 	WRITE_ONCE(hangs, false);

@@ -104,7 +104,7 @@ static void test_unknown_op(void **state)
 	(void)state;
 	req.op = 0;
 	refused(&req, sizeof(req), VIRTIO_CMA_S_UNSUPP);
-	req.op = VIRTIO_CMA_OP_REPORT + 1;
+	req.op = VIRTIO_CMA_NR_OPS;
 	refused(&req, sizeof(req), VIRTIO_CMA_S_UNSUPP);
 	req.op = UINT32_MAX;
 	refused(&req, sizeof(req), VIRTIO_CMA_S_UNSUPP);

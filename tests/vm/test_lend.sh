@@ -106,11 +106,16 @@ unplug_is_refused()
 		"'cma0': $((REGION_KIB * 1024)) bytes are RAM of the guest, left to it by a driver that is gone"
 }
 
-# Nobody can be asked to let go of a page meanwhile: the memory stays, and is adopted.
+# Nobody can be asked to let go of a page meanwhile: the memory stays, lent. Where the host doesn't know
+# of suspend it would have to go: it is left, and adopted.
 suspend_case()
 {
 	guest 'echo 1 >/sys/module/suspend/parameters/pm_test_delay; echo devices >/sys/power/pm_test'
 	check "$what: suspended with pinned pages: comes back" guest 'echo freeze >/sys/power/state'
+	check "$what: suspended: the memory stayed lent" equal "$lent_total" "$(mem_total)"
+	check "$what: suspended: nobody took it back" guest '! dmesg | grep -q "stays RAM of this guest"'
+	guest 'insmod /modules/vcma_hang.ko function=vcma_request_suspend fails=1'
+	check "$what: suspended beside an older host: comes back" guest 'echo freeze >/sys/power/state; rmmod vcma_hang'
 	check "$what: suspended: the memory stayed, and is adopted" \
 		guest 'wait_for 5 eval "dmesg | grep -A9 \"stays RAM of this guest\" | grep -q \"adopts its memory\""'
 	check "$what: suspended: MemTotal" equal "$lent_total" "$(mem_total)"
@@ -148,7 +153,7 @@ lend_case()
 {
 	what="$1 $2"
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
-		"$(guest_module "$1" "$2" vcma_lend)" -- -f "$HVCMA_BUILD/guest/$1/bin/pin:/bin/pin"
+		"$(guest_module "$1" "$2" vcma_lend)" "$(guest_module "$1" "$2" vcma_hang)" -- -f "$HVCMA_BUILD/guest/$1/bin/pin:/bin/pin"
 	# One kernel clears nothing before it gives it out.
 	lc_append=
 	[ "$what" != "amd64 6.1" ] || lc_append=init_on_alloc=0

@@ -19,7 +19,8 @@ module_boot()
 	shift 2
 	truncate -s 64M "$VM_TMP/disk"
 	initramfs "$VM_TMP/initramfs" "$mb_arch" "$mb_series" virtio_pci \
-		"$(guest_module "$mb_arch" "$mb_series" virtio_cma)" nvme
+		"$(guest_module "$mb_arch" "$mb_series" virtio_cma)" nvme \
+		"$(guest_module "$mb_arch" "$mb_series" vcma_hang)"
 	vm_start "$mb_arch" "$(kernel_dir "$mb_arch" "$mb_series")/vmlinuz" "$VM_TMP/initramfs" "$@"
 	vm_booted 1 90 && guest load nvme && guest 'disk_live >/dev/null' && return
 	tap_result 1 "$what: the guest boots and finds its disk"
@@ -45,14 +46,15 @@ silent_host()
 	check "$what: silent host, bound anew: the disk is back" guest 'disk_live >/dev/null'
 }
 
-# suspend: refused while a client is bound; without one the region is set up anew
+# suspend, by a host that doesn't know of it: refused while a client is bound; without one the region
+# is set up anew, as it is for an image. (By one that knows: test_suspend.)
 suspend_case()
 {
-	guest 'echo devices >/sys/power/pm_test; echo freeze >/sys/power/state 2>/dev/null'
+	guest 'echo devices >/sys/power/pm_test; insmod /modules/vcma_hang.ko function=vcma_request_suspend fails=1'
 	check "$what: suspend is refused while a client is bound" \
-		guest 'dmesg | grep -q "can.t suspend while clients"'
+		guest '! echo freeze 2>/dev/null >/sys/power/state && dmesg | grep -q "can.t suspend while clients"'
 	check "$what: suspend refused: the disk still reads" guest 'disk_live >/dev/null'
-	guest "$nvme_unbind; dmesg -c | grep -E 'WARNING:|BUG:'; echo freeze >/sys/power/state"
+	guest "rmmod vcma_hang; $nvme_unbind; dmesg -c | grep -E 'WARNING:|BUG:'; insmod /modules/vcma_hang.ko function=vcma_request_suspend fails=1; echo freeze >/sys/power/state; rmmod vcma_hang"
 	check "$what: suspended without clients: the region is back" \
 		guest 'dmesg | grep -q "region cma0: private" && grep -q ready $(cma_dir)/state'
 	guest "$nvme_bind"

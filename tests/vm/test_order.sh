@@ -28,7 +28,7 @@ order_case()
 {
 	what="$1 $2"
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
-		"$(guest_module "$1" "$2" vcma_order)"
+		"$(guest_module "$1" "$2" vcma_order)" "$(guest_module "$1" "$2" vcma_hang)"
 	# shellcheck disable=SC2046 # options are words
 	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 mode=reusable)
@@ -43,7 +43,10 @@ order_case()
 	check "$what: an image is not resumed while memory is lent" guest '! (: >/dev/snapshot) 2>/dev/null'
 	check "$what: the log says why" guest 'dmesg | grep -q "can.t resume from an image while its memory is lent"'
 	guest 'echo 1 >/sys/module/suspend/parameters/pm_test_delay; echo devices >/sys/power/pm_test'
+	# By a host that doesn't know of it; else there is nothing to be removed.
+	guest 'insmod /modules/vcma_hang.ko function=vcma_request_suspend fails=1'
 	locks_case suspend 'echo freeze >/sys/power/state'
+	guest rmmod vcma_hang
 	check "$what: suspend: lent again" wait_until 20 mem_total_is "$lent_total"
 	locks_case remove 'echo 1 >$(cma_dir)/../../remove'
 	check "$what: remove: not lent any more" wait_until 20 mem_total_is "$unlent_total"

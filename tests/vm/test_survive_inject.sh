@@ -16,7 +16,7 @@ functions()
 	echo i:alloc_chrdev_region p:alloc_workqueue p:bitmap_zalloc i:bus_register_notifier \
 		i:cdev_device_add i:dev_set_name p:device_link_add e:dma_buf_export \
 		i:gen_pool_add_owner p:gen_pool_create i:get_unused_fd_flags i:ida_alloc_range \
-		p:kstrdup i:sg_alloc_table i:virtqueue_add_inbuf i:virtqueue_add_sgs \
+		p:kstrdup i:register_pm_notifier i:sg_alloc_table i:virtqueue_add_inbuf i:virtqueue_add_sgs \
 		i:vp_modern_find_vqs i:__xa_insert x:xa_store
 	case $1 in
 	6.1) echo p:__kmalloc p:kmalloc_trace p:kmem_cache_alloc p:kmem_cache_create p:kmemdup \
@@ -29,7 +29,7 @@ functions()
 	private-*) echo p:memremap p:__request_region ;;
 	reusable-*) echo i:add_memory_driver_managed i:dma_map_sgtable e:filp_open i:kernel_write \
 		i:memory_group_register_static b:offline_and_remove_memory \
-		i:register_memory_notifier i:register_pm_notifier p:vmap ;;
+		i:register_memory_notifier p:vmap ;;
 	esac
 	case $2-$1 in
 	reusable-6.1) echo p:__alloc_pages b:alloc_contig_range i:register_shrinker ;;
