@@ -19,6 +19,7 @@
 enum vcma_page_kind {
 	VCMA_PAGE_FREE,
 	VCMA_PAGE_MOVABLE,
+	VCMA_PAGE_READ,
 	VCMA_PAGE_PINNED,
 	VCMA_PAGE_UNMOVABLE,
 };
@@ -57,6 +58,8 @@ static enum vcma_page_kind vcma_page_kind(struct page *page, unsigned long *nr)
 	if (!page_ref_count(compound_head(page)))	/* in a per-CPU list of free pages */
 		return VCMA_PAGE_FREE;
 	folio = page_folio(page);
+	if (folio_test_locked(folio) && !folio_test_uptodate(folio))
+		return VCMA_PAGE_READ;
 	return vcma_folio_is_pinned(folio) ? VCMA_PAGE_PINNED : VCMA_PAGE_MOVABLE;
 }
 
@@ -73,6 +76,9 @@ void vcma_census_take(unsigned long pfn, unsigned long nr, struct vcma_census *c
 		case VCMA_PAGE_FREE:
 			census->nr_free += run;
 			continue;
+		case VCMA_PAGE_READ:
+			census->nr_read += run;
+			fallthrough;
 		case VCMA_PAGE_MOVABLE:
 			census->nr_movable += run;
 			continue;

@@ -10,6 +10,7 @@
 struct vcma_census {
 	unsigned long nr_free;		/* in the page allocator */
 	unsigned long nr_movable;	/* in use, can be migrated */
+	unsigned long nr_read;		/* of these being read from somewhere: till then they stay */
 	unsigned long nr_pinned;	/* in use, with more references than users */
 	unsigned long nr_stuck;		/* can't be moved now: pinned, or by nature */
 	unsigned long first_stuck;	/* page frame number of the first of these */

@@ -753,15 +753,22 @@ int vcma_memory_init(void)
 	if (!vcma_memory_resource)
 		return -ENOMEM;
 	vcma_memory_wq = alloc_workqueue("vcma-memory", WQ_UNBOUND, 0);
-	if (!vcma_memory_wq) {
-		kfree(vcma_memory_resource);
-		return -ENOMEM;
-	}
+	if (!vcma_memory_wq)
+		goto free;
+	if (vcma_vacate_init())
+		goto destroy_wq;
 	return 0;
+
+destroy_wq:
+	destroy_workqueue(vcma_memory_wq);
+free:
+	kfree(vcma_memory_resource);
+	return -ENOMEM;
 }
 
 void vcma_memory_exit(void)
 {
+	vcma_vacate_exit();
 	destroy_workqueue(vcma_memory_wq);
 	if (!vcma_memory_stays)
 		kfree(vcma_memory_resource);

@@ -7,21 +7,32 @@
  * they are being vacated, and whoever wants an overlapping one waits. The lock
  * protects the list; nobody holds it while pages are migrated.
  *
+ * It waits for I/O on a page, however long that takes; a network or a program (FUSE) that never
+ * answers makes that for ever. So ranges with pages that are being read are left alone after a moment,
+ * and the call is made by a worker: who has waited long enough goes on without it. What the worker
+ * gets after all goes back at once. The kernel can't be told to give up.
+ *
  * When memory is too short for the pages that would have to be moved, the kernel
  * notices late, and up to 6.12 with a stack dump in the log: so there is a look
  * beforehand, memory is reclaimed in a way that logs nothing, and less is moved at
  * once.
  */
 #include <linux/atomic.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/module.h>
 #include <linux/nodemask.h>
+#include <linux/sched/mm.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "census.h"
 #include "compat.h"
@@ -40,10 +51,29 @@
 #define VCMA_STEP_PAGES	max(VCMA_UNIT_PAGES, (unsigned long)SZ_16M >> PAGE_SHIFT)
 #define VCMA_STEP_MS	1000
 
+/* How long to wait for pages that are being read, and for a call. */
+#define VCMA_READ_TRIES		10
+#define VCMA_READ_PAUSE_MS	20
+#define VCMA_CALL_PATIENCE_MS	3000
+
 struct vcma_range_at_work {
 	struct list_head node;
 	unsigned long first, end;	/* whole units */
+	bool abandoned;			/* nobody knows when it ends */
 };
+
+/* A call of alloc_contig_range(): its caller's, or, abandoned, its worker's. */
+struct vcma_vacating {
+	struct work_struct work;
+	struct vcma_range_at_work range;
+	struct vcma_census census;
+	unsigned long pfn, nr;
+	gfp_t context;			/* what the caller may wait for */
+	struct completion done;
+	int err;			/* valid when done */
+};
+
+static struct workqueue_struct *vcma_vacate_wq;
 
 static DEFINE_SPINLOCK(vcma_work_lock);
 static LIST_HEAD(vcma_work_list);
@@ -66,26 +96,36 @@ const char *vcma_why_name(u32 why)
 
 /* ---- ranges at work ---- */
 
-static bool vcma_work_enter(struct vcma_range_at_work *range)
+/* Return: 0, -EAGAIN (others are at work), -EBUSY (and may never end). */
+static int vcma_work_enter(struct vcma_range_at_work *range)
 {
 	struct vcma_range_at_work *other;
-	bool free = true;
+	int err = 0;
 
 	spin_lock(&vcma_work_lock);
-	list_for_each_entry(other, &vcma_work_list, node)
-		free &= range->end <= other->first || range->first >= other->end;
-	if (free)
+	list_for_each_entry(other, &vcma_work_list, node) {
+		if (range->end <= other->first || range->first >= other->end)
+			continue;
+		err = other->abandoned ? -EBUSY : -EAGAIN;
+		if (other->abandoned)
+			break;
+	}
+	if (!err)
 		list_add(&range->node, &vcma_work_list);
 	spin_unlock(&vcma_work_lock);
-	return free;
+	return err;
 }
 
-static void vcma_work_begin(struct vcma_range_at_work *range, unsigned long pfn,
-			    unsigned long nr)
+/* Return: 0 or -EBUSY. */
+static int vcma_work_begin(struct vcma_range_at_work *range, unsigned long pfn,
+			   unsigned long nr)
 {
+	int err;
+
 	range->first = ALIGN_DOWN(pfn, VCMA_UNIT_PAGES);
 	range->end = ALIGN(pfn + nr, VCMA_UNIT_PAGES);
-	wait_event(vcma_work_done, vcma_work_enter(range));
+	wait_event(vcma_work_done, (err = vcma_work_enter(range)) != -EAGAIN);
+	return err;
 }
 
 static void vcma_work_end(struct vcma_range_at_work *range)
@@ -182,30 +222,137 @@ static void vcma_vacate_blame(unsigned long pfn, unsigned long nr, struct vcma_b
 	}
 }
 
-static int vcma_vacate_one(unsigned long pfn, unsigned long nr, unsigned int flags,
-			   struct vcma_busy *busy)
+/* ---- the call ---- */
+
+static unsigned int vcma_context_save(gfp_t context)
 {
-	struct vcma_range_at_work range;
-	struct vcma_census census;
+	if (!(context & __GFP_IO))
+		return memalloc_noio_save();
+	return context & __GFP_FS ? 0 : memalloc_nofs_save();
+}
+
+static void vcma_context_restore(gfp_t context, unsigned int saved)
+{
+	if (!(context & __GFP_IO))
+		memalloc_noio_restore(saved);
+	else if (!(context & __GFP_FS))
+		memalloc_nofs_restore(saved);
+}
+
+static void vcma_vacating_work(struct work_struct *work)
+{
+	struct vcma_vacating *v = container_of(work, struct vcma_vacating, work);
+	unsigned int saved = vcma_context_save(v->context);
+	bool abandoned;
 	int err;
 
-	vcma_work_begin(&range, pfn, nr);
-	vcma_census_take(pfn, nr, &census);
-	if (flags & VCMA_WANT_FAST && census.nr_free != nr) {
-		*busy = (struct vcma_busy) { .nr_pages = nr, .why = VIRTIO_CMA_WHY_OTHER };
-		err = -EBUSY;
-		goto out;
+	err = vcma_alloc_contig(v->pfn, v->pfn + v->nr, GFP_KERNEL | __GFP_NOWARN);
+	vcma_context_restore(v->context, saved);
+	vcma_room_done(&v->census);
+
+	spin_lock(&vcma_work_lock);
+	abandoned = v->range.abandoned;
+	v->err = err;
+	if (!abandoned)
+		complete(&v->done);
+	spin_unlock(&vcma_work_lock);
+	if (!abandoned)
+		return;
+	if (!err)
+		vcma_unvacate(v->pfn, v->nr);
+	vcma_work_end(&v->range);
+	kfree(v);
+	module_put(THIS_MODULE);	/* whose end waits for the queue */
+}
+
+/* Return: true, and @v ends without its caller; false if it is done. */
+static bool vcma_vacating_abandon(struct vcma_vacating *v)
+{
+	bool abandoned;
+
+	spin_lock(&vcma_work_lock);
+	abandoned = !completion_done(&v->done);
+	if (abandoned)
+		__module_get(THIS_MODULE);
+	v->range.abandoned = abandoned;
+	spin_unlock(&vcma_work_lock);
+	if (abandoned)
+		wake_up_all(&vcma_work_done);
+	return abandoned;
+}
+
+/* The range is entered, the room is there. Return: error, and @v is gone, or 0, likewise. */
+static int vcma_vacating_call(struct vcma_vacating *v, ktime_t deadline, struct vcma_busy *busy)
+{
+	s64 patience_ms = VCMA_CALL_PATIENCE_MS;
+	long left;
+	int err;
+
+	if (deadline)
+		patience_ms = clamp_t(s64, ktime_ms_delta(deadline, ktime_get()), 1, patience_ms);
+	v->context = current_gfp_context(GFP_KERNEL);
+	INIT_WORK(&v->work, vcma_vacating_work);
+	init_completion(&v->done);
+	queue_work(vcma_vacate_wq, &v->work);
+	left = wait_for_completion_killable_timeout(&v->done, msecs_to_jiffies(patience_ms));
+	if (left <= 0 && vcma_vacating_abandon(v)) {
+		if (left < 0)
+			return -EINTR;
+		return vcma_is_late(deadline) ? -ETIMEDOUT : -EBUSY;
 	}
-	if (!vcma_room(&census)) {
-		err = -ENOMEM;
-		goto out;
-	}
-	err = vcma_alloc_contig(pfn, pfn + nr, GFP_KERNEL | __GFP_NOWARN);
-	vcma_room_done(&census);
+	err = v->err;
 	if (err == -EBUSY)
-		vcma_vacate_blame(pfn, nr, busy);
-out:
-	vcma_work_end(&range);
+		vcma_vacate_blame(v->pfn, v->nr, busy);
+	vcma_work_end(&v->range);
+	kfree(v);
+	return err;
+}
+
+/* May it be tried? Pages that are being read are given a moment. */
+static bool vcma_may_be_vacated(unsigned long pfn, unsigned long nr, unsigned int flags,
+				ktime_t deadline, struct vcma_census *census)
+{
+	unsigned int tries;
+
+	for (tries = 0;; tries++) {
+		vcma_census_take(pfn, nr, census);
+		if (flags & VCMA_WANT_FAST)
+			return census->nr_free == nr;
+		if (!census->nr_read)
+			return true;
+		if (tries == VCMA_READ_TRIES || vcma_is_late(deadline))
+			return false;
+		msleep(VCMA_READ_PAUSE_MS);
+	}
+}
+
+static int vcma_vacate_one(unsigned long pfn, unsigned long nr, unsigned int flags,
+			   ktime_t deadline, struct vcma_busy *busy)
+{
+	struct vcma_vacating *v;
+	int err;
+
+	*busy = (struct vcma_busy) { .nr_pages = nr, .why = VIRTIO_CMA_WHY_OTHER };
+	v = kzalloc(sizeof(*v), GFP_NOIO);
+	if (!v)
+		return -ENOMEM;
+	v->pfn = pfn;
+	v->nr = nr;
+	err = vcma_work_begin(&v->range, pfn, nr);
+	if (err)
+		goto free;
+	err = -EBUSY;
+	if (!vcma_may_be_vacated(pfn, nr, flags, deadline, &v->census))
+		goto end;
+	err = -ENOMEM;
+	if (!vcma_room(&v->census))
+		goto end;
+	return vcma_vacating_call(v, deadline, busy);
+
+end:
+	vcma_work_end(&v->range);
+free:
+	kfree(v);
 	return err;
 }
 
@@ -244,7 +391,7 @@ int vcma_vacate(unsigned long pfn, unsigned long nr, unsigned int flags,
 		if (vcma_is_late(deadline))
 			err = -ETIMEDOUT;
 		else
-			err = vcma_vacate_one(pfn + done, step, flags, busy);
+			err = vcma_vacate_one(pfn + done, step, flags, deadline, busy);
 		if (!err)
 			done += step;
 		else if (vcma_vacate_may_split(step, flags, err, busy))
@@ -264,4 +411,15 @@ int vcma_vacate(unsigned long pfn, unsigned long nr, unsigned int flags,
 void vcma_unvacate(unsigned long pfn, unsigned long nr)
 {
 	free_contig_range(pfn, nr);
+}
+
+int vcma_vacate_init(void)
+{
+	vcma_vacate_wq = alloc_workqueue("vcma-vacate", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return vcma_vacate_wq ? 0 : -ENOMEM;
+}
+
+void vcma_vacate_exit(void)
+{
+	destroy_workqueue(vcma_vacate_wq);
 }

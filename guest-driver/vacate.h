@@ -17,7 +17,8 @@
  * May sleep. Logs nothing. Calls for overlapping or neighbouring pages wait for
  * each other, all others run in parallel.
  * @flags: VCMA_WANT_FAST: only if they are free
- * @deadline: when to give up at the latest; 0: never. It is looked at every few MiB.
+ * @deadline: when to give up at the latest; 0: never. Pages that are under I/O for more than some
+ *	seconds are busy, whatever it says.
  * @busy: set on -EBUSY; page numbers from @pfn on
  *
  * The caller's allocation context (memalloc_noio_save() and its like) counts: the
@@ -31,6 +32,13 @@ int vcma_vacate(unsigned long pfn, unsigned long nr, unsigned int flags,
 
 /** vcma_unvacate() - give back any part of what was got. May sleep. */
 void vcma_unvacate(unsigned long pfn, unsigned long nr);
+
+/**
+ * vcma_vacate_init() - once, before all else. Return: 0 or -ENOMEM. The module stays while a call
+ * that nobody waits for any more is under way.
+ */
+int vcma_vacate_init(void);
+void vcma_vacate_exit(void);
 
 /** vcma_why_name() - VIRTIO_CMA_WHY_* in a word or two. */
 const char *vcma_why_name(u32 why);
