@@ -119,51 +119,6 @@ bool vcma_memory_unfit(u64 base_gpa, u64 bytes, char *reason, size_t reason_byte
 	return false;
 }
 
-/* ---- pages that are the driver's ---- */
-
-void vcma_memory_hide(unsigned long pfn, unsigned long nr)
-{
-	unsigned long i;
-
-	page_offline_begin();
-	for (i = 0; i < nr; i++)
-		__SetPageOffline(pfn_to_page(pfn + i));
-	page_offline_end();
-	adjust_managed_page_count(pfn_to_page(pfn), -(long)nr);
-}
-
-void vcma_memory_unhide(unsigned long pfn, unsigned long nr)
-{
-	unsigned long i;
-
-	page_offline_begin();
-	for (i = 0; i < nr; i++)
-		__ClearPageOffline(pfn_to_page(pfn + i));
-	page_offline_end();
-	adjust_managed_page_count(pfn_to_page(pfn), nr);
-}
-
-/* Hidden pages lose their reference while the kernel takes their block offline. */
-static void vcma_memory_unref(unsigned long pfn, unsigned long nr)
-{
-	unsigned long i;
-
-	if (vcma_offlining_counts_hidden_pages())
-		adjust_managed_page_count(pfn_to_page(pfn), nr);
-	for (i = 0; i < nr; i++)
-		WARN_ON_ONCE(!page_ref_dec_and_test(pfn_to_page(pfn + i)));
-}
-
-static void vcma_memory_ref(unsigned long pfn, unsigned long nr)
-{
-	unsigned long i;
-
-	if (vcma_offlining_counts_hidden_pages())
-		adjust_managed_page_count(pfn_to_page(pfn), -(long)nr);
-	for (i = 0; i < nr; i++)
-		page_ref_inc(pfn_to_page(pfn + i));
-}
-
 /* ---- held memory stays online ---- */
 
 static unsigned int vcma_memory_index(const struct vcma_memory *memory, u64 gpa)
@@ -633,7 +588,7 @@ static void vcma_memory_unvacate(struct vcma_memory *memory)
 		pfn = PHYS_PFN(memory->base_gpa) + i * nr;
 		vcma_memory_set_vacated(memory, i, false);
 		vcma_memory_unhide(pfn, nr);
-		vcma_unvacate(pfn, nr);
+		vcma_memory_give(pfn, nr);
 	}
 }
 
@@ -661,7 +616,7 @@ static void vcma_memory_vacate_work(struct work_struct *work)
 		if (memory->blocks[i].state != VCMA_MEMORY_ONLINE)
 			continue;
 		pfn = PHYS_PFN(memory->base_gpa) + i * nr;
-		err = vcma_vacate(pfn, nr, 0, 0, busy);
+		err = vcma_memory_take(pfn, nr, busy);
 		if (err) {
 			*busy = (struct vcma_busy) {
 				.first_page = i * nr + (err == -EBUSY ? busy->first_page : 0),

@@ -18,6 +18,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+struct vcma_busy;
 struct vcma_region;
 
 #define VCMA_MEMORY_NAME_BYTES	33
@@ -136,10 +137,24 @@ bool vcma_memory_is_valid(const struct vcma_memory *memory);
 
 /**
  * vcma_memory_hide() - pages got from the page allocator are the driver's: logically
- * offline, no part of the guest's memory. May sleep.
+ * offline, no part of the guest's memory. May sleep. Poisoned ones are left alone.
  * vcma_memory_unhide() - before they go back.
  */
 void vcma_memory_hide(unsigned long pfn, unsigned long nr);
 void vcma_memory_unhide(unsigned long pfn, unsigned long nr);
+
+/**
+ * vcma_memory_unref() - hidden pages lose their reference, while the kernel takes them offline.
+ * vcma_memory_ref() - it did not.
+ */
+void vcma_memory_unref(unsigned long pfn, unsigned long nr);
+void vcma_memory_ref(unsigned long pfn, unsigned long nr);
+
+/**
+ * vcma_memory_take() - as vcma_vacate(), of all pages that are not poisoned.
+ * vcma_memory_give() - give them back; what was poisoned since is lost.
+ */
+int vcma_memory_take(unsigned long pfn, unsigned long nr, struct vcma_busy *busy);
+void vcma_memory_give(unsigned long pfn, unsigned long nr);
 
 #endif /* VCMA_MEMORY_H */

@@ -19,6 +19,7 @@
 #include "guest-driver/hold.c"
 #include "guest-driver/memory.c"
 #include "guest-driver/memory_online.c"
+#include "guest-driver/memory_pages.c"
 #include "guest-driver/mode_private.c"
 #include "guest-driver/mode_reusable.c"
 #include "guest-driver/occupancy.c"
