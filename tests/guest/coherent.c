@@ -65,7 +65,7 @@ static void test_size(struct selftest *t, size_t bytes)
 static void test_atomic(struct selftest *t)
 {
 	struct dma_pool *pool;
-	DEFINE_SPINLOCK(lock);
+	static DEFINE_SPINLOCK(lock);
 	unsigned long flags;
 	dma_addr_t dma;
 	int i, got = 0;

@@ -122,6 +122,7 @@ static int selftest_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return -ENOMEM;
 	t->pdev = pdev;
 	t->dev = &pdev->dev;
+	dma_set_max_seg_size(t->dev, UINT_MAX);
 	t->mask = DMA_BIT_MASK(mask_bits);
 	t->fragmented = fragmented;
 	t->quick = quick;
