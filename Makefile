@@ -29,7 +29,7 @@ srcdir := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 endif
 # The test layers; those without a virtual machine that boots a kernel.
 QUICK_LAYERS = layers build unit fdt loopback asan fuzz conformance qtest
-LAYERS = $(QUICK_LAYERS) glue vm nested
+LAYERS = $(QUICK_LAYERS) glue vm nested instruments
 include $(srcdir)/tests/needs.mk
 
 ifeq ($(V),1)
@@ -149,6 +149,8 @@ GUEST_NEWEST = $(patsubst $(ENV)/kernel/%,%,$(wildcard $(ENV)/kernel/*/newest))
 GUEST_OTHERS = amd64/6.1-cloud amd64/6.12-cloud arm64/6.1-cloud arm64/6.12-cloud \
 	$(patsubst $(ENV)/kernel/%,%,$(wildcard $(ENV)/kernel/*/newest-cloud))
 GUEST_DEBUG = amd64/6.12/debug arm64/6.12/debug
+# Kernels with instruments; there the driver checks its invariants, too.
+GUEST_CHECKED = amd64/6.12-checked
 guest_sources = $(shell find $(1) -type f \( -name '*.[ch]' -o -name Kbuild \) ! -name '*.mod.c')
 GUEST_CORE := $(wildcard $(srcdir)/hv/core/region_text.[ch])
 GUEST_DRIVER_SRC := $(call guest_sources,$(srcdir)/guest-driver $(srcdir)/hv/abi) $(GUEST_CORE)
@@ -175,7 +177,7 @@ define kbuild_copy
 endef
 
 $(O)/guest/%/virtio_cma.ko: $(GUEST_DRIVER_SRC) | $(ENV)/kernel/%/kbuild
-	$(call kbuild_copy,$*,guest-driver,$(GUEST_DRIVER_SRC))
+	$(call kbuild_copy,$*,guest-driver,$(GUEST_DRIVER_SRC),$(if $(filter $*,$(GUEST_CHECKED)),VCMA_DEBUG=1))
 # All modules of tests/guest. Some use what the driver exports.
 $(O)/guest/%/vcma_selftest.ko: $(GUEST_TEST_SRC) $(O)/guest/%/virtio_cma.ko
 	$(call kbuild_copy,$*,guest,$(GUEST_TEST_SRC))

@@ -13,6 +13,8 @@ ENV = $(O)/env
 CLOUD = kernel-arm64-6.12-cloud
 KERNELS = kernel-amd64-6.1 kernel-amd64-6.12 kernel-arm64-6.1 kernel-arm64-6.12
 NEWEST = kernel-amd64-newest kernel-arm64-newest
+# With the kernel's own instruments.
+CHECKED = kernel-amd64-6.12-checked
 # Series that the demonstration is asked for, beside what it takes if not asked.
 DEMO_SERIES = 6.12 $(filter 6.1,$(DEMO_ARGS))
 
@@ -60,6 +62,8 @@ steps_check-vm = qemu-amd64 $(steps_plugin) $(steps_guest) busybox-amd64 busybox
 	udev-amd64 kexec-arm64 initramfs-tools firmware
 packages_check-nested = test plugin guest boot
 steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross firmware
+packages_check-instruments = test plugin vm kernel
+steps_check-instruments = qemu-amd64 $(steps_plugin) busybox-amd64 $(CHECKED)
 
 packages_bench = core plugin vm
 steps_bench = $(steps_check-vm) $(steps_check-nested)

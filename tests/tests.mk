@@ -100,6 +100,8 @@ need_qtest = plugin $(QTEST_BIN) $(QTEST_PLUGIN) $(QTEST_MISFIT)
 need_glue = plugin $(GLUE_BIN) $(call glue_plugin,glue) $(call glue_plugin,glue-planted)
 need_vm = native plugin arm64 guest $(call guest_ko,arm64/6.12-cloud) $(UNIT_BIN)
 need_nested = arm64 arm64-plugin $(call guest_test_ko,arm64/6.12 arm64/6.1)
+need_instruments = native plugin $(call guest_test_ko,$(GUEST_CHECKED)) \
+	$(filter $(O)/guest/$(NATIVE)/%,$(GUEST_BIN))
 need = $(foreach l,$(1),$(need_$(l)))
 
 # T=NAME: also those that "make check" leaves to "make check-long".

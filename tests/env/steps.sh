@@ -46,6 +46,8 @@ steps_products()
 		[ "$key" = unknown ] || key=$CACHE/products/$step-$({
 			cut -d ' ' -f 1,3 "$plan"
 			cat "$ENV_DIR/recipe.sh" "$RECIPES/$step_recipe.sh"
+			# shellcheck disable=SC2086 # a list of words
+			[ -z "${step_reads-}" ] || (cd "$ENV_DIR" && cat $step_reads)
 			for need in $needed; do
 				echo "$need"
 			done

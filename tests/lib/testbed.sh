@@ -4,7 +4,7 @@
 # All that tests with virtual machines source.
 
 set -u
-for testbed_part in tap vm initramfs hugepages region; do
+for testbed_part in tap instruments vm initramfs hugepages region; do
 	# shellcheck source=/dev/null
 	. "$HVCMA_SRC/tests/lib/$testbed_part.sh"
 done

@@ -16,6 +16,8 @@
 #	status POINTER		field of the region's report (hvcma status --field)
 #	vm_quit | vm_kill	end it, politely (printing logs if a check failed) or with SIGKILL
 #
+# A kernel with instruments (instruments.sh) gets twice the memory and several times the time.
+#
 # Read by vm_start: VM_MEMORY (-m), VM_APPEND (kernel command line), VM_MACHINE (-M options),
 # VM_CPU, VM_SMP, VM_LIMIT_S (the machine's life at most), VM_ACCEL, VM_NO_PRELOAD (run without plugin).
 # GUEST_LIMIT_S bounds each guest command. VM_CALM: look only once a second whether it has ended,
@@ -25,6 +27,8 @@ VM_NATIVE=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 VM_TMP=$(mktemp -d "${TMPDIR:-/tmp}/hvcma-vm.XXXXXX")
 VM_DIR=
 vm_pid=
+vm_slow=1
+vm_instruments=
 trap 'vm_cleanup' EXIT
 trap 'exit 130' INT TERM HUP
 
@@ -42,7 +46,7 @@ vm_cleanup()
 wait_until()
 {
 	[ -n "${VM_CALM-}" ] && wu_times=1 wu_pause=1 || wu_times=20 wu_pause=0.05
-	wu_left=$(($1 * wu_times))
+	wu_left=$(($1 * wu_times * vm_slow))
 	shift
 	until "$@"; do
 		wu_left=$((wu_left - 1))
@@ -74,8 +78,15 @@ vm_start()
 {
 	vm_arch=$1 vm_kernel=$2 vm_initramfs=$3
 	shift 3
+	vm_instruments=
+	[ -z "${VM_INSTRUMENTS-}" ] || instruments "$vm_kernel"
+	vm_memory=${VM_MEMORY:-512M,maxmem=8G} vm_append=${VM_APPEND-}
+	if [ -n "$vm_instruments" ]; then
+		vm_memory=$((${vm_memory%%M*} * 2))M${vm_memory#*M}
+		vm_append="$INSTRUMENTS_APPEND slow=$vm_slow $vm_append"
+	fi
 	[ -z "$vm_kernel" ] || set -- -kernel "$vm_kernel" -initrd "$vm_initramfs" \
-		-append "console=$(vm_console "$vm_arch") panic=-1 ${VM_APPEND-}" "$@"
+		-append "console=$(vm_console "$vm_arch") panic=-1 $vm_append" "$@"
 	VM_DIR=$(mktemp -d "$VM_TMP/XXXXXX")
 	mkfifo "$VM_DIR/agent.in" "$VM_DIR/monitor.in"
 	: >"$VM_DIR/agent.out"
@@ -84,9 +95,9 @@ vm_start()
 	vm_preload=$HVCMA_BUILD/$VM_NATIVE/hvcma-preload.so
 	[ -z "${VM_NO_PRELOAD-}" ] || vm_preload=
 	# shellcheck disable=SC2046 # options are words
-	HVCMA_PRELOAD=$vm_preload timeout -k 5 "${VM_LIMIT_S:-240}" "$(vm_qemu "$vm_arch")" \
+	HVCMA_PRELOAD=$vm_preload timeout -k 5 $((${VM_LIMIT_S:-240} * vm_slow)) "$(vm_qemu "$vm_arch")" \
 		$(vm_machine "$vm_arch") -accel "${VM_ACCEL:-tcg,thread=multi}" -smp "${VM_SMP:-2}" \
-		-m "${VM_MEMORY:-512M,maxmem=8G}" -nodefaults -no-user-config -display none \
+		-m "$vm_memory" -nodefaults -no-user-config -display none \
 		-chardev "file,id=console,path=$VM_DIR/console.log" -serial chardev:console \
 		-chardev "pipe,id=agent,path=$VM_DIR/agent" -serial chardev:agent \
 		-chardev "pipe,id=monitor,path=$VM_DIR/monitor" -mon chardev=monitor \
@@ -122,7 +133,10 @@ vm_has_booted()
 
 vm_booted()
 {
-	wait_until "$2" vm_has_booted "$1" && vm_alive && return
+	if wait_until "$2" vm_has_booted "$1" && vm_alive; then
+		[ -z "$vm_instruments" ] || instruments_start
+		return
+	fi
 	note "the guest did not boot (start $1) within $2 s"
 	vm_logs
 	return 1
@@ -168,7 +182,7 @@ guest_live()
 	gl_seen=$(wc -l <"$VM_DIR/agent.out")
 	read -r guest_id </proc/sys/kernel/random/uuid
 	echo "$guest_id $*" >&7
-	gl_left=$((${GUEST_LIMIT_S:-60} * 20))
+	gl_left=$((${GUEST_LIMIT_S:-60} * 20 * vm_slow))
 	while :; do
 		! guest_done "$guest_id" || gl_left=0
 		gl_total=$(wc -l <"$VM_DIR/agent.out")

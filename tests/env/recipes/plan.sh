@@ -205,6 +205,12 @@ plan_kernel_set()
 	plan_packages $packages $libraries
 }
 
+# plan_instrument ARCH SERIES INSTRUMENTS: from source, whatever the architecture
+plan_instrument()
+{
+	plan_packages "linux-source-$2"
+}
+
 # kernel_set KIND ARCH SERIES FLAVOUR: the newest that is whole: sets release, version and packages
 # (words NAME=VERSION).
 kernel_set()

@@ -14,16 +14,18 @@ headers-amd64-6.12-cloud headers-amd64-6.1-cloud
 tools-newest kernel-amd64-newest kernel-arm64-newest
 headers-amd64-newest-cloud headers-arm64-newest-cloud
 dtbs-arm64-6.1 dtbs-arm64-6.12 dtbs-armhf-6.1 dtbs-armhf-6.12
-linux-src-6.1 linux-src-6.12 compilers'
+linux-src-6.1 linux-src-6.12 compilers kernel-amd64-6.12-checked'
 
 # step_define NAME: sets step_recipe (file), step_verb and step_args (functions plan_VERB and
-# make_VERB with these arguments), step_needs (other steps), step_out (path under OUT),
+# make_VERB with these arguments), step_needs (other steps), step_reads (what its recipe reads, under
+# tests/env), step_out (path under OUT),
 # step_optional (others are made though it can't be) and step_cost: megabytes on disk and seconds
 # of work, as measured on two idle cores, to tell people what to expect.
 step_define()
 {
 	step_args=
 	step_needs=
+	step_reads=
 	step_optional=
 	step_out=$1
 	step_verb=${1%%-*}
@@ -40,6 +42,12 @@ step_define()
 	cross) step_recipe=cross step_needs=sysroot-arm64 step_cost='147 4' ;;
 	cross-amd64) step_recipe=cross step_verb=cross_amd64 step_cost='156 4' ;;
 	sysroot-arm64) step_recipe=cross step_verb=sysroot_arm64 step_cost='77 3' ;;
+	kernel-*-checked)
+		step_recipe=instrument step_verb=instrument step_cost='75 630'
+		step_args=$(echo "${1#*-}" | tr - ' ')
+		step_out=$(echo "kernel/${1#kernel-}" | sed 's,-,/,')
+		step_reads="recipes/kernel.sh kernel/common kernel/${step_args%% *} kernel/${step_args##* }"
+		step_needs=cross-amd64 ;;
 	kernel-* | headers-*)
 		step_recipe=kernel step_needs=cross
 		case $1 in
