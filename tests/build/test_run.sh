@@ -61,6 +61,7 @@ check "counted, with the one that was silent, the one that died, and the one tha
 check "what failed is shown" grep -q '^      not ok 2 - b' "$tmp/out"
 check "why it was skipped, too" grep -q 'SKIP no such thing' "$tmp/out"
 check "nothing to run: failure" eval '! run -t nosuch'
+check "which says so" grep -qx "tests/run: no test to run in: vm, with 'nosuch' in its name" "$tmp/out"
 check "no such layer: refused by name" eval '! run nosuch && grep -q "no layer .nosuch." "$tmp/out"'
 
 # Half of a limit is a matter of minutes: here limits are of seconds.
