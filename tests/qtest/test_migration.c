@@ -289,7 +289,8 @@ static void test_set_asides(void **state)
 
 /* Where fields are in the stream, from the region's base address on; big-endian. */
 enum {
-	AT_NAME = -VIRTIO_CMA_NAME_BYTES, AT_BASE = 0, AT_NR_CLIENTS = 2096, AT_NR_BLOCKS = 2100, AT_LENT_BYTES = 2104,
+	AT_NAME = -VIRTIO_CMA_NAME_BYTES,
+	AT_BASE = 0, AT_NR_CLIENTS = 2096, AT_NR_BLOCKS = 2100, AT_LENT_BYTES = 2104,
 	AT_CLIENTS = 2108, CLIENT_BYTES = 60,
 	CLIENT_CLAIMED = 32, CLIENT_COHERENT = 33, CLIENT_EVENT = 34, CLIENT_SHARE = 35,
 	CLIENT_ATTR = 36, CLIENT_KIND = 44,
