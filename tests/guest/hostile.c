@@ -14,32 +14,16 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
-#include "guest-driver/client.h"
 #include "guest-driver/mode.h"
 #include "guest-driver/region.h"
 #include "guest-driver/request.h"
-#include "guest-driver/share.h"
 
-#define BASE		BIT_ULL(38)
-#define GRANULE		SZ_2M
-#define NR_GRANULES	32
-
-struct host {
-	struct vcma_transport transport;
-	struct virtio_cma_config config;
-	struct virtio_cma_client client;	/* the only entry of the table */
-	u32 nr_clients;
-	u64 next_granule;
-	unsigned int nr_freed, nr_asked;	/* requests for a block's end, for the table */
-
-	u32 lie_op;				/* requests that get the lie */
-	void (*lie)(void *resp, size_t *used);
-};
+#include "hostile.h"
 
 static struct platform_device *pdev;
 static unsigned int nr_tests, nr_failed;
 
-static void result(bool good, const char *what, const char *how)
+void result(bool good, const char *what, const char *how)
 {
 	nr_tests++;
 	nr_failed += !good;
@@ -146,7 +130,7 @@ static const struct vcma_transport_ops host_ops = {
 	.read_config = host_config,
 };
 
-static void host_init(struct host *h)
+void host_init(struct host *h)
 {
 	*h = (struct host) {
 		.transport = { .ops = &host_ops, .dev = &pdev->dev },
@@ -605,112 +589,6 @@ static void test_bulk(void)
 	}
 }
 
-/* ---- the client table ---- */
-
-#define CLIENT_LIE(lie_name, field, value)						\
-static void lie_name(void *resp, size_t *used)						\
-{											\
-	((struct virtio_cma_clients_resp *)resp)->field = value;			\
-}
-
-CLIENT_LIE(clients_many, nr_clients, cpu_to_le32(33))
-CLIENT_LIE(clients_over_total, nr_total, 0)
-CLIENT_LIE(clients_total, nr_total, cpu_to_le32(2))
-CLIENT_LIE(clients_id, clients[0].id, cpu_to_le32(5))
-CLIENT_LIE(clients_state, clients[0].state, 9)
-CLIENT_LIE(clients_bus, clients[0].bus, 9)
-CLIENT_LIE(clients_coherent, clients[0].coherent, 3)
-
-static void clients_path(void *resp, size_t *used)
-{
-	memset(((struct virtio_cma_clients_resp *)resp)->clients[0].path, '/',
-	       VIRTIO_CMA_PATH_BYTES);
-}
-
-static void clients_number(void *resp, size_t *used)
-{
-	((struct virtio_cma_clients_resp *)resp)->clients[0].bus = VIRTIO_CMA_BUS_PLATFORM;
-}
-
-/* Always one more to come: the driver must not ask for ever. */
-static void clients_endless(void *resp, size_t *used)
-{
-	struct virtio_cma_clients_resp *r = resp;
-
-	r->nr_clients = 0;
-	r->hdr.bytes = cpu_to_le32(sizeof(*r));
-	*used = sizeof(*r);
-}
-
-static const struct {
-	const char *how;
-	void (*lie)(void *resp, size_t *used);
-} client_lies[] = {
-	{ "more entries than asked for", clients_many },
-	{ "more entries than there are", clients_over_total },
-	{ "another table size than in the configuration", clients_total },
-	{ "another entry than asked for", clients_id },
-	{ "unknown state", clients_state },
-	{ "unknown bus", clients_bus },
-	{ "unknown coherency", clients_coherent },
-	{ "path without end", clients_path },
-	{ "platform path that is no number", clients_number },
-	{ "a table that never ends", clients_endless },
-};
-
-static void test_clients(void)
-{
-	struct vcma_region *r;
-	unsigned int i;
-	struct host h;
-	int err;
-
-	for (i = 0; i < ARRAY_SIZE(client_lies); i++) {
-		host_init(&h);
-		if (vcma_region_create(&h.transport, &r))
-			return;
-		if (vcma_shares_init(r, 0)) {
-			vcma_region_destroy(r);
-			return;
-		}
-		vcma_clients_init(r);
-		h.lie_op = VIRTIO_CMA_OP_CLIENTS;
-		h.lie = client_lies[i].lie;
-		err = vcma_clients_start(r);
-		result(err == -EPROTO && !vcma_region_is_live(r), "CLIENTS",
-		       client_lies[i].how);
-		if (!err)
-			vcma_clients_stop(r);
-		vcma_clients_forget(r);
-		vcma_shares_destroy(r);
-		vcma_region_destroy(r);
-	}
-}
-
-static void lie_claim_attr(void *resp, size_t *used)
-{
-	((struct virtio_cma_claim_resp *)resp)->attr = cpu_to_le32(9);
-}
-
-static void test_claim(void)
-{
-	struct vcma_region *r;
-	struct host h;
-	struct vcma_claim claim = { .attr = 77 };
-	int err;
-
-	host_init(&h);
-	if (vcma_region_create(&h.transport, &r))
-		return;
-	h.lie_op = VIRTIO_CMA_OP_CLAIM;
-	h.lie = lie_claim_attr;
-	err = vcma_request_claim(r, 0, VIRTIO_CMA_COHERENT_YES, &claim);
-	result(err == -EPROTO && claim.attr == 77 && !vcma_region_is_live(r), "CLAIM",
-	       "unknown memory type");
-	result(vcma_request_release(r, 0) == -ESHUTDOWN, "RELEASE", "dead region: not sent");
-	vcma_region_destroy(r);
-}
-
 /* ---- answers to QUERY ---- */
 
 #define QUERY_LIE(lie_name, field, value)						\
@@ -767,28 +645,6 @@ static void test_extents(void)
 		result(err == -EPROTO && !vcma_region_is_live(r), "QUERY", query_lies[i].how);
 		vcma_region_destroy(r);
 	}
-}
-
-/* An event that comes when the region is on its way out: nobody reads the table for it. */
-static void test_late_event(void)
-{
-	struct vcma_region *r;
-	struct host h;
-
-	host_init(&h);
-	if (vcma_region_create(&h.transport, &r))
-		return;
-	vcma_clients_init(r);
-	vcma_region_set_state(r, VCMA_REGION_READY);
-	vcma_clients_changed(r);
-	flush_work(&r->clients.refresh_work);
-	result(h.nr_asked == 1, "event", "the table is read");
-	vcma_region_set_state(r, VCMA_REGION_STOPPING);
-	vcma_clients_changed(r);
-	flush_work(&r->clients.refresh_work);
-	result(h.nr_asked == 1, "event", "the region is ending: the table is not read");
-	vcma_clients_forget(r);
-	vcma_region_destroy(r);
 }
 
 static int __init hostile_init(void)
