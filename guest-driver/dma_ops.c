@@ -355,7 +355,10 @@ static dma_addr_t vcma_dma_map_unsynced(struct device *dev, phys_addr_t phys, si
 	return dma;
 }
 
-/* Elements without bytes are mapped nowhere, and as good as the others. */
+/*
+ * Elements without bytes are as good as the others, and mapped where no memory is: there are
+ * devices to which a length of 0 is the longest.
+ */
 static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 			   enum dma_data_direction dir, unsigned long attrs)
 {
@@ -364,7 +367,7 @@ static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nent
 	int i, err;
 
 	for_each_sg(sgl, sg, nents, i) {
-		sg->dma_address = 0;
+		sg->dma_address = DMA_MAPPING_ERROR;
 		sg_dma_len(sg) = sg->length;
 		if (!sg->length)
 			continue;

@@ -119,7 +119,7 @@ static void test_atomic_middling(struct selftest *t)
 	const size_t bytes = 188 * SZ_1K;
 	dma_addr_t dma[NR_MIDDLING];
 	void *cpu[NR_MIDDLING];
-	DEFINE_SPINLOCK(lock);
+	static DEFINE_SPINLOCK(lock);
 	unsigned long flags;
 	bool good = true;
 	int i, got = 0;
