@@ -55,7 +55,8 @@ check "guest: installed again, over an earlier version, from a folder where kbui
 check "guest: what an earlier version had is gone, and nothing built came along" \
 	equal "$(cat "$tmp/first"; echo ./usr/src/virtio-cma-tools/other)" "$(files "$root")"
 check "guest: uninstall" without_compiler uninstall-guest DESTDIR="$root"
-check "guest: leaves what it has not installed" equal ./usr/src/virtio-cma-tools/other "$(files "$root")"
+check "guest: leaves what it has not installed, and the owner's own file" \
+	equal "$(printf './etc/modprobe.d/virtio-cma-local.conf\n./usr/src/virtio-cma-tools/other')" "$(files "$root")"
 
 mkdir "$tmp/my" && touch "$tmp/my/file"
 for goal in uninstall-guest install-guest; do
