@@ -23,6 +23,8 @@
 #include <linux/version.h>
 #include <linux/xarray.h>
 
+#include "caller_of.h"
+
 #define INJECT_MAX	64
 #define INJECT_PLACES	512
 #define INJECT_INIT	(1UL << 40)	/* offsets in its init code */
@@ -84,22 +86,12 @@ static noinline notrace void inject_return(void)
 }
 
 #ifdef CONFIG_X86
-static unsigned long inject_caller(const struct pt_regs *regs)
-{
-	return *(unsigned long *)regs->sp;
-}
-
 static void inject_result(struct pt_regs *regs, unsigned long value)
 {
 	regs->ax = value;
 	regs->ip = (unsigned long)inject_return;
 }
 #else
-static unsigned long inject_caller(const struct pt_regs *regs)
-{
-	return regs->regs[30];
-}
-
 static void inject_result(struct pt_regs *regs, unsigned long value)
 {
 	regs->regs[0] = value;
@@ -141,7 +133,7 @@ NOKPROBE_SYMBOL(inject_place);
 static int inject_enter(struct kprobe *kp, struct pt_regs *regs)
 {
 	struct inject_probe *p = container_of(kp, struct inject_probe, kp);
-	unsigned long flags, caller = inject_caller(regs);
+	unsigned long flags, caller = caller_of(regs);
 	bool fail = false;
 
 	spin_lock_irqsave(&inject_lock, flags);

@@ -31,6 +31,7 @@
 #include <linux/version.h>
 
 #include "address_of.h"
+#include "caller_of.h"
 #include "find_region.h"
 #include "take_page.h"
 
@@ -232,20 +233,19 @@ struct worker {
 	struct vcma_block *block;
 	unsigned long first_page;
 	unsigned int failed;
-	bool inside;		/* of the call that vacates pages */
 };
 
 /*
- * Calls of what vacates pages in the kernel come by here first: who is early waits for the
- * other, which never comes if the driver lets in only one at a time.
+ * Calls of what vacates pages in the kernel, for the workers, come by here first: who is early
+ * waits for the other, which never comes if the driver lets in only one at a time.
  */
+static struct vcma_block *apart[THREADS];	/* of each worker */
 static DECLARE_COMPLETION(met);		/* or given up */
 static atomic_t nr_inside;
 static bool have_met;
 
 static int meet(unsigned long start, unsigned long end, unsigned int unused, gfp_t gfp)
 {
-	struct worker *w = kthread_data(current);
 	int err;
 
 	if (atomic_inc_return(&nr_inside) == THREADS) {
@@ -256,21 +256,21 @@ static int meet(unsigned long start, unsigned long end, unsigned int unused, gfp
 	}
 	err = vcma_alloc_contig(start, end, gfp);
 	atomic_dec(&nr_inside);
-	w->inside = false;
 	return err;
 }
 
-/* Return: 1 if it goes on in meet() instead. */
+/* Return: 1 if it goes on in meet() instead: not if it comes from there. */
 static int vacate_enter(struct kprobe *kp, struct pt_regs *regs)
 {
-	struct worker *w;
+	u64 gpa = PFN_PHYS(regs_get_kernel_argument(regs, 0));
+	unsigned int i;
 
-	if (!strstarts(current->comm, "vcma_lend/"))
+	for (i = 0; i < THREADS; i++) {
+		if (gpa - apart[i]->base_gpa < apart[i]->bytes)
+			break;
+	}
+	if (i == THREADS || within_module(caller_of(regs), THIS_MODULE))
 		return 0;
-	w = kthread_data(current);
-	if (w->inside)		/* it comes from there */
-		return 0;
-	w->inside = true;
 	instruction_pointer_set(regs, (unsigned long)meet);
 	return 1;
 }
@@ -358,7 +358,6 @@ static void run_parallel(int (*work)(void *), struct vcma_block * const *used, c
 static void test_apart(void)
 {
 	struct vcma_want want = want_of(region->granule_bytes);
-	struct vcma_block *ends[THREADS];
 	unsigned int i;
 	int err = 0;
 
@@ -367,18 +366,18 @@ static void test_apart(void)
 		err = hold(region, &want, &blocks[nr_blocks]);
 	if (!result(!err, "lazy blocks"))
 		goto drop;
-	ends[0] = blocks[0];
-	ends[1] = blocks[0];
+	apart[0] = blocks[0];
+	apart[1] = blocks[0];
 	for (i = 1; i < nr_blocks; i++) {
-		if (blocks[i]->base_gpa < ends[0]->base_gpa)
-			ends[0] = blocks[i];
-		if (blocks[i]->base_gpa > ends[1]->base_gpa)
-			ends[1] = blocks[i];
+		if (blocks[i]->base_gpa < apart[0]->base_gpa)
+			apart[0] = blocks[i];
+		if (blocks[i]->base_gpa > apart[1]->base_gpa)
+			apart[1] = blocks[i];
 	}
 	err = register_kprobe(&vacate_probe);
 	if (!result(!err, "calls that vacate pages can be held up"))
 		goto drop;
-	run_parallel(work_in_held_granule, ends, "two threads, granules far apart");
+	run_parallel(work_in_held_granule, apart, "two threads, granules far apart");
 	unregister_kprobe(&vacate_probe);
 	result(have_met, "each vacated its own while the other did");
 drop:

@@ -17,6 +17,7 @@
 #include <linux/version.h>
 #include <linux/xarray.h>
 
+#include "caller_of.h"
 #include "edu.h"
 #include "find_region.h"
 #include "take_page.h"
@@ -31,8 +32,7 @@ static struct vcma_region *region;
 static struct device *device;
 static struct page *page;
 static dma_addr_t mapped = DMA_MAPPING_ERROR;
-static struct task_struct *taker;
-static bool inside;
+static bool takes;
 static unsigned int nr_tests, nr_failed;
 
 static bool result(bool good, const char *what)
@@ -47,21 +47,17 @@ static bool result(bool good, const char *what)
 static int map_first(unsigned long start, unsigned long end, unsigned int unused, gfp_t gfp)
 {
 	unsigned long pfn = page_to_pfn(page);
-	int err;
 
 	if (mapped == DMA_MAPPING_ERROR && pfn >= start && pfn < end)
 		mapped = dma_map_page(device, page, 0, PAGE_SIZE, DMA_BIDIRECTIONAL);
-	err = vcma_alloc_contig(start, end, gfp);
-	inside = false;
-	return err;
+	return vcma_alloc_contig(start, end, gfp);
 }
 
-/* Return: 1 if it goes on in map_first() instead. */
+/* Return: 1 if it goes on in map_first() instead: not if it comes from there. */
 static int vacate_enter(struct kprobe *kp, struct pt_regs *regs)
 {
-	if (current != taker || inside)
+	if (!READ_ONCE(takes) || within_module(caller_of(regs), THIS_MODULE))
 		return 0;
-	inside = true;
 	instruction_pointer_set(regs, (unsigned long)map_first);
 	return 1;
 }
@@ -112,10 +108,10 @@ static void take_all(typeof(vcma_region_hold) *hold, typeof(vcma_region_drop) *d
 	LIST_HEAD(blocks);
 	int err;
 
-	taker = current;
+	WRITE_ONCE(takes, true);
 	while (!(err = hold(region, &want, &block)))
 		list_add(&block->node, &blocks);
-	taker = NULL;
+	WRITE_ONCE(takes, false);
 	result(err == -EBUSY, "the granule of a page in use is refused");
 	list_for_each_entry_safe(block, next, &blocks, node) {
 		list_del_init(&block->node);
