@@ -27,6 +27,7 @@ VM_NATIVE=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 VM_TMP=$(mktemp -d "${TMPDIR:-/tmp}/hvcma-vm.XXXXXX")
 VM_DIR=
 vm_pid=
+vm_command=
 vm_slow=1
 vm_instruments=
 trap 'vm_cleanup' EXIT
@@ -89,21 +90,43 @@ vm_start()
 		-append "console=$(vm_console "$vm_arch") panic=-1 $vm_append" "$@"
 	VM_DIR=$(mktemp -d "$VM_TMP/XXXXXX")
 	mkfifo "$VM_DIR/agent.in" "$VM_DIR/monitor.in"
-	: >"$VM_DIR/agent.out"
-	: >"$VM_DIR/monitor.out"
-	exec 7<>"$VM_DIR/agent.in" 8<>"$VM_DIR/monitor.in"
 	vm_preload=$HVCMA_BUILD/$VM_NATIVE/hvcma-preload.so
 	[ -z "${VM_NO_PRELOAD-}" ] || vm_preload=
 	# shellcheck disable=SC2046 # options are words
-	HVCMA_PRELOAD=$vm_preload timeout -k 5 $((${VM_LIMIT_S:-240} * vm_slow)) "$(vm_qemu "$vm_arch")" \
+	set -- timeout -k 5 $((${VM_LIMIT_S:-240} * vm_slow)) "$(vm_qemu "$vm_arch")" \
 		$(vm_machine "$vm_arch") -accel "${VM_ACCEL:-tcg,thread=multi}" -smp "${VM_SMP:-2}" \
 		-m "$vm_memory" -nodefaults -no-user-config -display none \
 		-chardev "file,id=console,path=$VM_DIR/console.log" -serial chardev:console \
 		-chardev "pipe,id=agent,path=$VM_DIR/agent" -serial chardev:agent \
 		-chardev "pipe,id=monitor,path=$VM_DIR/monitor" -mon chardev=monitor \
 		-qmp "unix:$VM_DIR/qmp,server=on,wait=off" -pidfile "$VM_DIR/pid" \
-		"$@" 7>&- 8>&- >"$VM_DIR/qemu.log" 2>&1 </dev/null &
+		"$@"
+	vm_command=$(printf '%s\n' "$@" | sed "s/'/'\\\\''/g; s/.*/'&'/" | tr '\n' ' ')
+	vm_run "$@"
+}
+
+# vm_run COMMAND...
+vm_run()
+{
+	: >"$VM_DIR/agent.out"
+	: >"$VM_DIR/monitor.out"
+	exec 7<>"$VM_DIR/agent.in" 8<>"$VM_DIR/monitor.in"
+	HVCMA_PRELOAD=$vm_preload "$@" 7>&- 8>&- >"$VM_DIR/qemu.log" 2>&1 </dev/null &
 	vm_pid=$!
+}
+
+# vm_again: QEMU 10.0 with TCG can end by itself while a kernel places the BARs, if another vCPU uses
+# registers then (docs/architecture.md): such a machine is started once more.
+vm_again()
+{
+	if [ -z "$vm_command" ] || vm_alive || ! grep -q 'iotlb_to_section: Assertion' "$VM_DIR/qemu.log"; then
+		return 1
+	fi
+	note "QEMU ended by itself while the guest placed BARs: started again"
+	vm_forget
+	va_command=$vm_command
+	vm_command=
+	eval "vm_run $va_command"
 }
 
 vm_tree()
@@ -135,6 +158,10 @@ vm_booted()
 {
 	if wait_until "$2" vm_has_booted "$1" && vm_alive; then
 		[ -z "$vm_instruments" ] || instruments_start
+		return
+	fi
+	if [ "$1" -eq 1 ] && vm_again; then
+		vm_booted "$@"
 		return
 	fi
 	note "the guest did not boot (start $1) within $2 s"
