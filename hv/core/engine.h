@@ -222,7 +222,8 @@ bool hvcma_engine_request(struct hvcma_engine *e, const void *req,
 /**
  * hvcma_engine_forget_begun() - the requests that were to be made again will not
  * be. What an ALLOC has got leaves; a FREE goes on by itself, by
- * hvcma_engine_leave(), and so does a BUSY, but without its marks. Nothing to do if
+ * hvcma_engine_leave(), and so do a BUSY, but without its marks, and a RELEASE; what a
+ * CLAIM has handed over comes back the same way. Nothing to do if
  * there is none.
  */
 void hvcma_engine_forget_begun(struct hvcma_engine *e);

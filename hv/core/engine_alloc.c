@@ -354,7 +354,7 @@ int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
 	hvcma_reserve_block(e, first, HVCMA_OWNER(client, purpose, hvcma_share_of(e, client)));
 	hvcma_block_is_pinned(e, first);
 	hvcma_block_show(e, first);
-	e->handover_lags = e->keeps_off;
+	e->handover_lags |= e->keeps_off;
 	hvcma_trace(e, "restore", first, nr_granules, client);
 	hvcma_engine_check(e);
 	return 0;

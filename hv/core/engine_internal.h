@@ -253,6 +253,7 @@ void hvcma_handover_step(struct hvcma_engine *e, uint32_t id, enum hvcma_client_
 			 enum hvcma_client_state to);
 /* As much as one call does; returns whether all is as it is to be. */
 bool hvcma_handover_follow(struct hvcma_engine *e);
+/* After what may have been the last granule: ops->keep_off, if no client needs it any more. */
 void hvcma_handover_end(struct hvcma_engine *e);
 bool hvcma_handover_is_valid(const struct hvcma_engine *e);
 

@@ -250,6 +250,20 @@ static void a_reset_gives_back_with_the_pins(void **state)
 	rig_free(r);
 }
 
+static void a_restored_block_is_handed_over(void **state)
+{
+	struct rig *r = make_blocks();
+
+	(void)state;
+	claim(r, 0);
+	assert_int_equal(hvcma_engine_restore_block(r->engine, 9, 2, SHARED, VIRTIO_CMA_PURPOSE_OTHER), 0);
+	assert_true(hvcma_engine_is_leaving(r->engine));
+	while (hvcma_engine_leave(r->engine))
+		;
+	expect_handed(r, "hhhhhhhhhhh.");
+	rig_free(r);
+}
+
 /* One that could not be quieted keeps what it has; the others' comes back. */
 static void a_stuck_client_keeps_its_own(void **state)
 {
@@ -288,6 +302,7 @@ int main(void)
 		cmocka_unit_test(a_claim_meets_what_is_still_handed_over),
 		cmocka_unit_test(a_forgotten_release_is_finished),
 		cmocka_unit_test(a_reset_gives_back_with_the_pins),
+		cmocka_unit_test(a_restored_block_is_handed_over),
 		cmocka_unit_test(a_stuck_client_keeps_its_own),
 	};
 
