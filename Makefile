@@ -185,17 +185,18 @@ $(O)/guest/%/vcma_selftest.ko: $(GUEST_TEST_SRC) $(O)/guest/%/virtio_cma.ko
 $(O)/guest/%/debug/virtio_cma.ko: $(GUEST_DRIVER_SRC) | $(ENV)/kernel/%/kbuild
 	$(call kbuild_copy,$*,guest-driver,$(GUEST_DRIVER_SRC),VCMA_DEBUG=1)
 
-# Programs that run inside guests: static, one file each.
+# Programs that run inside guests: static, one source each.
 GUEST_PROGRAMS = $(basename $(notdir $(wildcard $(srcdir)/tests/lib/guest/*.c $(srcdir)/examples/*.c)))
 GUEST_BIN = $(foreach a,amd64 arm64,$(GUEST_PROGRAMS:%=$(O)/guest/$(a)/bin/%))
 guest_program = $(Q)mkdir -p $(@D) && $(1) -std=gnu11 -O2 $(WARN) -I$(srcdir)/guest-driver/uapi -static -o $@ $<
 vpath %.c $(srcdir)/tests/lib/guest $(srcdir)/examples
+guest_headers = $(wildcard $(srcdir)/guest-driver/uapi/*.h $(srcdir)/tests/lib/guest/*.h)
 
-$(O)/guest/$(NATIVE)/bin/%: %.c $(srcdir)/guest-driver/uapi/vcma.h config.mak
+$(O)/guest/$(NATIVE)/bin/%: %.c $(guest_headers) config.mak
 	$(say) CC guest/$(NATIVE)/bin/$*
 	$(call guest_program,$(CC))
 ifneq ($(NATIVE),arm64)
-$(O)/guest/arm64/bin/%: %.c $(srcdir)/guest-driver/uapi/vcma.h config.mak | $(ready_cross)
+$(O)/guest/arm64/bin/%: %.c $(guest_headers) config.mak | $(ready_cross)
 	$(say) CC guest/arm64/bin/$*
 	$(call guest_program,$(CC_cross))
 endif

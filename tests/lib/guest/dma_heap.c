@@ -14,7 +14,6 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,24 +25,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tap.h"
+
 #define MIB		(1024UL * 1024)
 #define NR_BUFFERS	8
-
-static unsigned int nr_tests, nr_failed;
-
-static void result(bool good, const char *fmt, ...)
-{
-	va_list args;
-
-	nr_tests++;
-	nr_failed += !good;
-	printf("%s %u - ", good ? "ok" : "not ok", nr_tests);
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	printf("\n");
-	fflush(stdout);
-}
 
 static int heap_open(const char *file)
 {

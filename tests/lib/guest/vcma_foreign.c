@@ -22,6 +22,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "importer.h"
+
 #define MIB	(1024UL * 1024)
 #define BYTES	64
 
@@ -33,18 +35,6 @@ static bool result(bool good, const char *what, const char *how)
 	nr_failed += !good;
 	printf("%s %u - %s: %s\n", good ? "ok" : "not ok", ++nr_tests, what, how);
 	return good;
-}
-
-static int importer(const char *verb, int fd)
-{
-	int importer_fd = open("/dev/vcma_import", O_WRONLY), err = 0;
-	char line[32];
-
-	snprintf(line, sizeof(line), "%s %s %d", device, verb, fd);
-	if (write(importer_fd, line, strlen(line)) < 0)
-		err = errno;
-	close(importer_fd);
-	return err;
 }
 
 static void sync_buffer(int fd, __u64 flags)
@@ -116,8 +106,8 @@ static void test_refused(const char *what, int (*make)(char **p))
 	if (!result(fd >= 0, what, "made, and mapped by the program"))
 		return;
 	fill(fd, p, 0x11);
-	result(importer("copy", fd) == EIO, what, "can't be mapped for the device");
-	result(importer("keep", fd) == EIO, what, "nor a second time");
+	result(importer(device, "copy", fd) == EIO, what, "can't be mapped for the device");
+	result(importer(device, "keep", fd) == EIO, what, "nor a second time");
 	munmap(p, MIB);
 	close(fd);
 }
@@ -130,16 +120,16 @@ static void test_synced(const char *what, int (*make)(char **p))
 	if (!result(fd >= 0, what, "made, and mapped by the program"))
 		return;
 	fill(fd, p, 0x11);
-	result(!importer("copy", fd) && is_copied(fd, p, 0x11), what,
+	result(!importer(device, "copy", fd) && is_copied(fd, p, 0x11), what,
 	       "mapped for as long as it is used: data arrives both ways");
-	result(!importer("keep", fd), what, "mapped for good");
+	result(!importer(device, "keep", fd), what, "mapped for good");
 	fill(fd, p, 0x44);
-	result(!importer("sync", fd) && is_copied(fd, p, 0x44), what,
+	result(!importer(device, "sync", fd) && is_copied(fd, p, 0x44), what,
 	       "the importer syncs it: data arrives both ways");
 	fill(fd, p, 0x55);
-	result(!importer("use", fd) && is_copied(fd, p, 0x55), what,
+	result(!importer(device, "use", fd) && is_copied(fd, p, 0x55), what,
 	       "the program syncs it: data arrives both ways");
-	importer("drop", fd);
+	importer(device, "drop", fd);
 	munmap(p, MIB);
 	close(fd);
 }

@@ -23,7 +23,6 @@
 #include <linux/dma-buf.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,26 +36,12 @@
 #include <unistd.h>
 
 #include "vcma.h"
+#include "importer.h"
+#include "tap.h"
 
 #define MIB	(1024UL * 1024)
 
-static unsigned int nr_tests, nr_failed;
 static unsigned long page_bytes;
-
-static bool result(bool good, const char *fmt, ...)
-{
-	va_list args;
-
-	nr_tests++;
-	nr_failed += !good;
-	printf("%s %u - ", good ? "ok" : "not ok", nr_tests);
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	printf("\n");
-	fflush(stdout);
-	return good;
-}
 
 static int region_open(const char *file)
 {
@@ -541,18 +526,6 @@ static int each(const char *file)
 }
 
 /* ---- importers ---- */
-
-static int importer(const char *device, const char *verb, int fd)
-{
-	int importer_fd = open("/dev/vcma_import", O_WRONLY), err = 0;
-	char line[32];
-
-	snprintf(line, sizeof(line), "%s %s %d", device, verb, fd);
-	if (write(importer_fd, line, strlen(line)) < 0)
-		err = errno;
-	close(importer_fd);
-	return err;
-}
 
 /* @fd: a buffer of 1 MiB; @vmap_err: what mapping it for the kernel comes to */
 static void test_import(int region, int fd, const char *device, const char *what, int expected,
