@@ -169,6 +169,13 @@ static enum virtio_cma_status reserve(struct hvcma_engine *e, struct hvcma_job *
 	bool possible = job->nr_grants || is_possible(e, job);
 
 	while (job->left) {
+		if (job->part_leaves) {
+			if (hvcma_engine_is_leaving(e) && hvcma_leaves_still(e))
+				return HVCMA_AGAIN;
+			if (e->nr_leaving)	/* quarantine */
+				return VIRTIO_CMA_S_PIN_LIMIT;
+			job->part_leaves = false;
+		}
 		if (possible && take_one(e, job))
 			continue;
 		if (hvcma_engine_is_leaving(e)) {
@@ -318,6 +325,7 @@ static void drop_part(struct hvcma_engine *e, struct hvcma_job *job)
 
 	if (job->nr_part)
 		hvcma_leave_block(e, g.first);
+	job->part_leaves |= job->nr_part;
 	if (job->nr_part < g.nr)
 		hvcma_give_back(e, g.first + job->nr_part);
 	drop_grants(e, job, job->nr_pinned, job->nr_pinned + 1);
@@ -456,6 +464,7 @@ void hvcma_job_begin(struct hvcma_job *job)
 	job->nr_grants = 0;
 	job->nr_pinned = 0;
 	job->nr_part = 0;
+	job->part_leaves = false;
 	job->retries = 0;
 	job->pin_max_blocks = UINT32_MAX;
 	job->host = VIRTIO_CMA_S_OK;

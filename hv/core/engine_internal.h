@@ -87,6 +87,7 @@ struct hvcma_job {
 	uint32_t nr_grants;		/* in e->grants, all pinned when it is done */
 	uint32_t nr_pinned;		/* of them, from the first on */
 	uint64_t nr_part;		/* granules of the next one that are pinned */
+	bool part_leaves;		/* of one that moved: it counts for limits until it has left */
 	uint32_t retries;
 	uint32_t pin_max_blocks;	/* more at once were refused */
 	enum hvcma_fit why;		/* last failed search */

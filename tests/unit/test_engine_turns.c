@@ -625,6 +625,26 @@ static void a_client_goes_inside_while_blocks_leave(void **state)
 	rig_free(r);
 }
 
+/* A block that moves when half of it is pinned: that half counts for the limit until it has left. */
+static void what_moved_counts_until_it_has_left(void **state)
+{
+	struct hvcma_engine_config config = config_in_steps(16);
+	struct rig *r;
+
+	(void)state;
+	config.pin_limit_bytes = 2 * STEP * GRANULE;
+	r = rig_make_config(&config, true);
+	assert_false(turn_alloc(r, 2 * STEP, CONTIG));
+	r->moves[0].granule = STEP + 1;
+	r->moves[0].dma = DMA + 500 * GRANULE;
+	r->nr_moves = 1;
+	while (!turn_alloc(r, 2 * STEP, CONTIG))	/* each is checked: never above the limit */
+		assert_true(rig_nr_pinned(r) <= 2 * STEP);
+	assert_int_equal(r->status, VIRTIO_CMA_S_OK);
+	assert_int_equal(rig_nr_pinned(r), 2 * STEP);
+	rig_free(r);
+}
+
 /* DMA past the caches: each piece is maintained while it is pinned. */
 static void pieces_are_maintained(void **state)
 {
@@ -797,6 +817,7 @@ int main(void)
 		cmocka_unit_test(nothing_leaves_in_quarantine),
 		cmocka_unit_test(a_busy_in_quarantine_keeps_its_rest),
 		cmocka_unit_test(a_client_goes_inside_while_blocks_leave),
+		cmocka_unit_test(what_moved_counts_until_it_has_left),
 		cmocka_unit_test(pieces_are_maintained),
 		cmocka_unit_test(pieces_are_discarded),
 		cmocka_unit_test(at_random),
