@@ -408,15 +408,15 @@ static void check_attributes(struct check *c, int client, const struct check_poo
 		.stage2 = c->policy->stage2,
 		.mode = pool->no_map ? VIRTIO_CMA_MODE_PRIVATE : VIRTIO_CMA_MODE_STATIC,
 		.attr_policy = VIRTIO_CMA_ATTR_AUTO,
-		.alias = HVCMA_ALIAS_QUIET,
+		.alias = HVCMA_ALIAS_MAINTAINED,
 	};
-	struct hvcma_attr_verdict verdict;
+	struct hvcma_attr_decision decision;
 
-	if (c->policy->stage2 == VIRTIO_CMA_STAGE2_UNKNOWN || hvcma_attr_policy(&question, &verdict))
+	if (c->policy->stage2 == VIRTIO_CMA_STAGE2_UNKNOWN || hvcma_attr_policy(&question, &decision))
 		return;
 	/* Nothing of ours is in such a guest: what would need care can't be had. */
-	if (verdict.refused || verdict.care & VIRTIO_CMA_CARE_NO_COHERENT)
-		hvcma_check_say(c, HVCMA_FDT_ATTRIBUTE, client, "%s", hvcma_attr_reason_text(verdict.reason));
+	if (decision.refused || decision.maint & VIRTIO_CMA_MAINT_NO_COHERENT)
+		hvcma_check_say(c, HVCMA_FDT_ATTRIBUTE, client, "%s", hvcma_attr_reason_text(decision.reason));
 }
 
 /* A bus without dma-ranges between client and windows: do they mean something else? */

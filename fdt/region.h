@@ -13,7 +13,7 @@
 #include "fdt/windows.h"
 
 enum hvcma_fdt_pool {
-	HVCMA_FDT_REUSABLE,	/* shared-dma-pool: lent to the page allocator, CMA */
+	HVCMA_FDT_REUSABLE,	/* shared-dma-pool: online to the page allocator, CMA */
 	HVCMA_FDT_NO_MAP,	/* shared-dma-pool: never mapped by the kernel itself */
 	HVCMA_FDT_RESTRICTED,	/* restricted-dma-pool: a bounce buffer of its own */
 	HVCMA_FDT_NR_POOLS

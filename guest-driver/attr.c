@@ -37,7 +37,7 @@ u32 vcma_attr_view(struct device *dev)
 static enum vcma_attr vcma_attr_choose(const struct vcma_client *c, u32 attr)
 {
 	/* Uncached would be an illusion; cached, the maintenance works. */
-	if (c->care & VIRTIO_CMA_CARE_NO_COHERENT)
+	if (c->maint & VIRTIO_CMA_MAINT_NO_COHERENT)
 		return VCMA_CACHED;
 	if (attr == VIRTIO_CMA_ATTR_AUTO)
 		attr = c->region->attr_policy;
@@ -48,22 +48,22 @@ static enum vcma_attr vcma_attr_choose(const struct vcma_client *c, u32 attr)
 
 int vcma_attr_obey(struct vcma_client *c, const struct vcma_claim *claim)
 {
-	const u32 maintenance = VIRTIO_CMA_CARE_HANDOVER | VIRTIO_CMA_CARE_SYNC;
+	const u32 maintenance = VIRTIO_CMA_MAINT_BLOCK | VIRTIO_CMA_MAINT_SYNC;
 	const char *wrong = NULL;
 
-	c->told = 0;
-	c->care = claim->care;
+	c->warned = 0;
+	c->maint = claim->maint;
 	c->effective = claim->effective < ARRAY_SIZE(vcma_type_texts) ? claim->effective :
 		       VIRTIO_CMA_TYPE_UNKNOWN;
 	c->reason = claim->reason < ARRAY_SIZE(vcma_reason_texts) ? claim->reason :
 		    VIRTIO_CMA_REASON_NONE;
 	c->attr = vcma_attr_choose(c, claim->attr);
 
-	if (!vcma_cache_is_maintained() && c->care & maintenance)
+	if (!vcma_cache_is_maintained() && c->maint & maintenance)
 		wrong = "it needs cache maintenance, which this architecture lacks";
-	else if (c->care & VIRTIO_CMA_CARE_NO_CACHED_ALIAS && c->attr != VCMA_UNCACHED)
+	else if (c->maint & VIRTIO_CMA_MAINT_NO_CACHED_ALIAS && c->attr != VCMA_UNCACHED)
 		wrong = "it is to be mapped cached and to have no cacheable alias";
-	else if (c->care & VIRTIO_CMA_CARE_NO_CACHED_ALIAS && c->region->mode->has_pages)
+	else if (c->maint & VIRTIO_CMA_MAINT_NO_CACHED_ALIAS && c->region->mode->has_pages)
 		wrong = "its memory is in the kernel's linear map, a cacheable alias";
 	if (!wrong)
 		return 0;
@@ -83,10 +83,10 @@ void vcma_attr_refused(struct vcma_client *c, u32 reason)
 
 bool vcma_attr_refuses_coherent(struct vcma_client *c)
 {
-	if (likely(!(c->care & VIRTIO_CMA_CARE_NO_COHERENT)))
+	if (likely(!(c->maint & VIRTIO_CMA_MAINT_NO_COHERENT)))
 		return false;
 	atomic64_inc(&c->region->stats.nr_coherent_refused);
-	if (!test_and_set_bit(VCMA_TOLD_NO_COHERENT, &c->told))
+	if (!test_and_set_bit(VCMA_WARNED_NO_COHERENT, &c->warned))
 		dev_err(c->dev, "region %s: client '%s' gets no coherent memory: %s\n",
 			c->region->name, c->name, vcma_attr_reason(c));
 	return true;

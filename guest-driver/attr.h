@@ -31,7 +31,7 @@ struct vcma_claim;
 u32 vcma_attr_view(struct device *dev);
 
 /**
- * vcma_attr_obey() - take the host's answer to CLAIM: fills c->attr, c->care,
+ * vcma_attr_obey() - take the host's answer to CLAIM: fills c->attr, c->maint,
  * c->effective and c->reason.
  *
  * Return: 0, or -EOPNOTSUPP (logged) if this guest can't do what the client's memory
@@ -64,13 +64,13 @@ static inline void vcma_attr_hand_over(struct vcma_region *r, void *cpu, size_t 
 	if (!vcma_cache_is_maintained())
 		return;
 	vcma_cache_clean_inval(cpu, bytes);
-	atomic64_inc(&r->stats.nr_cache_handovers);
+	atomic64_inc(&r->stats.nr_cache_maintained_blocks);
 }
 
 /** vcma_attr_needs_sync() - does cacheable memory of the client need maintenance? */
 static inline bool vcma_attr_needs_sync(const struct vcma_client *c)
 {
-	return c->care & VIRTIO_CMA_CARE_SYNC;
+	return c->maint & VIRTIO_CMA_MAINT_SYNC;
 }
 
 /**
@@ -79,8 +79,8 @@ static inline bool vcma_attr_needs_sync(const struct vcma_client *c)
  */
 static inline bool vcma_attr_bars_cached(const struct vcma_client *c)
 {
-	return c->care & VIRTIO_CMA_CARE_NO_CACHED_ALIAS ||
-	       (c->care & VIRTIO_CMA_CARE_HANDOVER && !vcma_attr_needs_sync(c));
+	return c->maint & VIRTIO_CMA_MAINT_NO_CACHED_ALIAS ||
+	       (c->maint & VIRTIO_CMA_MAINT_BLOCK && !vcma_attr_needs_sync(c));
 }
 
 /**

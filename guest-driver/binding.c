@@ -29,7 +29,7 @@
 #include "compat.h"
 #include "dma_ops.h"
 #include "region.h"
-#include "takeover.h"
+#include "reprobe.h"
 
 DEFINE_MUTEX(vcma_bindings_lock);
 DEFINE_SPINLOCK(vcma_names_lock);
@@ -492,8 +492,8 @@ static bool vcma_region_is_late(struct vcma_region *r, const struct vcma_address
 	for (nr = min_t(unsigned int, nr, ARRAY_SIZE(clients)); nr; nr--) {
 		struct vcma_client *c = clients[nr - 1];
 
-		late |= c->state == VCMA_CLIENT_IDLE && !c->told_late;
-		c->told_late = true;
+		late |= c->state == VCMA_CLIENT_IDLE && !c->warned_late;
+		c->warned_late = true;
 	}
 	return late;
 }
@@ -537,7 +537,7 @@ void vcma_bindings_add_region(struct vcma_region *r)
 	list_add_tail(&r->clients.node, &vcma_regions);
 	spin_unlock(&vcma_names_lock);
 	mutex_unlock(&vcma_bindings_lock);
-	vcma_takeover_start();
+	vcma_reprobe_start();
 }
 
 /*

@@ -39,8 +39,8 @@ enum vcma_kind {
 };
 
 enum {
-	VCMA_BINDING_TOLD_REACH,
-	VCMA_BINDING_TOLD_UNSYNCED,
+	VCMA_BINDING_WARNED_REACH,
+	VCMA_BINDING_WARNED_UNSYNCED,
 };
 
 struct vcma_binding {
@@ -50,7 +50,7 @@ struct vcma_binding {
 	struct device *dev;		/* with a reference */
 	struct list_head node;
 	bool probe_failed;		/* detach once the driver core is done with it */
-	unsigned long told;		/* VCMA_BINDING_TOLD_*: the log has it */
+	unsigned long warned;		/* VCMA_BINDING_WARNED_*: the log has it */
 
 	/* The claimed ones of clients[], in fallback order; pointers into clients[]. */
 	unsigned int nr_sources[VCMA_NR_KINDS];
@@ -149,7 +149,7 @@ struct vcma_client *vcma_binding_named_source(const struct vcma_binding *b, cons
 					      unsigned int i);
 
 /**
- * vcma_binding_by_dma() - the client in whose region a held block has DMA address @dma.
+ * vcma_binding_by_dma() - the client in whose region an allocated block has DMA address @dma.
  *
  * Return: client, or NULL.
  */

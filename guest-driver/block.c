@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Held blocks: the index that finds them, who keeps them, which of their pages
- * are taken, and how they end (region.h). How they begin is in hold.c.
+ * are taken, and how they end (region.h). How they begin is in block_alloc.c.
  */
 #include <linux/bitmap.h>
 #include <linux/export.h>
@@ -15,7 +15,7 @@
 #include "block.h"
 #include "mode.h"
 #include "request.h"
-#include "share.h"
+#include "resv.h"
 #include "trace.h"
 
 #define VCMA_WAIT_REMIND	(10 * HZ)
@@ -87,7 +87,7 @@ void vcma_block_unindex(struct vcma_block *block)
 	mutex_unlock(&block->region->index_lock);
 }
 
-/* ---- taken pages ---- */
+/* ---- isolated pages ---- */
 
 static unsigned long vcma_block_pages(const struct vcma_block *block)
 {
@@ -101,9 +101,9 @@ static bool vcma_block_has(const struct vcma_block *block, unsigned long first_p
 	       nr_pages <= vcma_block_pages(block) - first_page;
 }
 
-int vcma_block_take(struct vcma_block *block, unsigned long first_page,
-		    unsigned long nr_pages, unsigned int flags, ktime_t deadline,
-		    struct vcma_busy *busy)
+int vcma_block_isolate(struct vcma_block *block, unsigned long first_page,
+		       unsigned long nr_pages, unsigned int flags, ktime_t deadline,
+		       struct vcma_busy *busy)
 {
 	unsigned long end = first_page + nr_pages, bit, irq;
 	int err = 0;
@@ -112,76 +112,76 @@ int vcma_block_take(struct vcma_block *block, unsigned long first_page,
 		return -EINVAL;
 
 	/* Claimed first, migrated then: no lock is held across the migration. */
-	spin_lock_irqsave(&block->taken_lock, irq);
-	bit = find_next_bit(block->taken, end, first_page);
+	spin_lock_irqsave(&block->isolated_lock, irq);
+	bit = find_next_bit(block->isolated, end, first_page);
 	if (bit < end) {
 		*busy = (struct vcma_busy) {
 			.first_page = bit,
-			.nr_pages = find_next_zero_bit(block->taken, end, bit) - bit,
+			.nr_pages = find_next_zero_bit(block->isolated, end, bit) - bit,
 		};
 		err = -EBUSY;
 	} else {
-		bitmap_set(block->taken, first_page, nr_pages);
-		block->nr_taken += nr_pages;
+		bitmap_set(block->isolated, first_page, nr_pages);
+		block->nr_isolated += nr_pages;
 	}
-	spin_unlock_irqrestore(&block->taken_lock, irq);
+	spin_unlock_irqrestore(&block->isolated_lock, irq);
 	if (err)
 		return err;
 
-	err = block->region->mode->take(block, first_page, nr_pages, flags, deadline, busy);
+	err = block->region->mode->isolate(block, first_page, nr_pages, flags, deadline, busy);
 	if (err) {
-		spin_lock_irqsave(&block->taken_lock, irq);
-		bitmap_clear(block->taken, first_page, nr_pages);
-		block->nr_taken -= nr_pages;
-		spin_unlock_irqrestore(&block->taken_lock, irq);
+		spin_lock_irqsave(&block->isolated_lock, irq);
+		bitmap_clear(block->isolated, first_page, nr_pages);
+		block->nr_isolated -= nr_pages;
+		spin_unlock_irqrestore(&block->isolated_lock, irq);
 	}
 	return err;
 }
-EXPORT_SYMBOL_GPL(vcma_block_take);	/* for tests/guest/lend.c */
+EXPORT_SYMBOL_GPL(vcma_block_isolate);	/* for tests/guest/reuse.c */
 
-void vcma_block_adopt(struct vcma_block *block, unsigned long first_page,
-		      unsigned long nr_pages)
+void vcma_block_add_isolated(struct vcma_block *block, unsigned long first_page,
+			     unsigned long nr_pages)
 {
 	unsigned long irq;
 
-	spin_lock_irqsave(&block->taken_lock, irq);
-	bitmap_set(block->taken, first_page, nr_pages);
-	block->nr_taken += nr_pages;
-	spin_unlock_irqrestore(&block->taken_lock, irq);
-	block->region->mode->adopt(block, first_page, nr_pages);
+	spin_lock_irqsave(&block->isolated_lock, irq);
+	bitmap_set(block->isolated, first_page, nr_pages);
+	block->nr_isolated += nr_pages;
+	spin_unlock_irqrestore(&block->isolated_lock, irq);
+	block->region->mode->add_isolated(block, first_page, nr_pages);
 }
 
-void vcma_block_give(struct vcma_block *block, unsigned long first_page,
-		     unsigned long nr_pages)
+void vcma_block_putback(struct vcma_block *block, unsigned long first_page,
+			unsigned long nr_pages)
 {
 	unsigned long end = first_page + nr_pages, irq;
 	bool taken;
 
 	if (WARN_ON(!vcma_block_has(block, first_page, nr_pages)))
 		return;
-	spin_lock_irqsave(&block->taken_lock, irq);
-	taken = find_next_zero_bit(block->taken, end, first_page) >= end;
-	spin_unlock_irqrestore(&block->taken_lock, irq);
+	spin_lock_irqsave(&block->isolated_lock, irq);
+	taken = find_next_zero_bit(block->isolated, end, first_page) >= end;
+	spin_unlock_irqrestore(&block->isolated_lock, irq);
 	if (WARN(!taken, "region %s: pages %#lx+%#lx of the block at %#llx are not taken\n",
 		 block->region->name, first_page, nr_pages, block->base_gpa))
 		return;
 
-	block->region->mode->give(block, first_page, nr_pages);
-	spin_lock_irqsave(&block->taken_lock, irq);
-	bitmap_clear(block->taken, first_page, nr_pages);
-	block->nr_taken -= nr_pages;
-	spin_unlock_irqrestore(&block->taken_lock, irq);
+	block->region->mode->putback(block, first_page, nr_pages);
+	spin_lock_irqsave(&block->isolated_lock, irq);
+	bitmap_clear(block->isolated, first_page, nr_pages);
+	block->nr_isolated -= nr_pages;
+	spin_unlock_irqrestore(&block->isolated_lock, irq);
 }
-EXPORT_SYMBOL_GPL(vcma_block_give);	/* for tests/guest/lend.c */
+EXPORT_SYMBOL_GPL(vcma_block_putback);	/* for tests/guest/reuse.c */
 
-static void vcma_block_give_all(struct vcma_block *block)
+static void vcma_block_putback_all(struct vcma_block *block)
 {
 	unsigned long nr = vcma_block_pages(block), first, end;
 
-	for (first = find_first_bit(block->taken, nr); first < nr;
-	     first = find_next_bit(block->taken, nr, end)) {
-		end = find_next_zero_bit(block->taken, nr, first);
-		vcma_block_give(block, first, end - first);
+	for (first = find_first_bit(block->isolated, nr); first < nr;
+	     first = find_next_bit(block->isolated, nr, end)) {
+		end = find_next_zero_bit(block->isolated, nr, first);
+		vcma_block_putback(block, first, end - first);
 	}
 }
 
@@ -192,7 +192,7 @@ bool vcma_block_is_valid(const struct vcma_block *block)
 
 	if (!IS_ALIGNED(block->bytes | block->base_dma, r->granule_bytes))
 		return false;
-	if (block->cpu && !block->nr_taken)
+	if (block->cpu && !block->nr_isolated)
 		return false;
 	for (off = 0; off < block->bytes; off += r->granule_bytes) {
 		if (vcma_block_by_gpa(r, block->base_gpa + off) != block ||
@@ -204,8 +204,8 @@ bool vcma_block_is_valid(const struct vcma_block *block)
 
 /* ---- life ---- */
 
-struct vcma_block *vcma_block_new(struct vcma_region *r, const struct vcma_want *want,
-				  const struct vcma_grant *grant)
+struct vcma_block *vcma_block_new(struct vcma_region *r, const struct vcma_constraints *want,
+				  const struct vcma_block_desc *desc)
 {
 	static const char * const names[VCMA_NR_BLOCK_USES] = {
 		[VCMA_BLOCK_POOL] = "pool",
@@ -214,20 +214,20 @@ struct vcma_block *vcma_block_new(struct vcma_region *r, const struct vcma_want 
 	};
 	struct vcma_block *block;
 
-	block = kvzalloc(struct_size(block, taken, BITS_TO_LONGS(grant->bytes >> PAGE_SHIFT)),
+	block = kvzalloc(struct_size(block, isolated, BITS_TO_LONGS(desc->bytes >> PAGE_SHIFT)),
 			 GFP_NOIO);
 	if (!block)
 		return NULL;
 	block->region = r;
-	block->base_gpa = grant->base_gpa;
-	block->base_dma = grant->base_dma;
-	block->bytes = grant->bytes;
+	block->base_gpa = desc->base_gpa;
+	block->base_dma = desc->base_dma;
+	block->bytes = desc->bytes;
 	block->attr = want->attr;
 	block->use = want->use;
-	block->share = want->share;
+	block->resv = want->resv;
 	strscpy(block->owner_name, want->owner ?: names[want->use], sizeof(block->owner_name));
 	INIT_LIST_HEAD(&block->node);
-	spin_lock_init(&block->taken_lock);
+	spin_lock_init(&block->isolated_lock);
 	refcount_set(&block->refs, 0);
 	return block;
 }
@@ -239,7 +239,7 @@ void vcma_block_publish(struct vcma_block *block)
 	refcount_set(&block->refs, 1);
 }
 
-void vcma_block_free(struct vcma_block *block)
+void vcma_block_destroy(struct vcma_block *block)
 {
 	kvfree_rcu(block, rcu);
 }
@@ -255,16 +255,16 @@ int vcma_block_map(struct vcma_block *block)
 	return err;
 }
 
-void vcma_block_vacate(struct vcma_block *block)
+void vcma_block_release_pages(struct vcma_block *block)
 {
 	const struct vcma_mode *mode = block->region->mode;
 
 	if (block->cpu)
 		mode->unmap(block, 0, vcma_block_pages(block), block->attr, block->cpu);
 	block->cpu = NULL;
-	vcma_block_give_all(block);
-	if (mode->release)
-		mode->release(block);
+	vcma_block_putback_all(block);
+	if (mode->put)
+		mode->put(block);
 }
 
 void vcma_block_return(struct vcma_block *block)
@@ -273,13 +273,13 @@ void vcma_block_return(struct vcma_block *block)
 	int err = vcma_request_free(r, block->base_gpa, block->bytes);
 
 	if (err == -EACCES || err == -EAGAIN) {
-		llist_add(&block->drop_node, &r->unfreed);
+		llist_add(&block->free_node, &r->unfreed);
 		return;
 	}
 	if (err && vcma_region_is_live(r))
 		dev_err(r->dev, "region %s: host did not take back gpa %#llx size %#llx: %pe\n",
 			r->name, block->base_gpa, block->bytes, ERR_PTR(err));
-	vcma_block_free(block);
+	vcma_block_destroy(block);
 }
 
 /* The last reference is gone. */
@@ -287,18 +287,18 @@ static void vcma_block_end(struct vcma_block *block)
 {
 	unsigned int noio = memalloc_noio_save();
 
-	trace_vcma_block_drop(block);
+	trace_vcma_block_free(block);
 	vcma_block_unindex(block);
-	vcma_block_vacate(block);
-	atomic64_sub(block->bytes, &block->region->stats.held_bytes);
-	vcma_share_uncharge(block->region, block->share, block->bytes);
+	vcma_block_release_pages(block);
+	atomic64_sub(block->bytes, &block->region->stats.allocated_bytes);
+	vcma_resv_uncharge(block->region, block->resv, block->bytes);
 	vcma_block_return(block);
 	memalloc_noio_restore(noio);
 }
 
 bool vcma_block_tryget(struct vcma_block *block)
 {
-	if (READ_ONCE(block->dropped) || !refcount_inc_not_zero(&block->refs))
+	if (READ_ONCE(block->freeing) || !refcount_inc_not_zero(&block->refs))
 		return false;
 	/* Pairs with vcma_block_publish(). */
 	smp_acquire__after_ctrl_dep();
@@ -311,37 +311,37 @@ void vcma_block_put(struct vcma_block *block)
 
 	if (!refcount_dec_and_test(&block->refs))
 		return;
-	llist_add(&block->drop_node, &r->dropped);
-	queue_work(r->wq, &r->drop_work);
+	llist_add(&block->free_node, &r->freeing);
+	queue_work(r->wq, &r->free_work);
 }
 
-void vcma_region_drop(struct vcma_block *block)
+void vcma_block_free(struct vcma_block *block)
 {
-	WRITE_ONCE(block->dropped, true);
+	WRITE_ONCE(block->freeing, true);
 	if (refcount_dec_and_test(&block->refs))
 		vcma_block_end(block);
 }
-EXPORT_SYMBOL_GPL(vcma_region_drop);	/* for tests/guest/lend.c */
+EXPORT_SYMBOL_GPL(vcma_block_free);	/* for tests/guest/reuse.c */
 
-void vcma_region_drop_later(struct vcma_block *block)
+void vcma_block_free_later(struct vcma_block *block)
 {
-	WRITE_ONCE(block->dropped, true);
+	WRITE_ONCE(block->freeing, true);
 	vcma_block_put(block);
 }
 
-void vcma_region_drop_work(struct work_struct *work)
+void vcma_block_free_work(struct work_struct *work)
 {
-	struct vcma_region *r = container_of(work, struct vcma_region, drop_work);
-	struct llist_node *list = llist_del_all(&r->dropped);
+	struct vcma_region *r = container_of(work, struct vcma_region, free_work);
+	struct llist_node *list = llist_del_all(&r->freeing);
 	struct vcma_block *block, *next;
 
-	llist_for_each_entry_safe(block, next, list, drop_node)
+	llist_for_each_entry_safe(block, next, list, free_node)
 		vcma_block_end(block);
 }
 
-void vcma_region_flush_drops(struct vcma_region *r)
+void vcma_region_flush_frees(struct vcma_region *r)
 {
-	flush_work(&r->drop_work);
+	flush_work(&r->free_work);
 }
 
 /*
@@ -350,7 +350,7 @@ void vcma_region_flush_drops(struct vcma_region *r)
  * Return: is there more?
  * @name: say whose
  */
-static bool vcma_region_has_holder(struct vcma_region *r, bool name)
+static bool vcma_region_has_block_of(struct vcma_region *r, bool name)
 {
 	struct vcma_block *block;
 	bool found = false;
@@ -359,7 +359,7 @@ static bool vcma_region_has_holder(struct vcma_region *r, bool name)
 	rcu_read_lock();
 	xa_for_each(&r->by_gpa, i, block) {
 		if (block->use == VCMA_BLOCK_POOL || READ_ONCE(block->owner) ||
-		    READ_ONCE(block->dropped))
+		    READ_ONCE(block->freeing))
 			continue;
 		found = true;
 		if (name)
@@ -376,10 +376,10 @@ void vcma_region_wait_idle(struct vcma_region *r)
 	unsigned long remind = jiffies + HZ;
 	bool name = false;
 
-	vcma_region_flush_drops(r);
-	while (vcma_region_has_holder(r, name)) {
+	vcma_region_flush_frees(r);
+	while (vcma_region_has_block_of(r, name)) {
 		schedule_timeout_idle(HZ / 10);
-		vcma_region_flush_drops(r);
+		vcma_region_flush_frees(r);
 		name = time_after(jiffies, remind);
 		if (name)
 			remind = jiffies + VCMA_WAIT_REMIND;
@@ -391,6 +391,6 @@ void vcma_region_retry_frees(struct vcma_region *r)
 	struct llist_node *list = llist_del_all(&r->unfreed);
 	struct vcma_block *block, *next;
 
-	llist_for_each_entry_safe(block, next, list, drop_node)
+	llist_for_each_entry_safe(block, next, list, free_node)
 		vcma_block_return(block);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A block's beginning and end, for hold.c and region.c alone. All others hold and
+ * A block's beginning and end, for block_alloc.c and region.c alone. All others hold and
  * drop blocks by region.h.
  */
 #ifndef VCMA_BLOCK_H
@@ -8,19 +8,19 @@
 
 #include "region.h"
 
-struct vcma_grant;
+struct vcma_block_desc;
 
-/** vcma_block_new() - a block of @grant, not indexed, no reference yet. Return: or NULL. */
-struct vcma_block *vcma_block_new(struct vcma_region *r, const struct vcma_want *want,
-				  const struct vcma_grant *grant);
+/** vcma_block_new() - a block of @desc, not indexed, no reference yet. Return: or NULL. */
+struct vcma_block *vcma_block_new(struct vcma_region *r, const struct vcma_constraints *want,
+				  const struct vcma_block_desc *desc);
 
-/** vcma_block_free() - after a grace period; the block is not indexed. */
-void vcma_block_free(struct vcma_block *block);
+/** vcma_block_destroy() - after a grace period; the block is not indexed. */
+void vcma_block_destroy(struct vcma_block *block);
 
 /**
  * vcma_block_index() - make it findable. May sleep.
  *
- * Return: 0, -ENOMEM, or -EBUSY if a held block overlaps.
+ * Return: 0, -ENOMEM, or -EBUSY if an allocated block overlaps.
  */
 int vcma_block_index(struct vcma_block *block);
 void vcma_block_unindex(struct vcma_block *block);
@@ -31,11 +31,11 @@ void vcma_block_unindex(struct vcma_block *block);
  */
 void vcma_block_publish(struct vcma_block *block);
 
-/** vcma_block_map() - set cpu; all pages are taken. Return: 0 or -ENOMEM. */
+/** vcma_block_map() - set cpu; all pages are isolated. Return: 0 or -ENOMEM. */
 int vcma_block_map(struct vcma_block *block);
 
-/** vcma_block_vacate() - unmap, give back what is taken, and undo mode->hold. */
-void vcma_block_vacate(struct vcma_block *block);
+/** vcma_block_release_pages() - unmap, give back what is taken, and undo mode->get. */
+void vcma_block_release_pages(struct vcma_block *block);
 
 /**
  * vcma_block_return() - give the memory of a block to the host; frees @block, at once
@@ -43,7 +43,7 @@ void vcma_block_vacate(struct vcma_block *block);
  */
 void vcma_block_return(struct vcma_block *block);
 
-/** vcma_region_drop_work() - ends the blocks in vcma_region.dropped. */
-void vcma_region_drop_work(struct work_struct *work);
+/** vcma_block_free_work() - ends the blocks in vcma_region.freeing. */
+void vcma_block_free_work(struct work_struct *work);
 
 #endif /* VCMA_BLOCK_H */

@@ -2,8 +2,8 @@
 /*
  * Bulk allocation (bulk.h).
  *
- * In regions with struct pages a block is held lazily (pinned by the host, still lent)
- * and its pages are taken in parts (parts.h), each one block of the caller's order.
+ * In regions with struct pages a block is held lazily (pinned by the host, still online)
+ * and its pages are isolated in parts (partial.h), each one block of the caller's order.
  * In regions without them nothing is in the way, and the whole block is taken and mapped.
  *
  * A granule that yields nothing is kept until the call ends: the host would grant it
@@ -19,20 +19,20 @@
 #include "bulk.h"
 #include "client.h"
 #include "mode.h"
-#include "parts.h"
+#include "partial.h"
 #include "region.h"
-#include "share.h"
+#include "resv.h"
 #include "trace.h"
 
 struct vcma_bulk {
 	struct vcma_region *r;
-	const struct vcma_bulk_want *want;
+	const struct vcma_bulk_constraints *want;
 	unsigned long part_pages;
 	struct vcma_piece_addr *pieces;
 	u32 nr;
 	struct vcma_bulk_busy *busy;
 	u32 nr_busy, max_busy;
-	struct list_head barren;	/* blocks without a piece */
+	struct list_head empty;	/* blocks without a piece */
 	int err;			/* why it ended early */
 };
 
@@ -96,13 +96,13 @@ static void vcma_bulk_add(struct vcma_bulk *b, struct vcma_block *block,
 
 	if (!err)
 		return;
-	vcma_block_give(block, first_page, b->part_pages);
+	vcma_block_putback(block, first_page, b->part_pages);
 	b->err = err;
 }
 
 /* ---- one block ---- */
 
-static void vcma_bulk_busy(struct vcma_parts *p, unsigned long first_page,
+static void vcma_bulk_busy(struct vcma_partial *p, unsigned long first_page,
 			   unsigned long nr_pages, u32 why)
 {
 	vcma_bulk_note_busy(p->ctx, p->block, first_page, nr_pages, why);
@@ -129,7 +129,7 @@ static void vcma_bulk_settle(struct vcma_bulk *b, struct vcma_block *block)
 	struct vcma_client *c = b->want->client;
 
 	if (!block->nr_pieces) {
-		list_add(&block->node, &b->barren);
+		list_add(&block->node, &b->empty);
 		return;
 	}
 	WRITE_ONCE(block->owner, c);
@@ -156,13 +156,13 @@ static void vcma_bulk_use(struct vcma_bulk *b, struct vcma_block **blocks, unsig
 	}
 }
 
-/* Blocks that are held lazily: what is free first, then what has to be vacated. */
-static void vcma_bulk_use_parts(struct vcma_bulk *b, struct vcma_block **blocks,
-				unsigned int nr)
+/* Blocks that are held lazily: what is free first, then what has to be isolated. */
+static void vcma_bulk_use_partial(struct vcma_bulk *b, struct vcma_block **blocks,
+				  unsigned int nr)
 {
-	const struct vcma_bulk_want *want = b->want;
+	const struct vcma_bulk_constraints *want = b->want;
 	unsigned long missing = want->nr - b->nr, part;
-	struct vcma_parts *parts;
+	struct vcma_partial *parts;
 	unsigned int i, nr_parts = 0;
 	int err = 0;
 
@@ -172,31 +172,31 @@ static void vcma_bulk_use_parts(struct vcma_bulk *b, struct vcma_block **blocks,
 	for (; nr_parts < nr && !err; nr_parts++) {
 		parts[nr_parts].busy = vcma_bulk_busy;
 		parts[nr_parts].ctx = b;
-		err = vcma_parts_init(&parts[nr_parts], blocks[nr_parts], b->part_pages) ?:
+		err = vcma_partial_init(&parts[nr_parts], blocks[nr_parts], b->part_pages) ?:
 		      vcma_bulk_prepare(b, blocks[nr_parts]);
 	}
 	if (!err)
-		missing -= vcma_parts_collect(parts, nr, missing);
+		missing -= vcma_partial_collect(parts, nr, missing);
 	for (i = 0; i < nr && !err; i++) {
-		unsigned long had = parts[i].nr_taken;
+		unsigned long had = parts[i].nr_isolated;
 
-		err = vcma_parts_vacate(&parts[i], missing, want->flags & VCMA_WANT_FAST,
-					want->deadline);
-		missing -= parts[i].nr_taken - had;
+		err = vcma_partial_isolate(&parts[i], missing, want->flags & VCMA_FAST,
+					   want->deadline);
+		missing -= parts[i].nr_isolated - had;
 	}
 	b->err = err;
 	for (i = 0; i < nr_parts; i++) {
-		if (parts[i].taken)
-			for_each_set_bit(part, parts[i].taken, parts[i].nr_parts)
+		if (parts[i].isolated)
+			for_each_set_bit(part, parts[i].isolated, parts[i].nr_parts)
 				vcma_bulk_add(b, blocks[i], part * b->part_pages);
-		vcma_parts_destroy(&parts[i]);
+		vcma_partial_destroy(&parts[i]);
 	}
 	for (i = 0; i < nr; i++)
 		vcma_bulk_settle(b, blocks[i]);
 	kfree(parts);
 }
 
-/* Undo the mappings of pieces of a lazily held block. */
+/* Undo the mappings of pieces of a lazily allocated block. */
 static void vcma_bulk_unmap(struct vcma_block *block, unsigned long first_part,
 			    unsigned long nr_parts)
 {
@@ -211,20 +211,20 @@ static void vcma_bulk_unmap(struct vcma_block *block, unsigned long first_part,
 	}
 }
 
-static void vcma_bulk_drop(struct vcma_block *block)
+static void vcma_bulk_free_block(struct vcma_block *block)
 {
 	unsigned long *pieces = block->pieces;
 	unsigned long flags;
 
 	if (block->piece_cpus)
 		vcma_bulk_unmap(block, 0, PHYS_PFN(block->bytes) >> block->piece_order);
-	spin_lock_irqsave(&block->taken_lock, flags);
+	spin_lock_irqsave(&block->isolated_lock, flags);
 	block->pieces = NULL;
-	spin_unlock_irqrestore(&block->taken_lock, flags);
+	spin_unlock_irqrestore(&block->isolated_lock, flags);
 	bitmap_free(pieces);
 	kvfree(block->piece_cpus);
 	block->piece_cpus = NULL;
-	vcma_region_drop(block);
+	vcma_block_free(block);
 }
 
 /* ---- all blocks ---- */
@@ -232,10 +232,10 @@ static void vcma_bulk_drop(struct vcma_block *block)
 /* Get blocks from the host until there is enough, or no more to get. */
 static void vcma_bulk_pass(struct vcma_bulk *b)
 {
-	const struct vcma_bulk_want *want = b->want;
+	const struct vcma_bulk_constraints *want = b->want;
 	u64 piece_bytes = PFN_PHYS(b->part_pages);
 	u64 bytes = max(piece_bytes, b->r->granule_bytes);
-	struct vcma_want hold = {
+	struct vcma_constraints hold = {
 		.bytes = bytes,
 		.align_bytes = max(b->r->granule_bytes,
 				   min(piece_bytes, PAGE_SIZE << READ_ONCE(b->r->max_align_order))),
@@ -243,8 +243,8 @@ static void vcma_bulk_pass(struct vcma_bulk *b)
 		.attr = want->attr,
 		.use = VCMA_BLOCK_BULK,
 		.client = want->client ? want->client->id : VIRTIO_CMA_CLIENT_SHARED,
-		.share = want->client ? want->client->share : 0,
-		.flags = want->flags & VCMA_WANT_FAST,
+		.resv = want->client ? want->client->resv : 0,
+		.flags = want->flags & VCMA_FAST,
 		.lazy = vcma_bulk_is_lazy(b->r) && piece_bytes <= b->r->granule_bytes,
 		.deadline = want->deadline,
 		.owner = want->owner ?: want->client ? want->client->name : NULL,
@@ -259,14 +259,14 @@ static void vcma_bulk_pass(struct vcma_bulk *b)
 			b->err = -ETIMEDOUT;
 			break;
 		}
-		nr = vcma_region_hold_bulk(b->r, &hold, min_t(u64, missing, VCMA_BULK_BLOCKS),
+		nr = vcma_block_alloc_bulk(b->r, &hold, min_t(u64, missing, VCMA_BULK_BLOCKS),
 					   blocks);
 		if (nr < 0) {
 			b->err = nr;
 			break;
 		}
 		if (hold.lazy)
-			vcma_bulk_use_parts(b, blocks, nr);
+			vcma_bulk_use_partial(b, blocks, nr);
 		else
 			vcma_bulk_use(b, blocks, nr);
 	}
@@ -275,11 +275,11 @@ static void vcma_bulk_pass(struct vcma_bulk *b)
 /* Is it worth asking again once others have given back what they don't need? */
 static bool vcma_bulk_may_retry(const struct vcma_bulk *b)
 {
-	return b->nr < b->want->nr && !(b->want->flags & VCMA_WANT_FAST) &&
+	return b->nr < b->want->nr && !(b->want->flags & VCMA_FAST) &&
 	       vcma_region_is_live(b->r) && b->err != -ETIMEDOUT && b->err != -EINTR;
 }
 
-int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_want *want,
+int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_constraints *want,
 		    struct vcma_piece_addr *pieces, u32 *nr_got,
 		    struct vcma_bulk_busy *busy, u32 *nr_busy)
 {
@@ -290,7 +290,7 @@ int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_want *want,
 		.pieces = pieces,
 		.busy = busy,
 		.max_busy = nr_busy ? *nr_busy : 0,
-		.barren = LIST_HEAD_INIT(b.barren),
+		.empty = LIST_HEAD_INIT(b.empty),
 	};
 	struct vcma_block *block, *next;
 	ktime_t start = ktime_get();
@@ -306,15 +306,15 @@ int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_want *want,
 	trace_vcma_alloc_start(r, PFN_PHYS(b.part_pages), want->nr, want->max_dma, want->flags);
 	vcma_bulk_pass(&b);
 	if (vcma_bulk_may_retry(&b)) {
-		vcma_region_flush_drops(r);
+		vcma_region_flush_frees(r);
 		for (i = 0; (p = vcma_region_pool(r, i)); i++)
 			vcma_pool_yield(p, false);
 		b.err = 0;
 		vcma_bulk_pass(&b);
 	}
-	list_for_each_entry_safe(block, next, &b.barren, node) {
+	list_for_each_entry_safe(block, next, &b.empty, node) {
 		list_del_init(&block->node);
-		vcma_bulk_drop(block);
+		vcma_bulk_free_block(block);
 	}
 	atomic64_add(b.nr, &r->stats.nr_bulk_blocks);
 	if (b.nr && b.err == -ETIMEDOUT)	/* no failure, and yet */
@@ -330,7 +330,7 @@ int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_want *want,
 /* ---- the end of pieces ---- */
 
 /* Return: the block of a piece that is out, which is not out any more; or NULL. */
-static struct vcma_block *vcma_bulk_take_back(struct vcma_region *r, u64 gpa, unsigned int order)
+static struct vcma_block *vcma_bulk_find_piece(struct vcma_region *r, u64 gpa, unsigned int order)
 {
 	struct vcma_block *block;
 	unsigned long flags;
@@ -341,10 +341,10 @@ static struct vcma_block *vcma_bulk_take_back(struct vcma_region *r, u64 gpa, un
 	block = vcma_block_by_gpa(r, gpa);
 	if (block && block->use == VCMA_BLOCK_BULK && block->piece_order == order) {
 		off = gpa - block->base_gpa;
-		spin_lock_irqsave(&block->taken_lock, flags);
+		spin_lock_irqsave(&block->isolated_lock, flags);
 		out = block->pieces && IS_ALIGNED(off, PAGE_SIZE << order) &&
 		      __test_and_clear_bit(off >> (PAGE_SHIFT + order), block->pieces);
-		spin_unlock_irqrestore(&block->taken_lock, flags);
+		spin_unlock_irqrestore(&block->isolated_lock, flags);
 	}
 	rcu_read_unlock();
 	return out ? block : NULL;
@@ -357,10 +357,10 @@ static void vcma_bulk_put(struct vcma_block *block, u32 nr)
 	unsigned long flags;
 	bool last;
 
-	spin_lock_irqsave(&block->taken_lock, flags);
+	spin_lock_irqsave(&block->isolated_lock, flags);
 	block->nr_pieces -= nr;
 	last = !block->nr_pieces;
-	spin_unlock_irqrestore(&block->taken_lock, flags);
+	spin_unlock_irqrestore(&block->isolated_lock, flags);
 	if (!last)
 		return;
 	if (c) {
@@ -368,7 +368,7 @@ static void vcma_bulk_put(struct vcma_block *block, u32 nr)
 		list_del_init(&block->node);
 		spin_unlock(&c->bulk_lock);
 	}
-	vcma_bulk_drop(block);
+	vcma_bulk_free_block(block);
 }
 
 void vcma_bulk_free(struct vcma_region *r, const struct vcma_piece_addr *pieces, u32 nr,
@@ -380,21 +380,21 @@ void vcma_bulk_free(struct vcma_region *r, const struct vcma_piece_addr *pieces,
 
 	for (i = 0; i < nr; i = j) {
 		j = i + 1;
-		block = vcma_bulk_take_back(r, pieces[i].gpa, order);
+		block = vcma_bulk_find_piece(r, pieces[i].gpa, order);
 		if (WARN(!block, "region %s: %#llx is no block of order %u to be freed\n",
 			 r->name, pieces[i].gpa, order))
 			continue;
 		/* What follows in the same block goes back with it. */
 		while (j < nr && pieces[j].gpa == pieces[j - 1].gpa + PFN_PHYS(part_pages) &&
 		       pieces[j].gpa - block->base_gpa < block->bytes &&
-		       vcma_bulk_take_back(r, pieces[j].gpa, order))
+		       vcma_bulk_find_piece(r, pieces[j].gpa, order))
 			j++;
 		first = PHYS_PFN(pieces[i].gpa - block->base_gpa);
 		if (block->piece_cpus) {
 			vcma_bulk_unmap(block, first / part_pages, j - i);
 			/* What a device may still use goes back with the block. */
 			if (refcount_read(&block->refs) == 1)
-				vcma_block_give(block, first, (j - i) * part_pages);
+				vcma_block_putback(block, first, (j - i) * part_pages);
 		}
 		vcma_bulk_put(block, j - i);
 	}
@@ -420,6 +420,6 @@ void vcma_bulk_free_all(struct vcma_client *c)
 	while ((block = vcma_bulk_first(c))) {
 		atomic64_add((u64)block->nr_pieces << block->piece_order,
 			     &block->region->stats.nr_freed_pages);
-		vcma_bulk_drop(block);
+		vcma_bulk_free_block(block);
 	}
 }

@@ -21,15 +21,15 @@ struct page;
 struct vcma_client;
 struct vcma_region;
 
-#define VCMA_BULK_ZERO	0x100	/* beside VCMA_WANT_* */
+#define VCMA_BULK_ZERO	0x100	/* beside VCMA_* */
 
-struct vcma_bulk_want {
+struct vcma_bulk_constraints {
 	unsigned int order;	/* of each block, in pages */
 	u32 nr;			/* blocks, > 0 */
-	unsigned int flags;	/* VCMA_WANT_FAST, VCMA_BULK_ZERO */
+	unsigned int flags;	/* VCMA_FAST, VCMA_BULK_ZERO */
 	u64 max_dma;		/* highest DMA address of any byte */
 	enum vcma_attr attr;
-	struct vcma_client *client;	/* whose set-aside; NULL: the shared part */
+	struct vcma_client *client;	/* whose reservation; NULL: the shared part */
 	ktime_t deadline;	/* when to give up at the latest; 0: none */
 	const char *owner;	/* for messages; NULL: the client's name, or "bulk" */
 };
@@ -42,7 +42,7 @@ struct vcma_piece_addr {
 	void *cpu;		/* mapping with the wanted memory type */
 };
 
-/* Where memory could not be vacated. */
+/* Where memory could not be isolated. */
 struct vcma_bulk_busy {
 	u64 gpa;
 	u64 bytes;
@@ -59,7 +59,7 @@ struct vcma_bulk_busy {
  * Return: 0 if any came; or why not: -EINVAL, -ENOSPC, -ENOMEM, -ERANGE, -ETIMEDOUT,
  * -EBUSY (all that is left is busy), -EPROTO, -ESHUTDOWN.
  */
-int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_want *want,
+int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_constraints *want,
 		    struct vcma_piece_addr *pieces, u32 *nr_got,
 		    struct vcma_bulk_busy *busy, u32 *nr_busy);
 

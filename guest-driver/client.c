@@ -18,7 +18,7 @@
 #include "compat.h"
 #include "region.h"
 #include "request.h"
-#include "share.h"
+#include "resv.h"
 #include "trace.h"
 
 /* Table entries asked for at once. */
@@ -124,7 +124,7 @@ static int vcma_client_update(struct vcma_region *r, u32 id,
 	memcpy(c->name, wire->name, sizeof(wire->name));
 	memcpy(c->kind, wire->kind, sizeof(wire->kind));
 	if (!c->has_pool)	/* else as when it was claimed */
-		c->share = wire->share ?: vcma_share_of(r, c->name, c->kind);
+		c->resv = wire->resv ?: vcma_resv_of(r, c->name, c->kind);
 	*nr_absent += wire->state == VIRTIO_CMA_CLIENT_ABSENT;
 	return 0;
 
@@ -349,7 +349,7 @@ static int vcma_client_claim(struct vcma_client *c)
 	}
 	err = vcma_attr_obey(c, &claim);
 	if (!err) {
-		c->pools = vcma_share_pools(r, c->share);
+		c->pools = vcma_resv_pools(r, c->resv);
 		err = c->pools ? vcma_pool_get(&c->pools[c->attr], c) : -ENOMEM;
 	}
 	c->has_pool = !err;
@@ -363,11 +363,11 @@ static int vcma_client_claim(struct vcma_client *c)
 }
 
 /* The client is quiet: what it had is free, and its pool has one user less. */
-static void vcma_client_take_all(struct vcma_client *c)
+static void vcma_client_free_all(struct vcma_client *c)
 {
 	vcma_direct_forget(c);
 	if (c->has_pool)
-		vcma_reserve_drop(c);
+		vcma_reserve_empty(c);
 	vcma_coherent_free_all(c);
 	vcma_bulk_free_all(c);
 	if (c->has_pool)
@@ -388,7 +388,7 @@ static int vcma_client_release(struct vcma_client *c)
 			c->name, ERR_PTR(err));
 		return err;
 	}
-	vcma_client_take_all(c);
+	vcma_client_free_all(c);
 	vcma_region_retry_frees(r);
 	return 0;
 }
@@ -401,7 +401,7 @@ void vcma_client_attach(struct vcma_client *c, struct vcma_binding *b)
 
 	c->binding = b;
 	WRITE_ONCE(c->dev, dev);
-	c->told_late = false;
+	c->warned_late = false;
 	c->link = device_link_add(dev, r->dev, DL_FLAG_STATELESS);
 	if (READ_ONCE(r->state) == VCMA_REGION_READY)
 		err = c->has_pool ? vcma_client_release(c) : 0;
@@ -439,7 +439,7 @@ void vcma_client_detach(struct vcma_client *c)
 		if (coherent || bounce || direct)
 			dev_warn(c->dev, "region %s: driver left %lld bytes allocated, %lld mapped, %d mappings without copy\n",
 				 r->name, coherent, bounce, direct);
-		vcma_region_flush_drops(r);
+		vcma_region_flush_frees(r);
 		vcma_client_release(c);
 	}
 	vcma_client_set_state(c, VCMA_CLIENT_IDLE);
@@ -521,7 +521,7 @@ void vcma_clients_forget(struct vcma_region *r)
 
 	cancel_work_sync(&r->clients.refresh_work);
 	xa_for_each(&r->clients.by_id, id, c) {
-		vcma_client_take_all(c);
+		vcma_client_free_all(c);
 		kfree(c);
 	}
 	xa_destroy(&r->clients.by_id);

@@ -34,10 +34,10 @@ enum vcma_client_state {
 };
 
 /* What was logged since the client was claimed, and is not to be repeated. */
-enum vcma_told {
-	VCMA_TOLD_NO_COHERENT,
-	VCMA_TOLD_NO_PAGES,
-	VCMA_TOLD_NO_RESOURCE,
+enum vcma_warned {
+	VCMA_WARNED_NO_COHERENT,
+	VCMA_WARNED_NO_PAGES,
+	VCMA_WARNED_NO_RESOURCE,
 };
 
 struct vcma_client {
@@ -52,8 +52,8 @@ struct vcma_client {
 	char name[VIRTIO_CMA_NAME_BYTES + 1];
 	char path[VIRTIO_CMA_PATH_BYTES];
 	char kind[VIRTIO_CMA_KIND_BYTES + 1];	/* "": all kinds */
-	unsigned int share;		/* set-aside, or 0 */
-	bool told_late;			/* the log says that it came while its device was bound */
+	unsigned int resv;		/* reservation, or 0 */
+	bool warned_late;			/* the log says that it came while its device was bound */
 
 	/* While not IDLE. */
 	struct vcma_binding *binding;
@@ -72,10 +72,10 @@ struct vcma_client {
 	 */
 	bool has_pool;
 	enum vcma_attr attr;		/* of coherent memory and bounce buffers */
-	u32 care;			/* VIRTIO_CMA_CARE_* */
+	u32 maint;			/* VIRTIO_CMA_MAINT_* */
 	u32 effective, reason;		/* VIRTIO_CMA_TYPE_*, _REASON_*: of attr and care */
-	unsigned long told;		/* bits of enum vcma_told */
-	struct vcma_pool *pools;	/* of its share, one per memory type */
+	unsigned long warned;		/* bits of enum vcma_warned */
+	struct vcma_pool *pools;	/* of its resv, one per memory type */
 	struct list_head pool_node;
 	spinlock_t bulk_lock;
 	struct list_head bulk_blocks;

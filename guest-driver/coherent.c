@@ -39,7 +39,7 @@ static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t 
 		.align_slots = vcma_coherent_align_bytes(c->region, bytes) >> VCMA_SLOT_SHIFT,
 		.max_dma = max_dma,
 	};
-	struct vcma_effort effort = {};
+	struct vcma_alloc_limits limits = {};
 	unsigned int timeout_ms, noio;
 	int err;
 
@@ -48,15 +48,15 @@ static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t 
 	if (!gfpflags_allow_blocking(gfp))
 		return -ENOMEM;
 	if (gfp & __GFP_NORETRY)
-		effort.flags |= VCMA_WANT_FAST;
+		limits.flags |= VCMA_FAST;
 	timeout_ms = READ_ONCE(vcma_alloc_timeout_ms);
 	if (timeout_ms)
-		effort.deadline = ktime_add_ms(ktime_get(), timeout_ms);
+		limits.deadline = ktime_add_ms(ktime_get(), timeout_ms);
 	if ((gfp & (__GFP_IO | __GFP_FS)) == (__GFP_IO | __GFP_FS)) {
-		err = vcma_pool_alloc_slow(pool, &fit, &effort, c, bytes, piece);
+		err = vcma_pool_alloc_slow(pool, &fit, &limits, c, bytes, piece);
 	} else {
 		noio = memalloc_noio_save();
-		err = vcma_pool_alloc_slow(pool, &fit, &effort, c, bytes, piece);
+		err = vcma_pool_alloc_slow(pool, &fit, &limits, c, bytes, piece);
 		memalloc_noio_restore(noio);
 	}
 	return err;

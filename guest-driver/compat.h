@@ -141,7 +141,7 @@ static inline bool vcma_pages_come_zeroed(void)
 }
 
 /* Up to 6.10 taking memory offline counts PageOffline() pages as managed ones. */
-static inline bool vcma_offlining_counts_hidden_pages(void)
+static inline bool vcma_offlining_counts_fake_offline_pages(void)
 {
 	return LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0);
 }

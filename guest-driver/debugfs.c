@@ -4,9 +4,9 @@
  *
  *	granules	one character per granule, 64 in a line:
  *			P pool, B bulk, U user: held, all pages taken; p b u: some, or none
- *			. lent, looked empty last time; o lent, in use; x stuck; ! busy a moment ago
- *			- neither held nor lent
- *	blocks		one line per held block
+ *			. online, looked empty last time; o online, in use; x stuck; ! busy a moment ago
+ *			- neither held nor online
+ *	blocks		one line per allocated block
  */
 #include <linux/bitops.h>
 #include <linux/debugfs.h>
@@ -16,7 +16,7 @@
 
 #include "debugfs.h"
 #include "mode.h"
-#include "occupancy.h"
+#include "usage.h"
 #include "region.h"
 
 #define VCMA_MAP_WIDTH	64
@@ -30,7 +30,7 @@ static char vcma_block_letter(const struct vcma_block *block)
 		[VCMA_BLOCK_BULK] = 'B',
 		[VCMA_BLOCK_USER] = 'U',
 	};
-	bool all = block->nr_taken == block->bytes >> PAGE_SHIFT;
+	bool all = block->nr_isolated == block->bytes >> PAGE_SHIFT;
 
 	return all ? letters[block->use] : letters[block->use] | 0x20;
 }
@@ -48,12 +48,12 @@ static char vcma_granule_letter(struct vcma_region *r, u64 nr)
 	rcu_read_unlock();
 	if (letter)
 		return letter;
-	if (!r->occupancy || nr >= r->occupancy->nr)
+	if (!r->usage || nr >= r->usage->nr)
 		return '-';
-	if (test_bit(nr, r->occupancy->busy))
+	if (test_bit(nr, r->usage->busy))
 		return '!';
-	cost = READ_ONCE(r->occupancy->granules[nr].cost);
-	return cost == VCMA_COST_EMPTY ? '.' : cost == VCMA_COST_STUCK ? 'x' : 'o';
+	cost = READ_ONCE(r->usage->granules[nr].cost);
+	return cost == VCMA_COST_EMPTY ? '.' : cost == VCMA_COST_UNMOVABLE ? 'x' : 'o';
 }
 
 static int granules_show(struct seq_file *m, void *v)
@@ -78,14 +78,14 @@ static int blocks_show(struct seq_file *m, void *v)
 	struct vcma_block *block, *last = NULL;
 	unsigned long nr;
 
-	seq_puts(m, "gpa dma bytes taken_pages attr owner\n");
+	seq_puts(m, "gpa dma bytes isolated_pages attr owner\n");
 	rcu_read_lock();
 	xa_for_each(&r->by_gpa, nr, block) {
 		if (block == last)
 			continue;
 		last = block;
 		seq_printf(m, "%#llx %#llx %llu %lu %s %s\n", block->base_gpa, block->base_dma,
-			   block->bytes, READ_ONCE(block->nr_taken),
+			   block->bytes, READ_ONCE(block->nr_isolated),
 			   block->attr == VCMA_CACHED ? "cached" : "uncached",
 			   block->owner_name);
 	}

@@ -2,7 +2,7 @@
 /*
  * Zero-copy streaming mappings (direct.h).
  *
- *	block, held	|  lent  | alloc A |  free  | bounce |
+ *	block, held	|  online  | alloc A |  free  | bounce |
  *	                    ok       ok       no        no
  *
  * Pages of a pool block that belong to no allocation, and bounce buffers, are nobody's to
@@ -30,7 +30,7 @@ struct vcma_direct_map {
 	u64 dma;
 	u64 bytes;
 	struct vcma_block *block;	/* with a reference */
-	struct vcma_slot *slot;		/* with a reference; NULL: lent, or all of the block */
+	struct vcma_slot *slot;		/* with a reference; NULL: online, or all of the block */
 };
 
 static struct kmem_cache *vcma_direct_cache;
@@ -93,7 +93,7 @@ static void vcma_direct_put(struct vcma_direct_map *m)
 	kmem_cache_free(vcma_direct_cache, m);
 }
 
-/* May the device have this part of a held block as it is? */
+/* May the device have this part of an allocated block as it is? */
 static bool vcma_direct_fits(struct vcma_client *c, const struct vcma_block *block, u64 off,
 			     u64 bytes, u64 max_dma, enum dma_data_direction dir)
 {
@@ -165,8 +165,8 @@ put_block:
 }
 
 /* Take the mapping out of its bucket, one of them if there are several. */
-static struct vcma_direct_map *vcma_direct_take(struct vcma_client *c, dma_addr_t dma,
-						size_t bytes)
+static struct vcma_direct_map *vcma_direct_remove(struct vcma_client *c, dma_addr_t dma,
+						  size_t bytes)
 {
 	struct hlist_bl_head *bucket = vcma_direct_bucket(c, dma);
 	struct vcma_direct_map *m, *found = NULL;
@@ -196,7 +196,7 @@ bool vcma_direct_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 
 	if (!atomic_read(&c->direct.nr))
 		return false;
-	m = vcma_direct_take(c, dma, bytes);
+	m = vcma_direct_remove(c, dma, bytes);
 	if (!m)
 		return false;
 	atomic_dec(&c->direct.nr);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Streaming mappings without a copy: memory that lies in a held block is pinned, its DMA
+ * Streaming mappings without a copy: memory that lies in an allocated block is pinned, its DMA
  * address is known, the device may use it as it is. Whose memory it is does not matter:
  * a driver's coherent buffer mapped for another device, a dma-buf, or pages that the block
  * still lends to the page allocator.
@@ -54,7 +54,7 @@ bool vcma_direct_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
  * vcma_direct_sync() - cache maintenance of part of a mapping, or of memory that was
  * allocated cacheable; nothing for most clients.
  *
- * Return: false if the client can't have it: not in one held block of its region, and
+ * Return: false if the client can't have it: not in one allocated block of its region, and
  * neither allocated by it nor can it be mapped.
  */
 bool vcma_direct_sync(struct vcma_client *c, dma_addr_t dma, size_t bytes,

@@ -48,7 +48,7 @@ static bool vcma_is_out_of_reach(struct device *dev, u64 max_dma)
 		lowest = min(lowest, READ_ONCE(c->region->lowest_dma));
 	if (lowest == U64_MAX || max_dma >= lowest)
 		return false;
-	if (!test_and_set_bit(VCMA_BINDING_TOLD_REACH, &b->told))
+	if (!test_and_set_bit(VCMA_BINDING_WARNED_REACH, &b->warned))
 		dev_err(dev, "virtio_cma: no memory is in reach: mask %#llx, lowest address %#llx\n",
 			max_dma, lowest);
 	return true;
@@ -152,7 +152,7 @@ static struct page *vcma_dma_alloc_pages(struct device *dev, size_t size, dma_ad
 
 	for (i = 0; (c = vcma_binding_source(b, VCMA_KIND_COHERENT, i)); i++) {
 		if (!c->region->mode->has_pages) {
-			if (!test_and_set_bit(VCMA_TOLD_NO_PAGES, &c->told))
+			if (!test_and_set_bit(VCMA_WARNED_NO_PAGES, &c->warned))
 				dev_info(dev, "region %s: %s, its memory has no struct pages to allocate\n",
 					 c->region->name, c->region->mode->name);
 			continue;
@@ -173,7 +173,7 @@ static void vcma_dma_free_pages(struct device *dev, size_t size, struct page *pa
 	vcma_dma_free(dev, size, NULL, dma, 0);
 }
 
-/* Memory of a held block as it is; whoever of the clients has it. */
+/* Memory of an allocated block as it is; whoever of the clients has it. */
 static dma_addr_t vcma_dma_map_direct(struct device *dev, phys_addr_t phys, size_t size,
 				      enum dma_data_direction dir, unsigned long attrs)
 {
@@ -225,7 +225,7 @@ static void vcma_dma_unmap_ram(struct device *dev, dma_addr_t dma, size_t size,
 }
 
 /*
- * Memory without struct pages of a held block, or registers of a device. Where those are
+ * Memory without struct pages of an allocated block, or registers of a device. Where those are
  * on the bus is known if DMA addresses are guest-physical, as all addresses of emulated
  * devices are; else it is not, and no guess is made.
  */
@@ -251,7 +251,7 @@ static dma_addr_t vcma_dma_map_resource(struct device *dev, phys_addr_t phys, si
 		if (!(c->region->flags & VIRTIO_CMA_F_HPA))
 			continue;
 		atomic64_inc(&c->region->stats.nr_map_failed);
-		if (!test_and_set_bit(VCMA_TOLD_NO_RESOURCE, &c->told))
+		if (!test_and_set_bit(VCMA_WARNED_NO_RESOURCE, &c->warned))
 			dev_info(dev, "region %s: addresses are host-physical: no mapping of registers at %pap, whose address on the bus is unknown\n",
 				 c->region->name, &phys);
 		return DMA_MAPPING_ERROR;
@@ -350,7 +350,7 @@ static dma_addr_t vcma_dma_map_unsynced(struct device *dev, phys_addr_t phys, si
 	struct vcma_binding *b = vcma_binding_of(dev);
 	dma_addr_t dma = vcma_dma_map_direct(dev, phys, size, dir, attrs);
 
-	if (dma == DMA_MAPPING_ERROR && !test_and_set_bit(VCMA_BINDING_TOLD_UNSYNCED, &b->told))
+	if (dma == DMA_MAPPING_ERROR && !test_and_set_bit(VCMA_BINDING_WARNED_UNSYNCED, &b->warned))
 		dev_err(dev, "virtio_cma: a buffer of a file's pages is refused: the device can't reach them, and nobody syncs copies\n");
 	return dma;
 }

@@ -3,7 +3,7 @@
  * Buffers of a region as dma-bufs (dmabuf.h).
  *
  *	dma-buf		|  block 0  |  block 1  |  block 2  |	offsets, page by page
- *	region		  ^            ^   ^			anywhere in held blocks
+ *	region		  ^            ^   ^			anywhere in allocated blocks
  *
  * A buffer that was revoked stays until its last file is closed, without memory: faults
  * get SIGBUS, mappings -ENODEV.
@@ -80,7 +80,7 @@ struct vcma_buffer_map {
 static void vcma_buffer_free_memory(struct vcma_buffer *buf)
 {
 	if (buf->whole)
-		vcma_region_drop(buf->whole);
+		vcma_block_free(buf->whole);
 	else
 		vcma_bulk_free(buf->region, buf->blocks, buf->nr_blocks, buf->order);
 	buf->region = NULL;
@@ -96,9 +96,9 @@ static void vcma_buffer_end(struct vcma_buffer *buf)
 
 /* More than a granule, or with demands that a bulk does not make. */
 static int vcma_buffer_get_whole(struct vcma_buffer *buf, struct vcma_region *r,
-				 const struct vcma_buffer_want *want)
+				 const struct vcma_buffer_constraints *want)
 {
-	const struct vcma_want hold = {
+	const struct vcma_constraints hold = {
 		.bytes = want->block_bytes,
 		.align_bytes = want->align_bytes,
 		.max_dma = want->max_dma,
@@ -111,7 +111,7 @@ static int vcma_buffer_get_whole(struct vcma_buffer *buf, struct vcma_region *r,
 	};
 	int err;
 
-	err = vcma_region_hold(r, &hold, &buf->whole);
+	err = vcma_block_alloc(r, &hold, &buf->whole);
 	if (err)
 		return err;
 	buf->blocks[0] = (struct vcma_piece_addr) {
@@ -126,10 +126,10 @@ static int vcma_buffer_get_whole(struct vcma_buffer *buf, struct vcma_region *r,
 }
 
 static int vcma_buffer_get_bulk(struct vcma_buffer *buf, struct vcma_region *r,
-				const struct vcma_buffer_want *want,
+				const struct vcma_buffer_constraints *want,
 				struct vcma_bulk_busy *busy, u32 *nr_busy)
 {
-	const struct vcma_bulk_want bulk = {
+	const struct vcma_bulk_constraints bulk = {
 		.order = buf->order,
 		.nr = want->nr_blocks,
 		.flags = want->flags | VCMA_BULK_ZERO,
@@ -556,7 +556,7 @@ static bool vcma_buffer_has_vmap(const struct vcma_buffer *buf)
 }
 
 /* What is held for the blocks of a bulk: those of one granule come one after the other. */
-static u64 vcma_buffer_held_bytes(const struct vcma_buffer *buf)
+static u64 vcma_buffer_allocated_bytes(const struct vcma_buffer *buf)
 {
 	const struct vcma_region *r = buf->region;
 	u64 granule, last = U64_MAX, nr = 0;
@@ -571,12 +571,12 @@ static u64 vcma_buffer_held_bytes(const struct vcma_buffer *buf)
 }
 
 static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
-			    const struct vcma_buffer_want *want, struct dma_buf **out,
+			    const struct vcma_buffer_constraints *want, struct dma_buf **out,
 			    struct vcma_bulk_busy *busy, u32 *nr_busy)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	u32 room = nr_busy ? *nr_busy : 0;
-	u64 block_bytes, held_bytes;
+	u64 block_bytes, allocated_bytes;
 	struct dma_buf *dmabuf;
 	struct vcma_buffer *buf;
 	bool whole;
@@ -613,18 +613,18 @@ static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
 	if (err)
 		goto uncharge;
 	if (!whole) {	/* only what came, but with what is between it */
-		held_bytes = vcma_buffer_held_bytes(buf);
-		if (held_bytes > buf->charged_bytes)
+		allocated_bytes = vcma_buffer_allocated_bytes(buf);
+		if (allocated_bytes > buf->charged_bytes)
 			err = vcma_quota_charge(&u->quota, buf->uid,
-						held_bytes - buf->charged_bytes);
+						allocated_bytes - buf->charged_bytes);
 		else
 			vcma_quota_uncharge(&u->quota, buf->uid,
-					    buf->charged_bytes - held_bytes);
+					    buf->charged_bytes - allocated_bytes);
 		if (err) {
 			vcma_buffer_free_memory(buf);
 			goto free;
 		}
-		buf->charged_bytes = held_bytes;
+		buf->charged_bytes = allocated_bytes;
 	}
 
 	info.ops = vcma_buffer_has_vmap(buf) ? &vcma_buffer_ops : &vcma_buffer_ops_no_vmap;
@@ -656,7 +656,7 @@ free:
 }
 
 int vcma_buffer_create(struct vcma_user *u, struct vcma_region *r,
-		       const struct vcma_buffer_want *want, struct dma_buf **out,
+		       const struct vcma_buffer_constraints *want, struct dma_buf **out,
 		       struct vcma_bulk_busy *busy, u32 *nr_busy)
 {
 	ktime_t start = ktime_get();

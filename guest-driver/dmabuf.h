@@ -19,12 +19,12 @@ struct vcma_bulk_busy;
 struct vcma_region;
 struct vcma_user;
 
-struct vcma_buffer_want {
+struct vcma_buffer_constraints {
 	u64 block_bytes;	/* of one block: whole pages */
 	u64 align_bytes;	/* of its device address; 0 or a power of two */
 	u64 max_dma;
 	u32 nr_blocks;		/* > 0 */
-	unsigned int flags;	/* VCMA_WANT_* */
+	unsigned int flags;	/* VCMA_* */
 	unsigned int fd_flags;	/* O_ACCMODE is the dma-buf's mode */
 	enum vcma_attr attr;
 	ktime_t deadline;	/* 0: none */
@@ -36,10 +36,10 @@ struct vcma_buffer_want {
  * @out: one reference, for the caller to put or to install
  * @busy, @nr_busy: as of vcma_bulk_alloc(), written for buffers up to a granule per block
  *
- * Return: 0, -EDQUOT (the limit), or the errors of vcma_region_hold() or vcma_bulk_alloc().
+ * Return: 0, -EDQUOT (the limit), or the errors of vcma_block_alloc() or vcma_bulk_alloc().
  */
 int vcma_buffer_create(struct vcma_user *u, struct vcma_region *r,
-		       const struct vcma_buffer_want *want, struct dma_buf **out,
+		       const struct vcma_buffer_constraints *want, struct dma_buf **out,
 		       struct vcma_bulk_busy *busy, u32 *nr_busy);
 
 /**

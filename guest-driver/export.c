@@ -30,7 +30,7 @@ struct vcma_bulk_room {
 };
 
 /* As much as one region has of it; the answers are appended. */
-static int vcma_bulk_from(struct vcma_client *c, const struct vcma_bulk_want *want,
+static int vcma_bulk_from(struct vcma_client *c, const struct vcma_bulk_constraints *want,
 			  const struct vcma_bulk_room *room, struct vcma_bulk_block *blocks,
 			  unsigned int *nr_got, struct vcma_bulk_range *busy,
 			  unsigned int *nr_busy, unsigned int max_busy)
@@ -69,9 +69,9 @@ static int vcma_bulk_from_all(struct device *dev, const struct vcma_bulk_request
 {
 	struct vcma_binding *b = vcma_binding_of(dev);
 	const char *kind = req->kind ?: "coherent";
-	struct vcma_bulk_want want = {
+	struct vcma_bulk_constraints want = {
 		.order = req->order,
-		.flags = (req->flags & VCMA_BULK_REQ_FAST ? VCMA_WANT_FAST : 0) |
+		.flags = (req->flags & VCMA_BULK_REQ_FAST ? VCMA_FAST : 0) |
 			 (req->flags & VCMA_BULK_REQ_ZERO ? VCMA_BULK_ZERO : 0),
 		.max_dma = min_not_zero(dev->coherent_dma_mask, dev->bus_dma_limit),
 		.deadline = req->timeout_ms ? ktime_add_ms(ktime_get(), req->timeout_ms) : 0,

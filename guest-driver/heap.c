@@ -27,7 +27,7 @@ static long vcma_heap_alloc(struct vcma_user *u, struct vcma_region *r,
 			    struct dma_heap_allocation_data *a, void __user *to, size_t bytes)
 {
 	u32 timeout_ms = READ_ONCE(vcma_alloc_timeout_ms);
-	struct vcma_buffer_want want;
+	struct vcma_buffer_constraints want;
 	struct dma_buf *buf;
 	int err;
 
@@ -35,7 +35,7 @@ static long vcma_heap_alloc(struct vcma_user *u, struct vcma_region *r,
 		return -EINVAL;
 	if (a->len > r->bytes)
 		return -ENOMEM;
-	want = (struct vcma_buffer_want) {
+	want = (struct vcma_buffer_constraints) {
 		.block_bytes = PAGE_ALIGN(a->len),
 		.max_dma = U64_MAX,
 		.nr_blocks = 1,

@@ -16,10 +16,10 @@
 #include "mode.h"
 #include "region.h"
 #include "report.h"
-#include "share.h"
+#include "resv.h"
 #include "shrink.h"
 #include "sleep.h"
-#include "takeover.h"
+#include "reprobe.h"
 #include "user.h"
 
 #define CREATE_TRACE_POINTS
@@ -42,7 +42,7 @@ MODULE_PARM_DESC(regions,
 
 module_param_named(alloc_timeout_ms, vcma_alloc_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(alloc_timeout_ms,
-		 "how long an allocation that may sleep tries to vacate memory, 0: without end (default: 10000)");
+		 "how long an allocation that may sleep tries to isolate memory, 0: without end (default: 10000)");
 
 static void vcma_event(void *ctx, const struct virtio_cma_event *event)
 {
@@ -65,7 +65,7 @@ static void vcma_retire(struct vcma_region *r)
 	if (r->retired)
 		return;
 	vcma_shrink_stop(r);
-	vcma_shares_destroy(r);
+	vcma_resvs_destroy(r);
 	vcma_region_retire(r);
 }
 
@@ -77,7 +77,7 @@ int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 	err = vcma_region_create(transport, &r);
 	if (err)
 		return err;
-	err = vcma_shares_init(r, vcma_pool_bytes);
+	err = vcma_resvs_init(r, vcma_pool_bytes);
 	if (err) {
 		vcma_region_destroy(r);
 		return err;
@@ -133,7 +133,7 @@ static int __init vcma_init(void)
 {
 	int err;
 
-	err = vcma_shares_check(vcma_regions);
+	err = vcma_resvs_check(vcma_regions);
 	if (err)
 		return err;
 	err = vcma_memory_init();
@@ -175,7 +175,7 @@ module_init(vcma_init);
 static void __exit vcma_exit(void)
 {
 	vcma_virtio_unregister();
-	vcma_takeover_stop();
+	vcma_reprobe_stop();
 	vcma_debugfs_unregister();
 	vcma_sleep_unregister();
 	vcma_user_unregister();

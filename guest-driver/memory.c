@@ -9,10 +9,10 @@
  * be done.
  *
  * The kernel's own offlining retries for as long as a page is pinned. Therefore
- * all pages are taken first, as for an allocation, which comes to an end; with
+ * all pages are isolated first, as for an allocation, which comes to an end; with
  * all pages taken offlining can't fail for such a reason. Its rule for taken
  * pages: no reference on them while it runs. That is enough for a device and its
- * memory to go away: nobody touches taken pages, and the kernel's record of them is
+ * memory to go away: nobody touches isolated pages, and the kernel's record of them is
  * removed when the lock is free.
  *
  * Locks: notifiers run under the kernel's memory hotplug lock; they take
@@ -35,25 +35,25 @@
 
 #include "compat.h"
 #include "memory.h"
-#include "occupancy.h"
+#include "usage.h"
 #include "region.h"
 #include "trace.h"
-#include "vacate.h"
+#include "isolate.h"
 
 /* Programs rely on the prefix: kexec, and tools that count RAM. */
 #define VCMA_RESOURCE		"System RAM (virtio_cma)"
 #define VCMA_REMOVE_PATIENCE	(5 * HZ)
 #define VCMA_REMOVE_PAUSE	(HZ / 5)
-#define VCMA_TAKE_OUT_TRIES	10
-#define VCMA_TAKE_OUT_PAUSE	HZ
+#define VCMA_RECORD_TRIES	10
+#define VCMA_RECORD_PAUSE	HZ
 
-#define VCMA_LEAVING_STEP	(HZ / 10)	/* how often to look for it */
+#define VCMA_REMOVING_STEP	(HZ / 10)	/* how often to look for it */
 
 static struct workqueue_struct *vcma_memory_wq;
 
 /* The kernel keeps the pointer for as long as the memory is there: maybe longer than this module. */
 static const char *vcma_memory_resource;
-static bool vcma_memory_stays;		/* some has been left to the guest */
+static bool vcma_memory_was_orphaned;		/* some has been left to the guest */
 
 /* Memory whose region is gone, on its way out of the kernel. */
 static atomic_t vcma_memory_nr_orphans = ATOMIC_INIT(0);
@@ -90,9 +90,9 @@ bool vcma_memory_is_valid(const struct vcma_memory *memory)
 
 	lockdep_assert_held(&memory->lock);
 	for (block = memory->blocks; block < memory->blocks + memory->nr_blocks; block++) {
-		if (block->nr_held && (block->state != VCMA_MEMORY_ONLINE || block->vacated))
+		if (block->nr_held && (block->state != VCMA_MEMORY_ONLINE || block->isolated))
 			return false;
-		if (block->vacated &&
+		if (block->isolated &&
 		    (block->state == VCMA_MEMORY_OFFLINE || !memory->removing))
 			return false;
 	}
@@ -106,7 +106,7 @@ bool vcma_memory_unfit(u64 base_gpa, u64 bytes, char *reason, size_t reason_byte
 
 	if (!IS_ALIGNED(base_gpa | bytes, block)) {
 		snprintf(reason, reason_bytes,
-			 "base %#llx and size %#llx must be multiples of this guest's memory block size %#llx to be lent",
+			 "base %#llx and size %#llx must be multiples of this guest's memory block size %#llx to be online",
 			 base_gpa, bytes, block);
 		return true;
 	}
@@ -119,14 +119,14 @@ bool vcma_memory_unfit(u64 base_gpa, u64 bytes, char *reason, size_t reason_byte
 	return false;
 }
 
-/* ---- held memory stays online ---- */
+/* ---- allocated memory stays online ---- */
 
 static unsigned int vcma_memory_index(const struct vcma_memory *memory, u64 gpa)
 {
 	return div64_u64(gpa - memory->base_gpa, memory->block_bytes);
 }
 
-int vcma_memory_hold(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
+int vcma_memory_get_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
 {
 	unsigned int first = vcma_memory_index(memory, base_gpa);
 	unsigned int last = vcma_memory_index(memory, base_gpa + bytes - 1), i;
@@ -145,7 +145,7 @@ int vcma_memory_hold(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
 	return err;
 }
 
-void vcma_memory_release(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
+void vcma_memory_put_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
 {
 	unsigned int first = vcma_memory_index(memory, base_gpa);
 	unsigned int last = vcma_memory_index(memory, base_gpa + bytes - 1), i;
@@ -222,12 +222,12 @@ static int vcma_memory_going_offline(struct vcma_memory *memory, unsigned int i,
 				     unsigned long pfn, unsigned long nr)
 {
 	struct vcma_memory_block *block = &memory->blocks[i];
-	bool held, vacated;
+	bool held, isolated;
 	unsigned long irq;
 
 	spin_lock_irqsave(&memory->lock, irq);
-	vacated = block->vacated;
-	held = block->nr_held || (memory->removing && !vacated);
+	isolated = block->isolated;
+	held = block->nr_held || (memory->removing && !isolated);
 	if (!held)
 		vcma_memory_set_state(memory, i, VCMA_MEMORY_GOING_OFFLINE);
 	spin_unlock_irqrestore(&memory->lock, irq);
@@ -237,7 +237,7 @@ static int vcma_memory_going_offline(struct vcma_memory *memory, unsigned int i,
 		vcma_memory_blame(memory, PFN_PHYS(pfn));
 		return notifier_from_errno(-EBUSY);
 	}
-	if (vacated)
+	if (isolated)
 		vcma_memory_unref(pfn, nr);
 	return NOTIFY_OK;
 }
@@ -246,16 +246,16 @@ static int vcma_memory_going_offline(struct vcma_memory *memory, unsigned int i,
 static void vcma_memory_cancel_offline(struct vcma_memory *memory, unsigned int i,
 				       unsigned long pfn, unsigned long nr)
 {
-	bool vacated = false;
+	bool isolated = false;
 	unsigned long irq;
 
 	spin_lock_irqsave(&memory->lock, irq);
 	if (memory->blocks[i].state == VCMA_MEMORY_GOING_OFFLINE) {
 		vcma_memory_set_state(memory, i, VCMA_MEMORY_ONLINE);
-		vacated = memory->blocks[i].vacated;
+		isolated = memory->blocks[i].isolated;
 	}
 	spin_unlock_irqrestore(&memory->lock, irq);
-	if (vacated)
+	if (isolated)
 		vcma_memory_ref(pfn, nr);
 }
 
@@ -267,14 +267,14 @@ static void vcma_memory_changed(struct vcma_memory *memory, unsigned int i,
 
 	spin_lock_irqsave(&memory->lock, irq);
 	vcma_memory_set_state(memory, i, state);
-	if (memory->blocks[i].vacated)
-		bytes = 0;	/* not lent any more when they were vacated */
-	memory->blocks[i].vacated = false;
+	if (memory->blocks[i].isolated)
+		bytes = 0;	/* not online any more when they were isolated */
+	memory->blocks[i].isolated = false;
 	vcma_assert_valid(vcma_memory_is_valid(memory));
 	if (memory->region) {
 		atomic64_add(state == VCMA_MEMORY_ONLINE ? bytes : -bytes,
-			     &memory->region->lent_bytes);
-		vcma_occupancy_lent_changed(memory->region);
+			     &memory->region->online_bytes);
+		vcma_usage_online_changed(memory->region);
 	}
 	spin_unlock_irqrestore(&memory->lock, irq);
 }
@@ -318,11 +318,11 @@ static int vcma_memory_pm_notify(struct notifier_block *nb, unsigned long event,
 
 	switch (event) {
 	case PM_HIBERNATION_PREPARE:
-		pr_err("virtio_cma: region %s: can't hibernate while its memory is lent\n",
+		pr_err("virtio_cma: region %s: can't hibernate while its memory is online\n",
 		       memory->name);
 		return NOTIFY_BAD;
 	case PM_RESTORE_PREPARE:	/* an image of before it was */
-		pr_err("virtio_cma: region %s: can't resume from an image while its memory is lent\n",
+		pr_err("virtio_cma: region %s: can't resume from an image while its memory is online\n",
 		       memory->name);
 		return NOTIFY_BAD;
 	}
@@ -337,7 +337,7 @@ static int vcma_count_ram(struct resource *res, void *bytes)
 	return 0;
 }
 
-bool vcma_memory_is_left(const struct vcma_region *r)
+bool vcma_memory_is_orphaned(const struct vcma_region *r)
 {
 	unsigned long flags = IORESOURCE_SYSTEM_RAM | IORESOURCE_SYSRAM_DRIVER_MANAGED;
 	u64 bytes = 0;
@@ -348,7 +348,7 @@ bool vcma_memory_is_left(const struct vcma_region *r)
 }
 
 /* Its blocks may be online or not; none in another zone, or the veto would come too late. */
-static int vcma_memory_adopt(struct vcma_memory *memory)
+static int vcma_memory_reattach(struct vcma_memory *memory)
 {
 	struct vcma_region *r = memory->region;
 	unsigned int i;
@@ -365,7 +365,7 @@ static int vcma_memory_adopt(struct vcma_memory *memory)
 		if (!page)
 			continue;
 		memory->blocks[i].state = VCMA_MEMORY_ONLINE;
-		atomic64_add(memory->block_bytes, &r->lent_bytes);
+		atomic64_add(memory->block_bytes, &r->online_bytes);
 	}
 	dev_info(r->dev, "region %s: adopts its memory at %#llx, which the guest still has\n",
 		 r->name, r->base_gpa);
@@ -409,13 +409,13 @@ static void vcma_memory_forget(struct vcma_memory *memory)
  * The region goes; what is to be done about its memory is left to a worker.
  * Return: false if pages are in the page allocator, or about to come there.
  */
-static bool vcma_memory_leave(struct vcma_memory *memory)
+static bool vcma_memory_orphan(struct vcma_memory *memory)
 {
 	const struct vcma_memory_block *block;
 
 	lockdep_assert_held(&memory->lock);
 	for (block = memory->blocks; block < memory->blocks + memory->nr_blocks; block++) {
-		if (block->state != VCMA_MEMORY_OFFLINE && !block->vacated)
+		if (block->state != VCMA_MEMORY_OFFLINE && !block->isolated)
 			return false;
 	}
 	atomic_inc(&vcma_memory_nr_orphans);
@@ -424,7 +424,7 @@ static bool vcma_memory_leave(struct vcma_memory *memory)
 }
 
 /* Take memory that is offline, or all ours, out of the kernel. */
-static int vcma_memory_take_out(struct vcma_memory *memory)
+static int vcma_memory_remove_record(struct vcma_memory *memory)
 {
 	int err = offline_and_remove_memory(memory->base_gpa, memory->bytes);
 
@@ -434,16 +434,16 @@ static int vcma_memory_take_out(struct vcma_memory *memory)
 }
 
 /* Nobody waits for this who holds a lock: @memory ends here. */
-static void vcma_memory_take_out_orphan(struct vcma_memory *memory)
+static void vcma_memory_remove_orphan(struct vcma_memory *memory)
 {
 	unsigned int tries = 1;
 	int err;
 
 	/* Others may look at a page for a moment, or have a notifier that refuses. */
-	while ((err = vcma_memory_take_out(memory)) && tries++ < VCMA_TAKE_OUT_TRIES)
-		schedule_timeout_idle(VCMA_TAKE_OUT_PAUSE);
+	while ((err = vcma_memory_remove_record(memory)) && tries++ < VCMA_RECORD_TRIES)
+		schedule_timeout_idle(VCMA_RECORD_PAUSE);
 	if (err) {
-		WRITE_ONCE(vcma_memory_stays, true);
+		WRITE_ONCE(vcma_memory_was_orphaned, true);
 		pr_err("virtio_cma: region %s: removing memory %#llx+%#llx, of which nothing is in use: %pe\n",
 		       memory->name, memory->base_gpa, memory->bytes, ERR_PTR(err));
 	}
@@ -466,20 +466,20 @@ static void vcma_memory_plug_work(struct work_struct *work)
 	if (orphan && err)
 		vcma_memory_forget(memory);
 	else if (orphan)
-		vcma_memory_take_out_orphan(memory);
+		vcma_memory_remove_orphan(memory);
 }
 
 /* Return: false if the transport leaves, and the memory is left to the worker. */
 static bool vcma_memory_wait_plugged(struct vcma_memory *memory)
 {
-	const bool *leaving = &memory->region->transport->leaving;
+	const bool *removing = &memory->region->transport->removing;
 	bool left = false;
 	unsigned long irq;
 
-	while (!left && !wait_for_completion_timeout(&memory->plugged, VCMA_LEAVING_STEP)) {
+	while (!left && !wait_for_completion_timeout(&memory->plugged, VCMA_REMOVING_STEP)) {
 		spin_lock_irqsave(&memory->lock, irq);
-		left = READ_ONCE(*leaving) && !completion_done(&memory->plugged) &&
-		       vcma_memory_leave(memory);
+		left = READ_ONCE(*removing) && !completion_done(&memory->plugged) &&
+		       vcma_memory_orphan(memory);
 		spin_unlock_irqrestore(&memory->lock, irq);
 	}
 	if (!left)	/* until it lets go of the lock */
@@ -491,8 +491,8 @@ static bool vcma_memory_wait_plugged(struct vcma_memory *memory)
 static int vcma_memory_wait_orphans(const struct vcma_region *r)
 {
 	while (!wait_event_timeout(vcma_memory_orphan_gone,
-				   !atomic_read(&vcma_memory_nr_orphans), VCMA_LEAVING_STEP)) {
-		if (READ_ONCE(r->transport->leaving))
+				   !atomic_read(&vcma_memory_nr_orphans), VCMA_REMOVING_STEP)) {
+		if (READ_ONCE(r->transport->removing))
 			return -ENODEV;
 	}
 	return 0;
@@ -534,8 +534,8 @@ int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out)
 	err = register_pm_notifier(&memory->pm_nb);
 	if (err)
 		goto unregister;
-	if (vcma_memory_is_left(r)) {
-		err = vcma_memory_adopt(memory);
+	if (vcma_memory_is_orphaned(r)) {
+		err = vcma_memory_reattach(memory);
 	} else {
 		queue_work(vcma_memory_wq, &memory->plug_work);
 		if (!vcma_memory_wait_plugged(memory))
@@ -564,35 +564,35 @@ free:
 
 /* ---- remove ---- */
 
-static void vcma_memory_set_vacated(struct vcma_memory *memory, unsigned int i, bool vacated)
+static void vcma_memory_set_isolated(struct vcma_memory *memory, unsigned int i, bool isolated)
 {
 	s64 bytes = memory->block_bytes;
 	unsigned long irq;
 
 	spin_lock_irqsave(&memory->lock, irq);
-	memory->blocks[i].vacated = vacated;
+	memory->blocks[i].isolated = isolated;
 	vcma_assert_valid(vcma_memory_is_valid(memory));
 	if (memory->region)
-		atomic64_add(vacated ? -bytes : bytes, &memory->region->lent_bytes);
+		atomic64_add(isolated ? -bytes : bytes, &memory->region->online_bytes);
 	spin_unlock_irqrestore(&memory->lock, irq);
 }
 
-static void vcma_memory_unvacate(struct vcma_memory *memory)
+static void vcma_memory_putback_all(struct vcma_memory *memory)
 {
 	unsigned long nr = PHYS_PFN(memory->block_bytes), pfn;
 	unsigned int i;
 
 	for (i = 0; i < memory->nr_blocks; i++) {
-		if (!memory->blocks[i].vacated)
+		if (!memory->blocks[i].isolated)
 			continue;
 		pfn = PHYS_PFN(memory->base_gpa) + i * nr;
-		vcma_memory_set_vacated(memory, i, false);
-		vcma_memory_unhide(pfn, nr);
-		vcma_memory_give(pfn, nr);
+		vcma_memory_set_isolated(memory, i, false);
+		vcma_memory_fake_online(pfn, nr);
+		vcma_memory_putback(pfn, nr);
 	}
 }
 
-struct vcma_vacate_work {
+struct vcma_isolate_work {
 	struct work_struct work;
 	struct vcma_memory *memory;
 	struct vcma_busy *busy;
@@ -603,12 +603,12 @@ struct vcma_vacate_work {
  * In a worker, which may wait for I/O: a caller in ACPI's hotplug must not, and could
  * not migrate page cache.
  */
-static void vcma_memory_vacate_work(struct work_struct *work)
+static void vcma_memory_isolate_work(struct work_struct *work)
 {
-	struct vcma_vacate_work *vacate = container_of(work, struct vcma_vacate_work, work);
-	struct vcma_memory *memory = vacate->memory;
+	struct vcma_isolate_work *isolate = container_of(work, struct vcma_isolate_work, work);
+	struct vcma_memory *memory = isolate->memory;
 	unsigned long nr = PHYS_PFN(memory->block_bytes), pfn;
-	struct vcma_busy *busy = vacate->busy;
+	struct vcma_busy *busy = isolate->busy;
 	unsigned int i;
 	int err;
 
@@ -616,18 +616,18 @@ static void vcma_memory_vacate_work(struct work_struct *work)
 		if (memory->blocks[i].state != VCMA_MEMORY_ONLINE)
 			continue;
 		pfn = PHYS_PFN(memory->base_gpa) + i * nr;
-		err = vcma_memory_take(pfn, nr, busy);
+		err = vcma_memory_isolate(pfn, nr, busy);
 		if (err) {
 			*busy = (struct vcma_busy) {
 				.first_page = i * nr + (err == -EBUSY ? busy->first_page : 0),
 				.why = err == -EBUSY ? busy->why : VIRTIO_CMA_WHY_NO_ROOM,
 			};
-			vcma_memory_unvacate(memory);
-			vacate->err = err;
+			vcma_memory_putback_all(memory);
+			isolate->err = err;
 			return;
 		}
-		vcma_memory_hide(pfn, nr);
-		vcma_memory_set_vacated(memory, i, true);
+		vcma_memory_fake_offline(pfn, nr);
+		vcma_memory_set_isolated(memory, i, true);
 	}
 }
 
@@ -635,21 +635,21 @@ static void vcma_memory_vacate_work(struct work_struct *work)
  * Take all pages of the online blocks from the guest. On failure none is taken, and
  * @busy says where one could not be.
  */
-static int vcma_memory_vacate(struct vcma_memory *memory, struct vcma_busy *busy)
+static int vcma_memory_isolate_all(struct vcma_memory *memory, struct vcma_busy *busy)
 {
-	struct vcma_vacate_work vacate = { .memory = memory, .busy = busy };
+	struct vcma_isolate_work isolate = { .memory = memory, .busy = busy };
 
-	INIT_WORK_ONSTACK(&vacate.work, vcma_memory_vacate_work);
-	queue_work(vcma_memory_wq, &vacate.work);
-	flush_work(&vacate.work);
-	destroy_work_on_stack(&vacate.work);
-	return vacate.err;
+	INIT_WORK_ONSTACK(&isolate.work, vcma_memory_isolate_work);
+	queue_work(vcma_memory_wq, &isolate.work);
+	flush_work(&isolate.work);
+	destroy_work_on_stack(&isolate.work);
+	return isolate.err;
 }
 
 /* All pages are ours, and the region is gone. */
 static void vcma_memory_unplug_work(struct work_struct *work)
 {
-	vcma_memory_take_out_orphan(container_of(work, struct vcma_memory, unplug_work));
+	vcma_memory_remove_orphan(container_of(work, struct vcma_memory, unplug_work));
 }
 
 /* One attempt. On failure all is as before; else @memory is left to a worker. */
@@ -659,14 +659,14 @@ static int vcma_memory_unplug(struct vcma_memory *memory, struct vcma_busy *busy
 	bool left;
 	int err;
 
-	err = vcma_memory_vacate(memory, busy);
+	err = vcma_memory_isolate_all(memory, busy);
 	if (err)
 		return err;
 	spin_lock_irqsave(&memory->lock, irq);
-	left = vcma_memory_leave(memory);
+	left = vcma_memory_orphan(memory);
 	spin_unlock_irqrestore(&memory->lock, irq);
 	if (!left) {	/* somebody is bringing some of it online */
-		vcma_memory_unvacate(memory);
+		vcma_memory_putback_all(memory);
 		return -EAGAIN;
 	}
 	queue_work(vcma_memory_wq, &memory->unplug_work);
@@ -695,7 +695,7 @@ int vcma_memory_remove(struct vcma_memory *memory)
 	dev_err(r->dev, "region %s: memory in use at %#llx (%s): all of %#llx+%#llx stays RAM of this guest until the driver is loaded again\n",
 		r->name, r->base_gpa + PFN_PHYS(busy.first_page), vcma_why_name(busy.why),
 		r->base_gpa, r->bytes);
-	WRITE_ONCE(vcma_memory_stays, true);
+	WRITE_ONCE(vcma_memory_was_orphaned, true);
 	vcma_memory_forget(memory);
 	return -EBUSY;
 }
@@ -710,7 +710,7 @@ int vcma_memory_init(void)
 	vcma_memory_wq = alloc_workqueue("vcma-memory", WQ_UNBOUND, 0);
 	if (!vcma_memory_wq)
 		goto free;
-	if (vcma_vacate_init())
+	if (vcma_isolate_init())
 		goto destroy_wq;
 	return 0;
 
@@ -723,8 +723,8 @@ free:
 
 void vcma_memory_exit(void)
 {
-	vcma_vacate_exit();
+	vcma_isolate_exit();
 	destroy_workqueue(vcma_memory_wq);
-	if (!vcma_memory_stays)
+	if (!vcma_memory_was_orphaned)
 		kfree(vcma_memory_resource);
 }

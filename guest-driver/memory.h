@@ -6,7 +6,7 @@
  * count neither as the guest's memory nor in a dump.
  *
  * Knows memory blocks (the guest kernel's unit of on- and offlining) and pages;
- * choosing and vacating pages is for occupancy.c and mode_reusable.c.
+ * choosing and isolating pages is for usage.c and mode_reusable.c.
  */
 #ifndef VCMA_MEMORY_H
 #define VCMA_MEMORY_H
@@ -35,7 +35,7 @@ enum vcma_memory_state {
 struct vcma_memory_block {
 	enum vcma_memory_state state;
 	u32 nr_held;			/* > 0: stays ONLINE */
-	bool vacated;			/* to be removed: all its pages are ours */
+	bool isolated;			/* to be removed: all its pages are ours */
 };
 
 struct vcma_memory {
@@ -69,7 +69,7 @@ int vcma_memory_init(void);
 void vcma_memory_exit(void);
 
 /**
- * vcma_memory_unfit() - why can a region not be lent to this guest?
+ * vcma_memory_unfit() - why can a region not be online to this guest?
  * @reason: set to a sentence naming both numbers if it can't
  *
  * Return: true if it can't: then it can only be private.
@@ -86,23 +86,23 @@ bool vcma_memory_unfit(u64 base_gpa, u64 bytes, char *reason, size_t reason_byte
  * transport is leaving, the memory that is about to be added is removed later, by somebody else.
  *
  * Return: 0; -ENODEV, not logged, if the transport is leaving; or an error, logged: if also
- * vcma_memory_is_left(), then somebody had pinned it already, else nothing is left behind.
+ * vcma_memory_is_orphaned(), then somebody had pinned it already, else nothing is left behind.
  */
 int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out);
 
 /**
- * vcma_memory_is_left() - is all of the region RAM that a driver had added? Nobody else has
+ * vcma_memory_is_orphaned() - is all of the region RAM that a driver had added? Nobody else has
  * anything there. For when no vcma_memory is there.
  */
-bool vcma_memory_is_left(const struct vcma_region *r);
+bool vcma_memory_is_orphaned(const struct vcma_region *r);
 
 /**
- * vcma_memory_remove() - vacate; @memory is the callee's. May sleep. On return 0 nobody uses the
+ * vcma_memory_remove() - isolate; @memory is the callee's. May sleep. On return 0 nobody uses the
  * memory any more; the kernel's record of it is removed by somebody else, later: that needs the
  * lock of device hotplug, which the caller may have, or somebody who waits for the caller's
  * locks. vcma_memory_exit() and the next vcma_memory_add() wait for it.
  *
- * Memory that somebody else has pinned can't be vacated: after some seconds (or a signal) it
+ * Memory that somebody else has pinned can't be isolated: after some seconds (or a signal) it
  * stays the guest's RAM, also if the device is being unplugged, and the next vcma_memory_add()
  * adopts it.
  *
@@ -111,14 +111,14 @@ bool vcma_memory_is_left(const struct vcma_region *r);
 int vcma_memory_remove(struct vcma_memory *memory);
 
 /**
- * vcma_memory_hold() - keep [@base_gpa, @base_gpa + @bytes) online. Any context.
+ * vcma_memory_get_online() - keep [@base_gpa, @base_gpa + @bytes) online. Any context.
  *
  * Return: 0, or -EBUSY if part of it is not online.
  */
-int vcma_memory_hold(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
+int vcma_memory_get_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
 
-/** vcma_memory_release() - undo one hold. Any context. */
-void vcma_memory_release(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
+/** vcma_memory_put_online() - undo one hold. Any context. */
+void vcma_memory_put_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
 
 /**
  * vcma_memory_online() - bring all of it online as movable; what is already is left alone.
@@ -136,12 +136,12 @@ bool vcma_memory_is_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
 bool vcma_memory_is_valid(const struct vcma_memory *memory);
 
 /**
- * vcma_memory_hide() - pages got from the page allocator are the driver's: logically
+ * vcma_memory_fake_offline() - pages got from the page allocator are the driver's: logically
  * offline, no part of the guest's memory. May sleep. Poisoned ones are left alone.
- * vcma_memory_unhide() - before they go back.
+ * vcma_memory_fake_online() - before they go back.
  */
-void vcma_memory_hide(unsigned long pfn, unsigned long nr);
-void vcma_memory_unhide(unsigned long pfn, unsigned long nr);
+void vcma_memory_fake_offline(unsigned long pfn, unsigned long nr);
+void vcma_memory_fake_online(unsigned long pfn, unsigned long nr);
 
 /**
  * vcma_memory_unref() - hidden pages lose their reference, while the kernel takes them offline.
@@ -151,10 +151,10 @@ void vcma_memory_unref(unsigned long pfn, unsigned long nr);
 void vcma_memory_ref(unsigned long pfn, unsigned long nr);
 
 /**
- * vcma_memory_take() - as vcma_vacate(), of all pages that are not poisoned.
- * vcma_memory_give() - give them back; what was poisoned since is lost.
+ * vcma_memory_isolate() - as vcma_isolate_pages(), of all pages that are not poisoned.
+ * vcma_memory_putback() - give them back; what was poisoned since is lost.
  */
-int vcma_memory_take(unsigned long pfn, unsigned long nr, struct vcma_busy *busy);
-void vcma_memory_give(unsigned long pfn, unsigned long nr);
+int vcma_memory_isolate(unsigned long pfn, unsigned long nr, struct vcma_busy *busy);
+void vcma_memory_putback(unsigned long pfn, unsigned long nr);
 
 #endif /* VCMA_MEMORY_H */

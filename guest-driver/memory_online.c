@@ -20,7 +20,7 @@
  * next, taking memory offline for example, would be interrupted.
  * @leaving: when to give up
  */
-static int vcma_memory_online_block(unsigned long id, const bool *leaving)
+static int vcma_memory_online_block(unsigned long id, const bool *removing)
 {
 	static const char word[] = "online_movable";
 	char path[64];
@@ -36,7 +36,7 @@ static int vcma_memory_online_block(unsigned long id, const bool *leaving)
 		pos = 0;
 		got = kernel_write(file, word, sizeof(word) - 1, &pos);
 		flush_signals(current);
-	} while (got == -ERESTARTNOINTR && !READ_ONCE(*leaving));
+	} while (got == -ERESTARTNOINTR && !READ_ONCE(*removing));
 	filp_close(file, NULL);
 	return got < 0 ? got : 0;
 }
@@ -56,7 +56,7 @@ static void vcma_memory_online_work(struct work_struct *work)
 	struct vcma_online_work *online = container_of(work, struct vcma_online_work, work);
 	struct vcma_memory *memory = online->memory;
 	struct vcma_region *r = memory->region;
-	const bool *leaving = &r->transport->leaving;
+	const bool *removing = &r->transport->removing;
 	unsigned int i, tries;
 
 	for (i = 0; i < memory->nr_blocks; i++) {
@@ -68,13 +68,13 @@ static void vcma_memory_online_work(struct work_struct *work)
 			if (vcma_memory_is_online(memory, gpa, memory->block_bytes))
 				break;
 			err = vcma_memory_online_block(div64_u64(gpa, memory->block_bytes),
-						       leaving);
-			if (err == -ENOENT || err == -ENOMEM || READ_ONCE(*leaving))
+						       removing);
+			if (err == -ENOENT || err == -ENOMEM || READ_ONCE(*removing))
 				break;
 		}
 		if (vcma_memory_is_online(memory, gpa, memory->block_bytes))
 			continue;
-		if (READ_ONCE(*leaving)) {
+		if (READ_ONCE(*removing)) {
 			online->err = -ENODEV;
 			return;
 		}

@@ -3,7 +3,7 @@
  * Pages of region memory that are the driver's: taken, hidden from who looks for RAM, given back. Knows
  * neither blocks of the host nor of the kernel's hotplug.
  *
- * Poisoned pages (memory_failure()) are nobody's: left out where pages are taken, and never hidden.
+ * Poisoned pages (memory_failure()) are nobody's: left out where pages are isolated, and never hidden.
  * Memory goes offline with them. One that is poisoned while it is hidden stays so until its turn comes,
  * and does not come back.
  */
@@ -12,9 +12,9 @@
 
 #include "compat.h"
 #include "memory.h"
-#include "vacate.h"
+#include "isolate.h"
 
-void vcma_memory_hide(unsigned long pfn, unsigned long nr)
+void vcma_memory_fake_offline(unsigned long pfn, unsigned long nr)
 {
 	struct page *page, *end = pfn_to_page(pfn) + nr;
 	long hidden = 0;
@@ -30,7 +30,7 @@ void vcma_memory_hide(unsigned long pfn, unsigned long nr)
 	adjust_managed_page_count(pfn_to_page(pfn), -hidden);
 }
 
-void vcma_memory_unhide(unsigned long pfn, unsigned long nr)
+void vcma_memory_fake_online(unsigned long pfn, unsigned long nr)
 {
 	struct page *page, *end = pfn_to_page(pfn) + nr;
 	long hidden = 0;
@@ -57,7 +57,7 @@ void vcma_memory_unref(unsigned long pfn, unsigned long nr)
 		WARN_ON_ONCE(!page_ref_dec_and_test(page));
 		hidden++;
 	}
-	if (vcma_offlining_counts_hidden_pages())
+	if (vcma_offlining_counts_fake_offline_pages())
 		adjust_managed_page_count(pfn_to_page(pfn), hidden);
 }
 
@@ -72,7 +72,7 @@ void vcma_memory_ref(unsigned long pfn, unsigned long nr)
 		page_ref_inc(page);
 		hidden++;
 	}
-	if (vcma_offlining_counts_hidden_pages())
+	if (vcma_offlining_counts_fake_offline_pages())
 		adjust_managed_page_count(pfn_to_page(pfn), -hidden);
 }
 
@@ -91,24 +91,24 @@ static unsigned long vcma_memory_sound(unsigned long *pfn, unsigned long end)
 	return next - *pfn;
 }
 
-void vcma_memory_give(unsigned long pfn, unsigned long nr)
+void vcma_memory_putback(unsigned long pfn, unsigned long nr)
 {
 	unsigned long end = pfn + nr, run;
 
 	for (; (run = vcma_memory_sound(&pfn, end)); pfn += run)
-		vcma_unvacate(pfn, run);
+		vcma_putback_pages(pfn, run);
 }
 
-int vcma_memory_take(unsigned long first, unsigned long nr, struct vcma_busy *busy)
+int vcma_memory_isolate(unsigned long first, unsigned long nr, struct vcma_busy *busy)
 {
 	unsigned long pfn = first, end = first + nr, run;
 	int err;
 
 	for (; (run = vcma_memory_sound(&pfn, end)); pfn += run) {
-		err = vcma_vacate(pfn, run, 0, 0, busy);
+		err = vcma_isolate_pages(pfn, run, 0, 0, busy);
 		if (err) {
 			busy->first_page += pfn - first;
-			vcma_memory_give(first, pfn - first);
+			vcma_memory_putback(first, pfn - first);
 			return err;
 		}
 	}

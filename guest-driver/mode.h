@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the guest does with a region's memory while no device uses it, and how
- * pages of a held block are taken from and given back to that use. One object per
+ * pages of an allocated block are taken from and given back to that use. One object per
  * region mode. Callers other than region.c go through region.h: it keeps the
- * record of which pages are taken.
+ * record of which pages are isolated.
  *
  * Pages are numbered from the start of the block, PAGE_SIZE each.
  */
@@ -21,7 +21,7 @@
 
 struct vcma_block;
 struct vcma_region;
-struct vcma_want;
+struct vcma_constraints;
 struct virtio_cma_range;
 
 /* Why pages could not be taken, and which. */
@@ -49,40 +49,40 @@ struct vcma_mode {
 
 	/*
 	 * The host has pinned @block; until release() its memory will not go away
-	 * under it. No page is taken by this. May be NULL.
+	 * under it. No page is isolated by this. May be NULL.
 	 * Return: 0, or -EBUSY (the guest's owner has taken the memory offline).
 	 */
-	int (*hold)(struct vcma_block *block);
-	/* Undo hold; no page is taken any more. May be NULL. */
-	void (*release)(struct vcma_block *block);
+	int (*get)(struct vcma_block *block);
+	/* Undo hold; no page is isolated any more. May be NULL. */
+	void (*put)(struct vcma_block *block);
 
 	/*
 	 * Make pages ours alone; their contents are undefined then, unless zeroes() says
 	 * otherwise. May sleep. Takes in different granules run in parallel. Logs nothing.
-	 * @flags: VCMA_WANT_FAST: only if no page has to be migrated
-	 * @deadline: as in struct vcma_want
-	 * @busy: set on -EBUSY: where the first pages are that could not be vacated
+	 * @flags: VCMA_FAST: only if no page has to be migrated
+	 * @deadline: as in struct vcma_constraints
+	 * @busy: set on -EBUSY: where the first pages are that could not be isolated
 	 *
 	 * Return: 0; -EBUSY; -ENOMEM (no room for what would have to be migrated);
 	 * -ETIMEDOUT. Nothing is taken on failure.
 	 */
-	int (*take)(struct vcma_block *block, unsigned long first_page,
-		    unsigned long nr_pages, unsigned int flags, ktime_t deadline,
-		    struct vcma_busy *busy);
+	int (*isolate)(struct vcma_block *block, unsigned long first_page,
+		       unsigned long nr_pages, unsigned int flags, ktime_t deadline,
+		       struct vcma_busy *busy);
 	/* Are pages zero that were just taken or adopted? May be NULL: no. Any context. */
 	bool (*zeroes)(void);
 	/*
 	 * Take pages that the caller has got from the page allocator itself, with one
 	 * reference each. May be NULL without struct pages. Does not fail.
 	 */
-	void (*adopt)(struct vcma_block *block, unsigned long first_page,
-		      unsigned long nr_pages);
+	void (*add_isolated)(struct vcma_block *block, unsigned long first_page,
+			     unsigned long nr_pages);
 	/* Undo take, for any part of what was taken. May sleep. */
-	void (*give)(struct vcma_block *block, unsigned long first_page,
-		     unsigned long nr_pages);
+	void (*putback)(struct vcma_block *block, unsigned long first_page,
+			unsigned long nr_pages);
 
 	/*
-	 * A CPU mapping of taken pages with memory type @attr. May sleep. With
+	 * A CPU mapping of isolated pages with memory type @attr. May sleep. With
 	 * VCMA_UNCACHED no dirty cache line of them is left behind.
 	 * @cpu: set on success
 	 * Return: 0 or -ENOMEM.
@@ -94,11 +94,11 @@ struct vcma_mode {
 		      unsigned long nr_pages, enum vcma_attr attr, void *cpu);
 
 	/*
-	 * Where a block like @want would be cheapest to vacate. May be NULL: anywhere.
+	 * Where a block like @want would be cheapest to isolate. May be NULL: anywhere.
 	 * @hints: room for @max ranges, filled best first, whole granules each
 	 * Return: hints given. Fewer than @max: there are no others.
 	 */
-	unsigned int (*rank)(struct vcma_region *r, const struct vcma_want *want,
+	unsigned int (*rank)(struct vcma_region *r, const struct vcma_constraints *want,
 			     struct virtio_cma_range *hints, unsigned int max);
 };
 

@@ -30,15 +30,15 @@ static int vcma_private_stop(struct vcma_region *r)
 }
 
 /* Nobody else can have them. */
-static int vcma_private_take(struct vcma_block *block, unsigned long first_page,
-			     unsigned long nr_pages, unsigned int flags, ktime_t deadline,
-			     struct vcma_busy *busy)
+static int vcma_private_isolate(struct vcma_block *block, unsigned long first_page,
+				unsigned long nr_pages, unsigned int flags, ktime_t deadline,
+				struct vcma_busy *busy)
 {
 	return 0;
 }
 
-static void vcma_private_give(struct vcma_block *block, unsigned long first_page,
-			      unsigned long nr_pages)
+static void vcma_private_putback(struct vcma_block *block, unsigned long first_page,
+				 unsigned long nr_pages)
 {
 }
 
@@ -70,8 +70,8 @@ const struct vcma_mode vcma_mode_private = {
 	.name = "private",
 	.start = vcma_private_start,
 	.stop = vcma_private_stop,
-	.take = vcma_private_take,
-	.give = vcma_private_give,
+	.isolate = vcma_private_isolate,
+	.putback = vcma_private_putback,
 	.map = vcma_private_map,
 	.unmap = vcma_private_unmap,
 };

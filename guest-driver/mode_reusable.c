@@ -2,7 +2,7 @@
 /*
  * Reusable mode: the region's memory is ordinary movable RAM of the guest, and
  * pages of it are taken back, their contents moved elsewhere, while a device needs
- * them. Puts together what memory.c, vacate.c and occupancy.c do.
+ * them. Puts together what memory.c, isolate.c and usage.c do.
  *
  * Every page has a cacheable linear address. An uncached mapping is made beside
  * it, after the caches have given up what they have of the pages; as long as it
@@ -20,9 +20,9 @@
 #include "compat.h"
 #include "memory.h"
 #include "mode.h"
-#include "occupancy.h"
+#include "usage.h"
 #include "region.h"
-#include "vacate.h"
+#include "isolate.h"
 
 /* Given back before others may run. */
 #define VCMA_GIVE_PAGES		((unsigned long)SZ_16M >> PAGE_SHIFT)
@@ -32,17 +32,17 @@ static int vcma_reusable_start(struct vcma_region *r)
 	struct vcma_memory *memory;
 	int err;
 
-	err = vcma_occupancy_create(r);
+	err = vcma_usage_create(r);
 	if (err)
 		return err;
 	err = vcma_memory_add(r, &memory);
 	if (err) {
-		vcma_occupancy_lent_end(r, err != -ENODEV && vcma_memory_is_left(r));
-		vcma_occupancy_destroy(r);
+		vcma_usage_online_end(r, err != -ENODEV && vcma_memory_is_orphaned(r));
+		vcma_usage_destroy(r);
 		return err;
 	}
 	WRITE_ONCE(r->memory, memory);
-	vcma_occupancy_lent_changed(r);
+	vcma_usage_online_changed(r);
 	return 0;
 }
 
@@ -56,21 +56,21 @@ static int vcma_reusable_stop(struct vcma_region *r)
 	int err;
 
 	WRITE_ONCE(r->memory, NULL);
-	vcma_occupancy_lent_stop(r);
+	vcma_usage_online_stop(r);
 	err = vcma_memory_remove(memory);
-	vcma_occupancy_lent_end(r, err);
-	vcma_occupancy_destroy(r);
+	vcma_usage_online_end(r, err);
+	vcma_usage_destroy(r);
 	return err;
 }
 
-static int vcma_reusable_hold(struct vcma_block *block)
+static int vcma_reusable_get(struct vcma_block *block)
 {
-	return vcma_memory_hold(block->region->memory, block->base_gpa, block->bytes);
+	return vcma_memory_get_online(block->region->memory, block->base_gpa, block->bytes);
 }
 
-static void vcma_reusable_release(struct vcma_block *block)
+static void vcma_reusable_put(struct vcma_block *block)
 {
-	vcma_memory_release(block->region->memory, block->base_gpa, block->bytes);
+	vcma_memory_put_online(block->region->memory, block->base_gpa, block->bytes);
 }
 
 static unsigned long vcma_block_pfn(const struct vcma_block *block, unsigned long page)
@@ -78,43 +78,43 @@ static unsigned long vcma_block_pfn(const struct vcma_block *block, unsigned lon
 	return PHYS_PFN(block->base_gpa) + page;
 }
 
-static void vcma_reusable_adopt(struct vcma_block *block, unsigned long first_page,
-				unsigned long nr_pages)
+static void vcma_reusable_add_isolated(struct vcma_block *block, unsigned long first_page,
+				       unsigned long nr_pages)
 {
-	vcma_memory_hide(vcma_block_pfn(block, first_page), nr_pages);
-	atomic64_sub(PFN_PHYS(nr_pages), &block->region->lent_bytes);
-	vcma_occupancy_lent_changed(block->region);
+	vcma_memory_fake_offline(vcma_block_pfn(block, first_page), nr_pages);
+	atomic64_sub(PFN_PHYS(nr_pages), &block->region->online_bytes);
+	vcma_usage_online_changed(block->region);
 }
 
-static int vcma_reusable_take(struct vcma_block *block, unsigned long first_page,
-			      unsigned long nr_pages, unsigned int flags, ktime_t deadline,
-			      struct vcma_busy *busy)
+static int vcma_reusable_isolate(struct vcma_block *block, unsigned long first_page,
+				 unsigned long nr_pages, unsigned int flags, ktime_t deadline,
+				 struct vcma_busy *busy)
 {
 	unsigned long pfn = vcma_block_pfn(block, first_page);
 	int err;
 
-	err = vcma_vacate(pfn, nr_pages, flags, deadline, busy);
+	err = vcma_isolate_pages(pfn, nr_pages, flags, deadline, busy);
 	if (err == -EBUSY)
 		busy->first_page += first_page;
 	if (err)
 		return err;
-	vcma_reusable_adopt(block, first_page, nr_pages);
+	vcma_reusable_add_isolated(block, first_page, nr_pages);
 	return 0;
 }
 
-static void vcma_reusable_give(struct vcma_block *block, unsigned long first_page,
-			       unsigned long nr_pages)
+static void vcma_reusable_putback(struct vcma_block *block, unsigned long first_page,
+				  unsigned long nr_pages)
 {
 	unsigned long pfn = vcma_block_pfn(block, first_page), end = pfn + nr_pages, some;
 
 	for (; pfn < end; pfn += some) {
 		some = min(end - pfn, VCMA_GIVE_PAGES);
-		vcma_memory_unhide(pfn, some);
-		vcma_unvacate(pfn, some);
+		vcma_memory_fake_online(pfn, some);
+		vcma_putback_pages(pfn, some);
 		cond_resched();
 	}
-	atomic64_add(PFN_PHYS(nr_pages), &block->region->lent_bytes);
-	vcma_occupancy_lent_changed(block->region);
+	atomic64_add(PFN_PHYS(nr_pages), &block->region->online_bytes);
+	vcma_usage_online_changed(block->region);
 }
 
 /* ---- mappings ---- */
@@ -186,13 +186,13 @@ const struct vcma_mode vcma_mode_reusable = {
 	.has_pages = true,
 	.start = vcma_reusable_start,
 	.stop = vcma_reusable_stop,
-	.hold = vcma_reusable_hold,
-	.release = vcma_reusable_release,
-	.take = vcma_reusable_take,
+	.get = vcma_reusable_get,
+	.put = vcma_reusable_put,
+	.isolate = vcma_reusable_isolate,
 	.zeroes = vcma_pages_come_zeroed,
-	.adopt = vcma_reusable_adopt,
-	.give = vcma_reusable_give,
+	.add_isolated = vcma_reusable_add_isolated,
+	.putback = vcma_reusable_putback,
 	.map = vcma_reusable_map,
 	.unmap = vcma_reusable_unmap,
-	.rank = vcma_occupancy_rank,
+	.rank = vcma_usage_rank,
 };

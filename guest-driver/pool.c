@@ -20,10 +20,10 @@
 #include <linux/slab.h>
 
 #include "mode.h"
-#include "parts.h"
+#include "partial.h"
 #include "pool_pages.h"
 #include "region.h"
-#include "share.h"
+#include "resv.h"
 #include "trace.h"
 
 #define VCMA_REFILL_PAUSE	(HZ / 2)	/* after the host had nothing to give */
@@ -48,7 +48,7 @@ bool vcma_pool_is_valid(struct vcma_pool *pool)
 		bytes += block->pool_bytes;
 	}
 	/* Pages are taken before they are counted, and counted before they are back. */
-	return bytes <= (u64)atomic64_read(&pool->region->stats.held_bytes) &&
+	return bytes <= (u64)atomic64_read(&pool->region->stats.allocated_bytes) &&
 	       atomic64_read(&pool->free_bytes) <= (s64)bytes;
 }
 
@@ -86,12 +86,12 @@ static void vcma_pool_discard(struct llist_node *idle)
 
 	if (!idle)
 		return;
-	llist_for_each_entry(block, idle, drop_node)
-		vcma_pages_hide(block);
+	llist_for_each_entry(block, idle, free_node)
+		vcma_pages_fake_offline(block);
 	synchronize_rcu();
-	llist_for_each_entry_safe(block, next, idle, drop_node) {
+	llist_for_each_entry_safe(block, next, idle, free_node) {
 		vcma_pages_destroy(block);
-		vcma_region_drop(block);
+		vcma_block_free(block);
 	}
 }
 
@@ -124,11 +124,11 @@ static u64 vcma_pool_granule_bytes(const struct vcma_pool *pool)
 }
 
 static void vcma_pool_dismiss(struct vcma_pool *pool, struct vcma_block *block,
-			      struct llist_head *leaving)
+			      struct llist_head *removing)
 {
 	list_del_rcu(&block->node);
 	atomic64_sub(block->pool_bytes, &pool->free_bytes);
-	llist_add(&block->drop_node, leaving);
+	llist_add(&block->free_node, removing);
 }
 
 /*
@@ -138,7 +138,7 @@ static void vcma_pool_dismiss(struct vcma_pool *pool, struct vcma_block *block,
  */
 static u64 vcma_pool_shrink(struct vcma_pool *pool, u64 keep_bytes, u64 small_bytes)
 {
-	struct llist_head leaving = LLIST_HEAD_INIT(leaving);
+	struct llist_head removing = LLIST_HEAD_INIT(removing);
 	u64 granules = vcma_pool_granule_bytes(pool);
 	u64 long_bytes = max(keep_bytes, pool->region->granule_bytes);
 	struct llist_head idle = LLIST_HEAD_INIT(idle);
@@ -150,7 +150,7 @@ static u64 vcma_pool_shrink(struct vcma_pool *pool, u64 keep_bytes, u64 small_by
 		if (block->bytes <= long_bytes)
 			break;
 		if (vcma_block_is_idle(block))
-			vcma_pool_dismiss(pool, block, &leaving);
+			vcma_pool_dismiss(pool, block, &removing);
 	}
 	list_for_each_entry_safe(block, next, &pool->blocks, node) {
 		if (!vcma_block_is_idle(block) ||
@@ -161,15 +161,15 @@ static u64 vcma_pool_shrink(struct vcma_pool *pool, u64 keep_bytes, u64 small_by
 				continue;
 			granules -= block->pool_bytes;
 		}
-		vcma_pool_dismiss(pool, block, &leaving);
+		vcma_pool_dismiss(pool, block, &removing);
 	}
-	if (llist_empty(&leaving))
+	if (llist_empty(&removing))
 		return 0;
 	synchronize_rcu();
-	llist_for_each_entry_safe(block, next, llist_del_all(&leaving), drop_node) {
+	llist_for_each_entry_safe(block, next, llist_del_all(&removing), free_node) {
 		if (vcma_block_is_idle(block)) {
 			bytes += block->pool_bytes;
-			llist_add(&block->drop_node, &idle);
+			llist_add(&block->free_node, &idle);
 			continue;
 		}
 		/* An allocation was under way and has got its pages here. */
@@ -188,12 +188,12 @@ static u64 vcma_pool_shrink_spare(struct vcma_pool *pool)
 					 vcma_pool_small_bytes(pool));
 }
 
-/* A new block becomes the pool's; @taken_bytes of it are in use already. */
-static void vcma_pool_add(struct vcma_pool *pool, struct vcma_block *block, u64 taken_bytes)
+/* A new block becomes the pool's; @isolated_bytes of it are in use already. */
+static void vcma_pool_add(struct vcma_pool *pool, struct vcma_block *block, u64 isolated_bytes)
 {
 	mutex_lock(&pool->lock);
 	WRITE_ONCE(pool->max_dma, max(pool->max_dma, block->base_dma + block->bytes - 1));
-	atomic64_add(block->pool_bytes - taken_bytes, &pool->free_bytes);
+	atomic64_add(block->pool_bytes - isolated_bytes, &pool->free_bytes);
 	vcma_pool_insert(pool, block);
 	vcma_assert_valid(vcma_pool_is_valid(pool));
 	mutex_unlock(&pool->lock);
@@ -202,12 +202,12 @@ static void vcma_pool_add(struct vcma_pool *pool, struct vcma_block *block, u64 
 
 /* ---- growth ---- */
 
-/* Whom the host lets draw on the pool's set-aside. */
+/* Whom the host lets draw on the pool's reservation. */
 static u32 vcma_pool_client(struct vcma_pool *pool)
 {
 	u32 id = VIRTIO_CMA_CLIENT_SHARED;
 
-	if (!pool->share)
+	if (!pool->resv)
 		return id;
 	mutex_lock(&pool->lock);
 	if (!list_empty(&pool->users))
@@ -217,28 +217,28 @@ static u32 vcma_pool_client(struct vcma_pool *pool)
 }
 
 /* No refill insists: nobody waits for it. */
-static struct vcma_want vcma_pool_want(struct vcma_pool *pool, u64 bytes, u64 max_dma)
+static struct vcma_constraints vcma_pool_want(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 {
-	return (struct vcma_want) {
+	return (struct vcma_constraints) {
 		.bytes = bytes,
 		.align_bytes = pool->region->granule_bytes,
 		.max_dma = max_dma,
 		.attr = pool->attr,
 		.use = VCMA_BLOCK_POOL,
 		.client = vcma_pool_client(pool),
-		.share = pool->share,
+		.resv = pool->resv,
 		.deadline = ktime_add_ms(ktime_get(), VCMA_REFILL_LIMIT_MS),
 	};
 }
 
 /* @parts: what is taken of the block; NULL: all. Return: bytes that have joined the pool. */
-static u64 vcma_pool_adopt(struct vcma_pool *pool, struct vcma_block *block,
-			   const struct vcma_parts *parts)
+static u64 vcma_pool_add_block(struct vcma_pool *pool, struct vcma_block *block,
+			       const struct vcma_partial *parts)
 {
 	u64 bytes;
 
 	if (vcma_pages_init(pool, block, parts)) {
-		vcma_region_drop(block);
+		vcma_block_free(block);
 		return 0;
 	}
 	bytes = block->pool_bytes;
@@ -247,30 +247,30 @@ static u64 vcma_pool_adopt(struct vcma_pool *pool, struct vcma_block *block,
 }
 
 /*
- * Take what can be had of a lazily held granule, in parts, and map it.
- * Return: 0; -EBUSY (nothing); or an error of vcma_parts_vacate(). Whatever it is,
- * vcma_parts_destroy() is called for, and the block is still held.
+ * Take what can be had of a lazily allocated granule, in parts, and map it.
+ * Return: 0; -EBUSY (nothing); or an error of vcma_partial_isolate(). Whatever it is,
+ * vcma_partial_destroy() is called for, and the block is still held.
  */
-static int vcma_pool_take_parts(struct vcma_pool *pool, struct vcma_block *block,
-				u64 part_pages, const struct vcma_effort *effort,
-				struct vcma_parts *parts)
+static int vcma_pool_isolate_parts(struct vcma_pool *pool, struct vcma_block *block,
+				   u64 part_pages, const struct vcma_alloc_limits *limits,
+				   struct vcma_partial *parts)
 {
 	u64 nr_pages = PHYS_PFN(block->bytes);
 	int err;
 
-	err = vcma_parts_init(parts, block, min(part_pages, nr_pages));
+	err = vcma_partial_init(parts, block, min(part_pages, nr_pages));
 	if (err)
 		return err;
-	vcma_parts_collect(parts, 1, parts->nr_parts);
-	err = vcma_parts_vacate(parts, parts->nr_parts - parts->nr_taken, effort->flags,
-				effort->deadline);
-	if (!parts->nr_taken)
+	vcma_partial_collect(parts, 1, parts->nr_parts);
+	err = vcma_partial_isolate(parts, parts->nr_parts - parts->nr_isolated, limits->flags,
+				   limits->deadline);
+	if (!parts->nr_isolated)
 		return err ?: -EBUSY;
 	return pool->region->mode->map(block, 0, nr_pages, pool->attr, &block->cpu);
 }
 
 /* Can the pool use granules of which it has only parts? The linear map has them all. */
-static bool vcma_pool_may_take_parts(const struct vcma_pool *pool)
+static bool vcma_pool_may_isolate_parts(const struct vcma_pool *pool)
 {
 	return pool->region->mode->has_pages && pool->attr == VCMA_CACHED;
 }
@@ -279,20 +279,20 @@ static bool vcma_pool_may_take_parts(const struct vcma_pool *pool)
 static u64 vcma_pool_grow_granules(struct vcma_pool *pool, u64 bytes, u64 max_dma, int *err)
 {
 	struct vcma_region *r = pool->region;
-	struct vcma_want want = vcma_pool_want(pool, r->granule_bytes, max_dma);
+	struct vcma_constraints want = vcma_pool_want(pool, r->granule_bytes, max_dma);
 	struct vcma_block *blocks[VCMA_BULK_BLOCKS];
 	u64 got = 0, one;
 	int i, nr;
 
 	while (got < bytes) {
-		nr = vcma_region_hold_bulk(r, &want, min_t(u64, (bytes - got) >> r->granule_shift,
+		nr = vcma_block_alloc_bulk(r, &want, min_t(u64, (bytes - got) >> r->granule_shift,
 							   VCMA_BULK_BLOCKS), blocks);
 		if (nr < 0) {
 			*err = nr;
 			break;
 		}
 		for (i = 0, one = 0; i < nr; i++)
-			one += vcma_pool_adopt(pool, blocks[i], NULL);
+			one += vcma_pool_add_block(pool, blocks[i], NULL);
 		if (!one) {
 			*err = -ENOMEM;
 			break;
@@ -310,10 +310,10 @@ static u64 vcma_pool_grow_runs(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 	u64 run = bytes, got = 0;
 
 	while (run > r->granule_bytes && vcma_region_is_live(r)) {
-		struct vcma_want want = vcma_pool_want(pool, run, max_dma);
+		struct vcma_constraints want = vcma_pool_want(pool, run, max_dma);
 
-		if (!vcma_region_hold(r, &want, &block)) {
-			u64 one = vcma_pool_adopt(pool, block, NULL);
+		if (!vcma_block_alloc(r, &want, &block)) {
+			u64 one = vcma_pool_add_block(pool, block, NULL);
 
 			if (!one)
 				break;
@@ -326,39 +326,39 @@ static u64 vcma_pool_grow_runs(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 	return got;
 }
 
-/* Parts of granules, none of which can be vacated as a whole. Return: bytes got. */
+/* Parts of granules, none of which can be isolated as a whole. Return: bytes got. */
 static u64 vcma_pool_grow_parts(struct vcma_pool *pool, u64 bytes, u64 max_dma, int *err)
 {
-	struct vcma_want want = vcma_pool_want(pool, pool->region->granule_bytes, max_dma);
-	struct vcma_effort effort = { .deadline = want.deadline };
-	struct vcma_block *barren[VCMA_POOL_PART_TRIES], *block;
+	struct vcma_constraints want = vcma_pool_want(pool, pool->region->granule_bytes, max_dma);
+	struct vcma_alloc_limits limits = { .deadline = want.deadline };
+	struct vcma_block *empty[VCMA_POOL_PART_TRIES], *block;
 	unsigned int nr = 0;
 	u64 got = 0;
 
 	want.lazy = true;
 	while (got < bytes && nr < VCMA_POOL_PART_TRIES &&
-	       ktime_before(ktime_get(), effort.deadline)) {
-		struct vcma_parts parts = {};
+	       ktime_before(ktime_get(), limits.deadline)) {
+		struct vcma_partial parts = {};
 		u64 one;
 
-		*err = vcma_region_hold(pool->region, &want, &block);
+		*err = vcma_block_alloc(pool->region, &want, &block);
 		if (*err)
 			break;
-		*err = vcma_pool_take_parts(pool, block, VCMA_POOL_PART_PAGES, &effort, &parts);
+		*err = vcma_pool_isolate_parts(pool, block, VCMA_POOL_PART_PAGES, &limits, &parts);
 		if (*err) {
-			barren[nr++] = block;
+			empty[nr++] = block;
 		} else {
-			one = vcma_pool_adopt(pool, block, &parts);
+			one = vcma_pool_add_block(pool, block, &parts);
 			if (!one)
 				*err = -ENOMEM;
 			got += one;
 		}
-		vcma_parts_destroy(&parts);
+		vcma_partial_destroy(&parts);
 		if (*err && *err != -EBUSY)
 			break;
 	}
 	while (nr)
-		vcma_region_drop(barren[--nr]);
+		vcma_block_free(empty[--nr]);
 	return got;
 }
 
@@ -378,27 +378,27 @@ static int vcma_pool_grow(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 		got += vcma_pool_grow_runs(pool, bytes - got, max_dma);
 		got += vcma_pool_grow_granules(pool, bytes - got, max_dma, &err);
 	}
-	if (!got && vcma_pool_may_take_parts(pool) && vcma_region_is_live(pool->region))
+	if (!got && vcma_pool_may_isolate_parts(pool) && vcma_region_is_live(pool->region))
 		got = vcma_pool_grow_parts(pool, bytes, max_dma, &err);
 	trace_vcma_pool_grow(pool, bytes, max_dma, err);
 	return got ? 0 : err;
 }
 
-static struct vcma_want vcma_pool_want_for(struct vcma_pool *pool, const struct vcma_fit *fit,
-					   const struct vcma_effort *effort,
-					   const struct vcma_client *owner)
+static struct vcma_constraints vcma_pool_want_for(struct vcma_pool *pool, const struct vcma_fit *fit,
+						  const struct vcma_alloc_limits *limits,
+						  const struct vcma_client *owner)
 {
-	return (struct vcma_want) {
+	return (struct vcma_constraints) {
 		.bytes = (u64)fit->nr << VCMA_SLOT_SHIFT,
 		.align_bytes = max(fit->align_slots << VCMA_SLOT_SHIFT,
-				   pool->region->granule_bytes),
+					  pool->region->granule_bytes),
 		.max_dma = fit->max_dma,
 		.attr = pool->attr,
 		.use = VCMA_BLOCK_POOL,
-		.client = pool->share ? owner->id : VIRTIO_CMA_CLIENT_SHARED,
-		.share = pool->share,
-		.flags = effort->flags,
-		.deadline = effort->deadline,
+		.client = pool->resv ? owner->id : VIRTIO_CMA_CLIENT_SHARED,
+		.resv = pool->resv,
+		.flags = limits->flags,
+		.deadline = limits->deadline,
 		.owner = owner->name,
 	};
 }
@@ -407,22 +407,22 @@ static struct vcma_want vcma_pool_want_for(struct vcma_pool *pool, const struct 
  * A block comes to the pool for one allocation, which has its pages before others see the
  * block. Return: 0; or -ENOMEM, -ENOSPC (not enough in one piece), and it is dropped.
  */
-static int vcma_pool_adopt_for(struct vcma_pool *pool, struct vcma_block *block,
-			       const struct vcma_parts *parts, const struct vcma_fit *fit,
-			       struct vcma_client *owner, u64 bytes, struct vcma_piece *piece)
+static int vcma_pool_add_block_for(struct vcma_pool *pool, struct vcma_block *block,
+				   const struct vcma_partial *parts, const struct vcma_fit *fit,
+				   struct vcma_client *owner, u64 bytes, struct vcma_piece *piece)
 {
 	u32 first;
 	int err;
 
 	err = vcma_pages_init(pool, block, parts);
-	if (!err && !vcma_pages_take(block, fit, false, &first)) {
-		vcma_pages_hide(block);
+	if (!err && !vcma_pages_isolate(block, fit, false, &first)) {
+		vcma_pages_fake_offline(block);
 		synchronize_rcu();
 		vcma_pages_destroy(block);
 		err = -ENOSPC;
 	}
 	if (err) {
-		vcma_region_drop(block);
+		vcma_block_free(block);
 		return err;
 	}
 	vcma_pages_record(block, first, fit->nr, owner, VCMA_NO_ORIG, bytes, piece);
@@ -430,53 +430,53 @@ static int vcma_pool_adopt_for(struct vcma_pool *pool, struct vcma_block *block,
 	return 0;
 }
 
-/* No granule can be vacated as a whole, or at a price: then part of one. */
+/* No granule can be isolated as a whole, or at a price: then part of one. */
 static int vcma_pool_grow_part_for(struct vcma_pool *pool, const struct vcma_fit *fit,
-				   const struct vcma_effort *effort, struct vcma_client *owner,
+				   const struct vcma_alloc_limits *limits, struct vcma_client *owner,
 				   u64 bytes, struct vcma_piece *piece)
 {
 	u64 nr_pages = DIV_ROUND_UP(fit->nr, VCMA_SLOTS_PER_PAGE);
 	u64 part_pages = max_t(u64, roundup_pow_of_two(nr_pages), VCMA_POOL_PART_PAGES);
-	struct vcma_want want = vcma_pool_want_for(pool, fit, effort, owner);
-	struct vcma_block *barren[VCMA_POOL_PART_TRIES], *block;
+	struct vcma_constraints want = vcma_pool_want_for(pool, fit, limits, owner);
+	struct vcma_block *empty[VCMA_POOL_PART_TRIES], *block;
 	int err = -EBUSY, nr = 0;
 
 	want.lazy = true;
 	while (err == -EBUSY && nr < VCMA_POOL_PART_TRIES) {
-		struct vcma_parts parts = {};
+		struct vcma_partial parts = {};
 
-		err = vcma_region_hold(pool->region, &want, &block);
+		err = vcma_block_alloc(pool->region, &want, &block);
 		if (err)
 			break;
-		err = vcma_pool_take_parts(pool, block, part_pages, effort, &parts);
+		err = vcma_pool_isolate_parts(pool, block, part_pages, limits, &parts);
 		if (err)	/* kept until the end: the host would grant it again */
-			barren[nr++] = block;
+			empty[nr++] = block;
 		else
-			err = vcma_pool_adopt_for(pool, block, &parts, fit, owner, bytes, piece);
-		vcma_parts_destroy(&parts);
+			err = vcma_pool_add_block_for(pool, block, &parts, fit, owner, bytes, piece);
+		vcma_partial_destroy(&parts);
 	}
 	while (nr)
-		vcma_region_drop(barren[--nr]);
+		vcma_block_free(empty[--nr]);
 	return err;
 }
 
 static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit,
-			      const struct vcma_effort *effort, struct vcma_client *owner,
+			      const struct vcma_alloc_limits *limits, struct vcma_client *owner,
 			      u64 bytes, struct vcma_piece *piece)
 {
-	struct vcma_want want = vcma_pool_want_for(pool, fit, effort, owner);
-	bool by_parts = vcma_pool_may_take_parts(pool) &&
+	struct vcma_constraints want = vcma_pool_want_for(pool, fit, limits, owner);
+	bool by_parts = vcma_pool_may_isolate_parts(pool) &&
 			want.bytes <= pool->region->granule_bytes / 2;
 	struct vcma_block *block;
 	int err;
 
 	if (by_parts)	/* an empty granule, or what is empty of one */
-		want.flags |= VCMA_WANT_FAST;
-	err = vcma_region_hold(pool->region, &want, &block);
+		want.flags |= VCMA_FAST;
+	err = vcma_block_alloc(pool->region, &want, &block);
 	if (!err)
-		return vcma_pool_adopt_for(pool, block, NULL, fit, owner, bytes, piece);
+		return vcma_pool_add_block_for(pool, block, NULL, fit, owner, bytes, piece);
 	if (by_parts && vcma_region_is_live(pool->region))
-		err = vcma_pool_grow_part_for(pool, fit, effort, owner, bytes, piece);
+		err = vcma_pool_grow_part_for(pool, fit, limits, owner, bytes, piece);
 	return err;
 }
 
@@ -484,7 +484,7 @@ static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit
  * Who can't wait must not find the pools empty because of what others asked for, got or not.
  * @wait: they may be, even of what small allocations need
  */
-static void vcma_pools_restore(struct vcma_region *r, const struct vcma_effort *effort, bool wait)
+static void vcma_pools_restore(struct vcma_region *r, const struct vcma_alloc_limits *limits, bool wait)
 {
 	struct vcma_pool *p;
 	unsigned int i;
@@ -493,13 +493,13 @@ static void vcma_pools_restore(struct vcma_region *r, const struct vcma_effort *
 	wait &= current_gfp_context(GFP_KERNEL) == GFP_KERNEL;
 	for (i = 0; (p = vcma_region_pool(r, i)); i++) {
 		queue_work(r->wq, &p->refill);
-		if (wait && !vcma_is_late(effort->deadline))
+		if (wait && !vcma_is_late(limits->deadline))
 			flush_work(&p->refill);
 	}
 }
 
 int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
-			 const struct vcma_effort *effort, struct vcma_client *owner,
+			 const struct vcma_alloc_limits *limits, struct vcma_client *owner,
 			 u64 bytes, struct vcma_piece *piece)
 {
 	enum { ASK, YIELD_SPARE, YIELD_ALL } step;
@@ -512,16 +512,16 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 	for (step = ASK; step <= YIELD_ALL && vcma_region_is_live(r); step++) {
 		/* What others don't need, or have just freed, may be what is missing. */
 		if (step != ASK) {
-			vcma_region_flush_drops(r);
+			vcma_region_flush_frees(r);
 			if (step == YIELD_ALL && long_run)
-				vcma_reserve_lend(owner);
+				vcma_reserve_yield(owner);
 			for (i = 0; (p = vcma_region_pool(r, i)); i++)
-				vcma_pool_yield(p, step == YIELD_ALL && p->share == pool->share);
+				vcma_pool_yield(p, step == YIELD_ALL && p->resv == pool->resv);
 		}
-		err = vcma_pool_grow_for(pool, fit, effort, owner, bytes, piece);
+		err = vcma_pool_grow_for(pool, fit, limits, owner, bytes, piece);
 		/* Nothing that is held lies so low: then nothing that is given back does. */
 		if (!err || err == -EPROTO || err == -ETIMEDOUT ||
-		    effort->flags & VCMA_WANT_FAST || fit->max_dma < READ_ONCE(r->lowest_dma))
+		    limits->flags & VCMA_FAST || fit->max_dma < READ_ONCE(r->lowest_dma))
 			break;
 		if (vcma_pool_alloc(pool, fit, owner, VCMA_NO_ORIG, bytes, piece)) {
 			err = 0;
@@ -529,7 +529,7 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 		}
 	}
 	if (step != ASK)
-		vcma_pools_restore(r, effort, err || step >= YIELD_ALL);
+		vcma_pools_restore(r, limits, err || step >= YIELD_ALL);
 	if (step >= YIELD_ALL && long_run)
 		vcma_reserve_restore(owner);
 	return err;
@@ -675,11 +675,11 @@ static void vcma_pool_set_size(struct vcma_pool *pool, u64 size_bytes)
 }
 
 void vcma_pool_init(struct vcma_pool *pool, struct vcma_region *r, enum vcma_attr attr,
-		    unsigned int share, u64 size_bytes)
+		    unsigned int resv, u64 size_bytes)
 {
 	pool->region = r;
 	pool->attr = attr;
-	pool->share = share;
+	pool->resv = resv;
 	vcma_pool_set_size(pool, size_bytes);
 	mutex_init(&pool->lock);
 	INIT_LIST_HEAD(&pool->blocks);

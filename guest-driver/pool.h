@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Ready pool: memory that is pinned, vacated, mapped and mostly zeroed ahead of need, and
+ * Ready pool: memory that is pinned, isolated, mapped and mostly zeroed ahead of need, and
  * sub-allocated in slots without talking to the host, from any context. Serves coherent
  * allocations of any size (coherent.c) and bounce buffers (bounce.c) alike; knows nothing
  * of what the slots are used for, but keeps one record per slot for its users.
  *
- * There is one pool per region, memory type and set-aside (share.h). While it has users
+ * There is one pool per region, memory type and reservation (resv.h). While it has users
  * it is filled to high_bytes; when less than low_bytes of it is free it grows in the
  * background until target_bytes are free; whole idle blocks beyond high_bytes of free
  * memory go back after a while, and more if the guest is short of memory. Without users
@@ -93,7 +93,7 @@ struct vcma_area {
 struct vcma_pool {
 	struct vcma_region *region;
 	enum vcma_attr attr;
-	unsigned int share;		/* set-aside that it draws on, or 0 */
+	unsigned int resv;		/* reservation that it draws on, or 0 */
 	u64 low_bytes, target_bytes, high_bytes;
 
 	struct mutex lock;		/* blocks (writers), users */
@@ -133,14 +133,14 @@ struct vcma_piece {
 };
 
 /* What a blocking allocation may cost. */
-struct vcma_effort {
-	unsigned int flags;	/* VCMA_WANT_* */
+struct vcma_alloc_limits {
+	unsigned int flags;	/* VCMA_* */
 	ktime_t deadline;	/* when to give up at the latest; 0: never */
 };
 
 /** vcma_pool_init() - an empty pool. @size_bytes: 0 for the default size. */
 void vcma_pool_init(struct vcma_pool *pool, struct vcma_region *r, enum vcma_attr attr,
-		    unsigned int share, u64 size_bytes);
+		    unsigned int resv, u64 size_bytes);
 
 /**
  * vcma_pool_resize() - change the size, at once or in the background. May sleep.
@@ -181,12 +181,12 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 /**
  * vcma_pool_alloc_slow() - the same after memory was got for it from the host, in a
  * block that fits, if need be at the expense of other pools, which are filled again; of those of
- * other set-asides what small allocations need is left alone. May sleep.
+ * other reservations what small allocations need is left alone. May sleep.
  *
- * Return: 0, or an error as of vcma_region_hold().
+ * Return: 0, or an error as of vcma_block_alloc().
  */
 int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
-			 const struct vcma_effort *effort, struct vcma_client *owner,
+			 const struct vcma_alloc_limits *limits, struct vcma_client *owner,
 			 u64 bytes, struct vcma_piece *piece);
 
 /**

@@ -22,7 +22,7 @@
 #include <linux/string.h>
 
 #include "mode.h"
-#include "parts.h"
+#include "partial.h"
 #include "pool_pages.h"
 #include "region.h"
 
@@ -128,8 +128,8 @@ static unsigned long vcma_pages_algo(unsigned long *map, unsigned long size,
 	}
 }
 
-bool vcma_pages_take(struct vcma_block *block, const struct vcma_fit *fit, bool clean,
-		     u32 *first)
+bool vcma_pages_isolate(struct vcma_block *block, const struct vcma_fit *fit, bool clean,
+			u32 *first)
 {
 	struct vcma_algo algo = { .fit = fit, .block = block, .clean = clean };
 	unsigned long cpu;
@@ -149,21 +149,21 @@ static void vcma_pages_put(struct vcma_block *block, u32 first, u32 nr)
 }
 
 /* What is not taken is in use for good, to gen_pool. */
-static void vcma_pages_leave_out(struct vcma_block *block, const struct vcma_parts *parts)
+static void vcma_pages_skip(struct vcma_block *block, const struct vcma_partial *parts)
 {
 	size_t bytes = parts->part_pages << PAGE_SHIFT;
 	struct genpool_data_fixed at;
 	unsigned long i;
 
-	for_each_clear_bit(i, parts->taken, parts->nr_parts) {
+	for_each_clear_bit(i, parts->isolated, parts->nr_parts) {
 		at.offset = i * bytes;
 		gen_pool_alloc_algo(block->pages, bytes, gen_pool_fixed_alloc, &at);
 	}
-	block->pool_bytes = parts->nr_taken * bytes;
+	block->pool_bytes = parts->nr_isolated * bytes;
 }
 
 int vcma_pages_init(struct vcma_pool *pool, struct vcma_block *block,
-		    const struct vcma_parts *parts)
+		    const struct vcma_partial *parts)
 {
 	size_t nr = block->bytes >> VCMA_SLOT_SHIFT;
 	unsigned int noio = memalloc_noio_save();
@@ -185,24 +185,24 @@ int vcma_pages_init(struct vcma_pool *pool, struct vcma_block *block,
 	block->pool = pool;
 	block->pool_bytes = block->bytes;
 	if (parts)
-		vcma_pages_leave_out(block, parts);
+		vcma_pages_skip(block, parts);
 	WRITE_ONCE(block->slots, block->slot_memory);
 	return 0;
 }
 
-void vcma_pages_hide(struct vcma_block *block)
+void vcma_pages_fake_offline(struct vcma_block *block)
 {
 	WRITE_ONCE(block->slots, NULL);
 }
 
-/* Undo vcma_pages_leave_out(): gen_pool wants all of it back. */
+/* Undo vcma_pages_skip(): gen_pool wants all of it back. */
 static void vcma_pages_let_in(struct vcma_block *block)
 {
 	unsigned long nr = block->bytes >> PAGE_SHIFT, first, end;
 
-	for (first = find_first_zero_bit(block->taken, nr); first < nr;
-	     first = find_next_zero_bit(block->taken, nr, end)) {
-		end = find_next_bit(block->taken, nr, first);
+	for (first = find_first_zero_bit(block->isolated, nr); first < nr;
+	     first = find_next_zero_bit(block->isolated, nr, end)) {
+		end = find_next_bit(block->isolated, nr, first);
 		vcma_pages_put(block, first * VCMA_SLOTS_PER_PAGE,
 			       (end - first) * VCMA_SLOTS_PER_PAGE);
 	}
@@ -339,7 +339,7 @@ static bool vcma_pool_search(struct vcma_pool *pool, const struct vcma_fit *fit,
 			     struct vcma_run *run)
 {
 	list_for_each_entry_rcu(run->block, &pool->blocks, node) {
-		if (vcma_pages_take(run->block, fit, clean, &run->first))
+		if (vcma_pages_isolate(run->block, fit, clean, &run->first))
 			return true;
 	}
 	return false;

@@ -10,32 +10,32 @@
 
 #define VCMA_ZERO_DELAY		1	/* a tick: what is freed in between goes along */
 
-struct vcma_parts;
+struct vcma_partial;
 
 /**
  * vcma_pages_init() - the records of a new block's slots; all are free and dirty.
- * @parts: which pages are taken; NULL: all
+ * @parts: which pages are isolated; NULL: all
  *
  * Return: 0, or -ENOMEM and nothing was done.
  */
 int vcma_pages_init(struct vcma_pool *pool, struct vcma_block *block,
-		    const struct vcma_parts *parts);
+		    const struct vcma_partial *parts);
 
 /**
- * vcma_pages_hide() - no slot is in use: from a grace period on nobody looks at the
+ * vcma_pages_fake_offline() - no slot is in use: from a grace period on nobody looks at the
  * records any more.
  */
-void vcma_pages_hide(struct vcma_block *block);
+void vcma_pages_fake_offline(struct vcma_block *block);
 
 /** vcma_pages_destroy() - free the records. */
 void vcma_pages_destroy(struct vcma_block *block);
 
 /**
- * vcma_pages_take() - take slots of one block, as vcma_pool_alloc().
+ * vcma_pages_isolate() - take slots of one block, as vcma_pool_alloc().
  * @block: nobody else's yet, or on the pool's list and under rcu_read_lock()
  */
-bool vcma_pages_take(struct vcma_block *block, const struct vcma_fit *fit, bool clean,
-		     u32 *first);
+bool vcma_pages_isolate(struct vcma_block *block, const struct vcma_fit *fit, bool clean,
+			u32 *first);
 
 /** vcma_pages_record() - fill the records of taken slots, and @piece. */
 void vcma_pages_record(struct vcma_block *block, u32 first, u32 nr, struct vcma_client *owner,

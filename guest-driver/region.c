@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Region: configuration, state, beginning and end (region.h). Its blocks are in
- * hold.c and block.c.
+ * block_alloc.c and block.c.
  */
 #include <linux/crash_dump.h>
 #include <linux/kernel.h>
@@ -156,7 +156,7 @@ static int vcma_region_choose_mode(struct vcma_region *r, u32 mode)
 	}
 	if (is_kdump_kernel()) {
 		/* What the crashed kernel left there must not become this one's RAM. */
-		dev_warn(r->dev, "region %s: crash kernel: private, not lent; what its devices need of it is missing in the dump\n",
+		dev_warn(r->dev, "region %s: crash kernel: private, not online; what its devices need of it is missing in the dump\n",
 			 r->name);
 		return 0;
 	}
@@ -219,12 +219,12 @@ int vcma_region_create(struct vcma_transport *transport, struct vcma_region **ou
 	init_rwsem(&r->talk_lock);
 	xa_init(&r->by_gpa);
 	xa_init(&r->by_dma);
-	init_llist_head(&r->dropped);
+	init_llist_head(&r->freeing);
 	init_llist_head(&r->unfreed);
-	INIT_LIST_HEAD(&r->shares);
-	spin_lock_init(&r->share_lock);
+	INIT_LIST_HEAD(&r->resvs);
+	spin_lock_init(&r->resv_lock);
 	r->shared_limit_bytes = U64_MAX;
-	INIT_WORK(&r->drop_work, vcma_region_drop_work);
+	INIT_WORK(&r->free_work, vcma_block_free_work);
 
 	err = vcma_region_configure(r);
 	if (!err && vcma_guest_is_encrypted()) {
@@ -255,7 +255,7 @@ free:
 
 void vcma_region_retire(struct vcma_region *r)
 {
-	flush_work(&r->drop_work);
+	flush_work(&r->free_work);
 	WARN_ON(!xa_empty(&r->by_gpa) || !xa_empty(&r->by_dma));
 	r->mode->stop(r);	/* an error is logged, and what stays was told to the host */
 	r->retired = true;
@@ -267,8 +267,8 @@ void vcma_region_destroy(struct vcma_region *r)
 
 	if (!r->retired)
 		vcma_region_retire(r);
-	llist_for_each_entry_safe(block, next, llist_del_all(&r->unfreed), drop_node)
-		vcma_block_free(block);
+	llist_for_each_entry_safe(block, next, llist_del_all(&r->unfreed), free_node)
+		vcma_block_destroy(block);
 	xa_destroy(&r->by_gpa);
 	xa_destroy(&r->by_dma);
 	destroy_workqueue(r->wq);

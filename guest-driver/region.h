@@ -14,7 +14,7 @@
  *	vcma_region.index_lock			mutex
  *	vcma_region.talk_lock			rwsem; read, while a request is under way
  *	vcma_names_lock				spinlock, a leaf
- *	vcma_reserve.lock, vcma_region.state_lock, vcma_block.taken_lock, the
+ *	vcma_reserve.lock, vcma_region.state_lock, vcma_block.isolated_lock, the
  *	transport's locks
  *						spinlocks, interrupts off, leaves
  * Allocating, mapping, unmapping and looking up take none of the mutexes unless
@@ -47,7 +47,7 @@ struct shrinker;
 struct vcma_busy;
 struct vcma_memory;
 struct vcma_mode;
-struct vcma_occupancy;
+struct vcma_usage;
 struct vcma_user;
 
 #define VCMA_OWNER_BYTES	32
@@ -76,19 +76,19 @@ enum vcma_block_use {
 #endif
 
 /* Only what costs neither migration in the guest nor new pages on the host. */
-#define VCMA_WANT_FAST	0x1
+#define VCMA_FAST	0x1
 
 /* What a block must satisfy. */
-struct vcma_want {
+struct vcma_constraints {
 	u64 bytes;		/* > 0; rounded up to whole granules */
 	u64 align_bytes;	/* of the DMA address; 0 or a power of two */
 	u64 max_dma;		/* highest DMA address of the last byte */
 	enum vcma_attr attr;
 	enum vcma_block_use use;
 	u32 client;		/* id, or VIRTIO_CMA_CLIENT_SHARED */
-	unsigned int share;	/* set-aside that it draws on, or 0 */
-	unsigned int flags;	/* VCMA_WANT_* */
-	bool lazy;		/* pin only: no page is taken, nothing is mapped */
+	unsigned int resv;	/* reservation that it draws on, or 0 */
+	unsigned int flags;	/* VCMA_* */
+	bool lazy;		/* pin only: no page is isolated, nothing is mapped */
 	ktime_t deadline;	/* when to give up at the latest; 0: never */
 	const char *owner;	/* for messages; NULL: named by use */
 };
@@ -107,25 +107,25 @@ struct vcma_block {
 	enum vcma_attr attr;
 	enum vcma_block_use use;
 	void *cpu;			/* mapping of all of it, by the mode; NULL if lazy */
-	unsigned int share;		/* as in struct vcma_want */
+	unsigned int resv;		/* as in struct vcma_constraints */
 	char owner_name[VCMA_OWNER_BYTES];
 	struct list_head node;		/* in the pool (RCU), or in the client's bulk_blocks */
-	struct llist_node drop_node;
+	struct llist_node free_node;
 	struct rcu_head rcu;
 
 	/*
-	 * Which pages (of taken[]) are the driver's. In a reusable region the others are still lent
+	 * Which pages (of isolated[]) are the driver's. In a reusable region the others are still online
 	 * to the page allocator, though the host has pinned them, too.
 	 */
-	spinlock_t taken_lock;		/* a leaf */
-	unsigned long nr_taken;
+	spinlock_t isolated_lock;		/* a leaf */
+	unsigned long nr_isolated;
 
 	/*
 	 * The holder's, and one per tryget. 0 until it is whole: who finds it in the index before
 	 * that, as the watchers of memory must, can't keep it, nor give out its addresses.
 	 */
 	refcount_t refs;
-	bool dropped;			/* the holder's is gone: no more trygets */
+	bool freeing;			/* the holder's is gone: no more trygets */
 
 	/* VCMA_BLOCK_POOL */
 	struct vcma_pool *pool;
@@ -138,11 +138,11 @@ struct vcma_block {
 	/* VCMA_BLOCK_BULK */
 	struct vcma_client *owner;	/* or NULL */
 	unsigned int piece_order;
-	unsigned long *pieces;		/* one bit per piece: it is out; taken_lock */
-	unsigned long nr_pieces;	/* taken_lock */
+	unsigned long *pieces;		/* one bit per piece: it is out; isolated_lock */
+	unsigned long nr_pieces;	/* isolated_lock */
 	void **piece_cpus;		/* their mappings, if cpu is NULL */
 
-	unsigned long taken[];		/* one bit per page; taken_lock */
+	unsigned long isolated[];		/* one bit per page; isolated_lock */
 };
 
 struct vcma_region {
@@ -180,18 +180,18 @@ struct vcma_region {
 
 	/* Reusable mode; else NULL. */
 	struct vcma_memory *memory;
-	struct vcma_occupancy *occupancy;
-	atomic64_t lent_bytes;		/* in the guest's page allocator */
+	struct vcma_usage *usage;
+	atomic64_t online_bytes;		/* in the guest's page allocator */
 
-	struct llist_head dropped;	/* blocks to give back from process context */
-	struct work_struct drop_work;
+	struct llist_head freeing;	/* blocks to give back from process context */
+	struct work_struct free_work;
 	struct llist_head unfreed;	/* not ours any more; the host couldn't take them yet */
 
 	struct vcma_pool pools[VCMA_NR_ATTRS];
-	struct list_head shares;	/* struct vcma_share; only ever grows */
-	spinlock_t share_lock;		/* a leaf: what is held, by share */
-	u64 shared_held_bytes;
-	u64 shared_limit_bytes;		/* with what set-asides use beyond theirs */
+	struct list_head resvs;	/* struct vcma_resv; only ever grows */
+	spinlock_t resv_lock;		/* a leaf: what is held, by resv */
+	u64 shared_allocated_bytes;
+	u64 shared_limit_bytes;		/* with what reservations use beyond theirs */
 	struct shrinker *shrinker;
 	struct vcma_clients clients;
 	struct vcma_report report;
@@ -251,43 +251,43 @@ static inline bool vcma_region_is_live(const struct vcma_region *r)
 }
 
 /**
- * vcma_region_hold() - get one block from the host, and, unless @want says lazy,
+ * vcma_block_alloc() - get one block from the host, and, unless @want says lazy,
  * take all of its pages and map them. May sleep.
- * @out: the block, the caller's until vcma_region_drop()
+ * @out: the block, the caller's until vcma_block_free()
  *
- * Where the guest has to vacate memory, the cheapest place is tried first, then
+ * Where the guest has to isolate memory, the cheapest place is tried first, then
  * the next; places that turn out busy are reported to the host.
  *
  * Return: 0, or the error of the request, -ENOMEM (also: no room for what would
- * have to be migrated), -EBUSY (no place could be vacated), -ETIMEDOUT (the
+ * have to be migrated), -EBUSY (no place could be isolated), -ETIMEDOUT (the
  * deadline has passed), or -EPROTO (the host's answer was refused; the region is
  * dead now). Nothing is held on failure.
  */
-int vcma_region_hold(struct vcma_region *r, const struct vcma_want *want,
+int vcma_block_alloc(struct vcma_region *r, const struct vcma_constraints *want,
 		     struct vcma_block **out);
 
 /**
- * vcma_region_hold_bulk() - get up to @max blocks like @want in one request.
+ * vcma_block_alloc_bulk() - get up to @max blocks like @want in one request.
  * @blocks: room for @max <= VCMA_BULK_BLOCKS pointers
  *
- * Return: how many were got (> 0), else an error as of vcma_region_hold().
+ * Return: how many were got (> 0), else an error as of vcma_block_alloc().
  */
 #define VCMA_BULK_BLOCKS	64
-int vcma_region_hold_bulk(struct vcma_region *r, const struct vcma_want *want,
+int vcma_block_alloc_bulk(struct vcma_region *r, const struct vcma_constraints *want,
 			  unsigned int max, struct vcma_block **blocks);
 
 /**
- * vcma_region_drop() - the holder's reference goes, and, once no other is left,
+ * vcma_block_free() - the holder's reference goes, and, once no other is left,
  * the block: its pages are given back to the guest, it leaves the index, and goes
  * to the host. May sleep, but does not wait for the others: the last one to put
  * leaves it to a work item. While a client can't be made quiet the host takes
  * nothing: the block waits for vcma_region_retry_frees(). Any other refusal is
  * logged.
  */
-void vcma_region_drop(struct vcma_block *block);
+void vcma_block_free(struct vcma_block *block);
 
-/** vcma_region_drop_later() - the same, from any context. */
-void vcma_region_drop_later(struct vcma_block *block);
+/** vcma_block_free_later() - the same, from any context. */
+void vcma_block_free_later(struct vcma_block *block);
 
 /** vcma_region_retry_frees() - a client is quiet, or the guest resumed: give back what waits. */
 void vcma_region_retry_frees(struct vcma_region *r);
@@ -298,11 +298,11 @@ void vcma_region_retry_frees(struct vcma_region *r);
  */
 void vcma_region_wait_idle(struct vcma_region *r);
 
-/** vcma_region_flush_drops() - wait until all drop_later() so far are done. */
-void vcma_region_flush_drops(struct vcma_region *r);
+/** vcma_region_flush_frees() - wait until all drop_later() so far are done. */
+void vcma_region_flush_frees(struct vcma_region *r);
 
 /**
- * vcma_block_by_dma(), vcma_block_by_gpa() - held block that contains an address.
+ * vcma_block_by_dma(), vcma_block_by_gpa() - allocated block that contains an address.
  * Call under rcu_read_lock(); the block stays valid beyond it only while the
  * caller knows of a live allocation in it.
  *
@@ -323,30 +323,30 @@ bool vcma_block_tryget(struct vcma_block *block);
 void vcma_block_put(struct vcma_block *block);
 
 /**
- * vcma_block_take() - take pages of a held block that are not taken yet. May
+ * vcma_block_isolate() - take pages of an allocated block that are not taken yet. May
  * sleep. Parallel calls are fine: who asks for a page second gets -EBUSY.
- * @flags, @deadline: as in struct vcma_want
+ * @flags, @deadline: as in struct vcma_constraints
  * @busy: where the first pages that could not be had lie; set on -EBUSY only
  *
  * Return: 0, or an error as of vcma_mode.take, with nothing taken.
  */
-int vcma_block_take(struct vcma_block *block, unsigned long first_page,
-		    unsigned long nr_pages, unsigned int flags, ktime_t deadline,
-		    struct vcma_busy *busy);
+int vcma_block_isolate(struct vcma_block *block, unsigned long first_page,
+		       unsigned long nr_pages, unsigned int flags, ktime_t deadline,
+		       struct vcma_busy *busy);
 
 /**
- * vcma_block_adopt() - take pages of a lazily held block that the caller got from the page
+ * vcma_block_add_isolated() - take pages of a lazily allocated block that the caller got from the page
  * allocator, one reference each. Only in regions with struct pages. May sleep.
  */
-void vcma_block_adopt(struct vcma_block *block, unsigned long first_page,
-		      unsigned long nr_pages);
+void vcma_block_add_isolated(struct vcma_block *block, unsigned long first_page,
+			     unsigned long nr_pages);
 
 /**
- * vcma_block_give() - give back taken pages, any part of them. May sleep. Pages
+ * vcma_block_putback() - give back isolated pages, any part of them. May sleep. Pages
  * that are not taken are a WARN, and nothing is given back.
  */
-void vcma_block_give(struct vcma_block *block, unsigned long first_page,
-		     unsigned long nr_pages);
+void vcma_block_putback(struct vcma_block *block, unsigned long first_page,
+			unsigned long nr_pages);
 
 /** vcma_block_is_valid() - is the block inside its region and indexed throughout? */
 bool vcma_block_is_valid(const struct vcma_block *block);

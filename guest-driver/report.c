@@ -9,7 +9,7 @@
 
 #include "region.h"
 #include "request.h"
-#include "share.h"
+#include "resv.h"
 
 #define VCMA_REPORT_PERIOD	HZ
 #define VCMA_REPORT_COUNTS	(10 * HZ)	/* if only what was counted has changed */
@@ -33,7 +33,7 @@ static void vcma_report_collect(struct vcma_region *r,
 	int i;
 
 	*counters = (struct virtio_cma_guest_counters) {
-		.held_bytes = cpu_to_le64(atomic64_read(&s->held_bytes)),
+		.allocated_bytes = cpu_to_le64(atomic64_read(&s->allocated_bytes)),
 		.coherent_bytes = cpu_to_le64(atomic64_read(&s->coherent_bytes)),
 		.bounce_bytes = cpu_to_le64(atomic64_read(&s->bounce_bytes)),
 		.nr_coherent_ok = cpu_to_le64(atomic64_read(&s->nr_ok[VCMA_STATS_COHERENT])),
@@ -41,7 +41,7 @@ static void vcma_report_collect(struct vcma_region *r,
 		.nr_map_direct = cpu_to_le64(atomic64_read(&s->nr_map_direct)),
 		.nr_map_bounced = cpu_to_le64(atomic64_read(&s->nr_map_bounced)),
 		.nr_map_failed = cpu_to_le64(atomic64_read(&s->nr_map_failed)),
-		.lent_bytes = cpu_to_le64(atomic64_read(&r->lent_bytes)),
+		.online_bytes = cpu_to_le64(atomic64_read(&r->online_bytes)),
 		.ready_bytes = cpu_to_le64(vcma_region_ready_bytes(r)),
 		.nr_busy_retries = cpu_to_le64(atomic64_read(&s->nr_busy_retries)),
 		.nr_deadline_missed = cpu_to_le64(atomic64_read(&s->nr_deadline_missed)),
@@ -55,8 +55,8 @@ static void vcma_report_collect(struct vcma_region *r,
 static bool vcma_report_is_due(const struct vcma_report *report,
 			       const struct virtio_cma_guest_counters *now)
 {
-	if (now->held_bytes != report->sent.held_bytes ||
-	    now->lent_bytes != report->sent.lent_bytes)
+	if (now->allocated_bytes != report->sent.allocated_bytes ||
+	    now->online_bytes != report->sent.online_bytes)
 		return true;
 	return memcmp(now, &report->sent, sizeof(*now)) &&
 	       time_after_eq(jiffies, report->sent_at + VCMA_REPORT_COUNTS);
@@ -76,7 +76,7 @@ static void vcma_report_work(struct work_struct *work)
 		report->sent_at = jiffies;
 	}
 	/* Idle clients hold nothing; what is held changes no more. */
-	if (vcma_region_is_live(r) && (now.held_bytes ||
+	if (vcma_region_is_live(r) && (now.allocated_bytes ||
 				       memcmp(&now, &report->sent, sizeof(now))))
 		queue_delayed_work(r->wq, &report->work, VCMA_REPORT_PERIOD);
 }

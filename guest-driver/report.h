@@ -23,7 +23,7 @@ enum vcma_stats_kind {
 
 /* Written where it happens, read by sysfs.c and for the host. */
 struct vcma_stats {
-	atomic64_t held_bytes;		/* in blocks */
+	atomic64_t allocated_bytes;		/* in blocks */
 	atomic64_t coherent_bytes;	/* of these, in whole pages */
 	atomic64_t bounce_bytes;	/* of these, as mapped */
 	atomic64_t nr_ok[VCMA_NR_STATS_KINDS];
@@ -36,7 +36,7 @@ struct vcma_stats {
 	atomic64_t nr_map_bounced;
 	atomic64_t nr_map_failed;
 	atomic64_t nr_cache_syncs;	/* maintenance by address, for who needs it */
-	atomic64_t nr_cache_handovers;	/* the same, where a mapping begins or ends to be uncached */
+	atomic64_t nr_cache_maintained_blocks;	/* the same, where a mapping begins or ends to be uncached */
 	atomic64_t nr_alloc_requests;	/* ALLOC and ALLOC_BULK sent */
 	atomic64_t nr_busy_retries;	/* candidates given up for the next one */
 	atomic64_t nr_deadline_missed;

@@ -152,11 +152,11 @@ int vcma_request_claim(struct vcma_region *r, u32 client, u32 coherent,
 		return err;
 
 	if (le32_to_cpu(resp.attr) > VIRTIO_CMA_ATTR_UNCACHED ||
-	    le32_to_cpu(resp.care) & ~VIRTIO_CMA_CARE_FLAGS)
+	    le32_to_cpu(resp.maint) & ~VIRTIO_CMA_MAINT_FLAGS)
 		return vcma_protocol_error(r, "CLAIM: unknown memory type");
 	*claim = (struct vcma_claim) {
 		.attr = le32_to_cpu(resp.attr),
-		.care = le32_to_cpu(resp.care),
+		.maint = le32_to_cpu(resp.maint),
 		.effective = le32_to_cpu(resp.effective),
 		.reason = le32_to_cpu(resp.reason),
 	};
@@ -172,7 +172,7 @@ int vcma_request_release(struct vcma_region *r, u32 client)
 			 &resp, sizeof(resp), sizeof(resp), NULL);
 }
 
-static u32 vcma_purpose(const struct vcma_want *want)
+static u32 vcma_purpose(const struct vcma_constraints *want)
 {
 	static const u32 purposes[VCMA_NR_BLOCK_USES] = {
 		[VCMA_BLOCK_POOL] = VIRTIO_CMA_PURPOSE_POOL,
@@ -186,15 +186,15 @@ static u32 vcma_purpose(const struct vcma_want *want)
 	return purposes[want->use];
 }
 
-static u32 vcma_alloc_flags(const struct vcma_want *want)
+static u32 vcma_alloc_flags(const struct vcma_constraints *want)
 {
 	return VIRTIO_CMA_ALLOC_CONTIG |
-	       (want->flags & VCMA_WANT_FAST ? VIRTIO_CMA_ALLOC_FAST : 0);
+	       (want->flags & VCMA_FAST ? VIRTIO_CMA_ALLOC_FAST : 0);
 }
 
-int vcma_request_alloc(struct vcma_region *r, const struct vcma_want *want,
+int vcma_request_alloc(struct vcma_region *r, const struct vcma_constraints *want,
 		       const struct virtio_cma_range *hints, unsigned int nr_hints,
-		       struct vcma_grant *grant)
+		       struct vcma_block_desc *desc)
 {
 	struct virtio_cma_alloc_req *req;
 	struct virtio_cma_alloc_resp *resp;
@@ -229,7 +229,7 @@ int vcma_request_alloc(struct vcma_region *r, const struct vcma_want *want,
 		err = vcma_protocol_error(r, "ALLOC: not exactly one block");
 		goto out;
 	}
-	*grant = (struct vcma_grant) {
+	*desc = (struct vcma_block_desc) {
 		.base_gpa = le64_to_cpu(block->base_gpa),
 		.base_dma = le64_to_cpu(block->base_dma),
 		.bytes = le64_to_cpu(block->bytes),
@@ -241,8 +241,8 @@ out:
 	return err;
 }
 
-int vcma_request_bulk(struct vcma_region *r, const struct vcma_want *want,
-		      u32 max, struct vcma_grant *grants, u32 *nr)
+int vcma_request_bulk(struct vcma_region *r, const struct vcma_constraints *want,
+		      u32 max, struct vcma_block_desc *descs, u32 *nr)
 {
 	u64 block_bytes = vcma_region_round_up(r, want->bytes);
 	struct virtio_cma_bulk_req req = {
@@ -278,7 +278,7 @@ int vcma_request_bulk(struct vcma_region *r, const struct vcma_want *want,
 		goto out;
 	}
 	for (i = 0; i < got; i++) {
-		grants[i] = (struct vcma_grant) {
+		descs[i] = (struct vcma_block_desc) {
 			.base_gpa = le64_to_cpu(resp->blocks[i].base_gpa),
 			.base_dma = le64_to_cpu(resp->blocks[i].base_dma),
 			.bytes = block_bytes,
@@ -411,8 +411,8 @@ out:
 	return err;
 }
 
-int vcma_request_report_lent(struct vcma_region *r, u64 first, u32 nr,
-			     const unsigned long *lent)
+int vcma_request_report_online(struct vcma_region *r, u64 first, u32 nr,
+			       const unsigned long *online)
 {
 	struct virtio_cma_resp_hdr resp = {};
 	struct virtio_cma_report_req *req;
@@ -423,10 +423,10 @@ int vcma_request_report_lent(struct vcma_region *r, u64 first, u32 nr,
 	req = kzalloc(req_bytes, GFP_NOIO);
 	if (!req)
 		return -ENOMEM;
-	req->what = cpu_to_le32(VIRTIO_CMA_REPORT_LENT);
+	req->what = cpu_to_le32(VIRTIO_CMA_REPORT_ONLINE);
 	req->first = cpu_to_le64(first);
 	req->nr = cpu_to_le64(nr);
-	for_each_set_bit(bit, lent, nr)
+	for_each_set_bit(bit, online, nr)
 		req->payload[bit / BITS_PER_BYTE] |= BIT(bit % BITS_PER_BYTE);
 	err = vcma_call_queue(r, VCMA_QUEUE_REPORT, VIRTIO_CMA_OP_REPORT,
 			      &req->hdr, req_bytes, &resp, sizeof(resp),

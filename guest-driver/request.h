@@ -19,10 +19,10 @@
 #include "hv/abi/virtio_cma.h"
 
 struct vcma_region;
-struct vcma_want;
+struct vcma_constraints;
 
 /* A granted block, as the host says. */
-struct vcma_grant {
+struct vcma_block_desc {
 	u64 base_gpa;
 	u64 base_dma;
 	u64 bytes;
@@ -32,7 +32,7 @@ struct vcma_grant {
 /* What the memory of a claimed client needs. */
 struct vcma_claim {
 	u32 attr;		/* VIRTIO_CMA_ATTR_*: how to map it */
-	u32 care;		/* VIRTIO_CMA_CARE_*, known ones only */
+	u32 maint;		/* VIRTIO_CMA_MAINT_*, known ones only */
 	u32 effective;		/* VIRTIO_CMA_TYPE_*, may be unknown here */
 	u32 reason;		/* VIRTIO_CMA_REASON_*, may be unknown here */
 };
@@ -60,22 +60,22 @@ int vcma_request_release(struct vcma_region *r, u32 client);
  * @hints: where the host looks first, in this order; @nr_hints <= VCMA_MAX_HINTS
  */
 #define VCMA_MAX_HINTS	16
-int vcma_request_alloc(struct vcma_region *r, const struct vcma_want *want,
+int vcma_request_alloc(struct vcma_region *r, const struct vcma_constraints *want,
 		       const struct virtio_cma_range *hints, unsigned int nr_hints,
-		       struct vcma_grant *grant);
+		       struct vcma_block_desc *desc);
 
 /**
  * vcma_request_bulk() - up to @max blocks of @want->bytes each.
- * @nr: 1..@max of @grants are valid; attr is AUTO, the host does not say
+ * @nr: 1..@max of @descs are valid; attr is AUTO, the host does not say
  */
-int vcma_request_bulk(struct vcma_region *r, const struct vcma_want *want,
-		      u32 max, struct vcma_grant *grants, u32 *nr);
+int vcma_request_bulk(struct vcma_region *r, const struct vcma_constraints *want,
+		      u32 max, struct vcma_block_desc *descs, u32 *nr);
 
 /** vcma_request_free() - give back one block. */
 int vcma_request_free(struct vcma_region *r, u64 base_gpa, u64 bytes);
 
 /**
- * vcma_request_busy() - give back a block that could not be vacated.
+ * vcma_request_busy() - give back a block that could not be isolated.
  * @busy_gpa, @busy_bytes: where; inside the block
  * @why: VIRTIO_CMA_WHY_*
  */
@@ -95,9 +95,9 @@ int vcma_request_busy_clear(struct vcma_region *r, const struct virtio_cma_range
 int vcma_request_extents(struct vcma_region *r, u64 first, u32 max,
 			 struct virtio_cma_extent *extents, u32 *nr, u64 *total);
 
-/** vcma_request_report_lent() - bit i of @lent: granule @first + i is lent. */
-int vcma_request_report_lent(struct vcma_region *r, u64 first, u32 nr,
-			     const unsigned long *lent);
+/** vcma_request_report_online() - bit i of @online: granule @first + i is online. */
+int vcma_request_report_online(struct vcma_region *r, u64 first, u32 nr,
+			       const unsigned long *online);
 
 /**
  * vcma_request_suspend() - wait for all requests under way; on return 0 none is made any more:

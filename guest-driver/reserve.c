@@ -71,7 +71,7 @@ static void vcma_reserve_put(struct vcma_client *c, struct vcma_piece *all, u32 
 
 void vcma_reserve_fill(struct vcma_client *c, u64 max_dma)
 {
-	const struct vcma_effort effort = { .flags = VCMA_WANT_FAST };
+	const struct vcma_alloc_limits limits = { .flags = VCMA_FAST };
 	struct vcma_fit fit = { .nr = VCMA_RESERVE_SLOTS, .align_slots = 1, .max_dma = max_dma };
 	struct vcma_reserve *reserve = &c->reserve;
 	struct vcma_pool *pool = &c->pools[c->attr];
@@ -84,7 +84,7 @@ void vcma_reserve_fill(struct vcma_client *c, u64 max_dma)
 	fit.nr = min_t(u64, fit.nr, c->region->granule_bytes >> VCMA_SLOT_SHIFT);
 	bytes = (u64)fit.nr << VCMA_SLOT_SHIFT;
 	if (!vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, &all) &&
-	    vcma_pool_alloc_slow(pool, &fit, &effort, c, bytes, &all)) {
+	    vcma_pool_alloc_slow(pool, &fit, &limits, c, bytes, &all)) {
 		dev_info(c->dev, "region %s: no memory for a reserve of bounce buffers at or below %#llx\n",
 			 c->region->name, max_dma);
 		return;
@@ -95,7 +95,7 @@ void vcma_reserve_fill(struct vcma_client *c, u64 max_dma)
 	vcma_reserve_put(c, &all, nr);	/* the old one, or ours: no driver does that */
 }
 
-void vcma_reserve_lend(struct vcma_client *c)
+void vcma_reserve_yield(struct vcma_client *c)
 {
 	struct vcma_piece all = {};
 	u32 nr = 0;
@@ -109,7 +109,7 @@ void vcma_reserve_restore(struct vcma_client *c)
 	vcma_reserve_fill(c, c->reserve.max_dma);
 }
 
-void vcma_reserve_drop(struct vcma_client *c)
+void vcma_reserve_empty(struct vcma_client *c)
 {
 	struct vcma_piece all = {};
 	u32 nr = 0;

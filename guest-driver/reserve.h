@@ -43,16 +43,16 @@ void vcma_reserve_init(struct vcma_reserve *reserve);
 void vcma_reserve_fill(struct vcma_client *c, u64 max_dma);
 
 /**
- * vcma_reserve_lend() - an allocation of the client's own that is longer than a granule may need
+ * vcma_reserve_yield() - an allocation of the client's own that is longer than a granule may need
  * its place: it goes back if nothing of it is in use. May sleep. Caller restores it.
  */
-void vcma_reserve_lend(struct vcma_client *c);
+void vcma_reserve_yield(struct vcma_client *c);
 
-/** vcma_reserve_restore() - after that, whether it was lent or not. May sleep. */
+/** vcma_reserve_restore() - after that, whether it was online or not. May sleep. */
 void vcma_reserve_restore(struct vcma_client *c);
 
-/** vcma_reserve_drop() - the client is quiet: all of it goes back to the pool. */
-void vcma_reserve_drop(struct vcma_client *c);
+/** vcma_reserve_empty() - the client is quiet: all of it goes back to the pool. */
+void vcma_reserve_empty(struct vcma_client *c);
 
 /**
  * vcma_reserve_alloc() - as vcma_pool_alloc(), for a bounce buffer, from the reserve. Any context.

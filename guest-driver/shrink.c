@@ -12,7 +12,7 @@
 #include "compat.h"
 #include "mode.h"
 #include "region.h"
-#include "share.h"
+#include "resv.h"
 #include "shrink.h"
 
 static unsigned long vcma_shrink_count(struct shrinker *shrinker, struct shrink_control *sc)

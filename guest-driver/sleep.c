@@ -8,7 +8,7 @@
 
 #include "binding.h"
 #include "client.h"
-#include "occupancy.h"
+#include "usage.h"
 #include "region.h"
 #include "report.h"
 #include "request.h"
@@ -46,8 +46,8 @@ void vcma_resume(struct vcma_region *r)
 	}
 	vcma_region_retry_frees(r);
 	vcma_clients_changed(r);	/* events were lost */
-	if (r->occupancy)
-		vcma_occupancy_lent_changed(r);
+	if (r->usage)
+		vcma_usage_online_changed(r);
 	vcma_report_start(r);
 }
 

@@ -11,9 +11,9 @@
 #include "attr.h"
 #include "binding.h"
 #include "mode.h"
-#include "occupancy.h"
+#include "usage.h"
 #include "region.h"
-#include "share.h"
+#include "resv.h"
 #include "sysfs.h"
 #include "user.h"
 
@@ -42,9 +42,9 @@ static u64 vcma_pinned_bytes(struct vcma_region *r)
 /* In granules that turned out busy a moment ago. */
 static u64 vcma_busy_bytes(struct vcma_region *r)
 {
-	if (!r->occupancy)
+	if (!r->usage)
 		return 0;
-	return r->granule_bytes * bitmap_weight(r->occupancy->busy, r->occupancy->nr);
+	return r->granule_bytes * bitmap_weight(r->usage->busy, r->usage->nr);
 }
 
 #define VCMA_STAT(stat)	VCMA_ATTR(stat, "%lld", (s64)atomic64_read(&r->stats.stat))
@@ -61,8 +61,8 @@ VCMA_ATTR(granule_bytes, "%llu", r->granule_bytes);
 
 /* ---- bytes ---- */
 
-VCMA_ATTR(lent_bytes, "%lld", (s64)atomic64_read(&r->lent_bytes));
-VCMA_STAT(held_bytes);
+VCMA_ATTR(online_bytes, "%lld", (s64)atomic64_read(&r->online_bytes));
+VCMA_STAT(allocated_bytes);
 VCMA_ATTR(ready_bytes, "%llu", vcma_region_ready_bytes(r));
 VCMA_ATTR(pinned_bytes, "%llu", vcma_pinned_bytes(r));
 VCMA_STAT(coherent_bytes);
@@ -79,7 +79,7 @@ VCMA_STAT(nr_map_direct);
 VCMA_STAT(nr_map_bounced);
 VCMA_STAT(nr_map_failed);
 VCMA_STAT(nr_cache_syncs);
-VCMA_STAT(nr_cache_handovers);
+VCMA_STAT(nr_cache_maintained_blocks);
 VCMA_STAT(nr_alloc_requests);
 VCMA_STAT(nr_busy_retries);
 VCMA_STAT(nr_deadline_missed);
@@ -234,8 +234,8 @@ static struct attribute *vcma_attrs[] = {
 	&dev_attr_region_base_gpa.attr,
 	&dev_attr_region_bytes.attr,
 	&dev_attr_granule_bytes.attr,
-	&dev_attr_lent_bytes.attr,
-	&dev_attr_held_bytes.attr,
+	&dev_attr_online_bytes.attr,
+	&dev_attr_allocated_bytes.attr,
 	&dev_attr_ready_bytes.attr,
 	&dev_attr_pinned_bytes.attr,
 	&dev_attr_coherent_bytes.attr,
@@ -249,7 +249,7 @@ static struct attribute *vcma_attrs[] = {
 	&dev_attr_nr_map_bounced.attr,
 	&dev_attr_nr_map_failed.attr,
 	&dev_attr_nr_cache_syncs.attr,
-	&dev_attr_nr_cache_handovers.attr,
+	&dev_attr_nr_cache_maintained_blocks.attr,
 	&dev_attr_nr_alloc_requests.attr,
 	&dev_attr_nr_busy_retries.attr,
 	&dev_attr_nr_deadline_missed.attr,

@@ -82,7 +82,7 @@ TRACE_EVENT(vcma_memory_state,
 		  __entry->to)
 );
 
-/* A block that could not be vacated goes back. */
+/* A block that could not be isolated goes back. */
 TRACE_EVENT(vcma_block_busy,
 
 	TP_PROTO(struct vcma_region *r, u64 gpa, u64 bytes, u32 why),
@@ -156,10 +156,10 @@ DECLARE_EVENT_CLASS(vcma_block,
 		  __entry->gpa, __entry->dma, __entry->bytes, __entry->attr, __entry->use)
 );
 
-DEFINE_EVENT(vcma_block, vcma_block_hold,
+DEFINE_EVENT(vcma_block, vcma_block_alloc,
 
 	TP_PROTO(struct vcma_block *block), TP_ARGS(block));
-DEFINE_EVENT(vcma_block, vcma_block_drop,
+DEFINE_EVENT(vcma_block, vcma_block_free,
 
 	TP_PROTO(struct vcma_block *block), TP_ARGS(block));
 

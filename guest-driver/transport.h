@@ -42,7 +42,7 @@ struct vcma_transport_ops {
 struct vcma_transport {
 	const struct vcma_transport_ops *ops;
 	struct device *dev;		/* for messages and sysfs; outlives us */
-	bool leaving;			/* the device goes: don't wait for what can take long */
+	bool removing;			/* the device goes: don't wait for what can take long */
 
 	/*
 	 * Set by the user of the transport. event: atomic context, may be called

@@ -11,7 +11,7 @@
  * device, and the host with it makes the clients quiet; the clients' own drivers have been
  * shut down by then (client.c links them to us).
  *
- * A region that is lent adds memory to the guest, and for that waits for a lock that comes
+ * A region that is online adds memory to the guest, and for that waits for a lock that comes
  * before the device's own, with which probe and resume are called: so it starts in a worker.
  * Loading the module waits for these workers, with no lock held.
  *
@@ -435,7 +435,7 @@ static void vcma_virtio_remove(struct virtio_device *vdev)
 	struct vcma_virtio *vv = vdev->priv;
 
 	/* A start that is under way may want the lock that this caller has. */
-	WRITE_ONCE(vv->transport.leaving, true);
+	WRITE_ONCE(vv->transport.removing, true);
 	if (cancel_work_sync(&vv->start_work)) {
 		vcma_virtio_close(vv);
 		vcma_virtio_start_ended();

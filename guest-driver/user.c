@@ -81,7 +81,7 @@ static enum vcma_attr vcma_user_attr(const struct vcma_region *r, u32 flags)
 
 static long vcma_user_alloc(struct vcma_user *u, struct vcma_region *r, void __user *arg)
 {
-	struct vcma_buffer_want want;
+	struct vcma_buffer_constraints want;
 	struct vcma_alloc a;
 	struct dma_buf *buf;
 	int err;
@@ -95,12 +95,12 @@ static long vcma_user_alloc(struct vcma_user *u, struct vcma_region *r, void __u
 	if (a.bytes > r->bytes || a.align_bytes > r->bytes)
 		return -ENOMEM;
 
-	want = (struct vcma_buffer_want) {
+	want = (struct vcma_buffer_constraints) {
 		.block_bytes = PAGE_ALIGN(a.bytes),
 		.align_bytes = a.align_bytes,
 		.max_dma = a.max_dma ?: U64_MAX,
 		.nr_blocks = 1,
-		.flags = a.flags & VCMA_ALLOC_FAST ? VCMA_WANT_FAST : 0,
+		.flags = a.flags & VCMA_ALLOC_FAST ? VCMA_FAST : 0,
 		.fd_flags = a.fd_flags,
 		.attr = vcma_user_attr(r, a.flags),
 		.deadline = vcma_user_deadline(a.timeout_ms),
@@ -136,11 +136,11 @@ static int vcma_user_bulk(struct vcma_user *u, struct vcma_region *r,
 			  struct vcma_alloc_bulk *a, struct vcma_bulk_busy *busy,
 			  void __user *arg)
 {
-	const struct vcma_buffer_want want = {
+	const struct vcma_buffer_constraints want = {
 		.block_bytes = a->block_bytes,
 		.max_dma = a->max_dma ?: U64_MAX,
 		.nr_blocks = a->nr_blocks,
-		.flags = a->flags & VCMA_ALLOC_FAST ? VCMA_WANT_FAST : 0,
+		.flags = a->flags & VCMA_ALLOC_FAST ? VCMA_FAST : 0,
 		.fd_flags = a->fd_flags,
 		.attr = vcma_user_attr(r, a->flags),
 		.deadline = vcma_user_deadline(a->timeout_ms),

@@ -41,9 +41,9 @@ uint64_t hvcma_alias_maintained_lines(const VirtIOCMA *s)
     return s->alias.maintained_lines;
 }
 
-uint64_t hvcma_alias_handed_bytes(const VirtIOCMA *s)
+uint64_t hvcma_alias_noncoherent_bytes(const VirtIOCMA *s)
 {
-    return hvcma_engine_handed_bytes(s->engine);
+    return hvcma_engine_noncoherent_bytes(s->engine);
 }
 
 /* ---- commands that read or write guest memory, or start what does ---- */
@@ -144,7 +144,7 @@ bool hvcma_alias_is_kept_off(void)
     return !QLIST_EMPTY(&kept_off);
 }
 
-bool hvcma_alias_is_handed(uint64_t gpa)
+bool hvcma_alias_is_noncoherent(uint64_t gpa)
 {
     VirtIOCMA *s;
 
@@ -152,8 +152,8 @@ bool hvcma_alias_is_handed(uint64_t gpa)
         uint64_t offset = gpa - s->config.region_base_gpa;
 
         if (gpa >= s->config.region_base_gpa &&
-            hvcma_engine_is_handed(s->engine,
-                                   offset / s->config.granule_bytes)) {
+            hvcma_engine_is_noncoherent(s->engine,
+                                        offset / s->config.granule_bytes)) {
             return true;
         }
     }

@@ -5,7 +5,7 @@
  *
  * A line of that mapping that gets dirty would some time be written over what
  * a device has put into memory, and one that is filled keeps what was there
- * before. So a block is cleaned and invalidated when it is handed over and when
+ * before. So a block is cleaned and invalidated when it is in non-coherent use and when
  * it comes back, and nothing in QEMU touches it between: migration is blocked;
  * dumps, measurements of the dirty rate, loads of a snapshot and the monitor's
  * and the debugger's accesses to memory are refused and say why.
@@ -41,8 +41,8 @@ void hvcma_alias_forget(VirtIOCMA *s);
 /** hvcma_alias_is_kept_off() - must QEMU leave memory of any region alone? */
 bool hvcma_alias_is_kept_off(void);
 
-/** hvcma_alias_is_handed() - must QEMU leave the granule of @gpa alone now? */
-bool hvcma_alias_is_handed(uint64_t gpa);
+/** hvcma_alias_is_noncoherent() - must QEMU leave the granule of @gpa alone now? */
+bool hvcma_alias_is_noncoherent(uint64_t gpa);
 
 /** hvcma_alias_maintained_bytes() - how much was cleaned so far. */
 uint64_t hvcma_alias_maintained_bytes(const VirtIOCMA *s);
@@ -53,7 +53,7 @@ uint64_t hvcma_alias_maintained_bytes(const VirtIOCMA *s);
  */
 uint64_t hvcma_alias_maintained_lines(const VirtIOCMA *s);
 
-/** hvcma_alias_handed_bytes() - how much QEMU must leave alone now. */
-uint64_t hvcma_alias_handed_bytes(const VirtIOCMA *s);
+/** hvcma_alias_noncoherent_bytes() - how much QEMU must leave alone now. */
+uint64_t hvcma_alias_noncoherent_bytes(const VirtIOCMA *s);
 
 #endif /* QEMU_DEVICE_ALIAS_H */

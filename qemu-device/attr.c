@@ -111,7 +111,7 @@ static enum hvcma_alias host_alias(void)
 {
     return hvcma_stage2_host.is_arm64 &&
            (!is_virtualised() || !host_facts()->line_bytes) ?
-           HVCMA_ALIAS_BUSY : HVCMA_ALIAS_QUIET;
+           HVCMA_ALIAS_BUSY : HVCMA_ALIAS_MAINTAINED;
 }
 
 bool hvcma_attr_check(VirtIOCMA *s, Error **errp)

@@ -11,7 +11,7 @@
 
 #include "backing.h"
 #include "discard.h"
-#include "leaving.h"
+#include "drain.h"
 #include "pin_keeper.h"
 #include "populate.h"
 #include "requests.h"
@@ -28,8 +28,8 @@ struct HvcmaBacking {
     uint64_t prepared_nr;       /* 0: none */
     uint64_t nr_pinned;         /* granules; discards are off while not 0 */
     bool lendable;              /* discards are off all the time */
-    bool told_no_memory;
-    bool told_failure;
+    bool warned_no_memory;
+    bool warned_failure;
     /*
      * With x-fabric=on: DMA base of each pinned granule to its index. Devices
      * look up outside the big lock, hence a lock of its own.
@@ -45,7 +45,7 @@ struct HvcmaBacking {
  */
 static void tell(HvcmaBacking *b, int ret)
 {
-    bool *told = ret == -ENOMEM ? &b->told_no_memory : &b->told_failure;
+    bool *told = ret == -ENOMEM ? &b->warned_no_memory : &b->warned_failure;
 
     if (ret == -EDQUOT || *told) {
         HVCMA_TRACE(b->s, "%s", b->provider->error.text);
@@ -137,7 +137,7 @@ static bool keeper_start(HvcmaBacking *b, Error **errp)
     return b->keeper;
 }
 
-static bool lend_start(HvcmaBacking *b, Error **errp)
+static bool reuse_start(HvcmaBacking *b, Error **errp)
 {
     VirtIOCMA *s = b->s;
     uint64_t nr = s->config.region_bytes / s->config.granule_bytes;
@@ -175,7 +175,7 @@ static void populated(void *opaque)
         HVCMA_TRACE(b->s, "%s", p->error.text);
     }
     hvcma_requests_resume(b->s);
-    hvcma_leaving_check(b->s);
+    hvcma_drain_check(b->s);
 }
 
 HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp)
@@ -193,7 +193,7 @@ HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp)
                                          s->config.granule_bytes);
     }
     if (!provider_create(b, errp) || !keeper_start(b, errp) ||
-        !lend_start(b, errp)) {
+        !reuse_start(b, errp)) {
         hvcma_backing_free(b);
         return NULL;
     }
@@ -406,11 +406,11 @@ void hvcma_backing_unpin(HvcmaBacking *b, uint64_t first, uint64_t nr)
         ram_block_uncoordinated_discard_disable(false);
     }
     if (may_drop) {
-        hvcma_backing_drop(b, first, nr);
+        hvcma_backing_discard(b, first, nr);
     }
 }
 
-void hvcma_backing_drop(HvcmaBacking *b, uint64_t first, uint64_t nr)
+void hvcma_backing_discard(HvcmaBacking *b, uint64_t first, uint64_t nr)
 {
     struct hvcma_provider *p = b->provider;
 

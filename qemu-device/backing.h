@@ -6,7 +6,7 @@
  * statuses of the protocol and decides what a DMA address is: host-physical
  * with unsafe-noiommu=on, else guest-physical. Knows no client and no request.
  *
- * While a granule is pinned, or may be lent, RAM discards by others (balloon)
+ * While a granule is pinned, or may be online, RAM discards by others (balloon)
  * are off. With unsafe-noiommu=on a keeper process holds the pins beyond QEMU's
  * death.
  */
@@ -19,7 +19,7 @@
 /**
  * hvcma_backing_new() - provider for the region of @s (config and address set).
  *
- * A region that may be lent is backed whole: its pages are guest RAM, and there
+ * A region that may be online is backed whole: its pages are guest RAM, and there
  * is no way to tell a guest that RAM is missing.
  *
  * Errors: what the provider lacks (CAP_SYS_ADMIN, io_uring, pages), a keeper
@@ -62,10 +62,10 @@ int hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first, uint64_t nr,
                            uint64_t *dma);
 
 /**
- * hvcma_backing_drop() - with discard=on the pages of unpinned granules go,
+ * hvcma_backing_discard() - with discard=on the pages of unpinned granules go,
  * which no device of this virtual machine has mapped any more; else nothing.
  */
-void hvcma_backing_drop(HvcmaBacking *b, uint64_t first, uint64_t nr);
+void hvcma_backing_discard(HvcmaBacking *b, uint64_t first, uint64_t nr);
 
 /**
  * hvcma_backing_look() - as hvcma_backing_dma_addr(), for reports: changes and

@@ -165,13 +165,13 @@ bool hvcma_device_close(HvcmaDeviceUser *u, Error **errp)
     return hvcma_gate_close(u->device->gate, errp);
 }
 
-void hvcma_device_tell_unquiet(HvcmaDeviceUser *u)
+void hvcma_device_tell_quarantined(HvcmaDeviceUser *u)
 {
     HvcmaDeviceUser *other;
 
     QLIST_FOREACH(other, &u->device->users, next) {
         if (other != u) {
-            other->ops->unquiet(other);
+            other->ops->quarantined(other);
         }
     }
 }

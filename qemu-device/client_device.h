@@ -23,7 +23,7 @@ typedef struct HvcmaDeviceUserOps {
     /* About to be unrealized, and still usable. Must leave. */
     void (*gone)(HvcmaDeviceUser *u);
     /* Another user could not close the gate. Must not open, close or leave. */
-    void (*unquiet)(HvcmaDeviceUser *u);
+    void (*quarantined)(HvcmaDeviceUser *u);
 } HvcmaDeviceUserOps;
 
 /* Embedded in its owner; zeroed but for ops. */
@@ -78,8 +78,8 @@ bool hvcma_device_open(HvcmaDeviceUser *u, Error **errp);
  */
 bool hvcma_device_close(HvcmaDeviceUser *u, Error **errp);
 
-/** hvcma_device_tell_unquiet() - a close of @u failed: tell the others. */
-void hvcma_device_tell_unquiet(HvcmaDeviceUser *u);
+/** hvcma_device_tell_quarantined() - a close of @u failed: tell the others. */
+void hvcma_device_tell_quarantined(HvcmaDeviceUser *u);
 
 bool hvcma_device_is_bus_master(const HvcmaDeviceUser *u);
 

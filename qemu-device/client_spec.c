@@ -35,14 +35,14 @@ static HvcmaClientSpec *spec_find(const GPtrArray *specs, const char *id,
 }
 
 /* Takes @id and @kind over. */
-static bool spec_add(GPtrArray *specs, char *id, char *kind, uint8_t share)
+static bool spec_add(GPtrArray *specs, char *id, char *kind, uint8_t resv)
 {
     HvcmaClientSpec *spec = g_new0(HvcmaClientSpec, 1);
     bool is_new = !spec_find(specs, id, kind);
 
     spec->id = id;
     spec->kind = kind;
-    spec->share = share;
+    spec->resv = resv;
     g_ptr_array_add(specs, spec);
     return is_new;
 }
@@ -139,9 +139,9 @@ static bool set_region(VirtIOCMA *s, const struct hvcma_region_text *e,
     return true;
 }
 
-/* NAME/CLIENT...=SIZE: a set-aside is an amount of whole granules. */
-static bool set_share(VirtIOCMA *s, const struct hvcma_region_text *e,
-                      Error **errp)
+/* NAME/CLIENT...=SIZE: a reservation is an amount of whole granules. */
+static bool set_resv(VirtIOCMA *s, const struct hvcma_region_text *e,
+                     Error **errp)
 {
     uint64_t bytes;
 
@@ -158,10 +158,10 @@ static bool set_share(VirtIOCMA *s, const struct hvcma_region_text *e,
     if (!bytes) {
         return true;
     }
-    if (s->config.nr_shares == HVCMA_MAX_SHARES) {
-        return complain(s, &e->name, "more than 255 set-asides", errp);
+    if (s->config.nr_resvs == HVCMA_MAX_RESVS) {
+        return complain(s, &e->name, "more than 255 reservations", errp);
     }
-    s->share_bytes[s->config.nr_shares++] = bytes;
+    s->resv_bytes[s->config.nr_resvs++] = bytes;
     return true;
 }
 
@@ -171,9 +171,9 @@ static bool check_sum(VirtIOCMA *s, Error **errp)
     uint64_t sum = 0;
     uint32_t k;
 
-    for (k = 0; k < s->config.nr_shares; k++) {
-        sum += s->share_bytes[k];
-        if (s->share_bytes[k] > limit || sum > limit) {
+    for (k = 0; k < s->config.nr_resvs; k++) {
+        sum += s->resv_bytes[k];
+        if (s->resv_bytes[k] > limit || sum > limit) {
             error_setg(errp, "virtio-cma '%s': regions= sets aside %" PRIu64
                        " bytes or more, limit: %" PRIu64, s->config.name, sum,
                        limit);
@@ -190,8 +190,8 @@ bool hvcma_regions_check(VirtIOCMA *s, Error **errp)
     struct hvcma_region_text e;
     struct hvcma_text_error err;
 
-    s->config.nr_shares = 0;
-    s->config.share_bytes = s->share_bytes;
+    s->config.nr_resvs = 0;
+    s->config.resv_bytes = s->resv_bytes;
     while (at && *at) {
         if (hvcma_region_text_next(&at, &e, &err)) {
             return complain(s, &err.slice, err.sentence, errp);
@@ -202,7 +202,7 @@ bool hvcma_regions_check(VirtIOCMA *s, Error **errp)
         if (!e.clients.bytes && declared) {
             return complain(s, &e.name, "region is declared twice", errp);
         }
-        if (!(e.clients.bytes ? set_share : set_region)(s, &e, errp)) {
+        if (!(e.clients.bytes ? set_resv : set_region)(s, &e, errp)) {
             return false;
         }
         declared |= !e.clients.bytes;
@@ -225,7 +225,7 @@ static char *slice_dup(const struct hvcma_slice *slice)
 static bool add_regions(VirtIOCMA *s, GPtrArray *specs, Error **errp)
 {
     const char *at = s->opts.regions;
-    uint8_t nr_shares = 0;
+    uint8_t nr_resvs = 0;
     struct hvcma_region_text e;
     struct hvcma_text_error err;
 
@@ -239,10 +239,10 @@ static bool add_regions(VirtIOCMA *s, GPtrArray *specs, Error **errp)
         if (!entry_bytes(s, &e, &bytes, errp)) {
             return false;
         }
-        nr_shares += bytes != 0;
+        nr_resvs += bytes != 0;
         while (hvcma_region_text_client(&rest, &client)) {
             if (!spec_add(specs, slice_dup(&client), slice_dup(&e.kind),
-                          bytes ? nr_shares : 0)) {
+                          bytes ? nr_resvs : 0)) {
                 return complain(s, &client, "client has that kind twice",
                                 errp);
             }

@@ -12,12 +12,12 @@
 typedef struct HvcmaClientSpec {
     char *id;                   /* of a -device option */
     char *kind;                 /* "": every kind */
-    uint8_t share;              /* 0: the shared part */
+    uint8_t resv;              /* 0: the shared part */
 } HvcmaClientSpec;
 
 /**
  * hvcma_regions_check() - what regions= says about the region itself and about
- * its set-asides: limits @s->config.pin_limit_bytes, sets the shares of
+ * its reservations: limits @s->config.pin_limit_bytes, sets the shares of
  * @s->config, and @s->opts.memaddr. The memdev and granule are checked.
  *
  * Return: false with @errp naming the place in the text.

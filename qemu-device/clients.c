@@ -30,7 +30,7 @@ typedef struct Client {
     uint32_t index;
     char *id;                   /* "" of a spare entry that is free */
     char *kind;
-    uint8_t share;
+    uint8_t resv;
     bool spare;                 /* named by nobody: filled on plug */
     bool plugged;               /* the engine knows of it */
     HvcmaDevicePlace place;
@@ -62,7 +62,7 @@ static void client_init(HvcmaClients *c, const HvcmaClientSpec *spec)
     cl->index = c->nr++;
     cl->id = g_strdup(spec ? spec->id : "");
     cl->kind = g_strdup(spec ? spec->kind : "");
-    cl->share = spec ? spec->share : 0;
+    cl->resv = spec ? spec->resv : 0;
     cl->spare = !spec;
 }
 
@@ -125,9 +125,9 @@ const char *hvcma_clients_kind(const HvcmaClients *c, uint32_t client)
     return c->client[client].kind;
 }
 
-uint32_t hvcma_clients_share(const HvcmaClients *c, uint32_t client)
+uint32_t hvcma_clients_resv(const HvcmaClients *c, uint32_t client)
 {
-    return c->client[client].share;
+    return c->client[client].resv;
 }
 
 bool hvcma_clients_is_spare(const HvcmaClients *c, uint32_t client)
@@ -307,7 +307,7 @@ static bool client_plug(Client *cl, DeviceState *named, Error **errp)
         .bus = cl->place.bus,
         .coherent = hvcma_attr_operator(s, cl->id),
         .emulated = hvcma_attr_is_emulated(OBJECT(dev)),
-        .share = cl->share,
+        .resv = cl->resv,
         .kind = cl->kind,
         .name = cl->id,
         .path = cl->place.path,
@@ -364,18 +364,18 @@ static void client_gone(HvcmaDeviceUser *u)
     hvcma_turn_end(s);
 }
 
-static void client_unquiet(HvcmaDeviceUser *u)
+static void client_quarantined(HvcmaDeviceUser *u)
 {
     Client *cl = container_of(u, Client, user);
 
     if (cl->plugged) {
-        hvcma_engine_client_stuck(cl->table->s->engine, cl->index);
+        hvcma_engine_client_quarantined(cl->table->s->engine, cl->index);
     }
 }
 
 static HvcmaDeviceUserOps user_ops = {
     .gone = client_gone,
-    .unquiet = client_unquiet,
+    .quarantined = client_quarantined,
 };
 
 /* ---- spare entries of the default region ---- */
@@ -748,7 +748,7 @@ int hvcma_clients_quiesce(HvcmaClients *c, uint32_t client)
     if (cl->user.device && !close_gate(cl, &err)) {
         complain(cl, "is not quiet, the region's memory stays pinned", err);
         if (cl->user.device) {
-            hvcma_device_tell_unquiet(&cl->user);
+            hvcma_device_tell_quarantined(&cl->user);
         }
         return -VIRTIO_CMA_S_IO;
     }

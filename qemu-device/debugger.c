@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Debugging accesses keep off memory that is handed over. See debugger.h.
+ * Debugging accesses keep off memory that is in non-coherent use. See debugger.h.
  */
 #include "qemu/osdep.h"
 #include "exec/hwaddr.h"
@@ -41,7 +41,7 @@ static hwaddr guarded_translation(CPUState *cpu, vaddr addr, MemTxAttrs *attrs)
         *attrs = MEMTXATTRS_UNSPECIFIED;
         gpa = ops->get_phys_page_debug(cpu, addr);
     }
-    if (gpa != (hwaddr)-1 && bql_locked() && hvcma_alias_is_handed(gpa)) {
+    if (gpa != (hwaddr)-1 && bql_locked() && hvcma_alias_is_noncoherent(gpa)) {
         return -1;
     }
     return gpa;

@@ -6,8 +6,8 @@
  * memory stays open to the debugger. Page tables are walked as ever.
  *
  * The physical memory mode (maintenance packet Qqemu.PhyMemMode) reads past
- * every check, so it can't be had while anything is handed over, and nothing is
- * handed over while it is on.
+ * every check, so it can't be had while anything is in non-coherent use, and nothing is
+ * in non-coherent use while it is on.
  */
 #ifndef QEMU_DEVICE_DEBUGGER_H
 #define QEMU_DEVICE_DEBUGGER_H
@@ -23,8 +23,8 @@ extern CharBackend gdbserver_system_state;
 
 /**
  * hvcma_debugger_guard() - from now on accesses are judged by
- * hvcma_alias_is_handed(), and the physical memory mode is judged by
- * hvcma_alias_is_kept_off(). For every hand-over anew: a server may have been
+ * hvcma_alias_is_noncoherent(), and the physical memory mode is judged by
+ * hvcma_alias_is_kept_off(). For every non-coherent use anew: a server may have been
  * started since.
  *
  * Main thread. Return: false with @errp while the physical memory mode is on.

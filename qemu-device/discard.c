@@ -196,7 +196,7 @@ static void late_drop(HvcmaDiscard *d)
         nr = find_next_zero_bit(d->late, d->nr, first) - first;
         late_forget(d, first, nr);
         discard(d, first, nr);
-        hvcma_backing_drop(d->s->backing, first, nr);
+        hvcma_backing_discard(d->s->backing, first, nr);
     }
 }
 

@@ -49,7 +49,7 @@ int hvcma_discard_populate(VirtIOCMA *s, uint64_t first, uint64_t nr);
  * unpinned: have them unmapped.
  *
  * Return: true if their pages may go; false if a migration still wants them:
- * hvcma_backing_drop() is called at its end.
+ * hvcma_backing_discard() is called at its end.
  */
 bool hvcma_discard_withdraw(VirtIOCMA *s, uint64_t first, uint64_t nr);
 

@@ -17,10 +17,10 @@ static const Description descriptions[] = {
     { "memaddr", "guest-physical base of the region, 0: chosen by QEMU" },
     { "align", "alignment of a base that QEMU chooses, 0: by mode and size" },
     { "name", "of the region, up to 31 bytes (default: the device's id)" },
-    { "mode", "private (default), reusable: lent to the guest as memory, auto: "
+    { "mode", "private (default), reusable: online to the guest as memory, auto: "
       "that if the guest can, static: without a driver in the guest" },
     { "clients", "ids of devices that the region serves, ID:ID..." },
-    { "regions", "set-asides and limits as text, see hvcma(1)" },
+    { "regions", "reservations and limits as text, see hvcma(1)" },
     { "spare-clients", "with default=on: entries for devices that no region or "
       "another one names" },
     { "policy", "which free memory is taken: best-fit (default), first-fit, "

@@ -6,8 +6,8 @@
  *
  * The destination claims and pins again through the same engine, so a host that
  * can't (pin limit, pages, a client that is missing) fails the load, with
- * nothing left claimed or pinned. Lent memory is RAM to the guest and travels
- * as such; the marks of what is lent come along, for a guest reports only what
+ * nothing left claimed or pinned. Online memory is RAM to the guest and travels
+ * as such; the marks of what is online come along, for a guest reports only what
  * changes. Busy marks and the guest's counters are hints and start afresh.
  *
  * A region that gave out host-physical addresses can't move: blocked.
@@ -25,7 +25,7 @@
 #include "qemu/cutils.h"
 
 #include "clients.h"
-#include "leaving.h"
+#include "drain.h"
 #include "printable.h"
 #include "requests.h"
 #include "turn.h"
@@ -43,9 +43,9 @@ typedef struct SavedClient {
     uint8_t claimed;
     uint8_t coherent;           /* by the guest's word: VIRTIO_CMA_COHERENT_* */
     uint8_t event;              /* not delivered yet */
-    uint8_t share;
+    uint8_t resv;
     uint32_t attr;              /* what it was told */
-    uint32_t care;
+    uint32_t maint;
     uint8_t kind[VIRTIO_CMA_KIND_BYTES];
 } SavedClient;
 
@@ -61,15 +61,15 @@ struct HvcmaMigration {
     uint32_t attr_policy;
     uint32_t stage2;
     uint32_t max_align_order;
-    uint32_t nr_shares;
-    uint64_t share_bytes[HVCMA_MAX_SHARES];
+    uint32_t nr_resvs;
+    uint64_t resv_bytes[HVCMA_MAX_RESVS];
     int32_t nr_clients;
     int32_t nr_blocks;
-    uint32_t lent_bytes;        /* of the bitmap */
+    uint32_t online_bytes;        /* of the bitmap */
     SavedClient *client;
     SavedBlock *block;
-    uint8_t *lent;              /* a bit per granule, as in REPORT */
-    uint64_t left_bytes;
+    uint8_t *online;              /* a bit per granule, as in REPORT */
+    uint64_t orphaned_bytes;
     bool suspended;
 };
 
@@ -77,14 +77,14 @@ static void saved_free(HvcmaMigration *m)
 {
     g_free(m->client);
     g_free(m->block);
-    g_free(m->lent);
+    g_free(m->online);
     m->client = NULL;
     m->block = NULL;
-    m->lent = NULL;
+    m->online = NULL;
     m->nr_clients = 0;
     m->nr_blocks = 0;
-    m->lent_bytes = 0;
-    m->left_bytes = 0;
+    m->online_bytes = 0;
+    m->orphaned_bytes = 0;
     m->suspended = false;
 }
 
@@ -107,25 +107,25 @@ static void get_config(const VirtIOCMA *s, HvcmaMigration *m)
     m->attr_policy = s->config.attr_policy;
     m->stage2 = s->config.stage2;
     m->max_align_order = s->config.max_align_order;
-    m->nr_shares = s->config.nr_shares;
-    memcpy(m->share_bytes, s->share_bytes, sizeof(m->share_bytes));
+    m->nr_resvs = s->config.nr_resvs;
+    memcpy(m->resv_bytes, s->resv_bytes, sizeof(m->resv_bytes));
     m->nr_clients = s->config.nr_clients;
-    m->lent_bytes = DIV_ROUND_UP(nr_granules(s), 8);
+    m->online_bytes = DIV_ROUND_UP(nr_granules(s), 8);
 }
 
-static void save_lent(HvcmaMigration *m)
+static void save_online(HvcmaMigration *m)
 {
     VirtIOCMA *s = m->s;
     struct hvcma_engine_counters counters;
     uint64_t i;
 
     hvcma_engine_counters(s->engine, &counters);
-    m->left_bytes = counters.left_bytes;
-    m->lent = g_malloc0(m->lent_bytes);
+    m->orphaned_bytes = counters.orphaned_bytes;
+    m->online = g_malloc0(m->online_bytes);
     for (i = 0; i < nr_granules(s); i++) {
         if (hvcma_engine_granule_state(s->engine, i) &
-            VIRTIO_CMA_GRANULE_LENT) {
-            m->lent[i / 8] |= 1 << (i % 8);
+            VIRTIO_CMA_GRANULE_ONLINE) {
+            m->online[i / 8] |= 1 << (i % 8);
         }
     }
 }
@@ -137,12 +137,12 @@ static int state_pre_save(void *opaque)
     uint64_t from = 0;
     GArray *blocks;
     SavedBlock b = { };
-    struct hvcma_attr_verdict verdict;
+    struct hvcma_attr_decision decision;
     uint32_t i;
 
     saved_free(m);
     get_config(s, m);
-    save_lent(m);
+    save_online(m);
     m->suspended = hvcma_engine_is_suspended(s->engine);
 
     m->client = g_new0(SavedClient, m->nr_clients);
@@ -155,10 +155,10 @@ static int state_pre_save(void *opaque)
                                VIRTIO_CMA_CLIENT_CLAIMED;
         m->client[i].coherent = hvcma_engine_client_coherent(s->engine, i);
         m->client[i].event = s->event_pending[i];
-        m->client[i].share = hvcma_clients_share(s->clients, i);
-        if (!hvcma_engine_client_verdict(s->engine, i, &verdict)) {
-            m->client[i].attr = verdict.attr;
-            m->client[i].care = verdict.care;
+        m->client[i].resv = hvcma_clients_resv(s->clients, i);
+        if (!hvcma_engine_client_decision(s->engine, i, &decision)) {
+            m->client[i].attr = decision.attr;
+            m->client[i].maint = decision.maint;
         }
     }
 
@@ -229,20 +229,20 @@ static bool config_matches(void *opaque, int version_id)
         !same(s, "attribute policy", here->attr_policy, m->attr_policy) ||
         !same(s, "stage 2", here->stage2, m->stage2) ||
         !same(s, "alignment cap", here->max_align_order, m->max_align_order) ||
-        !same(s, "number of set-asides", here->nr_shares, m->nr_shares)) {
+        !same(s, "number of reservations", here->nr_resvs, m->nr_resvs)) {
         return false;
     }
-    for (k = 0; k < here->nr_shares; k++) {
-        g_autofree char *what = g_strdup_printf("set-aside %" PRIu32, k + 1);
+    for (k = 0; k < here->nr_resvs; k++) {
+        g_autofree char *what = g_strdup_printf("reservation %" PRIu32, k + 1);
 
-        if (!same(s, what, here->share_bytes[k], m->share_bytes[k])) {
+        if (!same(s, what, here->resv_bytes[k], m->resv_bytes[k])) {
             return false;
         }
     }
     return same(s, "number of clients", here->nr_clients,
                 (uint32_t)m->nr_clients) &&
-           same(s, "size of the list of lent granules", here->lent_bytes,
-                m->lent_bytes);
+           same(s, "size of the list of online granules", here->online_bytes,
+                m->online_bytes);
 }
 
 static bool nr_blocks_is_possible(void *opaque, int version_id)
@@ -262,7 +262,7 @@ static bool nr_blocks_is_possible(void *opaque, int version_id)
 static bool client_matches(VirtIOCMA *s, uint32_t i, SavedClient *there)
 {
     const char *id = hvcma_clients_id(s->clients, i);
-    uint32_t share = hvcma_clients_share(s->clients, i);
+    uint32_t resv = hvcma_clients_resv(s->clients, i);
     g_autofree char *entry = g_strdup_printf("client %" PRIu32, i);
     g_autofree char *kind = g_strdup_printf("the kind of client '%s'", id);
 
@@ -271,10 +271,10 @@ static bool client_matches(VirtIOCMA *s, uint32_t i, SavedClient *there)
                    sizeof(there->kind))) {
         return false;
     }
-    if (there->share != share) {
-        error_report("virtio-cma '%s': the set-aside of client '%s' is %" PRIu32
-                     " here, %u at the source", s->config.name, id, share,
-                     there->share);
+    if (there->resv != resv) {
+        error_report("virtio-cma '%s': the reservation of client '%s' is %" PRIu32
+                     " here, %u at the source", s->config.name, id, resv,
+                     there->resv);
         return false;
     }
     if (there->event > VIRTIO_CMA_EVENT_CLIENT_REMOVED) {
@@ -314,20 +314,20 @@ static bool claim_again(VirtIOCMA *s, uint32_t client, const SavedClient *saved)
         return false;
     }
     if (le32_to_cpu(resp.attr) != saved->attr ||
-        le32_to_cpu(resp.care) != saved->care) {
+        le32_to_cpu(resp.maint) != saved->maint) {
         error_report("virtio-cma '%s': client '%s' needs another mapping here "
-                     "than at the source: attr %" PRIu32 ", care 0x%" PRIx32
-                     "; was attr %" PRIu32 ", care 0x%" PRIx32,
+                     "than at the source: attr %" PRIu32 ", maintenance 0x%" PRIx32
+                     "; was attr %" PRIu32 ", maintenance 0x%" PRIx32,
                      s->config.name, hvcma_clients_id(s->clients, client),
-                     le32_to_cpu(resp.attr), le32_to_cpu(resp.care),
-                     saved->attr, saved->care);
+                     le32_to_cpu(resp.attr), le32_to_cpu(resp.maint),
+                     saved->attr, saved->maint);
         return false;
     }
     return true;
 }
 
 /* As the guest does it, in reports of the largest size. */
-static bool lend_again(HvcmaMigration *m)
+static bool reuse_again(HvcmaMigration *m)
 {
     const uint64_t max_bits = 8 * (VIRTIO_CMA_MAX_REQUEST_BYTES -
                                    sizeof(struct virtio_cma_report_req));
@@ -346,24 +346,24 @@ static bool lend_again(HvcmaMigration *m)
         *req = (struct virtio_cma_report_req) {
             .hdr.op = cpu_to_le32(VIRTIO_CMA_OP_REPORT),
             .hdr.bytes = cpu_to_le32(sizeof(*req) + bytes),
-            .what = cpu_to_le32(VIRTIO_CMA_REPORT_LENT),
+            .what = cpu_to_le32(VIRTIO_CMA_REPORT_ONLINE),
             .first = cpu_to_le64(first),
             .nr = cpu_to_le64(nr),
         };
-        memcpy(req->payload, m->lent + first / 8, bytes);
+        memcpy(req->payload, m->online + first / 8, bytes);
         hvcma_engine_request(s->engine, req, sizeof(*req) + bytes, &resp,
                              sizeof(resp), true, &used);
         if (resp.status) {
-            error_report("virtio-cma '%s': the source's lent granules can't be "
+            error_report("virtio-cma '%s': the source's online granules can't be "
                          "taken over: %s", s->config.name,
                          hvcma_status_text(le32_to_cpu(resp.status)));
             return false;
         }
     }
-    if (hvcma_engine_restore_left(s->engine, m->left_bytes)) {
+    if (hvcma_engine_restore_orphaned(s->engine, m->orphaned_bytes)) {
         error_report("virtio-cma '%s': the source tells of %" PRIu64 " bytes "
                      "left to the guest, limit: %" PRIu64, s->config.name,
-                     m->left_bytes, s->config.region_bytes);
+                     m->orphaned_bytes, s->config.region_bytes);
         return false;
     }
     return true;
@@ -376,7 +376,7 @@ static bool restore(HvcmaMigration *m)
     int ret;
 
     for (i = 0; i < m->nr_clients; i++) {
-        hvcma_engine_client_share(s->engine, i, m->client[i].share);
+        hvcma_engine_client_resv(s->engine, i, m->client[i].resv);
         if (m->client[i].claimed && !claim_again(s, i, &m->client[i])) {
             return false;
         }
@@ -394,7 +394,7 @@ static bool restore(HvcmaMigration *m)
             return false;
         }
     }
-    if (!lend_again(m)) {
+    if (!reuse_again(m)) {
         return false;
     }
     for (i = 0; i < m->nr_clients; i++) {
@@ -411,7 +411,7 @@ static int state_post_load(void *opaque, int version_id)
 
     hvcma_turn_begin(m->s);
     hvcma_engine_reset(m->s->engine);
-    hvcma_leaving_finish(m->s);
+    hvcma_drain_finish(m->s);
     if (!clients_match(m)) {
         ret = -EINVAL;
     } else if (!restore(m)) {
@@ -445,9 +445,9 @@ static const VMStateDescription vmstate_client = {
         VMSTATE_UINT8(claimed, SavedClient),
         VMSTATE_UINT8(coherent, SavedClient),
         VMSTATE_UINT8(event, SavedClient),
-        VMSTATE_UINT8(share, SavedClient),
+        VMSTATE_UINT8(resv, SavedClient),
         VMSTATE_UINT32(attr, SavedClient),
-        VMSTATE_UINT32(care, SavedClient),
+        VMSTATE_UINT32(maint, SavedClient),
         VMSTATE_UINT8_ARRAY(kind, SavedClient, VIRTIO_CMA_KIND_BYTES),
         VMSTATE_END_OF_LIST()
     },
@@ -488,11 +488,11 @@ static const VMStateDescription vmstate_state = {
         VMSTATE_UINT32(attr_policy, HvcmaMigration),
         VMSTATE_UINT32(stage2, HvcmaMigration),
         VMSTATE_UINT32(max_align_order, HvcmaMigration),
-        VMSTATE_UINT32(nr_shares, HvcmaMigration),
-        VMSTATE_UINT64_ARRAY(share_bytes, HvcmaMigration, HVCMA_MAX_SHARES),
+        VMSTATE_UINT32(nr_resvs, HvcmaMigration),
+        VMSTATE_UINT64_ARRAY(resv_bytes, HvcmaMigration, HVCMA_MAX_RESVS),
         VMSTATE_INT32(nr_clients, HvcmaMigration),
         VMSTATE_INT32(nr_blocks, HvcmaMigration),
-        VMSTATE_UINT32(lent_bytes, HvcmaMigration),
+        VMSTATE_UINT32(online_bytes, HvcmaMigration),
         VMSTATE_VALIDATE("the same region", config_matches),
         VMSTATE_VALIDATE("as many blocks as there can be",
                          nr_blocks_is_possible),
@@ -500,9 +500,9 @@ static const VMStateDescription vmstate_state = {
                                     vmstate_client, SavedClient),
         VMSTATE_STRUCT_VARRAY_ALLOC(block, HvcmaMigration, nr_blocks, 1,
                                     vmstate_block, SavedBlock),
-        VMSTATE_VBUFFER_ALLOC_UINT32(lent, HvcmaMigration, 1, NULL,
-                                     lent_bytes),
-        VMSTATE_UINT64(left_bytes, HvcmaMigration),
+        VMSTATE_VBUFFER_ALLOC_UINT32(online, HvcmaMigration, 1, NULL,
+                                     online_bytes),
+        VMSTATE_UINT64(orphaned_bytes, HvcmaMigration),
         VMSTATE_END_OF_LIST()
     },
     .subsections = (const VMStateDescription *const []) {

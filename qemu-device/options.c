@@ -302,7 +302,7 @@ static bool check_experimental(VirtIOCMA *s, bool fake, Error **errp)
     return true;
 }
 
-/* Lent memory is the guest's RAM: nobody may take pages out of it. */
+/* Online memory is the guest's RAM: nobody may take pages out of it. */
 static bool check_mode(VirtIOCMA *s, uint32_t mode, Error **errp)
 {
     const HvcmaOptions *o = &s->opts;

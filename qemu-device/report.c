@@ -182,28 +182,28 @@ static void put_attributes(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     put_mapped(s, v, "effective-cached", VIRTIO_CMA_ATTR_CACHED);
     put_mapped(s, v, "effective-uncached", VIRTIO_CMA_ATTR_UNCACHED);
     put_u64(v, "line-bytes", hvcma_attr_line_bytes());
-    put_u64(v, "handed-bytes", hvcma_alias_handed_bytes(s));
+    put_u64(v, "noncoherent-bytes", hvcma_alias_noncoherent_bytes(s));
     put_u64(v, "maintained-bytes", hvcma_alias_maintained_bytes(s));
     put_u64(v, "maintained-lines", hvcma_alias_maintained_lines(s));
     end_struct(v);
 }
 
-static void put_care(Visitor *v, const char *name, uint32_t care)
+static void put_maint(Visitor *v, const char *name, uint32_t maint)
 {
     static const struct {
         uint32_t bit;
         const char *name;
     } bits[] = {
-        { VIRTIO_CMA_CARE_HANDOVER, "handover" },
-        { VIRTIO_CMA_CARE_SYNC, "sync" },
-        { VIRTIO_CMA_CARE_NO_COHERENT, "no-coherent" },
-        { VIRTIO_CMA_CARE_NO_CACHED_ALIAS, "no-cached-alias" },
+        { VIRTIO_CMA_MAINT_BLOCK, "block" },
+        { VIRTIO_CMA_MAINT_SYNC, "sync" },
+        { VIRTIO_CMA_MAINT_NO_COHERENT, "no-coherent" },
+        { VIRTIO_CMA_MAINT_NO_CACHED_ALIAS, "no-cached-alias" },
     };
     size_t i;
 
     start_list(v, name);
     for (i = 0; i < ARRAY_SIZE(bits); i++) {
-        if (care & bits[i].bit) {
+        if (maint & bits[i].bit) {
             put_str(v, NULL, bits[i].name);
         }
     }
@@ -211,7 +211,7 @@ static void put_care(Visitor *v, const char *name, uint32_t care)
 }
 
 /* Of a client that is plugged: by the guest's word once it has been claimed. */
-static void put_verdict(VirtIOCMA *s, Visitor *v, uint32_t client)
+static void put_decision(VirtIOCMA *s, Visitor *v, uint32_t client)
 {
     static const char *const words[] = {
         [VIRTIO_CMA_COHERENT_UNKNOWN] = "auto",
@@ -219,17 +219,17 @@ static void put_verdict(VirtIOCMA *s, Visitor *v, uint32_t client)
         [VIRTIO_CMA_COHERENT_NO] = "off",
     };
     const char *id = hvcma_clients_id(s->clients, client);
-    struct hvcma_attr_verdict verdict;
+    struct hvcma_attr_decision decision;
 
     put_str(v, "coherent", words[hvcma_attr_operator(s, id)]);
-    if (hvcma_engine_client_verdict(s->engine, client, &verdict)) {
+    if (hvcma_engine_client_decision(s->engine, client, &decision)) {
         return;
     }
-    put_bool(v, "refused", verdict.refused);
-    put_str(v, "attr", attr_name(verdict.attr));
-    put_str(v, "effective", hvcma_attr_type_text(verdict.effective));
-    put_care(v, "care", verdict.care);
-    put_str(v, "reason", hvcma_attr_reason_text(verdict.reason));
+    put_bool(v, "refused", decision.refused);
+    put_str(v, "attr", attr_name(decision.attr));
+    put_str(v, "effective", hvcma_attr_type_text(decision.effective));
+    put_maint(v, "maintenance", decision.maint);
+    put_str(v, "reason", hvcma_attr_reason_text(decision.reason));
 }
 
 static void put_granule_run(Visitor *v, uint64_t first, uint64_t nr,
@@ -246,7 +246,7 @@ static void put_granule_run(Visitor *v, uint64_t first, uint64_t nr,
     put_u64(v, "first", first);
     put_u64(v, "nr", nr);
     put_str(v, "state", names[state & VIRTIO_CMA_GRANULE_STATE_MASK]);
-    put_bool(v, "lent", state & VIRTIO_CMA_GRANULE_LENT);
+    put_bool(v, "online", state & VIRTIO_CMA_GRANULE_ONLINE);
     put_bool(v, "busy", state & VIRTIO_CMA_GRANULE_BUSY);
     if (state & VIRTIO_CMA_GRANULE_BUSY) {
         put_str(v, "why", whys[state >> VIRTIO_CMA_GRANULE_WHY_SHIFT]);
@@ -397,29 +397,29 @@ static void put_clients(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
         put_u64(v, "id", i);
         put_str(v, "name", hvcma_clients_id(s->clients, i));
         put_str(v, "kind", hvcma_clients_kind(s->clients, i));
-        put_u64(v, "share", hvcma_clients_share(s->clients, i));
+        put_u64(v, "reservation", hvcma_clients_resv(s->clients, i));
         put_bool(v, "spare", hvcma_clients_is_spare(s->clients, i));
         put_str(v, "bus", bus);
         put_str(v, "path", path);
         put_str(v, "state", states[hvcma_engine_client_state(s->engine, i)]);
         put_bool(v, "bus-master", hvcma_clients_is_bus_master(s->clients, i));
-        put_verdict(s, v, i);
+        put_decision(s, v, i);
         end_struct(v);
     }
     end_list(v);
 }
 
-/* The shared part, then each set-aside. */
-static void put_shares(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
-                       const char *name)
+/* The shared part, then each reservation. */
+static void put_resvs(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                      const char *name)
 {
     uint64_t bytes, used_bytes;
     uint32_t k;
 
     start_list(v, name);
-    for (k = 0; hvcma_engine_share(s->engine, k, &bytes, &used_bytes); k++) {
+    for (k = 0; hvcma_engine_resv(s->engine, k, &bytes, &used_bytes); k++) {
         start_struct(v, NULL);
-        put_u64(v, "share", k);
+        put_u64(v, "reservation", k);
         put_u64(v, "bytes", bytes);
         put_u64(v, "used-bytes", used_bytes);
         end_struct(v);
@@ -450,8 +450,8 @@ static void put_counters(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     put_u64(v, "unbacked-bytes", s->config.region_bytes - c.backed_bytes -
                                  swapped_bytes);
     put_u64(v, "swapped-bytes", swapped_bytes);
-    put_u64(v, "lent-bytes", c.lent_bytes);
-    put_u64(v, "left-bytes", c.left_bytes);
+    put_u64(v, "online-bytes", c.online_bytes);
+    put_u64(v, "orphaned-bytes", c.orphaned_bytes);
     put_u64(v, "busy-bytes", c.busy_bytes);
     for (i = 0; i < VIRTIO_CMA_NR_WHYS; i++) {
         g_autofree char *key = g_strdup_printf("busy-%s-bytes", whys[i]);
@@ -461,7 +461,7 @@ static void put_counters(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     put_u64(v, "free-bytes", c.free_bytes);
     put_u64(v, "allocated-bytes", c.allocated_bytes);
     put_u64(v, "longest-free-bytes", c.longest_free_bytes);
-    put_u64(v, "quarantined-bytes", c.nr_quarantined_bytes);
+    put_u64(v, "quarantined-bytes", c.quarantined_bytes);
     put_u64(v, "blocks", c.nr_blocks);
     put_u64(v, "extents", c.nr_extents);
     put_u64(v, "alloc-ok", c.nr_alloc_ok);
@@ -484,7 +484,7 @@ static void put_guest(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     hvcma_engine_counters(s->engine, &c);
     start_struct(v, name);
     put_bool(v, "valid", c.guest_valid);
-    put_u64(v, "held-bytes", c.guest.held_bytes);
+    put_u64(v, "allocated-bytes", c.guest.allocated_bytes);
     put_u64(v, "coherent-bytes", c.guest.coherent_bytes);
     put_u64(v, "bounce-bytes", c.guest.bounce_bytes);
     put_u64(v, "coherent-ok", c.guest.nr_coherent_ok);
@@ -492,7 +492,7 @@ static void put_guest(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     put_u64(v, "map-direct", c.guest.nr_map_direct);
     put_u64(v, "map-bounced", c.guest.nr_map_bounced);
     put_u64(v, "map-failed", c.guest.nr_map_failed);
-    put_u64(v, "lent-bytes", c.guest.lent_bytes);
+    put_u64(v, "online-bytes", c.guest.online_bytes);
     put_u64(v, "ready-bytes", c.guest.ready_bytes);
     put_u64(v, "busy-retries", c.guest.nr_busy_retries);
     put_u64(v, "deadline-missed", c.guest.nr_deadline_missed);
@@ -534,7 +534,7 @@ static const PartInfo parts[] = {
     { "clients", "list", put_clients, false, "devices served from the region" },
     { "attributes", "struct", put_attributes, false,
       "memory types of host and region" },
-    { "shares", "list", put_shares, false,
+    { "reservations", "list", put_resvs, false,
       "the shared part and what is set aside" },
     { "counters", "struct", put_counters, true, "bytes and events" },
     { "guest", "struct", put_guest, false, "what the guest driver reported" },

@@ -217,7 +217,7 @@ static Served queue_serve(Queue *q, Request *r, const uint8_t *request)
                                        &used_bytes);
 
     if (life != q->life) {
-        hvcma_engine_forget_begun(q->s->engine);
+        hvcma_engine_forget_pending(q->s->engine);
         request_free(r);
         return SERVED_VOID;
     }
@@ -524,7 +524,7 @@ static void parked_drop(HvcmaRequests *rs)
 static void forget_begun(VirtIOCMA *s)
 {
     if (s->engine) {
-        hvcma_engine_forget_begun(s->engine);
+        hvcma_engine_forget_pending(s->engine);
     }
 }
 

@@ -17,7 +17,7 @@
  * What may happen to a parked request, and to one that is being served:
  *
  *   reset, queue reset   dropped; what the engine began for it leaves
- *                        (leaving.h). The new ring gets answers to what came in
+ *                        (drain.h). The new ring gets answers to what came in
  *                        it, no others
  *   unplug               dropped
  *   VM stops             parked: goes on when the VM does. Where the VM was

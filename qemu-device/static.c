@@ -11,7 +11,7 @@
 
 #include "backing.h"
 #include "clients.h"
-#include "leaving.h"
+#include "drain.h"
 #include "static.h"
 #include "static_fdt.h"
 #include "turn.h"
@@ -76,11 +76,11 @@ bool hvcma_static_check(VirtIOCMA *s, Error **errp)
                    region);
         return false;
     }
-    if (s->opts.discard || s->opts.pin_limit_bytes || s->config.nr_shares) {
+    if (s->opts.discard || s->opts.pin_limit_bytes || s->config.nr_resvs) {
         error_setg(errp, "virtio-cma '%s': mode=static pins all of the region "
                    "for good: %s contradicts it", region,
                    s->opts.discard ? "discard=on" :
-                   s->opts.pin_limit_bytes ? "pin-limit=" : "a set-aside");
+                   s->opts.pin_limit_bytes ? "pin-limit=" : "a reservation");
         return false;
     }
     if (!is_arm_virt()) {
@@ -158,7 +158,7 @@ static void hold_again(VirtIOCMA *s)
         hvcma_engine_reset(s->engine)) {
         return;
     }
-    hvcma_leaving_finish(s);    /* its pins stay: that is quick */
+    hvcma_drain_finish(s);    /* its pins stay: that is quick */
     hold_all(s);
     for (i = 0; i < s->config.nr_clients; i++) {
         if (hvcma_engine_client_state(s->engine, i) ==

@@ -5,7 +5,7 @@
 #include "qemu/osdep.h"
 #include "qemu/queue.h"
 
-#include "leaving.h"
+#include "drain.h"
 #include "turn.h"
 
 typedef struct PutOff {
@@ -65,12 +65,12 @@ void hvcma_turn_end(VirtIOCMA *s)
     while (depth == 1 && (p = QSIMPLEQ_FIRST(&put_off))) {
         QSIMPLEQ_REMOVE_HEAD(&put_off, next);
         p->work(p->s);
-        hvcma_leaving_check(p->s);
+        hvcma_drain_check(p->s);
         hvcma_let_go(p->s);
         g_free(p);
     }
     depth--;
-    hvcma_leaving_check(s);
+    hvcma_drain_check(s);
     hvcma_let_go(s);
 }
 

@@ -17,7 +17,7 @@
  *   reset, queue reset what waited in the rings is forgotten at once; the
  *                      engine is reset when the turn ends
  *   unplug of a region its queues end at once, clients and blocks when the turn
- *                      ends, all else when nothing is pinned (leaving.h)
+ *                      ends, all else when nothing is pinned (drain.h)
  *   unplug of a client not put off, for the device is going: its gate is closed
  *                      on the spot, also from inside its own closing (gate.c),
  *                      and hvcma_engine_client_removed() allows for that

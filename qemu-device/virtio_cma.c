@@ -23,7 +23,7 @@
 #include "gate.h"
 #include "discard.h"
 #include "layout.h"
-#include "leaving.h"
+#include "drain.h"
 #include "requests.h"
 #include "static.h"
 #include "turn.h"
@@ -205,7 +205,7 @@ static void virtio_cma_set_status(VirtIODevice *vdev, uint8_t status)
 
 /*
  * Guest or system reset. The engine closes the gates (bus master off, device
- * reset) before it unpins, here and in further turns (leaving.h); a client that
+ * reset) before it unpins, here and in further turns (drain.h); a client that
  * is not quiet keeps all memory pinned, which was reported by then.
  *
  * Static regions are in use without a driver of this device: the guest's virtio
@@ -217,7 +217,7 @@ static void reset_engine(VirtIOCMA *s)
     if (s->engine && !hvcma_static_pins(s) &&
         !hvcma_engine_is_suspended(s->engine)) {
         hvcma_engine_reset(s->engine);
-        hvcma_stay_check(s);
+        hvcma_eject_check(s);
     }
 }
 
@@ -270,7 +270,7 @@ static void machine_reset_enter(Object *obj, ResetType type)
     }
 }
 
-/* Nor one that could have lent memory. */
+/* Nor one that could have online memory. */
 static void machine_reset_hold(Object *obj, ResetType type)
 {
     VirtIOCMA *s;
@@ -279,7 +279,7 @@ static void machine_reset_hold(Object *obj, ResetType type)
         return;
     }
     QTAILQ_FOREACH(s, &realized, next_realized) {
-        hvcma_engine_forget_left(s->engine);
+        hvcma_engine_forget_orphaned(s->engine);
         hvcma_static_machine_reset(s);
     }
 }
@@ -314,7 +314,7 @@ static void virtio_cma_exit(Notifier *notifier, void *data)
     hvcma_turn_begin(s);
     hvcma_gate_emulation_ended();
     if (!hvcma_engine_fini(s->engine)) {
-        hvcma_leaving_stop(s);
+        hvcma_drain_stop(s);
         hvcma_backing_free(s->backing);
     }
     hvcma_turn_end(s);
@@ -375,7 +375,7 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
     if (!engine_start(s, errp)) {
         goto fail_backing;
     }
-    hvcma_leaving_start(s);
+    hvcma_drain_start(s);
     if (!hvcma_migration_init(s, errp)) {
         goto fail_engine;
     }
@@ -405,7 +405,7 @@ fail_static:
     hvcma_static_unrealize(s);
     hvcma_migration_cleanup(s);
 fail_engine:
-    hvcma_leaving_stop(s);
+    hvcma_drain_stop(s);
     engine_stop(s);
     goto fail_discard;
 fail_backing:
@@ -422,7 +422,7 @@ fail_clients:
 static void leave_at_last(VirtIOCMA *s)
 {
     qemu_remove_exit_notifier(&s->exit_notifier);
-    hvcma_leaving_stop(s);
+    hvcma_drain_stop(s);
     if (engine_stop(s) && !hvcma_static_is_ram(s)) {
         host_memory_backend_set_mapped(s->opts.memdev, false);
     }
@@ -439,7 +439,7 @@ static void leave_host(VirtIOCMA *s)
     hvcma_clients_unregister(s);
     hvcma_migration_cleanup(s);
     hvcma_engine_reset(s->engine);
-    hvcma_leaving_then(s, leave_at_last);
+    hvcma_drain_then(s, leave_at_last);
 }
 
 void virtio_cma_unrealize(DeviceState *dev)
@@ -447,7 +447,7 @@ void virtio_cma_unrealize(DeviceState *dev)
     VirtIOCMA *s = VIRTIO_CMA(dev);
 
     QTAILQ_REMOVE(&realized, s, next_realized);
-    hvcma_stay_stop(s);
+    hvcma_eject_stop(s);
     hvcma_requests_stop(s);
     virtio_cleanup(VIRTIO_DEVICE(dev));
     if (!hvcma_static_is_ram(s)) {

@@ -5,7 +5,7 @@
  * virtio_cma.c      life of the device, reset
  * requests.c        requests and events: queues to the engine and back
  * turn.c            one piece of work at a time
- * leaving.c         memory that goes back between turns
+ * drain.c         memory that goes back between turns
  * options.c         properties to checked configuration
  * help.c            what -device ...,help says of them
  * printable.c       text of the user for messages
@@ -61,7 +61,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(VirtIOCMA, VIRTIO_CMA)
 typedef struct HvcmaBacking HvcmaBacking;
 typedef struct HvcmaClients HvcmaClients;
 typedef struct HvcmaDiscard HvcmaDiscard;
-typedef struct HvcmaLeaving HvcmaLeaving;
+typedef struct HvcmaDrain HvcmaDrain;
 typedef struct HvcmaMigration HvcmaMigration;
 typedef struct HvcmaRequests HvcmaRequests;
 
@@ -127,7 +127,7 @@ struct VirtIOCMA {
     HvcmaOptions opts;
     HvcmaFault fault;
     struct hvcma_engine_config config;
-    uint64_t share_bytes[HVCMA_MAX_SHARES];
+    uint64_t resv_bytes[HVCMA_MAX_RESVS];
 
     Object *transport;          /* that this device is a part of */
     HvcmaRequests *requests;
@@ -139,14 +139,14 @@ struct VirtIOCMA {
     HvcmaDiscard *discard;      /* mode=private */
     HvcmaClients *clients;
     HvcmaMigration *migration;
-    HvcmaLeaving *leaving;
+    HvcmaDrain *drain;
     Error *migration_blocker;
     HvcmaAlias alias;
     Notifier exit_notifier;
     uint64_t report_first;      /* granule that "report-part" begins with */
     QTAILQ_ENTRY(VirtIOCMA) next_realized;
     bool static_pins;           /* static.c holds the whole region pinned */
-    QEMUTimer *stay_timer;      /* not NULL: hvcma_stay_check() */
+    QEMUTimer *eject_timer;      /* not NULL: hvcma_eject_check() */
 };
 
 #define HVCMA_TRACE(s, fmt, ...)                                        \
@@ -172,18 +172,18 @@ void virtio_cma_unrealize(DeviceState *dev);
  */
 const char *hvcma_device_id(VirtIOCMA *s);
 
-/* ---- stay.c ---- */
+/* ---- eject.c ---- */
 
 /**
- * hvcma_stay_check() - the engine was reset. A guest that is asked to let the
- * device go, and could not take back all that it was lent, lets it go
+ * hvcma_eject_check() - the engine was reset. A guest that is asked to let the
+ * device go, and could not take back all that it was online, lets it go
  * nevertheless: then it stays plugged, for it is the guest's RAM. It can't be
  * unplugged before a driver has taken that back, or the machine was reset.
  */
-void hvcma_stay_check(VirtIOCMA *s);
+void hvcma_eject_check(VirtIOCMA *s);
 
-/** hvcma_stay_stop() - the device goes. */
-void hvcma_stay_stop(VirtIOCMA *s);
+/** hvcma_eject_stop() - the device goes. */
+void hvcma_eject_stop(VirtIOCMA *s);
 
 /* ---- options.c ---- */
 

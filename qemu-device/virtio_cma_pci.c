@@ -42,7 +42,7 @@ static void virtio_cma_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
 
 /*
  * Hot-unplug takes the memory away: only when nobody uses it. What the driver
- * keeps in reserve for everybody, and what it has lent, it takes back itself
+ * keeps in reserve for everybody, and what it has online, it takes back itself
  * before it lets the device go; what a driver that is gone has left to the
  * guest nobody would take back.
  */
@@ -54,11 +54,11 @@ static void virtio_cma_pci_unplug_request_check(VirtIOMDPCI *vmd, Error **errp)
     uint32_t client, purpose, i;
 
     hvcma_engine_counters(s->engine, &counters);
-    if (counters.left_bytes) {
+    if (counters.orphaned_bytes) {
         error_setg(errp, "virtio-cma '%s': %" PRIu64 " bytes are RAM of the "
                    "guest, left to it by a driver that is gone: load the "
                    "driver again, or reset the machine", s->config.name,
-                   counters.left_bytes);
+                   counters.orphaned_bytes);
         return;
     }
     for (i = 0; i < s->config.nr_clients; i++) {

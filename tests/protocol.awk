@@ -98,7 +98,7 @@ function doc_end(    i, n, piece, nr, word)
 	value[$2] = $3
 	if (sub(/^VIRTIO_CMA_OP_/, "", $2))
 		print "op " $3 " " $2
-	else if (sub(/^VIRTIO_CMA_CARE_/, "", $2) && $2 != "FLAGS")
+	else if (sub(/^VIRTIO_CMA_MAINT_/, "", $2) && $2 != "FLAGS")
 		print "care " substr($3, 3) " " $2
 }
 !doc && /^#define VIRTIO_CMA_(STATUS|REASON)_TABLE/ {

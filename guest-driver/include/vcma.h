@@ -54,7 +54,7 @@ struct vcma_bulk_range {
  * @dev: a device served by virtio_cma, with its driver bound or in probe()
  * @blocks: room for @req->nr blocks; ordered for the quickest vcma_free_bulk()
  * @nr_got: out: how many were got, also on failure (0)
- * @busy: room for *@nr_busy ranges that could not be vacated; or NULL
+ * @busy: room for *@nr_busy ranges that could not be isolated; or NULL
  * @nr_busy: in: room; out: filled, the first ones met, also on failure; or NULL
  *
  * The regions of the device are asked in their fallback order. Blocks are naturally
@@ -63,7 +63,7 @@ struct vcma_bulk_range {
  *
  * Return: 0 if any came; -ENODEV (the device is not served), -EINVAL, -EOPNOTSUPP
  * (the memory type would be wrong for the device), -ENOSPC, -ENOMEM, -ERANGE,
- * -ETIMEDOUT, -EBUSY (what is left can't be vacated), -ENOBUFS (the host is out of
+ * -ETIMEDOUT, -EBUSY (what is left can't be isolated), -ENOBUFS (the host is out of
  * hugepages), -EDQUOT (the host's pin limit, or that of the parameter "regions"),
  * -EINTR (the process is being killed), -EIO (the region is dead, or the host failed).
  */

@@ -16,12 +16,12 @@
 
 /* vcma_info.mode */
 #define VCMA_MODE_PRIVATE	0	/* never part of the guest's system memory */
-#define VCMA_MODE_REUSABLE	1	/* lent to the page allocator while nobody needs it */
+#define VCMA_MODE_REUSABLE	1	/* online to the page allocator while nobody needs it */
 
 struct vcma_info {
 	__u64 bytes;			/* of the region */
 	__u64 granule_bytes;		/* what the host pins at once */
-	__u64 user_bytes;		/* held for buffers, in granules: small ones share none */
+	__u64 user_bytes;		/* held for buffers, in granules: small ones resv none */
 	__u64 user_limit_bytes;		/* and how much that may become */
 	__u32 mode;			/* VCMA_MODE_* */
 	__u32 reserved;
@@ -29,7 +29,7 @@ struct vcma_info {
 };
 
 /* flags of vcma_alloc and vcma_alloc_bulk */
-#define VCMA_ALLOC_FAST		0x1	/* only what can be had at once: nothing is vacated for it */
+#define VCMA_ALLOC_FAST		0x1	/* only what can be had at once: nothing is isolated for it */
 #define VCMA_ALLOC_UNCACHED	0x2	/* mapped uncached */
 
 /*
@@ -55,7 +55,7 @@ struct vcma_alloc {
 #define VCMA_WHY_UNMOVABLE	2
 #define VCMA_WHY_NO_ROOM	3	/* no other memory to move the contents to */
 
-/* Part of the region that could not be vacated. */
+/* Part of the region that could not be isolated. */
 struct vcma_busy_range {
 	__u64 offset;			/* from the start of the region */
 	__u64 bytes;

@@ -60,7 +60,7 @@
 /* config.flags */
 #define VIRTIO_CMA_F_DEFAULT		0x1	/* the VM's default region */
 #define VIRTIO_CMA_F_HPA		0x2	/* DMA addresses are host-physical (unsafe-noiommu=on) */
-#define VIRTIO_CMA_F_AUTO		0x4	/* mode is reusable; private where memory can't be lent */
+#define VIRTIO_CMA_F_AUTO		0x4	/* mode is reusable; private where memory can't be online */
 
 /* config.max_align_order */
 #define VIRTIO_CMA_MAX_ALIGN_ORDER	31
@@ -182,7 +182,7 @@ struct virtio_cma_client {
 	__u8 bus;
 	__u8 state;
 	__u8 coherent;			/* VIRTIO_CMA_COHERENT_*; UNKNOWN: the guest decides */
-	__u8 share;			/* 0 the shared part, k > 0 set-aside number k */
+	__u8 resv;			/* 0 the shared part, k > 0 reservation number k */
 	__u8 kind[VIRTIO_CMA_KIND_BYTES];
 	__u8 name[VIRTIO_CMA_NAME_BYTES];	/* the operator's name of the device */
 	__u8 path[VIRTIO_CMA_PATH_BYTES];	/* NUL padded and terminated */
@@ -212,12 +212,12 @@ struct virtio_cma_client_req {
 };
 VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_client_req) == 16);
 
-/* claim.care: what the client's memory needs of the guest */
-#define VIRTIO_CMA_CARE_HANDOVER	0x1	/* clean+invalidate by address when a block starts and stops serving it */
-#define VIRTIO_CMA_CARE_SYNC		0x2	/* maintenance by address at map, unmap, sync */
-#define VIRTIO_CMA_CARE_NO_COHERENT	0x4	/* coherent allocations can't be right: fail them */
-#define VIRTIO_CMA_CARE_NO_CACHED_ALIAS	0x8	/* no cacheable mapping may exist while it uses the memory */
-#define VIRTIO_CMA_CARE_FLAGS		0xf
+/* claim.maint: what the client's memory needs of the guest */
+#define VIRTIO_CMA_MAINT_BLOCK	0x1	/* clean+invalidate by address when a block starts and stops serving it */
+#define VIRTIO_CMA_MAINT_SYNC		0x2	/* maintenance by address at map, unmap, sync */
+#define VIRTIO_CMA_MAINT_NO_COHERENT	0x4	/* coherent allocations can't be right: fail them */
+#define VIRTIO_CMA_MAINT_NO_CACHED_ALIAS	0x8	/* no cacheable mapping may exist while it uses the memory */
+#define VIRTIO_CMA_MAINT_FLAGS		0xf
 
 /* claim.effective: the memory type that results from both stages */
 #define VIRTIO_CMA_TYPE_TABLE(X)					\
@@ -264,7 +264,7 @@ enum virtio_cma_reason {
 struct virtio_cma_claim_resp {
 	struct virtio_cma_resp_hdr hdr;
 	__le32 attr;			/* VIRTIO_CMA_ATTR_* for this client */
-	__le32 care;			/* VIRTIO_CMA_CARE_* */
+	__le32 maint;			/* VIRTIO_CMA_MAINT_* */
 	__le32 effective;		/* VIRTIO_CMA_TYPE_* */
 	__le32 reason;			/* VIRTIO_CMA_REASON_* */
 };
@@ -352,7 +352,7 @@ struct virtio_cma_free_req {
 VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_free_req) == 16);
 
 /*
- * The guest could not vacate the block: it goes back, and the granules that
+ * The guest could not isolate the block: it goes back, and the granules that
  * the ranges touch (all of the block without ranges) are not offered again
  * until the guest says BUSY_CLEAR for them or is reset.
  */
@@ -396,7 +396,7 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_query_req) == 32);
 #define VIRTIO_CMA_GRANULE_MIGRATABLE	1
 #define VIRTIO_CMA_GRANULE_PINNED	2
 #define VIRTIO_CMA_GRANULE_STATE_MASK	0x0f
-#define VIRTIO_CMA_GRANULE_LENT		0x10
+#define VIRTIO_CMA_GRANULE_ONLINE		0x10
 #define VIRTIO_CMA_GRANULE_BUSY		0x20
 #define VIRTIO_CMA_GRANULE_WHY_SHIFT	6	/* with BUSY: VIRTIO_CMA_WHY_* */
 
@@ -429,7 +429,7 @@ struct virtio_cma_counters {
 VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_counters) == 80);
 
 /* report.what */
-#define VIRTIO_CMA_REPORT_LENT		0	/* bitmap: bit i is granule first + i */
+#define VIRTIO_CMA_REPORT_ONLINE		0	/* bitmap: bit i is granule first + i */
 #define VIRTIO_CMA_REPORT_COUNTERS	1	/* struct virtio_cma_guest_counters, first and nr 0 */
 
 struct virtio_cma_report_req {
@@ -445,7 +445,7 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_report_req) == 32);
 #define VIRTIO_CMA_NR_LATENCIES		20
 
 struct virtio_cma_guest_counters {
-	__le64 held_bytes;		/* in blocks the driver holds */
+	__le64 allocated_bytes;		/* in blocks the driver holds */
 	__le64 coherent_bytes;		/* of these handed to drivers */
 	__le64 bounce_bytes;		/* of these in use by streaming maps */
 	__le64 nr_coherent_ok;
@@ -453,8 +453,8 @@ struct virtio_cma_guest_counters {
 	__le64 nr_map_direct;
 	__le64 nr_map_bounced;
 	__le64 nr_map_failed;
-	__le64 lent_bytes;		/* in the hands of the guest's page allocator */
-	__le64 ready_bytes;		/* held, free and vacated: the next allocation */
+	__le64 online_bytes;		/* in the hands of the guest's page allocator */
+	__le64 ready_bytes;		/* held, free and isolated: the next allocation */
 	__le64 nr_busy_retries;		/* candidates given up for the next one */
 	__le64 nr_deadline_missed;
 	__le64 nr_bulk_blocks;

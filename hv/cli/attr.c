@@ -332,21 +332,21 @@ static struct json_object *json_combination(const struct options *opt,
 
 /* ---- a client ----------------------------------------------------------------- */
 
-static const char *care_text(uint32_t bit)
+static const char *maint_text(uint32_t bit)
 {
 	switch (bit) {
-	case VIRTIO_CMA_CARE_HANDOVER:
+	case VIRTIO_CMA_MAINT_BLOCK:
 		return "clean and invalidate each block by address before and after it serves the client";
-	case VIRTIO_CMA_CARE_SYNC:
+	case VIRTIO_CMA_MAINT_SYNC:
 		return "clean or invalidate by address at each map, unmap and sync";
-	case VIRTIO_CMA_CARE_NO_COHERENT:
+	case VIRTIO_CMA_MAINT_NO_COHERENT:
 		return "coherent allocations can't be right: they fail";
 	default:
 		return "no cacheable mapping of the memory while the client uses it";
 	}
 }
 
-static void print_verdict(const struct hvcma_attr_case *c, const struct hvcma_attr_verdict *v)
+static void print_decision(const struct hvcma_attr_case *c, const struct hvcma_attr_decision *v)
 {
 	printf("client    %s; host %s, region %s, attr=%s\n",
 	       hvcma_attr_word(hvcma_attr_client_words, c->coherent),
@@ -354,27 +354,27 @@ static void print_verdict(const struct hvcma_attr_case *c, const struct hvcma_at
 	       hvcma_attr_word(hvcma_attr_mode_words, c->mode),
 	       hvcma_attr_word(hvcma_attr_map_words, c->attr_policy));
 	if (v->refused)
-		puts("verdict   REFUSED");
+		puts("decision   REFUSED");
 	else if (v->attr == VIRTIO_CMA_ATTR_AUTO)
-		puts("verdict   mapped as the guest knows");
+		puts("decision   mapped as the guest knows");
 	else
-		printf("verdict   mapped %s, which is %s\n",
+		printf("decision   mapped %s, which is %s\n",
 		       hvcma_attr_word(hvcma_attr_map_words, v->attr),
 		       hvcma_attr_type_text(v->effective));
 	printf("because   %s\n", hvcma_attr_reason_text(v->reason));
-	for (const struct hvcma_attr_word *w = hvcma_attr_care_words; w->word; w++)
-		if (v->care & w->value)
-			printf("care      %s\n", care_text(w->value));
+	for (const struct hvcma_attr_word *w = hvcma_attr_maint_words; w->word; w++)
+		if (v->maint & w->value)
+			printf("maintain  %s\n", maint_text(w->value));
 }
 
-static struct json_object *json_verdict(const struct hvcma_attr_case *c,
-					const struct hvcma_attr_verdict *v)
+static struct json_object *json_decision(const struct hvcma_attr_case *c,
+					 const struct hvcma_attr_decision *v)
 {
-	struct json_object *o = json_object_new_object(), *care = json_object_new_array();
+	struct json_object *o = json_object_new_object(), *maint = json_object_new_array();
 
-	for (const struct hvcma_attr_word *w = hvcma_attr_care_words; w->word; w++)
-		if (v->care & w->value)
-			json_object_array_add(care, json_object_new_string(w->word));
+	for (const struct hvcma_attr_word *w = hvcma_attr_maint_words; w->word; w++)
+		if (v->maint & w->value)
+			json_object_array_add(maint, json_object_new_string(w->word));
 	add_text(o, "client", hvcma_attr_word(hvcma_attr_client_words, c->coherent));
 	add_text(o, "host", hvcma_attr_word(hvcma_attr_host_words, c->stage2));
 	add_text(o, "mode", hvcma_attr_word(hvcma_attr_mode_words, c->mode));
@@ -383,7 +383,7 @@ static struct json_object *json_verdict(const struct hvcma_attr_case *c,
 	json_object_object_add(o, "refused", json_object_new_boolean(v->refused));
 	add_text(o, "attr", hvcma_attr_word(hvcma_attr_map_words, v->attr));
 	add_text(o, "effective", hvcma_attr_type_text(v->effective));
-	json_object_object_add(o, "care", care);
+	json_object_object_add(o, "maintenance", maint);
 	add_text(o, "reason", hvcma_attr_reason_name(v->reason));
 	add_text(o, "because", hvcma_attr_reason_text(v->reason));
 	return o;
@@ -393,7 +393,7 @@ static int explain(const struct options *opt)
 {
 	bool has_combination = opt->has_stage1 || opt->has_stage2;
 	struct json_object *top = json_object_new_object();
-	struct hvcma_attr_verdict v = { 0 };
+	struct hvcma_attr_decision v = { 0 };
 	struct combination c;
 
 	if (has_combination) {
@@ -404,11 +404,11 @@ static int explain(const struct options *opt)
 	}
 	if (opt->has_client) {
 		hvcma_attr_policy(&opt->c, &v);
-		json_object_object_add(top, "client", json_verdict(&opt->c, &v));
+		json_object_object_add(top, "client", json_decision(&opt->c, &v));
 		if (!opt->json) {
 			if (has_combination)
 				putchar('\n');
-			print_verdict(&opt->c, &v);
+			print_decision(&opt->c, &v);
 		}
 	}
 	if (opt->json)
@@ -476,7 +476,7 @@ static void print_type_table(const struct options *opt)
 		json_object_put(rows);
 }
 
-static void print_policy_row(const struct hvcma_attr_case *c, const struct hvcma_attr_verdict *v)
+static void print_policy_row(const struct hvcma_attr_case *c, const struct hvcma_attr_decision *v)
 {
 	printf("%-12s %-8s %-9s %-9s %-9s ", hvcma_attr_word(hvcma_attr_client_words, c->coherent),
 	       hvcma_attr_word(hvcma_attr_host_words, c->stage2),
@@ -484,8 +484,8 @@ static void print_policy_row(const struct hvcma_attr_case *c, const struct hvcma
 	       hvcma_attr_word(hvcma_attr_map_words, c->attr_policy),
 	       v->refused ? "REFUSED" : hvcma_attr_word(hvcma_attr_map_words, v->attr));
 	printf("%-21s %-18s ", hvcma_attr_type_text(v->effective), hvcma_attr_reason_name(v->reason));
-	for (const struct hvcma_attr_word *w = hvcma_attr_care_words; w->word; w++)
-		if (v->care & w->value)
+	for (const struct hvcma_attr_word *w = hvcma_attr_maint_words; w->word; w++)
+		if (v->maint & w->value)
 			printf("%s ", w->word);
 	putchar('\n');
 }
@@ -495,7 +495,7 @@ static void print_policy_row(const struct hvcma_attr_case *c, const struct hvcma
 /* The n-th case, clients in the order of their words, then hosts, and so on. */
 static struct hvcma_attr_case policy_case(unsigned int n)
 {
-	struct hvcma_attr_case c = { .alias = HVCMA_ALIAS_QUIET };
+	struct hvcma_attr_case c = { .alias = HVCMA_ALIAS_MAINTAINED };
 
 	c.attr_policy = hvcma_attr_map_words[n % 3].value;
 	n /= 3;
@@ -510,11 +510,11 @@ static struct hvcma_attr_case policy_case(unsigned int n)
 static void print_policy(const struct options *opt)
 {
 	struct json_object *list = json_object_new_array();
-	struct hvcma_attr_verdict v;
+	struct hvcma_attr_decision v;
 
 	if (!opt->json)
 		printf("%-12s %-8s %-9s %-9s %-9s %-21s %-18s %s\n", "client", "host", "mode", "attr=",
-		       "mapped", "effective", "reason", "care");
+		       "mapped", "effective", "reason", "maintenance");
 	for (unsigned int n = 0; n < NR_POLICY_CASES; n++) {
 		const struct hvcma_attr_case c = policy_case(n);
 
@@ -522,7 +522,7 @@ static void print_policy(const struct options *opt)
 			continue;
 		hvcma_attr_policy(&c, &v);
 		if (opt->json)
-			json_object_array_add(list, json_verdict(&c, &v));
+			json_object_array_add(list, json_decision(&c, &v));
 		else
 			print_policy_row(&c, &v);
 	}

@@ -83,16 +83,16 @@ const struct hvcma_attr_word hvcma_attr_map_words[] = {
 };
 
 const struct hvcma_attr_word hvcma_attr_alias_words[] = {
-	{ "quiet", HVCMA_ALIAS_QUIET },
+	{ "quiet", HVCMA_ALIAS_MAINTAINED },
 	{ "busy", HVCMA_ALIAS_BUSY },
 	{ 0 },
 };
 
-const struct hvcma_attr_word hvcma_attr_care_words[] = {
-	{ "handover", VIRTIO_CMA_CARE_HANDOVER },
-	{ "sync", VIRTIO_CMA_CARE_SYNC },
-	{ "no-coherent", VIRTIO_CMA_CARE_NO_COHERENT },
-	{ "no-cached-alias", VIRTIO_CMA_CARE_NO_CACHED_ALIAS },
+const struct hvcma_attr_word hvcma_attr_maint_words[] = {
+	{ "block", VIRTIO_CMA_MAINT_BLOCK },
+	{ "sync", VIRTIO_CMA_MAINT_SYNC },
+	{ "no-coherent", VIRTIO_CMA_MAINT_NO_COHERENT },
+	{ "no-cached-alias", VIRTIO_CMA_MAINT_NO_CACHED_ALIAS },
 	{ 0 },
 };
 

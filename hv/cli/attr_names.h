@@ -24,7 +24,7 @@ extern const struct hvcma_attr_word hvcma_attr_host_words[];	/* VIRTIO_CMA_STAGE
 extern const struct hvcma_attr_word hvcma_attr_mode_words[];	/* VIRTIO_CMA_MODE_* */
 extern const struct hvcma_attr_word hvcma_attr_map_words[];	/* VIRTIO_CMA_ATTR_* */
 extern const struct hvcma_attr_word hvcma_attr_alias_words[];	/* enum hvcma_alias */
-extern const struct hvcma_attr_word hvcma_attr_care_words[];	/* VIRTIO_CMA_CARE_* */
+extern const struct hvcma_attr_word hvcma_attr_maint_words[];	/* VIRTIO_CMA_MAINT_* */
 extern const struct hvcma_attr_word hvcma_attr_feature_words[];	/* enum hvcma_attr_features */
 
 /**

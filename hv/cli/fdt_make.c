@@ -209,7 +209,7 @@ static int print_irqs(const struct xen *x)
 }
 
 /* Are these pages among those that were told before? */
-static bool is_told(const struct hvcma_range *told, size_t nr, uint64_t first, uint64_t pages)
+static bool is_warned(const struct hvcma_range *told, size_t nr, uint64_t first, uint64_t pages)
 {
 	for (size_t i = 0; i < nr; i++)
 		if (first >= told[i].base && first + pages <= told[i].base + told[i].bytes)
@@ -223,7 +223,7 @@ static int print_iomem(const struct xen *x)
 	struct hvcma_range told[MAX_LIST * MAX_REGISTERS];
 	struct hvcma_xen_register regs[MAX_REGISTERS];
 	struct hvcma_fdt_error err;
-	size_t nr_told = 0, nr;
+	size_t nr_warned = 0, nr;
 
 	fputs("iomem = [ ", stdout);
 	for (size_t i = 0; i < x->nr_devices; i++) {
@@ -233,10 +233,10 @@ static int print_iomem(const struct xen *x)
 			uint64_t first = regs[k].host >> 12;
 			uint64_t pages = ((regs[k].host + regs[k].bytes - 1) >> 12) - first + 1;
 
-			if (is_told(told, nr_told, first, pages))
+			if (is_warned(told, nr_warned, first, pages))
 				continue;
-			printf("%s\"0x%" PRIx64 ",%" PRIx64 "\"", nr_told ? ", " : "", first, pages);
-			told[nr_told++] = (struct hvcma_range){ first, pages };
+			printf("%s\"0x%" PRIx64 ",%" PRIx64 "\"", nr_warned ? ", " : "", first, pages);
+			told[nr_warned++] = (struct hvcma_range){ first, pages };
 		}
 	}
 	fputs(" ]\n", stdout);

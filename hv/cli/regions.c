@@ -56,7 +56,7 @@ static const char help[] =
 	"\n"
 	"The same text is taken by -device virtio-cma-pci,regions= (commas doubled) and by\n"
 	"the module parameter regions= of virtio_cma.ko, but for @BASE: the device takes it\n"
-	"without clients only, the module never. The device has at most 255 set-asides.\n"
+	"without clients only, the module never. The device has at most 255 reservations.\n"
 	"\n"
 	"exit status: 0 right, 1 something is wrong in the text, 2 wrong usage\n";
 
@@ -152,8 +152,8 @@ static const struct entry *region_of(const struct entry *entries, size_t nr,
 }
 
 /* One client appears once with a kind: is that client of @e in @other, too? */
-static bool shares_client(const struct hvcma_region_text *e,
-			  const struct hvcma_region_text *other, struct hvcma_slice *client)
+static bool resvs_client(const struct hvcma_region_text *e,
+			 const struct hvcma_region_text *other, struct hvcma_slice *client)
 {
 	struct hvcma_slice rest = e->clients, others, theirs;
 
@@ -281,7 +281,7 @@ static int check_meaning(const struct options *opt, const struct entry *entries,
 			return complain(opt->text, &e->name, "region '%.*s' is declared twice",
 					SLICE(e->name));
 		for (size_t j = 0; j <= i; j++)
-			if (e->clients.bytes && shares_client(e, &entries[j].text, &client))
+			if (e->clients.bytes && resvs_client(e, &entries[j].text, &client))
 				return complain(opt->text, &client,
 						"region '%.*s': client '%.*s' has that kind twice",
 						SLICE(e->name), SLICE(client));

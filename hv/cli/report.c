@@ -95,10 +95,10 @@ static void print_driver(FILE *out, struct json_object *report)
 	fprintf(out, "  guest driver %s\n", text);
 }
 
-enum column { PINNED, MIGRATABLE, SWAPPED, UNBACKED, LENT, BUSY, NR_COLUMNS };
+enum column { PINNED, MIGRATABLE, SWAPPED, UNBACKED, ONLINE, BUSY, NR_COLUMNS };
 
 static const char *const columns[NR_COLUMNS] = {
-	"pinned", "migratable", "swapped", "unbacked", "lent", "busy",
+	"pinned", "migratable", "swapped", "unbacked", "online", "busy",
 };
 
 /* Does the report tell only a part of @what? */
@@ -107,7 +107,7 @@ static bool is_cut(struct json_object *report, const char *what)
 	return truth(member(report, "truncated"), what);
 }
 
-/* Granules per state; lent and busy ones are also counted by their state. */
+/* Granules per state; online and busy ones are also counted by their state. */
 static void count_granules(struct json_object *runs, uint64_t counts[NR_COLUMNS])
 {
 	memset(counts, 0, NR_COLUMNS * sizeof(*counts));
@@ -124,8 +124,8 @@ static void count_granules(struct json_object *runs, uint64_t counts[NR_COLUMNS]
 			counts[SWAPPED] += nr;
 		else if (!strcmp(state, "unbacked"))
 			counts[UNBACKED] += nr;
-		if (truth(run, "lent"))
-			counts[LENT] += nr;
+		if (truth(run, "online"))
+			counts[ONLINE] += nr;
 		if (truth(run, "busy"))
 			counts[BUSY] += nr;
 	}
@@ -158,7 +158,7 @@ static void print_totals(FILE *out, const uint64_t counts[NR_COLUMNS], uint64_t 
 		fputc('\n', out);
 }
 
-/* Why the guest could not vacate what is busy. */
+/* Why the guest could not isolate what is busy. */
 static void print_whys(FILE *out, struct json_object *runs, uint64_t granule_bytes)
 {
 	static const struct {
@@ -196,7 +196,7 @@ static char run_mark(struct json_object *run)
 
 	if (truth(run, "busy"))
 		return 'b';
-	if (truth(run, "lent"))
+	if (truth(run, "online"))
 		return 'l';
 	if (!strcmp(state, "pinned"))
 		return '#';
@@ -237,7 +237,7 @@ static void print_map(FILE *out, struct json_object *runs, uint64_t nr_granules,
 				map[c] = mark;
 	}
 	fprintf(out, "  map [%s]\n"
-		"      # pinned, + migratable, . unbacked, l lent, b busy%s%s; %" PRIu64 " granule%s each\n",
+		"      # pinned, + migratable, . unbacked, l online, b busy%s%s; %" PRIu64 " granule%s each\n",
 		map, strchr(map, 's') ? ", s swapped" : "",
 		strchr(map, '?') ? ", ? not in the report" : "", per_column,
 		per_column == 1 ? "" : "s");
@@ -283,7 +283,7 @@ static void print_window(FILE *out, struct json_object *window)
 
 static void print_attributes(FILE *out, struct json_object *attributes)
 {
-	uint64_t handed = number(attributes, "handed-bytes");
+	uint64_t handed = number(attributes, "noncoherent-bytes");
 
 	if (!attributes)
 		return;			/* an older device */
@@ -300,9 +300,9 @@ static void print_attributes(FILE *out, struct json_object *attributes)
 }
 
 /* What the client's memory needs; nothing for one that is not plugged. */
-static void print_verdict(FILE *out, struct json_object *client)
+static void print_decision(FILE *out, struct json_object *client)
 {
-	struct json_object *care = member(client, "care");
+	struct json_object *maint = member(client, "maintenance");
 
 	if (!member(client, "reason"))
 		return;
@@ -311,8 +311,8 @@ static void print_verdict(FILE *out, struct json_object *client)
 	else
 		fprintf(out, "      %s, mapped %s", string(client, "effective"),
 			string(client, "attr"));
-	for (size_t i = 0; i < length(care); i++)
-		fprintf(out, ", %s", text_of(json_object_array_get_idx(care, i)));
+	for (size_t i = 0; i < length(maint); i++)
+		fprintf(out, ", %s", text_of(json_object_array_get_idx(maint, i)));
 	fprintf(out, ": %s\n", string(client, "reason"));
 }
 
@@ -330,10 +330,10 @@ static void print_clients(FILE *out, struct json_object *clients)
 			string(c, "state"), truth(c, "bus-master") ? "on" : "off");
 		if (member(c, "kind") && string(c, "kind")[0])
 			fprintf(out, ", for %s", string(c, "kind"));
-		if (number(c, "share"))
-			fprintf(out, ", set-aside %" PRIu64, number(c, "share"));
+		if (number(c, "reservation"))
+			fprintf(out, ", reservation %" PRIu64, number(c, "reservation"));
 		fputc('\n', out);
-		print_verdict(out, c);
+		print_decision(out, c);
 	}
 	print_rest(out, nr);
 }
@@ -383,20 +383,20 @@ static bool is_zero(struct json_object *value)
 	}
 }
 
-/* Set-asides, if there are any beside the shared part. */
-static void print_shares(FILE *out, struct json_object *shares)
+/* Reservations, if there are any beside the shared part. */
+static void print_resvs(FILE *out, struct json_object *shares)
 {
 	size_t nr = length(shares);
 
 	if (nr < 2)
 		return;
-	fprintf(out, "  set-asides %zu\n", nr - 1);
+	fprintf(out, "  reservations %zu\n", nr - 1);
 	for (size_t i = 0; i < nr && i < LIST_MAX; i++) {
 		struct json_object *s = json_object_array_get_idx(shares, i);
 		char name[32] = "shared part";
 
-		if (number(s, "share"))
-			snprintf(name, sizeof(name), "set-aside %" PRIu64, number(s, "share"));
+		if (number(s, "reservation"))
+			snprintf(name, sizeof(name), "reservation %" PRIu64, number(s, "reservation"));
 		fprintf(out, "    %-14s %-10s used %s\n", name,
 			size_text(number(s, "bytes")).text,
 			size_text(number(s, "used-bytes")).text);
@@ -484,7 +484,7 @@ void hvcma_report_print(FILE *out, const char *device, struct json_object *repor
 	print_setup(out, region);
 	print_totals(out, counts, granule_bytes);
 	print_whys(out, runs, granule_bytes);
-	if (granule_bytes && counts[PINNED] + counts[MIGRATABLE] + counts[LENT] + counts[BUSY])
+	if (granule_bytes && counts[PINNED] + counts[MIGRATABLE] + counts[ONLINE] + counts[BUSY])
 		print_map(out, runs, number(region, "bytes") / granule_bytes,
 			  is_cut(report, "granules"));
 	print_extents(out, report);
@@ -492,7 +492,7 @@ void hvcma_report_print(FILE *out, const char *device, struct json_object *repor
 	print_attributes(out, member(report, "attributes"));
 	print_clients(out, member(report, "clients"));
 	print_blocks(out, report);
-	print_shares(out, member(report, "shares"));
+	print_resvs(out, member(report, "reservations"));
 	print_counters(out, "counters", member(report, "counters"));
 	print_counters(out, "guest", member(report, "guest"));
 	print_latencies(out, member(member(report, "guest"), "alloc-us-log2"));

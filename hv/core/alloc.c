@@ -18,7 +18,7 @@
  *   limit inside a best-fit zone,	up to 16 runs of the zone are tried, then
  *   or any limit otherwise		lower zones, which are sure
  *   if these find nothing and the	every run of k granules or more is tried:
- *   request is not quick		O(r), at most what request.effort allows
+ *   request is not quick		O(r), at most what request.search_budget allows
  *
  * Learning, forgetting and withholding one granule find the run around it in
  * the bitset of heads, in at most five steps.
@@ -245,7 +245,7 @@ bool hvcma_alloc_withhold(struct hvcma_alloc *a, uint64_t granule, bool on)
 
 /* False if no block of this size can exist here, or the request is malformed. */
 static bool want_from(const struct hvcma_alloc *a,
-		      const struct hvcma_fit_request *req, struct hvcma_want *want)
+		      const struct hvcma_fit_request *req, struct hvcma_fit_constraints *want)
 {
 	uint64_t slack = 0;
 
@@ -259,11 +259,11 @@ static bool want_from(const struct hvcma_alloc *a,
 	want->align_mask = slack << a->shift;
 	want->max_dma = req->max_dma;
 	want->quick = req->quick;
-	want->effort = req->effort;
+	want->search_budget = req->search_budget;
 	return true;
 }
 
-static uint32_t find(const struct hvcma_alloc *a, const struct hvcma_want *want,
+static uint32_t find(const struct hvcma_alloc *a, const struct hvcma_fit_constraints *want,
 		     uint32_t *at)
 {
 	return a->policy == HVCMA_BEST_FIT ? hvcma_bins_find(a, want, at)
@@ -291,7 +291,7 @@ enum hvcma_fit hvcma_alloc_block(struct hvcma_alloc *a,
 				 const struct hvcma_fit_request *req,
 				 uint64_t *first)
 {
-	struct hvcma_want want;
+	struct hvcma_fit_constraints want;
 	uint32_t head, at;
 
 	if (!want_from(a, req, &want) || want.nr > a->stats.nr_free)
@@ -314,7 +314,7 @@ bool hvcma_alloc_block_within(struct hvcma_alloc *a, uint64_t first, uint64_t nr
 			      const struct hvcma_fit_request *req,
 			      uint32_t *budget, uint64_t *block)
 {
-	struct hvcma_want want;
+	struct hvcma_fit_constraints want;
 	uint32_t head, start, end, from, to, at = 0;
 
 	if (first >= a->nr_granules || nr > a->nr_granules - first ||
@@ -344,7 +344,7 @@ bool hvcma_alloc_block_within(struct hvcma_alloc *a, uint64_t first, uint64_t nr
 bool hvcma_alloc_block_at(struct hvcma_alloc *a, uint64_t first,
 			  const struct hvcma_fit_request *req)
 {
-	struct hvcma_want want;
+	struct hvcma_fit_constraints want;
 	uint32_t head, at = 0;
 
 	if (!want_from(a, req, &want) || first >= a->nr_granules ||
@@ -363,39 +363,39 @@ bool hvcma_alloc_block_at(struct hvcma_alloc *a, uint64_t first,
  * End of the stretch of free and withheld granules, consecutive by address, that
  * the run or the withheld granule at @i begins.
  */
-static uint32_t stretch_end(const struct hvcma_alloc *a, uint32_t i, uint64_t *effort)
+static uint32_t stretch_end(const struct hvcma_alloc *a, uint32_t i, uint64_t *search_budget)
 {
 	uint32_t end = i;
 
-	while (*effort && end < a->nr_granules && (end == i || hvcma_granule_follows(a, end)) &&
+	while (*search_budget && end < a->nr_granules && (end == i || hvcma_granule_follows(a, end)) &&
 	       (a->granules[end].tag & (uint8_t)~HVCMA_TAG_WITHHELD) == HVCMA_TAG_KNOWN) {
-		--*effort;
+		--*search_budget;
 		end += hvcma_granule_is_free(a, end) ? a->granules[end].nr : 1;
 	}
 	return end;
 }
 
 /*
- *	. . w w . . A . w ? . w	. free, w withheld, A allocated, ? unknown
+ *	. . w w . . A . w ? . w	. free, w withheld, An allocated, ? unknown
  *	[         )   [ )     [ )	looked at
  */
 bool hvcma_alloc_fits_withheld(const struct hvcma_alloc *a,
 			       const struct hvcma_fit_request *req)
 {
-	uint64_t unlimited, *effort;
-	struct hvcma_want want;
+	uint64_t unlimited, *search_budget;
+	struct hvcma_fit_constraints want;
 	uint32_t i, from, end, at;
 
 	if (!want_from(a, req, &want))
 		return false;
-	effort = hvcma_effort(&want, &unlimited);
-	for (i = hvcma_bitset_next(&a->withheld, 0); i != HVCMA_NONE && *effort;
+	search_budget = hvcma_fit_budget(&want, &unlimited);
+	for (i = hvcma_bitset_next(&a->withheld, 0); i != HVCMA_NONE && *search_budget;
 	     i = hvcma_bitset_next(&a->withheld, end)) {
 		from = i;
 		if (i && (a->granules[i].tag & HVCMA_TAG_KNOWN) &&
 		    hvcma_granule_is_free(a, i - 1) && hvcma_granule_follows(a, i))
 			from = head_of(a, i - 1);
-		end = stretch_end(a, from, effort);
+		end = stretch_end(a, from, search_budget);
 		if (end > from && hvcma_usable(a, from, end - from, &want, &at) >= want.nr)
 			return true;
 		if (end <= i)
@@ -408,7 +408,7 @@ uint64_t hvcma_alloc_longest(const struct hvcma_alloc *a,
 			     const struct hvcma_fit_request *req)
 {
 	struct hvcma_fit_request clipped = *req;
-	struct hvcma_want want;
+	struct hvcma_fit_constraints want;
 
 	if (clipped.nr_granules > a->nr_granules)
 		clipped.nr_granules = a->nr_granules;

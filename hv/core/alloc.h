@@ -60,7 +60,7 @@ struct hvcma_fit_request {
 	 * is used up they are quick. NULL: no limit. Shared by the searches of
 	 * one request, it bounds what a guest can make the host do.
 	 */
-	uint64_t *effort;
+	uint64_t *search_budget;
 };
 
 struct hvcma_alloc_stats {
@@ -148,7 +148,7 @@ bool hvcma_alloc_block_at(struct hvcma_alloc *a, uint64_t first,
 /**
  * hvcma_alloc_fits_withheld() - would @req fit, were withheld granules free? Looks at
  * the stretches of free granules with a withheld one among them, as far as the
- * effort of @req goes. Withheld granules without an address do not count.
+ * search_budget of @req goes. Withheld granules without an address do not count.
  */
 bool hvcma_alloc_fits_withheld(const struct hvcma_alloc *a,
 			       const struct hvcma_fit_request *req);

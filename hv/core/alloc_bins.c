@@ -103,7 +103,7 @@ void hvcma_bins_remove(struct hvcma_alloc *a, uint32_t head)
 
 /* First run in classes [class, end) that fits; looks at no more than *budget. */
 static uint32_t scan(const struct hvcma_alloc *a, const struct hvcma_zone *zone,
-		     uint32_t class, uint32_t end, const struct hvcma_want *want,
+		     uint32_t class, uint32_t end, const struct hvcma_fit_constraints *want,
 		     uint64_t *budget, uint32_t *at)
 {
 	while (class < end) {
@@ -124,7 +124,7 @@ static uint32_t scan(const struct hvcma_alloc *a, const struct hvcma_zone *zone,
 }
 
 uint32_t hvcma_bins_find(const struct hvcma_alloc *a,
-			 const struct hvcma_want *want, uint32_t *at)
+			 const struct hvcma_fit_constraints *want, uint32_t *at)
 {
 	uint32_t low = class_of(want->nr);
 	uint32_t sure = class_from((uint64_t)want->nr + want->slack);
@@ -157,7 +157,7 @@ uint32_t hvcma_bins_find(const struct hvcma_alloc *a,
 		return HVCMA_NONE;
 	for (uint32_t z = top; z != HVCMA_NONE; z--) {
 		i = scan(a, &a->bins.zones[z], low, HVCMA_NONE, want,
-			 hvcma_effort(want, &unlimited), at);
+			 hvcma_fit_budget(want, &unlimited), at);
 		if (i != HVCMA_NONE)
 			return i;
 	}
@@ -166,7 +166,7 @@ uint32_t hvcma_bins_find(const struct hvcma_alloc *a,
 
 /* Longest usable part of a run in the class, if it is more than @best. */
 static uint32_t longest_in(const struct hvcma_alloc *a, const struct hvcma_zone *zone,
-			   uint32_t class, uint32_t best, const struct hvcma_want *want,
+			   uint32_t class, uint32_t best, const struct hvcma_fit_constraints *want,
 			   uint64_t *budget)
 {
 	uint32_t at;
@@ -186,14 +186,14 @@ static uint32_t longest_in(const struct hvcma_alloc *a, const struct hvcma_zone 
 }
 
 uint32_t hvcma_bins_longest(const struct hvcma_alloc *a,
-			    const struct hvcma_want *want)
+			    const struct hvcma_fit_constraints *want)
 {
 	uint32_t best = 0;
 
 	for (uint32_t z = zone_of(want->max_dma); z != HVCMA_NONE; z--) {
 		const struct hvcma_zone *zone = &a->bins.zones[z];
 		uint64_t few = HVCMA_PROBES, unlimited;
-		uint64_t *budget = want->quick ? &few : hvcma_effort(want, &unlimited);
+		uint64_t *budget = want->quick ? &few : hvcma_fit_budget(want, &unlimited);
 		uint32_t class = hvcma_bitset_last(&zone->classes);
 
 		while (class != HVCMA_NONE && best < want->nr && class >= class_of(best + 1)) {

@@ -72,13 +72,13 @@ struct hvcma_alloc {
 };
 
 /* A request in the allocator's own units. */
-struct hvcma_want {
+struct hvcma_fit_constraints {
 	uint32_t nr;
 	uint32_t slack;			/* any run of nr + slack holds an aligned block */
 	uint64_t align_mask;
 	uint64_t max_dma;
 	bool quick;
-	uint64_t *effort;
+	uint64_t *search_budget;
 };
 
 /* Candidates that one step of a bounded search looks at. */
@@ -101,7 +101,7 @@ static inline bool hvcma_granule_follows(const struct hvcma_alloc *a, uint32_t i
  * in @at, and the granules from there up to the end or the address limit.
  */
 static inline uint32_t hvcma_usable(const struct hvcma_alloc *a, uint32_t first,
-				    uint32_t nr, const struct hvcma_want *want,
+				    uint32_t nr, const struct hvcma_fit_constraints *want,
 				    uint32_t *at)
 {
 	uint64_t dma = a->granules[first].dma;
@@ -121,10 +121,10 @@ static inline uint32_t hvcma_usable(const struct hvcma_alloc *a, uint32_t first,
 }
 
 /* Runs that an exhaustive search may look at; *unlimited serves if nothing is said. */
-static inline uint64_t *hvcma_effort(const struct hvcma_want *want, uint64_t *unlimited)
+static inline uint64_t *hvcma_fit_budget(const struct hvcma_fit_constraints *want, uint64_t *unlimited)
 {
 	*unlimited = UINT64_MAX;
-	return want->effort ? want->effort : unlimited;
+	return want->search_budget ? want->search_budget : unlimited;
 }
 
 /*
@@ -139,9 +139,9 @@ void hvcma_bins_init(struct hvcma_alloc *a, void *buffer);
 void hvcma_bins_insert(struct hvcma_alloc *a, uint32_t head);
 void hvcma_bins_remove(struct hvcma_alloc *a, uint32_t head);
 uint32_t hvcma_bins_find(const struct hvcma_alloc *a,
-			 const struct hvcma_want *want, uint32_t *at);
+			 const struct hvcma_fit_constraints *want, uint32_t *at);
 uint32_t hvcma_bins_longest(const struct hvcma_alloc *a,
-			    const struct hvcma_want *want);
+			    const struct hvcma_fit_constraints *want);
 uint64_t hvcma_bins_lowest_dma(const struct hvcma_alloc *a);
 bool hvcma_bins_is_valid(const struct hvcma_alloc *a);
 
@@ -150,9 +150,9 @@ void hvcma_tree_init(struct hvcma_alloc *a, void *buffer);
 void hvcma_tree_insert(struct hvcma_alloc *a, uint32_t head);
 void hvcma_tree_remove(struct hvcma_alloc *a, uint32_t head);
 uint32_t hvcma_tree_find(const struct hvcma_alloc *a,
-			 const struct hvcma_want *want, uint32_t *at);
+			 const struct hvcma_fit_constraints *want, uint32_t *at);
 uint32_t hvcma_tree_longest(const struct hvcma_alloc *a,
-			    const struct hvcma_want *want);
+			    const struct hvcma_fit_constraints *want);
 uint64_t hvcma_tree_lowest_dma(const struct hvcma_alloc *a);
 bool hvcma_tree_is_valid(const struct hvcma_alloc *a);
 

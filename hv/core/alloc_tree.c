@@ -116,7 +116,7 @@ static uint32_t next_run(const struct hvcma_alloc *a, uint32_t from, uint32_t nr
 
 /* First run with head in [from, end) and @nr granules or more that fits @want. */
 static uint32_t scan(const struct hvcma_alloc *a, uint32_t from, uint32_t end,
-		     uint32_t nr, const struct hvcma_want *want,
+		     uint32_t nr, const struct hvcma_fit_constraints *want,
 		     uint64_t *budget, uint32_t *at)
 {
 	for (uint32_t i = next_run(a, from, nr); i < end; i = next_run(a, i + 1, nr)) {
@@ -131,7 +131,7 @@ static uint32_t scan(const struct hvcma_alloc *a, uint32_t from, uint32_t end,
 
 /* The same over all heads, from where the policy says. */
 static uint32_t scan_all(const struct hvcma_alloc *a, uint32_t nr,
-			 const struct hvcma_want *want, uint64_t *budget,
+			 const struct hvcma_fit_constraints *want, uint64_t *budget,
 			 uint32_t *at)
 {
 	uint32_t start = a->policy == HVCMA_NEXT_FIT ? a->cursor : 0;
@@ -143,7 +143,7 @@ static uint32_t scan_all(const struct hvcma_alloc *a, uint32_t nr,
 }
 
 uint32_t hvcma_tree_find(const struct hvcma_alloc *a,
-			 const struct hvcma_want *want, uint32_t *at)
+			 const struct hvcma_fit_constraints *want, uint32_t *at)
 {
 	uint64_t budget = HVCMA_PROBES, unlimited;
 	uint32_t i = scan_all(a, want->nr, want, &budget, at);
@@ -157,15 +157,15 @@ uint32_t hvcma_tree_find(const struct hvcma_alloc *a,
 	}
 	if (i != HVCMA_NONE || want->quick)
 		return i;
-	return scan_all(a, want->nr, want, hvcma_effort(want, &unlimited), at);
+	return scan_all(a, want->nr, want, hvcma_fit_budget(want, &unlimited), at);
 }
 
 uint32_t hvcma_tree_longest(const struct hvcma_alloc *a,
-			    const struct hvcma_want *want)
+			    const struct hvcma_fit_constraints *want)
 {
 	uint32_t best = 0, at;
 	uint64_t few = HVCMA_PROBES, unlimited;
-	uint64_t *budget = want->quick ? &few : hvcma_effort(want, &unlimited);
+	uint64_t *budget = want->quick ? &few : hvcma_fit_budget(want, &unlimited);
 	uint32_t max = group_max(a->tree.level[a->tree.nr_levels - 1]);
 
 	/* The longest run often does, and then nothing can be better. */

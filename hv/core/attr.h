@@ -149,7 +149,7 @@ uint32_t hvcma_attr_mapped(uint32_t attr, uint32_t stage2);
 
 /* The host's own mapping of the region's memory, always cacheable. */
 enum hvcma_alias {
-	HVCMA_ALIAS_QUIET,		/* cleaned and invalidated at hand-over, then left alone */
+	HVCMA_ALIAS_MAINTAINED,		/* cleaned and invalidated at non-coherent use, then left alone */
 	HVCMA_ALIAS_BUSY,		/* the host uses it while a client does */
 	HVCMA_NR_ALIASES
 };
@@ -182,10 +182,10 @@ struct hvcma_attr_case {
 	enum hvcma_alias alias;
 };
 
-struct hvcma_attr_verdict {
+struct hvcma_attr_decision {
 	bool refused;			/* the client must not be claimed */
 	uint32_t attr;			/* VIRTIO_CMA_ATTR_*: how the guest maps; AUTO: as it knows */
-	uint32_t care;			/* VIRTIO_CMA_CARE_*, 0 if refused */
+	uint32_t maint;			/* VIRTIO_CMA_MAINT_*, 0 if refused */
 	uint32_t effective;		/* VIRTIO_CMA_TYPE_* of that mapping; UNKNOWN for AUTO or if refused */
 	uint32_t reason;		/* VIRTIO_CMA_REASON_* */
 };
@@ -199,7 +199,7 @@ struct hvcma_attr_verdict {
  * Return: 0, or -VIRTIO_CMA_S_INVAL, without touching @out, for a value that
  * its enumeration does not have.
  */
-int hvcma_attr_policy(const struct hvcma_attr_case *c, struct hvcma_attr_verdict *out);
+int hvcma_attr_policy(const struct hvcma_attr_case *c, struct hvcma_attr_decision *out);
 
 /** Names and sentences of the tables in hv/abi; "?" and "unknown ..." for others. */
 const char *hvcma_attr_reason_name(uint32_t reason);

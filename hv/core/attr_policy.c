@@ -25,15 +25,15 @@
 #define MAP(x)		(1u << VIRTIO_CMA_ATTR_##x)
 #define BUSY		(1u << HVCMA_ALIAS_BUSY)
 
-#define CARE(x)		VIRTIO_CMA_CARE_##x
-#define BY_ADDRESS	(CARE(HANDOVER) | CARE(SYNC) | CARE(NO_COHERENT))
+#define MAINT(x)		VIRTIO_CMA_MAINT_##x
+#define BY_ADDRESS	(MAINT(BLOCK) | MAINT(SYNC) | MAINT(NO_COHERENT))
 
 #define REFUSE		{ .refused = true, .attr = VIRTIO_CMA_ATTR_AUTO }
-#define GIVE(a, c)	{ .attr = VIRTIO_CMA_ATTR_##a, .care = (c) }
+#define DECIDE(a, c)	{ .attr = VIRTIO_CMA_ATTR_##a, .maint = (c) }
 
 struct rule {
 	uint32_t coherent, stage2, mode, attr_policy, alias;	/* sets */
-	struct hvcma_attr_verdict verdict;
+	struct hvcma_attr_decision decision;
 	enum virtio_cma_reason reason;
 };
 
@@ -41,42 +41,42 @@ struct rule {
 static const struct rule rules[] = {
 	/* DMA through the caches */
 	{ COH(YES), ANY, ANY, MAP(AUTO) | MAP(CACHED), ANY,
-	  GIVE(CACHED, 0), VIRTIO_CMA_REASON_COHERENT },
+	  DECIDE(CACHED, 0), VIRTIO_CMA_REASON_COHERENT },
 	{ EMULATED, ANY, ANY, MAP(AUTO) | MAP(CACHED), ANY,
-	  GIVE(CACHED, 0), VIRTIO_CMA_REASON_EMULATED },
+	  DECIDE(CACHED, 0), VIRTIO_CMA_REASON_EMULATED },
 	{ COH(YES) | EMULATED, S2(NONE) | S2(FWB), ANY, MAP(UNCACHED), ANY,
-	  GIVE(UNCACHED, 0), VIRTIO_CMA_REASON_OPERATOR },
+	  DECIDE(UNCACHED, 0), VIRTIO_CMA_REASON_OPERATOR },
 	{ COH(YES) | EMULATED, ANY, ANY, ANY, ANY,
 	  REFUSE, VIRTIO_CMA_REASON_UNCACHED_COHERENT },
 
 	/* nobody knows, and no second stage makes it worse */
 	{ COH(UNKNOWN), S2(NONE), ANY, MAP(AUTO), ANY,
-	  GIVE(AUTO, 0), VIRTIO_CMA_REASON_GUEST_DECIDES },
+	  DECIDE(AUTO, 0), VIRTIO_CMA_REASON_GUEST_DECIDES },
 	{ COH(UNKNOWN), S2(NONE), ANY, MAP(CACHED), ANY,
-	  GIVE(CACHED, 0), VIRTIO_CMA_REASON_OPERATOR },
+	  DECIDE(CACHED, 0), VIRTIO_CMA_REASON_OPERATOR },
 	{ COH(UNKNOWN), S2(NONE), ANY, MAP(UNCACHED), ANY,
-	  GIVE(UNCACHED, 0), VIRTIO_CMA_REASON_OPERATOR },
+	  DECIDE(UNCACHED, 0), VIRTIO_CMA_REASON_OPERATOR },
 
 	/* DMA past the caches, or perhaps past them */
 	{ COH(NO) | COH(UNKNOWN), ANY, ANY, ANY, BUSY,
 	  REFUSE, VIRTIO_CMA_REASON_HOST_ALIAS },
 	{ COH(NO), S2(NONE) | S2(NO_FWB), MODE(STATIC), MAP(AUTO) | MAP(UNCACHED), ANY,
-	  GIVE(UNCACHED, CARE(HANDOVER) | CARE(SYNC)), VIRTIO_CMA_REASON_LINEAR_ALIAS },
+	  DECIDE(UNCACHED, MAINT(BLOCK) | MAINT(SYNC)), VIRTIO_CMA_REASON_LINEAR_ALIAS },
 	{ COH(NO) | COH(UNKNOWN), ANY, MODE(STATIC), ANY, ANY,
 	  REFUSE, VIRTIO_CMA_REASON_STATIC },
 	{ COH(UNKNOWN), ANY, ANY, ANY, ANY,
-	  GIVE(CACHED, BY_ADDRESS), VIRTIO_CMA_REASON_COHERENCY_UNKNOWN },
+	  DECIDE(CACHED, BY_ADDRESS), VIRTIO_CMA_REASON_COHERENCY_UNKNOWN },
 	{ COH(NO), ANY, ANY, MAP(CACHED), ANY,
-	  GIVE(CACHED, BY_ADDRESS), VIRTIO_CMA_REASON_FORCED_CACHED },
+	  DECIDE(CACHED, BY_ADDRESS), VIRTIO_CMA_REASON_FORCED_CACHED },
 	{ COH(NO), S2(FWB), ANY, ANY, ANY,
-	  GIVE(CACHED, BY_ADDRESS), VIRTIO_CMA_REASON_FWB },
+	  DECIDE(CACHED, BY_ADDRESS), VIRTIO_CMA_REASON_FWB },
 	{ COH(NO), S2(UNKNOWN), ANY, ANY, ANY,
-	  GIVE(CACHED, BY_ADDRESS), VIRTIO_CMA_REASON_STAGE2_UNKNOWN },
+	  DECIDE(CACHED, BY_ADDRESS), VIRTIO_CMA_REASON_STAGE2_UNKNOWN },
 	{ COH(NO), ANY, MODE(PRIVATE), ANY, ANY,
-	  GIVE(UNCACHED, CARE(HANDOVER) | CARE(NO_CACHED_ALIAS)),
+	  DECIDE(UNCACHED, MAINT(BLOCK) | MAINT(NO_CACHED_ALIAS)),
 	  VIRTIO_CMA_REASON_NONCOHERENT },
 	{ COH(NO), ANY, MODE(REUSABLE), ANY, ANY,
-	  GIVE(UNCACHED, CARE(HANDOVER) | CARE(SYNC)), VIRTIO_CMA_REASON_LINEAR_ALIAS },
+	  DECIDE(UNCACHED, MAINT(BLOCK) | MAINT(SYNC)), VIRTIO_CMA_REASON_LINEAR_ALIAS },
 };
 
 static bool is_known(const struct hvcma_attr_case *c)
@@ -117,7 +117,7 @@ uint32_t hvcma_attr_mapped(uint32_t attr, uint32_t stage2)
 								      VIRTIO_CMA_TYPE_UNKNOWN;
 }
 
-int hvcma_attr_policy(const struct hvcma_attr_case *c, struct hvcma_attr_verdict *out)
+int hvcma_attr_policy(const struct hvcma_attr_case *c, struct hvcma_attr_decision *out)
 {
 	const struct rule *r = rules;
 
@@ -125,7 +125,7 @@ int hvcma_attr_policy(const struct hvcma_attr_case *c, struct hvcma_attr_verdict
 		return -VIRTIO_CMA_S_INVAL;
 	while (!fits(r, c))
 		r++;
-	*out = r->verdict;
+	*out = r->decision;
 	out->reason = r->reason;
 	out->effective = hvcma_attr_mapped(out->attr, c->stage2);
 	return 0;

@@ -62,14 +62,14 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 		return "allocation policy is unknown";
 	if (config->nr_clients > VIRTIO_CMA_MAX_CLIENTS)
 		return "more than 4096 clients";
-	if (config->nr_shares > HVCMA_MAX_SHARES)
-		return "more than 255 set-asides";
-	for (uint32_t k = 0; k < config->nr_shares; k++) {
-		if (!config->share_bytes[k] || (config->share_bytes[k] & (granule - 1)))
-			return "a set-aside is zero or not a multiple of the granule";
-		if (config->share_bytes[k] > left)
+	if (config->nr_resvs > HVCMA_MAX_RESVS)
+		return "more than 255 reservations";
+	for (uint32_t k = 0; k < config->nr_resvs; k++) {
+		if (!config->resv_bytes[k] || (config->resv_bytes[k] & (granule - 1)))
+			return "a reservation is zero or not a multiple of the granule";
+		if (config->resv_bytes[k] > left)
 			return "more is set aside than may be pinned";
-		left -= config->share_bytes[k];
+		left -= config->resv_bytes[k];
 	}
 	if (!name_bytes || name_bytes >= VIRTIO_CMA_NAME_BYTES)
 		return "name is empty or longer than 31 bytes";
@@ -79,7 +79,7 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 /* --- one buffer for everything ---------------------------------------- */
 
 struct layout {
-	size_t clients, shares, lent, why, leaving, handed, grants, dma, alloc, end;
+	size_t clients, resvs, online, why, draining, noncoherent, granted, dma, alloc, end;
 };
 
 static size_t align_up(size_t bytes)
@@ -87,7 +87,7 @@ static size_t align_up(size_t bytes)
 	return (bytes + ALIGN_BYTES - 1) & ~(size_t)(ALIGN_BYTES - 1);
 }
 
-static uint64_t lent_words(const struct hvcma_engine_config *config)
+static uint64_t online_words(const struct hvcma_engine_config *config)
 {
 	return (config->region_bytes / config->granule_bytes + 63) / 64;
 }
@@ -102,13 +102,13 @@ static struct layout layout_of(const struct hvcma_engine_config *config)
 	struct layout l;
 
 	l.clients = align_up(sizeof(struct hvcma_engine));
-	l.shares = l.clients + align_up(config->nr_clients * sizeof(struct hvcma_client));
-	l.lent = l.shares + align_up((config->nr_shares + 1) * sizeof(struct hvcma_share));
-	l.why = l.lent + align_up(lent_words(config) * sizeof(uint64_t));
-	l.leaving = l.why + align_up(config->region_bytes / config->granule_bytes);
-	l.handed = l.leaving + align_up(set_words(config) * sizeof(uint64_t));
-	l.grants = l.handed + align_up(set_words(config) * sizeof(uint64_t));
-	l.dma = l.grants + align_up(VIRTIO_CMA_MAX_BULK_BLOCKS * sizeof(struct hvcma_grant));
+	l.resvs = l.clients + align_up(config->nr_clients * sizeof(struct hvcma_client));
+	l.online = l.resvs + align_up((config->nr_resvs + 1) * sizeof(struct hvcma_resv));
+	l.why = l.online + align_up(online_words(config) * sizeof(uint64_t));
+	l.draining = l.why + align_up(config->region_bytes / config->granule_bytes);
+	l.noncoherent = l.draining + align_up(set_words(config) * sizeof(uint64_t));
+	l.granted = l.noncoherent + align_up(set_words(config) * sizeof(uint64_t));
+	l.dma = l.granted + align_up(VIRTIO_CMA_MAX_BULK_BLOCKS * sizeof(struct hvcma_granule_range));
 	l.alloc = l.dma + align_up(HVCMA_DMA_CHUNK * sizeof(uint64_t));
 	l.end = l.alloc + hvcma_alloc_buffer_bytes(config->region_bytes / config->granule_bytes,
 						   config->policy);
@@ -147,21 +147,21 @@ int hvcma_engine_init(void *buffer, size_t buffer_bytes,
 	if (!config->pin_limit_bytes || config->pin_limit_bytes > config->region_bytes)
 		e->config.pin_limit_bytes = config->region_bytes;
 	e->pin_limit = (uint32_t)(pin_limit_bytes(config) >> e->granule_shift);
-	e->shares = (void *)(bytes + l.shares);
-	e->shares[0].size = e->pin_limit;
-	for (uint32_t k = 1; k <= config->nr_shares; k++) {
-		e->shares[k].size = (uint32_t)(config->share_bytes[k - 1] >> e->granule_shift);
-		e->shares[0].size -= e->shares[k].size;
+	e->resvs = (void *)(bytes + l.resvs);
+	e->resvs[0].size = e->pin_limit;
+	for (uint32_t k = 1; k <= config->nr_resvs; k++) {
+		e->resvs[k].size = (uint32_t)(config->resv_bytes[k - 1] >> e->granule_shift);
+		e->resvs[0].size -= e->resvs[k].size;
 	}
-	e->config.share_bytes = NULL;
+	e->config.resv_bytes = NULL;
 	e->clients = (void *)(bytes + l.clients);
-	e->lent = (void *)(bytes + l.lent);
+	e->online = (void *)(bytes + l.online);
 	e->why = bytes + l.why;
-	hvcma_bitset_init(&e->leaving, (void *)(bytes + l.leaving), e->nr_granules);
-	hvcma_bitset_init(&e->handed, (void *)(bytes + l.handed), e->nr_granules);
+	hvcma_bitset_init(&e->draining, (void *)(bytes + l.draining), e->nr_granules);
+	hvcma_bitset_init(&e->noncoherent, (void *)(bytes + l.noncoherent), e->nr_granules);
 	e->claiming = HVCMA_NO_CLIENT;
 	e->releasing = HVCMA_NO_CLIENT;
-	e->grants = (void *)(bytes + l.grants);
+	e->granted = (void *)(bytes + l.granted);
 	e->dma = (void *)(bytes + l.dma);
 	e->alloc = hvcma_alloc_init(bytes + l.alloc, l.end - l.alloc, e->nr_granules,
 				    config->granule_bytes, config->policy);
@@ -232,7 +232,7 @@ int hvcma_engine_set_base(struct hvcma_engine *e, uint64_t region_base_gpa)
  */
 enum virtio_cma_status hvcma_range_get(const struct hvcma_engine *e,
 				       struct hvcma_call *call, size_t offset,
-				       uint64_t index, struct hvcma_grant *granules)
+				       uint64_t index, struct hvcma_granule_range *granules)
 {
 	uint64_t mask = e->config.granule_bytes - 1;
 	struct virtio_cma_range range;
@@ -331,11 +331,11 @@ static enum virtio_cma_status serve(struct hvcma_engine *e, struct hvcma_call *c
 	if (status == HVCMA_AGAIN)
 		e->nr_requests[op]--;
 	else if (op == VIRTIO_CMA_OP_ALLOC || op == VIRTIO_CMA_OP_ALLOC_BULK)
-		hvcma_forget_job(e);	/* refused after it was begun */
+		hvcma_job_forget(e);	/* refused after it was begun */
 	else if (op == VIRTIO_CMA_OP_CLAIM || op == VIRTIO_CMA_OP_RELEASE)
-		hvcma_handover_forget(e);
-	else if (op == e->going.op)
-		hvcma_forget_going(e);
+		hvcma_noncoherent_forget(e);
+	else if (op == e->pending_free.op)
+		hvcma_pending_free_forget(e);
 	return status;
 }
 

@@ -40,7 +40,7 @@
 /*
  * What the engine asks of its host. All are called with the caller's lock held,
  * from inside engine calls, and must not call back into the engine; but for
- * quiesce, from which clients may be told to be stuck or removed: a device can go
+ * quiesce, from which clients may be told to be quarantined or removed: a device can go
  * while it is being stopped, and another with it. Those that return int return 0 or a negative enum virtio_cma_status value
  * (-VIRTIO_CMA_S_NO_BACKING, -VIRTIO_CMA_S_PIN_LIMIT, -VIRTIO_CMA_S_IO, ...),
  * all or nothing.
@@ -77,7 +77,7 @@ struct hvcma_engine_ops {
 	 * Optional: clean and invalidate the host's own mappings of pinned
 	 * granules. They are about to serve, or serve no longer, a client whose
 	 * DMA bypasses the caches. Between the two the host must not touch them
-	 * (hvcma_engine_is_handed()).
+	 * (hvcma_engine_is_noncoherent()).
 	 */
 	void (*maintain)(void *opaque, uint64_t first, uint64_t nr);
 	/*
@@ -88,7 +88,7 @@ struct hvcma_engine_ops {
 	int (*keep_off)(void *opaque, bool on);
 	/*
 	 * Optional: called after each state change worth a trace event.
-	 *   "client" id, from, to (0 absent, 1 present, 2 claimed, 3 stuck, 4 lost)
+	 *   "client" id, from, to (0 absent, 1 present, 2 claimed, 3 quarantined, 4 quarantined and unplugged)
 	 *   "alloc", "restore" first granule, granules, client
 	 *   "back", "moved", "free", "maintain" first granule, granules
 	 *   "busy" first granule, granules, 1 set or 0 cleared
@@ -99,7 +99,7 @@ struct hvcma_engine_ops {
 		      uint64_t c);
 };
 
-#define HVCMA_MAX_SHARES	255
+#define HVCMA_MAX_RESVS	255
 
 struct hvcma_engine_config {
 	uint64_t region_base_gpa;	/* granule-aligned */
@@ -110,8 +110,8 @@ struct hvcma_engine_config {
 	uint32_t attr_policy;		/* VIRTIO_CMA_ATTR_* */
 	uint32_t flags;			/* VIRTIO_CMA_F_* */
 	uint32_t nr_clients;		/* size of the client table */
-	uint32_t nr_shares;		/* set-asides, at most HVCMA_MAX_SHARES */
-	const uint64_t *share_bytes;	/* of each, whole granules; only read at init */
+	uint32_t nr_resvs;		/* reservations, at most HVCMA_MAX_RESVS */
+	const uint64_t *resv_bytes;	/* of each, whole granules; only read at init */
 	uint32_t back_max_granules;	/* most to back in one call; 0: no limit */
 	uint32_t pin_max_granules;	/* most to pin, to unpin or to maintain, likewise */
 	uint32_t max_align_order;	/* at most VIRTIO_CMA_MAX_ALIGN_ORDER */
@@ -126,7 +126,7 @@ struct hvcma_engine_config {
 struct hvcma_client_info {
 	uint8_t bus;			/* VIRTIO_CMA_BUS_* */
 	uint8_t coherent;		/* VIRTIO_CMA_COHERENT_* */
-	uint8_t share;			/* 0, or a set-aside: 1 to nr_shares */
+	uint8_t resv;			/* 0, or a reservation: 1 to nr_resvs */
 	bool emulated;			/* its DMA is done by the host's processors */
 	const char *kind;		/* each shorter than its wire field */
 	const char *name;
@@ -136,8 +136,8 @@ struct hvcma_client_info {
 struct hvcma_engine_counters {
 	uint64_t backed_bytes;
 	uint64_t pinned_bytes;
-	uint64_t lent_bytes;
-	uint64_t left_bytes;		/* RAM of the guest, and no driver to take it back */
+	uint64_t online_bytes;
+	uint64_t orphaned_bytes;		/* RAM of the guest, and no driver to take it back */
 	uint64_t busy_bytes;
 	uint64_t busy_why_bytes[VIRTIO_CMA_NR_WHYS];	/* of busy_bytes, by reason */
 	uint64_t free_bytes;		/* in runs */
@@ -149,14 +149,14 @@ struct hvcma_engine_counters {
 	uint64_t nr_alloc_failed;
 	uint64_t nr_freed;		/* blocks */
 	uint64_t nr_bad_requests;
-	uint64_t nr_quarantined_bytes;	/* pinned because a client would not quiesce */
+	uint64_t quarantined_bytes;	/* pinned because a client would not quiesce */
 	uint64_t nr_requests[VIRTIO_CMA_NR_OPS];	/* by op; [0] unknown ones */
 	bool guest_valid;		/* the guest has reported */
 	struct {
-		uint64_t held_bytes, coherent_bytes, bounce_bytes;
+		uint64_t allocated_bytes, coherent_bytes, bounce_bytes;
 		uint64_t nr_coherent_ok, nr_coherent_failed;
 		uint64_t nr_map_direct, nr_map_bounced, nr_map_failed;
-		uint64_t lent_bytes, ready_bytes;
+		uint64_t online_bytes, ready_bytes;
 		uint64_t nr_busy_retries, nr_deadline_missed, nr_bulk_blocks;
 		uint64_t alloc_us_log2[VIRTIO_CMA_NR_LATENCIES];
 	} guest;
@@ -207,9 +207,9 @@ int hvcma_engine_init(void *buffer, size_t buffer_bytes,
  * of its class is made. What it has got, or still has to give back, is no block of
  * the guest's meanwhile; it counts for limits, and as pinned as far as it is.
  *
- * RELEASE is answered when the client is quiet and the host may use what was handed over
+ * RELEASE is answered when the client is quiet and the host may use what was in non-coherent use
  * to it. FREE is answered when nothing of its blocks is pinned any more, unless a client
- * became unquiet after it was begun: then the rest leaves when that is over.
+ * became quarantined after it was begun: then the rest leaves when that is over.
  *
  * Never fails: failures are statuses in the response.
  *
@@ -220,22 +220,22 @@ bool hvcma_engine_request(struct hvcma_engine *e, const void *req,
 			  bool from_report_queue, size_t *used_bytes);
 
 /**
- * hvcma_engine_forget_begun() - the requests that were to be made again will not
+ * hvcma_engine_forget_pending() - the requests that were to be made again will not
  * be. What an ALLOC has got leaves; a FREE goes on by itself, by
- * hvcma_engine_leave(), and so do a BUSY, but without its marks, and a RELEASE; what a
- * CLAIM has handed over comes back the same way. Nothing to do if
+ * hvcma_engine_drain(), and so do a BUSY, but without its marks, and a RELEASE; what a
+ * CLAIM has in non-coherent use comes back the same way. Nothing to do if
  * there is none.
  */
-void hvcma_engine_forget_begun(struct hvcma_engine *e);
+void hvcma_engine_forget_pending(struct hvcma_engine *e);
 
 /**
- * hvcma_engine_leave() - unpin and free as much as one call does of what is leaving:
+ * hvcma_engine_drain() - unpin and free as much as one call does of what is leaving:
  * blocks that were freed, or undone, or the guest's before a reset; clear busy marks
  * of before a reset; maintain what no client that bypasses the caches needs any more.
  *
- * Return: hvcma_engine_is_leaving() afterwards.
+ * Return: hvcma_engine_is_draining() afterwards.
  */
-bool hvcma_engine_leave(struct hvcma_engine *e);
+bool hvcma_engine_drain(struct hvcma_engine *e);
 
 /**
  * hvcma_engine_has_accepted() - is the FREE or BUSY that is to be made again beyond
@@ -245,11 +245,11 @@ bool hvcma_engine_leave(struct hvcma_engine *e);
 bool hvcma_engine_has_accepted(const struct hvcma_engine *e);
 
 /**
- * hvcma_engine_is_leaving() - does hvcma_engine_leave() have something to do? False
+ * hvcma_engine_is_draining() - does hvcma_engine_drain() have something to do? False
  * also while it may not, because a client is not quiet: to be asked again when one
  * was RELEASEd or removed, and after a reset.
  */
-bool hvcma_engine_is_leaving(const struct hvcma_engine *e);
+bool hvcma_engine_is_draining(const struct hvcma_engine *e);
 
 /** hvcma_engine_get_config() - fill the device configuration space. */
 void hvcma_engine_get_config(const struct hvcma_engine *e,
@@ -281,7 +281,7 @@ int hvcma_engine_refresh(struct hvcma_engine *e);
  * Return: 0, -VIRTIO_CMA_S_NO_CLIENT (id out of range), -VIRTIO_CMA_S_CLIENT_STATE
  * (not absent, or unplugged without having been quiesced: see
  * hvcma_engine_reset()), -VIRTIO_CMA_S_INVAL (a string does not fit, or the bus,
- * coherency or share is unknown).
+ * coherency or reservation is unknown).
  */
 int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
 			      const struct hvcma_client_info *info);
@@ -296,12 +296,12 @@ int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
 int hvcma_engine_client_removed(struct hvcma_engine *e, uint32_t id);
 
 /**
- * hvcma_engine_client_stuck() - the host found out, by what another region asked
+ * hvcma_engine_client_quarantined() - the host found out, by what another region asked
  * of the same device, that it cannot be quieted: quarantine if it is CLAIMED here.
  *
  * Return: 0, also if there was nothing to do; -VIRTIO_CMA_S_NO_CLIENT.
  */
-int hvcma_engine_client_stuck(struct hvcma_engine *e, uint32_t id);
+int hvcma_engine_client_quarantined(struct hvcma_engine *e, uint32_t id);
 
 /** hvcma_engine_client_coherent() - the guest's word at its last CLAIM. */
 uint8_t hvcma_engine_client_coherent(const struct hvcma_engine *e, uint32_t id);
@@ -310,28 +310,28 @@ uint8_t hvcma_engine_client_coherent(const struct hvcma_engine *e, uint32_t id);
 uint8_t hvcma_engine_client_state(const struct hvcma_engine *e, uint32_t id);
 
 /**
- * hvcma_engine_client_verdict() - what the memory of a client needs, or why it
+ * hvcma_engine_client_decision() - what the memory of a client needs, or why it
  * is refused; by the operator's word and that of its last CLAIM, if any.
  *
  * Return: 0, -VIRTIO_CMA_S_NO_CLIENT, or -VIRTIO_CMA_S_CLIENT_STATE (absent).
  */
-int hvcma_engine_client_verdict(const struct hvcma_engine *e, uint32_t id,
-				struct hvcma_attr_verdict *verdict);
+int hvcma_engine_client_decision(const struct hvcma_engine *e, uint32_t id,
+				 struct hvcma_attr_decision *decision);
 
 /**
- * hvcma_engine_is_handed() - must the host leave this granule alone, because a client
+ * hvcma_engine_is_noncoherent() - must the host leave this granule alone, because a client
  * may be doing DMA to it past the caches?
  */
-bool hvcma_engine_is_handed(const struct hvcma_engine *e, uint64_t granule);
+bool hvcma_engine_is_noncoherent(const struct hvcma_engine *e, uint64_t granule);
 
-/** hvcma_engine_handed_bytes() - of how much is that so? */
-uint64_t hvcma_engine_handed_bytes(const struct hvcma_engine *e);
+/** hvcma_engine_noncoherent_bytes() - of how much is that so? */
+uint64_t hvcma_engine_noncoherent_bytes(const struct hvcma_engine *e);
 
 /**
  * hvcma_engine_reset() - guest or VM reset: quiesce every claimed client, then
- * every block is leaving, clear busy and lent marks and guest counters. What one call
- * may unpin and unmark is done on return, the rest is up to hvcma_engine_leave().
- * What was lent still counts as left: see hvcma_engine_forget_left().
+ * every block is draining, clear busy and online marks and guest counters. What one call
+ * may unpin and unmark is done on return, the rest is up to hvcma_engine_drain().
+ * What was online still counts as left: see hvcma_engine_forget_orphaned().
  *
  * Return: 0, or what the first failing ops->quiesce returned: then every block
  * stays pinned and allocated (quarantine) until a later reset succeeds.
@@ -349,18 +349,18 @@ bool hvcma_engine_is_suspended(const struct hvcma_engine *e);
 void hvcma_engine_set_suspended(struct hvcma_engine *e, bool suspended);
 
 /**
- * hvcma_engine_forget_left() - the machine is reset: there is no guest any more
- * that could use lent memory. Before or after hvcma_engine_reset(). A REPORT does
+ * hvcma_engine_forget_orphaned() - the machine is reset: there is no guest any more
+ * that could use online memory. Before or after hvcma_engine_reset(). A REPORT does
  * the same: a driver is there again.
  */
-void hvcma_engine_forget_left(struct hvcma_engine *e);
+void hvcma_engine_forget_orphaned(struct hvcma_engine *e);
 
 /**
- * hvcma_engine_restore_left() - migration: counters.left_bytes of the source.
+ * hvcma_engine_restore_orphaned() - migration: counters.orphaned_bytes of the source.
  *
  * Return: 0, or -VIRTIO_CMA_S_RANGE (more than the region, or no whole granules).
  */
-int hvcma_engine_restore_left(struct hvcma_engine *e, uint64_t left_bytes);
+int hvcma_engine_restore_orphaned(struct hvcma_engine *e, uint64_t orphaned_bytes);
 
 /**
  * hvcma_engine_fini() - reset, for good, and all that leaves is gone: takes as long
@@ -376,7 +376,7 @@ int hvcma_engine_fini(struct hvcma_engine *e);
  * @client: VIRTIO_CMA_CLIENT_SHARED or an id, whose client may be absent yet
  *
  * Return: 0, -VIRTIO_CMA_S_RANGE, -VIRTIO_CMA_S_NO_SPACE (not free, or others'
- * set-asides would be touched; see hvcma_engine_client_share()),
+ * reservations would be touched; see hvcma_engine_client_resv()),
  * -VIRTIO_CMA_S_NO_CLIENT, -VIRTIO_CMA_S_INVAL (purpose), -VIRTIO_CMA_S_PIN_LIMIT,
  * -VIRTIO_CMA_S_FRAGMENTED (not one extent here), or what ops->back/pin returned.
  * On failure nothing is pinned or allocated, but granules may have been backed.
@@ -386,13 +386,13 @@ int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
 			       uint32_t purpose);
 
 /**
- * hvcma_engine_client_share() - migration: the set-aside that blocks of a client
- * count for which is not plugged yet, as hvcma_client_info.share. Of one that is
+ * hvcma_engine_client_resv() - migration: the reservation that blocks of a client
+ * count for which is not plugged yet, as hvcma_client_info.resv. Of one that is
  * plugged it is known: nothing changes.
  *
- * Return: 0, -VIRTIO_CMA_S_NO_CLIENT, -VIRTIO_CMA_S_INVAL (no such share).
+ * Return: 0, -VIRTIO_CMA_S_NO_CLIENT, -VIRTIO_CMA_S_INVAL (no such reservation).
  */
-int hvcma_engine_client_share(struct hvcma_engine *e, uint32_t id, uint8_t share);
+int hvcma_engine_client_resv(struct hvcma_engine *e, uint32_t id, uint8_t resv);
 
 /** hvcma_engine_next_block() - iterate blocks by index; false at the end. */
 bool hvcma_engine_next_block(const struct hvcma_engine *e, uint64_t from,
@@ -400,14 +400,14 @@ bool hvcma_engine_next_block(const struct hvcma_engine *e, uint64_t from,
 			     uint32_t *client, uint32_t *purpose);
 
 /**
- * hvcma_engine_share() - size of set-aside @share, of the shared part for 0, and
+ * hvcma_engine_resv() - size of reservation @resv, of the shared part for 0, and
  * what blocks of its clients have; that can be more than its size, by what they
  * have of the shared part.
  *
- * Return: false if there is no such share.
+ * Return: false if there is no such reservation.
  */
-bool hvcma_engine_share(const struct hvcma_engine *e, uint32_t share, uint64_t *bytes,
-			uint64_t *used_bytes);
+bool hvcma_engine_resv(const struct hvcma_engine *e, uint32_t resv, uint64_t *bytes,
+		       uint64_t *used_bytes);
 
 /** hvcma_engine_granule_state() - state byte of the wire format. */
 uint8_t hvcma_engine_granule_state(const struct hvcma_engine *e, uint64_t granule);

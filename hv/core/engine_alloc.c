@@ -3,14 +3,14 @@
  * ALLOC and ALLOC_BULK on the wire, and blocks that migrated in.
  *
  * Everything is checked here, up to the room for the response, before
- * engine_grant.c has the first effect.
+ * engine_job.c has the first effect.
  */
 #include <string.h>
 
 #include "hv/core/engine_internal.h"
 
 /* Granules that count for the pin limit: pinned, or about to be. */
-static uint64_t nr_taken(const struct hvcma_engine *e)
+static uint64_t nr_isolated(const struct hvcma_engine *e)
 {
 	struct hvcma_alloc_stats stats;
 
@@ -21,19 +21,19 @@ static uint64_t nr_taken(const struct hvcma_engine *e)
 /* A limit that binds before the region itself is full. */
 static bool over_pin_limit(const struct hvcma_engine *e, uint64_t nr)
 {
-	return e->pin_limit < e->nr_granules && nr > e->pin_limit - nr_taken(e);
+	return e->pin_limit < e->nr_granules && nr > e->pin_limit - nr_isolated(e);
 }
 
 /* What the job's owner may still have, whatever is free. */
 static uint64_t room_of(const struct hvcma_engine *e, const struct hvcma_job *job)
 {
-	return hvcma_share_room(e, HVCMA_OWNER_SHARE(job->owner));
+	return hvcma_resv_room(e, HVCMA_OWNER_RESV(job->owner));
 }
 
-/* A set-aside of others that binds before the region itself is full. */
-static bool over_share(const struct hvcma_engine *e, const struct hvcma_job *job, uint64_t nr)
+/* A reservation of others that binds before the region itself is full. */
+static bool over_resv(const struct hvcma_engine *e, const struct hvcma_job *job, uint64_t nr)
 {
-	return e->config.nr_shares && nr > room_of(e, job);
+	return e->config.nr_resvs && nr > room_of(e, job);
 }
 
 /* What ALLOC and ALLOC_BULK have in common sits at the same place in both. */
@@ -76,14 +76,14 @@ static enum virtio_cma_status check_common(const struct hvcma_engine *e,
 	status = hvcma_owner_check(e, call, client, purpose,
 				   offsetof(struct virtio_cma_alloc_req, purpose));
 	if (!status)
-		job->owner = HVCMA_OWNER(client, purpose, hvcma_share_of(e, client));
+		job->owner = HVCMA_OWNER(client, purpose, hvcma_resv_of(e, client));
 	return status;
 }
 
 static enum virtio_cma_status check_hints(const struct hvcma_engine *e,
 					  struct hvcma_call *call, uint32_t nr_hints)
 {
-	struct hvcma_grant granules;
+	struct hvcma_granule_range granules;
 
 	if (call->req_bytes - sizeof(struct virtio_cma_alloc_req) !=
 	    (uint64_t)nr_hints * sizeof(struct virtio_cma_range))
@@ -107,12 +107,12 @@ static enum virtio_cma_status check_hints(const struct hvcma_engine *e,
 static bool is_begun(struct hvcma_engine *e, const struct hvcma_call *call,
 		     const struct virtio_cma_alloc_req *req, const struct hvcma_job *job)
 {
-	struct hvcma_begun *begun = &e->begun;
+	struct hvcma_pending_alloc *begun = &e->pending_alloc;
 
 	if (begun->pending && !memcmp(begun->req, req, sizeof(*req)) &&
 	    begun->resp_bytes == call->resp_bytes && begun->job.owner == job->owner)
 		return true;
-	hvcma_forget_job(e);
+	hvcma_job_forget(e);
 	return false;
 }
 
@@ -123,10 +123,10 @@ static enum virtio_cma_status grant(struct hvcma_engine *e, const struct hvcma_c
 {
 	enum virtio_cma_status status;
 
-	status = hvcma_grant(e, job);
-	e->begun.pending = status == HVCMA_AGAIN;
-	memcpy(e->begun.req, req, sizeof(*req));
-	e->begun.resp_bytes = call->resp_bytes;
+	status = hvcma_job_run(e, job);
+	e->pending_alloc.pending = status == HVCMA_AGAIN;
+	memcpy(e->pending_alloc.req, req, sizeof(*req));
+	e->pending_alloc.resp_bytes = call->resp_bytes;
 	return status;
 }
 
@@ -140,12 +140,12 @@ static enum virtio_cma_status begin_alloc(struct hvcma_engine *e, struct hvcma_c
 
 	job->gather = !(hvcma_from_le32(req->flags) & VIRTIO_CMA_ALLOC_CONTIG);
 	job->left = job->fit.nr_granules;
-	job->max_grants = room < VIRTIO_CMA_MAX_BULK_BLOCKS ? (uint32_t)room
+	job->max_granted = room < VIRTIO_CMA_MAX_BULK_BLOCKS ? (uint32_t)room
 							    : VIRTIO_CMA_MAX_BULK_BLOCKS;
 	hvcma_job_begin(job);
 	if (over_pin_limit(e, job->left))
 		return hvcma_refuse(call, VIRTIO_CMA_S_PIN_LIMIT, e->config.pin_limit_bytes);
-	if (over_share(e, job, job->left))
+	if (over_resv(e, job, job->left))
 		return hvcma_refuse(call, VIRTIO_CMA_S_NO_SPACE,
 				    hvcma_bytes(e, room_of(e, job)));
 	return VIRTIO_CMA_S_OK;
@@ -153,7 +153,7 @@ static enum virtio_cma_status begin_alloc(struct hvcma_engine *e, struct hvcma_c
 
 enum virtio_cma_status hvcma_serve_alloc(struct hvcma_engine *e, struct hvcma_call *call)
 {
-	struct hvcma_job *job = &e->begun.job, asked = { 0 };
+	struct hvcma_job *job = &e->pending_alloc.job, asked = { 0 };
 	struct virtio_cma_alloc_req req;
 	struct virtio_cma_alloc_resp resp = { 0 };
 	enum virtio_cma_status status;
@@ -172,8 +172,8 @@ enum virtio_cma_status hvcma_serve_alloc(struct hvcma_engine *e, struct hvcma_ca
 
 	if (!is_begun(e, call, &req, &asked)) {
 		status = begin_alloc(e, call, &req, &asked);
-		if (status && hvcma_engine_is_leaving(e)) {
-			if (hvcma_leaves_still(e))
+		if (status && hvcma_engine_is_draining(e)) {
+			if (hvcma_drain_pending(e))
 				return HVCMA_AGAIN;
 			status = begin_alloc(e, call, &req, &asked);
 		}
@@ -189,13 +189,13 @@ enum virtio_cma_status hvcma_serve_alloc(struct hvcma_engine *e, struct hvcma_ca
 		return status;
 	if (status) {
 		e->nr_alloc_failed++;
-		return hvcma_grant_refusal(e, job, status, call);
+		return hvcma_job_refusal(e, job, status, call);
 	}
 	e->nr_alloc_ok++;
 
 	call->used_bytes = sizeof(resp);
-	for (uint32_t i = 0; i < job->nr_grants; i++) {
-		const struct hvcma_grant *g = &e->grants[i];
+	for (uint32_t i = 0; i < job->nr_granted; i++) {
+		const struct hvcma_granule_range *g = &e->granted[i];
 		struct virtio_cma_block block = {
 			.base_gpa = hvcma_to_le64(hvcma_gpa(e, g->first)),
 			.base_dma = hvcma_to_le64(hvcma_alloc_dma(e->alloc, g->first)),
@@ -206,7 +206,7 @@ enum virtio_cma_status hvcma_serve_alloc(struct hvcma_engine *e, struct hvcma_ca
 		memcpy(call->resp + call->used_bytes, &block, sizeof(block));
 		call->used_bytes += sizeof(block);
 	}
-	resp.nr_blocks = hvcma_to_le32(job->nr_grants);
+	resp.nr_blocks = hvcma_to_le32(job->nr_granted);
 	memcpy(call->resp, &resp, sizeof(resp));
 	return VIRTIO_CMA_S_OK;
 }
@@ -223,14 +223,14 @@ static enum virtio_cma_status begin_bulk(struct hvcma_engine *e, struct hvcma_ca
 		nr_blocks = 1;
 	while (nr_blocks && over_pin_limit(e, granules * nr_blocks)) {
 		job->limit = VIRTIO_CMA_S_PIN_LIMIT;
-		nr_blocks = (uint32_t)((e->pin_limit - nr_taken(e)) / granules);
+		nr_blocks = (uint32_t)((e->pin_limit - nr_isolated(e)) / granules);
 	}
-	if (over_share(e, job, granules * nr_blocks)) {
+	if (over_resv(e, job, granules * nr_blocks)) {
 		job->limit = VIRTIO_CMA_S_NO_SPACE;
 		nr_blocks = (uint32_t)(room_of(e, job) / granules);
 	}
 	job->left = granules * nr_blocks;
-	job->max_grants = nr_blocks;
+	job->max_granted = nr_blocks;
 	hvcma_job_begin(job);
 	if (nr_blocks)
 		return VIRTIO_CMA_S_OK;
@@ -240,7 +240,7 @@ static enum virtio_cma_status begin_bulk(struct hvcma_engine *e, struct hvcma_ca
 
 enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_call *call)
 {
-	struct hvcma_job *job = &e->begun.job, asked = { .partial = true };
+	struct hvcma_job *job = &e->pending_alloc.job, asked = { .partial = true };
 	struct virtio_cma_alloc_req req;
 	struct virtio_cma_bulk_resp resp = { 0 };
 	enum virtio_cma_status status;
@@ -267,8 +267,8 @@ enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_cal
 
 	if (!is_begun(e, call, &req, &asked)) {
 		status = begin_bulk(e, call, nr_blocks, &asked);
-		if (asked.limit && hvcma_engine_is_leaving(e)) {
-			if (hvcma_leaves_still(e))
+		if (asked.limit && hvcma_engine_is_draining(e)) {
+			if (hvcma_drain_pending(e))
 				return HVCMA_AGAIN;
 			status = begin_bulk(e, call, nr_blocks, &asked);
 		}
@@ -281,15 +281,15 @@ enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_cal
 	status = grant(e, call, &req, job);
 	if (status == HVCMA_AGAIN)
 		return status;
-	if (!job->nr_grants) {
+	if (!job->nr_granted) {
 		e->nr_alloc_failed++;
-		return hvcma_grant_refusal(e, job, status, call);
+		return hvcma_job_refusal(e, job, status, call);
 	}
 	e->nr_alloc_ok++;
 
 	call->used_bytes = sizeof(resp);
-	for (uint32_t i = 0; i < job->nr_grants; i++) {
-		uint64_t first = e->grants[i].first;
+	for (uint32_t i = 0; i < job->nr_granted; i++) {
+		uint64_t first = e->granted[i].first;
 		struct virtio_cma_bulk_block block = {
 			.base_gpa = hvcma_to_le64(hvcma_gpa(e, first)),
 			.base_dma = hvcma_to_le64(hvcma_alloc_dma(e->alloc, first)),
@@ -299,8 +299,8 @@ enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_cal
 		call->used_bytes += sizeof(block);
 	}
 	if (status)
-		job->limit = hvcma_grant_refusal(e, job, status, call);
-	resp.nr_blocks = hvcma_to_le32(job->nr_grants);
+		job->limit = hvcma_job_refusal(e, job, status, call);
+	resp.nr_blocks = hvcma_to_le32(job->nr_granted);
 	resp.stop_status = hvcma_to_le32(job->limit);
 	memcpy(call->resp, &resp, sizeof(resp));
 	return VIRTIO_CMA_S_OK;
@@ -329,7 +329,7 @@ int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
 			return -VIRTIO_CMA_S_NO_SPACE;
 	if (over_pin_limit(e, nr_granules))
 		return -VIRTIO_CMA_S_PIN_LIMIT;
-	if (nr_granules > hvcma_share_room(e, hvcma_share_of(e, client)))
+	if (nr_granules > hvcma_resv_room(e, hvcma_resv_of(e, client)))
 		return -VIRTIO_CMA_S_NO_SPACE;
 
 	for (uint64_t i = first;
@@ -351,10 +351,10 @@ int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
 		e->ops->unpin(e->opaque, first, nr_granules);
 		return -(int)status;
 	}
-	hvcma_reserve_block(e, first, HVCMA_OWNER(client, purpose, hvcma_share_of(e, client)));
+	hvcma_reserve_block(e, first, HVCMA_OWNER(client, purpose, hvcma_resv_of(e, client)));
 	hvcma_block_is_pinned(e, first);
-	hvcma_block_show(e, first);
-	e->handover_lags |= e->keeps_off;
+	hvcma_block_publish(e, first);
+	e->noncoherent_lags |= e->keeps_off;
 	hvcma_trace(e, "restore", first, nr_granules, client);
 	hvcma_engine_check(e);
 	return 0;

@@ -3,13 +3,13 @@
  * Memory attributes in the engine: what each client is told of its memory.
  *
  * Decides nothing about them: attr_policy.c does. What the host does to its own
- * mappings is in engine_handover.c.
+ * mappings is in engine_noncoherent.c.
  */
 #include "hv/core/attr.h"
 #include "hv/core/engine_internal.h"
 
 void hvcma_client_judge(const struct hvcma_engine *e, uint32_t id, uint32_t guest_says,
-			struct hvcma_attr_verdict *verdict)
+			struct hvcma_attr_decision *decision)
 {
 	const struct hvcma_client *client = &e->clients[id];
 	struct hvcma_attr_case c = {
@@ -19,20 +19,20 @@ void hvcma_client_judge(const struct hvcma_engine *e, uint32_t id, uint32_t gues
 		.mode = e->config.mode,
 		.attr_policy = e->config.attr_policy,
 		/* an emulated client and the host's mapping are one */
-		.alias = client->emulated ? HVCMA_ALIAS_QUIET : e->config.alias,
+		.alias = client->emulated ? HVCMA_ALIAS_MAINTAINED : e->config.alias,
 	};
 
-	hvcma_attr_policy(&c, verdict);	/* every value was checked when it came in */
+	hvcma_attr_policy(&c, decision);	/* every value was checked when it came in */
 }
 
-int hvcma_engine_client_verdict(const struct hvcma_engine *e, uint32_t id,
-				struct hvcma_attr_verdict *verdict)
+int hvcma_engine_client_decision(const struct hvcma_engine *e, uint32_t id,
+				 struct hvcma_attr_decision *decision)
 {
 	if (id >= e->config.nr_clients)
 		return -VIRTIO_CMA_S_NO_CLIENT;
 	if (hvcma_engine_client_state(e, id) == VIRTIO_CMA_CLIENT_ABSENT)
 		return -VIRTIO_CMA_S_CLIENT_STATE;
-	hvcma_client_judge(e, id, e->clients[id].coherent, verdict);
+	hvcma_client_judge(e, id, e->clients[id].coherent, decision);
 	return 0;
 }
 
@@ -43,12 +43,12 @@ int hvcma_engine_client_verdict(const struct hvcma_engine *e, uint32_t id,
  */
 uint32_t hvcma_client_attr(const struct hvcma_engine *e, uint32_t client)
 {
-	struct hvcma_attr_verdict verdict;
+	struct hvcma_attr_decision decision;
 
 	if (client != VIRTIO_CMA_CLIENT_SHARED &&
 	    e->clients[client].state == HVCMA_CLIENT_CLAIMED) {
-		hvcma_client_judge(e, client, e->clients[client].coherent, &verdict);
-		return verdict.attr;
+		hvcma_client_judge(e, client, e->clients[client].coherent, &decision);
+		return decision.attr;
 	}
 	if (e->config.attr_policy == VIRTIO_CMA_ATTR_UNCACHED &&
 	    e->config.stage2 != VIRTIO_CMA_STAGE2_NONE)

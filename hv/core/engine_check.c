@@ -9,43 +9,43 @@
 
 static bool owner_is_valid(const struct hvcma_engine *e, uint64_t owner)
 {
-	uint32_t client = HVCMA_OWNER_CLIENT(owner), share = HVCMA_OWNER_SHARE(owner);
+	uint32_t client = HVCMA_OWNER_CLIENT(owner), resv = HVCMA_OWNER_RESV(owner);
 	uint32_t purpose = HVCMA_OWNER_PURPOSE(owner);
-	uint64_t marks = owner & (HVCMA_OWNER_HIDDEN | HVCMA_OWNER_UNPINNED);
+	uint64_t marks = owner & (HVCMA_OWNER_TRANSIENT | HVCMA_OWNER_UNPINNED);
 
 	if (client != VIRTIO_CMA_CLIENT_SHARED && client >= e->config.nr_clients)
 		return false;
-	return owner == (HVCMA_OWNER(client, purpose, share) | marks) &&
-	       purpose < VIRTIO_CMA_NR_PURPOSES && share <= e->config.nr_shares &&
+	return owner == (HVCMA_OWNER(client, purpose, resv) | marks) &&
+	       purpose < VIRTIO_CMA_NR_PURPOSES && resv <= e->config.nr_resvs &&
 	       marks != HVCMA_OWNER_UNPINNED;
 }
 
 /* Blocks that go back, and those that requests are at work on: each one is known. */
-static bool hidden_are_valid(const struct hvcma_engine *e)
+static bool transients_are_valid(const struct hvcma_engine *e)
 {
-	const struct hvcma_job *job = &e->begun.job;
-	uint64_t first, nr, nr_hidden = 0, nr_leaving = 0, nr_between = 0, nr_unpinned = 0;
-	uint64_t nr_known = e->going.block.nr;
+	const struct hvcma_job *job = &e->pending_alloc.job;
+	uint64_t first, nr, nr_transient = 0, nr_draining = 0, nr_between = 0, nr_unpinned = 0;
+	uint64_t nr_known = e->pending_free.block.nr;
 
 	for (uint64_t i = 0; hvcma_alloc_next_block(e->alloc, i, &first, &nr); i = first + nr) {
 		uint64_t owner = hvcma_alloc_owner(e->alloc, first);
-		bool leaves = hvcma_bitset_test(&e->leaving, (uint32_t)first);
+		bool leaves = hvcma_bitset_test(&e->draining, (uint32_t)first);
 
 		if (owner & HVCMA_OWNER_UNPINNED)
 			nr_unpinned += nr;
 		if (leaves)
-			nr_leaving += nr;
-		else if (owner & HVCMA_OWNER_HIDDEN)
+			nr_draining += nr;
+		else if (owner & HVCMA_OWNER_TRANSIENT)
 			nr_between += nr;
-		nr_hidden += leaves || owner & HVCMA_OWNER_HIDDEN;
+		nr_transient += leaves || owner & HVCMA_OWNER_TRANSIENT;
 	}
-	for (uint32_t i = 0; e->begun.pending && i < job->nr_grants; i++)
-		nr_known += e->grants[i].nr;
-	if (e->begun.pending &&
-	    (job->nr_pinned > job->nr_grants || job->nr_grants > VIRTIO_CMA_MAX_BULK_BLOCKS ||
-	     (job->nr_part && job->nr_part >= e->grants[job->nr_pinned].nr)))
+	for (uint32_t i = 0; e->pending_alloc.pending && i < job->nr_granted; i++)
+		nr_known += e->granted[i].nr;
+	if (e->pending_alloc.pending &&
+	    (job->nr_pinned > job->nr_granted || job->nr_granted > VIRTIO_CMA_MAX_BULK_BLOCKS ||
+	     (job->nr_part && job->nr_part >= e->granted[job->nr_pinned].nr)))
 		return false;
-	return nr_hidden == e->nr_hidden && nr_leaving == e->nr_leaving &&
+	return nr_transient == e->nr_transient && nr_draining == e->nr_draining &&
 	       nr_between == e->nr_between && nr_between == nr_known &&
 	       nr_unpinned == e->nr_unpinned;
 }
@@ -53,8 +53,8 @@ static bool hidden_are_valid(const struct hvcma_engine *e)
 bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 {
 	struct hvcma_alloc_stats stats;
-	uint64_t first, nr, nr_lent = 0, nr_busy[VIRTIO_CMA_NR_WHYS] = { 0 };
-	uint32_t nr_unquiet = 0, nr_handover = 0;
+	uint64_t first, nr, nr_online = 0, nr_busy[VIRTIO_CMA_NR_WHYS] = { 0 };
+	uint32_t nr_quarantined = 0, nr_noncoherent_clients = 0;
 
 	if (!hvcma_alloc_is_valid(e->alloc))
 		return false;
@@ -64,11 +64,11 @@ bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 	for (uint64_t i = 0; hvcma_alloc_next_block(e->alloc, i, &first, &nr); i = first + nr)
 		if (!owner_is_valid(e, hvcma_alloc_owner(e->alloc, first)))
 			return false;
-	if (!hidden_are_valid(e) || !hvcma_shares_are_valid(e) || !hvcma_handover_is_valid(e))
+	if (!transients_are_valid(e) || !hvcma_resvs_are_valid(e) || !hvcma_noncoherent_is_valid(e))
 		return false;
 	for (uint32_t i = 0; i < (e->nr_granules + 63) / 64; i++)
-		nr_lent += hvcma_popcount64(e->lent[i]);
-	if (nr_lent != e->nr_lent || e->nr_left > e->nr_granules)
+		nr_online += hvcma_popcount64(e->online[i]);
+	if (nr_online != e->nr_online || e->nr_orphaned > e->nr_granules)
 		return false;
 	for (uint64_t i = 0; i < e->nr_granules; i++) {
 		if (e->why[i] >= VIRTIO_CMA_NR_WHYS)
@@ -81,17 +81,17 @@ bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 	for (unsigned int i = 0; i < VIRTIO_CMA_NR_WHYS; i++)
 		if (nr_busy[i] != e->nr_busy[i])
 			return false;
-	if (e->nr_granules % 64 && e->lent[e->nr_granules / 64] >> (e->nr_granules % 64))
+	if (e->nr_granules % 64 && e->online[e->nr_granules / 64] >> (e->nr_granules % 64))
 		return false;
 	for (uint32_t id = 0; id < e->config.nr_clients; id++) {
 		if ((unsigned int)e->clients[id].state >= HVCMA_NR_CLIENT_STATES)
 			return false;
-		nr_handover += e->clients[id].handover &&
+		nr_noncoherent_clients += e->clients[id].noncoherent &&
 			       hvcma_client_is_active(e->clients[id].state);
-		nr_unquiet += e->clients[id].state == HVCMA_CLIENT_STUCK ||
-			      e->clients[id].state == HVCMA_CLIENT_LOST;
+		nr_quarantined += e->clients[id].state == HVCMA_CLIENT_QUARANTINED ||
+			      e->clients[id].state == HVCMA_CLIENT_QUARANTINED_GONE;
 	}
-	return nr_unquiet == e->nr_unquiet && nr_handover == e->nr_handover;
+	return nr_quarantined == e->nr_quarantined && nr_noncoherent_clients == e->nr_noncoherent_clients;
 }
 
 #ifdef HVCMA_DEBUG

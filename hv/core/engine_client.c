@@ -7,8 +7,8 @@
  *          ^  ^             | ^  ^ released     |        | could not be
  *          |  '-- removed --' |  '--------------'        | quiesced
  *          |                  |                          v
- *          |                  '------ quiesced ------- STUCK
- *          '-------- quiesced -------- LOST <- removed --'
+ *          |                  '--- quiesced ---- QUARANTINED
+ *          '- quiesced - QUARANTINED_GONE <- removed --'
  *
  * Does not touch granules: what a state means for pins is decided by the callers
  * of hvcma_quarantine_check() and hvcma_quiesce_all().
@@ -22,14 +22,14 @@
 static const uint8_t transitions[HVCMA_NR_CLIENT_STATES] = {
 	[HVCMA_CLIENT_ABSENT]	= TO(PRESENT),
 	[HVCMA_CLIENT_PRESENT]	= TO(CLAIMED) | TO(ABSENT),
-	[HVCMA_CLIENT_CLAIMED]	= TO(PRESENT) | TO(ABSENT) | TO(STUCK) | TO(LOST),
-	[HVCMA_CLIENT_STUCK]	= TO(PRESENT) | TO(ABSENT) | TO(LOST),
-	[HVCMA_CLIENT_LOST]	= TO(ABSENT),
+	[HVCMA_CLIENT_CLAIMED]	= TO(PRESENT) | TO(ABSENT) | TO(QUARANTINED) | TO(QUARANTINED_GONE),
+	[HVCMA_CLIENT_QUARANTINED]	= TO(PRESENT) | TO(ABSENT) | TO(QUARANTINED_GONE),
+	[HVCMA_CLIENT_QUARANTINED_GONE]	= TO(ABSENT),
 };
 
-static bool is_unquiet(enum hvcma_client_state state)
+static bool is_quarantined(enum hvcma_client_state state)
 {
-	return state == HVCMA_CLIENT_STUCK || state == HVCMA_CLIENT_LOST;
+	return state == HVCMA_CLIENT_QUARANTINED || state == HVCMA_CLIENT_QUARANTINED_GONE;
 }
 
 /* False, without effect, if the table does not allow the step. */
@@ -39,8 +39,8 @@ static bool set_state(struct hvcma_engine *e, uint32_t id, enum hvcma_client_sta
 
 	if (!(transitions[from] & 1u << to))
 		return false;
-	e->nr_unquiet = e->nr_unquiet - is_unquiet(from) + is_unquiet(to);
-	hvcma_handover_step(e, id, from, to);
+	e->nr_quarantined = e->nr_quarantined - is_quarantined(from) + is_quarantined(to);
+	hvcma_noncoherent_step(e, id, from, to);
 	e->clients[id].state = to;
 	hvcma_trace(e, "client", id, from, to);
 	return true;
@@ -52,7 +52,7 @@ uint8_t hvcma_client_wire_state(const struct hvcma_client *client)
 	case HVCMA_CLIENT_PRESENT:
 		return VIRTIO_CMA_CLIENT_PRESENT;
 	case HVCMA_CLIENT_CLAIMED:
-	case HVCMA_CLIENT_STUCK:
+	case HVCMA_CLIENT_QUARANTINED:
 		return VIRTIO_CMA_CLIENT_CLAIMED;
 	default:
 		return VIRTIO_CMA_CLIENT_ABSENT;
@@ -88,20 +88,20 @@ enum virtio_cma_status hvcma_quarantine_check(const struct hvcma_engine *e,
 {
 	uint32_t id = 0;
 
-	if (!e->nr_unquiet)
+	if (!e->nr_quarantined)
 		return VIRTIO_CMA_S_OK;
-	while (!is_unquiet(e->clients[id].state))
+	while (!is_quarantined(e->clients[id].state))
 		id++;
 	return hvcma_refuse(call, VIRTIO_CMA_S_REFUSED, id);
 }
 
 /*
  * Bring a client that may be doing DMA to @quiet; if the host cannot, to
- * @unquiet. Returns what the host said. A client that went while the host was at
+ * @quarantined. Returns what the host said. A client that went while the host was at
  * it is where that brought it.
  */
 static int quiesce(struct hvcma_engine *e, uint32_t id,
-		   enum hvcma_client_state quiet, enum hvcma_client_state unquiet)
+		   enum hvcma_client_state quiet, enum hvcma_client_state quarantined)
 {
 	enum hvcma_client_state before = e->clients[id].state;
 	int rc = e->ops->quiesce(e->opaque, id);
@@ -110,8 +110,8 @@ static int quiesce(struct hvcma_engine *e, uint32_t id,
 		return rc;
 	if (!rc)
 		set_state(e, id, quiet);
-	else if (e->clients[id].state != unquiet)
-		set_state(e, id, unquiet);
+	else if (e->clients[id].state != quarantined)
+		set_state(e, id, quarantined);
 	return rc;
 }
 
@@ -124,10 +124,10 @@ int hvcma_quiesce_all(struct hvcma_engine *e)
 		enum hvcma_client_state state = e->clients[id].state;
 		int rc = 0;
 
-		if (state == HVCMA_CLIENT_CLAIMED || state == HVCMA_CLIENT_STUCK)
-			rc = quiesce(e, id, HVCMA_CLIENT_PRESENT, HVCMA_CLIENT_STUCK);
-		else if (state == HVCMA_CLIENT_LOST)
-			rc = quiesce(e, id, HVCMA_CLIENT_ABSENT, HVCMA_CLIENT_LOST);
+		if (state == HVCMA_CLIENT_CLAIMED || state == HVCMA_CLIENT_QUARANTINED)
+			rc = quiesce(e, id, HVCMA_CLIENT_PRESENT, HVCMA_CLIENT_QUARANTINED);
+		else if (state == HVCMA_CLIENT_QUARANTINED_GONE)
+			rc = quiesce(e, id, HVCMA_CLIENT_ABSENT, HVCMA_CLIENT_QUARANTINED_GONE);
 		if (!first_rc)
 			first_rc = rc;
 	}
@@ -153,13 +153,13 @@ int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
 		.id = hvcma_to_le32(id),
 		.bus = info->bus,
 		.coherent = info->coherent,
-		.share = info->share,
+		.resv = info->resv,
 	};
 
 	if (id >= e->config.nr_clients)
 		return -VIRTIO_CMA_S_NO_CLIENT;
 	if ((info->bus != VIRTIO_CMA_BUS_PCI && info->bus != VIRTIO_CMA_BUS_PLATFORM) ||
-	    info->coherent >= VIRTIO_CMA_NR_COHERENT || info->share > e->config.nr_shares ||
+	    info->coherent >= VIRTIO_CMA_NR_COHERENT || info->resv > e->config.nr_resvs ||
 	    !copy_string(wire.kind, sizeof(wire.kind), info->kind) ||
 	    !copy_string(wire.name, sizeof(wire.name), info->name) ||
 	    !copy_string(wire.path, sizeof(wire.path), info->path))
@@ -169,7 +169,7 @@ int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
 	e->clients[id].wire = wire;
 	e->clients[id].coherent = VIRTIO_CMA_COHERENT_UNKNOWN;
 	e->clients[id].emulated = info->emulated;
-	e->clients[id].handover = false;
+	e->clients[id].noncoherent = false;
 	hvcma_engine_check(e);
 	return 0;
 }
@@ -185,8 +185,8 @@ int hvcma_engine_client_removed(struct hvcma_engine *e, uint32_t id)
 		set_state(e, id, HVCMA_CLIENT_ABSENT);
 		break;
 	case HVCMA_CLIENT_CLAIMED:
-	case HVCMA_CLIENT_STUCK:
-		rc = quiesce(e, id, HVCMA_CLIENT_ABSENT, HVCMA_CLIENT_LOST);
+	case HVCMA_CLIENT_QUARANTINED:
+		rc = quiesce(e, id, HVCMA_CLIENT_ABSENT, HVCMA_CLIENT_QUARANTINED_GONE);
 		break;
 	default:
 		break;
@@ -201,12 +201,12 @@ uint8_t hvcma_engine_client_coherent(const struct hvcma_engine *e, uint32_t id)
 					 : VIRTIO_CMA_COHERENT_UNKNOWN;
 }
 
-int hvcma_engine_client_stuck(struct hvcma_engine *e, uint32_t id)
+int hvcma_engine_client_quarantined(struct hvcma_engine *e, uint32_t id)
 {
 	if (id >= e->config.nr_clients)
 		return -VIRTIO_CMA_S_NO_CLIENT;
 	if (e->clients[id].state == HVCMA_CLIENT_CLAIMED)
-		set_state(e, id, HVCMA_CLIENT_STUCK);
+		set_state(e, id, HVCMA_CLIENT_QUARANTINED);
 	hvcma_engine_check(e);
 	return 0;
 }
@@ -282,7 +282,7 @@ static enum virtio_cma_status refused_by_host(struct hvcma_call *call, int rc, u
 enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_call *call)
 {
 	struct virtio_cma_claim_resp resp = { 0 };
-	struct hvcma_attr_verdict verdict;
+	struct hvcma_attr_decision decision;
 	enum virtio_cma_status status;
 	uint8_t coherent;
 	uint32_t id;
@@ -295,32 +295,32 @@ enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_ca
 		return hvcma_refuse(call, VIRTIO_CMA_S_CLIENT_STATE, id);
 	if (call->resp_bytes < sizeof(resp))
 		return hvcma_refuse(call, VIRTIO_CMA_S_TOO_BIG, call->resp_bytes);
-	hvcma_client_judge(e, id, coherent, &verdict);
-	if (verdict.refused)
+	hvcma_client_judge(e, id, coherent, &decision);
+	if (decision.refused)
 		return hvcma_refuse(call, VIRTIO_CMA_S_REFUSED,
-				    VIRTIO_CMA_REFUSED_DETAIL(id, verdict.reason));
-	if (verdict.care & VIRTIO_CMA_CARE_HANDOVER) {
-		rc = hvcma_handover_begin(e, id);
+				    VIRTIO_CMA_REFUSED_DETAIL(id, decision.reason));
+	if (decision.maint & VIRTIO_CMA_MAINT_BLOCK) {
+		rc = hvcma_noncoherent_begin(e, id);
 		if (rc)
 			return refused_by_host(call, rc, id);
-		if (!hvcma_handover_follow(e))
+		if (!hvcma_noncoherent_follow(e))
 			return HVCMA_AGAIN;
 	}
 	rc = e->ops->claim(e->opaque, id);
 	if (rc) {
-		hvcma_handover_forget(e);
-		hvcma_handover_follow(e);
+		hvcma_noncoherent_forget(e);
+		hvcma_noncoherent_follow(e);
 		return refused_by_host(call, rc, id);
 	}
 	e->clients[id].coherent = coherent;
-	e->clients[id].handover = verdict.care & VIRTIO_CMA_CARE_HANDOVER;
+	e->clients[id].noncoherent = decision.maint & VIRTIO_CMA_MAINT_BLOCK;
 	set_state(e, id, HVCMA_CLIENT_CLAIMED);
-	hvcma_handover_claimed(e);
+	hvcma_noncoherent_claimed(e);
 
-	resp.attr = hvcma_to_le32(verdict.attr);
-	resp.care = hvcma_to_le32(verdict.care);
-	resp.effective = hvcma_to_le32(verdict.effective);
-	resp.reason = hvcma_to_le32(verdict.reason);
+	resp.attr = hvcma_to_le32(decision.attr);
+	resp.maint = hvcma_to_le32(decision.maint);
+	resp.effective = hvcma_to_le32(decision.effective);
+	resp.reason = hvcma_to_le32(decision.reason);
 	memcpy(call->resp, &resp, sizeof(resp));
 	call->used_bytes = sizeof(resp);
 	return VIRTIO_CMA_S_OK;
@@ -339,11 +339,11 @@ enum virtio_cma_status hvcma_serve_release(struct hvcma_engine *e, struct hvcma_
 	if (e->releasing != id) {
 		if (hvcma_engine_client_state(e, id) != VIRTIO_CMA_CLIENT_CLAIMED)
 			return hvcma_refuse(call, VIRTIO_CMA_S_CLIENT_STATE, id);
-		rc = quiesce(e, id, HVCMA_CLIENT_PRESENT, HVCMA_CLIENT_STUCK);
+		rc = quiesce(e, id, HVCMA_CLIENT_PRESENT, HVCMA_CLIENT_QUARANTINED);
 		if (rc)
 			return refused_by_host(call, rc, id);
-		hvcma_handover_forget(e);
+		hvcma_noncoherent_forget(e);
 		e->releasing = id;
 	}
-	return hvcma_handover_follow(e) ? VIRTIO_CMA_S_OK : HVCMA_AGAIN;
+	return hvcma_noncoherent_follow(e) ? VIRTIO_CMA_S_OK : HVCMA_AGAIN;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause)
 /*
- * How blocks go back: FREE, BUSY, reset, end. See engine_leave.c for the steps
+ * How blocks go back: FREE, BUSY, reset, end. See engine_drain.c for the steps
  * in which they do.
  *
  * None of it happens while a client that could not be quiesced may still be doing
@@ -15,7 +15,7 @@
 
 static enum virtio_cma_status free_range_get(const struct hvcma_engine *e,
 					     struct hvcma_call *call, uint32_t i,
-					     struct hvcma_grant *block)
+					     struct hvcma_granule_range *block)
 {
 	return hvcma_range_get(e, call, sizeof(struct virtio_cma_free_req) +
 			       i * sizeof(struct virtio_cma_range), i, block);
@@ -31,7 +31,7 @@ static enum virtio_cma_status mark_blocks(struct hvcma_engine *e, struct hvcma_c
 {
 	for (*nr_marked = 0; *nr_marked < nr_ranges; ++*nr_marked) {
 		enum virtio_cma_status status;
-		struct hvcma_grant block;
+		struct hvcma_granule_range block;
 		uint64_t owner;
 
 		status = free_range_get(e, call, *nr_marked, &block);
@@ -39,7 +39,7 @@ static enum virtio_cma_status mark_blocks(struct hvcma_engine *e, struct hvcma_c
 			return status;
 		owner = hvcma_alloc_owner(e->alloc, block.first);
 		if (hvcma_alloc_block_granules(e->alloc, block.first) != block.nr ||
-		    (owner & HVCMA_OWNER_MARK) || hvcma_block_is_hidden(e, block.first))
+		    (owner & HVCMA_OWNER_MARK) || hvcma_block_is_transient(e, block.first))
 			return hvcma_refuse(call, VIRTIO_CMA_S_NOT_BLOCK, *nr_marked);
 		hvcma_alloc_set_owner(e->alloc, block.first, owner | HVCMA_OWNER_MARK);
 	}
@@ -52,7 +52,7 @@ static void unmark_blocks(struct hvcma_engine *e, struct hvcma_call *call,
 	uint64_t detail = call->detail;
 
 	for (uint32_t i = 0; i < nr_marked; i++) {
-		struct hvcma_grant block;
+		struct hvcma_granule_range block;
 
 		free_range_get(e, call, i, &block);
 		hvcma_alloc_set_owner(e->alloc, block.first,
@@ -67,7 +67,7 @@ static enum virtio_cma_status free_begin(struct hvcma_engine *e, struct hvcma_ca
 					 uint32_t nr_ranges)
 {
 	enum virtio_cma_status status;
-	struct hvcma_grant block;
+	struct hvcma_granule_range block;
 	uint32_t nr_marked;
 
 	status = mark_blocks(e, call, nr_ranges, &nr_marked);
@@ -78,11 +78,11 @@ static enum virtio_cma_status free_begin(struct hvcma_engine *e, struct hvcma_ca
 		return status;
 	for (uint32_t i = 0; i < nr_ranges; i++) {
 		free_range_get(e, call, i, &block);
-		hvcma_leave_block(e, block.first);
+		hvcma_drain_block(e, block.first);
 		hvcma_trace(e, "free", block.first, block.nr, 0);
 	}
 	e->nr_freed += nr_ranges;
-	e->going = (struct hvcma_going){ .op = VIRTIO_CMA_OP_FREE };
+	e->pending_free = (struct hvcma_pending_free){ .op = VIRTIO_CMA_OP_FREE };
 	return VIRTIO_CMA_S_OK;
 }
 
@@ -91,7 +91,7 @@ enum virtio_cma_status hvcma_serve_free(struct hvcma_engine *e, struct hvcma_cal
 	uint64_t budget = hvcma_pin_budget(e);
 	struct virtio_cma_free_req req;
 	enum virtio_cma_status status;
-	struct hvcma_grant block;
+	struct hvcma_granule_range block;
 	uint32_t nr_ranges;
 
 	memcpy(&req, call->req, sizeof(req));
@@ -103,17 +103,17 @@ enum virtio_cma_status hvcma_serve_free(struct hvcma_engine *e, struct hvcma_cal
 			  (uint64_t)nr_ranges * sizeof(struct virtio_cma_range))
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_free_req, nr_ranges));
-	if (e->going.op != VIRTIO_CMA_OP_FREE) {
-		hvcma_forget_going(e);
+	if (e->pending_free.op != VIRTIO_CMA_OP_FREE) {
+		hvcma_pending_free_forget(e);
 		status = free_begin(e, call, nr_ranges);
 		if (status)
 			return status;
 	}
-	for (; e->going.next < nr_ranges; e->going.next++) {
-		status = free_range_get(e, call, e->going.next, &block);
+	for (; e->pending_free.next < nr_ranges; e->pending_free.next++) {
+		status = free_range_get(e, call, e->pending_free.next, &block);
 		if (status)
 			return status;
-		if (!hvcma_leave_range(e, block.first, block.nr, &budget))
+		if (!hvcma_drain_range(e, block.first, block.nr, &budget))
 			return HVCMA_AGAIN;
 	}
 	return VIRTIO_CMA_S_OK;
@@ -124,8 +124,8 @@ enum virtio_cma_status hvcma_serve_free(struct hvcma_engine *e, struct hvcma_cal
 /* Granules that the @i-th range of a BUSY touches; not aligned, but in @within. */
 static enum virtio_cma_status touched_get(const struct hvcma_engine *e,
 					  struct hvcma_call *call, uint32_t i,
-					  const struct hvcma_grant *within,
-					  struct hvcma_grant *touched)
+					  const struct hvcma_granule_range *within,
+					  struct hvcma_granule_range *touched)
 {
 	size_t offset = sizeof(struct virtio_cma_busy_req) +
 			i * sizeof(struct virtio_cma_range);
@@ -156,12 +156,12 @@ static enum virtio_cma_status touched_get(const struct hvcma_engine *e,
  */
 static enum virtio_cma_status check_touched(const struct hvcma_engine *e,
 					    struct hvcma_call *call, uint32_t nr_ranges,
-					    const struct hvcma_grant *within)
+					    const struct hvcma_granule_range *within)
 {
 	uint64_t nr_touched = 0;
 
 	for (uint32_t i = 0; i < nr_ranges; i++) {
-		struct hvcma_grant touched;
+		struct hvcma_granule_range touched;
 		enum virtio_cma_status status = touched_get(e, call, i, within, &touched);
 
 		if (status)
@@ -186,8 +186,8 @@ void hvcma_busy_mark(struct hvcma_engine *e, uint64_t granule, bool on, uint8_t 
 }
 
 /* Of the granules of @g those in @within, from its granule @from on; *@budget of them. */
-static bool mark_range(struct hvcma_engine *e, const struct hvcma_grant *g,
-		       const struct hvcma_grant *within, uint64_t *from, uint64_t *budget,
+static bool mark_range(struct hvcma_engine *e, const struct hvcma_granule_range *g,
+		       const struct hvcma_granule_range *within, uint64_t *from, uint64_t *budget,
 		       bool on, uint32_t why)
 {
 	uint64_t end = (uint64_t)g->first + g->nr;
@@ -207,37 +207,37 @@ static enum virtio_cma_status busy_set_begin(struct hvcma_engine *e, struct hvcm
 					     uint32_t nr_ranges)
 {
 	enum virtio_cma_status status;
-	struct hvcma_grant block;
+	struct hvcma_granule_range block;
 
 	status = hvcma_range_get(e, call, offsetof(struct virtio_cma_busy_req, block), 0,
 				 &block);
 	if (status)
 		return status;
 	if (hvcma_alloc_block_granules(e->alloc, block.first) != block.nr ||
-	    hvcma_block_is_hidden(e, block.first))
+	    hvcma_block_is_transient(e, block.first))
 		return hvcma_refuse(call, VIRTIO_CMA_S_NOT_BLOCK, 0);
 	status = check_touched(e, call, nr_ranges, &block);
 	if (!status)
 		status = hvcma_quarantine_check(e, call);
 	if (status)
 		return status;
-	hvcma_block_hide(e, block.first);
+	hvcma_block_set_transient(e, block.first);
 	hvcma_trace(e, "free", block.first, block.nr, 0);
 	e->nr_freed++;
-	e->going = (struct hvcma_going){ .op = VIRTIO_CMA_OP_BUSY, .block = block };
+	e->pending_free = (struct hvcma_pending_free){ .op = VIRTIO_CMA_OP_BUSY, .block = block };
 	return VIRTIO_CMA_S_OK;
 }
 
 /* A piece of the block goes, and with it comes what is busy of it. */
 static void busy_set_piece(struct hvcma_engine *e, struct hvcma_call *call,
-			   const struct hvcma_grant *block, const struct hvcma_grant *piece,
+			   const struct hvcma_granule_range *block, const struct hvcma_granule_range *piece,
 			   uint32_t nr_ranges, uint32_t why)
 {
 	uint64_t from, unlimited = UINT64_MAX;
-	struct hvcma_grant touched;
+	struct hvcma_granule_range touched;
 
 	hvcma_unpin(e, piece->first, piece->nr);
-	hvcma_give_back(e, piece->first);
+	hvcma_block_release(e, piece->first);
 	for (uint32_t i = 0; i < nr_ranges; i++) {
 		touched_get(e, call, i, block, &touched);
 		from = 0;
@@ -251,19 +251,19 @@ static void busy_set_piece(struct hvcma_engine *e, struct hvcma_call *call,
 static enum virtio_cma_status busy_set(struct hvcma_engine *e, struct hvcma_call *call,
 				       uint32_t nr_ranges, uint32_t why)
 {
-	struct hvcma_grant *rest = &e->going.block, block, piece;
+	struct hvcma_granule_range *rest = &e->pending_free.block, block, piece;
 	uint64_t budget = hvcma_pin_budget(e);
 	enum virtio_cma_status status;
 
 	if (!rest->nr) {
-		hvcma_forget_going(e);
+		hvcma_pending_free_forget(e);
 		status = busy_set_begin(e, call, nr_ranges);
 		if (status)
 			return status;
 	}
 	status = hvcma_range_get(e, call, offsetof(struct virtio_cma_busy_req, block), 0,
 				 &block);
-	if (status || e->nr_unquiet)
+	if (status || e->nr_quarantined)
 		return status;
 	piece = *rest;
 	if (piece.nr > budget) {
@@ -287,26 +287,26 @@ static enum virtio_cma_status busy_set(struct hvcma_engine *e, struct hvcma_call
 static enum virtio_cma_status busy_clear(struct hvcma_engine *e, struct hvcma_call *call,
 					 uint32_t nr_ranges)
 {
-	const struct hvcma_grant region = { .nr = e->nr_granules };
+	const struct hvcma_granule_range region = { .nr = e->nr_granules };
 	uint64_t budget = hvcma_mark_budget(e);
 	enum virtio_cma_status status;
-	struct hvcma_grant touched;
+	struct hvcma_granule_range touched;
 
 	if (!nr_ranges)
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_busy_req, nr_ranges));
-	if (e->going.op != VIRTIO_CMA_OP_BUSY || e->going.block.nr) {
-		hvcma_forget_going(e);
+	if (e->pending_free.op != VIRTIO_CMA_OP_BUSY || e->pending_free.block.nr) {
+		hvcma_pending_free_forget(e);
 		status = check_touched(e, call, nr_ranges, &region);
 		if (status)
 			return status;
-		e->going.op = VIRTIO_CMA_OP_BUSY;
+		e->pending_free.op = VIRTIO_CMA_OP_BUSY;
 	}
-	for (; e->going.next < nr_ranges; e->going.next++, e->going.done = 0) {
-		status = touched_get(e, call, e->going.next, &region, &touched);
+	for (; e->pending_free.next < nr_ranges; e->pending_free.next++, e->pending_free.done = 0) {
+		status = touched_get(e, call, e->pending_free.next, &region, &touched);
 		if (status)
 			return status;
-		if (!mark_range(e, &touched, &region, &e->going.done, &budget, false, 0))
+		if (!mark_range(e, &touched, &region, &e->pending_free.done, &budget, false, 0))
 			return HVCMA_AGAIN;
 		hvcma_trace(e, "busy", touched.first, touched.nr, 0);
 	}
@@ -314,11 +314,11 @@ static enum virtio_cma_status busy_clear(struct hvcma_engine *e, struct hvcma_ca
 }
 
 /* The FREE or BUSY that was to be made again is done with, or will not be. */
-void hvcma_forget_going(struct hvcma_engine *e)
+void hvcma_pending_free_forget(struct hvcma_engine *e)
 {
-	if (e->going.block.nr)
-		hvcma_leave_block(e, e->going.block.first);
-	e->going = (struct hvcma_going){ 0 };
+	if (e->pending_free.block.nr)
+		hvcma_drain_block(e, e->pending_free.block.first);
+	e->pending_free = (struct hvcma_pending_free){ 0 };
 }
 
 enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_call *call)
@@ -339,7 +339,7 @@ enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_cal
 	if (req.reserved)
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_busy_req, reserved));
-	if (e->sweeps_busy && hvcma_leaves_still(e) && e->sweeps_busy)
+	if (e->sweeps_busy && hvcma_drain_pending(e) && e->sweeps_busy)
 		return HVCMA_AGAIN;
 	switch (hvcma_from_le32(req.action)) {
 	case VIRTIO_CMA_BUSY_SET:
@@ -404,20 +404,20 @@ int hvcma_engine_reset(struct hvcma_engine *e)
 	uint64_t nr_blocks = 0;
 
 	e->suspended = false;
-	hvcma_engine_forget_begun(e);
+	hvcma_engine_forget_pending(e);
 	if (!rc)
-		nr_blocks = hvcma_leave_every_block(e);
+		nr_blocks = hvcma_drain_every_block(e);
 	e->nr_freed += nr_blocks;
 	e->sweeps_busy = true;
 	e->busy_from = 0;
-	hvcma_leave_step(e);
+	hvcma_drain_step(e);
 	/* A driver that went without taking it back has left it to the guest. */
-	if (e->nr_lent)
-		e->nr_left = e->nr_lent;
-	hvcma_lent_clear(e);
+	if (e->nr_online)
+		e->nr_orphaned = e->nr_online;
+	hvcma_online_clear(e);
 	e->guest_valid = false;
 	memset(&e->guest, 0, sizeof(e->guest));
-	hvcma_trace(e, "reset", nr_blocks, e->nr_unquiet, 0);
+	hvcma_trace(e, "reset", nr_blocks, e->nr_quarantined, 0);
 	hvcma_engine_check(e);
 	return rc;
 }
@@ -426,7 +426,7 @@ int hvcma_engine_fini(struct hvcma_engine *e)
 {
 	int rc = hvcma_engine_reset(e);
 
-	while (hvcma_engine_leave(e))
+	while (hvcma_engine_drain(e))
 		;
 	return rc;
 }

@@ -5,12 +5,12 @@
  *   engine.c         configuration, start, header checks, dispatch, base
  *   engine_client.c  client states, CLIENTS, CLAIM, RELEASE, quiescing
  *   engine_attr.c    memory attributes of clients
- *   engine_handover.c what the host leaves alone while clients bypass the caches
- *   engine_grant.c   finding, backing, pinning and verifying blocks; undoing it
+ *   engine_noncoherent.c what the host leaves alone while clients bypass the caches
+ *   engine_job.c   finding, backing, pinning and verifying blocks; undoing it
  *   engine_alloc.c   ALLOC, ALLOC_BULK, restore
  *   engine_free.c    FREE, BUSY, SUSPEND, RESUME, reset
- *   engine_leave.c   what goes back in steps
- *   engine_share.c   set-asides
+ *   engine_drain.c   what goes back in steps
+ *   engine_resv.c   reservations
  *   engine_query.c   QUERY, REPORT, counters, iterators
  *   engine_check.c   invariants
  *
@@ -27,15 +27,15 @@
 #define HVCMA_DMA_CHUNK		512	/* addresses read from the host at once */
 
 /*
- * STUCK and LOST clients may still be doing DMA: the host could not quiesce
- * them, and as long as there is one nothing is unpinned. LOST ones are unplugged.
+ * QUARANTINED and QUARANTINED_GONE clients may still be doing DMA: the host could not quiesce
+ * them, and as long as there is one nothing is unpinned. QUARANTINED_GONE ones are unplugged.
  */
 enum hvcma_client_state {
 	HVCMA_CLIENT_ABSENT,
 	HVCMA_CLIENT_PRESENT,
 	HVCMA_CLIENT_CLAIMED,
-	HVCMA_CLIENT_STUCK,
-	HVCMA_CLIENT_LOST,
+	HVCMA_CLIENT_QUARANTINED,
+	HVCMA_CLIENT_QUARANTINED_GONE,
 	HVCMA_NR_CLIENT_STATES
 };
 
@@ -44,18 +44,18 @@ struct hvcma_client {
 	struct virtio_cma_client wire;	/* its state field is filled when sent */
 	uint8_t coherent;		/* by the guest's last CLAIM: VIRTIO_CMA_COHERENT_* */
 	bool emulated;
-	bool handover;			/* was told VIRTIO_CMA_CARE_HANDOVER by its last CLAIM */
+	bool noncoherent;			/* was told VIRTIO_CMA_MAINT_BLOCK by its last CLAIM */
 };
 
 /* May it be doing DMA? */
 static inline bool hvcma_client_is_active(enum hvcma_client_state state)
 {
-	return state == HVCMA_CLIENT_CLAIMED || state == HVCMA_CLIENT_STUCK ||
-	       state == HVCMA_CLIENT_LOST;
+	return state == HVCMA_CLIENT_CLAIMED || state == HVCMA_CLIENT_QUARANTINED ||
+	       state == HVCMA_CLIENT_QUARANTINED_GONE;
 }
 
-/* Set-aside, in granules; [0] is the shared part. */
-struct hvcma_share {
+/* Reservation, in granules; [0] is the shared part. */
+struct hvcma_resv {
 	uint32_t size;
 	uint32_t used;			/* by blocks of its clients, wherever they count */
 };
@@ -66,7 +66,7 @@ struct hvcma_share {
 #define HVCMA_AGAIN	VIRTIO_CMA_NR_STATUS
 
 /* A block being granted. */
-struct hvcma_grant {
+struct hvcma_granule_range {
 	uint32_t first;
 	uint32_t nr;
 };
@@ -78,16 +78,16 @@ struct hvcma_job {
 	bool partial;			/* some are better than none */
 	uint64_t owner;
 	uint64_t left;			/* granules still to be granted */
-	uint32_t max_grants;
+	uint32_t max_granted;
 	const uint8_t *hints;		/* checked struct virtio_cma_range */
 	uint32_t nr_hints;
 	enum virtio_cma_status limit;	/* why fewer blocks are sought than were asked for */
 
-	/* by hvcma_grant(); kept from call to call */
-	uint32_t nr_grants;		/* in e->grants, all pinned when it is done */
+	/* by hvcma_job_run(); kept from call to call */
+	uint32_t nr_granted;		/* in e->granted, all pinned when it is done */
 	uint32_t nr_pinned;		/* of them, from the first on */
 	uint64_t nr_part;		/* granules of the next one that are pinned */
-	bool part_leaves;		/* of one that moved: it counts for limits until it has left */
+	bool part_drains;		/* of one that moved: it counts for limits until it has left */
 	uint32_t retries;
 	uint32_t pin_max_blocks;	/* more at once were refused */
 	enum hvcma_fit why;		/* last failed search */
@@ -97,7 +97,7 @@ struct hvcma_job {
 	uint64_t back_chunk;		/* try to back this many, even if fewer will do */
 
 	/* of one call */
-	uint64_t effort;		/* runs that exhaustive searches may still look at */
+	uint64_t search_budget;		/* runs that exhaustive searches may still look at */
 	uint32_t hint_budget;		/* runs and blocks still to be looked at */
 	uint64_t back_budget;		/* granules that may still be backed */
 	uint64_t pin_budget;		/* granules that may still be pinned */
@@ -105,7 +105,7 @@ struct hvcma_job {
 };
 
 /* The ALLOC or ALLOC_BULK that is to be made again. */
-struct hvcma_begun {
+struct hvcma_pending_alloc {
 	bool pending;
 	uint8_t req[sizeof(struct virtio_cma_alloc_req)];	/* by which it is known */
 	size_t resp_bytes;
@@ -113,11 +113,11 @@ struct hvcma_begun {
 };
 
 /* The FREE or BUSY that is to be made again: how far it got. */
-struct hvcma_going {
+struct hvcma_pending_free {
 	uint32_t op;			/* 0: none */
 	uint32_t next;			/* range that is not done */
 	uint64_t done;			/* granules of it that are */
-	struct hvcma_grant block;	/* what is left of that of a BUSY */
+	struct hvcma_granule_range block;	/* what is left of that of a BUSY */
 };
 
 struct hvcma_engine {
@@ -130,31 +130,31 @@ struct hvcma_engine {
 	uint32_t pin_limit;		/* granules */
 	struct hvcma_alloc *alloc;	/* pinned granules are allocated ones */
 	struct hvcma_client *clients;
-	uint32_t nr_unquiet;		/* clients STUCK or LOST */
-	uint32_t nr_handover;		/* active clients with handover set */
-	struct hvcma_bitset handed;	/* granules that are handed over; see engine_handover.c */
-	uint64_t nr_handed;
-	bool handover_lags;		/* handed may differ from what it is to be */
+	uint32_t nr_quarantined;		/* clients QUARANTINED or QUARANTINED_GONE */
+	uint32_t nr_noncoherent_clients;		/* active clients with handover set */
+	struct hvcma_bitset noncoherent;	/* granules that are in non-coherent use; see engine_noncoherent.c */
+	uint64_t nr_noncoherent;
+	bool noncoherent_lags;		/* noncoherent may differ from what it is to be */
 	bool keeps_off;			/* ops->keep_off was called with true */
 	uint32_t claiming;		/* whose CLAIM is to be made again, or HVCMA_NO_CLIENT */
 	uint32_t releasing;		/* whose RELEASE, likewise: it is quiet already */
-	struct hvcma_share *shares;	/* config.nr_shares + 1 */
-	struct hvcma_begun begun;
-	struct hvcma_going going;
-	struct hvcma_bitset leaving;	/* first granules of blocks that go back; see engine_leave.c */
-	uint64_t nr_leaving;		/* granules of such blocks */
+	struct hvcma_resv *resvs;	/* config.nr_resvs + 1 */
+	struct hvcma_pending_alloc pending_alloc;
+	struct hvcma_pending_free pending_free;
+	struct hvcma_bitset draining;	/* first granules of blocks that go back; see engine_drain.c */
+	uint64_t nr_draining;		/* granules of such blocks */
 	uint64_t nr_between;		/* granules of blocks that a request is at work on */
-	uint64_t nr_hidden;		/* blocks of either kind */
+	uint64_t nr_transient;		/* blocks of either kind */
 	uint64_t nr_unpinned;		/* granules that are allocated, and not pinned */
 	bool suspended;			/* between SUSPEND and RESUME */
 	bool sweeps_busy;		/* marks from busy_from on are of before a reset */
 	uint64_t busy_from;
-	uint64_t *lent;			/* bit per granule */
-	uint64_t nr_lent;
-	uint64_t nr_left;		/* granules lent when the last driver's life ended */
+	uint64_t *online;			/* bit per granule */
+	uint64_t nr_online;
+	uint64_t nr_orphaned;		/* granules online when the last driver's life ended */
 	uint8_t *why;			/* byte per granule: VIRTIO_CMA_WHY_*, 0 if not busy */
 	uint64_t nr_busy[VIRTIO_CMA_NR_WHYS];
-	struct hvcma_grant *grants;	/* scratch, VIRTIO_CMA_MAX_BULK_BLOCKS */
+	struct hvcma_granule_range *granted;	/* scratch, VIRTIO_CMA_MAX_BULK_BLOCKS */
 	uint64_t *dma;			/* scratch, HVCMA_DMA_CHUNK */
 	uint64_t nr_alloc_ok, nr_alloc_failed, nr_freed, nr_bad_requests;
 	uint64_t nr_requests[VIRTIO_CMA_NR_OPS];
@@ -173,13 +173,13 @@ struct hvcma_call {
 };
 
 /* A block's owner, as kept by the allocator. */
-#define HVCMA_OWNER(client, purpose, share)				\
-	((uint64_t)(share) << 40 | (uint64_t)(purpose) << 32 | (client))
+#define HVCMA_OWNER(client, purpose, resv)				\
+	((uint64_t)(resv) << 40 | (uint64_t)(purpose) << 32 | (client))
 #define HVCMA_OWNER_CLIENT(owner)	((uint32_t)(owner))
 #define HVCMA_OWNER_PURPOSE(owner)	((uint32_t)((owner) >> 32) & 0xff)
-#define HVCMA_OWNER_SHARE(owner)	((uint32_t)((owner) >> 40) & 0xff)
+#define HVCMA_OWNER_RESV(owner)	((uint32_t)((owner) >> 40) & 0xff)
 #define HVCMA_OWNER_MARK		(UINT64_C(1) << 63)	/* named in this FREE */
-#define HVCMA_OWNER_HIDDEN	(UINT64_C(1) << 62)	/* a request is at work on it */
+#define HVCMA_OWNER_TRANSIENT	(UINT64_C(1) << 62)	/* a request is at work on it */
 #define HVCMA_OWNER_UNPINNED	(UINT64_C(1) << 61)	/* reserved for one */
 
 static inline enum virtio_cma_status
@@ -227,36 +227,36 @@ static inline void hvcma_engine_check(const struct hvcma_engine *e)
 /* engine.c */
 enum virtio_cma_status hvcma_range_get(const struct hvcma_engine *e,
 				       struct hvcma_call *call, size_t offset,
-				       uint64_t index, struct hvcma_grant *granules);
+				       uint64_t index, struct hvcma_granule_range *granules);
 enum virtio_cma_status hvcma_learn_range(struct hvcma_engine *e, uint64_t first,
 					 uint64_t nr, bool must_be_backed);
 
 /* engine_attr.c */
 void hvcma_client_judge(const struct hvcma_engine *e, uint32_t id, uint32_t guest_says,
-			struct hvcma_attr_verdict *verdict);
+			struct hvcma_attr_decision *decision);
 uint32_t hvcma_client_attr(const struct hvcma_engine *e, uint32_t client);
 
-/* engine_handover.c */
+/* engine_noncoherent.c */
 /* A piece of a block was just pinned. */
-void hvcma_handover_pinned(struct hvcma_engine *e, const struct hvcma_grant *piece);
+void hvcma_noncoherent_pinned(struct hvcma_engine *e, const struct hvcma_granule_range *piece);
 /* Every unpin is by this one. */
 void hvcma_unpin(struct hvcma_engine *e, uint64_t first, uint64_t nr);
 /*
  * CLAIM of a client that bypasses the caches: _begin(), _follow() until it is true, the
  * gate, then set its state and _claimed(), or _forget(). Returns what ops->keep_off does.
  */
-int hvcma_handover_begin(struct hvcma_engine *e, uint32_t client);
-void hvcma_handover_claimed(struct hvcma_engine *e);
+int hvcma_noncoherent_begin(struct hvcma_engine *e, uint32_t client);
+void hvcma_noncoherent_claimed(struct hvcma_engine *e);
 /* No CLAIM or RELEASE is to be made again. */
-void hvcma_handover_forget(struct hvcma_engine *e);
+void hvcma_noncoherent_forget(struct hvcma_engine *e);
 /* At each change of a client's state. */
-void hvcma_handover_step(struct hvcma_engine *e, uint32_t id, enum hvcma_client_state from,
-			 enum hvcma_client_state to);
+void hvcma_noncoherent_step(struct hvcma_engine *e, uint32_t id, enum hvcma_client_state from,
+			    enum hvcma_client_state to);
 /* As much as one call does; returns whether all is as it is to be. */
-bool hvcma_handover_follow(struct hvcma_engine *e);
+bool hvcma_noncoherent_follow(struct hvcma_engine *e);
 /* After what may have been the last granule: ops->keep_off, if no client needs it any more. */
-void hvcma_handover_end(struct hvcma_engine *e);
-bool hvcma_handover_is_valid(const struct hvcma_engine *e);
+void hvcma_noncoherent_end(struct hvcma_engine *e);
+bool hvcma_noncoherent_is_valid(const struct hvcma_engine *e);
 
 /* engine_client.c */
 enum virtio_cma_status hvcma_owner_check(const struct hvcma_engine *e,
@@ -270,54 +270,54 @@ enum virtio_cma_status hvcma_serve_clients(struct hvcma_engine *e, struct hvcma_
 enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_call *call);
 enum virtio_cma_status hvcma_serve_release(struct hvcma_engine *e, struct hvcma_call *call);
 
-/* engine_grant.c */
-void hvcma_forget_job(struct hvcma_engine *e);
+/* engine_job.c */
+void hvcma_job_forget(struct hvcma_engine *e);
 void hvcma_job_begin(struct hvcma_job *job);
-enum virtio_cma_status hvcma_grant(struct hvcma_engine *e, struct hvcma_job *job);
-enum virtio_cma_status hvcma_grant_refusal(const struct hvcma_engine *e,
-					   const struct hvcma_job *job,
-					   enum virtio_cma_status status,
-					   struct hvcma_call *call);
+enum virtio_cma_status hvcma_job_run(struct hvcma_engine *e, struct hvcma_job *job);
+enum virtio_cma_status hvcma_job_refusal(const struct hvcma_engine *e,
+					 const struct hvcma_job *job,
+					 enum virtio_cma_status status,
+					 struct hvcma_call *call);
 
 /* engine_alloc.c */
 enum virtio_cma_status hvcma_serve_alloc(struct hvcma_engine *e, struct hvcma_call *call);
 enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_call *call);
 
-/* engine_leave.c */
-bool hvcma_block_is_hidden(const struct hvcma_engine *e, uint64_t first);
+/* engine_drain.c */
+bool hvcma_block_is_transient(const struct hvcma_engine *e, uint64_t first);
 uint64_t hvcma_nr_pinned(const struct hvcma_engine *e);
 void hvcma_reserve_block(struct hvcma_engine *e, uint64_t first, uint64_t owner);
 void hvcma_block_is_pinned(struct hvcma_engine *e, uint64_t first);
 void hvcma_block_split(struct hvcma_engine *e, uint64_t first, uint64_t nr);
 void hvcma_block_join(struct hvcma_engine *e, uint64_t first);
-void hvcma_block_show(struct hvcma_engine *e, uint64_t first);
-void hvcma_block_hide(struct hvcma_engine *e, uint64_t first);
-void hvcma_give_back(struct hvcma_engine *e, uint64_t first);
-void hvcma_leave_block(struct hvcma_engine *e, uint64_t first);
-uint64_t hvcma_leave_every_block(struct hvcma_engine *e);
+void hvcma_block_publish(struct hvcma_engine *e, uint64_t first);
+void hvcma_block_set_transient(struct hvcma_engine *e, uint64_t first);
+void hvcma_block_release(struct hvcma_engine *e, uint64_t first);
+void hvcma_drain_block(struct hvcma_engine *e, uint64_t first);
+uint64_t hvcma_drain_every_block(struct hvcma_engine *e);
 uint64_t hvcma_pin_budget(const struct hvcma_engine *e);
 uint64_t hvcma_mark_budget(const struct hvcma_engine *e);
-bool hvcma_leave_range(struct hvcma_engine *e, uint64_t first, uint64_t nr, uint64_t *budget);
-void hvcma_leave_step(struct hvcma_engine *e);
-bool hvcma_leaves_still(struct hvcma_engine *e);
+bool hvcma_drain_range(struct hvcma_engine *e, uint64_t first, uint64_t nr, uint64_t *budget);
+void hvcma_drain_step(struct hvcma_engine *e);
+bool hvcma_drain_pending(struct hvcma_engine *e);
 
 /* engine_free.c */
-void hvcma_forget_going(struct hvcma_engine *e);
+void hvcma_pending_free_forget(struct hvcma_engine *e);
 void hvcma_busy_mark(struct hvcma_engine *e, uint64_t granule, bool on, uint8_t why);
 enum virtio_cma_status hvcma_serve_free(struct hvcma_engine *e, struct hvcma_call *call);
 enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_call *call);
 enum virtio_cma_status hvcma_serve_suspend(struct hvcma_engine *e, struct hvcma_call *call);
 enum virtio_cma_status hvcma_serve_resume(struct hvcma_engine *e, struct hvcma_call *call);
 
-/* engine_share.c */
-uint32_t hvcma_share_of(const struct hvcma_engine *e, uint32_t client);
-uint64_t hvcma_share_room(const struct hvcma_engine *e, uint32_t share);
-void hvcma_share_take(struct hvcma_engine *e, uint64_t owner, uint64_t nr);
-void hvcma_share_give(struct hvcma_engine *e, uint64_t owner, uint64_t nr);
-bool hvcma_shares_are_valid(const struct hvcma_engine *e);
+/* engine_resv.c */
+uint32_t hvcma_resv_of(const struct hvcma_engine *e, uint32_t client);
+uint64_t hvcma_resv_room(const struct hvcma_engine *e, uint32_t resv);
+void hvcma_resv_charge(struct hvcma_engine *e, uint64_t owner, uint64_t nr);
+void hvcma_resv_uncharge(struct hvcma_engine *e, uint64_t owner, uint64_t nr);
+bool hvcma_resvs_are_valid(const struct hvcma_engine *e);
 
 /* engine_query.c */
-void hvcma_lent_clear(struct hvcma_engine *e);
+void hvcma_online_clear(struct hvcma_engine *e);
 enum virtio_cma_status hvcma_serve_query(struct hvcma_engine *e, struct hvcma_call *call);
 enum virtio_cma_status hvcma_serve_report(struct hvcma_engine *e, struct hvcma_call *call);
 

@@ -10,9 +10,9 @@
 
 /* --- for the host ----------------------------------------------------- */
 
-static bool is_lent(const struct hvcma_engine *e, uint64_t granule)
+static bool is_online(const struct hvcma_engine *e, uint64_t granule)
 {
-	return e->lent[granule / 64] >> (granule % 64) & 1;
+	return e->online[granule / 64] >> (granule % 64) & 1;
 }
 
 /* It is allocated; is it pinned, too? */
@@ -35,8 +35,8 @@ uint8_t hvcma_engine_granule_state(const struct hvcma_engine *e, uint64_t granul
 		state = VIRTIO_CMA_GRANULE_PINNED;
 	else if (hvcma_alloc_dma(e->alloc, granule) == HVCMA_DMA_UNKNOWN)
 		state = VIRTIO_CMA_GRANULE_UNBACKED;
-	if (is_lent(e, granule))
-		state |= VIRTIO_CMA_GRANULE_LENT;
+	if (is_online(e, granule))
+		state |= VIRTIO_CMA_GRANULE_ONLINE;
 	if (hvcma_alloc_is_withheld(e->alloc, granule))
 		state |= VIRTIO_CMA_GRANULE_BUSY |
 			 (uint8_t)(e->why[granule] << VIRTIO_CMA_GRANULE_WHY_SHIFT);
@@ -57,14 +57,14 @@ uint64_t hvcma_engine_alike(const struct hvcma_engine *e, uint64_t first, uint64
 		nr = block + block_nr - first;
 	*state = hvcma_engine_granule_state(e, first);
 	*dma = hvcma_alloc_dma(e->alloc, first);
-	same = is_lent(e, first) ? ~UINT64_C(0) : 0;
+	same = is_online(e, first) ? ~UINT64_C(0) : 0;
 	for (i = 1; i < nr; i++) {
-		if (!((first + i) % 64) && e->lent[(first + i) / 64] == same &&
+		if (!((first + i) % 64) && e->online[(first + i) / 64] == same &&
 		    !(*state & VIRTIO_CMA_GRANULE_BUSY)) {
 			i += 63;	/* a word at once */
 			continue;
 		}
-		if (is_lent(e, first + i) != (bool)same)
+		if (is_online(e, first + i) != (bool)same)
 			return i;
 		if (*state & VIRTIO_CMA_GRANULE_BUSY && e->why[first + i] != e->why[first])
 			return i;
@@ -80,7 +80,7 @@ bool hvcma_engine_next_block(const struct hvcma_engine *e, uint64_t from,
 	     from = *first + *nr_granules) {
 		uint64_t owner = hvcma_alloc_owner(e->alloc, *first);
 
-		if (hvcma_block_is_hidden(e, *first))
+		if (hvcma_block_is_transient(e, *first))
 			continue;
 		*client = HVCMA_OWNER_CLIENT(owner);
 		*purpose = HVCMA_OWNER_PURPOSE(owner);
@@ -118,23 +118,23 @@ void hvcma_engine_counters(const struct hvcma_engine *e,
 	*counters = (struct hvcma_engine_counters){
 		.backed_bytes = hvcma_bytes(e, stats.nr_known),
 		.pinned_bytes = hvcma_bytes(e, hvcma_nr_pinned(e)),
-		.lent_bytes = hvcma_bytes(e, e->nr_lent),
-		.left_bytes = hvcma_bytes(e, e->nr_left),
+		.online_bytes = hvcma_bytes(e, e->nr_online),
+		.orphaned_bytes = hvcma_bytes(e, e->nr_orphaned),
 		.busy_bytes = hvcma_bytes(e, stats.nr_withheld),
 		.free_bytes = hvcma_bytes(e, stats.nr_free),
-		.allocated_bytes = hvcma_bytes(e, stats.nr_allocated - e->nr_leaving -
+		.allocated_bytes = hvcma_bytes(e, stats.nr_allocated - e->nr_draining -
 						  e->nr_between),
 		.longest_free_bytes = hvcma_bytes(e, longest_free(e)),
-		.nr_blocks = stats.nr_blocks - e->nr_hidden,
+		.nr_blocks = stats.nr_blocks - e->nr_transient,
 		.nr_extents = stats.nr_extents,
 		.nr_alloc_ok = e->nr_alloc_ok,
 		.nr_alloc_failed = e->nr_alloc_failed,
 		.nr_freed = e->nr_freed,
 		.nr_bad_requests = e->nr_bad_requests,
-		.nr_quarantined_bytes = e->nr_unquiet ? hvcma_bytes(e, hvcma_nr_pinned(e)) : 0,
+		.quarantined_bytes = e->nr_quarantined ? hvcma_bytes(e, hvcma_nr_pinned(e)) : 0,
 		.guest_valid = e->guest_valid,
 		.guest = {
-			.held_bytes = hvcma_from_le64(e->guest.held_bytes),
+			.allocated_bytes = hvcma_from_le64(e->guest.allocated_bytes),
 			.coherent_bytes = hvcma_from_le64(e->guest.coherent_bytes),
 			.bounce_bytes = hvcma_from_le64(e->guest.bounce_bytes),
 			.nr_coherent_ok = hvcma_from_le64(e->guest.nr_coherent_ok),
@@ -142,7 +142,7 @@ void hvcma_engine_counters(const struct hvcma_engine *e,
 			.nr_map_direct = hvcma_from_le64(e->guest.nr_map_direct),
 			.nr_map_bounced = hvcma_from_le64(e->guest.nr_map_bounced),
 			.nr_map_failed = hvcma_from_le64(e->guest.nr_map_failed),
-			.lent_bytes = hvcma_from_le64(e->guest.lent_bytes),
+			.online_bytes = hvcma_from_le64(e->guest.online_bytes),
 			.ready_bytes = hvcma_from_le64(e->guest.ready_bytes),
 			.nr_busy_retries = hvcma_from_le64(e->guest.nr_busy_retries),
 			.nr_deadline_missed = hvcma_from_le64(e->guest.nr_deadline_missed),
@@ -302,30 +302,30 @@ enum virtio_cma_status hvcma_serve_query(struct hvcma_engine *e, struct hvcma_ca
 
 /* --- REPORT ----------------------------------------------------------- */
 
-void hvcma_engine_forget_left(struct hvcma_engine *e)
+void hvcma_engine_forget_orphaned(struct hvcma_engine *e)
 {
-	hvcma_lent_clear(e);
-	e->nr_left = 0;
+	hvcma_online_clear(e);
+	e->nr_orphaned = 0;
 	hvcma_engine_check(e);
 }
 
-int hvcma_engine_restore_left(struct hvcma_engine *e, uint64_t left_bytes)
+int hvcma_engine_restore_orphaned(struct hvcma_engine *e, uint64_t orphaned_bytes)
 {
-	if (left_bytes > e->config.region_bytes || (left_bytes & (e->config.granule_bytes - 1)))
+	if (orphaned_bytes > e->config.region_bytes || (orphaned_bytes & (e->config.granule_bytes - 1)))
 		return -VIRTIO_CMA_S_RANGE;
-	e->nr_left = left_bytes >> e->granule_shift;
+	e->nr_orphaned = orphaned_bytes >> e->granule_shift;
 	hvcma_engine_check(e);
 	return 0;
 }
 
-void hvcma_lent_clear(struct hvcma_engine *e)
+void hvcma_online_clear(struct hvcma_engine *e)
 {
-	memset(e->lent, 0, ((size_t)e->nr_granules + 63) / 64 * sizeof(uint64_t));
-	e->nr_lent = 0;
+	memset(e->online, 0, ((size_t)e->nr_granules + 63) / 64 * sizeof(uint64_t));
+	e->nr_online = 0;
 }
 
-static enum virtio_cma_status report_lent(struct hvcma_engine *e, struct hvcma_call *call,
-					  uint64_t first, uint64_t nr)
+static enum virtio_cma_status report_online(struct hvcma_engine *e, struct hvcma_call *call,
+					    uint64_t first, uint64_t nr)
 {
 	const uint8_t *bits = call->req + sizeof(struct virtio_cma_report_req);
 	uint64_t bits_bytes = call->req_bytes - sizeof(struct virtio_cma_report_req);
@@ -337,14 +337,14 @@ static enum virtio_cma_status report_lent(struct hvcma_engine *e, struct hvcma_c
 	if (first >= e->nr_granules || nr > e->nr_granules - first)
 		return hvcma_refuse(call, VIRTIO_CMA_S_RANGE, 0);
 	for (uint64_t i = 0; i < nr; i++) {
-		bool lent = bits[i / 8] >> (i % 8) & 1;
+		bool online = bits[i / 8] >> (i % 8) & 1;
 
-		if (lent == is_lent(e, first + i))
+		if (online == is_online(e, first + i))
 			continue;
-		e->lent[(first + i) / 64] ^= UINT64_C(1) << ((first + i) % 64);
-		e->nr_lent += lent ? 1 : UINT64_MAX;
+		e->online[(first + i) / 64] ^= UINT64_C(1) << ((first + i) % 64);
+		e->nr_online += online ? 1 : UINT64_MAX;
 	}
-	e->nr_left = 0;
+	e->nr_orphaned = 0;
 	return VIRTIO_CMA_S_OK;
 }
 
@@ -363,7 +363,7 @@ static enum virtio_cma_status report_counters(struct hvcma_engine *e,
 				    offsetof(struct virtio_cma_report_req, nr));
 	memcpy(&e->guest, call->req + sizeof(struct virtio_cma_report_req), sizeof(e->guest));
 	e->guest_valid = true;
-	e->nr_left = 0;
+	e->nr_orphaned = 0;
 	return VIRTIO_CMA_S_OK;
 }
 
@@ -379,8 +379,8 @@ enum virtio_cma_status hvcma_serve_report(struct hvcma_engine *e, struct hvcma_c
 	first = hvcma_from_le64(req.first);
 	nr = hvcma_from_le64(req.nr);
 	switch (hvcma_from_le32(req.what)) {
-	case VIRTIO_CMA_REPORT_LENT:
-		return report_lent(e, call, first, nr);
+	case VIRTIO_CMA_REPORT_ONLINE:
+		return report_online(e, call, first, nr);
 	case VIRTIO_CMA_REPORT_COUNTERS:
 		return report_counters(e, call, first, nr);
 	default:

@@ -191,7 +191,7 @@ struct load {
 	struct hvcma_engine *engine;
 	struct scan scan;
 	/* for churn: the blocks in random order, and the next one to go */
-	uint64_t *held, *scan_held, nr_held, next_held, next_scan_held;
+	uint64_t *held, *scan_held, nr_held, next_allocated, next_scan_held;
 	uint64_t random;
 	double ours_ns, scan_ns;
 };
@@ -204,7 +204,7 @@ static uint64_t next_random(struct load *l)
 	return l->random;
 }
 
-static bool is_held(struct load *l, uint64_t i)
+static bool is_allocated(struct load *l, uint64_t i)
 {
 	switch (l->fill) {
 	case EMPTY:
@@ -233,7 +233,7 @@ static void load_init(struct load *l, uint64_t nr, enum fill fill)
 		.random = 0x9e3779b97f4a7c15, .ours_ns = 1e18, .scan_ns = 1e18,
 	};
 	for (uint64_t i = 0; i < nr; i++) {
-		if (!is_held(l, i))
+		if (!is_allocated(l, i))
 			continue;
 		l->scan.map[i / 64] |= UINT64_C(1) << (i % 64);
 		l->held[l->nr_held++] = i;
@@ -272,10 +272,10 @@ static void ours_pair(struct load *l)
 	uint64_t first = engine_alloc(l->engine, l->ask);
 
 	if (l->fill == CHURN) {
-		uint64_t freed = l->held[l->next_held];
+		uint64_t freed = l->held[l->next_allocated];
 
-		l->held[l->next_held] = first;
-		l->next_held = l->next_held + 1 < l->nr_held ? l->next_held + 1 : 0;
+		l->held[l->next_allocated] = first;
+		l->next_allocated = l->next_allocated + 1 < l->nr_held ? l->next_allocated + 1 : 0;
 		first = freed;
 	}
 	engine_free(l->engine, first, l->ask);

@@ -94,7 +94,7 @@ latency_table()
 fill_memory()
 {
 	guest 'background /tmp/hog hog $(($(meminfo_mib MemAvailable) / 2)) /data/file; echo $last >/tmp/hog.pid'
-	guest 'grep -E "MemFree|^Cached|AnonPages|CmaFree" /proc/meminfo; grep -A1 -E "zone +Movable" /proc/zoneinfo; cat $(cma_dir)/*lent* 2>/dev/null' | sed 's/^/# full: /'
+	guest 'grep -E "MemFree|^Cached|AnonPages|CmaFree" /proc/meminfo; grep -A1 -E "zone +Movable" /proc/zoneinfo; cat $(cma_dir)/*online* 2>/dev/null' | sed 's/^/# full: /'
 }
 
 # bulk_figures: 5 % of the pages of both areas pinned, in buffers of 16 KiB. One by one for a

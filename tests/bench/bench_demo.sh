@@ -10,9 +10,9 @@
 bad=0
 
 figure() { # NAME SECONDS LIMIT
-	verdict=PASS
-	[ "$2" -le "$3" ] || { verdict=FAIL; bad=1; }
-	echo "BENCH $1 ours=${2}s limit=${3}s ratio=$(awk "BEGIN { printf \"%.2f\", $2 / $3 }") goal=<=1 $verdict"
+	decision=PASS
+	[ "$2" -le "$3" ] || { decision=FAIL; bad=1; }
+	echo "BENCH $1 ours=${2}s limit=${3}s ratio=$(awk "BEGIN { printf \"%.2f\", $2 / $3 }") goal=<=1 $decision"
 }
 
 # demo NAME LIMIT: in the clone; without MAKEFLAGS of the make that runs us

@@ -36,8 +36,8 @@ static struct hvcma_fit_request get_request(struct input *in)
 	return req;
 }
 
-static void check_taken(struct model *m, const struct hvcma_alloc *a, uint64_t first,
-			const struct hvcma_fit_request *req)
+static void check_isolated(struct model *m, const struct hvcma_alloc *a, uint64_t first,
+			   const struct hvcma_fit_request *req)
 {
 	expect(first < m->nr && req->nr_granules && req->nr_granules <= m->nr - first);
 	expect(!req->align_bytes || !(m->dma[first] & (req->align_bytes - 1)));
@@ -61,7 +61,7 @@ static void step(struct hvcma_alloc *a, struct model *m, struct input *in)
 	case 0:
 		req = get_request(in);
 		if (hvcma_alloc_block(a, &req, &first) == HVCMA_FIT_OK)
-			check_taken(m, a, first, &req);
+			check_isolated(m, a, first, &req);
 		break;
 	case 1:
 		i = input_number(in);
@@ -94,7 +94,7 @@ static void step(struct hvcma_alloc *a, struct model *m, struct input *in)
 		i = input_number(in);
 		req = get_request(in);
 		if (hvcma_alloc_block_at(a, i, &req))
-			check_taken(m, a, i, &req);
+			check_isolated(m, a, i, &req);
 		break;
 	case 6:
 		i = input_number(in);
@@ -103,7 +103,7 @@ static void step(struct hvcma_alloc *a, struct model *m, struct input *in)
 		req = get_request(in);
 		if (hvcma_alloc_block_within(a, i, nr, &req, &budget, &first)) {
 			expect(first >= i && first + req.nr_granules <= i + nr);
-			check_taken(m, a, first, &req);
+			check_isolated(m, a, first, &req);
 		}
 		break;
 	default:
@@ -116,7 +116,7 @@ static void step(struct hvcma_alloc *a, struct model *m, struct input *in)
 
 			expect(fit == HVCMA_FIT_OK || req.quick);
 			if (fit == HVCMA_FIT_OK)
-				check_taken(m, a, first, &req);
+				check_isolated(m, a, first, &req);
 		}
 		break;
 	}

@@ -111,7 +111,7 @@ static void host_event(struct rig *r, struct input *in)
 	struct hvcma_client_info info = {
 		.bus = VIRTIO_CMA_BUS_PCI,
 		.coherent = 1,
-		.share = input_u8(in) % 4,
+		.resv = input_u8(in) % 4,
 	};
 	uint64_t granule = input_u8(in) % r->nr;
 
@@ -142,7 +142,7 @@ static void host_event(struct rig *r, struct input *in)
 		hvcma_engine_refresh(r->engine);
 		break;
 	case 7:
-		hvcma_engine_client_stuck(r->engine, input_u8(in) % 4);
+		hvcma_engine_client_quarantined(r->engine, input_u8(in) % 4);
 		break;
 	default:
 		hvcma_engine_restore_block(r->engine, granule, input_number(in),
@@ -218,11 +218,11 @@ static void between_turns(struct rig *r, struct input *in)
 {
 	switch (input_u8(in) % 6) {
 	case 0:
-		hvcma_engine_forget_begun(r->engine);
+		hvcma_engine_forget_pending(r->engine);
 		memset(begun, 0, sizeof(begun));
 		break;
 	case 1:
-		hvcma_engine_leave(r->engine);
+		hvcma_engine_drain(r->engine);
 		break;
 	case 4:
 		turn_client(r, in);
@@ -287,25 +287,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	uint8_t how = input_u8(&in);
 	uint8_t extent = input_u8(&in);
 	uint8_t attr = input_u8(&in);
-	uint64_t share_bytes[2];
+	uint64_t resv_bytes[2];
 	struct rig *r;
 
 	config.policy = (enum hvcma_policy)(how % HVCMA_NR_POLICIES);
 	config.unpin_discards = how & 16;
 	config.stage2 = attr % VIRTIO_CMA_NR_STAGE2;
 	config.attr_policy = attr / 4 % (VIRTIO_CMA_ATTR_UNCACHED + 1);
-	config.alias = attr & 64 ? HVCMA_ALIAS_BUSY : HVCMA_ALIAS_QUIET;
+	config.alias = attr & 64 ? HVCMA_ALIAS_BUSY : HVCMA_ALIAS_MAINTAINED;
 	if (how & 32)
 		config.pin_limit_bytes = (1 + input_u8(&in)) * GRANULE;
 	if (how & 128) {
 		config.back_max_granules = input_u8(&in);
 		config.pin_max_granules = input_u8(&in);
-		config.share_bytes = share_bytes;
-		config.nr_shares = 2;
+		config.resv_bytes = resv_bytes;
+		config.nr_resvs = 2;
 		for (size_t k = 0; k < 2; k++)
-			share_bytes[k] = input_u8(&in) * GRANULE;
+			resv_bytes[k] = input_u8(&in) * GRANULE;
 		if (hvcma_engine_check_config(&config))
-			config.nr_shares = 0;
+			config.nr_resvs = 0;
 	}
 	r = rig_host(config.region_bytes / GRANULE, how & 64);
 	r->discards = config.unpin_discards;

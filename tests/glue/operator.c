@@ -24,7 +24,7 @@
 static void read_report(struct guest *g)
 {
 	static const char *const parts[] = { "report", "region", "granules", "extents", "dma-window",
-					     "blocks", "clients", "attributes", "shares", "counters",
+					     "blocks", "clients", "attributes", "reservations", "counters",
 					     "guest", "fabric-faults" };
 	const struct region *d = &g->m->region[random_below(g->r, g->m->nr_regions)];
 

@@ -126,7 +126,7 @@ static size_t report_req(struct guest *g, struct driver *d, struct virtio_cma_re
 		req->what = VIRTIO_CMA_REPORT_COUNTERS;
 		bytes = sizeof(struct virtio_cma_guest_counters);
 	} else {
-		req->what = VIRTIO_CMA_REPORT_LENT;
+		req->what = VIRTIO_CMA_REPORT_ONLINE;
 		req->first = random_below(g->r, d->region->bytes / d->region->granule_bytes);
 		req->nr = 1 + random_below(g->r, 200);
 		bytes = (req->nr + 7) / 8;

@@ -43,9 +43,9 @@ static unsigned int fast_most;
 module_param(fast_most, uint, 0444);
 MODULE_PARM_DESC(fast_most, "and at most so many; 0: don't look");
 
-static bool lent;
-module_param(lent, bool, 0444);
-MODULE_PARM_DESC(lent, "the region is reusable: what is not taken of a granule is the guest's");
+static bool online;
+module_param(online, bool, 0444);
+MODULE_PARM_DESC(online, "the region is reusable: what is not taken of a granule is the guest's");
 
 static bool pinned;
 module_param(pinned, bool, 0444);
@@ -286,7 +286,7 @@ static bool is_beside(phys_addr_t phys, const void *arg)
 }
 
 /*
- * A granule of which we have parts; the others are lent, and pinned with it:
+ * A granule of which we have parts; the others are online, and pinned with it:
  *
  *	granule	|####|####|....|..p.|....|	p is mapped where it lies
  */
@@ -303,7 +303,7 @@ static void test_beside(struct selftest *t)
 	if (!selftest_result(t, !err && b.nr == BESIDE_BLOCKS, "beside: %u blocks", b.nr))
 		return;
 	page = take_page(is_beside, &b, BESIDE_TRIES);
-	if (!selftest_result(t, page, "beside: a lent page in the same granule"))
+	if (!selftest_result(t, page, "beside: an online page in the same granule"))
 		goto free;
 	block = beside(&b, page_to_phys(page));
 	dma = dma_map_page(t->dev, page, 0, PAGE_SIZE, DMA_BIDIRECTIONAL);
@@ -384,7 +384,7 @@ static int bulk_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	} else {
 		if (fast_most)
 			test_fast(t, blocks);
-		if (lent)
+		if (online)
 			test_beside(t);
 		test_bulk(t, blocks, busy);
 		test_refusals(t, blocks);

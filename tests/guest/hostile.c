@@ -158,7 +158,7 @@ void host_init(struct host *h)
 static bool region_is_empty(struct vcma_region *r)
 {
 	return xa_empty(&r->by_gpa) && xa_empty(&r->by_dma) &&
-	       !atomic64_read(&r->stats.held_bytes);
+	       !atomic64_read(&r->stats.allocated_bytes);
 }
 
 /* ---- configurations ---- */
@@ -350,7 +350,7 @@ static const struct {
 	{ "DMA address is not the guest-physical one", lie_dma_other },
 };
 
-static const struct vcma_want want_two = {
+static const struct vcma_constraints want_two = {
 	.bytes = 2 * GRANULE - SZ_4K,
 	.max_dma = DMA_BIT_MASK(39),
 	.use = VCMA_BLOCK_USER,
@@ -370,7 +370,7 @@ static void test_alloc(void)
 			return;
 		h.lie_op = VIRTIO_CMA_OP_ALLOC;
 		h.lie = alloc_lies[i].lie;
-		err = vcma_region_hold(r, &want_two, &block);
+		err = vcma_block_alloc(r, &want_two, &block);
 		result(err == -EPROTO && !vcma_region_is_live(r) && region_is_empty(r) &&
 		       !h.nr_freed, "ALLOC", alloc_lies[i].how);
 		vcma_region_destroy(r);
@@ -388,17 +388,17 @@ static void test_overlap(void)
 	host_init(&h);
 	if (vcma_region_create(&h.transport, &r))
 		return;
-	err = vcma_region_hold(r, &want_two, &first);
+	err = vcma_block_alloc(r, &want_two, &first);
 	result(!err, "ALLOC", "honest answer");
 	if (err)
 		goto out;
-	err = vcma_region_hold(r, &want_two, &second);
+	err = vcma_block_alloc(r, &want_two, &second);
 	result(err == -EPROTO && !vcma_region_is_live(r) &&
 	       vcma_block_by_gpa(r, BASE + GRANULE) == first &&
 	       vcma_block_by_dma(r, BASE + GRANULE) == first &&
 	       !vcma_block_by_gpa(r, BASE + 2 * GRANULE), "ALLOC",
 	       "block that overlaps one held: refused, and that one as before");
-	vcma_region_drop(first);
+	vcma_block_free(first);
 	result(region_is_empty(r) && !h.nr_freed, "ALLOC", "dead region: dropped without a word");
 out:
 	vcma_region_destroy(r);
@@ -438,12 +438,12 @@ static void test_refusals(void)
 		if (refusals[i].status == VIRTIO_CMA_S_OK)
 			continue;
 		lie_refusal = refusals[i].status;
-		good &= vcma_region_hold(r, &want_two, &block) == refusals[i].err;
+		good &= vcma_block_alloc(r, &want_two, &block) == refusals[i].err;
 	}
 	result(good && vcma_region_is_live(r) && region_is_empty(r), "ALLOC",
 	       "every refusal arrives as its error, and the region lives");
 	for (lie_refusal = VIRTIO_CMA_NR_STATUS; lie_refusal; lie_refusal <<= 1)
-		good &= vcma_region_hold(r, &want_two, &block) == -EIO;
+		good &= vcma_block_alloc(r, &want_two, &block) == -EIO;
 	result(good && vcma_region_is_live(r) && region_is_empty(r), "ALLOC",
 	       "an unknown status is an IO error, and the region lives");
 	vcma_region_destroy(r);
@@ -452,7 +452,7 @@ static void test_refusals(void)
 /* Of a block for several clients the host tells the policy, of bulk blocks nothing. */
 static void test_attr(void)
 {
-	struct vcma_want want = {
+	struct vcma_constraints want = {
 		.bytes = GRANULE,
 		.max_dma = U64_MAX,
 		.client = VIRTIO_CMA_CLIENT_SHARED,
@@ -470,15 +470,15 @@ static void test_attr(void)
 	h.lie_op = VIRTIO_CMA_OP_ALLOC;
 	h.lie = lie_other_attr;
 	want.attr = VCMA_CACHED;
-	got = vcma_region_hold(r, &want, &block);
+	got = vcma_block_alloc(r, &want, &block);
 	if (!got)
-		vcma_region_drop(block);
+		vcma_block_free(block);
 	result(!got && vcma_region_is_live(r), "ALLOC",
 	       "shared block, mapped otherwise than the policy says");
 	want.client = 0;
-	got = vcma_region_hold_bulk(r, &want, 1, &block);
+	got = vcma_block_alloc_bulk(r, &want, 1, &block);
 	if (got == 1)
-		vcma_region_drop(block);
+		vcma_block_free(block);
 	result(got == 1 && vcma_region_is_live(r), "ALLOC_BULK",
 	       "block of a client that is mapped otherwise than the policy says");
 	vcma_region_destroy(r);
@@ -508,7 +508,7 @@ static void test_give_back(void)
 	failing = *r->mode;
 	failing.take = take_fails;
 	r->mode = &failing;
-	err = vcma_region_hold(r, &want_two, &block);
+	err = vcma_block_alloc(r, &want_two, &block);
 	result(err == -EBUSY && h.nr_freed == 1 && region_is_empty(r) && vcma_region_is_live(r),
 	       "ALLOC", "block that can't be taken goes back to the host");
 	vcma_region_destroy(r);
@@ -566,7 +566,7 @@ static const struct {
 
 static void test_bulk(void)
 {
-	static const struct vcma_want want = { .bytes = GRANULE, .max_dma = U64_MAX };
+	static const struct vcma_constraints want = { .bytes = GRANULE, .max_dma = U64_MAX };
 	struct vcma_block *blocks[4];
 	struct vcma_region *r;
 	struct host h;
@@ -579,9 +579,9 @@ static void test_bulk(void)
 			return;
 		h.lie_op = VIRTIO_CMA_OP_ALLOC_BULK;
 		h.lie = bulk_lies[i].lie;
-		got = vcma_region_hold_bulk(r, &want, 4, blocks);
+		got = vcma_block_alloc_bulk(r, &want, 4, blocks);
 		for (nr = 0; nr < got; nr++)
-			vcma_region_drop(blocks[nr]);
+			vcma_block_free(blocks[nr]);
 		result(got == bulk_lies[i].got &&
 		       vcma_region_is_live(r) == bulk_lies[i].lives && region_is_empty(r),
 		       "ALLOC_BULK", bulk_lies[i].how);

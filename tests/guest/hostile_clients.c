@@ -8,7 +8,7 @@
 #include "guest-driver/client.h"
 #include "guest-driver/region.h"
 #include "guest-driver/request.h"
-#include "guest-driver/share.h"
+#include "guest-driver/resv.h"
 
 #include "hostile.h"
 
@@ -74,7 +74,7 @@ void test_clients(void)
 		host_init(&h);
 		if (vcma_region_create(&h.transport, &r))
 			return;
-		if (vcma_shares_init(r, 0)) {
+		if (vcma_resvs_init(r, 0)) {
 			vcma_region_destroy(r);
 			return;
 		}
@@ -87,7 +87,7 @@ void test_clients(void)
 		if (!err)
 			vcma_clients_stop(r);
 		vcma_clients_forget(r);
-		vcma_shares_destroy(r);
+		vcma_resvs_destroy(r);
 		vcma_region_destroy(r);
 	}
 }

@@ -4,7 +4,7 @@
  * in which the granule around it is taken, which fails because of that page. Prints TAP to the
  * kernel log.
  *
- *	granule		|  lent  |page|  lent  |	the page is in use: the granule can't be had
+ *	granule		|  online  |page|  online  |	the page is in use: the granule can't be had
  *
  * Whatever address the device gets has to stay its own until it is unmapped.
  */
@@ -43,7 +43,7 @@ static bool result(bool good, const char *what)
 	return good;
 }
 
-/* Runs in place of the call that vacates the granule: the device's driver was faster. */
+/* Runs in place of the call that isolates the granule: the device's driver was faster. */
 static int map_first(unsigned long start, unsigned long end, unsigned int unused, gfp_t gfp)
 {
 	unsigned long pfn = page_to_pfn(page);
@@ -57,23 +57,23 @@ static int map_first(unsigned long start, unsigned long end, unsigned int unused
 }
 
 /* Return: 1 if it goes on in map_first() instead: not if it comes from there. */
-static int vacate_enter(struct kprobe *kp, struct pt_regs *regs)
+static int isolate_enter(struct kprobe *kp, struct pt_regs *regs)
 {
 	if (!READ_ONCE(takes) || within_module(caller_of(regs), THIS_MODULE))
 		return 0;
 	instruction_pointer_set(regs, (unsigned long)map_first);
 	return 1;
 }
-NOKPROBE_SYMBOL(vacate_enter);
+NOKPROBE_SYMBOL(isolate_enter);
 
 /* That there is one keeps the probe from being optimised into what can't skip a call. */
-static void vacate_leave(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
+static void isolate_leave(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
 {
 }
 
-static struct kprobe vacate_probe = {
-	.pre_handler = vacate_enter,
-	.post_handler = vacate_leave,
+static struct kprobe isolate_probe = {
+	.pre_handler = isolate_enter,
+	.post_handler = isolate_leave,
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 	.symbol_name = "alloc_contig_range",
 #else
@@ -87,7 +87,7 @@ static bool is_of_region(phys_addr_t phys, const void *unused)
 }
 
 /* Is it memory that the host has pinned for this guest? */
-static bool is_held(dma_addr_t dma)
+static bool is_allocated(dma_addr_t dma)
 {
 	bool held;
 
@@ -98,9 +98,9 @@ static bool is_held(dma_addr_t dma)
 }
 
 /* Ask for all granules but those that are held; the one with the page is among them. */
-static void take_all(typeof(vcma_region_hold) *hold, typeof(vcma_region_drop) *drop)
+static void take_all(typeof(vcma_block_alloc) *hold, typeof(vcma_block_free) *drop)
 {
-	struct vcma_want want = {
+	struct vcma_constraints want = {
 		.bytes = region->granule_bytes,
 		.max_dma = U64_MAX,
 		.use = VCMA_BLOCK_USER,
@@ -149,18 +149,18 @@ static struct pci_driver mapped_driver = {
 
 static void mapped_run(void)
 {
-	typeof(vcma_region_hold) *hold = symbol_get(vcma_region_hold);
-	typeof(vcma_region_drop) *drop = symbol_get(vcma_region_drop);
+	typeof(vcma_block_alloc) *hold = symbol_get(vcma_block_alloc);
+	typeof(vcma_block_free) *drop = symbol_get(vcma_block_free);
 	bool held = false;
 
 	page = take_page(is_of_region, NULL, TRIES);
 	if (!result(hold && drop && device && page, "a page of the region is in use") ||
-	    !result(!register_kprobe(&vacate_probe), "calls that vacate pages can be held up"))
+	    !result(!register_kprobe(&isolate_probe), "calls that isolate pages can be held up"))
 		goto put;
 	take_all(hold, drop);
-	unregister_kprobe(&vacate_probe);
+	unregister_kprobe(&isolate_probe);
 	if (result(mapped != DMA_MAPPING_ERROR, "meanwhile it was mapped for a device")) {
-		held = is_held(mapped);
+		held = is_allocated(mapped);
 		result(held, "the address that the device has is of memory that is held");
 	}
 	/* Else there is nothing any more that could be unmapped. */
@@ -170,9 +170,9 @@ put:
 	if (page)
 		__free_page(page);
 	if (drop)
-		symbol_put(vcma_region_drop);
+		symbol_put(vcma_block_free);
 	if (hold)
-		symbol_put(vcma_region_hold);
+		symbol_put(vcma_block_alloc);
 }
 
 static int __init mapped_init(void)

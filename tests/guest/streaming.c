@@ -242,7 +242,7 @@ static unsigned int nr_pages_of(const dma_addr_t *dma, unsigned int nr)
 	return pages;
 }
 
-/* Mappings of a few bytes share pages, and nothing else. */
+/* Mappings of a few bytes resv pages, and nothing else. */
 static void test_small(struct selftest *t)
 {
 	size_t step = t->slot_bytes, bytes = NR_SMALL * step;

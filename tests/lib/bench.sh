@@ -42,9 +42,9 @@ figure_least()
 
 figure_count()
 {
-	fc_verdict=PASS
-	[ -n "$2" ] && [ "$2" = "$3" ] || fc_verdict=FAIL bench_failed=1
-	echo "BENCH $1 ours=${2:-none} goal==$3 $fc_verdict"
+	fc_decision=PASS
+	[ -n "$2" ] && [ "$2" = "$3" ] || fc_decision=FAIL bench_failed=1
+	echo "BENCH $1 ours=${2:-none} goal==$3 $fc_decision"
 }
 
 bench_end()

@@ -49,10 +49,10 @@ pins_agree()
 	[ "$pa_device" -gt 0 ] && equal "$pa_device" "$(pinned_by_kernel)"
 }
 
-# is_lent: memory of the region is the guest's own at present
-is_lent()
+# is_online: memory of the region is the guest's own at present
+is_online()
 {
-	[ "$(status /counters/lent-bytes)" -gt 0 ]
+	[ "$(status /counters/online-bytes)" -gt 0 ]
 }
 
 is_quiet()

@@ -65,7 +65,7 @@ struct bench {
 	/* the guest */
 	struct block held[MAX_HELD];
 	size_t nr_held;
-	bool is_held[NR];
+	bool is_allocated[NR];
 	uint8_t resp[65536];
 	uint64_t nr_ok, nr_refused;
 };
@@ -204,8 +204,8 @@ static void hold(struct bench *b, uint64_t gpa, uint64_t dma, uint64_t bytes, ui
 	for (uint64_t i = 0; i < block.nr; i++) {
 		uint64_t hpa = 0;
 
-		assert_false(b->is_held[block.first + i]);
-		b->is_held[block.first + i] = true;
+		assert_false(b->is_allocated[block.first + i]);
+		b->is_allocated[block.first + i] = true;
 		assert_int_equal(hvcma_engine_granule_state(b->engine, block.first + i) &
 				 VIRTIO_CMA_GRANULE_STATE_MASK, VIRTIO_CMA_GRANULE_PINNED);
 		if (!b->provider->ops->hpa(b->provider, block.first + i, 1, &hpa))
@@ -218,7 +218,7 @@ static struct block drop(struct bench *b, size_t i)
 {
 	struct block block = b->held[i];
 
-	memset(&b->is_held[block.first], 0, block.nr);
+	memset(&b->is_allocated[block.first], 0, block.nr);
 	b->held[i] = b->held[--b->nr_held];
 	return block;
 }
@@ -381,7 +381,7 @@ static void host_fault(struct bench *b)
 static void forget_all(struct bench *b)
 {
 	b->nr_held = 0;
-	memset(b->is_held, 0, sizeof(b->is_held));
+	memset(b->is_allocated, 0, sizeof(b->is_allocated));
 }
 
 static void host_reset(struct bench *b)
@@ -397,7 +397,7 @@ static int host_plug(struct bench *b, uint32_t id)
 	const struct hvcma_client_info info = {
 		.bus = VIRTIO_CMA_BUS_PCI,
 		.name = "nv",
-		.share = b->set_aside ? (uint8_t)id : 0,
+		.resv = b->set_aside ? (uint8_t)id : 0,
 	};
 
 	return hvcma_engine_client_added(b->engine, id, &info);
@@ -436,7 +436,7 @@ static void check(const struct bench *b)
 	else
 		assert_int_equal(held, counters.allocated_bytes);
 	/* or if some are on their way out */
-	if (b->fail_quiesce || hvcma_engine_is_leaving(b->engine))
+	if (b->fail_quiesce || hvcma_engine_is_draining(b->engine))
 		assert_true(held <= counters.pinned_bytes);
 	else
 		assert_int_equal(held, counters.pinned_bytes);
@@ -465,7 +465,7 @@ static void step(struct bench *b)
 	else if (what < 97)
 		host_replug(b);
 	else if (what < 98)
-		hvcma_engine_leave(b->engine);
+		hvcma_engine_drain(b->engine);
 	else if (what < 99)
 		hvcma_engine_refresh(b->engine);
 	else
@@ -475,7 +475,7 @@ static void step(struct bench *b)
 
 static struct bench *bench_make(const struct setup *setup, uint64_t seed)
 {
-	static const uint64_t share_bytes[NR_CLIENTS - 1] = {
+	static const uint64_t resv_bytes[NR_CLIENTS - 1] = {
 		NR / 8 * GRANULE, NR / 4 * GRANULE,
 	};
 	struct bench *b = calloc(1, sizeof(*b));
@@ -488,8 +488,8 @@ static struct bench *bench_make(const struct setup *setup, uint64_t seed)
 		.region_base_gpa = GPA, .region_bytes = NR * GRANULE, .granule_bytes = GRANULE,
 		.nr_clients = NR_CLIENTS, .policy = setup->policy, .name = "banka",
 		.unpin_discards = setup->discard,
-		.nr_shares = setup->set_aside ? NR_CLIENTS - 1 : 0,
-		.share_bytes = share_bytes,
+		.nr_resvs = setup->set_aside ? NR_CLIENTS - 1 : 0,
+		.resv_bytes = resv_bytes,
 		.back_max_granules = setup->set_aside ? 13 : 0,
 		.pin_max_granules = setup->set_aside ? 5 : 0,
 	};
@@ -547,7 +547,7 @@ static const struct setup setups[] = {
 	  { .base_hpa = HPA, .extent_granules = 100, .prebacked = true }, 0, false, false },
 	{ "next-fit, discarding", HVCMA_NEXT_FIT, { .base_hpa = HPA, .extent_granules = 16 }, 0,
 	  true, false },
-	{ "best-fit, set-asides, discarding", HVCMA_BEST_FIT,
+	{ "best-fit, reservations, discarding", HVCMA_BEST_FIT,
 	  { .base_hpa = HPA, .extent_granules = 64 }, 0, true, true },
 };
 

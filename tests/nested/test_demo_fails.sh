@@ -3,7 +3,7 @@
 #
 # check: long
 #
-# What make demo runs can fail: with addresses that lead nowhere its verdict is FAIL.
+# What make demo runs can fail: with addresses that lead nowhere its decision is FAIL.
 
 . "$HVCMA_SRC/tests/lib/tap.sh"
 . "$HVCMA_SRC/tests/lib/demo.sh"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The main job: NVMe without an IOMMU passed through to a KVM guest on Arm, from memory lent to the
+# The main job: NVMe without an IOMMU passed through to a KVM guest on Arm, from memory online to the
 # guest; in test_nvme_fwb with Stage-2 Force Write-Back, the other kernel, large hugepages, and
 # memory of the guest's driver alone.
 

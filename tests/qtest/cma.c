@@ -209,14 +209,14 @@ void cma_shatter(struct cma *c, uint64_t granule_bytes, unsigned int nr)
 	}
 }
 
-void cma_report_lent(struct cma *c, uint32_t bits)
+void cma_report_online(struct cma *c, uint32_t bits)
 {
 	struct {
 		struct virtio_cma_report_req head;
 		uint32_t bits;
 	} __attribute__((packed)) req = {
 		.head.hdr = { .op = VIRTIO_CMA_OP_REPORT, .bytes = sizeof(req) },
-		.head.what = VIRTIO_CMA_REPORT_LENT,
+		.head.what = VIRTIO_CMA_REPORT_ONLINE,
 		.head.nr = 32,
 		.bits = bits,
 	};

@@ -64,8 +64,8 @@ uint32_t cma_free(struct cma *c, uint64_t base_gpa, uint64_t bytes);
  */
 void cma_shatter(struct cma *c, uint64_t granule_bytes, unsigned int nr);
 
-/** cma_report_lent() - of the first 32 granules bit i of @bits is granule i. */
-void cma_report_lent(struct cma *c, uint32_t bits);
+/** cma_report_online() - of the first 32 granules bit i of @bits is granule i. */
+void cma_report_online(struct cma *c, uint32_t bits);
 
 /** cma_offer_event() - post one event buffer of @bytes. */
 void cma_offer_event(struct cma *c, uint32_t bytes);

@@ -31,7 +31,7 @@
 
 struct answer {
 	uint64_t detail;
-	uint32_t status, attr, care, effective, reason;
+	uint32_t status, attr, maint, effective, reason;
 };
 
 static struct answer claim(struct cma *c, uint32_t client, uint32_t coherent)
@@ -45,7 +45,7 @@ static struct answer claim(struct cma *c, uint32_t client, uint32_t coherent)
 	int64_t used = cma_raw(c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), &resp, sizeof(resp));
 
 	assert_int_equal(used, resp.hdr.status ? sizeof(resp.hdr) : sizeof(resp));
-	return (struct answer){ resp.hdr.detail, resp.hdr.status, resp.attr, resp.care,
+	return (struct answer){ resp.hdr.detail, resp.hdr.status, resp.attr, resp.maint,
 				resp.effective, resp.reason };
 }
 
@@ -114,7 +114,7 @@ static void test_wrong_properties(void **state)
 				     rows[i].options);
 }
 
-static void test_verdicts(void **state)
+static void test_decisions(void **state)
 {
 	struct answer a;
 	struct qtest *q;
@@ -127,23 +127,23 @@ static void test_verdicts(void **state)
 	a = claim(&c, 0, VIRTIO_CMA_COHERENT_YES);	/* the operator overrules the guest */
 	assert_int_equal(a.status, VIRTIO_CMA_S_OK);
 	assert_int_equal(a.attr, VIRTIO_CMA_ATTR_UNCACHED);
-	assert_int_equal(a.care, VIRTIO_CMA_CARE_HANDOVER | VIRTIO_CMA_CARE_NO_CACHED_ALIAS);
+	assert_int_equal(a.maint, VIRTIO_CMA_MAINT_BLOCK | VIRTIO_CMA_MAINT_NO_CACHED_ALIAS);
 	assert_int_equal(a.effective, VIRTIO_CMA_TYPE_UNCACHED);
 	assert_int_equal(a.reason, VIRTIO_CMA_REASON_NONCOHERENT);
 	qtest_assert_text(q, "/clients/0/attr", "uncached");
 	qtest_assert_text(q, "/clients/0/effective", "Normal Non-cacheable");
-	qtest_assert_text(q, "/clients/0/care/1", "no-cached-alias");
+	qtest_assert_text(q, "/clients/0/maintenance/1", "no-cached-alias");
 	a = claim(&c, 1, VIRTIO_CMA_COHERENT_NO);	/* emulated: through the host's caches */
 	assert_int_equal(a.attr, VIRTIO_CMA_ATTR_CACHED);
-	assert_int_equal(a.care, 0);
+	assert_int_equal(a.maint, 0);
 	assert_int_equal(a.reason, VIRTIO_CMA_REASON_EMULATED);
 	qtest_stop(q);
 
 	q = start(&c, ",stage2=fwb,coherent=off");
 	a = claim(&c, 1, VIRTIO_CMA_COHERENT_UNKNOWN);
 	assert_int_equal(a.attr, VIRTIO_CMA_ATTR_CACHED);
-	assert_int_equal(a.care, VIRTIO_CMA_CARE_HANDOVER | VIRTIO_CMA_CARE_SYNC |
-				 VIRTIO_CMA_CARE_NO_COHERENT);
+	assert_int_equal(a.maint, VIRTIO_CMA_MAINT_BLOCK | VIRTIO_CMA_MAINT_SYNC |
+				 VIRTIO_CMA_MAINT_NO_COHERENT);
 	assert_int_equal(a.effective, VIRTIO_CMA_TYPE_WRITE_BACK);
 	assert_int_equal(a.reason, VIRTIO_CMA_REASON_FWB);
 	qtest_stop(q);
@@ -317,11 +317,11 @@ static void test_qemu_keeps_off(void **state)
 	qtest_writeq(q, other.base_gpa, PATTERN);
 
 	assert_int_equal(claim(&c, 1, VIRTIO_CMA_COHERENT_YES).status, VIRTIO_CMA_S_OK);
-	assert_int_equal(qtest_get(q, "/attributes/handed-bytes"), 0);
+	assert_int_equal(qtest_get(q, "/attributes/noncoherent-bytes"), 0);
 	expect_allowed_accesses(q, gdb, mine.base_gpa);
 
 	assert_int_equal(claim(&c, 0, VIRTIO_CMA_COHERENT_YES).status, VIRTIO_CMA_S_OK);
-	assert_int_equal(qtest_get(q, "/attributes/handed-bytes"), CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/attributes/noncoherent-bytes"), CMA_GRANULE);
 	assert_int_equal(qtest_get(q, "/attributes/maintained-bytes"), CMA_GRANULE);
 	expect_refused_accesses(q, gdb, mine.base_gpa);
 	expect_refused_accesses(q, gdb, mine.base_gpa + CMA_GRANULE - 4);	/* its last bytes */
@@ -329,14 +329,14 @@ static void test_qemu_keeps_off(void **state)
 	assert_non_null(strstr(answer, "$212121616d637668"));
 
 	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);
-	assert_int_equal(qtest_get(q, "/attributes/handed-bytes"), 0);
+	assert_int_equal(qtest_get(q, "/attributes/noncoherent-bytes"), 0);
 	assert_int_equal(qtest_get(q, "/attributes/maintained-bytes"), 2 * CMA_GRANULE);
 	expect_allowed_accesses(q, gdb, mine.base_gpa);
 
 	/* a guest that reboots hands everything back as well */
 	assert_int_equal(claim(&c, 0, VIRTIO_CMA_COHERENT_YES).status, VIRTIO_CMA_S_OK);
 	cma_restart(&c);
-	assert_int_equal(qtest_get(q, "/attributes/handed-bytes"), 0);
+	assert_int_equal(qtest_get(q, "/attributes/noncoherent-bytes"), 0);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'dump-guest-memory', 'arguments': {"
 				     "'paging': false, 'protocol': 'file:/dev/null'}}"));
 	qtest_stop(q);
@@ -624,7 +624,7 @@ int main(void)
 		cmocka_unit_test(test_who_does_dma),
 		cmocka_unit_test(test_stage2_is_published),
 		cmocka_unit_test(test_wrong_properties),
-		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_decisions),
 		cmocka_unit_test(test_refused_claim_says_why),
 		cmocka_unit_test(test_qemu_keeps_off),
 		cmocka_unit_test(test_physical_debugger),

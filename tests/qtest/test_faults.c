@@ -78,7 +78,7 @@ static void test_discard_fails(void **state)
 
 #define ROOT_PORT_ID	0x000c1b36u
 
-static struct qtest *start_unquiet(struct cma *c, const char *options)
+static struct qtest *start_quarantined(struct cma *c, const char *options)
 {
 	struct virtio_cma_block block;
 	struct qtest *q;
@@ -115,7 +115,7 @@ static void test_reset_without_quiet(void **state)
 	struct cma c;
 
 	(void)state;
-	q = start_unquiet(&c, "x-fake-fault=quiesce:0:2:5");
+	q = start_quarantined(&c, "x-fake-fault=quiesce:0:2:5");
 	virtio_reset(&c.v);
 	assert_int_equal(qtest_get(q, "/counters/quarantined-bytes"), 2 * CMA_GRANULE);
 	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 2 * CMA_GRANULE);
@@ -138,7 +138,7 @@ static void test_release_without_quiet(void **state)
 	struct cma c;
 
 	(void)state;
-	q = start_unquiet(&c, "x-fake-fault=quiesce:0:1:5");
+	q = start_quarantined(&c, "x-fake-fault=quiesce:0:1:5");
 	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_IO);
 	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 2 * CMA_GRANULE);
 	virtio_reset(&c.v);
@@ -191,7 +191,7 @@ static void test_eject_without_quiet(void **state)
 	struct cma c;
 
 	(void)state;
-	q = start_unquiet(&c, "bus=rp0,x-fake-fault=quiesce:0:1:5");
+	q = start_quarantined(&c, "bus=rp0,x-fake-fault=quiesce:0:1:5");
 	eject(q);
 	assert_non_null(strstr(qtest_stderr(q), "virtio-cma 'banka': a client is not quiet: "
 			       "the region's memory is never released"));

@@ -315,10 +315,10 @@ static void test_other_queues_reset(void **state)
 	q = qtest_start(QTEST_Q35, PORT_DEVICE "-device edu,id=edu0,bus=rp0 " DEVICE ",clients=edu0");
 	map_port();
 	cma_open(&c, q, &virtio_pci);
-	cma_report_lent(&c, 5);
+	cma_report_online(&c, 5);
 	reset_queue(VIRTIO_CMA_VQ_REPORT);
 	virtio_setup_queue(&c.v, VIRTIO_CMA_VQ_REPORT, 16);
-	cma_report_lent(&c, 0);
+	cma_report_online(&c, 0);
 
 	/* A buffer in the ring that goes is not written to, and the event is kept. */
 	cma_offer_event(&c, sizeof(event));

@@ -242,7 +242,7 @@ static void test_balloon(void **state)
 	qtest_stop(q);
 }
 
-/* Lent memory is RAM: every page is there from the start and none ever goes. */
+/* Online memory is RAM: every page is there from the start and none ever goes. */
 static void test_reusable(void **state)
 {
 	struct virtio_cma_block block;

@@ -84,10 +84,10 @@ static void check_destination(struct cma *c, struct qtest *q)
 }
 
 /*
- *	granule  0 1 2 ..... 31		lent: all but 0 and 1; contents everywhere
+ *	granule  0 1 2 ..... 31		online: all but 0 and 1; contents everywhere
  *	         [block]
  */
-static void test_lent_memory(void **state)
+static void test_online_memory(void **state)
 {
 	static const char reusable[] = "mode=reusable,clients=edu0:edu1";
 	struct virtio_cma_block block;
@@ -105,7 +105,7 @@ static void test_lent_memory(void **state)
 	assert_int_equal(cma_alloc(&c, 2 * CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block),
 			 VIRTIO_CMA_S_OK);
 	assert_int_equal(block.base_gpa, c.base_gpa);
-	cma_report_lent(&c, ~3u);
+	cma_report_online(&c, ~3u);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate', 'arguments': {'uri': 'file:%s'}}",
 				     file));
 	qtest_wait_migrated(q);
@@ -116,15 +116,15 @@ static void test_lent_memory(void **state)
 				     "'uri': 'file:%s'}}", file));
 	qtest_wait_migrated(q);
 	c.v.q = q;
-	assert_int_equal(qtest_get(q, "/counters/lent-bytes"), 30 * CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/counters/online-bytes"), 30 * CMA_GRANULE);
 	assert_int_equal(qtest_get(q, "/counters/pinned-bytes"), 2 * CMA_GRANULE);
 	assert_int_equal(qtest_get(q, "/counters/unbacked-bytes"), 0);
-	assert_int_equal(qtest_get(q, "/granules/0/lent"), 0);
-	assert_int_equal(qtest_get(q, "/granules/1/lent"), 1);
+	assert_int_equal(qtest_get(q, "/granules/0/online"), 0);
+	assert_int_equal(qtest_get(q, "/granules/1/online"), 1);
 	for (i = 0; i < 32; i++)
 		assert_true(qtest_readq(q, c.base_gpa + i * CMA_GRANULE) == PATTERN + i);
-	cma_report_lent(&c, 0);
-	assert_int_equal(qtest_get(q, "/counters/lent-bytes"), 0);
+	cma_report_online(&c, 0);
+	assert_int_equal(qtest_get(q, "/counters/online-bytes"), 0);
 	qtest_stop(q);
 
 	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': mode is 0x0 here, 0x1 at the source",
@@ -143,9 +143,9 @@ static void test_left_memory(void **state)
 	snprintf(file, sizeof(file), "/tmp/hvcma-migration-%d", getpid());
 	q = qtest_start(QTEST_Q35, "%smode=reusable", machine_options);
 	cma_open(&c, q, &virtio_pci);
-	cma_report_lent(&c, ~0u);
+	cma_report_online(&c, ~0u);
 	virtio_reset(&c.v);
-	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 32 * CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/counters/orphaned-bytes"), 32 * CMA_GRANULE);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate', 'arguments': {'uri': 'file:%s'}}",
 				     file));
 	qtest_wait_migrated(q);
@@ -155,8 +155,8 @@ static void test_left_memory(void **state)
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate-incoming', 'arguments': {"
 				     "'uri': 'file:%s'}}", file));
 	qtest_wait_migrated(q);
-	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 32 * CMA_GRANULE);
-	assert_int_equal(qtest_get(q, "/counters/lent-bytes"), 0);
+	assert_int_equal(qtest_get(q, "/counters/orphaned-bytes"), 32 * CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/counters/online-bytes"), 0);
 	qtest_stop(q);
 }
 
@@ -222,7 +222,7 @@ static void test_refused(void **state)
 	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': alignment cap is 0x4 here, 0x8 at the source",
 			     "-incoming file:%s %sclients=edu0:edu1,max-align-order=4", file,
 			     machine_options);
-	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': number of set-asides is 0x1 here, 0x0 at the source",
+	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': number of reservations is 0x1 here, 0x0 at the source",
 			     "-incoming file:%s %sclients=edu1,regions=banka/edu0=8M", file,
 			     machine_options);
 	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'bankb': name is 'bankb' here, 'banka' at the source",
@@ -276,27 +276,27 @@ static void test_set_asides(void **state)
 				     "'uri': 'file:%s'}}", file));
 	qtest_wait_migrated(q);
 	c.v.q = q;
-	assert_int_equal(qtest_get(q, "/shares/0/used-bytes"), 4 * CMA_GRANULE);
-	assert_int_equal(qtest_get(q, "/shares/1/used-bytes"), 3 * CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/reservations/0/used-bytes"), 4 * CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/reservations/1/used-bytes"), 3 * CMA_GRANULE);
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block),
 			 VIRTIO_CMA_S_NO_SPACE);
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, 1, &block), VIRTIO_CMA_S_OK);
 	qtest_stop(q);
 
-	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': set-aside 1 is 0x600000 here, 0x400000 at the source",
+	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': reservation 1 is 0x600000 here, 0x400000 at the source",
 			     "-incoming file:%s %sregions=banka/edu0=6M;banka/edu1=2M", file, sharing);
 }
 
 /* Where fields are in the stream, from the region's base address on; big-endian. */
 enum {
 	AT_NAME = -VIRTIO_CMA_NAME_BYTES,
-	AT_BASE = 0, AT_NR_CLIENTS = 2096, AT_NR_BLOCKS = 2100, AT_LENT_BYTES = 2104,
+	AT_BASE = 0, AT_NR_CLIENTS = 2096, AT_NR_BLOCKS = 2100, AT_ONLINE_BYTES = 2104,
 	AT_CLIENTS = 2108, CLIENT_BYTES = 60,
-	CLIENT_CLAIMED = 32, CLIENT_COHERENT = 33, CLIENT_EVENT = 34, CLIENT_SHARE = 35,
+	CLIENT_CLAIMED = 32, CLIENT_COHERENT = 33, CLIENT_EVENT = 34, CLIENT_RESV = 35,
 	CLIENT_ATTR = 36, CLIENT_KIND = 44,
 	AT_BLOCKS = AT_CLIENTS + 2 * CLIENT_BYTES, BLOCK_BYTES = 24,
 	BLOCK_FIRST = 0, BLOCK_NR = 8, BLOCK_CLIENT = 16, BLOCK_PURPOSE = 20,
-	AT_LENT = AT_BLOCKS + 2 * BLOCK_BYTES,
+	AT_ONLINE = AT_BLOCKS + 2 * BLOCK_BYTES,
 };
 
 /* Position of @bytes in the stream that are there once; of what follows them. */
@@ -374,28 +374,28 @@ static void test_hostile_streams(void **state)
 		{ AT_NR_BLOCKS, 4, 33, "the source tells of 33 blocks, limit: 32" },
 		{ AT_NR_BLOCKS, 4, 0x7fffffff, "the source tells of 2147483647 blocks, limit: 32" },
 		{ AT_NR_BLOCKS, 4, UINT32_MAX, "the source tells of 4294967295 blocks, limit: 32" },
-		{ AT_LENT_BYTES, 4, 0x7fffffff,
-		  "size of the list of lent granules is 0x4 here, 0x7fffffff at the source" },
+		{ AT_ONLINE_BYTES, 4, 0x7fffffff,
+		  "size of the list of online granules is 0x4 here, 0x7fffffff at the source" },
 		{ AT_CLIENTS, 4, 0x1b5b316d, "client 0 is 'edu0' here, '\\x1b[1m' at the source" },
 		{ AT_CLIENTS, 4, 0xff9b0a0d, "client 0 is 'edu0' here, '\\xff\\x9b\\x0a\\x0d' at the source" },
 		{ AT_CLIENTS + CLIENT_KIND, 4, 0x1b630000, "the kind of client 'edu0' is '' here, '\\x1bc' at the source" },
 		{ AT_NAME, 4, 0x1b630000, "name is 'banka' here, '\\x1bc' at the source" },
 		{ AT_CLIENTS + CLIENT_EVENT, 1, 3,
 		  "the source tells of an event 3 of client 'edu0', limit: 2" },
-		{ AT_CLIENTS + CLIENT_SHARE, 1, 1,
-		  "the set-aside of client 'edu0' is 0 here, 1 at the source" },
+		{ AT_CLIENTS + CLIENT_RESV, 1, 1,
+		  "the reservation of client 'edu0' is 0 here, 1 at the source" },
 		{ AT_CLIENTS + CLIENT_BYTES + CLIENT_COHERENT, 1, 3,
 		  "client 'edu1' was claimed at the source and can't be here: malformed request" },
 		{ AT_CLIENTS + CLIENT_BYTES + CLIENT_ATTR, 4, 1,
 		  "client 'edu1' needs another mapping here than at the source: "
-		  "attr 0, care 0x0; was attr 1, care 0x0" },
+		  "attr 0, maintenance 0x0; was attr 1, maintenance 0x0" },
 		{ AT_BLOCKS + BLOCK_FIRST, 8, UINT64_MAX, "can't be held here: address outside" },
 		{ AT_BLOCKS + BLOCK_NR, 8, UINT64_MAX, "can't be held here: address outside" },
 		{ AT_BLOCKS + BLOCK_NR, 8, 0, "can't be held here: address outside" },
 		{ AT_BLOCKS + BLOCK_NR, 8, 32, "can't be held here: not enough free granules" },
 		{ AT_BLOCKS + BLOCK_CLIENT, 4, 2, "can't be held here: no such client" },
 		{ AT_BLOCKS + BLOCK_PURPOSE, 4, 4, "can't be held here: malformed request" },
-		{ AT_LENT + 4, 8, 65ull << 20, "bytes left to the guest, limit: 67108864" },
+		{ AT_ONLINE + 4, 8, 65ull << 20, "bytes left to the guest, limit: 67108864" },
 	};
 	/* A CLAIM that takes several steps is judged by its last one. */
 	static const struct edit in_steps[] = {
@@ -458,7 +458,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_file), TEST(test_child_process), TEST(test_refused),
-		TEST(test_lent_memory), TEST(test_left_memory), TEST(test_set_asides),
+		TEST(test_online_memory), TEST(test_left_memory), TEST(test_set_asides),
 		TEST(test_hostile_streams), TEST(test_hostile_set_asides), TEST(test_old_stream),
 	};
 

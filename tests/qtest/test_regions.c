@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * One device in several regions, several entries in one region, set-asides, the
+ * One device in several regions, several entries in one region, reservations, the
  * default region's spare entries; regions that come and go meanwhile.
  */
 #include <setjmp.h>
@@ -200,17 +200,17 @@ static void test_dma_between_banks(void **state)
 	qtest_stop(q);
 }
 
-/* ---- kinds and set-asides ---- */
+/* ---- kinds and reservations ---- */
 
 static void assert_client(struct cma *c, uint32_t id, const char *name, const char *kind,
-			  uint8_t share)
+			  uint8_t resv)
 {
 	struct virtio_cma_client client;
 
 	cma_client(c, id, &client);
 	assert_string_equal((char *)client.name, name);
 	assert_string_equal((char *)client.kind, kind);
-	assert_int_equal(client.share, share);
+	assert_int_equal(client.resv, resv);
 }
 
 /*
@@ -231,11 +231,11 @@ static void test_set_asides(void **state)
 	assert_client(&a, 2, "edu1", "", 1);
 	assert_client(&a, 3, "edu0", "firmware", 2);
 	assert_client(&a, 4, "edu1", "streaming", 0);
-	assert_int_equal(qtest_get(q, "/shares/0/bytes"), 40 * MIB);
-	assert_int_equal(qtest_get(q, "/shares/1/bytes"), 16 * MIB);
-	assert_int_equal(qtest_get(q, "/shares/2/bytes"), 8 * MIB);
+	assert_int_equal(qtest_get(q, "/reservations/0/bytes"), 40 * MIB);
+	assert_int_equal(qtest_get(q, "/reservations/1/bytes"), 16 * MIB);
+	assert_int_equal(qtest_get(q, "/reservations/2/bytes"), 8 * MIB);
 	qtest_assert_text(q, "/clients/3/kind", "firmware");
-	assert_int_equal(qtest_get(q, "/clients/3/share"), 2);
+	assert_int_equal(qtest_get(q, "/clients/3/reservation"), 2);
 
 	assert_int_equal(cma_alloc(&a, 42 * MIB, 0, &block), VIRTIO_CMA_S_NO_SPACE);
 	assert_int_equal(cma_alloc(&a, 42 * MIB, SHARED, &block), VIRTIO_CMA_S_NO_SPACE);
@@ -247,7 +247,7 @@ static void test_set_asides(void **state)
 	assert_int_equal(cma_alloc(&a, 10 * MIB, 1, &block), VIRTIO_CMA_S_OK);
 	assert_int_equal(cma_alloc(&a, 8 * MIB, 2, &block), VIRTIO_CMA_S_NO_SPACE);
 	assert_int_equal(cma_alloc(&a, 6 * MIB, 2, &block), VIRTIO_CMA_S_OK);
-	assert_int_equal(qtest_get(q, "/shares/1/used-bytes"), 16 * MIB);
+	assert_int_equal(qtest_get(q, "/reservations/1/used-bytes"), 16 * MIB);
 	qtest_stop(q);
 }
 
@@ -263,7 +263,7 @@ static void test_region_by_text(void **state)
 	cma_open(&a, q, &virtio_pci);
 	assert_int_equal(a.base_gpa, 0x140000000);
 	assert_int_equal(qtest_get(q, "/region/pin-limit-bytes"), 24 * MIB);
-	assert_int_equal(qtest_get(q, "/shares/1/bytes"), 4 * MIB);
+	assert_int_equal(qtest_get(q, "/reservations/1/bytes"), 4 * MIB);
 	assert_int_equal(cma_alloc(&a, 26 * MIB, 0, &block), VIRTIO_CMA_S_PIN_LIMIT);
 	assert_int_equal(cma_alloc(&a, 24 * MIB, 0, &block), VIRTIO_CMA_S_OK);
 	qtest_stop(q);

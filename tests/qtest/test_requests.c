@@ -145,7 +145,7 @@ static void test_alloc_bulk(void **state)
 	assert_int_equal(qtest_get(s.q, "/counters/pinned-bytes"), NR_GRANULES * CMA_GRANULE);
 }
 
-/* A block that the guest could not vacate goes back and is not offered again. */
+/* A block that the guest could not isolate goes back and is not offered again. */
 static void test_busy(void **state)
 {
 	struct virtio_cma_busy_req busy = {
@@ -268,7 +268,7 @@ static void test_report(void **state)
 	} req = {
 		.head.hdr = { .op = VIRTIO_CMA_OP_REPORT, .bytes = sizeof(req) },
 		.head.what = VIRTIO_CMA_REPORT_COUNTERS,
-		.counters = { .held_bytes = 4096, .nr_map_bounced = 7, .lent_bytes = 8192,
+		.counters = { .allocated_bytes = 4096, .nr_map_bounced = 7, .online_bytes = 8192,
 			      .nr_busy_retries = 3, .alloc_us_log2 = { [5] = 9 } },
 	};
 	struct virtio_cma_resp_hdr resp;
@@ -279,9 +279,9 @@ static void test_report(void **state)
 			 sizeof(resp));
 	assert_int_equal(resp.status, VIRTIO_CMA_S_OK);
 	assert_int_equal(qtest_get(s.q, "/guest/valid"), 1);
-	assert_int_equal(qtest_get(s.q, "/guest/held-bytes"), 4096);
+	assert_int_equal(qtest_get(s.q, "/guest/allocated-bytes"), 4096);
 	assert_int_equal(qtest_get(s.q, "/guest/map-bounced"), 7);
-	assert_int_equal(qtest_get(s.q, "/guest/lent-bytes"), 8192);
+	assert_int_equal(qtest_get(s.q, "/guest/online-bytes"), 8192);
 	assert_int_equal(qtest_get(s.q, "/guest/busy-retries"), 3);
 	assert_int_equal(qtest_get(s.q, "/guest/alloc-us-log2/5"), 9);
 	assert_int_equal(qtest_get(s.q, "/guest/alloc-us-log2/19"), 0);

@@ -198,7 +198,7 @@ static void test_dump(void **state)
 	(void)state;
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
 	qtest_writeq(q, block.base_gpa, 0x7061676573);			/* in a block */
-	qtest_writeq(q, c.base_gpa + 63 * MIB, 0x6c656e74);		/* lent */
+	qtest_writeq(q, c.base_gpa + 63 * MIB, 0x6c656e74);		/* online */
 	snprintf(file, sizeof(file), "/tmp/hvcma-dump-%d", getpid());
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'dump-guest-memory', 'arguments': {"
 				     "'paging': false, 'protocol': 'file:%s'}}", file));
@@ -256,14 +256,14 @@ static void test_failed_hotplug_rolls_back(void **state)
 
 /* ---- what a driver that is gone has left to the guest ---- */
 
-/* left, by one end of a driver with so many granules still lent */
-static uint64_t left_after(uint32_t lent)
+/* left, by one end of a driver with so many granules still online */
+static uint64_t left_after(uint32_t online)
 {
-	cma_report_lent(&c, lent);
-	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 0);
+	cma_report_online(&c, online);
+	assert_int_equal(qtest_get(q, "/counters/orphaned-bytes"), 0);
 	virtio_reset(&c.v);
-	assert_int_equal(qtest_get(q, "/counters/lent-bytes"), 0);
-	return (uint64_t)qtest_get(q, "/counters/left-bytes");
+	assert_int_equal(qtest_get(q, "/counters/online-bytes"), 0);
+	return (uint64_t)qtest_get(q, "/counters/orphaned-bytes");
 }
 
 static void test_left(void **state)
@@ -277,12 +277,12 @@ static void test_left(void **state)
 	qtest_qmp_refused(q, "virtio-cma 'banka': 8388608 bytes are RAM of the guest, left to it by a driver that is gone",
 			  HOTPLUG_DEL("cma0"));
 	virtio_reset(&c.v);	/* as firmware does, and kernels without the driver */
-	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 4 * CMA_GRANULE);
+	assert_int_equal(qtest_get(q, "/counters/orphaned-bytes"), 4 * CMA_GRANULE);
 
 	/* another driver: it has taken them over */
 	cma_restart(&c);
-	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 4 * CMA_GRANULE);
-	cma_report_lent(&c, ~0u);
+	assert_int_equal(qtest_get(q, "/counters/orphaned-bytes"), 4 * CMA_GRANULE);
+	cma_report_online(&c, ~0u);
 	assert_int_equal(left_after(0), 0);
 
 	/* no guest is left */
@@ -290,13 +290,13 @@ static void test_left(void **state)
 	assert_int_equal(left_after(1), CMA_GRANULE);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'system_reset'}"));
 	qtest_wait_event(q, "RESET");
-	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 0);
+	assert_int_equal(qtest_get(q, "/counters/orphaned-bytes"), 0);
 	hotplug_set_up(q);
 	cma_open_on_bus(&c, q, 1);
-	cma_report_lent(&c, ~0u);	/* and reset with the machine */
+	cma_report_online(&c, ~0u);	/* and reset with the machine */
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'system_reset'}"));
 	qtest_wait_event(q, "RESET");
-	assert_int_equal(qtest_get(q, "/counters/left-bytes"), 0);
+	assert_int_equal(qtest_get(q, "/counters/orphaned-bytes"), 0);
 	hotplug_set_up(q);
 	json_object_put(qtest_qmp_ok(q, HOTPLUG_DEL("cma0")));
 	hotplug_eject(q);

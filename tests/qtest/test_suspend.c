@@ -20,7 +20,7 @@
 #define COMMAND		0x04
 #define COMMAND_MASTER	0x6	/* and memory */
 #define PMBASE		0x600
-#define HELD_BYTES	(2 * CMA_GRANULE)
+#define ALLOCATED_BYTES	(2 * CMA_GRANULE)
 
 static struct qtest *q;
 static struct cma c;
@@ -57,7 +57,7 @@ static void start_suspended(void)
 	cma_open(&c, q, &virtio_pci);
 	edu = qtest_pci_find(q, 0, EDU_ID);
 	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
-	assert_int_equal(cma_alloc(&c, HELD_BYTES, 0, &block), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_alloc(&c, ALLOCATED_BYTES, 0, &block), VIRTIO_CMA_S_OK);
 	assert_true(become_bus_master());
 	extent_dma = qtest_get(q, "/extents/0/base-dma");
 	assert_int_equal(send_op(VIRTIO_CMA_OP_SUSPEND), VIRTIO_CMA_S_OK);
@@ -68,8 +68,8 @@ static void start_suspended(void)
 
 static void assert_kept(void)
 {
-	assert_int_equal(qtest_get(q, "/counters/pinned-bytes"), HELD_BYTES);
-	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), HELD_BYTES);
+	assert_int_equal(qtest_get(q, "/counters/pinned-bytes"), ALLOCATED_BYTES);
+	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), ALLOCATED_BYTES);
 	assert_int_equal(qtest_get(q, "/blocks/0/first"), (block.base_gpa - c.base_gpa) / CMA_GRANULE);
 	assert_int_equal(qtest_get(q, "/extents/0/base-dma"), extent_dma);
 	qtest_assert_text(q, "/clients/0/state", "claimed");
@@ -96,7 +96,7 @@ static void resume(void)
 	assert_true(become_bus_master());
 	qtest_assert_text(q, "/driver/state", "running");
 	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
-	assert_int_equal(cma_alloc(&c, HELD_BYTES, 0, &block), VIRTIO_CMA_S_OK);
+	assert_int_equal(cma_alloc(&c, ALLOCATED_BYTES, 0, &block), VIRTIO_CMA_S_OK);
 }
 
 /* s2idle: the machine does not know of it. */

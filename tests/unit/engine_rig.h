@@ -41,10 +41,10 @@ struct rig {
 	/* the host */
 	struct {
 		bool backed, pinned;
-		bool handed;		/* maintained an odd number of times */
+		bool noncoherent;		/* maintained an odd number of times */
 		uint64_t dma;
 	} *host;
-	uint64_t nr_handed;
+	uint64_t nr_noncoherent;
 	bool keeps_off;			/* its own mapping is not used */
 	bool discards;			/* unpin drops the backing */
 	struct {
@@ -145,7 +145,7 @@ static inline void rig_unpin(void *opaque, uint64_t first, uint64_t nr)
 	assert_true(nr && first < r->nr && nr <= r->nr - first);
 	rig_log(r, "unpin", first, nr);
 	for (uint64_t i = first; i < first + nr; i++) {
-		assert_true(r->host[i].pinned && !r->host[i].handed);
+		assert_true(r->host[i].pinned && !r->host[i].noncoherent);
 		r->host[i].pinned = false;
 		if (r->discards)
 			r->host[i].backed = false;
@@ -192,8 +192,8 @@ static inline void rig_maintain(void *opaque, uint64_t first, uint64_t nr)
 	rig_log(r, "maintain", first, nr);
 	for (uint64_t i = first; i < first + nr; i++) {
 		assert_true(r->host[i].pinned);
-		r->host[i].handed = !r->host[i].handed;
-		r->nr_handed = r->host[i].handed ? r->nr_handed + 1 : r->nr_handed - 1;
+		r->host[i].noncoherent = !r->host[i].noncoherent;
+		r->nr_noncoherent = r->host[i].noncoherent ? r->nr_noncoherent + 1 : r->nr_noncoherent - 1;
 	}
 	assert_true(r->keeps_off);
 }
@@ -204,7 +204,7 @@ static inline int rig_keep_off(void *opaque, bool on)
 	int rc = on ? rig_fault(r, RIG_KEEP_OFF) : 0;
 
 	rig_log(r, rc ? "keep_off!" : "keep_off", on, 0);
-	assert_true(r->keeps_off != on && !r->nr_handed);
+	assert_true(r->keeps_off != on && !r->nr_noncoherent);
 	if (!rc)
 		r->keeps_off = on;
 	return rc;

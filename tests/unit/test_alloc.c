@@ -269,7 +269,7 @@ static void an_aligned_block_among_many_unaligned_is_found(void **state)
 			.nr_granules = 1, .align_bytes = 8 * GRANULE,
 			.max_dma = ANYWHERE, .quick = true,
 		};
-		uint64_t first = 77, effort;
+		uint64_t first = 77, search_budget;
 
 		/* Single runs, all at odd addresses but number 120. */
 		for (uint64_t i = 0; i < nr; i++)
@@ -277,16 +277,16 @@ static void an_aligned_block_among_many_unaligned_is_found(void **state)
 		assert_int_equal(hvcma_alloc_block(a, &req, &first), HVCMA_FIT_FRAGMENTED);
 		assert_int_equal(first, 77);
 		req.quick = false;
-		req.effort = &effort;
-		effort = 30;
+		req.search_budget = &search_budget;
+		search_budget = 30;
 		assert_int_equal(hvcma_alloc_block(a, &req, &first), HVCMA_FIT_FRAGMENTED);
 		assert_int_equal(hvcma_alloc_longest(a, &req), 0);
-		assert_int_equal(effort, 0);
-		effort = 1000;
+		assert_int_equal(search_budget, 0);
+		search_budget = 1000;
 		assert_int_equal(hvcma_alloc_longest(a, &req), 1);
 		assert_int_equal(hvcma_alloc_block(a, &req, &first), HVCMA_FIT_OK);
 		assert_int_equal(first, 120);
-		assert_in_range(effort, 500, 950);
+		assert_in_range(search_budget, 500, 950);
 		assert_true(hvcma_alloc_is_valid(a));
 		free(a);
 	}

@@ -269,7 +269,7 @@ static void do_fits_withheld(struct hvcma_alloc *a, struct model *m)
 			end++;
 	}
 	assert_int_equal(hvcma_alloc_fits_withheld(a, &req), expected);
-	req.effort = &no_effort;
+	req.search_budget = &no_effort;
 	assert_false(hvcma_alloc_fits_withheld(a, &req));
 }
 

@@ -266,56 +266,56 @@ static struct hvcma_attr_case nth_case(uint32_t n)
 	return c;
 }
 
-static struct hvcma_attr_verdict judge(const struct hvcma_attr_case *c)
+static struct hvcma_attr_decision judge(const struct hvcma_attr_case *c)
 {
-	struct hvcma_attr_verdict v;
+	struct hvcma_attr_decision v;
 
 	memset(&v, 0xaa, sizeof(v));
 	assert_int_equal(hvcma_attr_policy(c, &v), 0);
 	return v;
 }
 
-static void every_case_has_a_sound_verdict(void **state)
+static void every_case_has_a_sound_decision(void **state)
 {
 	unsigned int nr[VIRTIO_CMA_NR_REASONS] = { 0 };
 
 	(void)state;
 	for (uint32_t n = 0; n < NR_CASES; n++) {
 		const struct hvcma_attr_case c = nth_case(n);
-		struct hvcma_attr_verdict v = judge(&c);
+		struct hvcma_attr_decision v = judge(&c);
 		bool coherent = c.coherent == VIRTIO_CMA_COHERENT_YES ||
 				c.coherent == HVCMA_COHERENT_EMULATED;
 		bool may_bypass = !coherent && !(c.coherent == VIRTIO_CMA_COHERENT_UNKNOWN &&
 						 c.stage2 == VIRTIO_CMA_STAGE2_NONE);
-		bool coherent_allocations = !v.refused && !(v.care & VIRTIO_CMA_CARE_NO_COHERENT);
+		bool coherent_allocations = !v.refused && !(v.maint & VIRTIO_CMA_MAINT_NO_COHERENT);
 
 		assert_true(v.attr <= VIRTIO_CMA_ATTR_UNCACHED);
 		assert_true(v.reason < VIRTIO_CMA_NR_REASONS && v.reason);
-		assert_false(v.care & ~(uint32_t)VIRTIO_CMA_CARE_FLAGS);
+		assert_false(v.maint & ~(uint32_t)VIRTIO_CMA_MAINT_FLAGS);
 		nr[v.reason]++;
 		if (v.refused) {
-			assert_int_equal(v.care, 0);
+			assert_int_equal(v.maint, 0);
 			assert_int_equal(v.effective, VIRTIO_CMA_TYPE_UNKNOWN);
 			continue;
 		}
 		/* the safety of it: what bypasses caches meets no cached data unmaintained */
 		if (may_bypass) {
-			assert_true(v.care & VIRTIO_CMA_CARE_HANDOVER);
-			assert_int_equal(c.alias, HVCMA_ALIAS_QUIET);
+			assert_true(v.maint & VIRTIO_CMA_MAINT_BLOCK);
+			assert_int_equal(c.alias, HVCMA_ALIAS_MAINTAINED);
 			if (v.effective != VIRTIO_CMA_TYPE_UNCACHED)
-				assert_true(v.care & VIRTIO_CMA_CARE_SYNC);
+				assert_true(v.maint & VIRTIO_CMA_MAINT_SYNC);
 			if (coherent_allocations)
 				assert_int_equal(v.effective, VIRTIO_CMA_TYPE_UNCACHED);
 		} else {
-			assert_int_equal(v.care, 0);
+			assert_int_equal(v.maint, 0);
 		}
 		/* and what goes through them is not missed by the guest */
 		if (coherent && c.stage2 != VIRTIO_CMA_STAGE2_NONE)
 			assert_int_equal(v.effective, VIRTIO_CMA_TYPE_WRITE_BACK);
 		/* nothing in a static guest obeys */
 		if (c.mode == VIRTIO_CMA_MODE_STATIC)
-			assert_false(v.care & (VIRTIO_CMA_CARE_NO_COHERENT |
-					       VIRTIO_CMA_CARE_NO_CACHED_ALIAS));
+			assert_false(v.maint & (VIRTIO_CMA_MAINT_NO_COHERENT |
+						VIRTIO_CMA_MAINT_NO_CACHED_ALIAS));
 	}
 	for (uint32_t reason = 1; reason < VIRTIO_CMA_NR_REASONS; reason++)
 		assert_true(nr[reason]);		/* none is dead */
@@ -323,25 +323,25 @@ static void every_case_has_a_sound_verdict(void **state)
 
 static void the_cases_people_have(void **state)
 {
-	enum { BY_ADDRESS = VIRTIO_CMA_CARE_HANDOVER | VIRTIO_CMA_CARE_SYNC |
-			    VIRTIO_CMA_CARE_NO_COHERENT };
+	enum { BY_ADDRESS = VIRTIO_CMA_MAINT_BLOCK | VIRTIO_CMA_MAINT_SYNC |
+			    VIRTIO_CMA_MAINT_NO_COHERENT };
 #define CASE(coh, s2, mode, map)						\
 	{ VIRTIO_CMA_COHERENT_##coh, VIRTIO_CMA_STAGE2_##s2, VIRTIO_CMA_MODE_##mode, \
-	  VIRTIO_CMA_ATTR_##map, HVCMA_ALIAS_QUIET }
+	  VIRTIO_CMA_ATTR_##map, HVCMA_ALIAS_MAINTAINED }
 	static const struct {
 		struct hvcma_attr_case c;
 		bool refused;
-		uint32_t attr, care, effective, reason;
+		uint32_t attr, maint, effective, reason;
 	} rows[] = {
 		{ CASE(YES, NO_FWB, PRIVATE, AUTO), false, VIRTIO_CMA_ATTR_CACHED, 0,
 		  VIRTIO_CMA_TYPE_WRITE_BACK, VIRTIO_CMA_REASON_COHERENT },
 		{ CASE(YES, FWB, REUSABLE, AUTO), false, VIRTIO_CMA_ATTR_CACHED, 0,
 		  VIRTIO_CMA_TYPE_WRITE_BACK, VIRTIO_CMA_REASON_COHERENT },
 		{ CASE(NO, NO_FWB, PRIVATE, AUTO), false, VIRTIO_CMA_ATTR_UNCACHED,
-		  VIRTIO_CMA_CARE_HANDOVER | VIRTIO_CMA_CARE_NO_CACHED_ALIAS,
+		  VIRTIO_CMA_MAINT_BLOCK | VIRTIO_CMA_MAINT_NO_CACHED_ALIAS,
 		  VIRTIO_CMA_TYPE_UNCACHED, VIRTIO_CMA_REASON_NONCOHERENT },
 		{ CASE(NO, NO_FWB, REUSABLE, AUTO), false, VIRTIO_CMA_ATTR_UNCACHED,
-		  VIRTIO_CMA_CARE_HANDOVER | VIRTIO_CMA_CARE_SYNC,
+		  VIRTIO_CMA_MAINT_BLOCK | VIRTIO_CMA_MAINT_SYNC,
 		  VIRTIO_CMA_TYPE_UNCACHED, VIRTIO_CMA_REASON_LINEAR_ALIAS },
 		{ CASE(NO, FWB, PRIVATE, AUTO), false, VIRTIO_CMA_ATTR_CACHED, BY_ADDRESS,
 		  VIRTIO_CMA_TYPE_WRITE_BACK, VIRTIO_CMA_REASON_FWB },
@@ -364,17 +364,17 @@ static void the_cases_people_have(void **state)
 		{ CASE(NO, FWB, STATIC, AUTO), true, VIRTIO_CMA_ATTR_AUTO, 0,
 		  VIRTIO_CMA_TYPE_UNKNOWN, VIRTIO_CMA_REASON_STATIC },
 		{ CASE(NO, NO_FWB, STATIC, AUTO), false, VIRTIO_CMA_ATTR_UNCACHED,
-		  VIRTIO_CMA_CARE_HANDOVER | VIRTIO_CMA_CARE_SYNC,
+		  VIRTIO_CMA_MAINT_BLOCK | VIRTIO_CMA_MAINT_SYNC,
 		  VIRTIO_CMA_TYPE_UNCACHED, VIRTIO_CMA_REASON_LINEAR_ALIAS },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct hvcma_attr_verdict v = judge(&rows[i].c);
+		struct hvcma_attr_decision v = judge(&rows[i].c);
 
 		assert_int_equal(v.refused, rows[i].refused);
 		assert_int_equal(v.attr, rows[i].attr);
-		assert_int_equal(v.care, rows[i].care);
+		assert_int_equal(v.maint, rows[i].maint);
 		assert_int_equal(v.effective, rows[i].effective);
 		assert_int_equal(v.reason, rows[i].reason);
 	}
@@ -404,7 +404,7 @@ static void unknown_values_are_refused(void **state)
 		{ .alias = HVCMA_NR_ALIASES },
 		{ .coherent = UINT32_MAX },
 	};
-	struct hvcma_attr_verdict v, before;
+	struct hvcma_attr_decision v, before;
 
 	(void)state;
 	memset(&v, 0x55, sizeof(v));
@@ -482,7 +482,7 @@ int main(void)
 		cmocka_unit_test(the_weaker_stage_wins_without_fwb),
 		cmocka_unit_test(fwb_does_what_the_descriptor_says),
 		cmocka_unit_test(types_and_words),
-		cmocka_unit_test(every_case_has_a_sound_verdict),
+		cmocka_unit_test(every_case_has_a_sound_decision),
 		cmocka_unit_test(the_cases_people_have),
 		cmocka_unit_test(a_busy_alias_is_refused_only_where_it_matters),
 		cmocka_unit_test(unknown_values_are_refused),

@@ -28,18 +28,18 @@ static struct virtio_cma_claim_resp claim(struct rig *r, uint32_t id)
 	return resp;
 }
 
-static void expect_verdict(struct rig *r, uint32_t id, uint32_t attr, uint32_t care,
-			   uint32_t effective, uint32_t reason)
+static void expect_decision(struct rig *r, uint32_t id, uint32_t attr, uint32_t maint,
+			    uint32_t effective, uint32_t reason)
 {
 	struct virtio_cma_claim_resp resp = claim(r, id);
-	struct hvcma_attr_verdict v;
+	struct hvcma_attr_decision v;
 
 	assert_int_equal(hvcma_from_le32(resp.attr), attr);
-	assert_int_equal(hvcma_from_le32(resp.care), care);
+	assert_int_equal(hvcma_from_le32(resp.maint), maint);
 	assert_int_equal(hvcma_from_le32(resp.effective), effective);
 	assert_int_equal(hvcma_from_le32(resp.reason), reason);
-	assert_int_equal(hvcma_engine_client_verdict(r->engine, id, &v), 0);
-	assert_true(!v.refused && v.attr == attr && v.care == care &&
+	assert_int_equal(hvcma_engine_client_decision(r->engine, id, &v), 0);
+	assert_true(!v.refused && v.attr == attr && v.maint == maint &&
 		    v.effective == effective && v.reason == reason);
 }
 
@@ -60,28 +60,28 @@ static uint32_t alloc_for(struct rig *r, uint32_t client, uint32_t *attr)
 }
 
 /* @map: a letter for each granule, h: the host must leave it alone */
-static void expect_handed(const struct rig *r, const char *map)
+static void expect_noncoherent(const struct rig *r, const char *map)
 {
 	uint64_t nr = 0;
 
 	for (uint64_t i = 0; map[i]; i++) {
-		assert_int_equal(hvcma_engine_is_handed(r->engine, i), map[i] == 'h');
+		assert_int_equal(hvcma_engine_is_noncoherent(r->engine, i), map[i] == 'h');
 		nr += map[i] == 'h';
 	}
-	assert_int_equal(hvcma_engine_handed_bytes(r->engine), nr * GRANULE);
+	assert_int_equal(hvcma_engine_noncoherent_bytes(r->engine), nr * GRANULE);
 }
 
-static void claim_answers_the_verdict(void **state)
+static void claim_answers_the_decision(void **state)
 {
 	struct rig *r = rig_arm(VIRTIO_CMA_STAGE2_NO_FWB);
 	uint32_t attr;
 
 	(void)state;
-	expect_verdict(r, 0, VIRTIO_CMA_ATTR_UNCACHED,
-		       VIRTIO_CMA_CARE_HANDOVER | VIRTIO_CMA_CARE_NO_CACHED_ALIAS,
-		       VIRTIO_CMA_TYPE_UNCACHED, VIRTIO_CMA_REASON_NONCOHERENT);
-	expect_verdict(r, 1, VIRTIO_CMA_ATTR_CACHED, 0, VIRTIO_CMA_TYPE_WRITE_BACK,
-		       VIRTIO_CMA_REASON_COHERENT);
+	expect_decision(r, 0, VIRTIO_CMA_ATTR_UNCACHED,
+			VIRTIO_CMA_MAINT_BLOCK | VIRTIO_CMA_MAINT_NO_CACHED_ALIAS,
+			VIRTIO_CMA_TYPE_UNCACHED, VIRTIO_CMA_REASON_NONCOHERENT);
+	expect_decision(r, 1, VIRTIO_CMA_ATTR_CACHED, 0, VIRTIO_CMA_TYPE_WRITE_BACK,
+			VIRTIO_CMA_REASON_COHERENT);
 	assert_int_equal(alloc_for(r, 0, &attr), 0);
 	assert_int_equal(attr, VIRTIO_CMA_ATTR_UNCACHED);
 	assert_int_equal(alloc_for(r, 1, &attr), 0);
@@ -91,9 +91,9 @@ static void claim_answers_the_verdict(void **state)
 	rig_free(r);
 
 	r = rig_arm(VIRTIO_CMA_STAGE2_FWB);
-	expect_verdict(r, 0, VIRTIO_CMA_ATTR_CACHED,
-		       VIRTIO_CMA_CARE_HANDOVER | VIRTIO_CMA_CARE_SYNC | VIRTIO_CMA_CARE_NO_COHERENT,
-		       VIRTIO_CMA_TYPE_WRITE_BACK, VIRTIO_CMA_REASON_FWB);
+	expect_decision(r, 0, VIRTIO_CMA_ATTR_CACHED,
+			VIRTIO_CMA_MAINT_BLOCK | VIRTIO_CMA_MAINT_SYNC | VIRTIO_CMA_MAINT_NO_COHERENT,
+			VIRTIO_CMA_TYPE_WRITE_BACK, VIRTIO_CMA_REASON_FWB);
 	rig_free(r);
 }
 
@@ -128,7 +128,7 @@ static void the_guest_or_emulation_decides_without_a_word(void **state)
 static void a_refusal_says_why(void **state)
 {
 	struct hvcma_engine_config config = rig_config(4);
-	struct hvcma_attr_verdict v;
+	struct hvcma_attr_decision v;
 	struct rig *r = rig_host(4, true);
 
 	(void)state;
@@ -143,11 +143,11 @@ static void a_refusal_says_why(void **state)
 	assert_int_equal(VIRTIO_CMA_REFUSED_REASON(r->detail),
 			 VIRTIO_CMA_REASON_UNCACHED_COHERENT);
 	expect_log(r, "");				/* the host was not even asked */
-	assert_int_equal(hvcma_engine_client_verdict(r->engine, 1, &v), 0);
+	assert_int_equal(hvcma_engine_client_decision(r->engine, 1, &v), 0);
 	assert_true(v.refused);
-	assert_int_equal(hvcma_engine_client_verdict(r->engine, 2, &v),
+	assert_int_equal(hvcma_engine_client_decision(r->engine, 2, &v),
 			 -VIRTIO_CMA_S_CLIENT_STATE);
-	assert_int_equal(hvcma_engine_client_verdict(r->engine, 3, &v), -VIRTIO_CMA_S_NO_CLIENT);
+	assert_int_equal(hvcma_engine_client_decision(r->engine, 3, &v), -VIRTIO_CMA_S_NO_CLIENT);
 	rig_free(r);
 
 	config.alias = HVCMA_NR_ALIASES;
@@ -183,7 +183,7 @@ static void a_host_that_uses_its_mapping_refuses(void **state)
  * the shared block, when it is claimed and when it is quiet again; and what is
  * allocated or freed between.
  */
-static void blocks_are_handed_over_and_taken_back(void **state)
+static void blocks_are_noncoherent_over_and_taken_back(void **state)
 {
 	struct rig *r = rig_arm(VIRTIO_CMA_STAGE2_NO_FWB);
 	uint32_t attr;
@@ -196,11 +196,11 @@ static void blocks_are_handed_over_and_taken_back(void **state)
 
 	claim(r, 1);
 	expect_log(r, "claim 1 ");			/* coherent: nothing to do */
-	expect_handed(r, "........");
+	expect_noncoherent(r, "........");
 	r->log[0] = 0;
 	claim(r, 0);
 	expect_log(r, "keep_off 1 maintain 0+1 maintain 2+1 claim 0 ");
-	expect_handed(r, "h.h.....");
+	expect_noncoherent(r, "h.h.....");
 
 	r->log[0] = 0;
 	assert_int_equal(alloc_for(r, SHARED, &attr), 0);
@@ -219,7 +219,7 @@ static void blocks_are_handed_over_and_taken_back(void **state)
 	r->log[0] = 0;
 	assert_int_equal(rig_release_client(r, 0), 0);
 	expect_log(r, "quiesce 0 maintain 0+1 maintain 2+1 maintain 6+1 keep_off 0 ");
-	expect_handed(r, "........");
+	expect_noncoherent(r, "........");
 	rig_check(r);
 	rig_free(r);
 }
@@ -239,7 +239,7 @@ static void reset_maintains_before_it_unpins(void **state)
 }
 
 /* It may still be doing DMA: the host keeps off until it is known to be quiet. */
-static void a_stuck_client_keeps_the_host_off(void **state)
+static void a_quarantined_client_keeps_the_host_off(void **state)
 {
 	struct rig *r = rig_arm(VIRTIO_CMA_STAGE2_NO_FWB);
 	uint32_t attr;
@@ -251,11 +251,11 @@ static void a_stuck_client_keeps_the_host_off(void **state)
 	r->log[0] = 0;
 	assert_int_equal(rig_release_client(r, 0), VIRTIO_CMA_S_IO);
 	expect_log(r, "quiesce! 0 ");
-	expect_handed(r, "h.......");
+	expect_noncoherent(r, "h.......");
 	r->log[0] = 0;
 	assert_int_equal(hvcma_engine_client_removed(r->engine, 0), -VIRTIO_CMA_S_IO);
 	expect_log(r, "quiesce! 0 ");
-	expect_handed(r, "h.......");
+	expect_noncoherent(r, "h.......");
 	r->log[0] = 0;
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
 	expect_log(r, "quiesce 0 maintain 0+1 unpin 0+1 keep_off 0 ");
@@ -286,13 +286,13 @@ static void the_host_can_refuse_to_keep_off(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(claim_answers_the_verdict),
+		cmocka_unit_test(claim_answers_the_decision),
 		cmocka_unit_test(the_guest_or_emulation_decides_without_a_word),
 		cmocka_unit_test(a_refusal_says_why),
 		cmocka_unit_test(a_host_that_uses_its_mapping_refuses),
-		cmocka_unit_test(blocks_are_handed_over_and_taken_back),
+		cmocka_unit_test(blocks_are_noncoherent_over_and_taken_back),
 		cmocka_unit_test(reset_maintains_before_it_unpins),
-		cmocka_unit_test(a_stuck_client_keeps_the_host_off),
+		cmocka_unit_test(a_quarantined_client_keeps_the_host_off),
 		cmocka_unit_test(the_host_can_refuse_to_keep_off),
 	};
 

@@ -65,18 +65,18 @@ static void test_clients(void **state)
 	(void)state;
 	expect_output(HVCMA_EXIT_OK, "attr --client noncoherent --fwb --mode reusable",
 		      "client    noncoherent; host fwb, region reusable, attr=auto\n"
-		      "verdict   mapped cached, which is Normal Write-Back\n"
+		      "decision   mapped cached, which is Normal Write-Back\n"
 		      "because   not coherent, and the host's stage 2 makes every mapping Write-Back (FEAT_S2FWB)\n"
-		      "care      clean and invalidate each block by address before and after it serves the client\n"
-		      "care      clean or invalidate by address at each map, unmap and sync\n"
-		      "care      coherent allocations can't be right: they fail\n");
+		      "maintain  clean and invalidate each block by address before and after it serves the client\n"
+		      "maintain  clean or invalidate by address at each map, unmap and sync\n"
+		      "maintain  coherent allocations can't be right: they fail\n");
 	expect_part(HVCMA_EXIT_OK, "attr --client noncoherent --no-fwb",
-		    "care      no cacheable mapping of the memory while the client uses it\n");
+		    "maintain  no cacheable mapping of the memory while the client uses it\n");
 	expect_part(HVCMA_EXIT_OK, "attr --client unknown --kind none",
-		    "verdict   mapped as the guest knows\n");
+		    "decision   mapped as the guest knows\n");
 	expect_output(HVCMA_EXIT_FAILED, "attr --client coherent --no-fwb --attr uncached",
 		      "client    coherent; host no-fwb, region private, attr=uncached\n"
-		      "verdict   REFUSED\n"
+		      "decision   REFUSED\n"
 		      "because   the operator said uncached, but the client's DMA goes through caches\n");
 	expect_part(HVCMA_EXIT_FAILED, "attr --client noncoherent --fwb --alias busy", "REFUSED");
 	expect_part(HVCMA_EXIT_OK,
@@ -114,7 +114,7 @@ static void test_json(void **state)
 	expect_field(top, "/combination/together/type", "\"Normal Write-Back\"");
 	expect_field(top, "/combination/together/shareability", "\"inner\"");
 	expect_field(top, "/client/refused", "false");
-	expect_field(top, "/client/care", "[ \"handover\", \"sync\", \"no-coherent\" ]");
+	expect_field(top, "/client/maintenance", "[ \"block\", \"sync\", \"no-coherent\" ]");
 	expect_field(top, "/client/reason", "\"FWB\"");
 	json_object_put(top);
 

@@ -124,8 +124,8 @@ static void test_odd_answers(void **state)
 		"{\"return\": [{\"name\": \"\", \"type\": \"child<virtio-cma-pci>\"}]}",
 		"{\"error\": null}", "{\"error\": 7}", "{\"error\": {\"desc\": null, \"class\": null}}",
 		"{\"error\": {\"desc\": {}, \"class\": []}}", "null", "7 ", "\"text\"", "[]",
-		"{\"return\": {\"region\": {\"name\": null}, \"clients\": [{\"care\": [null], \"reason\": null},"
-		" null, {\"care\": [null], \"reason\": 1}], \"counters\": {\"a\": null, \"b\": [], \"c\": {}},"
+		"{\"return\": {\"region\": {\"name\": null}, \"clients\": [{\"maintenance\": [null], \"reason\": null},"
+		" null, {\"maintenance\": [null], \"reason\": 1}], \"counters\": {\"a\": null, \"b\": [], \"c\": {}},"
 		" \"guest\": {\"alloc-us-log2\": [18446744073709551615]}}}",
 	};
 	struct fixture *f = *state;
@@ -157,7 +157,7 @@ static void garble(int fd, const void *opaque)
 		"{\"return\": []}\r\n",
 		"{\"return\": {\"region\": {\"name\": \"b\", \"bytes\": 8192, \"granule-bytes\": 4096},"
 		"\"granules\": [{\"first\": 0, \"nr\": 2, \"state\": \"pinned\"}],"
-		"\"clients\": [{\"name\": \"c\", \"care\": [\"sync\"], \"reason\": \"r\"}],"
+		"\"clients\": [{\"name\": \"c\", \"maintenance\": [\"sync\"], \"reason\": \"r\"}],"
 		"\"guest\": {\"alloc-us-log2\": [1, 2, 3]}}}\r\n" };
 	const struct noise *noise = opaque;
 	char text[1024];
@@ -278,7 +278,7 @@ static const char *const evil_answers[] = { GREETING, DONE,
 	"\"driver\": {\"state\": \"" EVIL_JSON "\"}, \"counters\": {\"" EVIL_JSON "\": 5},"
 	"\"clients\": [{\"name\": \"" EVIL_JSON "\", \"bus\": \"" EVIL_JSON "\", \"path\": \"" EVIL_JSON "\","
 	"\"state\": \"" EVIL_JSON "\", \"kind\": \"" EVIL_JSON "\", \"reason\": \"" EVIL_JSON "\","
-	"\"care\": [\"" EVIL_JSON "\"]}], \"blocks\": [{\"client\": \"" EVIL_JSON "\"}]}}\r\n", NULL,
+	"\"maintenance\": [\"" EVIL_JSON "\"]}], \"blocks\": [{\"client\": \"" EVIL_JSON "\"}]}}\r\n", NULL,
 };
 
 static void test_names(void **state)

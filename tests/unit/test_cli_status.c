@@ -16,45 +16,45 @@
 	"{\"name\": \"cma0\", \"type\": \"child<virtio-cma-pci>\"}," \
 	"{\"name\": \"nv0\", \"type\": \"child<nvme>\"}]}\r\n"
 
-/* 8 granules: 0 and 1 pinned, 2 migratable and lent, 5 busy */
+/* 8 granules: 0 and 1 pinned, 2 migratable and online, 5 busy */
 #define REPORT \
 	"{\"return\": {\"driver\": {\"state\": \"running\", \"features\": 4294967296}," \
 	"\"region\": {\"name\": \"banka\", \"mode\": \"private\"," \
 	"\"base-gpa\": 4294967296, \"bytes\": 16777216, \"granule-bytes\": 2097152," \
 	"\"policy\": \"best-fit\", \"default\": true, \"unsafe-noiommu\": true," \
 	"\"provider\": \"local\", \"pin-limit-bytes\": 16777216}," \
-	"\"granules\": [{\"first\": 0, \"nr\": 2, \"state\": \"pinned\", \"lent\": false, \"busy\": false}," \
-	"{\"first\": 2, \"nr\": 1, \"state\": \"migratable\", \"lent\": true, \"busy\": false}," \
-	"{\"first\": 3, \"nr\": 2, \"state\": \"unbacked\", \"lent\": false, \"busy\": false}," \
-	"{\"first\": 5, \"nr\": 1, \"state\": \"unbacked\", \"lent\": false, \"busy\": true, \"why\": \"no-room\"}," \
-	"{\"first\": 6, \"nr\": 2, \"state\": \"unbacked\", \"lent\": false, \"busy\": false}]," \
+	"\"granules\": [{\"first\": 0, \"nr\": 2, \"state\": \"pinned\", \"online\": false, \"busy\": false}," \
+	"{\"first\": 2, \"nr\": 1, \"state\": \"migratable\", \"online\": true, \"busy\": false}," \
+	"{\"first\": 3, \"nr\": 2, \"state\": \"unbacked\", \"online\": false, \"busy\": false}," \
+	"{\"first\": 5, \"nr\": 1, \"state\": \"unbacked\", \"online\": false, \"busy\": true, \"why\": \"no-room\"}," \
+	"{\"first\": 6, \"nr\": 2, \"state\": \"unbacked\", \"online\": false, \"busy\": false}]," \
 	"\"extents\": [{\"base-gpa\": 4294967296, \"base-dma\": 18446744073692774400, \"bytes\": 6291456}]," \
 	"\"blocks\": [{\"first\": 0, \"nr\": 2, \"client\": \"nv0\", \"purpose\": \"pool\"}]," \
 	"\"clients\": [{\"id\": 0, \"name\": \"nv0\", \"bus\": \"pci\", \"path\": \"0000:00/03.0\"," \
-	"\"state\": \"claimed\", \"bus-master\": true, \"kind\": \"firmware\", \"share\": 1, \"coherent\": \"off\", \"refused\": false," \
+	"\"state\": \"claimed\", \"bus-master\": true, \"kind\": \"firmware\", \"reservation\": 1, \"coherent\": \"off\", \"refused\": false," \
 	"\"attr\": \"uncached\", \"effective\": \"Normal Non-cacheable\"," \
-	"\"care\": [\"handover\", \"no-cached-alias\"], \"reason\": \"not coherent\"}," \
+	"\"maintenance\": [\"block\", \"no-cached-alias\"], \"reason\": \"not coherent\"}," \
 	"{\"id\": 1, \"name\": \"cam\", \"bus\": \"platform\", \"path\": \"0xa000000\"," \
 	"\"state\": \"present\", \"bus-master\": false, \"refused\": true, \"attr\": \"auto\"," \
-	"\"effective\": \"unknown\", \"care\": [], \"reason\": \"a reason\"}]," \
+	"\"effective\": \"unknown\", \"maintenance\": [], \"reason\": \"a reason\"}]," \
 	"\"attributes\": {\"stage2\": \"no-fwb\", \"source\": \"the kernel log\"," \
 	"\"policy\": \"auto\", \"effective-cached\": \"Normal Write-Back\"," \
-	"\"effective-uncached\": \"Normal Non-cacheable\", \"handed-bytes\": 4194304}," \
-	"\"shares\": [{\"share\": 0, \"bytes\": 12582912, \"used-bytes\": 0}," \
-	"{\"share\": 1, \"bytes\": 4194304, \"used-bytes\": 2097152}]," \
-	"\"counters\": {\"pinned-bytes\": 4194304, \"nr-blocks\": 1, \"freed\": 0, \"lent-bytes\": 0}," \
+	"\"effective-uncached\": \"Normal Non-cacheable\", \"noncoherent-bytes\": 4194304}," \
+	"\"reservations\": [{\"reservation\": 0, \"bytes\": 12582912, \"used-bytes\": 0}," \
+	"{\"reservation\": 1, \"bytes\": 4194304, \"used-bytes\": 2097152}]," \
+	"\"counters\": {\"pinned-bytes\": 4194304, \"nr-blocks\": 1, \"freed\": 0, \"online-bytes\": 0}," \
 	"\"dma-window\": {\"first\": 18446744073692774400, \"last\": 18446744073699065855}," \
-	"\"guest\": {\"valid\": false, \"held-bytes\": 0, \"alloc-us-log2\": [1, 0, 0, 40, 0, 3]}}}\r\n"
+	"\"guest\": {\"valid\": false, \"allocated-bytes\": 0, \"alloc-us-log2\": [1, 0, 0, 40, 0, 3]}}}\r\n"
 
 static const char layout[] =
 	"region banka (cma0): 16 MiB at gpa 0x100000000, granule 2 MiB\n"
 	"  guest driver running\n"
 	"  mode private (default region), policy best-fit, provider local, pin limit 16 MiB\n"
 	"  UNSAFE: no IOMMU, DMA addresses are host-physical\n"
-	"  pinned 4 MiB, migratable 2 MiB, unbacked 10 MiB, lent 2 MiB, busy 2 MiB\n"
+	"  pinned 4 MiB, migratable 2 MiB, unbacked 10 MiB, online 2 MiB, busy 2 MiB\n"
 	"  busy by reason: no room to migrate into 2 MiB\n"
 	"  map [##l..b..]\n"
-	"      # pinned, + migratable, . unbacked, l lent, b busy; 1 granule each\n"
+	"      # pinned, + migratable, . unbacked, l online, b busy; 1 granule each\n"
 	"  extents 1\n"
 	"    gpa 0x100000000  dma 0xffffffffff000000  6 MiB\n"
 	"  dma window 0xffffffffff000000..0xffffffffff5fffff\n"
@@ -62,15 +62,15 @@ static const char layout[] =
 	"    a guest's cached mapping is Normal Write-Back, an uncached one Normal Non-cacheable\n"
 	"  4 MiB serve non-coherent DMA: QEMU does not touch them\n"
 	"  clients 2\n"
-	"    nv0        pci      0000:00/03.0   claimed  bus master on, for firmware, set-aside 1\n"
-	"      Normal Non-cacheable, mapped uncached, handover, no-cached-alias: not coherent\n"
+	"    nv0        pci      0000:00/03.0   claimed  bus master on, for firmware, reservation 1\n"
+	"      Normal Non-cacheable, mapped uncached, block, no-cached-alias: not coherent\n"
 	"    cam        platform 0xa000000      present  bus master off\n"
 	"      REFUSED: a reason\n"
 	"  blocks 1\n"
 	"    gpa 0x100000000  4 MiB    nv0        pool\n"
-	"  set-asides 1\n"
+	"  reservations 1\n"
 	"    shared part    12 MiB     used 0 B\n"
-	"    set-aside 1    4 MiB      used 2 MiB\n"
+	"    reservation 1    4 MiB      used 2 MiB\n"
 	"  counters\n"
 	"    nr-blocks                  1\n"
 	"    pinned                     4 MiB\n"
@@ -152,7 +152,7 @@ static void test_idle_layout(void **state)
 		"\"pin-limit-bytes\": 4194304}, \"driver\": {\"state\": \"none\", \"features\": 0},"
 		"\"granules\": [{\"first\": 0, \"nr\": 2, \"state\": \"unbacked\"}], \"extents\": [],"
 		"\"dma-window\": {\"first\": 0, \"last\": 0}, \"blocks\": [], \"clients\": [],"
-		"\"shares\": [{\"share\": 0, \"bytes\": 4194304, \"used-bytes\": 0}],"
+		"\"reservations\": [{\"reservation\": 0, \"bytes\": 4194304, \"used-bytes\": 0}],"
 		"\"counters\": {\"pinned-bytes\": 0, \"unbacked-bytes\": 4194304, \"blocks\": 0},"
 		"\"guest\": {\"valid\": false, \"alloc-us-log2\": [0, 0]}}}\r\n", NULL };
 	struct fixture *f = *state;
@@ -213,7 +213,7 @@ static void test_combinations(void **state)
 	} rows[] = {
 		{ one_report, "--device cma0 --field /extents/0/base-dma", "18446744073692774400\n" },
 		{ one_report, "--device cma0 --field /region/name", "banka\n" },
-		{ one_report, "--device cma0 --field /clients/1/care", "[]\n" },
+		{ one_report, "--device cma0 --field /clients/1/maintenance", "[]\n" },
 		{ one_report, "--device cma0 --json --field /extents/0/base-dma",
 		  "{\n  \"cma0\":18446744073692774400\n}\n" },
 		{ one_report, "--device cma0 --field /region/name --json", "{\n  \"cma0\":\"banka\"\n}\n" },

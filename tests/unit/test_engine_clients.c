@@ -202,7 +202,7 @@ static void a_failed_reset_keeps_everything_pinned(void **state)
 	assert_int_equal(state_of(r, 0), VIRTIO_CMA_CLIENT_CLAIMED);
 	assert_int_equal(state_of(r, 1), VIRTIO_CMA_CLIENT_PRESENT);
 	hvcma_engine_counters(r->engine, &counters);
-	assert_int_equal(counters.nr_quarantined_bytes, 3 * GRANULE);
+	assert_int_equal(counters.quarantined_bytes, 3 * GRANULE);
 
 	/* the next guest can work, but nothing is unpinned for it either */
 	expect_refusal(r, rig_free_block(r, 0, 3), REFUSED, 0);
@@ -220,12 +220,12 @@ static void a_failed_reset_keeps_everything_pinned(void **state)
 	expect_log(r, "quiesce 0 unpin 0+5 ");
 	assert_int_equal(state_of(r, 0), VIRTIO_CMA_CLIENT_PRESENT);
 	hvcma_engine_counters(r->engine, &counters);
-	assert_int_equal(counters.nr_quarantined_bytes, 0);
+	assert_int_equal(counters.quarantined_bytes, 0);
 	rig_free(r);
 }
 
 /* Another region's request of the same device failed: what that means here. */
-static void a_client_stuck_elsewhere_is_stuck_here(void **state)
+static void a_client_quarantined_elsewhere_is_quarantined_here(void **state)
 {
 	struct rig *r = rig_make(8, true);
 
@@ -233,15 +233,15 @@ static void a_client_stuck_elsewhere_is_stuck_here(void **state)
 	assert_int_equal(rig_claim_client(r, 0), VIRTIO_CMA_S_OK);
 	assert_int_equal(rig_alloc(r, 3, CONTIG), VIRTIO_CMA_S_OK);
 	/* not claimed, absent: nothing to do */
-	assert_int_equal(hvcma_engine_client_stuck(r->engine, 1), 0);
-	assert_int_equal(hvcma_engine_client_stuck(r->engine, 2), 0);
-	assert_int_equal(hvcma_engine_client_stuck(r->engine, RIG_CLIENTS),
+	assert_int_equal(hvcma_engine_client_quarantined(r->engine, 1), 0);
+	assert_int_equal(hvcma_engine_client_quarantined(r->engine, 2), 0);
+	assert_int_equal(hvcma_engine_client_quarantined(r->engine, RIG_CLIENTS),
 			 -VIRTIO_CMA_S_NO_CLIENT);
 	assert_int_equal(rig_free_block(r, 0, 3), VIRTIO_CMA_S_OK);
 	assert_int_equal(rig_alloc(r, 3, CONTIG), VIRTIO_CMA_S_OK);
 
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(hvcma_engine_client_stuck(r->engine, 0), 0);
+		assert_int_equal(hvcma_engine_client_quarantined(r->engine, 0), 0);
 	expect_refusal(r, rig_free_block(r, 0, 3), REFUSED, 0);
 	assert_int_equal(state_of(r, 0), VIRTIO_CMA_CLIENT_CLAIMED);
 	assert_int_equal(rig_release_client(r, 0), VIRTIO_CMA_S_OK);
@@ -291,7 +291,7 @@ static void an_unplugged_client_that_was_not_quiet_is_remembered(void **state)
 	rig_free(r);
 }
 
-static void a_stuck_client_can_be_unplugged(void **state)
+static void a_quarantined_client_can_be_unplugged(void **state)
 {
 	struct rig *r = rig_make(8, true);
 
@@ -345,10 +345,10 @@ int main(void)
 		cmocka_unit_test(clients_come_and_go),
 		cmocka_unit_test(reset_quiesces_all_then_unpins),
 		cmocka_unit_test(a_failed_reset_keeps_everything_pinned),
-		cmocka_unit_test(a_client_stuck_elsewhere_is_stuck_here),
+		cmocka_unit_test(a_client_quarantined_elsewhere_is_quarantined_here),
 		cmocka_unit_test(a_failed_release_can_be_repeated),
 		cmocka_unit_test(an_unplugged_client_that_was_not_quiet_is_remembered),
-		cmocka_unit_test(a_stuck_client_can_be_unplugged),
+		cmocka_unit_test(a_quarantined_client_can_be_unplugged),
 		cmocka_unit_test(release_keeps_blocks),
 	};
 

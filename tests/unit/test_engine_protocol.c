@@ -129,7 +129,7 @@ static void clients_are_listed(void **state)
 	assert_string_equal((char *)client.name, "nv0");
 	assert_string_equal((char *)client.kind, "dev");
 	assert_string_equal((char *)client.path, "0000:00/00.0");
-	assert_int_equal(client.share, 0);
+	assert_int_equal(client.resv, 0);
 	assert_int_equal(client_at(r, 1).state, VIRTIO_CMA_CLIENT_CLAIMED);
 	assert_int_equal(hvcma_from_le32(client_at(r, 2).id), 2);
 	assert_int_equal(client_at(r, 2).state, VIRTIO_CMA_CLIENT_ABSENT);
@@ -320,98 +320,98 @@ static uint32_t send_report(struct rig *r, uint32_t what, uint64_t first, uint64
 	return status;
 }
 
-static void lent_granules_are_reported(void **state)
+static void online_granules_are_reported(void **state)
 {
 	struct rig *r = rig_make(100, true);
 	static const uint8_t bits[] = { 0xff, 0x01, 0x80, 0xff };
 	struct hvcma_engine_counters counters;
 
 	(void)state;
-	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_LENT, 60, 9, bits, 2),
+	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_ONLINE, 60, 9, bits, 2),
 			 VIRTIO_CMA_S_OK);
 	hvcma_engine_counters(r->engine, &counters);
-	assert_int_equal(counters.lent_bytes, 9 * GRANULE);
+	assert_int_equal(counters.online_bytes, 9 * GRANULE);
 	assert_int_equal(hvcma_engine_granule_state(r->engine, 60), 0x11);
 	assert_int_equal(hvcma_engine_granule_state(r->engine, 68), 0x11);
 	assert_int_equal(hvcma_engine_granule_state(r->engine, 69), 0x01);
-	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_LENT, 61, 8, bits + 2, 1),
+	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_ONLINE, 61, 8, bits + 2, 1),
 			 VIRTIO_CMA_S_OK);		/* 61..67 are back */
 	hvcma_engine_counters(r->engine, &counters);
-	assert_int_equal(counters.lent_bytes, 2 * GRANULE);
+	assert_int_equal(counters.online_bytes, 2 * GRANULE);
 
-	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 9, bits, 3), INVAL, 24);
-	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 9, bits, 1), INVAL, 24);
-	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 0, bits, 0), INVAL, 24);
-	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_LENT, 0, UINT64_MAX, bits, 0),
+	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_ONLINE, 0, 9, bits, 3), INVAL, 24);
+	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_ONLINE, 0, 9, bits, 1), INVAL, 24);
+	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_ONLINE, 0, 0, bits, 0), INVAL, 24);
+	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_ONLINE, 0, UINT64_MAX, bits, 0),
 		       INVAL, 24);
-	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 7, bits, 1), INVAL, 24);
-	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_LENT, 93, 8, bits, 1), RANGE, 0);
-	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_LENT, UINT64_MAX, 8, bits, 1),
+	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_ONLINE, 0, 7, bits, 1), INVAL, 24);
+	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_ONLINE, 93, 8, bits, 1), RANGE, 0);
+	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_ONLINE, UINT64_MAX, 8, bits, 1),
 		       RANGE, 0);
 	expect_refusal(r, send_report(r, 2, 0, 8, bits, 1), UNSUPP, 8);
 	hvcma_engine_counters(r->engine, &counters);
-	assert_int_equal(counters.lent_bytes, 2 * GRANULE);
+	assert_int_equal(counters.online_bytes, 2 * GRANULE);
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
 	hvcma_engine_counters(r->engine, &counters);
-	assert_int_equal(counters.lent_bytes, 0);
+	assert_int_equal(counters.online_bytes, 0);
 	rig_free(r);
 }
 
-static void expect_left(struct rig *r, uint64_t granules)
+static void expect_orphaned(struct rig *r, uint64_t granules)
 {
 	struct hvcma_engine_counters counters;
 
 	hvcma_engine_counters(r->engine, &counters);
-	assert_int_equal(counters.left_bytes, granules * GRANULE);
+	assert_int_equal(counters.orphaned_bytes, granules * GRANULE);
 }
 
-static void lent_memory_outlives_its_driver(void **state)
+static void online_memory_outlives_its_driver(void **state)
 {
 	struct rig *r = rig_make(100, true);
 	const struct virtio_cma_guest_counters guest = { 0 };
 	static const uint8_t five = 0x1f, none;
 
 	(void)state;
-	send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 8, &five, 1);
-	expect_left(r, 0);
+	send_report(r, VIRTIO_CMA_REPORT_ONLINE, 0, 8, &five, 1);
+	expect_orphaned(r, 0);
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
-	expect_left(r, 5);
+	expect_orphaned(r, 5);
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
-	expect_left(r, 5);
-	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 9, &five, 1), INVAL, 24);
-	expect_left(r, 5);
-	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 8, &five, 1),
+	expect_orphaned(r, 5);
+	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_ONLINE, 0, 9, &five, 1), INVAL, 24);
+	expect_orphaned(r, 5);
+	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_ONLINE, 0, 8, &five, 1),
 			 VIRTIO_CMA_S_OK);
-	expect_left(r, 0);
+	expect_orphaned(r, 0);
 
 	/* taken back before the end */
-	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 8, &none, 1),
+	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_ONLINE, 0, 8, &none, 1),
 			 VIRTIO_CMA_S_OK);
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
-	expect_left(r, 0);
+	expect_orphaned(r, 0);
 
 	/* a driver that lends nothing */
-	assert_int_equal(hvcma_engine_restore_left(r->engine, 100 * GRANULE), 0);
-	expect_left(r, 100);
+	assert_int_equal(hvcma_engine_restore_orphaned(r->engine, 100 * GRANULE), 0);
+	expect_orphaned(r, 100);
 	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 0, 0, &guest, sizeof(guest)),
 			 VIRTIO_CMA_S_OK);
-	expect_left(r, 0);
+	expect_orphaned(r, 0);
 
 	/* the end of the machine, on either side of its devices' own reset */
-	send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 8, &five, 1);
-	hvcma_engine_forget_left(r->engine);
+	send_report(r, VIRTIO_CMA_REPORT_ONLINE, 0, 8, &five, 1);
+	hvcma_engine_forget_orphaned(r->engine);
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
-	expect_left(r, 0);
-	send_report(r, VIRTIO_CMA_REPORT_LENT, 0, 8, &five, 1);
+	expect_orphaned(r, 0);
+	send_report(r, VIRTIO_CMA_REPORT_ONLINE, 0, 8, &five, 1);
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
-	hvcma_engine_forget_left(r->engine);
-	expect_left(r, 0);
+	hvcma_engine_forget_orphaned(r->engine);
+	expect_orphaned(r, 0);
 
-	assert_int_equal(hvcma_engine_restore_left(r->engine, 101 * GRANULE),
+	assert_int_equal(hvcma_engine_restore_orphaned(r->engine, 101 * GRANULE),
 			 -VIRTIO_CMA_S_RANGE);
-	assert_int_equal(hvcma_engine_restore_left(r->engine, GRANULE / 2),
+	assert_int_equal(hvcma_engine_restore_orphaned(r->engine, GRANULE / 2),
 			 -VIRTIO_CMA_S_RANGE);
-	expect_left(r, 0);
+	expect_orphaned(r, 0);
 	rig_free(r);
 }
 
@@ -419,11 +419,11 @@ static void guest_counters_are_reported(void **state)
 {
 	struct rig *r = rig_make(4, true);
 	const struct virtio_cma_guest_counters guest = {
-		.held_bytes = hvcma_to_le64(1), .coherent_bytes = hvcma_to_le64(2),
+		.allocated_bytes = hvcma_to_le64(1), .coherent_bytes = hvcma_to_le64(2),
 		.bounce_bytes = hvcma_to_le64(3), .nr_coherent_ok = hvcma_to_le64(4),
 		.nr_coherent_failed = hvcma_to_le64(5), .nr_map_direct = hvcma_to_le64(6),
 		.nr_map_bounced = hvcma_to_le64(7), .nr_map_failed = hvcma_to_le64(8),
-		.lent_bytes = hvcma_to_le64(9), .ready_bytes = hvcma_to_le64(10),
+		.online_bytes = hvcma_to_le64(9), .ready_bytes = hvcma_to_le64(10),
 		.nr_busy_retries = hvcma_to_le64(11), .nr_deadline_missed = hvcma_to_le64(12),
 		.nr_bulk_blocks = hvcma_to_le64(13),
 		.alloc_us_log2 = { [0] = hvcma_to_le64(14), [19] = hvcma_to_le64(15) },
@@ -449,7 +449,7 @@ static void guest_counters_are_reported(void **state)
 			 VIRTIO_CMA_S_OK);
 	hvcma_engine_counters(r->engine, &counters);
 	assert_true(counters.guest_valid);
-	assert_int_equal(counters.guest.held_bytes, 1);
+	assert_int_equal(counters.guest.allocated_bytes, 1);
 	assert_int_equal(counters.guest.coherent_bytes, 2);
 	assert_int_equal(counters.guest.bounce_bytes, 3);
 	assert_int_equal(counters.guest.nr_coherent_ok, 4);
@@ -457,7 +457,7 @@ static void guest_counters_are_reported(void **state)
 	assert_int_equal(counters.guest.nr_map_direct, 6);
 	assert_int_equal(counters.guest.nr_map_bounced, 7);
 	assert_int_equal(counters.guest.nr_map_failed, 8);
-	assert_int_equal(counters.guest.lent_bytes, 9);
+	assert_int_equal(counters.guest.online_bytes, 9);
 	assert_int_equal(counters.guest.ready_bytes, 10);
 	assert_int_equal(counters.guest.nr_busy_retries, 11);
 	assert_int_equal(counters.guest.nr_deadline_missed, 12);
@@ -468,7 +468,7 @@ static void guest_counters_are_reported(void **state)
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
 	hvcma_engine_counters(r->engine, &counters);
 	assert_false(counters.guest_valid);
-	assert_int_equal(counters.guest.held_bytes, 0);
+	assert_int_equal(counters.guest.allocated_bytes, 0);
 	rig_free(r);
 }
 
@@ -686,8 +686,8 @@ int main(void)
 		cmocka_unit_test(a_response_is_never_longer_than_announced),
 		cmocka_unit_test(extents_can_be_queried),
 		cmocka_unit_test(counters_can_be_queried),
-		cmocka_unit_test(lent_granules_are_reported),
-		cmocka_unit_test(lent_memory_outlives_its_driver),
+		cmocka_unit_test(online_granules_are_reported),
+		cmocka_unit_test(online_memory_outlives_its_driver),
 		cmocka_unit_test(guest_counters_are_reported),
 		cmocka_unit_test(the_configuration_space_is_filled),
 		cmocka_unit_test(bad_configurations_are_named),

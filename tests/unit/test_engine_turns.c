@@ -98,10 +98,10 @@ static unsigned int leave_all(struct rig *r)
 {
 	unsigned int nr = 0;
 
-	while (hvcma_engine_is_leaving(r->engine)) {
+	while (hvcma_engine_is_draining(r->engine)) {
 		uint64_t before = rig_nr_pinned(r);
 
-		hvcma_engine_leave(r->engine);
+		hvcma_engine_drain(r->engine);
 		assert_true(before - rig_nr_pinned(r) <= STEP);
 		rig_check(r);
 		nr++;
@@ -220,7 +220,7 @@ static void what_is_forgotten_goes_in_steps(void **state)
 	assert_false(turn_alloc(r, 15, CONTIG));
 	assert_false(turn_alloc(r, 15, CONTIG));
 	r->log[0] = 0;
-	hvcma_engine_forget_begun(r->engine);
+	hvcma_engine_forget_pending(r->engine);
 	expect_log(r, "unpin 0+4 ");
 	expect_counters(r, 4, 0, 12, 0);
 	/* What can be had is had at once, the rest is waited for. */
@@ -228,7 +228,7 @@ static void what_is_forgotten_goes_in_steps(void **state)
 	assert_int_equal(r->status, VIRTIO_CMA_S_OK);
 	assert_int_equal(leave_all(r), 1);
 	expect_counters(r, 2, 2, 14, 1);
-	hvcma_engine_forget_begun(r->engine);		/* there is none */
+	hvcma_engine_forget_pending(r->engine);		/* there is none */
 	expect_counters(r, 2, 2, 14, 1);
 	rig_free(r);
 }
@@ -292,10 +292,10 @@ static void a_page_that_moves_between_the_pieces(void **state)
 	rig_free(r);
 }
 
-/* The limit counts what is pinned, reserved or leaving; set-asides, too. */
+/* The limit counts what is pinned, reserved or draining; reservations, too. */
 static void limits_are_exact_in_between(void **state)
 {
-	const uint64_t share_bytes[] = { 6 * GRANULE };
+	const uint64_t resv_bytes[] = { 6 * GRANULE };
 	struct hvcma_engine_config config = config_in_steps(40);
 	struct virtio_cma_bulk_req bulk;
 	uint64_t bytes, used;
@@ -303,15 +303,15 @@ static void limits_are_exact_in_between(void **state)
 
 	(void)state;
 	config.pin_limit_bytes = 20 * GRANULE;
-	config.nr_shares = 1;
-	config.share_bytes = share_bytes;
+	config.nr_resvs = 1;
+	config.resv_bytes = resv_bytes;
 	r = rig_make_config(&config, true);
 	assert_false(turn_alloc(r, 14, CONTIG));
-	assert_true(hvcma_engine_share(r->engine, 0, &bytes, &used));
+	assert_true(hvcma_engine_resv(r->engine, 0, &bytes, &used));
 	assert_int_equal(used, 14 * GRANULE);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 30, 1, SHARED, 0),
 			 -VIRTIO_CMA_S_NO_SPACE);
-	hvcma_engine_forget_begun(r->engine);
+	hvcma_engine_forget_pending(r->engine);
 	leave_all(r);
 	assert_int_equal(rig_alloc(r, 14, CONTIG), VIRTIO_CMA_S_OK);
 	/* As much again is possible when that is gone, and not before. */
@@ -372,7 +372,7 @@ static void a_small_free_does_not_wait_for_others(void **state)
 	r->log[0] = 0;
 	assert_true(turn_free(r, rig_range(0, 3)));
 	expect_log(r, "unpin 0+3 ");
-	assert_true(hvcma_engine_is_leaving(r->engine));
+	assert_true(hvcma_engine_is_draining(r->engine));
 	rig_free(r);
 }
 
@@ -383,7 +383,7 @@ static void a_forgotten_free_goes_on_by_itself(void **state)
 	(void)state;
 	assert_int_equal(rig_alloc(r, 10, CONTIG), VIRTIO_CMA_S_OK);
 	assert_false(turn_free(r, rig_range(0, 10)));
-	hvcma_engine_forget_begun(r->engine);
+	hvcma_engine_forget_pending(r->engine);
 	expect_refusal(r, rig_free_block(r, 0, 10), NOT_BLOCK, 0);
 	assert_int_equal(leave_all(r), 2);
 	expect_counters(r, 0, 0, 16, 0);
@@ -441,7 +441,7 @@ static void busy_granules_come_with_their_piece(void **state)
 	assert_int_equal(rig_alloc(r, 10, CONTIG), VIRTIO_CMA_S_OK);
 	assert_false(turn_busy(r, VIRTIO_CMA_BUSY_SET, rig_range(0, 10), rig_range(7, 3),
 			       rig_range(2, 3)));
-	hvcma_engine_forget_begun(r->engine);
+	hvcma_engine_forget_pending(r->engine);
 	leave_all(r);
 	expect_counters(r, 0, 0, 14, 0);
 	rig_free(r);
@@ -471,7 +471,7 @@ static void many_marks_are_cleared_in_steps(void **state)
 			 VIRTIO_CMA_S_OK);
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
 	expect_counters(r, 0, 0, 1000 + 4096, 0);
-	assert_true(hvcma_engine_is_leaving(r->engine));
+	assert_true(hvcma_engine_is_draining(r->engine));
 	assert_int_equal(rig_alloc(r, 1, CONTIG), VIRTIO_CMA_S_OK);
 	assert_false(turn_busy(r, VIRTIO_CMA_BUSY_CLEAR, none, rig_range(0, 8),
 			       rig_range(8, 8)));
@@ -504,12 +504,12 @@ static void a_reset_goes_in_steps(void **state)
 	assert_int_equal(counters_of(r).nr_freed, 5);
 	/* The next driver asks at once. */
 	assert_int_equal(rig_alloc(r, 32, CONTIG), VIRTIO_CMA_S_OK);
-	assert_false(hvcma_engine_is_leaving(r->engine));
+	assert_false(hvcma_engine_is_draining(r->engine));
 	rig_free(r);
 }
 
 /* What the next driver has got meanwhile is not touched; the next reset takes it. */
-static void old_and_new_blocks_are_told_apart(void **state)
+static void old_and_new_blocks_are_warned_apart(void **state)
 {
 	struct rig *r = make_in_steps(32);
 	uint64_t first, nr;
@@ -529,7 +529,7 @@ static void old_and_new_blocks_are_told_apart(void **state)
 	rig_free(r);
 }
 
-/* A client that becomes unquiet in the middle stops it all; nothing else does. */
+/* A client that becomes quarantined in the middle stops it all; nothing else does. */
 static void nothing_leaves_in_quarantine(void **state)
 {
 	struct rig *r = make_in_steps(32);
@@ -542,8 +542,8 @@ static void nothing_leaves_in_quarantine(void **state)
 	rig_inject(r, RIG_QUIESCE, 0, 2, -VIRTIO_CMA_S_IO);
 	assert_int_equal(rig_release_client(r, 0), VIRTIO_CMA_S_IO);
 	r->log[0] = 0;
-	assert_false(hvcma_engine_is_leaving(r->engine));
-	assert_false(hvcma_engine_leave(r->engine));
+	assert_false(hvcma_engine_is_draining(r->engine));
+	assert_false(hvcma_engine_drain(r->engine));
 	/* It was accepted before: answered, and the rest is nobody's. */
 	assert_true(turn_free(r, rig_range(0, 10)));
 	assert_int_equal(r->status, VIRTIO_CMA_S_OK);
@@ -555,7 +555,7 @@ static void nothing_leaves_in_quarantine(void **state)
 	assert_int_equal(hvcma_engine_reset(r->engine), -VIRTIO_CMA_S_IO);
 	expect_counters(r, 16, 10, 16, 1);
 	assert_int_equal(rig_release_client(r, 0), VIRTIO_CMA_S_OK);
-	assert_true(hvcma_engine_is_leaving(r->engine));
+	assert_true(hvcma_engine_is_draining(r->engine));
 	assert_int_equal(leave_all(r), 2);
 	expect_counters(r, 10, 10, 22, 1);
 	rig_free(r);
@@ -570,7 +570,7 @@ static void a_busy_in_quarantine_keeps_its_rest(void **state)
 	assert_int_equal(rig_claim_client(r, 0), VIRTIO_CMA_S_OK);
 	assert_false(turn_busy(r, VIRTIO_CMA_BUSY_SET, rig_range(0, 10), rig_range(0, 1),
 			       rig_range(9, 1)));
-	assert_int_equal(hvcma_engine_client_stuck(r->engine, 0), 0);
+	assert_int_equal(hvcma_engine_client_quarantined(r->engine, 0), 0);
 	assert_true(turn_busy(r, VIRTIO_CMA_BUSY_SET, rig_range(0, 10), rig_range(0, 1),
 			      rig_range(9, 1)));
 	assert_int_equal(r->status, VIRTIO_CMA_S_OK);
@@ -663,14 +663,14 @@ static void pieces_are_maintained(void **state)
 	req.client = hvcma_to_le32(0);
 	assert_false(rig_turn(r, &req, sizeof(req)));
 	expect_log(r, "pin 0+4 maintain 0+4 ");
-	assert_int_equal(hvcma_engine_handed_bytes(r->engine), 4 * GRANULE);
-	assert_true(hvcma_engine_is_handed(r->engine, 3));
+	assert_int_equal(hvcma_engine_noncoherent_bytes(r->engine), 4 * GRANULE);
+	assert_true(hvcma_engine_is_noncoherent(r->engine, 3));
 	assert_true(rig_turn(r, &req, sizeof(req)));
 	expect_log(r, "pin 4+2 maintain 4+2 ");
 	assert_false(turn_free(r, rig_range(0, 6)));
 	expect_log(r, "maintain 0+4 unpin 0+4 ");
-	assert_int_equal(hvcma_engine_handed_bytes(r->engine), 2 * GRANULE);
-	assert_true(hvcma_engine_is_handed(r->engine, 4));
+	assert_int_equal(hvcma_engine_noncoherent_bytes(r->engine), 2 * GRANULE);
+	assert_true(hvcma_engine_is_noncoherent(r->engine, 4));
 	/* It is quiet now: that maintains what is left, and ends it. */
 	assert_int_equal(rig_release_client(r, 0), VIRTIO_CMA_S_OK);
 	expect_log(r, "quiesce 0 maintain 4+2 keep_off 0 ");
@@ -719,7 +719,7 @@ static void random_steps(struct rig *r, uint32_t seed, unsigned int nr_steps)
 		r->traces[0] = 0;
 		switch (next_random(&x) % 12) {
 		case 0:
-			hvcma_engine_forget_begun(r->engine);
+			hvcma_engine_forget_pending(r->engine);
 			allocs = false;
 			frees = false;
 			break;
@@ -731,7 +731,7 @@ static void random_steps(struct rig *r, uint32_t seed, unsigned int nr_steps)
 			frees = false;
 			break;
 		case 2:
-			hvcma_engine_leave(r->engine);
+			hvcma_engine_drain(r->engine);
 			break;
 		case 3:
 			rig_client_op(r, VIRTIO_CMA_OP_CLAIM + next_random(&x) % 2,
@@ -813,7 +813,7 @@ int main(void)
 		cmocka_unit_test(busy_granules_come_with_their_piece),
 		cmocka_unit_test(many_marks_are_cleared_in_steps),
 		cmocka_unit_test(a_reset_goes_in_steps),
-		cmocka_unit_test(old_and_new_blocks_are_told_apart),
+		cmocka_unit_test(old_and_new_blocks_are_warned_apart),
 		cmocka_unit_test(nothing_leaves_in_quarantine),
 		cmocka_unit_test(a_busy_in_quarantine_keeps_its_rest),
 		cmocka_unit_test(a_client_goes_inside_while_blocks_leave),

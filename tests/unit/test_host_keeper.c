@@ -620,7 +620,7 @@ static bool is_readable(int fd)
 	return poll(&p, 1, 0) == 1;
 }
 
-static void a_stuck_or_dead_keeper_is_an_error(void **state)
+static void a_quarantined_or_dead_keeper_is_an_error(void **state)
 {
 	struct hvcma_error err;
 	struct holder h;
@@ -794,7 +794,7 @@ int main(void)
 		cmocka_unit_test(an_orderly_end_waits_for_nobody),
 		cmocka_unit_test(destroying_the_provider_unpins_beside_a_keeper),
 		cmocka_unit_test(bad_paths_are_refused),
-		cmocka_unit_test(a_stuck_or_dead_keeper_is_an_error),
+		cmocka_unit_test(a_quarantined_or_dead_keeper_is_an_error),
 		cmocka_unit_test(a_failed_start_is_an_error),
 		cmocka_unit_test(a_program_that_is_killed_is_an_error),
 		cmocka_unit_test(the_program_explains_itself_and_checks_its_arguments),

@@ -516,7 +516,7 @@ static void a_look_changes_nothing(void **state)
  *	granule	  0   1   2   3   4
  *		  PP  Ps  sP  s.  ..
  */
-static void swapped_is_told_from_absent(void **state)
+static void swapped_is_warned_from_absent(void **state)
 {
 	static const uint64_t present = UINT64_C(1) << 63, swapped = UINT64_C(1) << 62;
 	const uint64_t entries[] = {
@@ -712,7 +712,7 @@ int main(void)
 		cmocka_unit_test(only_pinned_pages_are_waited_for),
 		cmocka_unit_test(contents_that_are_not_mapped_are_kept),
 		cmocka_unit_test(a_look_changes_nothing),
-		cmocka_unit_test(swapped_is_told_from_absent),
+		cmocka_unit_test(swapped_is_warned_from_absent),
 		cmocka_unit_test(a_pinned_page_outlives_its_file_until_unpinned),
 		cmocka_unit_test(soft_offline_moves_only_unpinned_hugepages),
 		cmocka_unit_test(collapse_moves_only_unpinned_pages),

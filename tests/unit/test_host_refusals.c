@@ -329,7 +329,7 @@ static void small_memory_short(struct outcome *o)
 	conclude(o, p, p->ops->back(p, 2, 3));
 }
 
-static void poisoned_and_missing_memory_are_told_apart(void **state)
+static void poisoned_and_missing_memory_are_warned_apart(void **state)
 {
 	struct outcome o = in_child(poison);
 
@@ -461,7 +461,7 @@ int main(void)
 		cmocka_unit_test(memlock_used_up_by_another_region),
 		cmocka_unit_test(without_proc_there_is_no_provider),
 		cmocka_unit_test(a_failed_unpin_leaves_the_granules_pinned),
-		cmocka_unit_test(poisoned_and_missing_memory_are_told_apart),
+		cmocka_unit_test(poisoned_and_missing_memory_are_warned_apart),
 		cmocka_unit_test(a_pagemap_that_cannot_be_read),
 		cmocka_unit_test(bad_configs_are_refused),
 		cmocka_unit_test(refusals_and_ends_leak_no_descriptor),

@@ -45,28 +45,28 @@ value()
 # nothing_held REGION: of its memory, once what was given back is dropped
 nothing_held()
 {
-	[ "$(value "$1" held_bytes)" -eq 0 ]
+	[ "$(value "$1" allocated_bytes)" -eq 0 ]
 }
 
-# handed_over REGION SLOT: a driver that asks for no memory comes and goes, and with it the ready
+# noncoherent REGION SLOT: a driver that asks for no memory comes and goes, and with it the ready
 # pool. Each piece of it is cleaned from the caches when it begins to be uncached, and again when
 # it ends.
-handed_over()
+noncoherent()
 {
 	guest "load virtio_cma; uio_bind 0000:00:$2.0"
-	ho_begun=$(value "$1" nr_cache_handovers)
+	ho_begun=$(value "$1" nr_cache_maintained_blocks)
 	guest "echo 0000:00:$2.0 >/sys/bus/pci/drivers/uio_pci_generic/unbind"
 	check "$what, $1: the ready pool goes" wait_until 5 nothing_held "$1"
 	check "$what, $1: caches are cleaned where memory begins to be uncached" [ "$ho_begun" -gt 0 ]
 	check "$what, $1: and as often where it ends" \
-		equal $((2 * ho_begun)) "$(value "$1" nr_cache_handovers)"
+		equal $((2 * ho_begun)) "$(value "$1" nr_cache_maintained_blocks)"
 }
 
-# not_handed_over REGION: its memory was never uncached
-not_handed_over()
+# not_noncoherent_over REGION: its memory was never uncached
+not_noncoherent_over()
 {
 	check "$what, $1: nothing was cleaned for being uncached" \
-		equal 0 "$(value "$1" nr_cache_handovers)"
+		equal 0 "$(value "$1" nr_cache_maintained_blocks)"
 }
 
 # attr_selftest REGION SLOT PARAMETERS: the module drives this device only
@@ -113,7 +113,7 @@ refused()
 	check "$what, $1: every refusal is counted" \
 		[ "$(value "$1" nr_coherent_refused)" -ge 5 ]
 	synced "$1" yes
-	not_handed_over "$1"
+	not_noncoherent_over "$1"
 }
 
 # attr_boot SERIES OPTION...
@@ -157,7 +157,7 @@ GUEST_LIMIT_S=90
 if attr_boot 6.12 $(attr_region np private 0x10 stage2=no-fwb,coherent=off) \
 	$(attr_region fr reusable 0x13 stage2=fwb,coherent=off) \
 	$(attr_region co private 0x14 stage2=fwb,coherent=on); then
-	handed_over np 10
+	noncoherent np 10
 	attr_selftest np 10 coherent=uncached
 	listed np "claimed uncached Normal Non-cacheable not coherent: mapped Non-cacheable, without a cacheable alias"
 	synced np no
@@ -167,7 +167,7 @@ if attr_boot 6.12 $(attr_region np private 0x10 stage2=no-fwb,coherent=off) \
 	attr_selftest co 14 coherent=cached
 	listed co "claimed cached Normal Write-Back the client's DMA is coherent: cacheable mappings are right"
 	synced co no
-	not_handed_over co
+	not_noncoherent_over co
 	check "$what, co: nothing was refused" equal 0 "$(value co nr_coherent_refused)"
 	attr_end
 fi
@@ -182,7 +182,7 @@ if attr_boot 6.1 -dtb "$VM_TMP/tree" $(attr_region nr reusable 0x11 stage2=no-fw
 	$(attr_region fp private 0x12 stage2=fwb,coherent=off) \
 	$(attr_region un private 0x15 stage2=no-fwb,coherent=on,attr=uncached) \
 	$(attr_region dt private 0x16); then
-	handed_over nr 11
+	noncoherent nr 11
 	attr_selftest nr 11 'has_pages=1 coherent=uncached'
 	listed nr "claimed uncached Normal Non-cacheable not coherent: mapped Non-cacheable beside a cacheable linear map"
 	synced nr yes
@@ -192,7 +192,7 @@ if attr_boot 6.1 -dtb "$VM_TMP/tree" $(attr_region nr reusable 0x11 stage2=no-fw
 	listed un "refused - - the operator said uncached, but the client's DMA goes through caches"
 	check "$what, un: the guest is told why" \
 		equal 1 "$(told "client 'edu-un' is refused: the operator said uncached, but the client's DMA goes through caches")"
-	handed_over dt 16
+	noncoherent dt 16
 	attr_selftest dt 16 coherent=uncached
 	listed dt "claimed uncached Normal Non-cacheable not coherent: mapped Non-cacheable, without a cacheable alias"
 	synced dt no

@@ -42,7 +42,7 @@ bulk_boot()
 bulk_end()
 {
 	check "$what: nothing is held by a client that is gone" \
-		guest 'wait_for 10 eval "[ \$(cat $(cma_dir)/held_bytes) -eq 0 ]"'
+		guest 'wait_for 10 eval "[ \$(cat $(cma_dir)/allocated_bytes) -eq 0 ]"'
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	guest 'dmesg -c >/dev/null; insmod /modules/vcma_bulk.ko misuse=1'
 	check "$what: what is no block is refused, three times" equal 3 \
@@ -51,7 +51,7 @@ bulk_end()
 	guest rmmod vcma_bulk
 	guest 'insmod /modules/vcma_bulk.ko leave=1 count=100; rmmod vcma_bulk'
 	check "$what: what a driver left is taken once it is quiet" \
-		guest 'wait_for 10 eval "[ \$(cat $(cma_dir)/held_bytes) -eq 0 ]"'
+		guest 'wait_for 10 eval "[ \$(cat $(cma_dir)/allocated_bytes) -eq 0 ]"'
 	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 	check "$what: rmmod" guest rmmod virtio_cma
 	check "$what: QEMU ends well" vm_quit
@@ -61,7 +61,7 @@ bulk_end()
 reusable_case()
 {
 	bulk_boot "$1" "$2" reusable 384M,maxmem=8G || return
-	bulk_run "empty" count=2000 fits=2000 fast_fits=2000 fast_most=2000 lent=1
+	bulk_run "empty" count=2000 fits=2000 fast_fits=2000 fast_most=2000 online=1
 	rc_bulk=$(guest 'cat $(cma_dir)/nr_bulk_ok $(cma_dir)/nr_bulk_failed' | tr '\n' ' ')
 	check "$what: four calls with blocks are counted, and one without" equal "4 1 " "$rc_bulk"
 	bulk_run "4,800 in one call" count=4800 fits=4800

@@ -5,7 +5,7 @@
 # test_selftest shows of a private one. What the log says, what is counted, what a driver leaves
 # behind and what it does wrong.
 #
-#	dma_alloc_pages() a	|  a  | lent | lent |		pinned granule
+#	dma_alloc_pages() a	|  a  | online | online |		pinned granule
 #	dma_map_page(a)		   ^ the same address: no copy
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
@@ -34,7 +34,7 @@ dma_quiet()
 {
 	check "$what: nothing is allocated or mapped any more" \
 		guest '[ "$(cat $(cma_dir)/coherent_bytes) $(cat $(cma_dir)/bounce_bytes)" = "0 0" ]'
-	check "$what: nothing is held any more" guest '[ "$(cat $(cma_dir)/held_bytes)" -eq 0 ]'
+	check "$what: nothing is held any more" guest '[ "$(cat $(cma_dir)/allocated_bytes)" -eq 0 ]'
 	check "$what: nothing is pinned, no bus master" quiet_again 5
 	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 }

@@ -27,7 +27,7 @@ limits_boot()
 # limits_end: nothing is left, and nothing went wrong behind the scenes
 limits_end()
 {
-	check "$what: nothing is held any more" guest '[ "$(cat $(cma_dir)/held_bytes)" -eq 0 ]'
+	check "$what: nothing is held any more" guest '[ "$(cat $(cma_dir)/allocated_bytes)" -eq 0 ]'
 	check "$what: nothing is allocated or mapped any more" \
 		guest '[ "$(cat $(cma_dir)/coherent_bytes) $(cat $(cma_dir)/bounce_bytes)" = "0 0" ]'
 	check "$what: nothing is pinned, no bus master" quiet_again 5

@@ -68,10 +68,10 @@ life_case()
 	# shellcheck disable=SC2046 # options are words
 	module_boot "$1" "$2" $(region_options cma0 clients=nv0,unsafe-noiommu=on,x-fabric=on) \
 		$(disk_options nv0 "$VM_TMP/disk") || return
-	held=$(guest 'cat $(cma_dir)/held_bytes')
+	held=$(guest 'cat $(cma_dir)/allocated_bytes')
 	GUEST_LIMIT_S=150 guest "round=0; while [ \$round -lt 20 ]; do round=\$((round + 1)); $nvme_unbind; $nvme_bind; disk_live >/dev/null || exit 1; done"
 	tap_result $? "$what: 20 times unbind, bind, read"
-	check "$what: as much held as at first" equal "$held" "$(guest 'cat $(cma_dir)/held_bytes')"
+	check "$what: as much held as at first" equal "$held" "$(guest 'cat $(cma_dir)/allocated_bytes')"
 	silent_host
 	check "$what: no warning or oops in the guest so far" equal 0 "$(guest complaints)"
 	suspend_case

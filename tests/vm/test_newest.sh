@@ -3,7 +3,7 @@
 #
 # check: long
 #
-# The newest kernel of Debian unstable: what test_selftest and test_lend check on released ones,
+# The newest kernel of Debian unstable: what test_selftest and test_reusable check on released ones,
 # in one boot per architecture and, in short, per mode. On Arm it is also a KVM host that can say by
 # a capability, as older kernels can't, that it forces Write-Back.
 
@@ -11,20 +11,20 @@
 
 export REGION_MIB=256	# whole memory blocks of the guest, as lending needs
 
-# lend PARAMETER...: of vcma_lend
+# lend PARAMETER...: of vcma_reuse
 lend()
 {
-	guest "dmesg -c >>/tmp/dmesg; insmod /modules/vcma_lend.ko $* block_mib=2; dmesg | sed -n 's/.*vcma_lend: //p'; rmmod vcma_lend" >"$VM_TMP/results"
-	tap_import "$VM_TMP/results" "$what: lent"
+	guest "dmesg -c >>/tmp/dmesg; insmod /modules/vcma_reuse.ko $* block_mib=2; dmesg | sed -n 's/.*vcma_reuse: //p'; rmmod vcma_reuse" >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what: online"
 }
 
-# lent_case: memory comes back from under files, and their contents stay
-lent_case()
+# reusable_case: memory comes back from under files, and their contents stay
+reusable_case()
 {
-	check "$what: lent: movable memory, by its name" guest \
+	check "$what: online: movable memory, by its name" guest \
 		'grep -q "System RAM (virtio_cma)" /proc/iomem && grep -q Movable /proc/zoneinfo'
-	check "$what: lent: the host knows" \
-		wait_until 5 is_lent
+	check "$what: online: the host knows" \
+		wait_until 5 is_online
 	guest 'i=0; while [ $i -lt 24 ]; do dd if=/dev/urandom of=/tmp/file$i bs=1M count=8 2>/dev/null; i=$((i + 1)); done'
 	sums=$(guest 'cat /tmp/file* | md5sum')
 	moved='awk "/^pgmigrate_success/ { print \$2 }" /proc/vmstat'
@@ -56,7 +56,7 @@ newest_case()
 	initramfs "$VM_TMP/initramfs" "$nc_arch" newest virtio_pci \
 		"$(guest_module "$nc_arch" newest virtio_cma)" nvme \
 		"$(guest_module "$nc_arch" newest vcma_selftest)" \
-		"$(guest_module "$nc_arch" newest vcma_lend)" -- "$@"
+		"$(guest_module "$nc_arch" newest vcma_reuse)" -- "$@"
 	# shellcheck disable=SC2046 # options are words
 	vm_start "$nc_arch" "$(kernel_dir "$nc_arch" newest)/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 "clients=edu0,unsafe-noiommu=on,x-fabric=on,mode=$nc_mode") \
@@ -66,7 +66,7 @@ newest_case()
 		return
 	fi
 	guest load virtio_cma
-	[ "$nc_mode" = private ] || GUEST_LIMIT_S=90 lent_case
+	[ "$nc_mode" = private ] || GUEST_LIMIT_S=90 reusable_case
 	check "$what: a device that is no client offers memory to its peers" \
 		guest 'load nvme && wait_for 10 eval "cat /sys/bus/pci/devices/*/p2pmem/published | grep -q 1"'
 	GUEST_LIMIT_S=150 guest selftest fragmented=1 peer=1 "$nc_parameter" >"$VM_TMP/results"

@@ -9,7 +9,7 @@
 #	the controller   ....... hpa of it ..... hpa of it ....   anything else faults
 #
 # A file goes to a fresh filesystem and comes back; the image is compared from outside. In a region
-# that is lent, the guest keeps files too, in pages which nobody pins: those must not be seen.
+# that is online, the guest keeps files too, in pages which nobody pins: those must not be seen.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
@@ -38,7 +38,7 @@ nvme_case()
 	check "$what: before the guest driver, no bus master" status_is /clients/0/bus-master false
 	check "$what: before the guest driver, nothing is pinned" status_is /counters/pinned-bytes 0
 	guest load ext4 nvme
-	[ "$4" = private ] || check "$what: the region is lent" wait_until 5 is_lent
+	[ "$4" = private ] || check "$what: the region is online" wait_until 5 is_online
 	check "$what: the stock driver finds its disk" guest disk_ready nvme0n1
 	check "$what: the client is claimed" status_is /clients/0/state claimed
 	check "$what: kernel and device agree on what is pinned" pins_agree

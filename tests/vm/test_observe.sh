@@ -44,12 +44,12 @@ histogram_total()
 
 gave_back()
 {
-	[ "$(value ready_bytes)" -le "$1" ] && [ "$(value lent_bytes)" -ge "$2" ]
+	[ "$(value ready_bytes)" -le "$1" ] && [ "$(value online_bytes)" -ge "$2" ]
 }
 
 holds_at_most()
 {
-	[ "$(value held_bytes)" -le "$1" ]
+	[ "$(value allocated_bytes)" -le "$1" ]
 }
 
 # What a large allocation leaves to the pool goes, and what the pool had before stays.
@@ -58,7 +58,7 @@ large_case()
 	check "$what: 64 MiB in one piece are had, and freed" equal ok=1 \
 		"$(guest 'edu=/sys/bus/pci/devices/$(edu_pci)/bench; echo latency 67108864 1 0 >$edu; cut -d " " -f 1 $edu')"
 	check "$what: freed: 64 MiB are not kept" wait_until 20 holds_at_most $((18 << 20))
-	check "$what: freed: they are lent again" test "$(value lent_bytes)" -ge $((bytes - (18 << 20)))
+	check "$what: freed: they are online again" test "$(value online_bytes)" -ge $((bytes - (18 << 20)))
 	check "$what: freed: the run of the pool's size is there" \
 		guest 'grep -q " 16777216 4096 cached pool" /sys/kernel/debug/virtio_cma/virtio*/blocks'
 }
@@ -77,7 +77,7 @@ shrink_case()
 		check "$what: memory of no use to the guest stays in reserve" \
 			value_is ready_bytes "$sc_ready"
 	else
-		check "$what: short of memory: the reserve is lent again" \
+		check "$what: short of memory: the reserve is online again" \
 			wait_until 5 gave_back $((2 << 20)) $((bytes - (2 << 20)))
 	fi
 	check "$what: what is needed next is had" equal got=8 \
@@ -92,7 +92,7 @@ calls()
 	guest "cat /sys/kernel/tracing/kprobe_profile" | awk -v name="$1" '$1 == name { print $2 }'
 }
 
-# What programs have uncached of lent memory: x86 allows no second memory type for a page, so its
+# What programs have uncached of online memory: x86 allows no second memory type for a page, so its
 # linear address has to change, and to be cached again before the page allocator gets it.
 uncached_case()
 {
@@ -105,7 +105,7 @@ uncached_case()
 	uc_calls=$(calls set_memory_wc)
 	check "$what: uncached: linear addresses have changed" test "${uc_calls:-0}" -gt 0
 	check "$what: uncached: and back, each" equal "$uc_calls" "$(calls set_memory_wb)"
-	check "$what: uncached: all is lent again" wait_until 20 value_is lent_bytes "$bytes"
+	check "$what: uncached: all is online again" wait_until 20 value_is online_bytes "$bytes"
 }
 
 # Requests with a deadline of their own, of memory that is full of files. The provider of this region
@@ -143,18 +143,18 @@ observe_case()
 	check "$what: files as documented" files_documented
 	check "$what: the region and its mode" equal "cma0 $3" "$(value region_name) $(value mode)"
 	check "$what: total" value_is region_bytes $bytes
-	[ "$3" = private ] && lent=0 has_pages=0 || lent=$bytes has_pages=1
-	check "$what: lent" wait_until 5 value_is lent_bytes "$lent"
+	[ "$3" = private ] && online=0 has_pages=0 || online=$bytes has_pages=1
+	check "$what: online" wait_until 5 value_is online_bytes "$online"
 	check "$what: nothing held" equal "0 0 0" \
-		"$(value held_bytes) $(value pinned_bytes) $(value user_bytes)"
+		"$(value allocated_bytes) $(value pinned_bytes) $(value user_bytes)"
 	check "$what: the client is idle" value_is clients "0 edu0 - idle - - -"
 
 	guest "(exec vcma_user hold /dev/vcma/cma0 2000000) >/tmp/hold 2>&1 </dev/null & echo \$! >/tmp/pid; wait_for 10 grep -q held /tmp/hold"
 	check "$what: a program's buffer: held and pinned, one granule" equal \
 		"2097152 2097152 2097152" \
-		"$(value held_bytes) $(value pinned_bytes) $(value user_bytes)"
-	[ "$3" = private ] || check "$what: a program's buffer: that much less is lent" \
-		value_is lent_bytes $((bytes - 2097152))
+		"$(value allocated_bytes) $(value pinned_bytes) $(value user_bytes)"
+	[ "$3" = private ] || check "$what: a program's buffer: that much less is online" \
+		value_is online_bytes $((bytes - 2097152))
 	guest 'cat /sys/kernel/debug/virtio_cma/virtio*/granules' >"$VM_TMP/granules"
 	check "$what: debugfs: a map of all granules, one is a program's" \
 		equal "$((REGION_MIB / 2)) 1" "$(sed 's/^0x[0-9a-f]* //' "$VM_TMP/granules" |
@@ -162,9 +162,9 @@ observe_case()
 	check "$what: debugfs: the block has its owner's name" \
 		guest 'grep -q "2097152 512 cached vcma_user" /sys/kernel/debug/virtio_cma/virtio*/blocks'
 	check "$what: the host is told that memory is held" \
-		wait_until 5 status_is /guest/held-bytes 2097152
+		wait_until 5 status_is /guest/allocated-bytes 2097152
 	guest 'kill $(cat /tmp/pid)'
-	check "$what: given back" wait_until 5 value_is held_bytes 0
+	check "$what: given back" wait_until 5 value_is allocated_bytes 0
 	check "$what: and counted as such" equal "1 0 0 0" \
 		"$(value nr_user_ok) $(value nr_user_failed) $(value nr_bulk_ok) $(value nr_coherent_ok)"
 

@@ -3,8 +3,8 @@
 #
 # Locks of device hotplug. Adding and removing memory needs the first of them, which ACPI has
 # while it takes those of PCI and of devices: who is called with one of these must not wait for
-# it. A module takes the first lock while a lent region comes, goes and is suspended, and then
-# the others, as ACPI does. Nor may an image of an earlier life be resumed while memory is lent.
+# it. A module takes the first lock while a reusable region comes, goes and is suspended, and then
+# the others, as ACPI does. Nor may an image of an earlier life be resumed while memory is online.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
@@ -36,24 +36,24 @@ order_case()
 		tap_result 1 "$what: the guest boots"
 		return
 	fi
-	unlent_total=$(guest "awk '/^MemTotal/ { print \$2 }' /proc/meminfo")
-	lent_total=$((unlent_total + REGION_MIB * 1024))
+	offline_total=$(guest "awk '/^MemTotal/ { print \$2 }' /proc/meminfo")
+	online_total=$((offline_total + REGION_MIB * 1024))
 	locks_case probe 'load virtio_cma'
-	check "$what: probe: lent in the end" wait_until 20 mem_total_is "$lent_total"
-	check "$what: an image is not resumed while memory is lent" guest '! (: >/dev/snapshot) 2>/dev/null'
-	check "$what: the log says why" guest 'dmesg | grep -q "can.t resume from an image while its memory is lent"'
+	check "$what: probe: online in the end" wait_until 20 mem_total_is "$online_total"
+	check "$what: an image is not resumed while memory is online" guest '! (: >/dev/snapshot) 2>/dev/null'
+	check "$what: the log says why" guest 'dmesg | grep -q "can.t resume from an image while its memory is online"'
 	guest 'echo 1 >/sys/module/suspend/parameters/pm_test_delay; echo devices >/sys/power/pm_test'
 	# By a host that doesn't know of it; else there is nothing to be removed.
 	guest 'insmod /modules/vcma_hang.ko function=vcma_request_suspend fails=1'
 	locks_case suspend 'echo freeze >/sys/power/state'
 	guest rmmod vcma_hang
-	check "$what: suspend: lent again" wait_until 20 mem_total_is "$lent_total"
+	check "$what: suspend: online again" wait_until 20 mem_total_is "$online_total"
 	locks_case remove 'echo 1 >$(cma_dir)/../../remove'
-	check "$what: remove: not lent any more" wait_until 20 mem_total_is "$unlent_total"
+	check "$what: remove: not online any more" wait_until 20 mem_total_is "$offline_total"
 	guest 'echo 1 >/sys/bus/pci/rescan'
-	check "$what: found again: lent" wait_until 20 mem_total_is "$lent_total"
+	check "$what: found again: online" wait_until 20 mem_total_is "$online_total"
 	check "$what: unload" guest rmmod virtio_cma
-	check "$what: unloaded: removed by then" mem_total_is "$unlent_total"
+	check "$what: unloaded: removed by then" mem_total_is "$offline_total"
 	check "$what: images could be resumed without a region" guest '(: >/dev/snapshot) 2>/dev/null'
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	check "$what: QEMU ends well" vm_quit

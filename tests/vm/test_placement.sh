@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Several regions: one client with two banks, by kind; a default region for who finds nothing
-# else; set-asides of the host and of the module; kinds that a driver asks for by name; regions
+# else; reservations of the host and of the module; kinds that a driver asks for by name; regions
 # that go and come while the guest runs.
 #
 #	banka	|  shared  | nv0 "coherent" |		32 MiB; edu0, any kind

@@ -14,11 +14,11 @@ reset_case()
 	shift 2
 	guest 'load ext4 nvme; disk_ready nvme0n1 && disk_fill nvme0n1 4 >/dev/null && io_forever /mnt/busy; sleep 1'
 	check "$cause: the client is bus master before" status_is /clients/0/bus-master true
-	[ "$mode" = private ] || check "$cause: the region is lent before" wait_until 5 is_lent
+	[ "$mode" = private ] || check "$cause: the region is online before" wait_until 5 is_online
 	"$@"
 	check "$cause: the guest boots again" vm_booted "$boot" 90
 	check "$cause: quiet" quiet_again 5
-	check "$cause: nothing is lent" status_is /counters/lent-bytes 0
+	check "$cause: nothing is online" status_is /counters/online-bytes 0
 	check "$cause: the client waits for its claim" status_is /clients/0/state present
 	check "$cause: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 }

@@ -92,7 +92,7 @@ VM_MEMORY=512M VM_MACHINE=memory-backend=ram static_start 6.1 -object memory-bac
 check "$what: the guest boots" vm_alive
 check "$what: its bus is not coherent" eval '! bus_is_coherent'
 check "$what: the client's memory is to be uncached" status_is /clients/0/attr uncached
-check "$what: QEMU keeps off all of it" status_is /attributes/handed-bytes $((512 << 20))
+check "$what: QEMU keeps off all of it" status_is /attributes/noncoherent-bytes $((512 << 20))
 check "$what: the client is claimed" status_is /clients/0/state claimed
 check "$what: all RAM is pinned" status_is /counters/pinned-bytes $((512 << 20))
 dump_tree
@@ -246,7 +246,7 @@ ram='-object memory-backend-ram,id=ram,size=512M'
 		-device virtio-cma-pci,memdev=ram,mode=static,clients=nv0,x-provider=fake,granule=2M
 	refused "discard=on" 'discard=on contradicts it' $ram -device $device,memdev=ram,discard=on,$fake
 	refused "a pin limit" 'pin-limit= contradicts it' $ram -device $device,memdev=ram,pin-limit=2M,$fake
-	refused "a set-aside" 'a set-aside contradicts it' $ram \
+	refused "a reservation" 'a reservation contradicts it' $ram \
 		-device "$device,memdev=ram,name=st,regions=st/nv0=2M,$fake"
 	refused "an extent that ends in the kernel" 'the kernel is loaded to' $ram \
 		-device $device,memdev=ram,x-fake-extent=4,$fake

@@ -37,7 +37,7 @@ debug_case()
 	[ "$MODE" = reusable ] && has_pages=1 || has_pages=0
 	GUEST_LIMIT_S=150 guest selftest guest_physical=1 has_pages=$has_pages region_mib=$REGION_MIB >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what"
-	GUEST_LIMIT_S=60 guest "insmod /modules/vcma_bulk.ko count=500 fits=500 lent=$has_pages; dmesg | sed -n 's/.*vcma_bulk: //p'; rmmod vcma_bulk" >"$VM_TMP/results"
+	GUEST_LIMIT_S=60 guest "insmod /modules/vcma_bulk.ko count=500 fits=500 online=$has_pages; dmesg | sed -n 's/.*vcma_bulk: //p'; rmmod vcma_bulk" >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what: bulk"
 	guest 'echo 33554432 >$(cma_dir)/user_limit_bytes'
 	for dc_verb in buffers bulk; do

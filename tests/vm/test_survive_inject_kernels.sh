@@ -3,6 +3,6 @@
 #
 # check: long
 #
-# test_survive_inject with memory that is lent, which has more places, on the other architecture.
+# test_survive_inject with memory that is online, which has more places, on the other architecture.
 
 HVCMA_INJECT_CASES=arm64/6.12/reusable exec "$HVCMA_SRC/tests/vm/test_survive_inject.sh"

@@ -68,7 +68,7 @@ marked()
 	guest "vmcore $(status /region/base-gpa) $((REGION_MIB << 20)) $1"
 }
 
-# crash_case: programs have files in lent memory, which the dump has too
+# crash_case: programs have files in online memory, which the dump has too
 crash_case()
 {
 	monitor system_reset
@@ -79,10 +79,10 @@ crash_case()
 	check "$what: crash: crash kernel loaded" guest 'kexec crash /next/vmlinuz /next/initramfs "console=ttyS0 panic=-1"'
 	guest_gone 'echo c >/proc/sysrq-trigger'
 	check "$what: crash: the crash kernel boots" vm_booted 4 60
-	check "$what: crash: the dump has the file that was in lent memory" test "$(marked marked-by-a-file)" -gt 100000
+	check "$what: crash: the dump has the file that was in online memory" test "$(marked marked-by-a-file)" -gt 100000
 	check "$what: crash: and nothing that was not there" equal 0 "$(marked marked-by-nobody)"
 	check "$what: crash: its driver finds the region usable" guest 'load vcma_bench && bench 08 latency 1048576 3 0 | grep -q "ok=3 "'
-	check "$what: crash: no more is pinned than it holds" equal "$(guest 'cat $(cma_dir)/held_bytes')" "$(pinned_by_kernel)"
+	check "$what: crash: no more is pinned than it holds" equal "$(guest 'cat $(cma_dir)/allocated_bytes')" "$(pinned_by_kernel)"
 	check "$what: crash: no warning or oops in it" equal 0 "$(guest complaints)"
 	check "$what: crash: then it ends" guest 'rmmod vcma_bench && rmmod virtio_cma'
 	check "$what: crash: and nothing is pinned" quiet_again 5

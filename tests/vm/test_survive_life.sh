@@ -35,10 +35,10 @@ life_case()
 		return
 	fi
 	guest 'cd /sys/bus/pci/drivers/vcma_bench; echo 0000:00:08.0 >unbind; echo 0000:00:08.0 >bind'
-	held=$(guest 'cat $(cma_dir)/held_bytes')
+	held=$(guest 'cat $(cma_dir)/allocated_bytes')
 	GUEST_LIMIT_S=240 guest "cd /sys/bus/pci/drivers/vcma_bench; nr=0; while [ \$nr -lt $3 ]; do nr=\$((nr + 1)); echo 0000:00:08.0 >unbind && echo 0000:00:08.0 >bind && [ -e 0000:00:08.0 ] || exit 1; done"
 	tap_result $? "$what: $3 times unbound and bound"
-	check "$what: as much held as after the first time" equal "$held" "$(guest 'cat $(cma_dir)/held_bytes')"
+	check "$what: as much held as after the first time" equal "$held" "$(guest 'cat $(cma_dir)/allocated_bytes')"
 	check "$what: the client is served" guest 'bench 08 latency 4194304 3 0 | grep -q "ok=3 "'
 
 	check "$what: bound: rmmod is refused" guest '! rmmod virtio_cma 2>/dev/null'
@@ -52,7 +52,7 @@ life_case()
 	check "$what: unbound: the region is unplugged" guest 'wait_for 30 eval "! cma_dir >/dev/null"'
 	check "$what: unplugged: QEMU has no such device any more" wait_until 20 unplugged
 	check "$what: unplugged: nothing is pinned" wait_until 5 eval '[ "$(pinned_by_kernel)" -eq 0 ]'
-	check "$what: unplugged: the guest has no more memory than before it was lent any" guest \
+	check "$what: unplugged: the guest has no more memory than before it was online any" guest \
 		"wait_for 10 eval '[ \$(meminfo_mib MemTotal) -le $((ram + 1)) ]' || ! meminfo_mib MemTotal"
 
 	monitor "device_add virtio-cma-pci,id=cma0,memdev=cma0-mem,bus=port0,mode=$MODE,clients=edu0"

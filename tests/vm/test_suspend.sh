@@ -139,7 +139,7 @@ hibernate_case()
 	clients_work
 }
 
-# Without clients there is nothing that an image could not hold, unless memory is lent.
+# Without clients there is nothing that an image could not hold, unless memory is online.
 unused_case()
 {
 	guest "umount /mnt; for dev in $NVME $NIC; do echo \$dev >/sys/bus/pci/devices/\$dev/driver/unbind; done"

@@ -71,8 +71,8 @@ user_case()
 	return 0
 }
 
-# lent_case: what programs get of a region that is lent and in use
-lent_case()
+# reusable_case: what programs get of a region that is online and in use
+reusable_case()
 {
 	guest 'cat $(cma_dir)/region_bytes >$(cma_dir)/user_limit_bytes'
 	program fast /dev/vcma/cma0 1000 1000 1000
@@ -112,7 +112,7 @@ hang_case()
 }
 
 # unload_case: buffers against rmmod, unbind, unplug. With sendfile(), as in "cat FILE >unbind", the
-# page of the file, which can be one that was lent, would be pinned until unbinding has ended.
+# page of the file, which can be one that was online, would be pinned until unbinding has ended.
 unload_case()
 {
 	check "$what: a program keeps a buffer" hold 1000000
@@ -122,7 +122,7 @@ unload_case()
 	check "$what: unbound: the program's buffer is taken away, with its name" \
 		guest 'wait_for 5 grep -q "^revoked; another: No such device" /tmp/hold && dmesg | grep -q "buffer of vcma_user.* is taken away"'
 	check "$what: unbound: nothing is pinned" quiet_again 5
-	check "$what: unbound: no lent memory stays behind" \
+	check "$what: unbound: no online memory stays behind" \
 		guest 'wait_for 10 eval "! grep -q \"System RAM (virtio_cma)\" /proc/iomem"'
 	guest 'echo $(cat /tmp/cma) >/sys/bus/virtio/drivers/virtio_cma/bind; wait_for 10 test -e /dev/vcma/cma0'
 
@@ -179,7 +179,7 @@ if user_case amd64 6.12 mode=private private $EOPNOTSUPP; then
 	user_end
 fi
 if user_case arm64 6.12 mode=reusable reusable 0; then
-	lent_case
+	reusable_case
 	unload_case
 	user_end
 fi

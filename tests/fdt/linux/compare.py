@@ -42,7 +42,7 @@ OVERLAP = r"OVERLAP DETECTED! (.*) \(0x.*\) overlaps with (.*) \(0x"
 # With these Linux is done with a node, or with all; ours says what else is wrong with it.
 LAST = ("ignored", "length", "sizes", "room", "setup", "reserve")
 
-# Ids of ours that are the same verdict.
+# Ids of ours that are the same decision.
 IDS = {
     "ignored": {"reserved-cells", "reserved-ranges"},
     "length": {"reserved-length"},
@@ -64,7 +64,7 @@ class Linux:
     """Verdicts: {(kind, node)}; overlaps: nodes; facts: the lines of windows and coherency."""
 
     def __init__(self, lines):
-        self.verdicts, self.overlaps, self.others, self.long = set(), set(), set(), set()
+        self.decisions, self.overlaps, self.others, self.long = set(), set(), set(), set()
         self.facts = [l for l in lines if l.startswith(("dma ", "pci ", "coherent "))]
         self.memory = [tuple(int(n, 16) for n in l.split()[1:]) for l in lines if l.startswith("memory ")]
         self.is_broken = any(l.startswith("broken") for l in lines)
@@ -72,7 +72,7 @@ class Linux:
             if line.startswith("say "):
                 self.hear(line)
             elif line.startswith(("misplaced ", "ineffective ")):
-                self.verdicts.add(tuple(line.split()))
+                self.decisions.add(tuple(line.split()))
             elif line.startswith("long "):
                 self.long.add(line[5:])
             elif line.startswith("pool "):
@@ -81,10 +81,10 @@ class Linux:
     def look_at(self, name, base, size, kind):
         base, size = int(base, 16), int(size, 16)
         if base + size > 1 << 64:
-            self.verdicts.add(("wraps", name))
+            self.decisions.add(("wraps", name))
         # Pools that are never mapped may well be no memory: the RAM of a display.
         elif kind in ("cma", "swiotlb") and not self.covers(base, size):
-            self.verdicts.add(("no-memory", name))
+            self.decisions.add(("no-memory", name))
         elif kind == "none":
             self.others.add(name)
 
@@ -92,7 +92,7 @@ class Linux:
         for kind, pattern in SAYINGS:
             hit = re.search(pattern, line)
             if hit:
-                self.verdicts.add((kind, hit[1]))
+                self.decisions.add((kind, hit[1]))
         hit = re.search(OVERLAP, line)
         if hit:
             self.overlaps |= {hit[1], hit[2]}
@@ -136,7 +136,7 @@ def differences(linux, ours):
         yield ("Linux only: " if line in linux.facts else "ours only: ") + line
     # Without memory nothing can be placed: ours leaves out what needs it, and says so.
     is_unknown = ours.has("memory-unknown")
-    for kind, node in sorted(linux.verdicts):
+    for kind, node in sorted(linux.decisions):
         if kind in ("room", "no-memory") and is_unknown:
             continue
         # Also the set-up of what overlaps with one whose set-up failed: its memory is free then.
@@ -157,33 +157,33 @@ def differences(linux, ours):
         kinds = [kind for kind, ids in IDS.items()
                  if name in ids and name not in ("reserved-overlap", "reserved-many")]
         if kinds and not any((kind in kinds or kind in LAST) and where in ("", node)
-                             for kind, where in linux.verdicts):
+                             for kind, where in linux.decisions):
             yield "ours only: %s %s" % (name, node)
     # The memory of what failed is free, and the next pool may be placed in it.
-    reserve = {node for kind, node in linux.verdicts if kind == "reserve"}
-    failed = {node for kind, node in linux.verdicts if kind == "setup"} | reserve
+    reserve = {node for kind, node in linux.decisions if kind == "reserve"}
+    failed = {node for kind, node in linux.decisions if kind == "setup"} | reserve
     if linux.overlaps - ours.overlaps and not linux.overlaps & failed:
         yield "Linux only: overlap of %s" % sorted(linux.overlaps - ours.overlaps)
     if ours.overlaps and not linux.overlaps | reserve and not ours.overlaps & linux.long and \
-            ("ignored", "") not in linux.verdicts:
+            ("ignored", "") not in linux.decisions:
         yield "ours only: overlap of %s" % sorted(ours.overlaps)
 
 
 def main():
     linux, ours = files(sys.argv[1]), files(sys.argv[2])
     series, first = sys.argv[3:] or ("", 1)
-    nr_differences = nr_facts = nr_verdicts = 0
+    nr_differences = nr_facts = nr_decisions = 0
     for (name, theirs), (other, mine) in zip(linux, ours):
         assert name == other
         theirs, mine = Linux(theirs), Ours(mine)
         nr_facts += len(theirs.facts)
-        nr_verdicts += len(theirs.verdicts) + len(theirs.overlaps)
+        nr_decisions += len(theirs.decisions) + len(theirs.overlaps)
         for text in differences(theirs, mine):
             nr_differences += 1
             print("# %s: %s" % (name, text))
     results = [(linux and len(linux) == len(ours), "%d trees" % len(linux)),
-               (nr_facts and nr_verdicts, "%d windows and coherent devices, %d verdicts on reserved memory" %
-                (nr_facts, nr_verdicts)),
+               (nr_facts and nr_decisions, "%d windows and coherent devices, %d decisions on reserved memory" %
+                (nr_facts, nr_decisions)),
                (not nr_differences, "differences from Linux%s: %d" % (" " + series if series else "", nr_differences))]
     for i, (good, text) in enumerate(results, int(first)):
         print("%s %d - %s" % ("ok" if good else "not ok", i, text))

@@ -91,8 +91,8 @@ guest load ext4 nvme
 check "the coherent client works" guest disk_ready nvme0n1
 check "it is told to map cached" status_is /clients/0/attr cached
 check "its memory is Write-Back" status_is /clients/0/effective 'Normal Write-Back'
-check "it owes nothing" status_is /clients/0/care '[]'
-check "QEMU need not keep off anything" status_is /attributes/handed-bytes 0
+check "it owes nothing" status_is /clients/0/maintenance '[]'
+check "QEMU need not keep off anything" status_is /attributes/noncoherent-bytes 0
 check "and has cleaned nothing" status_is /attributes/maintained-bytes 0
 
 guest 'uio_bind $(edu_pci)'
@@ -101,15 +101,15 @@ case $kind in
 fwb)
 	check "FWB: it is told to map cached" status_is /clients/1/attr cached
 	check "FWB: for its memory is Write-Back anyway" status_is /clients/1/effective 'Normal Write-Back'
-	check "FWB: coherent allocations fail" status_is /clients/1/care '["handover","sync","no-coherent"]'
+	check "FWB: coherent allocations fail" status_is /clients/1/maintenance '["block","sync","no-coherent"]'
 	;;
 *)
 	check "no FWB: it is told to map uncached" status_is /clients/1/attr uncached
 	check "no FWB: its memory is Non-cacheable" status_is /clients/1/effective 'Normal Non-cacheable'
-	check "no FWB: no cached alias" status_is /clients/1/care '["handover","no-cached-alias"]'
+	check "no FWB: no cached alias" status_is /clients/1/maintenance '["block","no-cached-alias"]'
 	;;
 esac
-handed=$(status /attributes/handed-bytes)
+handed=$(status /attributes/noncoherent-bytes)
 check "QEMU keeps off what both share" test "$handed" -gt 0
 check "and has cleaned all of it" test "$(status /attributes/maintained-bytes)" -ge "$handed"
 check "line by line" all_lines_maintained
@@ -125,7 +125,7 @@ check "nor can the debugger read" equal E14 "$(gdb_asks "m$address,8")"
 check "nor write" equal E14 "$(gdb_asks "M$address,1:00")"
 
 guest 'edu_pci >/sys/bus/pci/drivers/uio_pci_generic/unbind'
-check "released: QEMU may touch everything" status_is /attributes/handed-bytes 0
+check "released: QEMU may touch everything" status_is /attributes/noncoherent-bytes 0
 check "released: it cleaned everything again" test "$(status /attributes/maintained-bytes)" -ge $((2 * handed))
 check "released: line by line" all_lines_maintained
 check "released: the monitor reads" test -n "$(guest_memory "$base")"

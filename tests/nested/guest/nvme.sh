@@ -24,7 +24,7 @@ check "before the guest driver: nothing is pinned" status_is /counters/pinned-by
 check "before the guest driver: the controller is no bus master" equal off "$(pci_master "$nvme")"
 guest load ext4 nvme
 [ "$mode" = private ] && has_pages=0 || has_pages=1
-[ "$mode" = private ] || check "the region is lent" wait_until 5 is_lent
+[ "$mode" = private ] || check "the region is online" wait_until 5 is_online
 check "the stock driver finds its disk" guest disk_ready nvme0n1
 check "the controller is bus master" equal on "$(pci_master "$nvme")"
 check "the client is claimed" status_is /clients/0/state claimed

@@ -1,8 +1,0 @@
-#!/bin/sh
-# SPDX-License-Identifier: GPL-2.0-or-later
-#
-# check: long
-#
-# test_lend on Linux 6.1.
-
-HVCMA_LEND_KERNELS='amd64/6.1 arm64/6.1' exec "$HVCMA_SRC/tests/vm/test_lend.sh"
