@@ -16,7 +16,7 @@ $(error O=$(O) is to be a folder of its own: "make clean" empties it)
 endif
 .DEFAULT_GOAL = all
 # Goals that need no compiler.
-NO_CONFIG_GOALS = help clean distclean install-guest uninstall-guest steps
+NO_CONFIG_GOALS = help clean distclean install-guest uninstall-guest steps format-check
 
 # As many jobs as there are processors, if nobody says otherwise.
 ifeq ($(MAKELEVEL) $(filter -j% --jobserver%,$(MAKEFLAGS)),0 )
@@ -45,7 +45,7 @@ endif
 # What was built on the way is no intermediate file.
 .SECONDARY:
 .PHONY: all world plugin guest guest-all guest-others env demo check check-quick check-long bench \
-	fuzz fuzz-coverage lint install install-guest uninstall uninstall-guest help clean distclean FORCE
+	fuzz fuzz-coverage lint format-check install install-guest uninstall uninstall-guest help clean distclean FORCE
 
 all: native
 
@@ -290,6 +290,7 @@ help:
 	@echo '  make bench      the figures; B=name runs one'
 	@echo '  make fuzz       the fuzzers for FUZZ_SECONDS each (600); fuzz-coverage: what random guests reach'
 	@echo '  make lint       checkpatch, sparse, shellcheck'
+	@echo '  make format-check  do files obey .editorconfig? Nothing is changed'
 	@echo
 	@echo 'Variables: V=1 shows commands; CONFIGURE_ARGS; HVCMA_CACHE (downloads and images,'
 	@echo '~/.cache/hvcma); DEMO_ARGS (see tests/nested/demo --help).'

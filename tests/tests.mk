@@ -146,3 +146,7 @@ demo: arm64 arm64-plugin $(call guest_ko,$(DEMO_SERIES:%=arm64/%))
 
 lint:
 	$(Q)HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/lint
+
+# Needs Python only.
+format-check:
+	$(Q)$(srcdir)/tests/format

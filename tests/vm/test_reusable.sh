@@ -190,7 +190,7 @@ reusable_case2()
 	lend test=stale mib=128 block_mib=2
 	busy_case
 
-	guest 'insmod /modules/vcma_reuse.ko test=keep mib=32 block_mib=2' 
+	guest 'insmod /modules/vcma_reuse.ko test=keep mib=32 block_mib=2'
 	check "$what: held: MemTotal" equal $((online_total - 32 * 1024)) "$(mem_total)"
 	check "$what: held: hidden from dumps" equal 8192 "$(hidden "$base")"
 	check "$what: held: the host knows" \
