@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # What the guest driver shows: sysfs and its tunables, debugfs, trace events; and what it reports
-# to the host. The file names are part of the driver's contract (virtio_cma(4)).
+# to the host. The file names are part of the driver's contract (docs/ABI, virtio_cma(4)).
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
+. "$HVCMA_SRC/tests/lib/abi.sh"
 
 export REGION_MIB=256	# whole memory blocks of the guest, as lending needs
 
@@ -19,16 +20,16 @@ value_is()
 	[ "$(value "$1")" = "$2" ]
 }
 
-# every file that the manual page names, and no other
+# every file that docs/ABI names, and no other, with these modes
 files_documented()
 {
-	guest 'ls -1 $(cma_dir)' | sort >"$VM_TMP/files"
-	sed -n '/^\.I .*vcma\/$/,/^\.RE$/s/^\.B //p' "$HVCMA_SRC/docs/man/virtio_cma.4" |
-		sort >"$VM_TMP/documented"
-	if ! cmp -s "$VM_TMP/files" "$VM_TMP/documented"; then
-		note "$(diff "$VM_TMP/documented" "$VM_TMP/files")"
-		return 1
-	fi
+	guest "stat -c '%a %n' /sys/bus/virtio/drivers/virtio_cma/virtio*/vcma/* \
+		/sys/module/virtio_cma/parameters/* /sys/kernel/debug/virtio_cma/virtio*/*" |
+		sed 's/^4[04][04] /RO /; s/^6[04][04] /RW /; s|/virtio[0-9]*/|/virtio*/|' | sort >"$VM_TMP/files"
+	abi_documented "$HVCMA_SRC" >"$VM_TMP/documented"
+	cmp -s "$VM_TMP/files" "$VM_TMP/documented" && return
+	note "$(diff "$VM_TMP/documented" "$VM_TMP/files")"
+	return 1
 }
 
 # nr_ended: allocations of all kinds, as they are counted by kind
