@@ -80,6 +80,7 @@ there()
 named_faults()
 {
 	files "$1" | grep '\.md$' | while read -r nf_file; do
+		[ -f "$1/$nf_file" ] || continue
 		case $nf_file in */*) nf_dir=$1/${nf_file%/*} ;; *) nf_dir=$1 ;; esac
 		grep -oE '\]\([^)#: ]+' "$1/$nf_file" | sed 's/^](//' | while read -r nf_link; do
 			[ -e "$nf_dir/$nf_link" ] || echo "$nf_file: a link to $nf_link"
