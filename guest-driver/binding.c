@@ -68,7 +68,7 @@ enum vcma_rank {
 
 static unsigned int vcma_source_rank(const struct vcma_client *c, const char *kind)
 {
-	unsigned int rank = c->region->flags & VIRTIO_CMA_F_DEFAULT ? VCMA_RANK_DEFAULT : 0;
+	unsigned int rank = c->region->flags & VIRTIO_CMA_FLAG_DEFAULT ? VCMA_RANK_DEFAULT : 0;
 
 	if (!strcmp(c->kind, kind))
 		return rank + VCMA_RANK_KIND;

@@ -49,7 +49,7 @@ static const char *vcma_block_desc_check(const struct vcma_region *r,
 	if (desc->base_dma > U64_MAX - desc->bytes ||
 	    desc->base_dma + desc->bytes - 1 > want->max_dma)
 		return "block above the address limit";
-	if (!(r->flags & VIRTIO_CMA_F_HPA) && desc->base_dma != desc->base_gpa)
+	if (!(r->flags & VIRTIO_CMA_FLAG_HPA) && desc->base_dma != desc->base_gpa)
 		return "DMA address is not the guest-physical one";
 	if (desc->attr > VIRTIO_CMA_ATTR_UNCACHED)
 		return "block of an unknown memory type";

@@ -417,7 +417,7 @@ void vcma_client_attach(struct vcma_client *c, struct vcma_binding *b)
 	}
 	vcma_report_start(r);
 	dev_info(dev, "region %s: client '%s', %s addresses, %s\n", r->name, c->name,
-		 r->flags & VIRTIO_CMA_F_HPA ? "host-physical" : "guest-physical",
+		 r->flags & VIRTIO_CMA_FLAG_HPA ? "host-physical" : "guest-physical",
 		 c->attr == VCMA_CACHED ? "cached" : "uncached");
 }
 

@@ -248,7 +248,7 @@ static dma_addr_t vcma_dma_map_resource(struct device *dev, phys_addr_t phys, si
 	if (page_is_ram(PHYS_PFN(phys)) || page_is_ram(PHYS_PFN(phys + size - 1)))
 		return DMA_MAPPING_ERROR;
 	while ((c = vcma_binding_next_claimed(b, &i))) {
-		if (!(c->region->flags & VIRTIO_CMA_F_HPA))
+		if (!(c->region->flags & VIRTIO_CMA_FLAG_HPA))
 			continue;
 		atomic64_inc(&c->region->stats.nr_map_failed);
 		if (!test_and_set_bit(VCMA_WARNED_NO_RESOURCE, &c->warned))
@@ -484,7 +484,7 @@ static u64 vcma_dma_get_required_mask(struct device *dev)
 	u64 end = 1;
 
 	while ((c = vcma_binding_next_claimed(b, &i))) {
-		if (c->region->flags & VIRTIO_CMA_F_HPA)
+		if (c->region->flags & VIRTIO_CMA_FLAG_HPA)
 			return DMA_BIT_MASK(64);
 		end = max(end, c->region->base_gpa + c->region->bytes - 1);
 	}

@@ -81,7 +81,7 @@ void vcma_region_find_lowest(struct vcma_region *r)
 	u64 first = 0, total = 1;
 	u32 nr = 0, i;
 
-	if (!(r->flags & VIRTIO_CMA_F_HPA))
+	if (!(r->flags & VIRTIO_CMA_FLAG_HPA))
 		return;
 	extents = kcalloc(VCMA_EXTENTS_AT_ONCE, sizeof(*extents), GFP_KERNEL);
 	if (!extents)
@@ -124,7 +124,7 @@ static const char *vcma_config_check(const struct virtio_cma_config *config)
 	if (le32_to_cpu(config->attr_policy) > VIRTIO_CMA_ATTR_UNCACHED)
 		return "unknown memory type policy";
 	if (le32_to_cpu(config->flags) &
-	    ~(VIRTIO_CMA_F_DEFAULT | VIRTIO_CMA_F_HPA | VIRTIO_CMA_F_AUTO))
+	    ~(VIRTIO_CMA_FLAG_DEFAULT | VIRTIO_CMA_FLAG_HPA | VIRTIO_CMA_FLAG_AUTO))
 		return "unknown flags";
 	if (!vcma_is_between(config->max_request_bytes, VIRTIO_CMA_MIN_REQUEST_BYTES,
 			     VIRTIO_CMA_MAX_REQUEST_BYTES) ||
@@ -164,7 +164,7 @@ static int vcma_region_choose_mode(struct vcma_region *r, u32 mode)
 		r->mode = &vcma_mode_reusable;
 		return 0;
 	}
-	if (r->flags & VIRTIO_CMA_F_AUTO) {
+	if (r->flags & VIRTIO_CMA_FLAG_AUTO) {
 		dev_info(r->dev, "region %s: private: %s\n", r->name, reason);
 		return 0;
 	}
@@ -194,7 +194,7 @@ static int vcma_region_configure(struct vcma_region *r)
 	r->granule_shift = ilog2(r->granule_bytes);
 	r->attr_policy = le32_to_cpu(config.attr_policy);
 	r->flags = le32_to_cpu(config.flags);
-	r->lowest_dma = r->flags & VIRTIO_CMA_F_HPA ? U64_MAX : r->base_gpa;
+	r->lowest_dma = r->flags & VIRTIO_CMA_FLAG_HPA ? U64_MAX : r->base_gpa;
 	r->nr_clients = le32_to_cpu(config.nr_clients);
 	r->max_request_bytes = le32_to_cpu(config.max_request_bytes);
 	r->max_response_bytes = le32_to_cpu(config.max_response_bytes);

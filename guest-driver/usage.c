@@ -293,7 +293,7 @@ unsigned int vcma_usage_rank(struct vcma_region *r, const struct vcma_constraint
 	if (!s.costs)
 		return 0;
 	vcma_search_refresh(&s);
-	if (r->flags & VIRTIO_CMA_F_HPA)
+	if (r->flags & VIRTIO_CMA_FLAG_HPA)
 		vcma_search_extents(&s);
 	else
 		vcma_search_run(&s, 0, s.o->nr, r->base_gpa);

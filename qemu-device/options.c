@@ -315,7 +315,7 @@ static bool check_mode(VirtIOCMA *s, uint32_t mode, Error **errp)
     s->config.mode = mode == MODE_PRIVATE ? VIRTIO_CMA_MODE_PRIVATE :
                      mode == MODE_STATIC ? VIRTIO_CMA_MODE_STATIC :
                      VIRTIO_CMA_MODE_REUSABLE;
-    s->config.flags |= mode == MODE_AUTO ? VIRTIO_CMA_F_AUTO : 0;
+    s->config.flags |= mode == MODE_AUTO ? VIRTIO_CMA_FLAG_AUTO : 0;
     return true;
 }
 
@@ -342,8 +342,8 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
     s->config.max_align_order = o->max_align_order;
     s->config.policy = policy;
     s->config.unpin_discards = o->discard;
-    s->config.flags = (o->is_default ? VIRTIO_CMA_F_DEFAULT : 0) |
-                      (o->unsafe_noiommu ? VIRTIO_CMA_F_HPA : 0);
+    s->config.flags = (o->is_default ? VIRTIO_CMA_FLAG_DEFAULT : 0) |
+                      (o->unsafe_noiommu ? VIRTIO_CMA_FLAG_HPA : 0);
 
     return check_mode(s, mode, errp) &&
            hvcma_attr_check(s, errp) &&

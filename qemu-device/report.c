@@ -93,7 +93,7 @@ static const char *mode_name(VirtIOCMA *s)
     if (s->config.mode == VIRTIO_CMA_MODE_STATIC) {
         return "static";
     }
-    return s->config.flags & VIRTIO_CMA_F_AUTO ? "auto" : "reusable";
+    return s->config.flags & VIRTIO_CMA_FLAG_AUTO ? "auto" : "reusable";
 }
 
 static void put_region(VirtIOCMA *s, const HvcmaView *view, Visitor *v,

@@ -58,9 +58,9 @@
 #define VIRTIO_CMA_ATTR_UNCACHED	2	/* Normal Non-cacheable for every client */
 
 /* config.flags */
-#define VIRTIO_CMA_F_DEFAULT		0x1	/* the VM's default region */
-#define VIRTIO_CMA_F_HPA		0x2	/* DMA addresses are host-physical (unsafe-noiommu=on) */
-#define VIRTIO_CMA_F_AUTO		0x4	/* mode is reusable; private where memory can't be online */
+#define VIRTIO_CMA_FLAG_DEFAULT		0x1	/* the VM's default region */
+#define VIRTIO_CMA_FLAG_HPA		0x2	/* DMA addresses are host-physical (unsafe-noiommu=on) */
+#define VIRTIO_CMA_FLAG_AUTO		0x4	/* mode is reusable; private where memory can't be online */
 
 /* config.max_align_order */
 #define VIRTIO_CMA_MAX_ALIGN_ORDER	31

@@ -47,10 +47,10 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 		return "mode is unknown";
 	if (config->attr_policy > VIRTIO_CMA_ATTR_UNCACHED)
 		return "memory attribute policy is unknown";
-	if (config->flags & ~(uint32_t)(VIRTIO_CMA_F_DEFAULT | VIRTIO_CMA_F_HPA |
-					VIRTIO_CMA_F_AUTO))
+	if (config->flags & ~(uint32_t)(VIRTIO_CMA_FLAG_DEFAULT | VIRTIO_CMA_FLAG_HPA |
+					VIRTIO_CMA_FLAG_AUTO))
 		return "a flag is unknown";
-	if ((config->flags & VIRTIO_CMA_F_AUTO) && config->mode != VIRTIO_CMA_MODE_REUSABLE)
+	if ((config->flags & VIRTIO_CMA_FLAG_AUTO) && config->mode != VIRTIO_CMA_MODE_REUSABLE)
 		return "only a reusable region can be private by choice of the guest";
 	if (config->max_align_order > VIRTIO_CMA_MAX_ALIGN_ORDER)
 		return "alignment cap is above order 31";

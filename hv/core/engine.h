@@ -108,7 +108,7 @@ struct hvcma_engine_config {
 	uint64_t pin_limit_bytes;	/* 0: the whole region */
 	uint32_t mode;			/* VIRTIO_CMA_MODE_* */
 	uint32_t attr_policy;		/* VIRTIO_CMA_ATTR_* */
-	uint32_t flags;			/* VIRTIO_CMA_F_* */
+	uint32_t flags;			/* VIRTIO_CMA_FLAG_* */
 	uint32_t nr_clients;		/* size of the client table */
 	uint32_t nr_resvs;		/* reservations, at most HVCMA_MAX_RESVS */
 	const uint64_t *resv_bytes;	/* of each, whole granules; only read at init */

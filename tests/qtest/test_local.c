@@ -57,7 +57,7 @@ static void test_host_physical(void **state)
 	(void)state;
 	start(",unsafe-noiommu=on");
 	cma_config(&c, &config);
-	assert_int_equal(config.flags, VIRTIO_CMA_F_HPA);
+	assert_int_equal(config.flags, VIRTIO_CMA_FLAG_HPA);
 	for (i = 0; i < NR_PAGES; i++) {
 		assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &blocks[i]), VIRTIO_CMA_S_OK);
 		assert_true(blocks[i].base_dma == host_physical(blocks[i].base_gpa));

@@ -308,7 +308,7 @@ static void test_spare_entries(void **state)
 	cma_open_nth(&b, q, 1);
 	cma_config(&a, &config);
 	assert_int_equal(config.nr_clients, 3);
-	assert_true(config.flags & VIRTIO_CMA_F_DEFAULT);
+	assert_true(config.flags & VIRTIO_CMA_FLAG_DEFAULT);
 	cma_config(&b, &config);
 	assert_int_equal(config.nr_clients, 1);
 	/* named by the other region; edu1, named by none, is left alone */

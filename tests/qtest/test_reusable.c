@@ -93,7 +93,7 @@ static void test_auto(void **state)
 	cma_open(&c, q, &virtio_pci);
 	cma_config(&c, &config);
 	assert_int_equal(config.mode, VIRTIO_CMA_MODE_REUSABLE);
-	assert_int_equal(config.flags, VIRTIO_CMA_F_AUTO);
+	assert_int_equal(config.flags, VIRTIO_CMA_FLAG_AUTO);
 	assert_int_equal(config.max_align_order, 10);
 	assert_int_equal(config.backed_bytes, 64 * MIB);
 	qtest_stop(q);

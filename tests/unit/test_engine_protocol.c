@@ -481,7 +481,7 @@ static void the_configuration_space_is_filled(void **state)
 	struct rig *r;
 
 	(void)state;
-	config.flags = VIRTIO_CMA_F_HPA;
+	config.flags = VIRTIO_CMA_FLAG_HPA;
 	config.mode = VIRTIO_CMA_MODE_REUSABLE;
 	config.attr_policy = VIRTIO_CMA_ATTR_UNCACHED;
 	config.max_align_order = 9;
@@ -496,7 +496,7 @@ static void the_configuration_space_is_filled(void **state)
 	assert_int_equal(hvcma_from_le64(space.granule_bytes), GRANULE);
 	assert_int_equal(hvcma_from_le32(space.mode), VIRTIO_CMA_MODE_REUSABLE);
 	assert_int_equal(hvcma_from_le32(space.attr_policy), VIRTIO_CMA_ATTR_UNCACHED);
-	assert_int_equal(hvcma_from_le32(space.flags), VIRTIO_CMA_F_HPA);
+	assert_int_equal(hvcma_from_le32(space.flags), VIRTIO_CMA_FLAG_HPA);
 	assert_int_equal(hvcma_from_le32(space.nr_clients), RIG_CLIENTS);
 	assert_int_equal(hvcma_from_le32(space.max_request_bytes), 65536);
 	assert_int_equal(hvcma_from_le32(space.max_response_bytes), 262144);
@@ -543,7 +543,7 @@ static void bad_configurations_are_named(void **state)
 	refuse_config(pin_limit_bytes, GRANULE - 1, "pin limit");
 	refuse_config(max_align_order, 32, "order 31");
 	refuse_config(stage2, 4, "second stage");
-	refuse_config(flags, VIRTIO_CMA_F_AUTO, "reusable");
+	refuse_config(flags, VIRTIO_CMA_FLAG_AUTO, "reusable");
 	refuse_config(mode, 3, "mode");
 	refuse_config(max_align_order, 32, "order 31");
 	refuse_config(attr_policy, 3, "attribute");
