@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Facts of the wire contract, one a line and in no order, out of docs/protocol.md (awk -v doc=1) or
-# of hv/abi/virtio_cma.h: fields of messages with their types, sizes, numbers of operations, statuses,
-# reasons and care bits. Both must give the same (tests/layers). What values mean is not compared.
+# of hv/abi/virtio_cma.h: the version, the device's id, fields of messages with their types, sizes,
+# operations, statuses, feature bits and all other constants. Both must give the same (tests/layers).
+# What values mean is not compared.
 #
 # In the document fields are `name type, name type` in a span or a line of layout, or rows
-# "| offset | `name type` |" of a table; "`struct NAME`, N bytes" tells a size.
+# "| offset | `name type` |" of a table; "`struct NAME`, N bytes" tells a size; constants are rows
+# "| NAME | value |", in decimal.
 
 function bytes_of(type,    n)
 {
@@ -14,6 +16,26 @@ function bytes_of(type,    n)
 	if (sub(/.*\[/, "", n))
 		return n * bytes_of(substr(type, 1, index(type, "[") - 1))
 	return type == "range" ? 16 : substr(type, 2) / 8
+}
+
+# A constant of C: decimal, hexadecimal, or (1U << n).
+function number_of(text,    value, shift)
+{
+	shift = text ~ /<</ ? text : ""
+	sub(/.*<< */, "", shift)
+	if (shift != "")
+		return 2 ^ (shift + 0)
+	text = tolower(text)
+	if (!sub(/^0x/, "", text))
+		return text + 0
+	for (value = 0; match(text, /^[0-9a-f]/); text = substr(text, 2))
+		value = value * 16 + index("0123456789abcdef", substr(text, 1, 1)) - 1
+	return value
+}
+
+function constant(name, value)
+{
+	printf "constant %s %.0f\n", name, value
 }
 
 function complain(what)
@@ -56,6 +78,13 @@ doc && /^\| [0-9]+ \| `[a-z0-9_]+ u[0-9]+(\[[0-9]+\])?` \|/ {
 	next
 }
 doc { table_end() }
+doc && /^Version [0-9.]+\./ {
+	version = $2
+	sub(/\.$/, "", version)
+	print "version " version
+}
+doc && /^[0-9]+ \(PCI 1af4:/ { print "id " $1 }
+doc && /^\| [A-Z][A-Z0-9_]+ \| [0-9]+ \|/ { constant($2, $4) }
 doc && /^\| [0-9]+ \| [A-Z_]+ \| [A-Z0]+ \|/ {
 	split($0, cell, / *\| */)
 	print "status " cell[2] " " cell[3] " " cell[4]
@@ -73,7 +102,7 @@ doc && /^\*\*[A-Z_]+\*\* \([0-9]+\)/ {
 }
 doc && !/^[| ]/ { prose = prose " " $0 }
 
-function doc_end(    i, n, piece, nr, word)
+function doc_end(    i, n, piece, word)
 {
 	n = split(prose, piece, /`/)
 	for (i = 2; i <= n; i += 2) {
@@ -83,30 +112,41 @@ function doc_end(    i, n, piece, nr, word)
 			print "size " substr(piece[i], 8) " " word[2]
 		}
 	}
-	sub(/.* why: /, "", prose)
-	sub(/;.*/, "", prose)
-	n = split(prose, piece, ",")
-	for (i = 1; i <= n; i++) {
-		nr = split(piece[i], word, " ")
-		print "reason " word[1] " " word[2]
-	}
 }
 
 # ---- the header
 
-!doc && /^#define VIRTIO_CMA_[A-Z_]+[ \t]+[0-9]/ {
-	value[$2] = $3
-	if (sub(/^VIRTIO_CMA_OP_/, "", $2))
-		print "op " $3 " " $2
-	else if (sub(/^VIRTIO_CMA_MAINT_/, "", $2) && $2 != "FLAGS")
-		print "care " substr($3, 3) " " $2
+!doc && /^#define VIRTIO_CMA_SPEC_VERSION[ \t]/ {
+	gsub(/"/, "", $3)
+	print "version " $3
+	next
 }
-!doc && /^#define VIRTIO_CMA_(STATUS|REASON)_TABLE/ {
-	table = $2 ~ /STATUS/ ? "status" : "reason"
+!doc && /^#define VIRTIO_ID_CMA[ \t]/ { print "id " $3 }
+!doc && /^#define VIRTIO_CMA_[A-Z0-9_]+[ \t]+[0-9(]/ {
+	name = $2
+	text = $0
+	sub(/^#define [A-Z0-9_]+[ \t]+/, "", text)
+	sub(/[ \t]*\/\*.*/, "", text)
+	value[name] = text
+	if (sub(/^VIRTIO_CMA_OP_/, "", name))
+		print "op " text " " name
+	else if (sub(/^VIRTIO_CMA_MAINT_/, "", name) && name != "FLAGS")
+		print "care " number_of(text) " " name
+	else if (name ~ /^VIRTIO_CMA_/ && name !~ /_NR_|_FLAGS$|_(NAME|PATH|KIND)_BYTES$/)
+		constant(substr(name, 12), number_of(text))
+	name = ""
+}
+!doc && /^#define VIRTIO_CMA_(STATUS|REASON|TYPE)_TABLE/ {
+	table = $2
+	sub(/^VIRTIO_CMA_/, "", table)
+	sub(/TABLE.*/, "", table)
 }
 !doc && table && /^\tX\(/ {
 	split($0, cell, /[ \t]*[(,][ \t]*/)
-	print table " " cell[3] " " cell[2] (table == "status" ? " " cell[4] : "")
+	if (table == "STATUS_")
+		print "status " cell[3] " " cell[2] " " cell[4]
+	else
+		constant(table cell[2], cell[3])
 }
 !doc && !/\\$/ { table = "" }
 !doc && /^struct virtio_cma_[a-z_]+ \{/ {

@@ -28,6 +28,21 @@
 /* The highest id that virtio-pci accepts: 0x1040 + 63 = PCI device 1af4:107f. */
 #define VIRTIO_ID_CMA			63
 
+/* Of the specification that this file is the machine-readable form of. */
+#define VIRTIO_CMA_SPEC_VERSION		"1.0"
+
+/*
+ * Feature bits. A driver that accepts none of them gets the legacy interface: all
+ * that the others stand for, in the form that it had before there were bits.
+ */
+#define VIRTIO_CMA_F_VERSION_1		0	/* version 1 of the specification; all others need it */
+#define VIRTIO_CMA_F_REUSABLE		1	/* mode reusable, REPORT of online granules */
+#define VIRTIO_CMA_F_BULK		2	/* ALLOC_BULK */
+#define VIRTIO_CMA_F_KINDS		3	/* entries of the client table have kinds */
+#define VIRTIO_CMA_F_ATTRIBUTES		4	/* memory types: the body of the answer to CLAIM */
+#define VIRTIO_CMA_F_SUSPEND		5	/* SUSPEND, RESUME */
+#define VIRTIO_CMA_NR_FEATURES		6
+
 /* Queue numbers. */
 #define VIRTIO_CMA_VQ_REQUEST		0	/* guest to host, answered */
 #define VIRTIO_CMA_VQ_EVENT		1	/* host to guest */
@@ -61,6 +76,7 @@
 #define VIRTIO_CMA_FLAG_DEFAULT		0x1	/* the VM's default region */
 #define VIRTIO_CMA_FLAG_HPA		0x2	/* DMA addresses are host-physical (unsafe-noiommu=on) */
 #define VIRTIO_CMA_FLAG_AUTO		0x4	/* mode is reusable; private where memory can't be online */
+#define VIRTIO_CMA_FLAGS		0x7
 
 /* config.max_align_order */
 #define VIRTIO_CMA_MAX_ALIGN_ORDER	31
@@ -147,7 +163,7 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_req_hdr) == 8);
 /*
  * Every response starts with this; bytes is the length of the valid response,
  * 16 if the status is not OK. What detail says goes by the status
- * (docs/protocol.md, 2.1).
+ * (docs/protocol.md, 6.2).
  */
 struct virtio_cma_resp_hdr {
 	__le32 status;
@@ -261,6 +277,7 @@ enum virtio_cma_reason {
 #define VIRTIO_CMA_REFUSED_CLIENT(detail)		((__u32)(detail))
 #define VIRTIO_CMA_REFUSED_REASON(detail)		((__u32)((detail) >> 32))
 
+/* The header alone without VIRTIO_CMA_F_ATTRIBUTES. */
 struct virtio_cma_claim_resp {
 	struct virtio_cma_resp_hdr hdr;
 	__le32 attr;			/* VIRTIO_CMA_ATTR_* for this client */
@@ -382,6 +399,12 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_busy_req) == 40);
 #define VIRTIO_CMA_QUERY_EXTENTS	1	/* struct virtio_cma_extent each */
 #define VIRTIO_CMA_QUERY_COUNTERS	2	/* struct virtio_cma_counters, first and nr 0 */
 
+/*
+ * Counters, of either side, and events may be longer or shorter than here, by whole
+ * fields, with VIRTIO_CMA_F_VERSION_1: who sends writes what it has, who receives takes
+ * what it knows, and what did not come is 0.
+ */
+
 struct virtio_cma_query_req {
 	struct virtio_cma_req_hdr hdr;
 	__le32 what;
@@ -466,6 +489,7 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_guest_counters) == 264);
 #define VIRTIO_CMA_EVENT_CLIENT_ADDED	1
 #define VIRTIO_CMA_EVENT_CLIENT_REMOVED	2
 
+/* The driver's buffer has room for this at least; a type that it does not know is nothing to it. */
 struct virtio_cma_event {
 	__le32 type;
 	__le32 client;

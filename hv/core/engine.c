@@ -47,8 +47,7 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 		return "mode is unknown";
 	if (config->attr_policy > VIRTIO_CMA_ATTR_UNCACHED)
 		return "memory attribute policy is unknown";
-	if (config->flags & ~(uint32_t)(VIRTIO_CMA_FLAG_DEFAULT | VIRTIO_CMA_FLAG_HPA |
-					VIRTIO_CMA_FLAG_AUTO))
+	if (config->flags & ~(uint32_t)VIRTIO_CMA_FLAGS)
 		return "a flag is unknown";
 	if ((config->flags & VIRTIO_CMA_FLAG_AUTO) && config->mode != VIRTIO_CMA_MODE_REUSABLE)
 		return "only a reusable region can be private by choice of the guest";
@@ -258,10 +257,18 @@ enum virtio_cma_status hvcma_range_get(const struct hvcma_engine *e,
 
 /* --- requests --------------------------------------------------------- */
 
+void hvcma_engine_set_features(struct hvcma_engine *e, uint64_t features)
+{
+	e->features = features & ((UINT64_C(1) << VIRTIO_CMA_NR_FEATURES) - 1);
+	if (!hvcma_is_version_1(e))
+		e->features = 0;
+}
+
 static const struct {
 	enum virtio_cma_status (*serve)(struct hvcma_engine *e, struct hvcma_call *call);
 	uint32_t min_bytes;		/* the part that every request of the kind has */
 	bool on_report_queue;
+	unsigned int feature;		/* without it there is no such request */
 } requests[] = {
 	[VIRTIO_CMA_OP_CLIENTS] = {
 		hvcma_serve_clients, sizeof(struct virtio_cma_clients_req), false
@@ -276,7 +283,7 @@ static const struct {
 		hvcma_serve_alloc, sizeof(struct virtio_cma_alloc_req), false
 	},
 	[VIRTIO_CMA_OP_ALLOC_BULK] = {
-		hvcma_serve_bulk, sizeof(struct virtio_cma_bulk_req), false
+		hvcma_serve_bulk, sizeof(struct virtio_cma_bulk_req), false, VIRTIO_CMA_F_BULK
 	},
 	[VIRTIO_CMA_OP_FREE] = {
 		hvcma_serve_free, sizeof(struct virtio_cma_free_req), false
@@ -291,10 +298,12 @@ static const struct {
 		hvcma_serve_report, sizeof(struct virtio_cma_report_req), true
 	},
 	[VIRTIO_CMA_OP_SUSPEND] = {
-		hvcma_serve_suspend, sizeof(struct virtio_cma_req_hdr), false
+		hvcma_serve_suspend, sizeof(struct virtio_cma_req_hdr), false,
+		VIRTIO_CMA_F_SUSPEND
 	},
 	[VIRTIO_CMA_OP_RESUME] = {
-		hvcma_serve_resume, sizeof(struct virtio_cma_req_hdr), false
+		hvcma_serve_resume, sizeof(struct virtio_cma_req_hdr), false,
+		VIRTIO_CMA_F_SUSPEND
 	},
 };
 
@@ -304,6 +313,7 @@ static enum virtio_cma_status serve(struct hvcma_engine *e, struct hvcma_call *c
 	const size_t bytes_offset = offsetof(struct virtio_cma_req_hdr, bytes);
 	struct virtio_cma_req_hdr hdr;
 	enum virtio_cma_status status;
+	bool supported;
 	uint32_t op;
 
 	if (call->req_bytes < sizeof(hdr))
@@ -324,10 +334,12 @@ static enum virtio_cma_status serve(struct hvcma_engine *e, struct hvcma_call *c
 	if (hvcma_from_le32(hdr.bytes) != call->req_bytes ||
 	    call->req_bytes < requests[op].min_bytes)
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL, bytes_offset);
+	supported = hvcma_has_feature(e, requests[op].feature);
 	/* Who was suspended says RESUME: this driver is another, or has lost what it had. */
-	if (e->suspended && op != VIRTIO_CMA_OP_RESUME)
+	if (e->suspended && (op != VIRTIO_CMA_OP_RESUME || !supported))
 		hvcma_engine_reset(e);
-	status = requests[op].serve(e, call);
+	status = supported ? requests[op].serve(e, call) :
+		 hvcma_refuse(call, VIRTIO_CMA_S_UNSUPP, offsetof(struct virtio_cma_req_hdr, op));
 	if (status == HVCMA_AGAIN)
 		e->nr_requests[op]--;
 	else if (op == VIRTIO_CMA_OP_ALLOC || op == VIRTIO_CMA_OP_ALLOC_BULK)

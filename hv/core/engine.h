@@ -191,6 +191,15 @@ int hvcma_engine_init(void *buffer, size_t buffer_bytes,
 		      struct hvcma_engine **out);
 
 /**
+ * hvcma_engine_set_features() - what the driver has accepted, and what it is therefore
+ * served with from the next request on.
+ * @features: bits by VIRTIO_CMA_F_*, others are ignored; without VIRTIO_CMA_F_VERSION_1,
+ *	and before any call, the driver is one that knows no features: all services, in
+ *	the form that they had before there were any
+ */
+void hvcma_engine_set_features(struct hvcma_engine *e, uint64_t features);
+
+/**
  * hvcma_engine_request() - serve one request.
  * @req, @req_bytes: the engine's own copy of what the guest sent (caller copies
  *	once); every content and length is allowed
@@ -251,7 +260,7 @@ bool hvcma_engine_has_accepted(const struct hvcma_engine *e);
  */
 bool hvcma_engine_is_draining(const struct hvcma_engine *e);
 
-/** hvcma_engine_get_config() - fill the device configuration space. */
+/** hvcma_engine_get_config() - fill the device configuration space, as the driver may see it. */
 void hvcma_engine_get_config(const struct hvcma_engine *e,
 			     struct virtio_cma_config *config);
 

@@ -45,6 +45,8 @@ uint32_t hvcma_client_attr(const struct hvcma_engine *e, uint32_t client)
 {
 	struct hvcma_attr_decision decision;
 
+	if (!hvcma_has_feature(e, VIRTIO_CMA_F_ATTRIBUTES))
+		return VIRTIO_CMA_ATTR_AUTO;
 	if (client != VIRTIO_CMA_CLIENT_SHARED &&
 	    e->clients[client].state == HVCMA_CLIENT_CLAIMED) {
 		hvcma_client_judge(e, client, e->clients[client].coherent, &decision);

@@ -241,6 +241,8 @@ enum virtio_cma_status hvcma_serve_clients(struct hvcma_engine *e, struct hvcma_
 
 		wire.id = hvcma_to_le32(id);
 		wire.state = hvcma_client_wire_state(&e->clients[id]);
+		if (!hvcma_has_feature(e, VIRTIO_CMA_F_KINDS))
+			memset(wire.kind, 0, sizeof(wire.kind));
 		memcpy(call->resp + call->used_bytes, &wire, sizeof(wire));
 		call->used_bytes += sizeof(wire);
 	}
@@ -279,8 +281,17 @@ static enum virtio_cma_status refused_by_host(struct hvcma_call *call, int rc, u
 	return hvcma_refuse(call, status, status == VIRTIO_CMA_S_REFUSED ? id : 0);
 }
 
+/* A driver that is told nothing of memory types maps all as memory that is cached. */
+static bool is_right_as_memory(const struct hvcma_attr_decision *decision)
+{
+	return decision->attr != VIRTIO_CMA_ATTR_UNCACHED && !decision->maint;
+}
+
 enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_call *call)
 {
+	bool is_warned = hvcma_has_feature(e, VIRTIO_CMA_F_ATTRIBUTES);
+	size_t resp_bytes = is_warned ? sizeof(struct virtio_cma_claim_resp) :
+				      sizeof(struct virtio_cma_resp_hdr);
 	struct virtio_cma_claim_resp resp = { 0 };
 	struct hvcma_attr_decision decision;
 	enum virtio_cma_status status;
@@ -293,10 +304,10 @@ enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_ca
 		return status;
 	if (e->clients[id].state != HVCMA_CLIENT_PRESENT)
 		return hvcma_refuse(call, VIRTIO_CMA_S_CLIENT_STATE, id);
-	if (call->resp_bytes < sizeof(resp))
+	if (call->resp_bytes < resp_bytes)
 		return hvcma_refuse(call, VIRTIO_CMA_S_TOO_BIG, call->resp_bytes);
 	hvcma_client_judge(e, id, coherent, &decision);
-	if (decision.refused)
+	if (decision.refused || (!is_warned && !is_right_as_memory(&decision)))
 		return hvcma_refuse(call, VIRTIO_CMA_S_REFUSED,
 				    VIRTIO_CMA_REFUSED_DETAIL(id, decision.reason));
 	if (decision.maint & VIRTIO_CMA_MAINT_BLOCK) {
@@ -321,8 +332,8 @@ enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_ca
 	resp.maint = hvcma_to_le32(decision.maint);
 	resp.effective = hvcma_to_le32(decision.effective);
 	resp.reason = hvcma_to_le32(decision.reason);
-	memcpy(call->resp, &resp, sizeof(resp));
-	call->used_bytes = sizeof(resp);
+	memcpy(call->resp, &resp, resp_bytes);
+	call->used_bytes = resp_bytes;
 	return VIRTIO_CMA_S_OK;
 }
 

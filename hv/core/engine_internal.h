@@ -125,6 +125,7 @@ struct hvcma_engine {
 	char name[VIRTIO_CMA_NAME_BYTES];
 	const struct hvcma_engine_ops *ops;
 	void *opaque;
+	uint64_t features;		/* accepted; 0: the legacy interface */
 	uint32_t granule_shift;
 	uint32_t nr_granules;
 	uint32_t pin_limit;		/* granules */
@@ -204,6 +205,18 @@ static inline uint64_t hvcma_gpa(const struct hvcma_engine *e, uint64_t granule)
 static inline uint64_t hvcma_bytes(const struct hvcma_engine *e, uint64_t granules)
 {
 	return granules << e->granule_shift;
+}
+
+/* Does the driver know of features at all? */
+static inline bool hvcma_is_version_1(const struct hvcma_engine *e)
+{
+	return e->features >> VIRTIO_CMA_F_VERSION_1 & 1;
+}
+
+/* Is the driver served with what VIRTIO_CMA_F_* @bit stands for? */
+static inline bool hvcma_has_feature(const struct hvcma_engine *e, unsigned int bit)
+{
+	return !hvcma_is_version_1(e) || (e->features >> bit & 1);
 }
 
 /* What a host operation returned, as a status. */

@@ -180,25 +180,37 @@ void hvcma_engine_get_config(const struct hvcma_engine *e,
 		.backed_bytes = hvcma_to_le64(hvcma_bytes(e, stats.nr_known)),
 	};
 	memcpy(config->name, e->name, sizeof(config->name));
+	if (!hvcma_has_feature(e, VIRTIO_CMA_F_REUSABLE) &&
+	    e->config.mode == VIRTIO_CMA_MODE_REUSABLE) {
+		config->mode = hvcma_to_le32(VIRTIO_CMA_MODE_PRIVATE);
+		config->flags &= hvcma_to_le32(~(uint32_t)VIRTIO_CMA_FLAG_AUTO);
+	}
+	if (!hvcma_has_feature(e, VIRTIO_CMA_F_BULK))
+		config->max_bulk_blocks = 0;
+	if (!hvcma_has_feature(e, VIRTIO_CMA_F_ATTRIBUTES)) {
+		config->attr_policy = 0;
+		config->stage2 = 0;
+	}
 }
 
 /* --- QUERY ------------------------------------------------------------ */
 
 static void fill_states(const struct hvcma_engine *e, uint64_t first, uint64_t nr,
-			uint8_t *items)
+			uint8_t *items, size_t item_bytes)
 {
+	(void)item_bytes;
 	for (uint64_t i = 0; i < nr; i++)
 		items[i] = hvcma_engine_granule_state(e, first + i);
 }
 
 static void fill_extents(const struct hvcma_engine *e, uint64_t first, uint64_t nr,
-			 uint8_t *items)
+			 uint8_t *items, size_t item_bytes)
 {
 	uint64_t at = 0, nr_granules, dma;
 
 	hvcma_alloc_nth_extent(e->alloc, first, &at);
 	for (; nr && hvcma_engine_next_extent(e, at, &at, &nr_granules, &dma);
-	     nr--, items += sizeof(struct virtio_cma_extent)) {
+	     nr--, items += item_bytes) {
 		struct virtio_cma_extent extent;
 
 		extent.base_gpa = hvcma_to_le64(hvcma_gpa(e, at));
@@ -209,8 +221,9 @@ static void fill_extents(const struct hvcma_engine *e, uint64_t first, uint64_t 
 	}
 }
 
+/* The first @item_bytes of them. */
 static void fill_counters(const struct hvcma_engine *e, uint64_t first, uint64_t nr,
-			  uint8_t *items)
+			  uint8_t *items, size_t item_bytes)
 {
 	struct hvcma_engine_counters c;
 	struct virtio_cma_counters wire;
@@ -230,7 +243,7 @@ static void fill_counters(const struct hvcma_engine *e, uint64_t first, uint64_t
 		.nr_freed = hvcma_to_le64(c.nr_freed),
 		.nr_bad_requests = hvcma_to_le64(c.nr_bad_requests),
 	};
-	memcpy(items, &wire, sizeof(wire));
+	memcpy(items, &wire, item_bytes);
 }
 
 enum virtio_cma_status hvcma_serve_query(struct hvcma_engine *e, struct hvcma_call *call)
@@ -238,7 +251,7 @@ enum virtio_cma_status hvcma_serve_query(struct hvcma_engine *e, struct hvcma_ca
 	static const struct {
 		size_t item_bytes;
 		void (*fill)(const struct hvcma_engine *e, uint64_t first, uint64_t nr,
-			     uint8_t *items);
+			     uint8_t *items, size_t item_bytes);
 	} whats[] = {
 		[VIRTIO_CMA_QUERY_STATES] = { 1, fill_states },
 		[VIRTIO_CMA_QUERY_EXTENTS] = { sizeof(struct virtio_cma_extent), fill_extents },
@@ -249,6 +262,7 @@ enum virtio_cma_status hvcma_serve_query(struct hvcma_engine *e, struct hvcma_ca
 	struct virtio_cma_query_resp resp = { 0 };
 	struct hvcma_alloc_stats stats;
 	uint64_t first, nr, total, room;
+	size_t item_bytes;
 	uint32_t what;
 
 	memcpy(&req, call->req, sizeof(req));
@@ -286,17 +300,23 @@ enum virtio_cma_status hvcma_serve_query(struct hvcma_engine *e, struct hvcma_ca
 				    offsetof(struct virtio_cma_query_req, first));
 	if (!nr || nr > total - first)
 		nr = total - first;
-	if (call->resp_bytes < sizeof(resp) + (nr ? whats[what].item_bytes : 0))
+	if (call->resp_bytes < sizeof(resp))
 		return hvcma_refuse(call, VIRTIO_CMA_S_TOO_BIG, call->resp_bytes);
-	room = (call->resp_bytes - sizeof(resp)) / whats[what].item_bytes;
-	if (nr > room)
-		nr = room;
+	room = call->resp_bytes - sizeof(resp);
+	item_bytes = whats[what].item_bytes;
+	/* A driver that knows fewer of the counters gets those. */
+	if (what == VIRTIO_CMA_QUERY_COUNTERS && hvcma_is_version_1(e) && room < item_bytes)
+		item_bytes = (size_t)room - room % sizeof(__le64);
+	if (nr && (!item_bytes || room < item_bytes))
+		return hvcma_refuse(call, VIRTIO_CMA_S_TOO_BIG, call->resp_bytes);
+	if (nr && nr > room / item_bytes)
+		nr = room / item_bytes;
 
-	whats[what].fill(e, first, nr, call->resp + sizeof(resp));
+	whats[what].fill(e, first, nr, call->resp + sizeof(resp), item_bytes);
 	resp.total = hvcma_to_le64(total);
 	resp.nr = hvcma_to_le64(nr);
 	memcpy(call->resp, &resp, sizeof(resp));
-	call->used_bytes = sizeof(resp) + (size_t)nr * whats[what].item_bytes;
+	call->used_bytes = sizeof(resp) + (size_t)nr * item_bytes;
 	return VIRTIO_CMA_S_OK;
 }
 
@@ -352,7 +372,9 @@ static enum virtio_cma_status report_counters(struct hvcma_engine *e,
 					      struct hvcma_call *call, uint64_t first,
 					      uint64_t nr)
 {
-	if (call->req_bytes != sizeof(struct virtio_cma_report_req) + sizeof(e->guest))
+	uint64_t bytes = call->req_bytes - sizeof(struct virtio_cma_report_req);
+
+	if (hvcma_is_version_1(e) ? !bytes || bytes % sizeof(__le64) : bytes != sizeof(e->guest))
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_req_hdr, bytes));
 	if (first)
@@ -361,7 +383,10 @@ static enum virtio_cma_status report_counters(struct hvcma_engine *e,
 	if (nr)
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_report_req, nr));
-	memcpy(&e->guest, call->req + sizeof(struct virtio_cma_report_req), sizeof(e->guest));
+	/* Of a driver that has fewer the others are 0; what is beyond them nobody here knows. */
+	memset(&e->guest, 0, sizeof(e->guest));
+	memcpy(&e->guest, call->req + sizeof(struct virtio_cma_report_req),
+	       bytes < sizeof(e->guest) ? bytes : sizeof(e->guest));
 	e->guest_valid = true;
 	e->nr_orphaned = 0;
 	return VIRTIO_CMA_S_OK;
@@ -380,11 +405,12 @@ enum virtio_cma_status hvcma_serve_report(struct hvcma_engine *e, struct hvcma_c
 	nr = hvcma_from_le64(req.nr);
 	switch (hvcma_from_le32(req.what)) {
 	case VIRTIO_CMA_REPORT_ONLINE:
+		if (!hvcma_has_feature(e, VIRTIO_CMA_F_REUSABLE))
+			break;
 		return report_online(e, call, first, nr);
 	case VIRTIO_CMA_REPORT_COUNTERS:
 		return report_counters(e, call, first, nr);
-	default:
-		return hvcma_refuse(call, VIRTIO_CMA_S_UNSUPP,
-				    offsetof(struct virtio_cma_report_req, what));
 	}
+	return hvcma_refuse(call, VIRTIO_CMA_S_UNSUPP,
+			    offsetof(struct virtio_cma_report_req, what));
 }

@@ -115,7 +115,7 @@ static void host_event(struct rig *r, struct input *in)
 	};
 	uint64_t granule = input_u8(in) % r->nr;
 
-	switch (input_u8(in) % 9) {
+	switch (input_u8(in) % 10) {
 	case 0:
 		hvcma_engine_reset(r->engine);
 		break;
@@ -143,6 +143,9 @@ static void host_event(struct rig *r, struct input *in)
 		break;
 	case 7:
 		hvcma_engine_client_quarantined(r->engine, input_u8(in) % 4);
+		break;
+	case 8:
+		hvcma_engine_set_features(r->engine, input_u8(in));
 		break;
 	default:
 		hvcma_engine_restore_block(r->engine, granule, input_number(in),

@@ -504,6 +504,8 @@ static struct bench *bench_make(const struct setup *setup, uint64_t seed)
 	b->buffer = aligned_alloc(64, bytes);
 	memset(b->buffer, 0, bytes);
 	assert_int_equal(hvcma_engine_init(b->buffer, bytes, &config, &host_ops, b, &b->engine), 0);
+	/* every second guest is one that knows no features */
+	hvcma_engine_set_features(b->engine, seed % 2 ? UINT64_MAX : 0);
 	for (uint32_t id = 0; id < NR_CLIENTS; id++)
 		assert_int_equal(host_plug(b, id), 0);
 	return b;
