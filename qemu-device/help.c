@@ -41,6 +41,12 @@ static const Description descriptions[] = {
     { "unsafe-noiommu", "UNSAFE: tell the guest host-physical addresses, allow "
       "VFIO devices without an IOMMU" },
     { "trace", "print requests, state changes and clients' events" },
+    { "version-1", "offer features to the guest's driver; off: the legacy "
+      "interface" },
+    { "bulk", "offer VIRTIO_CMA_F_BULK" },
+    { "kinds", "offer VIRTIO_CMA_F_KINDS" },
+    { "attributes", "offer VIRTIO_CMA_F_ATTRIBUTES" },
+    { "suspend", "offer VIRTIO_CMA_F_SUSPEND" },
     { "x-provider", "for tests: fake has addresses without pins" },
     { "x-fabric", "for tests: emulated clients take host-physical addresses" },
     { "x-fake-extent", "for tests: granules with consecutive fake addresses" },

@@ -142,6 +142,15 @@ static const char *driver_state(VirtIOCMA *s)
     return vdev->status & VIRTIO_CONFIG_S_DRIVER ? "starting" : "none";
 }
 
+static const char *driver_interface(const VirtIODevice *vdev)
+{
+    if (!(vdev->status & VIRTIO_CONFIG_S_FEATURES_OK)) {
+        return "none";
+    }
+    return virtio_vdev_has_feature(vdev, VIRTIO_CMA_F_VERSION_1) ?
+           "virtio-cma " VIRTIO_CMA_SPEC_VERSION : "legacy";
+}
+
 static void put_driver(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
                        const char *name)
 {
@@ -150,6 +159,7 @@ static void put_driver(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     start_struct(v, name);
     put_str(v, "state", driver_state(s));
     put_u64(v, "features", vdev->guest_features);
+    put_str(v, "interface", driver_interface(vdev));
     end_struct(v);
 }
 

@@ -187,10 +187,60 @@ static void virtio_cma_get_config(VirtIODevice *vdev, uint8_t *config)
     }
 }
 
+#define ALL_FEATURES MAKE_64BIT_MASK(0, VIRTIO_CMA_NR_FEATURES)
+
+/*
+ * What the user did not switch off and the region has a use for: for mode=static
+ * there is no driver at all.
+ */
 static uint64_t virtio_cma_get_features(VirtIODevice *vdev, uint64_t features,
                                         Error **errp)
 {
-    return features;
+    VirtIOCMA *s = VIRTIO_CMA(vdev);
+
+    if (s->config.mode == VIRTIO_CMA_MODE_STATIC ||
+        !(s->opts.features & BIT_ULL(VIRTIO_CMA_F_VERSION_1))) {
+        return features;
+    }
+    if (s->config.mode == VIRTIO_CMA_MODE_REUSABLE) {
+        features |= BIT_ULL(VIRTIO_CMA_F_REUSABLE);
+    }
+    return features | s->opts.features;
+}
+
+/* At each write of the driver's, with 0 at a reset, and when it has migrated. */
+static void virtio_cma_set_features(VirtIODevice *vdev, uint64_t features)
+{
+    VirtIOCMA *s = VIRTIO_CMA(vdev);
+
+    if (s->engine) {
+        hvcma_engine_set_features(s->engine, features);
+    }
+}
+
+/* At FEATURES_OK. */
+static int virtio_cma_validate_features(VirtIODevice *vdev)
+{
+    VirtIOCMA *s = VIRTIO_CMA(vdev);
+    uint64_t features = vdev->guest_features & ALL_FEATURES;
+
+    if (!features) {
+        return 0;               /* the legacy interface */
+    }
+    if (!(features & BIT_ULL(VIRTIO_CMA_F_VERSION_1))) {
+        HVCMA_TRACE(s, "features 0x%" PRIx64 " without version 1: refused",
+                    features);
+        return -EINVAL;
+    }
+    /* The user wants the guest to have the memory, or nobody. */
+    if (s->config.mode == VIRTIO_CMA_MODE_REUSABLE &&
+        !(s->config.flags & VIRTIO_CMA_FLAG_AUTO) &&
+        !(features & BIT_ULL(VIRTIO_CMA_F_REUSABLE))) {
+        HVCMA_TRACE(s, "features 0x%" PRIx64 " don't fit mode=reusable: "
+                    "refused", features);
+        return -EINVAL;
+    }
+    return 0;
 }
 
 static void virtio_cma_set_status(VirtIODevice *vdev, uint8_t status)
@@ -479,6 +529,16 @@ static const Property virtio_cma_properties[] = {
     DEFINE_PROP_BOOL("discard", VirtIOCMA, opts.discard, false),
     DEFINE_PROP_BOOL("unsafe-noiommu", VirtIOCMA, opts.unsafe_noiommu, false),
     DEFINE_PROP_BOOL("trace", VirtIOCMA, opts.trace, false),
+    DEFINE_PROP_BIT64("version-1", VirtIOCMA, opts.features,
+                      VIRTIO_CMA_F_VERSION_1, true),
+    DEFINE_PROP_BIT64("bulk", VirtIOCMA, opts.features, VIRTIO_CMA_F_BULK,
+                      true),
+    DEFINE_PROP_BIT64("kinds", VirtIOCMA, opts.features, VIRTIO_CMA_F_KINDS,
+                      true),
+    DEFINE_PROP_BIT64("attributes", VirtIOCMA, opts.features,
+                      VIRTIO_CMA_F_ATTRIBUTES, true),
+    DEFINE_PROP_BIT64("suspend", VirtIOCMA, opts.features, VIRTIO_CMA_F_SUSPEND,
+                      true),
     DEFINE_PROP_STRING("x-provider", VirtIOCMA, opts.provider),
     DEFINE_PROP_BOOL("x-fabric", VirtIOCMA, opts.fabric, false),
     DEFINE_PROP_UINT32("x-fake-extent", VirtIOCMA, opts.fake_extent_granules,
@@ -515,6 +575,8 @@ static void virtio_cma_class_init(ObjectClass *klass, void *data)
     vdc->unrealize = virtio_cma_unrealize;
     vdc->get_config = virtio_cma_get_config;
     vdc->get_features = virtio_cma_get_features;
+    vdc->set_features = virtio_cma_set_features;
+    vdc->validate_features = virtio_cma_validate_features;
     vdc->set_status = virtio_cma_set_status;
     vdc->reset = virtio_cma_reset;
     vdc->queue_reset = virtio_cma_queue_reset;

@@ -110,6 +110,7 @@ typedef struct HvcmaOptions {
     uint64_t pin_limit_bytes;
     uint64_t granule_bytes;
     uint32_t max_align_order;
+    uint64_t features;          /* bits by VIRTIO_CMA_F_* that may be offered */
     char *provider;
     bool fabric;
     uint32_t fake_extent_granules;

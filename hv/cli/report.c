@@ -92,7 +92,8 @@ static void print_driver(FILE *out, struct json_object *report)
 			text = states[i].text;
 	if (!strcmp(word, "none") && !strcmp(string(member(report, "region"), "mode"), "static"))
 		text = "none, and none is needed (mode static)";
-	fprintf(out, "  guest driver %s\n", text);
+	fprintf(out, "  guest driver %s%s\n", text,
+		strcmp(string(driver, "interface"), "legacy") ? "" : " (legacy interface)");
 }
 
 enum column { PINNED, MIGRATABLE, SWAPPED, UNBACKED, ONLINE, BUSY, NR_COLUMNS };

@@ -68,6 +68,8 @@ static void set_up(FILE *f)
 	poke(f, COMMON, STATUS, 0x3, 0);
 	poke(f, COMMON, FEATURE_SELECT, 1, 2);
 	poke(f, COMMON, FEATURE, 1, 2);			/* VIRTIO_F_VERSION_1 */
+	poke(f, COMMON, FEATURE_SELECT, 0, 2);
+	poke(f, COMMON, FEATURE, (1u << VIRTIO_CMA_NR_FEATURES) - 1, 2);
 	poke(f, COMMON, STATUS, 0xb, 0);
 	for (uint32_t queue = 0; queue < VIRTIO_CMA_NR_VQS; queue++) {
 		poke(f, COMMON, QUEUE, queue, 1);

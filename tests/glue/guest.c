@@ -42,6 +42,7 @@ enum {
 };
 #define NEEDS_RESET		0x40
 #define DRIVER_OK		0x4
+#define F_CMA			((1u << VIRTIO_CMA_NR_FEATURES) - 1)
 #define F_INDIRECT		(1u << 28)
 #define F_EVENT_IDX		(1u << 29)
 #define F_VERSION_1		0x1	/* of the second word */
@@ -139,10 +140,20 @@ static void start_queue(struct guest *g, struct driver *d, unsigned int i, bool 
 	qtest_writew(g->q, d->bar + QUEUE_ENABLE, 1);
 }
 
+/* All of the device's own, none as of old, or any: which can be too few for it to run. */
+static uint32_t some_features(struct guest *g, bool calm)
+{
+	if (random_one_in(g->r, 4))
+		return 0;
+	if (calm || random_one_in(g->r, 2))
+		return F_CMA;
+	return (uint32_t)random_below(g->r, F_CMA + 1) | !random_one_in(g->r, 8);
+}
+
 /* @calm: in every respect as a driver should */
 static void start_driver_as(struct guest *g, struct driver *d, bool calm)
 {
-	uint32_t features = 0;
+	uint32_t features = d->region ? some_features(g, calm) : 0;
 	unsigned int i;
 
 	if (random_one_in(g->r, 2))

@@ -26,21 +26,29 @@ static void take_buffers(struct cma *c)
 	c->purpose = VIRTIO_CMA_PURPOSE_POOL;
 }
 
+void cma_open_as(struct cma *c, struct qtest *q, const struct virtio_transport *t,
+		 uint32_t features)
+{
+	virtio_open(&c->v, q, t, 0, 0, features, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS, QUEUE_SIZE);
+	take_buffers(c);
+}
+
 void cma_open(struct cma *c, struct qtest *q, const struct virtio_transport *t)
 {
-	virtio_open(&c->v, q, t, 0, 0, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS, QUEUE_SIZE);
-	take_buffers(c);
+	cma_open_as(c, q, t, CMA_FEATURES);
 }
 
 void cma_open_on_bus(struct cma *c, struct qtest *q, uint8_t bus)
 {
-	virtio_open(&c->v, q, &virtio_pci, bus, 0, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS, QUEUE_SIZE);
+	virtio_open(&c->v, q, &virtio_pci, bus, 0, CMA_FEATURES, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS,
+		    QUEUE_SIZE);
 	take_buffers(c);
 }
 
 void cma_open_nth(struct cma *c, struct qtest *q, unsigned int nth)
 {
-	virtio_open(&c->v, q, &virtio_pci, 0, nth, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS, QUEUE_SIZE);
+	virtio_open(&c->v, q, &virtio_pci, 0, nth, CMA_FEATURES, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS,
+		    QUEUE_SIZE);
 	take_buffers(c);
 }
 

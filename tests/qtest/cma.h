@@ -24,8 +24,14 @@ struct cma {
 	uint32_t purpose;		/* of blocks to come: VIRTIO_CMA_PURPOSE_* */
 };
 
-/** cma_open() - find the device and start its driver. */
+#define CMA_F(name)	(1u << VIRTIO_CMA_F_##name)
+#define CMA_FEATURES	((1u << VIRTIO_CMA_NR_FEATURES) - 1)
+
+/** cma_open() - find the device and start its driver, which accepts all features. */
 void cma_open(struct cma *c, struct qtest *q, const struct virtio_transport *t);
+/** cma_open_as() - one that accepts those @features only. */
+void cma_open_as(struct cma *c, struct qtest *q, const struct virtio_transport *t,
+		 uint32_t features);
 void cma_open_on_bus(struct cma *c, struct qtest *q, uint8_t bus);
 
 /** cma_open_nth() - of several devices on bus 0, by slot; each has memory of its own. */

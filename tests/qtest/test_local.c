@@ -225,7 +225,7 @@ static void test_balloon(void **state)
 	(void)state;
 	q = qtest_start(QTEST_Q35, MEMDEV DEVICE " -device virtio-balloon-pci,disable-legacy=on", pages_folder());
 	cma_open(&c, q, &virtio_pci);
-	virtio_open(&balloon, q, &virtio_pci, 0, 0, 5, 2, 16);
+	virtio_open(&balloon, q, &virtio_pci, 0, 0, 0, 5, 2, 16);
 	/* its rings after ours */
 	balloon.next_free = c.v.next_free + 0x100000;
 	virtio_restart(&balloon, 2, 16);
@@ -253,7 +253,7 @@ static void test_reusable(void **state)
 			"-device virtio-balloon-pci,disable-legacy=on", pages_folder());
 	assert_int_equal(pages_nr_mapped(q), NR_PAGES);
 	cma_open(&c, q, &virtio_pci);
-	virtio_open(&balloon, q, &virtio_pci, 0, 0, 5, 2, 16);
+	virtio_open(&balloon, q, &virtio_pci, 0, 0, 0, 5, 2, 16);
 	balloon.next_free = c.v.next_free + 0x100000;
 	virtio_restart(&balloon, 2, 16);
 	qtest_assert_text(q, "/granules/0/state", "migratable");

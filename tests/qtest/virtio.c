@@ -40,36 +40,47 @@ void virtio_setup_queue(struct virtio *v, unsigned int queue, uint16_t queue_siz
 	v->t->setup_queue(v, queue);
 }
 
+void virtio_reset(struct virtio *v)
+{
+	v->t->set_status(v, 0);
+	assert_int_equal(v->t->get_status(v), 0);
+}
+
+#define NEGOTIATED	(VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK)
+
+bool virtio_negotiate(struct virtio *v)
+{
+	virtio_reset(v);
+	v->t->set_status(v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER);
+	v->t->set_features(v);
+	v->t->set_status(v, NEGOTIATED);
+	return v->t->get_status(v) == NEGOTIATED;
+}
+
 static void start(struct virtio *v, unsigned int nr_queues, uint16_t queue_size)
 {
-	uint8_t status = VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER;
 	unsigned int i;
 
 	assert_true(nr_queues <= VIRTIO_MAX_QUEUES);
-	v->t->set_status(v, status);
-	v->t->set_features(v);
-	status |= VIRTIO_S_FEATURES_OK;
-	v->t->set_status(v, status);
-	assert_int_equal(v->t->get_status(v), status);
-
+	assert_true(virtio_negotiate(v));
 	for (i = 0; i < nr_queues; i++)
 		virtio_setup_queue(v, i, i == 1 ? 16 : queue_size);
-	v->t->set_status(v, status | VIRTIO_S_DRIVER_OK);
+	v->t->set_status(v, NEGOTIATED | VIRTIO_S_DRIVER_OK);
 }
 
 void virtio_open(struct virtio *v, struct qtest *q, const struct virtio_transport *t,
-		 uint8_t bus, unsigned int nth, uint32_t id, unsigned int nr_queues,
-		 uint16_t queue_size)
+		 uint8_t bus, unsigned int nth, uint32_t features_low, uint32_t id,
+		 unsigned int nr_queues, uint16_t queue_size)
 {
 	memset(v, 0, sizeof(*v));
 	v->nth = nth;
 	v->q = q;
 	v->t = t;
 	v->bus = bus;
+	v->features_low = features_low;
 	v->features_high = VIRTIO_F_HIGH_VERSION_1;
 	v->next_free = qtest_ram_base(q) + nth * MEMORY_BYTES + bus * MEMORY_BYTES / 2;
 	t->probe(v, id);
-	virtio_reset(v);
 	start(v, nr_queues, queue_size);
 }
 
@@ -84,19 +95,11 @@ void virtio_open_at(struct virtio *v, struct qtest *q, const struct virtio_trans
 	v->features_high = VIRTIO_F_HIGH_VERSION_1 | features_high;
 	v->next_free = memory;
 	t->probe(v, id);
-	virtio_reset(v);
 	start(v, nr_queues, queue_size);
-}
-
-void virtio_reset(struct virtio *v)
-{
-	v->t->set_status(v, 0);
-	assert_int_equal(v->t->get_status(v), 0);
 }
 
 void virtio_restart(struct virtio *v, unsigned int nr_queues, uint16_t queue_size)
 {
-	virtio_reset(v);
 	start(v, nr_queues, queue_size);
 }
 

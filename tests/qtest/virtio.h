@@ -42,6 +42,7 @@ struct virtio_transport {
 	const char *device;		/* -device type of virtio-cma */
 	/* Find device @id and map its registers. */
 	void (*probe)(struct virtio *v, uint32_t id);
+	uint32_t (*get_features_low)(struct virtio *v);
 	void (*set_features)(struct virtio *v);
 	uint8_t (*get_status)(struct virtio *v);
 	void (*set_status)(struct virtio *v, uint8_t status);
@@ -70,6 +71,7 @@ struct virtio {
 	uint32_t notify_multiplier;
 	uint8_t bus, devfn;
 	unsigned int nth;		/* of those with its id on the bus, by devfn */
+	uint32_t features_low;		/* bits below 32 that the driver accepts if they are offered */
 	uint32_t features_high;		/* bits 32 and up: VERSION_1 if nothing else is said */
 	uint64_t next_free;		/* bump allocator of guest memory */
 	struct virtqueue vq[VIRTIO_MAX_QUEUES];
@@ -86,8 +88,11 @@ struct vring_buf {
  * DRIVER_OK with @nr_queues queues of @queue_size.
  */
 void virtio_open(struct virtio *v, struct qtest *q, const struct virtio_transport *t,
-		 uint8_t bus, unsigned int nth, uint32_t id, unsigned int nr_queues,
-		 uint16_t queue_size);
+		 uint8_t bus, unsigned int nth, uint32_t features_low, uint32_t id,
+		 unsigned int nr_queues, uint16_t queue_size);
+
+/** virtio_negotiate() - reset, then up to FEATURES_OK; false if the device refuses that. */
+bool virtio_negotiate(struct virtio *v);
 
 /**
  * virtio_open_at() - the first device @id on @bus, with memory of its own and

@@ -16,7 +16,8 @@
 #define NR_SLOTS	32
 
 enum {
-	VERSION = 0x04, DEVICE_ID = 0x08, DRIVER_FEATURES = 0x20, DRIVER_FEATURES_SELECT = 0x24,
+	VERSION = 0x04, DEVICE_ID = 0x08, DEVICE_FEATURES = 0x10, DEVICE_FEATURES_SELECT = 0x14,
+	DRIVER_FEATURES = 0x20, DRIVER_FEATURES_SELECT = 0x24,
 	QUEUE_SELECT = 0x30, QUEUE_SIZE_MAX = 0x34, QUEUE_SIZE = 0x38, QUEUE_READY = 0x44,
 	QUEUE_NOTIFY = 0x50, STATUS = 0x70, QUEUE_DESC = 0x80, QUEUE_DRIVER = 0x90,
 	QUEUE_DEVICE = 0xa0, CONFIG_GENERATION = 0xfc, CONFIG = 0x100,
@@ -37,12 +38,18 @@ static void probe(struct virtio *v, uint32_t id)
 	fail_msg("no virtio-mmio device with id %u", id);
 }
 
+static uint32_t get_features_low(struct virtio *v)
+{
+	qtest_writel(v->q, v->regs + DEVICE_FEATURES_SELECT, 0);
+	return qtest_readl(v->q, v->regs + DEVICE_FEATURES);
+}
+
 static void set_features(struct virtio *v)
 {
 	qtest_writel(v->q, v->regs + DRIVER_FEATURES_SELECT, 1);
 	qtest_writel(v->q, v->regs + DRIVER_FEATURES, v->features_high);
 	qtest_writel(v->q, v->regs + DRIVER_FEATURES_SELECT, 0);
-	qtest_writel(v->q, v->regs + DRIVER_FEATURES, 0);
+	qtest_writel(v->q, v->regs + DRIVER_FEATURES, v->features_low & get_features_low(v));
 }
 
 static uint8_t get_status(struct virtio *v)
@@ -95,6 +102,7 @@ const struct virtio_transport virtio_mmio = {
 	.machine = QTEST_VIRT,
 	.device = "virtio-cma-device",
 	.probe = probe,
+	.get_features_low = get_features_low,
 	.set_features = set_features,
 	.get_status = get_status,
 	.set_status = set_status,

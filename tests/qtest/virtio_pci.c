@@ -22,7 +22,7 @@
 
 /* struct virtio_pci_common_cfg */
 enum {
-	DEVICE_FEATURE_SELECT = 0, DRIVER_FEATURE_SELECT = 8, DRIVER_FEATURE = 12,
+	DEVICE_FEATURE_SELECT = 0, DEVICE_FEATURE = 4, DRIVER_FEATURE_SELECT = 8, DRIVER_FEATURE = 12,
 	STATUS = 20, CONFIG_GENERATION = 21, QUEUE_SELECT = 22, QUEUE_SIZE = 24, QUEUE_ENABLE = 28,
 	QUEUE_NOTIFY_OFF = 30, QUEUE_DESC = 32, QUEUE_DRIVER = 40, QUEUE_DEVICE = 48,
 };
@@ -63,12 +63,18 @@ static void probe(struct virtio *v, uint32_t id)
 	assert_true(v->regs && v->notify && v->config);
 }
 
+static uint32_t get_features_low(struct virtio *v)
+{
+	qtest_writel(v->q, v->regs + DEVICE_FEATURE_SELECT, 0);
+	return qtest_readl(v->q, v->regs + DEVICE_FEATURE);
+}
+
 static void set_features(struct virtio *v)
 {
 	qtest_writel(v->q, v->regs + DRIVER_FEATURE_SELECT, 1);
 	qtest_writel(v->q, v->regs + DRIVER_FEATURE, v->features_high);
 	qtest_writel(v->q, v->regs + DRIVER_FEATURE_SELECT, 0);
-	qtest_writel(v->q, v->regs + DRIVER_FEATURE, 0);
+	qtest_writel(v->q, v->regs + DRIVER_FEATURE, v->features_low & get_features_low(v));
 }
 
 static uint8_t get_status(struct virtio *v)
@@ -117,6 +123,7 @@ const struct virtio_transport virtio_pci = {
 	.machine = QTEST_Q35,
 	.device = "virtio-cma-pci",
 	.probe = probe,
+	.get_features_low = get_features_low,
 	.set_features = set_features,
 	.get_status = get_status,
 	.set_status = set_status,

@@ -18,7 +18,7 @@
 
 /* 8 granules: 0 and 1 pinned, 2 migratable and online, 5 busy */
 #define REPORT \
-	"{\"return\": {\"driver\": {\"state\": \"running\", \"features\": 4294967296}," \
+	"{\"return\": {\"driver\": {\"state\": \"running\", \"features\": 4294967296, \"interface\": \"legacy\"}," \
 	"\"region\": {\"name\": \"banka\", \"mode\": \"private\"," \
 	"\"base-gpa\": 4294967296, \"bytes\": 16777216, \"granule-bytes\": 2097152," \
 	"\"policy\": \"best-fit\", \"default\": true, \"unsafe-noiommu\": true," \
@@ -48,7 +48,7 @@
 
 static const char layout[] =
 	"region banka (cma0): 16 MiB at gpa 0x100000000, granule 2 MiB\n"
-	"  guest driver running\n"
+	"  guest driver running (legacy interface)\n"
 	"  mode private (default region), policy best-fit, provider local, pin limit 16 MiB\n"
 	"  UNSAFE: no IOMMU, DMA addresses are host-physical\n"
 	"  pinned 4 MiB, migratable 2 MiB, unbacked 10 MiB, online 2 MiB, busy 2 MiB\n"
