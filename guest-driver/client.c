@@ -188,6 +188,26 @@ void vcma_clients_changed(struct vcma_region *r)
 	queue_work(r->wq, &r->clients.refresh_work);
 }
 
+void vcma_clients_event(void *ctx, const struct virtio_cma_event *event, size_t bytes)
+{
+	struct vcma_region *r = ctx;
+
+	/* A newer host may say more, or of other things: nothing to us. */
+	if (bytes < sizeof(*event)) {
+		dev_warn_ratelimited(r->dev, "region %s: event of %zu bytes\n", r->name, bytes);
+		return;
+	}
+	switch (le32_to_cpu(event->type)) {
+	case VIRTIO_CMA_EVENT_CLIENT_ADDED:
+	case VIRTIO_CMA_EVENT_CLIENT_REMOVED:
+		vcma_clients_changed(r);
+		break;
+	default:
+		dev_dbg_ratelimited(r->dev, "region %s: unknown event %u\n", r->name,
+				    le32_to_cpu(event->type));
+	}
+}
+
 /* ---- matching ---- */
 
 /* "0000:00/03.0/00.1": root bus, then slot.function of each hop down to @pdev. */

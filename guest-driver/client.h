@@ -126,8 +126,11 @@ bool vcma_clients_are_quiet(struct vcma_region *r);
 /** vcma_clients_forget() - the device was reset: free the clients and all they hold. */
 void vcma_clients_forget(struct vcma_region *r);
 
-/** vcma_clients_changed() - the host says the table has changed; atomic context. */
+/** vcma_clients_changed() - the table has changed, or may have; atomic context. */
 void vcma_clients_changed(struct vcma_region *r);
+
+/** vcma_clients_event() - of the transport (transport.h). @ctx: the region */
+void vcma_clients_event(void *ctx, const struct virtio_cma_event *event, size_t bytes);
 
 /**
  * vcma_clients_first_dev() - a device whose client here is not IDLE, if there is any.

@@ -44,21 +44,6 @@ module_param_named(alloc_timeout_ms, vcma_alloc_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(alloc_timeout_ms,
 		 "how long an allocation that may sleep tries to isolate memory, 0: without end (default: 10000)");
 
-static void vcma_event(void *ctx, const struct virtio_cma_event *event)
-{
-	struct vcma_region *r = ctx;
-
-	switch (le32_to_cpu(event->type)) {
-	case VIRTIO_CMA_EVENT_CLIENT_ADDED:
-	case VIRTIO_CMA_EVENT_CLIENT_REMOVED:
-		vcma_clients_changed(r);
-		break;
-	default:
-		dev_warn_ratelimited(r->dev, "region %s: unknown event %u\n", r->name,
-				     le32_to_cpu(event->type));
-	}
-}
-
 /* End the use of the region's memory; no client needs it any more. */
 static void vcma_retire(struct vcma_region *r)
 {
@@ -89,7 +74,7 @@ int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 	vcma_clients_init(r);
 	transport->event_ctx = r;
 	/* Pairs with the transport's load: the context is complete before the call. */
-	smp_store_release(&transport->event, vcma_event);
+	smp_store_release(&transport->event, vcma_clients_event);
 
 	err = vcma_clients_start(r);
 	if (err) {
@@ -98,9 +83,10 @@ int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 		*out = r;
 		return err;
 	}
-	dev_info(r->dev, "region %s: %s, %llu bytes at %#llx, granule %llu, pool %llu, %u clients\n",
+	dev_info(r->dev, "region %s: %s, %llu bytes at %#llx, granule %llu, pool %llu, %u clients%s\n",
 		 r->name, r->mode->name, r->bytes, r->base_gpa, r->granule_bytes,
-		 r->pools[0].high_bytes, r->nr_clients);
+		 r->pools[0].high_bytes, r->nr_clients,
+		 vcma_is_version_1(transport) ? "" : ", legacy interface");
 	vcma_user_open(r);
 	vcma_debugfs_add(r);
 	*out = r;

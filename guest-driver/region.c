@@ -103,7 +103,8 @@ static bool vcma_is_between(__le32 value, u32 min, u32 max)
 }
 
 /* Return: what is wrong with a configuration, or NULL. */
-static const char *vcma_config_check(const struct virtio_cma_config *config)
+static const char *vcma_config_check(const struct virtio_cma_config *config,
+				     const struct vcma_transport *t)
 {
 	u64 base = le64_to_cpu(config->region_base_gpa);
 	u64 bytes = le64_to_cpu(config->region_bytes);
@@ -123,15 +124,18 @@ static const char *vcma_config_check(const struct virtio_cma_config *config)
 		return "too many clients";
 	if (le32_to_cpu(config->attr_policy) > VIRTIO_CMA_ATTR_UNCACHED)
 		return "unknown memory type policy";
-	if (le32_to_cpu(config->flags) &
-	    ~(VIRTIO_CMA_FLAG_DEFAULT | VIRTIO_CMA_FLAG_HPA | VIRTIO_CMA_FLAG_AUTO))
+	if (le32_to_cpu(config->flags) & ~VIRTIO_CMA_FLAGS)
 		return "unknown flags";
+	if (le32_to_cpu(config->mode) == VIRTIO_CMA_MODE_REUSABLE &&
+	    !vcma_has_feature(t, VIRTIO_CMA_F_REUSABLE))
+		return "reusable, which was not negotiated";
 	if (!vcma_is_between(config->max_request_bytes, VIRTIO_CMA_MIN_REQUEST_BYTES,
 			     VIRTIO_CMA_MAX_REQUEST_BYTES) ||
 	    !vcma_is_between(config->max_response_bytes, VIRTIO_CMA_MIN_RESPONSE_BYTES,
 			     VIRTIO_CMA_MAX_RESPONSE_BYTES))
 		return "request or response limit is too small or too large";
-	if (!vcma_is_between(config->max_bulk_blocks, 1, VIRTIO_CMA_MAX_BULK_BLOCKS))
+	if (vcma_has_feature(t, VIRTIO_CMA_F_BULK) &&
+	    !vcma_is_between(config->max_bulk_blocks, 1, VIRTIO_CMA_MAX_BULK_BLOCKS))
 		return "bulk limit is zero or too large";
 	if (le32_to_cpu(config->max_align_order) > VIRTIO_CMA_MAX_ALIGN_ORDER)
 		return "alignment cap is above order 31";
@@ -180,7 +184,7 @@ static int vcma_region_configure(struct vcma_region *r)
 
 	r->transport->ops->read_config(r->transport, &config);
 	memcpy(r->name, config.name, VIRTIO_CMA_NAME_BYTES);
-	wrong = vcma_config_check(&config);
+	wrong = vcma_config_check(&config, r->transport);
 	if (wrong) {
 		dev_err(r->dev, "region %s (base %#llx size %#llx granule %#llx): %s\n",
 			r->name, le64_to_cpu(config.region_base_gpa),
@@ -198,7 +202,8 @@ static int vcma_region_configure(struct vcma_region *r)
 	r->nr_clients = le32_to_cpu(config.nr_clients);
 	r->max_request_bytes = le32_to_cpu(config.max_request_bytes);
 	r->max_response_bytes = le32_to_cpu(config.max_response_bytes);
-	r->max_bulk_blocks = le32_to_cpu(config.max_bulk_blocks);
+	r->max_bulk_blocks = vcma_has_feature(r->transport, VIRTIO_CMA_F_BULK) ?
+			     le32_to_cpu(config.max_bulk_blocks) : 1;
 	r->max_align_order = le32_to_cpu(config.max_align_order);
 	return vcma_region_choose_mode(r, le32_to_cpu(config.mode));
 }

@@ -141,11 +141,14 @@ int vcma_request_claim(struct vcma_region *r, u32 client, u32 coherent,
 		.client = cpu_to_le32(client),
 		.coherent = cpu_to_le32(coherent),
 	};
-	struct virtio_cma_claim_resp resp = {};
+	bool is_warned = vcma_has_feature(r->transport, VIRTIO_CMA_F_ATTRIBUTES);
+	/* As memory, cached: the host refuses clients for which that would be wrong. */
+	struct virtio_cma_claim_resp resp = { .attr = cpu_to_le32(VIRTIO_CMA_ATTR_CACHED) };
+	size_t resp_bytes = is_warned ? sizeof(resp) : sizeof(resp.hdr);
 	int err;
 
 	err = vcma_call(r, VIRTIO_CMA_OP_CLAIM, &req.hdr, sizeof(req),
-			&resp.hdr, sizeof(resp), sizeof(resp), NULL);
+			&resp.hdr, resp_bytes, resp_bytes, NULL);
 	if (err == -EACCES)
 		claim->reason = VIRTIO_CMA_REFUSED_REASON(le64_to_cpu(resp.hdr.detail));
 	if (err)
@@ -241,6 +244,17 @@ out:
 	return err;
 }
 
+/* Of a host without ALLOC_BULK: one block. */
+static int vcma_request_single(struct vcma_region *r, const struct vcma_constraints *want,
+			       struct vcma_block_desc *desc, u32 *nr)
+{
+	int err = vcma_request_alloc(r, want, NULL, 0, desc);
+
+	if (!err)
+		*nr = 1;
+	return err;
+}
+
 int vcma_request_bulk(struct vcma_region *r, const struct vcma_constraints *want,
 		      u32 max, struct vcma_block_desc *descs, u32 *nr)
 {
@@ -261,6 +275,8 @@ int vcma_request_bulk(struct vcma_region *r, const struct vcma_constraints *want
 	bool all;
 	int err;
 
+	if (!vcma_has_feature(r->transport, VIRTIO_CMA_F_BULK))
+		return vcma_request_single(r, want, descs, nr);
 	resp = kzalloc(resp_bytes, GFP_NOIO);
 	if (!resp)
 		return -ENOMEM;
@@ -468,6 +484,8 @@ int vcma_request_suspend(struct vcma_region *r)
 	struct virtio_cma_req_hdr req = {};
 	int err;
 
+	if (!vcma_has_feature(r->transport, VIRTIO_CMA_F_SUSPEND))
+		return -EOPNOTSUPP;
 	vcma_set_suspended(r, true);
 	err = vcma_carry(r, VCMA_QUEUE_REQUEST, VIRTIO_CMA_OP_SUSPEND, &req, sizeof(req),
 			 &resp, sizeof(resp), sizeof(resp), NULL);

@@ -66,7 +66,8 @@ int vcma_request_alloc(struct vcma_region *r, const struct vcma_constraints *wan
 
 /**
  * vcma_request_bulk() - up to @max blocks of @want->bytes each.
- * @nr: 1..@max of @descs are valid; attr is AUTO, the host does not say
+ * @nr: 1..@max of @descs are valid; 1 of a host that has no bulk. attr is AUTO where the host
+ * does not say
  */
 int vcma_request_bulk(struct vcma_region *r, const struct vcma_constraints *want,
 		      u32 max, struct vcma_block_desc *descs, u32 *nr);
@@ -101,7 +102,7 @@ int vcma_request_report_online(struct vcma_region *r, u64 first, u32 nr,
 
 /**
  * vcma_request_suspend() - wait for all requests under way; on return 0 none is made any more:
- * all get -EAGAIN until vcma_request_resume().
+ * all get -EAGAIN until vcma_request_resume(). -EOPNOTSUPP: the host would not keep anything.
  */
 int vcma_request_suspend(struct vcma_region *r);
 

@@ -7,6 +7,7 @@
 #ifndef VCMA_TRANSPORT_H
 #define VCMA_TRANSPORT_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 #include "hv/abi/virtio_cma.h"
@@ -43,14 +44,27 @@ struct vcma_transport {
 	const struct vcma_transport_ops *ops;
 	struct device *dev;		/* for messages and sysfs; outlives us */
 	bool removing;			/* the device goes: don't wait for what can take long */
+	u64 features;			/* accepted, bits by VIRTIO_CMA_F_*; constant while open */
 
 	/*
 	 * Set by the user of the transport. event: atomic context, may be called
-	 * until the transport is stopped. @event is the transport's own copy;
-	 * its content is not checked.
+	 * until the transport is stopped. @event is the transport's own copy, of
+	 * which @bytes are said to be written; neither is checked.
 	 */
-	void (*event)(void *ctx, const struct virtio_cma_event *event);
+	void (*event)(void *ctx, const struct virtio_cma_event *event, size_t bytes);
 	void *event_ctx;
 };
+
+/* Return: does the peer know of features, or is it one of before there were any? */
+static inline bool vcma_is_version_1(const struct vcma_transport *t)
+{
+	return t->features & BIT_ULL(VIRTIO_CMA_F_VERSION_1);
+}
+
+/* Return: does the peer serve us with what VIRTIO_CMA_F_* @bit stands for? */
+static inline bool vcma_has_feature(const struct vcma_transport *t, unsigned int bit)
+{
+	return !vcma_is_version_1(t) || t->features & BIT_ULL(bit);
+}
 
 #endif /* VCMA_TRANSPORT_H */

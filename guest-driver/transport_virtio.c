@@ -232,7 +232,7 @@ static void vcma_virtio_event(struct virtqueue *vq)
 {
 	struct vcma_virtio *vv = vq->vdev->priv;
 	struct vcma_transport *t = &vv->transport;
-	void (*deliver)(void *ctx, const struct virtio_cma_event *event);
+	void (*deliver)(void *ctx, const struct virtio_cma_event *event, size_t bytes);
 	struct virtio_cma_event *event, copy;
 	unsigned long flags;
 	unsigned int len;
@@ -242,8 +242,8 @@ static void vcma_virtio_event(struct virtqueue *vq)
 	while (!vv->stopped && (event = virtqueue_get_buf(vq, &len))) {
 		copy = *event;
 		vcma_virtio_post_event(vv, event);
-		if (deliver && len == sizeof(copy))
-			deliver(t->event_ctx, &copy);
+		if (deliver)
+			deliver(t->event_ctx, &copy, len);
 	}
 	spin_unlock_irqrestore(&vv->lock, flags);
 	virtqueue_kick(vq);
@@ -286,6 +286,15 @@ static int vcma_virtio_find_vqs(struct vcma_virtio *vv)
 	return 0;
 }
 
+static const unsigned int vcma_virtio_features[] = {
+	VIRTIO_CMA_F_VERSION_1,
+	VIRTIO_CMA_F_REUSABLE,
+	VIRTIO_CMA_F_BULK,
+	VIRTIO_CMA_F_KINDS,
+	VIRTIO_CMA_F_ATTRIBUTES,
+	VIRTIO_CMA_F_SUSPEND,
+};
+
 /* Set up the queues and let the device run; it is not served yet. */
 static int vcma_virtio_open(struct vcma_virtio *vv)
 {
@@ -293,6 +302,10 @@ static int vcma_virtio_open(struct vcma_virtio *vv)
 	unsigned long flags;
 	int err, i;
 
+	vv->transport.features = 0;
+	for (i = 0; i < ARRAY_SIZE(vcma_virtio_features); i++)
+		if (virtio_has_feature(vdev, vcma_virtio_features[i]))
+			vv->transport.features |= BIT_ULL(vcma_virtio_features[i]);
 	err = vcma_virtio_find_vqs(vv);
 	if (err)
 		return err;
@@ -397,6 +410,18 @@ static int vcma_virtio_start(struct vcma_virtio *vv)
 		return vcma_virtio_serve(vv);
 	atomic_inc(&vcma_virtio_nr_starting);
 	queue_work(system_unbound_wq, &vv->start_work);
+	return 0;
+}
+
+/* A device that offers a part of the rest without it is broken; so it is one of before features. */
+static int vcma_virtio_validate(struct virtio_device *vdev)
+{
+	int i;
+
+	if (__virtio_test_bit(vdev, VIRTIO_CMA_F_VERSION_1))
+		return 0;
+	for (i = 0; i < ARRAY_SIZE(vcma_virtio_features); i++)
+		__virtio_clear_bit(vdev, vcma_virtio_features[i]);
 	return 0;
 }
 
@@ -522,6 +547,9 @@ static struct virtio_driver vcma_virtio_driver = {
 	.driver.dev_groups = vcma_groups,
 	.driver.shutdown = vcma_virtio_shutdown,
 	.id_table = vcma_virtio_ids,
+	.feature_table = vcma_virtio_features,
+	.feature_table_size = ARRAY_SIZE(vcma_virtio_features),
+	.validate = vcma_virtio_validate,
 	.probe = vcma_virtio_probe,
 	.remove = vcma_virtio_remove,
 #ifdef CONFIG_PM_SLEEP

@@ -92,13 +92,15 @@ static int host_call(struct vcma_transport *t, enum vcma_queue queue, const void
 	size_t used = sizeof(*out);
 
 	memset(resp, 0, resp_bytes);
+	h->nr_requests[op]++;
 	switch (op) {
 	case VIRTIO_CMA_OP_CLIENTS:
 		h->nr_asked++;
 		used = answer_clients(h, resp);
 		break;
 	case VIRTIO_CMA_OP_CLAIM:
-		used = sizeof(struct virtio_cma_claim_resp);
+		if (vcma_has_feature(t, VIRTIO_CMA_F_ATTRIBUTES))
+			used = sizeof(struct virtio_cma_claim_resp);
 		break;
 	case VIRTIO_CMA_OP_ALLOC:
 		used = answer_alloc(h, req, resp);
@@ -133,7 +135,7 @@ static const struct vcma_transport_ops host_ops = {
 void host_init(struct host *h)
 {
 	*h = (struct host) {
-		.transport = { .ops = &host_ops, .dev = &pdev->dev },
+		.transport = { .ops = &host_ops, .dev = &pdev->dev, .features = ALL_FEATURES },
 		.config = {
 			.region_base_gpa = cpu_to_le64(BASE),
 			.region_bytes = cpu_to_le64(NR_GRANULES * GRANULE),
@@ -663,6 +665,7 @@ static int __init hostile_init(void)
 	test_claim();
 	test_extents();
 	test_late_event();
+	test_features();
 	pr_info("vcma_hostile: 1..%u\n", nr_tests);
 	return 0;
 }

@@ -23,6 +23,7 @@ struct host {
 	u32 nr_clients;
 	u64 next_granule;
 	unsigned int nr_freed, nr_asked;	/* requests for a block's end, for the table */
+	unsigned int nr_requests[VIRTIO_CMA_NR_OPS];
 
 	u32 lie_op;				/* requests that get the lie */
 	void (*lie)(void *resp, size_t *used);
@@ -31,11 +32,14 @@ struct host {
 /* One line of TAP. */
 void result(bool good, const char *what, const char *how);
 
-/* An honest host, with one client. */
+#define ALL_FEATURES	GENMASK_ULL(VIRTIO_CMA_NR_FEATURES - 1, 0)
+
+/* An honest host, with one client; all features are negotiated. */
 void host_init(struct host *h);
 
 void test_clients(void);
 void test_claim(void);
 void test_late_event(void);
+void test_features(void);
 
 #endif /* VCMA_HOSTILE_H */
