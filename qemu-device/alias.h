@@ -16,7 +16,7 @@
 #ifndef QEMU_DEVICE_ALIAS_H
 #define QEMU_DEVICE_ALIAS_H
 
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 /**
  * hvcma_alias_maintain() - clean and invalidate granules: engine op "maintain".

@@ -8,7 +8,7 @@
 #define QEMU_DEVICE_ATTR_H
 
 #include "hv/host/arm_stage2.h"
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 /**
  * hvcma_attr_check() - judge "stage2" and the form of "coherent", and find out

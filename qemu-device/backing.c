@@ -12,7 +12,7 @@
 #include "backing.h"
 #include "discard.h"
 #include "drain.h"
-#include "pin_keeper.h"
+#include "pin-keeper.h"
 #include "populate.h"
 #include "requests.h"
 

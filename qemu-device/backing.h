@@ -13,7 +13,7 @@
 #ifndef QEMU_DEVICE_BACKING_H
 #define QEMU_DEVICE_BACKING_H
 
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 #include "hv/host/provider.h"
 
 /**

@@ -11,9 +11,9 @@
 
 #include "attr.h"
 #include "backing.h"
-#include "client_device.h"
-#include "client_fit.h"
-#include "client_spec.h"
+#include "client-device.h"
+#include "client-fit.h"
+#include "client-spec.h"
 #include "clients.h"
 #include "fabric.h"
 #include "gate.h"
@@ -21,7 +21,7 @@
 #include "requests.h"
 #include "static.h"
 #include "turn.h"
-#include "vfio_noiommu.h"
+#include "vfio-noiommu.h"
 
 /* One entry of a client table. */
 typedef struct Client {

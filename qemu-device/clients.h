@@ -14,7 +14,7 @@
 #ifndef QEMU_DEVICE_CLIENTS_H
 #define QEMU_DEVICE_CLIENTS_H
 
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 /**
  * hvcma_clients_new() - the table: entries of clients= and regions=, then, of
@@ -92,7 +92,7 @@ VirtIOCMA *hvcma_clients_region_of(const char *device_id);
 /** hvcma_clients_default_region() - or NULL. */
 VirtIOCMA *hvcma_clients_default_region(void);
 
-/* ---- clients_noiommu.c ---- */
+/* ---- clients-noiommu.c ---- */
 
 /**
  * hvcma_clients_noiommu_region() - the region with unsafe-noiommu=on that names

@@ -19,7 +19,7 @@
 #ifndef QEMU_DEVICE_DISCARD_H
 #define QEMU_DEVICE_DISCARD_H
 
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 /** hvcma_discard_class_init() - methods of TYPE_RAM_DISCARD_MANAGER. */
 void hvcma_discard_class_init(ObjectClass *klass);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A device whose memory is the guest's RAM stays plugged, whatever the guest
- * ejects (virtio_cma.h).
+ * ejects (virtio-cma.h).
  *
  * QEMU has that for a network device in failover: partially_hotplugged, which
  * slots of all kinds look at when the guest ejects. From then on it hides the
@@ -17,7 +17,7 @@
 #include "qemu/error-report.h"
 #include "qemu/timer.h"
 
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 #define EJECT_LOOK_MS 100
 

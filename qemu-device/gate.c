@@ -29,9 +29,9 @@
 #include "system/runstate.h"
 
 #include "gate.h"
-#include "gate_bars.h"
+#include "gate-bars.h"
 #include "vcpus.h"
-#include "vfio_noiommu.h"
+#include "vfio-noiommu.h"
 
 /* Before the state handlers of devices (0 and up), which may start DMA. */
 #define GATE_VM_CHANGE_PRIORITY (-1)

@@ -3,7 +3,7 @@
  * Bus-master gate: decides when a client device may do DMA.
  *
  * One gate per client. While it is closed the device cannot become bus master,
- * whatever the guest writes, and its registers are hidden (gate_bars.h);
+ * whatever the guest writes, and its registers are hidden (gate-bars.h);
  * closing it stops the device and resets it. Gates know PCI, VFIO and resets,
  * but no region, no memory and no protocol.
  *

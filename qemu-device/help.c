@@ -5,7 +5,7 @@
  */
 #include "qemu/osdep.h"
 
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 typedef struct Description {
     const char *property;

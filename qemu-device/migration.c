@@ -29,7 +29,7 @@
 #include "printable.h"
 #include "requests.h"
 #include "turn.h"
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 typedef struct SavedBlock {
     uint64_t first;

@@ -2,7 +2,7 @@
 /*
  * Properties of virtio-cma: from what the user wrote to a checked engine
  * configuration. Judges one region by itself; what regions mean to each other
- * is for clients.c, where the region lies for memory_device.c.
+ * is for clients.c, where the region lies for memory-device.c.
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
@@ -11,10 +11,10 @@
 #include "hw/boards.h"
 
 #include "attr.h"
-#include "client_spec.h"
+#include "client-spec.h"
 #include "printable.h"
 #include "static.h"
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 typedef struct Choice {
     const char *word;

@@ -16,7 +16,7 @@
 #include "backing.h"
 #include "clients.h"
 #include "view.h"
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 /* @view: NULL for parts that tell nothing of granules */
 typedef void Part(VirtIOCMA *s, const HvcmaView *view, Visitor *v,

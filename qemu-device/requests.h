@@ -37,7 +37,7 @@
 #ifndef QEMU_DEVICE_REQUESTS_H
 #define QEMU_DEVICE_REQUESTS_H
 
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 /** hvcma_requests_start() - make the three queues. After virtio_init(). */
 void hvcma_requests_start(VirtIOCMA *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * mode=static: pins and claims for the life of the virtual machine. See
- * static.h. What the device tree says is in static_fdt.c.
+ * static.h. What the device tree says is in static-fdt.c.
  */
 #include "qemu/osdep.h"
 #include "exec/address-spaces.h"
@@ -13,7 +13,7 @@
 #include "clients.h"
 #include "drain.h"
 #include "static.h"
-#include "static_fdt.h"
+#include "static-fdt.h"
 #include "turn.h"
 
 static bool is_static(const VirtIOCMA *s)

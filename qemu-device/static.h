@@ -19,7 +19,7 @@
 #ifndef QEMU_DEVICE_STATIC_H
 #define QEMU_DEVICE_STATIC_H
 
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 /** hvcma_static_is_ram() - is the region's memory RAM of the machine? */
 bool hvcma_static_is_ram(VirtIOCMA *s);

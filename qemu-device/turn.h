@@ -28,7 +28,7 @@
 #ifndef QEMU_DEVICE_TURN_H
 #define QEMU_DEVICE_TURN_H
 
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 /**
  * hvcma_keep() - @s stays in memory, with the transport that it is a part of,

@@ -18,7 +18,7 @@
 #ifndef QEMU_DEVICE_VIEW_H
 #define QEMU_DEVICE_VIEW_H
 
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 #define HVCMA_VIEW_MAX_ENTRIES 1024
 #define HVCMA_VIEW_MAX_GRANULES (UINT64_C(1) << 20)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Client device: what regions that serve one device share. See client_device.h.
+ * Client device: what regions that serve one device share. See client-device.h.
  */
 #include "qemu/osdep.h"
 #include "hw/pci/pci.h"
@@ -9,7 +9,7 @@
 #include "hw/sysbus.h"
 #include "hw/virtio/virtio.h"
 
-#include "client_device.h"
+#include "client-device.h"
 #include "gate.h"
 
 struct HvcmaClientDevice {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * clients= and regions=, see client_spec.h. The grammar is hv/core's.
+ * clients= and regions=, see client-spec.h. The grammar is hv/core's.
  */
 #include "qemu/osdep.h"
 #include "hw/boards.h"
 
-#include "client_spec.h"
+#include "client-spec.h"
 #include "hv/core/region_text.h"
 
 #define PAGE_BYTES UINT64_C(4096)   /* the smallest granule */

@@ -14,7 +14,7 @@
 #ifndef QEMU_DEVICE_PIN_KEEPER_H
 #define QEMU_DEVICE_PIN_KEEPER_H
 
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 #include "hv/host/provider.h"
 
 typedef struct HvcmaPinKeeper HvcmaPinKeeper;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Registers of a closed device, see gate_bars.h.
+ * Registers of a closed device, see gate-bars.h.
  *
  * A cover lies over everything else in each BAR:
  *
@@ -17,7 +17,7 @@
 #include "qemu/rcu.h"
 #include "standard-headers/linux/virtio_pci.h"
 
-#include "gate_bars.h"
+#include "gate-bars.h"
 
 typedef enum Answer {
     ANSWER_ZEROS,

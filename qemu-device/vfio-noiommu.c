@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * VFIO without IOMMU, see vfio_noiommu.h.
+ * VFIO without IOMMU, see vfio-noiommu.h.
  *
  * vfio-pci asks the container class for the attach method; QEMU has no way to
  * add a class for another kind of group, so the methods of the existing classes
@@ -21,7 +21,7 @@
 
 #include "clients.h"
 #include "layout.h"
-#include "vfio_noiommu.h"
+#include "vfio-noiommu.h"
 
 #define TYPE_NOIOMMU_CONTAINER TYPE_VFIO_IOMMU "-hvcma-noiommu"
 

@@ -13,7 +13,7 @@
 #include "standard-headers/linux/virtio_mmio.h"
 
 #include "layout.h"
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 typedef struct VirtIOCMADevice {
     VirtIOCMA parent_obj;

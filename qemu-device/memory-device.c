@@ -9,7 +9,7 @@
 #include "qemu/units.h"
 
 #include "static.h"
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 static VirtIOCMA *vcma_of(const MemoryDeviceState *md)
 {

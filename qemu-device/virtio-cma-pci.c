@@ -12,7 +12,7 @@
 
 #include "clients.h"
 #include "layout.h"
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 typedef struct VirtIOCMAPCI {
     VirtIOMDPCI parent_obj;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The device tree of a machine with static regions. See static_fdt.h.
+ * The device tree of a machine with static regions. See static-fdt.h.
  *
  * An extent ends where the next granule lies elsewhere in host memory:
  *
@@ -27,7 +27,7 @@
 #include "fdt/guard.h"
 #include "printable.h"
 #include "static.h"
-#include "static_fdt.h"
+#include "static-fdt.h"
 
 /* Linux' CMA wants whole pageblocks: 2 MiB or 4 MiB with pages of 4 KiB. */
 #define POOL_ALIGN_BYTES (4 * MiB)

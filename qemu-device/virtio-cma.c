@@ -27,7 +27,7 @@
 #include "requests.h"
 #include "static.h"
 #include "turn.h"
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 /*
  * Backing is slow, mostly by the zeroing of pages, and so are pins, by their

@@ -8,7 +8,7 @@
 #ifndef QEMU_DEVICE_STATIC_FDT_H
 #define QEMU_DEVICE_STATIC_FDT_H
 
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 /**
  * hvcma_static_fdt_add() - @s is to be described; before machine-init-done.

@@ -2,7 +2,7 @@
 /*
  * virtio-cma device: state shared by the files of the plugin.
  *
- * virtio_cma.c      life of the device, reset
+ * virtio-cma.c      life of the device, reset
  * requests.c        requests and events: queues to the engine and back
  * turn.c            one piece of work at a time
  * drain.c         memory that goes back between turns
@@ -11,24 +11,24 @@
  * printable.c       text of the user for messages
  * backing.c         host memory of the region: provider, pins, addresses
  * populate.c        a thread that makes host memory ready
- * pin_keeper.c      the process that holds pins beyond QEMU's death
- * client_fit.c      devices that can be no clients, by their kind
- * client_spec.c     clients= and regions= to a list
+ * pin-keeper.c      the process that holds pins beyond QEMU's death
+ * client-fit.c      devices that can be no clients, by their kind
+ * client-spec.c     clients= and regions= to a list
  * clients.c         devices served by regions
- * clients_noiommu.c which of them may be without an IOMMU
- * client_device.c   what regions that serve one device share
+ * clients-noiommu.c which of them may be without an IOMMU
+ * client-device.c   what regions that serve one device share
  * report.c          QOM properties that tell the region's state
  * view.c            what one reading of them sees of the granules
  * migration.c       vmstate
  * layout.c          does this QEMU fit the plugin?
  * attr.c            memory attributes: what the user said, what the host is
  * alias.c           QEMU's own mapping of memory for non-coherent clients
- * memory_device.c   the region as a memory device
+ * memory-device.c   the region as a memory device
  * discard.c         what of it is there, for migration, dumps and VFIO
- * virtio_cma_pci.c  PCI proxy
- * virtio_cma_mmio.c the device on a virtio-mmio slot
- * gate.c, vfio_noiommu.c, fabric.c  what clients can do on the bus
- * static.c, static_fdt.c  mode=static: pins and a device tree, no guest driver
+ * virtio-cma-pci.c  PCI proxy
+ * virtio-cma-mmio.c the device on a virtio-mmio slot
+ * gate.c, vfio-noiommu.c, fabric.c  what clients can do on the bus
+ * static.c, static-fdt.c  mode=static: pins and a device tree, no guest driver
  *
  * Everything runs under the big QEMU lock unless its comment says otherwise.
  *
@@ -158,7 +158,7 @@ struct VirtIOCMA {
         }                                                               \
     } while (0)
 
-/* ---- virtio_cma.c ---- */
+/* ---- virtio-cma.c ---- */
 
 /**
  * virtio_cma_realize() - realize the device; the region has its address
@@ -227,7 +227,7 @@ extern const VMStateDescription vmstate_virtio_cma;
 bool hvcma_migration_init(VirtIOCMA *s, Error **errp);
 void hvcma_migration_cleanup(VirtIOCMA *s);
 
-/* ---- memory_device.c ---- */
+/* ---- memory-device.c ---- */
 
 /** hvcma_memory_device_class_init() - for the PCI proxy and the MMIO device. */
 void hvcma_memory_device_class_init(ObjectClass *klass);

@@ -6,7 +6,7 @@
 #ifndef QEMU_DEVICE_CLIENT_SPEC_H
 #define QEMU_DEVICE_CLIENT_SPEC_H
 
-#include "virtio_cma.h"
+#include "virtio-cma.h"
 
 /* One entry of the client table. */
 typedef struct HvcmaClientSpec {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * For targets that have no machine whose device tree could tell of static
- * regions: hvcma_static_check() refuses those. In place of static_fdt.c.
+ * regions: hvcma_static_check() refuses those. In place of static-fdt.c.
  */
 #include "qemu/osdep.h"
 
-#include "static_fdt.h"
+#include "static-fdt.h"
 
 void hvcma_static_fdt_add(VirtIOCMA *s)
 {

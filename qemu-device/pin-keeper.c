@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The pin keeper of one region: see pin_keeper.h.
+ * The pin keeper of one region: see pin-keeper.h.
  */
 #include "qemu/osdep.h"
 #include <dlfcn.h>
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
 
-#include "pin_keeper.h"
+#include "pin-keeper.h"
 #include "hv/host/keeper.h"
 
 #define KEEPER_PROGRAM "hvcma-pin-keeper"

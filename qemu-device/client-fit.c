@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Devices that a region can't serve, see client_fit.h.
+ * Devices that a region can't serve, see client-fit.h.
  */
 #include "qemu/osdep.h"
 #include "hw/pci/pci.h"
@@ -9,7 +9,7 @@
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 
-#include "client_fit.h"
+#include "client-fit.h"
 
 #define REACHES_ITSELF "its programs reach its own registers through the " \
     "bus, at addresses of the guest: no driver can use it with " \
