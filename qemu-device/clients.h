@@ -16,6 +16,8 @@
 
 #include "virtio-cma.h"
 
+/* ---- clients.c ---- */
+
 /**
  * hvcma_clients_new() - the table: entries of clients= and regions=, then, of
  * the default region, the spare ones.
@@ -37,7 +39,7 @@ const char *hvcma_clients_id(const HvcmaClients *c, uint32_t client);
 /** hvcma_clients_kind() - what the entry serves; "" for everything. */
 const char *hvcma_clients_kind(const HvcmaClients *c, uint32_t client);
 
-/** hvcma_clients_resv() - the reservation it may use, 0: the shared part only */
+/** hvcma_clients_resv() - the reservation it may use, 0: only the shared part */
 uint32_t hvcma_clients_resv(const HvcmaClients *c, uint32_t client);
 
 /** hvcma_clients_is_spare() - named by nobody. */
@@ -53,6 +55,14 @@ void hvcma_clients_bus_path(const HvcmaClients *c, uint32_t client,
 /** hvcma_clients_fabric_faults() - DMA refused by the fabric; 0 without one. */
 uint64_t hvcma_clients_fabric_faults(const HvcmaClients *c);
 
+/** hvcma_clients_region_of() - a region that names the device, or NULL. */
+VirtIOCMA *hvcma_clients_region_of(const char *device_id);
+
+/** hvcma_clients_default_region() - or NULL. */
+VirtIOCMA *hvcma_clients_default_region(void);
+
+/* ---- clients-plug.c ---- */
+
 /**
  * hvcma_clients_register() - enter the region into the registry and adopt the
  * clients that are plugged already. @s has its engine.
@@ -67,6 +77,8 @@ bool hvcma_clients_register(VirtIOCMA *s, Error **errp);
  * told. Comes before hvcma_engine_fini().
  */
 void hvcma_clients_unregister(VirtIOCMA *s);
+
+/* ---- clients-gate.c ---- */
 
 /**
  * hvcma_clients_claim_now() - CLAIM a client in place of a guest driver: all
@@ -85,12 +97,6 @@ void hvcma_clients_claim_now(VirtIOCMA *s, uint32_t client, uint32_t coherent,
  */
 int hvcma_clients_claim(HvcmaClients *c, uint32_t client);
 int hvcma_clients_quiesce(HvcmaClients *c, uint32_t client);
-
-/** hvcma_clients_region_of() - a region that names the device, or NULL. */
-VirtIOCMA *hvcma_clients_region_of(const char *device_id);
-
-/** hvcma_clients_default_region() - or NULL. */
-VirtIOCMA *hvcma_clients_default_region(void);
 
 /* ---- clients-noiommu.c ---- */
 

@@ -14,7 +14,9 @@
  * pin-keeper.c      the process that holds pins beyond QEMU's death
  * client-fit.c      devices that can be no clients, by their kind
  * client-spec.c     clients= and regions= to a list
- * clients.c         devices served by regions
+ * clients.c         the registry of regions and their client tables
+ * clients-plug.c    clients and regions that come and go
+ * clients-gate.c    CLAIM and RELEASE: from a client table to the gate
  * clients-noiommu.c which of them may be without an IOMMU
  * client-device.c   what regions that serve one device share
  * report.c          QOM properties that tell the region's state

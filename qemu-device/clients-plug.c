@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Clients that come and go: their devices, the spare entries of the default
+ * region, and the regions themselves. See clients.h.
+ */
+#include "qemu/osdep.h"
+#include "hw/pci/pci.h"
+#include "hw/qdev-core.h"
+#include "hw/sysbus.h"
+#include "qobject/qdict.h"
+#include "system/system.h"
+
+#include "attr.h"
+#include "backing.h"
+#include "client-fit.h"
+#include "clients-internal.h"
+#include "fabric.h"
+#include "gate.h"
+#include "printable.h"
+#include "requests.h"
+#include "static.h"
+#include "turn.h"
+#include "vfio-noiommu.h"
+
+/* ---- plug and unplug ---- */
+
+static bool client_locate(HvcmaClient *cl, DeviceState *dev, Error **errp)
+{
+    switch (hvcma_device_locate(dev, &cl->place)) {
+    case 0:
+        return true;
+    case -ENODEV:
+        error_setg(errp, "virtio-cma '%s': client '%s' (%s) is neither a PCI "
+                   "nor a platform device", cl->table->s->config.name, cl->id,
+                   object_get_typename(OBJECT(dev)));
+        return false;
+    default:
+        error_setg(errp, "virtio-cma '%s': client '%s' (%s) has no path of at "
+                   "most %d bytes that the guest could know it by",
+                   cl->table->s->config.name, cl->id,
+                   object_get_typename(OBJECT(dev)),
+                   VIRTIO_CMA_PATH_BYTES - 1);
+        return false;
+    }
+}
+
+/*
+ * A region that hands out host-physical addresses must not confuse a device
+ * whose DMA goes to guest-physical ones.
+ */
+static bool client_fits(HvcmaClient *cl, DeviceState *dev, Error **errp)
+{
+    VirtIOCMA *s = cl->table->s;
+
+    if (object_dynamic_cast(OBJECT(dev), TYPE_VIRTIO_CMA_PCI) ||
+        object_dynamic_cast(OBJECT(dev), TYPE_VIRTIO_CMA)) {
+        error_setg(errp, "virtio-cma '%s': client '%s' is a virtio-cma device "
+                   "itself", s->config.name, cl->id);
+        return false;
+    }
+    if (s->opts.unsafe_noiommu && !hvcma_client_kind_fits(dev, errp)) {
+        return false;
+    }
+    if (!s->opts.unsafe_noiommu || hvcma_vfio_is_noiommu(OBJECT(dev)) ||
+        (s->opts.fabric && object_dynamic_cast(OBJECT(dev), TYPE_PCI_DEVICE))) {
+        return true;
+    }
+    error_setg(errp, "virtio-cma '%s': with unsafe-noiommu=on, client '%s' "
+               "(%s) must be a vfio-pci device of a no-IOMMU group%s",
+               s->config.name, cl->id, object_get_typename(OBJECT(dev)),
+               s->opts.fabric ? " or an emulated PCI device" : "");
+    return false;
+}
+
+static bool client_connect(HvcmaClient *cl, DeviceState *dev, Error **errp)
+{
+    HvcmaClients *c = cl->table;
+    g_autofree char *enable = NULL;
+
+    if (!hvcma_vfio_is_noiommu(OBJECT(dev))) {
+        return !c->fabric ||
+               hvcma_fabric_add(c->fabric, PCI_DEVICE(dev), errp);
+    }
+    enable = hvcma_vfio_enable_path(OBJECT(dev));
+    return hvcma_backing_watch(c->s->backing, enable, errp);
+}
+
+static void client_disconnect(HvcmaClient *cl, bool quiet)
+{
+    DeviceState *dev = hvcma_device_of(&cl->user);
+    HvcmaClients *c = cl->table;
+    g_autofree char *enable = NULL;
+
+    if (!hvcma_vfio_is_noiommu(OBJECT(dev))) {
+        if (c->fabric) {
+            hvcma_fabric_remove(c->fabric, PCI_DEVICE(dev));
+        }
+    } else if (quiet) {
+        enable = hvcma_vfio_enable_path(OBJECT(dev));
+        hvcma_backing_unwatch(c->s->backing, enable);
+    }
+}
+
+static const HvcmaDeviceUserOps user_ops;
+
+/*
+ * On failure it stays joined, if it came that far: the gate is on, and closed
+ * but for what other regions allow.
+ */
+static bool client_plug(HvcmaClient *cl, DeviceState *named, Error **errp)
+{
+    DeviceState *dev = hvcma_device_on_bus(named);
+    VirtIOCMA *s = cl->table->s;
+    struct hvcma_client_info info;
+    int ret;
+
+    cl->user.ops = &user_ops;
+    if (!client_fits(cl, named, errp) || !client_locate(cl, dev, errp) ||
+        !hvcma_device_join(&cl->user, dev, errp)) {
+        return false;
+    }
+    if (s->opts.trace) {
+        hvcma_device_set_trace(&cl->user);
+    }
+    if (!client_connect(cl, dev, errp)) {
+        return false;
+    }
+    info = (struct hvcma_client_info) {
+        .bus = cl->place.bus,
+        .coherent = hvcma_attr_operator(s, cl->id),
+        .emulated = hvcma_attr_is_emulated(OBJECT(dev)),
+        .resv = cl->resv,
+        .kind = cl->kind,
+        .name = cl->id,
+        .path = cl->place.path,
+    };
+    ret = hvcma_engine_client_added(s->engine, cl->index, &info);
+    if (ret) {
+        error_setg(errp, "virtio-cma '%s': client '%s': %s", s->config.name,
+                   cl->id, hvcma_status_text(-ret));
+        client_disconnect(cl, true);
+        return false;
+    }
+    cl->plugged = true;
+    HVCMA_TRACE(s, "client %s is plugged at %s", cl->id, cl->place.path);
+    hvcma_send_event(s, cl->index, VIRTIO_CMA_EVENT_CLIENT_ADDED);
+    hvcma_static_client_added(s, cl->index);
+    return true;
+}
+
+/* The device still works; where it goes, or its region does. */
+static void client_unplug(HvcmaClient *cl, bool stay_off)
+{
+    VirtIOCMA *s = cl->table->s;
+    bool quiet;
+
+    if (cl->plugged) {
+        HVCMA_TRACE(s, "client %s is being unplugged", cl->id);
+        quiet = !hvcma_engine_client_removed(s->engine, cl->index);
+        if (!cl->plugged) {
+            return;             /* it went while it was being stopped */
+        }
+        if (!quiet) {
+            error_report("virtio-cma '%s': client '%s' went without being "
+                         "quiet: its memory stays pinned", s->config.name,
+                         cl->id);
+            cl->lost = true;
+        }
+        client_disconnect(cl, quiet);
+        cl->plugged = false;
+        hvcma_send_event(s, cl->index, VIRTIO_CMA_EVENT_CLIENT_REMOVED);
+    }
+    hvcma_device_leave(&cl->user, stay_off);
+    if (cl->spare && !cl->lost) {
+        cl->id[0] = 0;
+    }
+}
+
+static void client_gone(HvcmaDeviceUser *u)
+{
+    HvcmaClient *cl = container_of(u, HvcmaClient, user);
+    VirtIOCMA *s = cl->table->s;
+
+    hvcma_turn_begin(s);
+    client_unplug(cl, false);
+    hvcma_turn_end(s);
+}
+
+static void client_quarantined(HvcmaDeviceUser *u)
+{
+    HvcmaClient *cl = container_of(u, HvcmaClient, user);
+
+    if (cl->plugged) {
+        hvcma_engine_client_quarantined(cl->table->s->engine, cl->index);
+    }
+}
+
+static const HvcmaDeviceUserOps user_ops = {
+    .gone = client_gone,
+    .quarantined = client_quarantined,
+};
+
+/* ---- spare entries of the default region ---- */
+
+/* Does the region serve the device, or is it to, by any entry? */
+static bool region_has(const HvcmaClients *c, const DeviceState *dev)
+{
+    uint32_t i;
+
+    for (i = 0; i < c->nr; i++) {
+        const HvcmaClient *cl = &c->client[i];
+
+        if (hvcma_device_of(&cl->user) == dev ||
+            (!cl->spare && dev->id && !strcmp(cl->id, dev->id))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A device takes what the default region has to give if its addresses agree. */
+static bool default_suits(const HvcmaClients *c, DeviceState *dev)
+{
+    HvcmaClients *other;
+
+    for (other = hvcma_clients_next(NULL); other;
+         other = hvcma_clients_next(other)) {
+        if (other != c && region_has(other, dev)) {
+            return other->s->opts.unsafe_noiommu == c->s->opts.unsafe_noiommu &&
+                   other->s->opts.fabric == c->s->opts.fabric;
+        }
+    }
+    return c->s->opts.unsafe_noiommu && hvcma_vfio_is_noiommu(OBJECT(dev));
+}
+
+static void take_spare(DeviceState *dev, void *opaque)
+{
+    HvcmaClients *c = hvcma_clients_default();
+    HvcmaClient *cl = NULL;
+    Error *err = NULL;
+    uint32_t i;
+
+    if (!c || region_has(c, dev) || !default_suits(c, dev)) {
+        return;
+    }
+    if (dev->id && !hvcma_is_printable(dev->id)) {
+        g_autofree char *id = hvcma_printable(dev->id);
+
+        warn_report("virtio-cma '%s': device '%s' is not served: its id has "
+                    "control characters, or is no UTF-8", c->s->config.name,
+                    id);
+        return;
+    }
+    for (i = 0; i < c->nr && !cl; i++) {
+        if (c->client[i].spare && !c->client[i].id[0]) {
+            cl = &c->client[i];
+        }
+    }
+    if (!cl) {
+        warn_report("virtio-cma '%s': no entry is left for '%s', limit: "
+                    "spare-clients=%" PRIu32, c->s->config.name,
+                    dev->id ?: object_get_typename(OBJECT(dev)),
+                    c->s->opts.spare_clients);
+        return;
+    }
+    g_free(cl->id);
+    cl->id = g_strndup(dev->id ?: object_get_canonical_path_component(
+                           OBJECT(dev)), VIRTIO_CMA_NAME_BYTES - 1);
+    if (!client_plug(cl, dev, &err)) {
+        warn_report_err(err);
+        client_unplug(cl, false);
+    }
+}
+
+/* ---- devices come ---- */
+
+/* Where a platform device lies is known only when the machine is complete. */
+static bool client_plug_must_wait(DeviceState *dev)
+{
+    return object_dynamic_cast(OBJECT(hvcma_device_on_bus(dev)),
+                               TYPE_SYS_BUS_DEVICE) &&
+           !phase_check(PHASE_MACHINE_READY);
+}
+
+static void device_realized(DeviceListener *listener, DeviceState *dev)
+{
+    HvcmaClient *cl = hvcma_clients_next_named(NULL, dev->id);
+    Error *err = NULL;
+
+    hvcma_gate_device_realized(dev);
+    if (client_plug_must_wait(dev)) {
+        return;
+    }
+    for (; cl; cl = hvcma_clients_next_named(cl, dev->id)) {
+        if (cl->user.device || client_plug(cl, dev, &err)) {
+            continue;
+        }
+        /* qdev can't fail here; before the guest runs, leaving is right. */
+        error_report_err(err);
+        err = NULL;
+        if (!phase_check(PHASE_MACHINE_READY)) {
+            exit(1);
+        }
+    }
+    take_spare(hvcma_device_on_bus(dev), NULL);
+}
+
+/* Hotplug of a client that does not fit fails before the device exists. */
+static bool device_may_be_created(DeviceListener *listener, const QDict *opts,
+                                  bool from_json, Error **errp)
+{
+    const char *id = qdict_get_try_str(opts, "id");
+    const char *driver = qdict_get_try_str(opts, "driver");
+    HvcmaClient *cl;
+
+    if (!driver || !phase_check(PHASE_MACHINE_READY)) {
+        return false;
+    }
+    for (cl = hvcma_clients_next_named(NULL, id); cl;
+         cl = hvcma_clients_next_named(cl, id)) {
+        VirtIOCMA *s = cl->table->s;
+
+        if (cl->lost) {
+            error_setg(errp, "virtio-cma '%s': client '%s' was unplugged "
+                       "without being quiet and can't come back",
+                       s->config.name, id);
+            break;
+        }
+        if (s->opts.unsafe_noiommu && !s->opts.fabric &&
+            !g_str_has_prefix(driver, "vfio-pci")) {
+            g_autofree char *type = hvcma_printable(driver);
+
+            error_setg(errp, "virtio-cma '%s': with unsafe-noiommu=on, client "
+                       "'%s' (%s) must be a vfio-pci device of a no-IOMMU "
+                       "group", s->config.name, id, type);
+            break;
+        }
+    }
+    return false;               /* "hide it?" */
+}
+
+static DeviceListener listener = {
+    .realize = device_realized,
+    .hide_device = device_may_be_created,
+};
+
+/* Firmware does not reach a client, nor what is behind it. */
+static int warn_of_bootindex(DeviceState *dev, void *client)
+{
+    int64_t index = object_property_get_int(OBJECT(dev), "bootindex", NULL);
+
+    if (index >= 0) {
+        warn_report("virtio-cma: nothing can boot from client '%s': '%s' (%s) "
+                    "has bootindex=%" PRId64, (const char *)client,
+                    dev->id ?: "", object_get_typename(OBJECT(dev)), index);
+    }
+    return 0;
+}
+
+static void warn_if_booted(DeviceState *dev, void *opaque)
+{
+    qdev_walk_children(dev, warn_of_bootindex, NULL, NULL, NULL,
+                       (void *)(dev->id ?: object_get_typename(OBJECT(dev))));
+}
+
+/* Every client named on the command line must be there now. */
+static void machine_done(Notifier *notifier, void *data)
+{
+    HvcmaClients *c;
+    uint32_t i;
+
+    for (c = hvcma_clients_next(NULL); c; c = hvcma_clients_next(c)) {
+        for (i = 0; i < c->nr; i++) {
+            HvcmaClient *cl = &c->client[i];
+            DeviceState *dev;
+            Error *err = NULL;
+
+            if (cl->user.device || cl->spare) {
+                continue;
+            }
+            dev = qdev_find_recursive(sysbus_get_default(), cl->id);
+            if (!dev) {
+                error_report("virtio-cma '%s': unknown client '%s': no -device "
+                             "has that id", c->s->config.name, cl->id);
+                exit(1);
+            }
+            if (!client_plug(cl, dev, &err)) {
+                error_report_err(err);
+                exit(1);
+            }
+        }
+    }
+    hvcma_device_foreach(take_spare, NULL);
+    hvcma_device_foreach(warn_if_booted, NULL);
+}
+
+static Notifier machine_done_notifier = { .notify = machine_done };
+
+static void listen_once(void)
+{
+    static bool listening;
+
+    if (!listening) {
+        listening = true;
+        device_listener_register(&listener);
+        if (!phase_check(PHASE_MACHINE_READY)) {
+            qemu_add_machine_init_done_notifier(&machine_done_notifier);
+        }
+    }
+}
+
+/* ---- regions come and go ---- */
+
+bool hvcma_clients_register(VirtIOCMA *s, Error **errp)
+{
+    HvcmaClients *c = s->clients;
+    uint32_t i;
+
+    if (!hvcma_clients_enter(c, errp)) {
+        return false;
+    }
+    if (s->opts.fabric) {
+        c->fabric = hvcma_fabric_new(s->config.name, hvcma_backing_lookup,
+                                     s->backing);
+    }
+    listen_once();
+
+    for (i = 0; i < c->nr; i++) {
+        HvcmaClient *cl = &c->client[i];
+        DeviceState *dev = cl->spare ? NULL :
+                           qdev_find_recursive(sysbus_get_default(), cl->id);
+
+        if (dev && dev->realized && !cl->user.device &&
+            !client_plug_must_wait(dev) && !client_plug(cl, dev, errp)) {
+            hvcma_clients_unregister(s);
+            return false;
+        }
+    }
+    hvcma_device_foreach(take_spare, NULL);
+    hvcma_vfio_noiommu_foreach(take_spare, NULL);
+    return true;
+}
+
+void hvcma_clients_unregister(VirtIOCMA *s)
+{
+    HvcmaClients *c = s->clients;
+    uint32_t i;
+
+    hvcma_clients_leave(c);
+    for (i = 0; i < c->nr; i++) {
+        client_unplug(&c->client[i], s->opts.unsafe_noiommu);
+    }
+    if (c->fabric) {
+        hvcma_fabric_free(c->fabric);
+        c->fabric = NULL;
+    }
+}
