@@ -44,7 +44,7 @@ endif
 .DELETE_ON_ERROR:
 # What was built on the way is no intermediate file.
 .SECONDARY:
-.PHONY: all world plugin guest guest-all guest-others env demo check check-quick check-long bench \
+.PHONY: all world plugin plugin-testing guest guest-all guest-others env demo check check-quick check-long bench \
 	fuzz fuzz-coverage lint format-check install install-guest uninstall uninstall-guest help clean distclean FORCE
 
 all: native
@@ -55,6 +55,9 @@ HOST_SRC := $(sort $(filter-out %_main.c,$(wildcard $(srcdir)/hv/host/*.c)))
 FDT_SRC := $(sort $(wildcard $(srcdir)/fdt/*.c))
 CLI_SRC := $(sort $(wildcard $(srcdir)/hv/cli/*.c))
 PLUGIN_SRC := $(sort $(filter-out %/loader.c,$(wildcard $(srcdir)/qemu-device/*.c)))
+# What only tests may ask for: in the plugin that they load, in nothing that is installed.
+HOST_TESTING_SRC := $(sort $(wildcard $(srcdir)/hv/host/testing/*.c))
+TESTING_SRC := $(sort $(filter-out %/test-hooks-none.c,$(PLUGIN_SRC)) $(wildcard $(srcdir)/qemu-device/testing/*.c))
 
 VERSION = 0.1
 BASE_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(DEFS) -DHVCMA_VERSION='"$(VERSION)"' -fPIC -fvisibility=hidden \
@@ -116,13 +119,22 @@ $(O)/$(1)/hvcma-qemu.so: $$(call obj_$(1),$(PLUGIN_SRC)) $(O)/$(1)/libhvcma-fdt.
 	$(say) LD $$(@:$(O)/%=%)
 	$(Q)$$(CC_$(2)) $(CFLAGS) -shared $(LDFLAGS) -o $$@ $$^ -luring -lfdt -lglib-2.0
 
+$(O)/$(1)/testing/hvcma-qemu.so: $$(call obj_$(1),$(TESTING_SRC) $(HOST_TESTING_SRC)) \
+		$(O)/$(1)/libhvcma-fdt.a $(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
+	$(say) LD $$(@:$(O)/%=%)
+	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $(CFLAGS) -shared $(LDFLAGS) -o $$@ $$^ -luring -lfdt -lglib-2.0
+
+$(addprefix $(O)/$(1)/testing/,hvcma-preload.so hvcma-pin-keeper): $(O)/$(1)/testing/%: $(O)/$(1)/%
+	$(Q)mkdir -p $$(@D) && cp $$< $$@
+
 $(O)/$(1)/hvcma-preload.so: $(srcdir)/qemu-device/loader.c config.mak | $$(ready_$(2))
 	$(say) LD $$(@:$(O)/%=%)
 	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$(BASE_CFLAGS) -shared $(LDFLAGS) -o $$@ $$< -ldl
 
 $(1): $(O)/$(1)/hvcma $(O)/$(1)/hvcma-pin-keeper
 $(1)-plugin: $(O)/$(1)/hvcma-preload.so $(O)/$(1)/hvcma-qemu.so $(O)/$(1)/hvcma-pin-keeper
-.PHONY: $(1) $(1)-plugin
+$(1)-plugin-testing: $(addprefix $(O)/$(1)/testing/,hvcma-preload.so hvcma-qemu.so hvcma-pin-keeper)
+.PHONY: $(1) $(1)-plugin $(1)-plugin-testing
 endef
 
 # qemu_package HEADERS: version of the package whose source they are of, "" if it is none
@@ -141,6 +153,7 @@ endif
 # What configure found no library for is left out; whoever asks for it by name is told.
 native: $(if $(MISSING_command),,$(O)/$(NATIVE)/hvcma) $(if $(MISSING_keeper),,$(O)/$(NATIVE)/hvcma-pin-keeper)
 plugin: $(NATIVE)-plugin
+plugin-testing: $(NATIVE)-plugin-testing
 
 # ---- guest modules -----------------------------------------------------------
 # Those that are booted, the newest where it could be had; and those that are only built for.
@@ -272,7 +285,8 @@ help:
 	@echo 'Building:'
 	@echo '  make            libraries, the hvcma command, the pin keeper'
 	@echo '  make plugin     the QEMU plugin for this machine, with the headers of Debian'\''s QEMU'
-	@echo '                  or those of --qemu-headers'
+	@echo '                  or those of --qemu-headers; plugin-testing: the one that tests load, with'
+	@echo '                  properties x-* that the other does not have'
 	@echo '  make guest      virtio_cma.ko for the kernels that tests boot; guest-all: for every'
 	@echo '                  kernel of the test environment'
 	@echo '  make world      make, plugin and guest, the first two for this machine and for arm64'

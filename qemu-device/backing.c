@@ -3,7 +3,6 @@
  * Backing: host memory of one region as the engine sees it. See backing.h.
  */
 #include "qemu/osdep.h"
-#include "qemu/lockable.h"
 #include "qemu/units.h"
 #include "exec/ramblock.h"
 #include "exec/memory.h"
@@ -15,6 +14,7 @@
 #include "pin-keeper.h"
 #include "populate.h"
 #include "requests.h"
+#include "test-hooks.h"
 
 /* Zeroing less than that takes a few milliseconds: not worth a thread. */
 #define PREPARE_MIN_BYTES (4 * MiB)
@@ -30,13 +30,6 @@ struct HvcmaBacking {
     bool lendable;              /* discards are off all the time */
     bool warned_no_memory;
     bool warned_failure;
-    /*
-     * With x-fabric=on: DMA base of each pinned granule to its index. Devices
-     * look up outside the big lock, hence a lock of its own.
-     */
-    QemuMutex pinned_lock;
-    GHashTable *pinned;
-    uint64_t *pinned_dma;       /* its keys, by granule */
 };
 
 /*
@@ -73,22 +66,6 @@ static int status_of_errno(HvcmaBacking *b, int ret)
     }
 }
 
-static void fault_inject(HvcmaBacking *b)
-{
-    static const enum hvcma_fake_method methods[] = {
-        [HVCMA_FAULT_BACK] = HVCMA_FAKE_BACK,
-        [HVCMA_FAULT_PIN] = HVCMA_FAKE_PIN,
-        [HVCMA_FAULT_HPA] = HVCMA_FAKE_HPA,
-        [HVCMA_FAULT_DISCARD] = HVCMA_FAKE_DISCARD,
-    };
-    const HvcmaFault *f = &b->s->fault;
-
-    if (f->method != HVCMA_FAULT_NONE && f->method != HVCMA_FAULT_QUIESCE) {
-        hvcma_fake_inject(b->provider, methods[f->method], f->nr, f->count,
-                          f->error);
-    }
-}
-
 static bool provider_create(HvcmaBacking *b, Error **errp)
 {
     VirtIOCMA *s = b->s;
@@ -104,17 +81,11 @@ static bool provider_create(HvcmaBacking *b, Error **errp)
         .fd_offset_bytes = mr->ram_block->fd_offset,
         .need_hpa = s->opts.unsafe_noiommu,
     };
-    struct hvcma_fake_config fake = {
-        .base_hpa = s->opts.fake_base_hpa,
-        .extent_granules = s->opts.fake_extent_granules,
-        .shuffle = s->opts.fake_shuffle,
-        .pin_us = s->opts.fake_pin_us,
-    };
     struct hvcma_error err = { "" };
     int ret;
 
-    if (!g_strcmp0(s->opts.provider, "fake")) {
-        ret = hvcma_provider_fake_create(&config, &fake, &b->provider, &err);
+    if (hvcma_test_is_fake(s)) {
+        ret = hvcma_test_provider_create(s, &config, &b->provider, &err);
     } else {
         ret = hvcma_provider_local_create(&config, &b->provider, &err);
     }
@@ -122,15 +93,12 @@ static bool provider_create(HvcmaBacking *b, Error **errp)
         error_setg(errp, "virtio-cma '%s': %s", s->config.name, err.text);
         return false;
     }
-    fault_inject(b);
     return true;
 }
 
 static bool keeper_start(HvcmaBacking *b, Error **errp)
 {
-    const HvcmaOptions *o = &b->s->opts;
-
-    if (!o->unsafe_noiommu || !g_strcmp0(o->provider, "fake")) {
+    if (!b->s->opts.unsafe_noiommu || hvcma_test_is_fake(b->s)) {
         return true;
     }
     b->keeper = hvcma_pin_keeper_new(b->s, b->provider, errp);
@@ -183,14 +151,9 @@ HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp)
     HvcmaBacking *b = g_new0(HvcmaBacking, 1);
 
     b->s = s;
-    qemu_mutex_init(&b->pinned_lock);
-    if (g_strcmp0(s->opts.provider, "fake")) {
+    hvcma_test_memory_new(s);
+    if (!hvcma_test_is_fake(s)) {
         b->populate = hvcma_populate_new(populated, b);
-    }
-    if (s->opts.fabric) {
-        b->pinned = g_hash_table_new(g_int64_hash, g_int64_equal);
-        b->pinned_dma = g_new0(uint64_t, s->config.region_bytes /
-                                         s->config.granule_bytes);
     }
     if (!provider_create(b, errp) || !keeper_start(b, errp) ||
         !reuse_start(b, errp)) {
@@ -216,11 +179,7 @@ void hvcma_backing_free(HvcmaBacking *b)
         b->provider->ops->destroy(b->provider);
     }
     hvcma_pin_keeper_free(b->keeper);
-    if (b->pinned) {
-        g_hash_table_destroy(b->pinned);
-        g_free(b->pinned_dma);
-    }
-    qemu_mutex_destroy(&b->pinned_lock);
+    hvcma_test_memory_free(b->s);
     g_free(b);
 }
 
@@ -312,45 +271,17 @@ int hvcma_backing_look(HvcmaBacking *b, uint64_t first, uint64_t nr,
     return 0;
 }
 
-/* Make freshly pinned granules visible to the fabric. */
-static int pinned_add(HvcmaBacking *b, uint64_t first, uint64_t nr)
-{
-    uint64_t i;
-    int ret = hvcma_backing_dma_addr(b, first, nr, &b->pinned_dma[first]);
-
-    if (ret) {
-        return ret;
-    }
-    QEMU_LOCK_GUARD(&b->pinned_lock);
-    for (i = first; i < first + nr; i++) {
-        g_hash_table_insert(b->pinned, &b->pinned_dma[i], GSIZE_TO_POINTER(i));
-    }
-    return 0;
-}
-
-static void pinned_remove(HvcmaBacking *b, uint64_t first, uint64_t nr)
-{
-    uint64_t i;
-
-    QEMU_LOCK_GUARD(&b->pinned_lock);
-    for (i = first; i < first + nr; i++) {
-        g_hash_table_remove(b->pinned, &b->pinned_dma[i]);
-    }
-}
-
-/* Freshly pinned: for the fabric, and for devices that map guest memory. */
+/* Freshly pinned: for devices that map guest memory. */
 static int pinned_show(HvcmaBacking *b, uint64_t first, uint64_t nr)
 {
-    int ret = b->pinned ? pinned_add(b, first, nr) : 0;
+    int ret = hvcma_test_pinned(b->s, b, first, nr);
 
     if (ret) {
         return ret;
     }
     ret = hvcma_discard_populate(b->s, first, nr);
     if (ret) {
-        if (b->pinned) {
-            pinned_remove(b, first, nr);
-        }
+        hvcma_test_unpinned(b->s, first, nr);
         error_report_once("virtio-cma '%s': a device of this virtual machine "
                           "can't map %" PRIu64 " granules from %" PRIu64
                           ": %s", b->s->config.name, nr, first, strerror(-ret));
@@ -390,9 +321,7 @@ void hvcma_backing_unpin(HvcmaBacking *b, uint64_t first, uint64_t nr)
     bool may_drop;
     int ret;
 
-    if (b->pinned) {
-        pinned_remove(b, first, nr);
-    }
+    hvcma_test_unpinned(b->s, first, nr);
     may_drop = hvcma_discard_withdraw(b->s, first, nr);
     ret = p->ops->unpin(p, first, nr);
     if (ret) {
@@ -419,24 +348,6 @@ void hvcma_backing_discard(HvcmaBacking *b, uint64_t first, uint64_t nr)
                          " keep their host pages: %s", b->s->config.name, nr,
                          first, p->error.text);
     }
-}
-
-bool hvcma_backing_lookup(void *opaque, uint64_t dma, uint64_t *gpa,
-                          uint64_t *bytes_left)
-{
-    HvcmaBacking *b = opaque;
-    uint64_t granule_bytes = b->s->config.granule_bytes;
-    uint64_t offset = dma & (granule_bytes - 1);
-    uint64_t base = dma - offset;
-    gpointer granule;
-
-    QEMU_LOCK_GUARD(&b->pinned_lock);
-    if (!g_hash_table_lookup_extended(b->pinned, &base, NULL, &granule)) {
-        return false;
-    }
-    *gpa = granule_gpa(b, GPOINTER_TO_SIZE(granule)) + offset;
-    *bytes_left = granule_bytes - offset;
-    return true;
 }
 
 void hvcma_backing_unwatch(HvcmaBacking *b, const char *path)

@@ -77,19 +77,6 @@ int hvcma_backing_look(HvcmaBacking *b, uint64_t first, uint64_t nr,
                        uint64_t *dma);
 
 /**
- * hvcma_backing_lookup() - translate a DMA address inside a pinned granule.
- * @opaque: the HvcmaBacking
- * @gpa: out
- * @bytes_left: out, to the end of the granule
- *
- * May be called from any thread, without the big lock.
- *
- * Return: false if no granule pinned there.
- */
-bool hvcma_backing_lookup(void *opaque, uint64_t dma, uint64_t *gpa,
-                          uint64_t *bytes_left);
-
-/**
  * hvcma_backing_watch() - the keeper, if any, holds the pins until the device
  * is closed.
  * @path: of the file that says whether it is enabled, hvcma_vfio_enable_path()

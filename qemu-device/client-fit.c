@@ -39,7 +39,7 @@ bool hvcma_client_kind_fits(DeviceState *dev, Error **errp)
 
     if (object_dynamic_cast(OBJECT(dev), "pvscsi")) {
         error_setg(errp, "virtio-cma: client '%s' (%s) takes its rings past "
-                   "the bus, at addresses of the guest: x-fabric=on can't be",
+                   "the bus, at addresses of the guest",
                    id, type);
         return false;
     }

@@ -7,6 +7,7 @@
 
 #include "backing.h"
 #include "clients-internal.h"
+#include "test-hooks.h"
 
 static void complain(HvcmaClient *cl, const char *what, Error *err)
 {
@@ -61,16 +62,8 @@ int hvcma_clients_claim(HvcmaClients *c, uint32_t client)
 
 static bool close_gate(HvcmaClient *cl, Error **errp)
 {
-    HvcmaClients *c = cl->table;
-    const HvcmaFault *f = &c->s->fault;
-    uint64_t call = c->nr_quiesce++;
-
-    if (f->method == HVCMA_FAULT_QUIESCE && call >= f->nr &&
-        call - f->nr < f->count) {
-        error_setg_errno(errp, f->error, "x-fake-fault");
-        return false;
-    }
-    return hvcma_device_close(&cl->user, errp);
+    return !hvcma_test_close_fails(cl->table->s, errp) &&
+           hvcma_device_close(&cl->user, errp);
 }
 
 int hvcma_clients_quiesce(HvcmaClients *c, uint32_t client)

@@ -8,7 +8,6 @@
 
 #include "client-device.h"
 #include "clients.h"
-#include "fabric.h"
 
 /* One entry of a client table. */
 typedef struct HvcmaClient {
@@ -27,10 +26,8 @@ typedef struct HvcmaClient {
 
 struct HvcmaClients {
     VirtIOCMA *s;
-    HvcmaFabric *fabric;        /* with x-fabric=on */
     uint32_t nr;
     HvcmaClient *client;
-    uint64_t nr_quiesce;        /* calls, for x-fake-fault */
     QLIST_ENTRY(HvcmaClients) next;
 };
 

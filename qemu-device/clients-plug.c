@@ -14,11 +14,11 @@
 #include "backing.h"
 #include "client-fit.h"
 #include "clients-internal.h"
-#include "fabric.h"
 #include "gate.h"
 #include "printable.h"
 #include "requests.h"
 #include "static.h"
+#include "test-hooks.h"
 #include "turn.h"
 #include "vfio-noiommu.h"
 
@@ -62,13 +62,14 @@ static bool client_fits(HvcmaClient *cl, DeviceState *dev, Error **errp)
         return false;
     }
     if (!s->opts.unsafe_noiommu || hvcma_vfio_is_noiommu(OBJECT(dev)) ||
-        (s->opts.fabric && object_dynamic_cast(OBJECT(dev), TYPE_PCI_DEVICE))) {
+        (hvcma_test_has_bus(s) &&
+         object_dynamic_cast(OBJECT(dev), TYPE_PCI_DEVICE))) {
         return true;
     }
     error_setg(errp, "virtio-cma '%s': with unsafe-noiommu=on, client '%s' "
                "(%s) must be a vfio-pci device of a no-IOMMU group%s",
                s->config.name, cl->id, object_get_typename(OBJECT(dev)),
-               s->opts.fabric ? " or an emulated PCI device" : "");
+               hvcma_test_has_bus(s) ? " or an emulated PCI device" : "");
     return false;
 }
 
@@ -78,8 +79,7 @@ static bool client_connect(HvcmaClient *cl, DeviceState *dev, Error **errp)
     g_autofree char *enable = NULL;
 
     if (!hvcma_vfio_is_noiommu(OBJECT(dev))) {
-        return !c->fabric ||
-               hvcma_fabric_add(c->fabric, PCI_DEVICE(dev), errp);
+        return hvcma_test_connect(c->s, dev, errp);
     }
     enable = hvcma_vfio_enable_path(OBJECT(dev));
     return hvcma_backing_watch(c->s->backing, enable, errp);
@@ -92,9 +92,7 @@ static void client_disconnect(HvcmaClient *cl, bool quiet)
     g_autofree char *enable = NULL;
 
     if (!hvcma_vfio_is_noiommu(OBJECT(dev))) {
-        if (c->fabric) {
-            hvcma_fabric_remove(c->fabric, PCI_DEVICE(dev));
-        }
+        hvcma_test_disconnect(c->s, dev);
     } else if (quiet) {
         enable = hvcma_vfio_enable_path(OBJECT(dev));
         hvcma_backing_unwatch(c->s->backing, enable);
@@ -227,7 +225,7 @@ static bool default_suits(const HvcmaClients *c, DeviceState *dev)
          other = hvcma_clients_next(other)) {
         if (other != c && region_has(other, dev)) {
             return other->s->opts.unsafe_noiommu == c->s->opts.unsafe_noiommu &&
-                   other->s->opts.fabric == c->s->opts.fabric;
+                   hvcma_test_bus_agrees(c->s, other->s, NULL, NULL);
         }
     }
     return c->s->opts.unsafe_noiommu && hvcma_vfio_is_noiommu(OBJECT(dev));
@@ -326,7 +324,7 @@ static bool device_may_be_created(DeviceListener *listener, const QDict *opts,
                        s->config.name, id);
             break;
         }
-        if (s->opts.unsafe_noiommu && !s->opts.fabric &&
+        if (s->opts.unsafe_noiommu && !hvcma_test_has_bus(s) &&
             !g_str_has_prefix(driver, "vfio-pci")) {
             g_autofree char *type = hvcma_printable(driver);
 
@@ -419,10 +417,7 @@ bool hvcma_clients_register(VirtIOCMA *s, Error **errp)
     if (!hvcma_clients_enter(c, errp)) {
         return false;
     }
-    if (s->opts.fabric) {
-        c->fabric = hvcma_fabric_new(s->config.name, hvcma_backing_lookup,
-                                     s->backing);
-    }
+    hvcma_test_bus_up(s);
     listen_once();
 
     for (i = 0; i < c->nr; i++) {
@@ -450,8 +445,5 @@ void hvcma_clients_unregister(VirtIOCMA *s)
     for (i = 0; i < c->nr; i++) {
         client_unplug(&c->client[i], s->opts.unsafe_noiommu);
     }
-    if (c->fabric) {
-        hvcma_fabric_free(c->fabric);
-        c->fabric = NULL;
-    }
+    hvcma_test_bus_down(s);
 }

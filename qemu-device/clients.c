@@ -7,7 +7,7 @@
 
 #include "client-spec.h"
 #include "clients-internal.h"
-#include "fabric.h"
+#include "test-hooks.h"
 
 /* ---- tables ---- */
 
@@ -111,11 +111,6 @@ void hvcma_clients_bus_path(const HvcmaClients *c, uint32_t client,
     *path = cl->plugged ? cl->place.path : "";
 }
 
-uint64_t hvcma_clients_fabric_faults(const HvcmaClients *c)
-{
-    return c->fabric ? hvcma_fabric_nr_faults(c->fabric) : 0;
-}
-
 /* ---- all regions ---- */
 
 static QLIST_HEAD(, HvcmaClients) regions = QLIST_HEAD_INITIALIZER(regions);
@@ -189,14 +184,16 @@ static bool check_registry(HvcmaClients *c, Error **errp)
         HvcmaClient *cl = c->client[i].spare ? NULL :
                           hvcma_clients_next_named(NULL, c->client[i].id);
 
-        if (cl && (cl->table->s->opts.unsafe_noiommu !=
-                   s->opts.unsafe_noiommu ||
-                   cl->table->s->opts.fabric != s->opts.fabric)) {
+        if (cl && cl->table->s->opts.unsafe_noiommu !=
+                  s->opts.unsafe_noiommu) {
             error_setg(errp, "virtio-cma '%s': client '%s' is named by region "
                        "'%s', too, and one of the two gives out host-physical "
-                       "addresses, the other does not: unsafe-noiommu= and "
-                       "x-fabric= must agree", s->config.name, cl->id,
+                       "addresses, the other does not: unsafe-noiommu= must "
+                       "agree", s->config.name, cl->id,
                        cl->table->s->config.name);
+            return false;
+        }
+        if (cl && !hvcma_test_bus_agrees(s, cl->table->s, cl->id, errp)) {
             return false;
         }
     }

@@ -52,9 +52,6 @@ bool hvcma_clients_is_bus_master(const HvcmaClients *c, uint32_t client);
 void hvcma_clients_bus_path(const HvcmaClients *c, uint32_t client,
                             const char **bus, const char **path);
 
-/** hvcma_clients_fabric_faults() - DMA refused by the fabric; 0 without one. */
-uint64_t hvcma_clients_fabric_faults(const HvcmaClients *c);
-
 /** hvcma_clients_region_of() - a region that names the device, or NULL. */
 VirtIOCMA *hvcma_clients_region_of(const char *device_id);
 

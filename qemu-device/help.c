@@ -47,14 +47,6 @@ static const Description descriptions[] = {
     { "kinds", "offer VIRTIO_CMA_F_KINDS" },
     { "attributes", "offer VIRTIO_CMA_F_ATTRIBUTES" },
     { "suspend", "offer VIRTIO_CMA_F_SUSPEND" },
-    { "x-provider", "for tests: fake has addresses without pins" },
-    { "x-fabric", "for tests: emulated clients take host-physical addresses" },
-    { "x-fake-extent", "for tests: granules with consecutive fake addresses" },
-    { "x-fake-shuffle", "for tests: fake addresses in no order" },
-    { "x-fake-pin-us", "for tests: time that each fake pin takes" },
-    { "x-fake-step", "for tests: granules that are pinned in one go" },
-    { "x-fake-base", "for tests: lowest fake address" },
-    { "x-fake-fault", "for tests: METHOD:NR:COUNT:ERRNO, calls that fail" },
 };
 
 void hvcma_describe_properties(ObjectClass *klass)

@@ -14,6 +14,7 @@
 #include "client-spec.h"
 #include "printable.h"
 #include "static.h"
+#include "test-hooks.h"
 #include "virtio-cma.h"
 
 typedef struct Choice {
@@ -45,14 +46,6 @@ static const Choice modes[] = {
     { }
 };
 
-enum { PROVIDER_LOCAL, PROVIDER_FAKE };
-
-static const Choice providers[] = {
-    { "local", PROVIDER_LOCAL },
-    { "fake", PROVIDER_FAKE },
-    { }
-};
-
 /* An absent word means the first choice. */
 static bool choose(const char *region, const char *property, const char *word,
                    const Choice *choices, uint32_t *value, Error **errp)
@@ -76,6 +69,22 @@ static bool choose(const char *region, const char *property, const char *word,
  * What the user wrote shows up in messages, in the report and in the guest. A
  * value that can't be printed has no other use, so none comes in.
  */
+bool hvcma_options_check_text(VirtIOCMA *s, const char *property,
+                              const char *value, Error **errp)
+{
+    g_autofree char *name = NULL;
+    g_autofree char *printable = NULL;
+
+    if (!value || hvcma_is_printable(value)) {
+        return true;
+    }
+    name = hvcma_printable(s->opts.name ?: hvcma_device_id(s));
+    printable = hvcma_printable(value);
+    error_setg(errp, "virtio-cma '%s': %s='%s' has control characters, or is "
+               "no UTF-8", name, property, printable);
+    return false;
+}
+
 static bool check_text(VirtIOCMA *s, Error **errp)
 {
     const HvcmaOptions *o = &s->opts;
@@ -91,19 +100,12 @@ static bool check_text(VirtIOCMA *s, Error **errp)
         { "attr", o->attr },
         { "stage2", o->stage2 },
         { "coherent", o->coherent },
-        { "x-provider", o->provider },
-        { "x-fake-fault", o->fake_fault },
     };
     size_t i;
 
     for (i = 0; i < ARRAY_SIZE(texts); i++) {
-        if (texts[i].value && !hvcma_is_printable(texts[i].value)) {
-            g_autofree char *name = hvcma_printable(texts[0].value);
-            g_autofree char *value = hvcma_printable(texts[i].value);
-
-            error_setg(errp, "virtio-cma '%s': %s='%s' has control "
-                       "characters, or is no UTF-8", name, texts[i].property,
-                       value);
+        if (!hvcma_options_check_text(s, texts[i].property, texts[i].value,
+                                      errp)) {
             return false;
         }
     }
@@ -243,65 +245,6 @@ static bool check_sizes(VirtIOCMA *s, bool fake, Error **errp)
     return true;
 }
 
-/* "METHOD:NR:COUNT:ERRNO", for tests. */
-static bool parse_fault(const char *spec, HvcmaFault *fault)
-{
-    static const char *const methods[] = {
-        [HVCMA_FAULT_NONE] = "",
-        [HVCMA_FAULT_BACK] = "back",
-        [HVCMA_FAULT_PIN] = "pin",
-        [HVCMA_FAULT_HPA] = "hpa",
-        [HVCMA_FAULT_DISCARD] = "discard",
-        [HVCMA_FAULT_QUIESCE] = "quiesce",
-    };
-    g_auto(GStrv) part = g_strsplit(spec, ":", -1);
-    unsigned i;
-
-    if (g_strv_length(part) != 4 ||
-        qemu_strtou64(part[1], NULL, 10, &fault->nr) ||
-        qemu_strtou64(part[2], NULL, 10, &fault->count) ||
-        qemu_strtoi(part[3], NULL, 10, &fault->error) || fault->error <= 0) {
-        return false;
-    }
-    for (i = HVCMA_FAULT_BACK; i < ARRAY_SIZE(methods); i++) {
-        if (!strcmp(part[0], methods[i])) {
-            fault->method = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool check_experimental(VirtIOCMA *s, bool fake, Error **errp)
-{
-    const char *region = s->opts.name;
-
-    if (s->opts.fabric && !s->opts.unsafe_noiommu) {
-        error_setg(errp, "virtio-cma '%s': x-fabric=on hands out host-physical "
-                   "addresses and so needs unsafe-noiommu=on", region);
-        return false;
-    }
-    if (!fake && s->opts.fake_fault) {
-        error_setg(errp, "virtio-cma '%s': x-fake-fault='%s' needs "
-                   "x-provider=fake", region, s->opts.fake_fault);
-        return false;
-    }
-    if (s->opts.fake_fault && !parse_fault(s->opts.fake_fault, &s->fault)) {
-        error_setg(errp, "virtio-cma '%s': x-fake-fault='%s' is not "
-                   "back|pin|hpa|discard|quiesce:NR:COUNT:ERRNO with a "
-                   "positive ERRNO", region, s->opts.fake_fault);
-        return false;
-    }
-    if (fake && !QEMU_IS_ALIGNED(s->opts.fake_base_hpa,
-                                 s->config.granule_bytes)) {
-        error_setg(errp, "virtio-cma '%s': x-fake-base=0x%" PRIx64 " is not a "
-                   "multiple of the granule %" PRIu64, region,
-                   s->opts.fake_base_hpa, s->config.granule_bytes);
-        return false;
-    }
-    return true;
-}
-
 /* Online memory is the guest's RAM: nobody may take pages out of it. */
 static bool check_mode(VirtIOCMA *s, uint32_t mode, Error **errp)
 {
@@ -322,15 +265,14 @@ static bool check_mode(VirtIOCMA *s, uint32_t mode, Error **errp)
 bool hvcma_options_check(VirtIOCMA *s, Error **errp)
 {
     HvcmaOptions *o = &s->opts;
-    uint32_t policy, provider, mode;
+    uint32_t policy, mode;
 
     if (!check_text(s, errp) || !check_name(s, errp) ||
         !choose(o->name, "mode", o->mode, modes, &mode, errp) ||
         !choose(o->name, "policy", o->policy, policies, &policy, errp) ||
         !choose(o->name, "attr", o->attr, attrs, &s->config.attr_policy,
                 errp) ||
-        !choose(o->name, "x-provider", o->provider, providers, &provider,
-                errp)) {
+        !hvcma_test_check_words(s, errp)) {
         return false;
     }
     if (o->max_align_order > VIRTIO_CMA_MAX_ALIGN_ORDER) {
@@ -347,10 +289,10 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
 
     return check_mode(s, mode, errp) &&
            hvcma_attr_check(s, errp) &&
-           check_memdev(s, provider == PROVIDER_FAKE, errp) &&
+           check_memdev(s, hvcma_test_is_fake(s), errp) &&
            check_machine(s, errp) &&
-           check_sizes(s, provider == PROVIDER_FAKE, errp) &&
-           check_experimental(s, provider == PROVIDER_FAKE, errp) &&
+           check_sizes(s, hvcma_test_is_fake(s), errp) &&
+           hvcma_test_check_options(s, errp) &&
            hvcma_regions_check(s, errp) &&
            hvcma_static_check(s, errp);
 }

@@ -15,6 +15,7 @@
 #include "attr.h"
 #include "backing.h"
 #include "clients.h"
+#include "test-hooks.h"
 #include "view.h"
 #include "virtio-cma.h"
 
@@ -481,7 +482,7 @@ static void put_counters(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     put_u64(v, "provider-pinned-bytes", stats.pinned_bytes);
     put_u64(v, "pin-calls", stats.nr_pin_calls);
     put_u64(v, "unpin-calls", stats.nr_unpin_calls);
-    put_u64(v, "fabric-faults", hvcma_clients_fabric_faults(s->clients));
+    hvcma_test_put_counters(s, v);
     end_struct(v);
 }
 
@@ -513,12 +514,6 @@ static void put_guest(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     }
     end_list(v);
     end_struct(v);
-}
-
-static void put_fabric_faults(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
-                              const char *name)
-{
-    put_u64(v, name, hvcma_clients_fabric_faults(s->clients));
 }
 
 typedef struct PartInfo {
@@ -566,11 +561,9 @@ static const PartInfo others[] = {
     { "report", "struct", put_report, true, "all of the region's state" },
     { "report-part", "struct", put_part, true,
       "granules, extents and blocks from report-first on" },
-    { "fabric-faults", "uint64", put_fabric_faults, false,
-      "DMA outside pinned granules, with x-fabric=on" },
 };
 
-static bool check_realized(VirtIOCMA *s, const char *name, Error **errp)
+bool hvcma_report_is_there(VirtIOCMA *s, const char *name, Error **errp)
 {
     if (!s->engine) {
         error_setg(errp, "virtio-cma: '%s' exists on a realized device only",
@@ -586,7 +579,7 @@ static void get_part(Object *obj, Visitor *v, const char *name, void *opaque,
     const PartInfo *part = opaque;
     g_autoptr(HvcmaView) view = NULL;
 
-    if (!check_realized(s, part->name, errp)) {
+    if (!hvcma_report_is_there(s, part->name, errp)) {
         return;
     }
     if (part->of_granules) {
@@ -611,7 +604,7 @@ static void set_first(Object *obj, Visitor *v, const char *name, void *opaque,
     VirtIOCMA *s = VIRTIO_CMA(obj);
     uint64_t first;
 
-    if (!check_realized(s, "report-first", errp) ||
+    if (!hvcma_report_is_there(s, "report-first", errp) ||
         !visit_type_uint64(v, name, &first, errp)) {
         return;
     }

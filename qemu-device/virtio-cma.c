@@ -26,6 +26,7 @@
 #include "drain.h"
 #include "requests.h"
 #include "static.h"
+#include "test-hooks.h"
 #include "turn.h"
 #include "virtio-cma.h"
 
@@ -135,9 +136,9 @@ static bool engine_start(VirtIOCMA *s, Error **errp)
     s->config.pin_max_granules = MIN(RUN_MAX_PIN_GRANULES,
                                      MAX(1, RUN_MAX_PIN_BYTES /
                                             s->config.granule_bytes));
-    if (s->opts.fake_step) {
-        s->config.back_max_granules = s->opts.fake_step;
-        s->config.pin_max_granules = s->opts.fake_step;
+    if (hvcma_test_step(s)) {
+        s->config.back_max_granules = hvcma_test_step(s);
+        s->config.pin_max_granules = hvcma_test_step(s);
     }
     if (reason) {
         error_setg(errp, "virtio-cma '%s': %s (base 0x%" PRIx64 ", size %"
@@ -539,17 +540,21 @@ static const Property virtio_cma_properties[] = {
                       VIRTIO_CMA_F_ATTRIBUTES, true),
     DEFINE_PROP_BIT64("suspend", VirtIOCMA, opts.features, VIRTIO_CMA_F_SUSPEND,
                       true),
-    DEFINE_PROP_STRING("x-provider", VirtIOCMA, opts.provider),
-    DEFINE_PROP_BOOL("x-fabric", VirtIOCMA, opts.fabric, false),
-    DEFINE_PROP_UINT32("x-fake-extent", VirtIOCMA, opts.fake_extent_granules,
-                       0),
-    DEFINE_PROP_BOOL("x-fake-shuffle", VirtIOCMA, opts.fake_shuffle, false),
-    DEFINE_PROP_UINT32("x-fake-pin-us", VirtIOCMA, opts.fake_pin_us, 0),
-    DEFINE_PROP_UINT32("x-fake-step", VirtIOCMA, opts.fake_step, 0),
-    DEFINE_PROP_UINT64("x-fake-base", VirtIOCMA, opts.fake_base_hpa,
-                       4 * GiB),
-    DEFINE_PROP_STRING("x-fake-fault", VirtIOCMA, opts.fake_fault),
 };
+
+/* The class has one array: those of the test hooks follow, if there are any. */
+static void set_properties(DeviceClass *dc)
+{
+    size_t nr = ARRAY_SIZE(virtio_cma_properties), nr_test;
+    const Property *test = hvcma_test_properties(&nr_test);
+    Property *all = g_new(Property, nr + nr_test);
+
+    memcpy(all, virtio_cma_properties, sizeof(virtio_cma_properties));
+    if (nr_test) {
+        memcpy(all + nr, test, nr_test * sizeof(*test));
+    }
+    device_class_set_props_n(dc, all, nr + nr_test);
+}
 
 static const VMStateDescription vmstate_virtio_cma_device = {
     .name = TYPE_VIRTIO_CMA "/device",
@@ -566,8 +571,9 @@ static void virtio_cma_class_init(ObjectClass *klass, void *data)
     DeviceClass *dc = DEVICE_CLASS(klass);
     VirtioDeviceClass *vdc = VIRTIO_DEVICE_CLASS(klass);
 
-    device_class_set_props(dc, virtio_cma_properties);
+    set_properties(dc);
     hvcma_describe_properties(klass);
+    hvcma_test_class_init(klass);
     dc->vmsd = &vmstate_virtio_cma_device;
     dc->user_creatable = false; /* a part of the proxy, or the MMIO subclass */
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);

@@ -29,8 +29,9 @@
  * discard.c         what of it is there, for migration, dumps and VFIO
  * virtio-cma-pci.c  PCI proxy
  * virtio-cma-mmio.c the device on a virtio-mmio slot
- * gate.c, vfio-noiommu.c, fabric.c  what clients can do on the bus
+ * gate.c, vfio-noiommu.c  what clients can do on the bus
  * static.c, static-fdt.c  mode=static: pins and a device tree, no guest driver
+ * testing/          what only tests can ask for; else test-hooks-none.c
  *
  * Everything runs under the big QEMU lock unless its comment says otherwise.
  *
@@ -68,7 +69,7 @@ typedef struct HvcmaMigration HvcmaMigration;
 typedef struct HvcmaRequests HvcmaRequests;
 
 /* x-fake-fault: the nr-th call (from 0) of a method fails, count times. */
-typedef struct HvcmaFault {
+typedef struct HvcmaTestFault {
     enum {
         HVCMA_FAULT_NONE,
         HVCMA_FAULT_BACK,       /* methods of the fake provider */
@@ -80,7 +81,27 @@ typedef struct HvcmaFault {
     uint64_t nr;
     uint64_t count;
     int error;                  /* positive errno */
-} HvcmaFault;
+} HvcmaTestFault;
+
+typedef struct HvcmaFabric HvcmaFabric;
+typedef struct HvcmaTestPins HvcmaTestPins;
+
+/* Properties x-* and what they bring: for testing/ alone, see test-hooks.h. */
+typedef struct HvcmaTesting {
+    char *provider;
+    bool fabric;
+    uint32_t fake_extent_granules;
+    bool fake_shuffle;
+    uint32_t fake_pin_us;
+    uint32_t fake_step;         /* granules in one go, 0: by their size */
+    uint64_t fake_base_hpa;
+    char *fake_fault;
+
+    HvcmaTestFault fault;
+    uint64_t nr_closed;         /* gates, for the fault */
+    HvcmaFabric *bus;           /* with x-fabric=on, while registered */
+    HvcmaTestPins *pins;        /* with x-fabric=on */
+} HvcmaTesting;
 
 /* alias.c: QEMU's own mapping while clients do DMA past the caches. */
 typedef struct HvcmaAlias {
@@ -113,14 +134,6 @@ typedef struct HvcmaOptions {
     uint64_t granule_bytes;
     uint32_t max_align_order;
     uint64_t features;          /* bits by VIRTIO_CMA_F_* that may be offered */
-    char *provider;
-    bool fabric;
-    uint32_t fake_extent_granules;
-    bool fake_shuffle;
-    uint32_t fake_pin_us;
-    uint32_t fake_step;         /* granules in one go, 0: by their size */
-    uint64_t fake_base_hpa;
-    char *fake_fault;
     uint64_t pool_bytes;        /* mode=static: of the pool, 0: by region */
 } HvcmaOptions;
 
@@ -128,7 +141,7 @@ struct VirtIOCMA {
     VirtIODevice parent_obj;
 
     HvcmaOptions opts;
-    HvcmaFault fault;
+    HvcmaTesting testing;
     struct hvcma_engine_config config;
     uint64_t resv_bytes[HVCMA_MAX_RESVS];
 
@@ -192,12 +205,16 @@ void hvcma_eject_stop(VirtIOCMA *s);
 
 /**
  * hvcma_options_check() - everything about the properties that can be judged
- * before the region has an address: fills @s->fault, and @s->config but
- * region_base_gpa and nr_clients.
+ * before the region has an address: fills @s->config but for region_base_gpa
+ * and nr_clients.
  *
  * Return: false with @errp naming the region, the value and the limit.
  */
 bool hvcma_options_check(VirtIOCMA *s, Error **errp);
+
+/** hvcma_options_check_text() - false with @errp if @value can't be printed. */
+bool hvcma_options_check_text(VirtIOCMA *s, const char *property,
+                              const char *value, Error **errp);
 
 /* ---- help.c ---- */
 
@@ -211,6 +228,9 @@ void hvcma_describe_properties(ObjectClass *klass);
  * shows them too, as it does all properties of its back end.
  */
 void hvcma_report_class_init(ObjectClass *klass);
+
+/** hvcma_report_is_there() - false with @errp if the device is not realized. */
+bool hvcma_report_is_there(VirtIOCMA *s, const char *name, Error **errp);
 
 /** hvcma_report_purpose() - VIRTIO_CMA_PURPOSE_* as a word. */
 const char *hvcma_report_purpose(uint32_t purpose);

@@ -21,6 +21,8 @@ DEMO_SERIES = 6.12 $(filter 6.1,$(DEMO_ARGS))
 # ---- the table: packages, steps ----------------------------------------------
 packages_plugin = plugin
 steps_plugin = $(if $(QEMU_HEADERS),,qemu-headers-$(NATIVE))
+packages_plugin-testing = $(packages_plugin)
+steps_plugin-testing = $(steps_plugin)
 packages_install = $(packages_plugin)
 steps_install = $(steps_plugin)
 packages_arm64 = native env
@@ -104,6 +106,7 @@ config.mak: $(srcdir)/configure
 
 # Whoever asks by name for what configure lacked something for is told.
 parts_plugin = plugin keeper
+parts_plugin-testing = $(parts_plugin)
 parts_install = command plugin keeper
 parts_$(NATIVE) = command keeper
 parts_world = command plugin keeper

@@ -4,7 +4,7 @@
 # outside is in needs.mk.
 
 TEST_CFLAGS = $(BASE_CFLAGS) $(CMOCKA_CFLAGS) $(JSON_C_CFLAGS) -UNDEBUG -DHVCMA_DEBUG
-HV_TEST_SRC = $(CORE_SRC) $(HOST_SRC) $(FDT_SRC)
+HV_TEST_SRC = $(CORE_SRC) $(HOST_SRC) $(HOST_TESTING_SRC) $(FDT_SRC)
 UNIT_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/unit/test_*.c)))
 LOOPBACK_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/loopback/test_*.c)))
 FDT_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/fdt/test_*.c)))
@@ -89,18 +89,18 @@ include $(srcdir)/tests/glue/glue.mk
 
 # ---- layers: what is built for each; tests/run finds the tests themselves -----
 need_layers = $(NATIVE)
-need_build =
+need_build = plugin plugin-testing
 need_unit = $(NATIVE) $(UNIT_BIN)
 need_fdt = $(NATIVE) $(FDT_BIN)
 need_loopback = $(LOOPBACK_BIN)
 need_asan = $(NATIVE) $(ASAN_BIN)
 need_fuzz = $(FUZZ_BIN)
 need_conformance = $(CONFORMANCE_BIN)
-need_qtest = plugin $(QTEST_BIN) $(QTEST_PLUGIN) $(QTEST_MISFIT)
+need_qtest = plugin plugin-testing $(QTEST_BIN) $(QTEST_PLUGIN) $(QTEST_MISFIT)
 need_glue = plugin $(GLUE_BIN) $(call glue_plugin,glue) $(call glue_plugin,glue-planted)
-need_vm = native plugin arm64 guest $(call guest_ko,arm64/6.12-cloud) $(UNIT_BIN)
-need_nested = arm64 arm64-plugin $(call guest_test_ko,arm64/6.12 arm64/6.1)
-need_instruments = native plugin $(call guest_test_ko,$(GUEST_CHECKED)) \
+need_vm = native plugin-testing arm64 guest $(call guest_ko,arm64/6.12-cloud) $(UNIT_BIN)
+need_nested = arm64 arm64-plugin arm64-plugin-testing $(call guest_test_ko,arm64/6.12 arm64/6.1)
+need_instruments = native plugin-testing $(call guest_test_ko,$(GUEST_CHECKED)) \
 	$(filter $(O)/guest/$(NATIVE)/%,$(GUEST_BIN))
 need = $(foreach l,$(1),$(need_$(l)))
 
@@ -126,7 +126,7 @@ check-fdt-corpus check-fdt-linux: check-fdt-%: $(need_fdt)
 	$(Q)$(RUN) -t $* fdt
 .PHONY: check-fdt-corpus check-fdt-linux
 
-bench: native plugin arm64 arm64-plugin guest $(BENCH_BIN)
+bench: native plugin-testing arm64 arm64-plugin-testing guest $(BENCH_BIN)
 	$(Q)$(RUN) $(if $(B),-t $(B)) bench
 
 # FUZZ_SECONDS per fuzzer; "make check" uses a few.
@@ -141,7 +141,7 @@ fuzz-coverage: $(GLUE_BIN) $(call glue_plugin,glue-coverage)
 	$(Q)HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) \
 		$(srcdir)/tests/glue/coverage $(or $(FUZZ_SECONDS),600)
 
-demo: arm64 arm64-plugin $(call guest_ko,$(DEMO_SERIES:%=arm64/%))
+demo: arm64 arm64-plugin $(if $(findstring wrong-window,$(DEMO_ARGS)),arm64-plugin-testing) $(call guest_ko,$(DEMO_SERIES:%=arm64/%))
 	$(Q)HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/nested/demo $(DEMO_ARGS)
 
 lint:

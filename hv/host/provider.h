@@ -2,8 +2,8 @@
 /*
  * Provider contract: who backs, pins and locates the granules of one region.
  *
- * Providers: local (this process, privileged), fake (tests: synthetic addresses
- * and injected faults). A service client comes later. A provider knows host
+ * Providers: local (this process, privileged), and for tests fake
+ * (testing/provider_fake.h). A service client comes later. A provider knows host
  * memory only: no guest-physical address, no client, no wire format.
  *
  * A provider serves one caller at a time: the caller serialises.
@@ -155,46 +155,5 @@ int hvcma_provider_local_create(const struct hvcma_provider_config *config,
  */
 size_t hvcma_provider_local_pin_fds(const struct hvcma_provider *p,
 				    const int **fds);
-
-enum hvcma_fake_method {
-	HVCMA_FAKE_BACK, HVCMA_FAKE_PIN, HVCMA_FAKE_HPA, HVCMA_FAKE_DISCARD,
-	HVCMA_FAKE_NR_METHODS
-};
-
-struct hvcma_fake_config {
-	uint64_t base_hpa;		/* granule-aligned */
-	uint32_t extent_granules;	/* extents of this length; 0: one extent */
-	bool shuffle;			/* extents in a scrambled, fixed order */
-	bool prebacked;
-	uint32_t pin_us;		/* that a pin takes, and an unpin, of each granule */
-};
-
-/**
- * hvcma_provider_fake_create() - synthetic memory: nothing is touched or pinned,
- * config->base and fd are ignored.
- *
- * Return: 0, -EINVAL, -ENOMEM.
- */
-int hvcma_provider_fake_create(const struct hvcma_provider_config *config,
-			       const struct hvcma_fake_config *fake,
-			       struct hvcma_provider **out,
-			       struct hvcma_error *err);
-
-/**
- * hvcma_fake_inject() - arm a fault of a fake provider, in place of an earlier
- * one of that method.
- * @nr: calls of the method that still work, counted from now
- * @count: calls after those that fail, without any effect
- * @error: errno, of either sign; 0 disarms
- */
-void hvcma_fake_inject(struct hvcma_provider *p, enum hvcma_fake_method method,
-		       uint64_t nr, uint64_t count, int error);
-
-/**
- * hvcma_fake_move() - a migratable granule changes its physical address.
- *
- * Return: 0, -ERANGE, -EINVAL (@hpa misaligned), -EBUSY if pinned.
- */
-int hvcma_fake_move(struct hvcma_provider *p, uint64_t granule, uint64_t hpa);
 
 #endif /* HVCMA_HOST_PROVIDER_H */

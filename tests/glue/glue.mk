@@ -13,7 +13,7 @@ $(O)/$(1)/obj/qemu-device/%.o: $(srcdir)/qemu-device/%.c config.mak $(QH_$(NATIV
 $(O)/$(1)/obj/%.o: $(srcdir)/%.c config.mak
 	$(say) CC $(1)/$$*.o
 	$(Q)mkdir -p $$(@D) && $$(CC) $$(BASE_CFLAGS) -DHVCMA_DEBUG $(2) -c -o $$@ $$<
-$(O)/$(1)/hvcma-qemu.so: $(patsubst $(srcdir)/%.c,$(O)/$(1)/obj/%.o,$(PLUGIN_SRC) $(HV_TEST_SRC))
+$(O)/$(1)/hvcma-qemu.so: $(patsubst $(srcdir)/%.c,$(O)/$(1)/obj/%.o,$(TESTING_SRC) $(HV_TEST_SRC))
 	$(say) LD $$(@:$(O)/%=%)
 	$(Q)$$(CC) -shared $(2) -o $$@ $$^ -luring -lfdt -lglib-2.0
 $(O)/$(1)/hvcma-preload.so: $(O)/$(NATIVE)/hvcma-preload.so
@@ -29,7 +29,7 @@ $(PLANTED).o: $(PLANTED).c config.mak $(QH_$(NATIVE))/cflags
 	$(say) CC glue-planted/qemu-device/requests.o
 	$(Q)$(CC) $$(cat $(QH_$(NATIVE))/cflags) -iquote $(srcdir)/qemu-device -iquote $(srcdir) $(CFLAGS) -fPIC \
 		-fvisibility=hidden -fsanitize=address -MMD -MP -c -o $@ $<
-$(O)/glue-planted/hvcma-qemu.so: $(PLANTED).o $(filter-out %/requests.o,$(patsubst $(srcdir)/%.c,$(O)/glue/obj/%.o,$(PLUGIN_SRC) $(HV_TEST_SRC)))
+$(O)/glue-planted/hvcma-qemu.so: $(PLANTED).o $(filter-out %/requests.o,$(patsubst $(srcdir)/%.c,$(O)/glue/obj/%.o,$(TESTING_SRC) $(HV_TEST_SRC)))
 	$(say) LD $(@:$(O)/%=%)
 	$(Q)$(CC) -shared -fsanitize=address -o $@ $^ -luring -lfdt -lglib-2.0
 $(O)/glue-planted/hvcma-preload.so: $(O)/$(NATIVE)/hvcma-preload.so

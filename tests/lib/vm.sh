@@ -20,7 +20,8 @@
 #
 # Read by vm_start: VM_MEMORY (-m), VM_APPEND (kernel command line), VM_MACHINE (-M options),
 # VM_CPU, VM_SMP, VM_LIMIT_S (the machine's life at most), VM_ACCEL, VM_NO_PRELOAD (run without plugin),
-# VM_PRELOAD (another one).
+# VM_PLUGIN (folder of the plugin in that of the build: testing/; empty: what is installed),
+# VM_PRELOAD (the whole path of another one).
 # GUEST_LIMIT_S bounds each guest command. VM_CALM: look only once a second whether it has ended,
 # which leaves the processors to it.
 
@@ -91,7 +92,7 @@ vm_start()
 		-append "console=$(vm_console "$vm_arch") panic=-1 $vm_append" "$@"
 	VM_DIR=$(mktemp -d "$VM_TMP/XXXXXX")
 	mkfifo "$VM_DIR/agent.in" "$VM_DIR/monitor.in"
-	vm_preload=${VM_PRELOAD:-$HVCMA_BUILD/$VM_NATIVE/hvcma-preload.so}
+	vm_preload=${VM_PRELOAD:-$HVCMA_BUILD/$VM_NATIVE/${VM_PLUGIN-testing/}hvcma-preload.so}
 	[ -z "${VM_NO_PRELOAD-}" ] || vm_preload=
 	# shellcheck disable=SC2046 # options are words
 	set -- timeout -k 5 $((${VM_LIMIT_S:-240} * vm_slow)) "$(vm_qemu "$vm_arch")" \

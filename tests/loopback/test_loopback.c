@@ -25,7 +25,7 @@
 
 #include "hv/core/engine.h"
 #include "hv/core/le.h"
-#include "hv/host/provider.h"
+#include "hv/host/testing/provider_fake.h"
 
 #define GRANULE		UINT64_C(0x200000)
 #define GPA		(UINT64_C(4) << 32)

@@ -78,7 +78,7 @@ const char *qtest_plugin(void)
 
 	if (given)
 		return given;
-	snprintf(path, sizeof(path), "%s/amd64/hvcma-preload.so", build_folder());
+	snprintf(path, sizeof(path), "%s/amd64/testing/hvcma-preload.so", build_folder());
 	return path;
 }
 

@@ -297,8 +297,7 @@ static int set_up(void **state)
 
 	build = build ? build : "build";
 	assert_non_null(mkdtemp(folder));
-	shell("cp %s/amd64/hvcma-preload.so %s/amd64/hvcma-qemu.so %s/amd64/hvcma-pin-keeper %s/",
-	      build, build, build, folder);
+	shell("cp %s/amd64/testing/hvcma-* %s/", build, folder);
 	snprintf(path, sizeof(path), "%s/hvcma-preload.so", folder);
 	setenv("HVCMA_PRELOAD", path, 1);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);

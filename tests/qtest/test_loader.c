@@ -162,6 +162,48 @@ static void test_types(void **state)
 	assert_null(strstr(text, "\"virtio-cma\""));
 }
 
+/* What QEMU says with the plugin that is installed. */
+static const char *release(const char *options)
+{
+	return output("HVCMA_PRELOAD=${HVCMA_BUILD:-build}/amd64/hvcma-preload.so "
+		      "${HVCMA_BUILD:-build}/env/qemu-amd64/bin/qemu-system-x86_64 -M q35 -display none "
+		      "-nodefaults -m 64M,maxmem=1G %s 2>&1 | grep -E 'virtio-cma|memdev|x-f|x-p|fabric'; true",
+		      options);
+}
+
+/* It has the device, and none of what only tests can ask for. */
+static void test_release(void **state)
+{
+	const char *text;
+
+	(void)state;
+	qtest_skip_unless_built();
+	text = release("-device virtio-cma-pci,help");
+	assert_non_null(strstr(text, "memdev=<"));
+	assert_null(strstr(text, "x-fake"));
+	assert_null(strstr(text, "x-fabric"));
+	assert_null(strstr(text, "x-provider"));
+	assert_null(strstr(text, "fabric-faults"));
+	assert_non_null(strstr(release("-device virtio-cma-pci,x-provider=fake"),
+			       "Property 'virtio-cma-pci.x-provider' not found"));
+	/* refused by our own check: it is the device that spoke */
+	assert_non_null(strstr(release("-device virtio-cma-pci,name=banka"),
+			       "virtio-cma 'banka': property 'memdev' is not set"));
+}
+
+/* Control: the tests' own has them. */
+static void test_has_hooks(void **state)
+{
+	const char *text;
+
+	(void)state;
+	qtest_skip_unless_built();
+	text = output("HVCMA_PRELOAD='%s' ${HVCMA_BUILD:-build}/env/qemu-amd64/bin/qemu-system-x86_64 "
+		      "-M none -device virtio-cma-pci,help | grep -E 'x-f'", qtest_plugin());
+	assert_non_null(strstr(text, "x-fake-fault=<"));
+	assert_non_null(strstr(text, "x-fabric=<"));
+}
+
 /* What QEMU says with the plugin of which one size is wrong by eight bytes. */
 static const char *misfit(const char *environment)
 {
@@ -211,6 +253,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_known_version),
 		cmocka_unit_test(test_plugin_missing),
 		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_release), cmocka_unit_test(test_has_hooks),
 		cmocka_unit_test(test_other_layout),
 		cmocka_unit_test(test_layout_override),
 	};

@@ -450,7 +450,7 @@ static void test_disagreeing_region_hotplug(void **state)
 	qtest_skip_unless_built();
 	q = qtest_start(QTEST_Q35, M0 M1 EDU HOTPLUG_PORT REGION(0, "banka") ",clients=edu0");
 	cma_open(&a, q, &virtio_pci);
-	qtest_qmp_refused(q, "unsafe-noiommu= and x-fabric= must agree",
+	qtest_qmp_refused(q, "unsafe-noiommu= must agree",
 			  "{'execute': 'device_add', 'arguments': {"
 			  "'driver': 'virtio-cma-pci', 'id': 'cma1', 'bus': 'rp0', 'memdev': 'm1',"
 			  "'granule': 2097152, 'clients': 'edu0', 'x-provider': 'fake',"

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "hv/host/granules.h"
-#include "hv/host/provider.h"
+#include "hv/host/testing/provider_fake.h"
 
 #define MIB		(UINT64_C(1) << 20)
 #define GRANULE		(2 * MIB)

@@ -41,8 +41,9 @@ guest_has_written()
 }
 
 properties=clients=nv0,unsafe-noiommu=on
+VM_PLUGIN=''
 # Addresses far above this machine's memory: DMA there finds nothing.
-[ "$window" = right ] || properties=$properties,x-provider=fake,x-fake-base=0x2000000000
+[ "$window" = right ] || VM_PLUGIN=testing/ properties=$properties,x-provider=fake,x-fake-base=0x2000000000
 
 nvme=$(nvme_pci)
 vfio_take "$nvme"

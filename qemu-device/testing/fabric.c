@@ -29,7 +29,7 @@
 #include "qemu/rcu.h"
 
 #include "fabric.h"
-#include "layout.h"
+#include "../layout.h"
 
 #define TYPE_HVCMA_FABRIC_PORT "hvcma-fabric-port"
 #define FABRIC_PAGE_MASK 0xfffULL

@@ -10,7 +10,7 @@
  *	in order	A A A . B B B . C C .
  *	shuffled	B B B . C C . . A A A .		(fixed for a number of extents)
  */
-#include "hv/host/provider.h"
+#include "hv/host/testing/provider_fake.h"
 
 #include <errno.h>
 #include <inttypes.h>
