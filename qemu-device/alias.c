@@ -216,7 +216,7 @@ void hvcma_alias_forget(VirtIOCMA *s)
     }
 }
 
-int hvcma_alias_keep_off(VirtIOCMA *s, bool on)
+enum virtio_cma_status hvcma_alias_keep_off(VirtIOCMA *s, bool on)
 {
     Error *err = NULL;
 
@@ -229,7 +229,7 @@ int hvcma_alias_keep_off(VirtIOCMA *s, bool on)
                               s->config.name);
         }
         s->alias.complained = true;
-        return -VIRTIO_CMA_S_REFUSED;
+        return VIRTIO_CMA_S_REFUSED;
     }
     if (on) {
         s->alias.complained = false;
@@ -243,5 +243,5 @@ int hvcma_alias_keep_off(VirtIOCMA *s, bool on)
     }
     HVCMA_TRACE(s, "keeps %s the memory of its clients",
                 on ? "off" : "no longer off");
-    return 0;
+    return VIRTIO_CMA_S_OK;
 }

@@ -26,11 +26,11 @@ void hvcma_alias_maintain(VirtIOCMA *s, uint64_t first, uint64_t nr);
 /**
  * hvcma_alias_keep_off() - engine op "keep_off".
  *
- * Return: 0, or -VIRTIO_CMA_S_REFUSED, reported, because a migration, a dump or
+ * Return: OK, or VIRTIO_CMA_S_REFUSED, reported, because a migration, a dump or
  * a measurement of the dirty rate is on its way or a debugger reads memory past
  * every check.
  */
-int hvcma_alias_keep_off(VirtIOCMA *s, bool on);
+enum virtio_cma_status hvcma_alias_keep_off(VirtIOCMA *s, bool on);
 
 /**
  * hvcma_alias_forget() - the region leaves guest-physical memory with a client

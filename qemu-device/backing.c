@@ -48,21 +48,21 @@ static void tell(HvcmaBacking *b, int ret)
     }
 }
 
-/* The status for the guest. */
-static int status_of_errno(HvcmaBacking *b, int ret)
+/* The status for the guest: the one place where it is made of an errno. */
+static enum virtio_cma_status status_of_errno(HvcmaBacking *b, int ret)
 {
     if (ret) {
         tell(b, ret);
     }
     switch (-ret) {
     case 0:
-        return 0;
+        return VIRTIO_CMA_S_OK;
     case ENODATA:
-        return -VIRTIO_CMA_S_NO_BACKING;
+        return VIRTIO_CMA_S_NO_BACKING;
     case EDQUOT:
-        return -VIRTIO_CMA_S_PIN_LIMIT;
+        return VIRTIO_CMA_S_PIN_LIMIT;
     default:
-        return -VIRTIO_CMA_S_IO;
+        return VIRTIO_CMA_S_IO;
     }
 }
 
@@ -223,12 +223,13 @@ bool hvcma_backing_prepare(HvcmaBacking *b, uint64_t first, uint64_t nr)
     return false;
 }
 
-int hvcma_backing_back(HvcmaBacking *b, uint64_t first, uint64_t nr)
+enum virtio_cma_status hvcma_backing_back(HvcmaBacking *b, uint64_t first,
+                                          uint64_t nr)
 {
     int ret = b->provider->ops->back(b->provider, first, nr);
-    int status = status_of_errno(b, ret);
+    enum virtio_cma_status status = status_of_errno(b, ret);
 
-    return ret == -ENOMEM ? -VIRTIO_CMA_S_NO_BACKING : status;
+    return ret == -ENOMEM ? VIRTIO_CMA_S_NO_BACKING : status;
 }
 
 static uint64_t granule_gpa(HvcmaBacking *b, uint64_t granule)
@@ -249,8 +250,8 @@ static void hpa_to_dma(HvcmaBacking *b, uint64_t first, uint64_t nr,
     }
 }
 
-int hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first, uint64_t nr,
-                           uint64_t *dma)
+enum virtio_cma_status hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first,
+                                              uint64_t nr, uint64_t *dma)
 {
     int ret = b->provider->ops->hpa(b->provider, first, nr, dma);
 
@@ -258,26 +259,28 @@ int hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first, uint64_t nr,
         return status_of_errno(b, ret);
     }
     hpa_to_dma(b, first, nr, dma);
-    return 0;
+    return VIRTIO_CMA_S_OK;
 }
 
-int hvcma_backing_look(HvcmaBacking *b, uint64_t first, uint64_t nr,
-                       uint64_t *dma)
+enum virtio_cma_status hvcma_backing_look(HvcmaBacking *b, uint64_t first,
+                                          uint64_t nr, uint64_t *dma)
 {
     if (b->provider->ops->look(b->provider, first, nr, dma)) {
-        return -VIRTIO_CMA_S_IO;
+        return VIRTIO_CMA_S_IO;
     }
     hpa_to_dma(b, first, nr, dma);
-    return 0;
+    return VIRTIO_CMA_S_OK;
 }
 
 /* Freshly pinned: for devices that map guest memory. */
-static int pinned_show(HvcmaBacking *b, uint64_t first, uint64_t nr)
+static enum virtio_cma_status pinned_show(HvcmaBacking *b, uint64_t first,
+                                          uint64_t nr)
 {
-    int ret = hvcma_test_pinned(b->s, b, first, nr);
+    enum virtio_cma_status status = hvcma_test_pinned(b->s, b, first, nr);
+    int ret;
 
-    if (ret) {
-        return ret;
+    if (status) {
+        return status;
     }
     ret = hvcma_discard_populate(b->s, first, nr);
     if (ret) {
@@ -285,34 +288,35 @@ static int pinned_show(HvcmaBacking *b, uint64_t first, uint64_t nr)
         error_report_once("virtio-cma '%s': a device of this virtual machine "
                           "can't map %" PRIu64 " granules from %" PRIu64
                           ": %s", b->s->config.name, nr, first, strerror(-ret));
-        return -VIRTIO_CMA_S_IO;
+        return VIRTIO_CMA_S_IO;
     }
-    return 0;
+    return VIRTIO_CMA_S_OK;
 }
 
-int hvcma_backing_pin(HvcmaBacking *b, uint64_t first, uint64_t nr)
+enum virtio_cma_status hvcma_backing_pin(HvcmaBacking *b, uint64_t first,
+                                         uint64_t nr)
 {
-    int ret;
+    enum virtio_cma_status status;
 
     if (!b->nr_pinned && ram_block_uncoordinated_discard_disable(true)) {
         error_report_once("virtio-cma '%s': can't pin while another device "
                           "depends on discarding guest memory",
                           b->s->config.name);
-        return -VIRTIO_CMA_S_IO;
+        return VIRTIO_CMA_S_IO;
     }
-    ret = status_of_errno(b, b->provider->ops->pin(b->provider, first, nr));
-    if (!ret) {
-        ret = pinned_show(b, first, nr);
-        if (ret) {
+    status = status_of_errno(b, b->provider->ops->pin(b->provider, first, nr));
+    if (!status) {
+        status = pinned_show(b, first, nr);
+        if (status) {
             b->provider->ops->unpin(b->provider, first, nr);
         }
     }
-    if (!ret) {
+    if (!status) {
         b->nr_pinned += nr;
     } else if (!b->nr_pinned) {
         ram_block_uncoordinated_discard_disable(false);
     }
-    return ret;
+    return status;
 }
 
 void hvcma_backing_unpin(HvcmaBacking *b, uint64_t first, uint64_t nr)

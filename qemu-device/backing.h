@@ -54,12 +54,14 @@ bool hvcma_backing_prepare(HvcmaBacking *b, uint64_t first, uint64_t nr);
 /** hvcma_backing_is_busy() - is that thread at work? */
 bool hvcma_backing_is_busy(const HvcmaBacking *b);
 
-/* Engine operations; return 0 or a negative VIRTIO_CMA_S_*. */
-int hvcma_backing_back(HvcmaBacking *b, uint64_t first, uint64_t nr);
-int hvcma_backing_pin(HvcmaBacking *b, uint64_t first, uint64_t nr);
+/* Engine operations; the host's errno becomes a status here. */
+enum virtio_cma_status hvcma_backing_back(HvcmaBacking *b, uint64_t first,
+                                          uint64_t nr);
+enum virtio_cma_status hvcma_backing_pin(HvcmaBacking *b, uint64_t first,
+                                         uint64_t nr);
 void hvcma_backing_unpin(HvcmaBacking *b, uint64_t first, uint64_t nr);
-int hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first, uint64_t nr,
-                           uint64_t *dma);
+enum virtio_cma_status hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first,
+                                              uint64_t nr, uint64_t *dma);
 
 /**
  * hvcma_backing_discard() - with discard=on the pages of unpinned granules go,
@@ -70,11 +72,9 @@ void hvcma_backing_discard(HvcmaBacking *b, uint64_t first, uint64_t nr);
 /**
  * hvcma_backing_look() - as hvcma_backing_dma_addr(), for reports: changes and
  * reports nothing, and tells HVCMA_HPA_SWAPPED from HVCMA_HPA_ABSENT.
- *
- * Return: 0 or a negative VIRTIO_CMA_S_*.
  */
-int hvcma_backing_look(HvcmaBacking *b, uint64_t first, uint64_t nr,
-                       uint64_t *dma);
+enum virtio_cma_status hvcma_backing_look(HvcmaBacking *b, uint64_t first,
+                                          uint64_t nr, uint64_t *dma);
 
 /**
  * hvcma_backing_watch() - the keeper, if any, holds the pins until the device

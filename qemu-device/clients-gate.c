@@ -39,25 +39,25 @@ void hvcma_clients_claim_now(VirtIOCMA *s, uint32_t client, uint32_t coherent,
     }
 }
 
-int hvcma_clients_claim(HvcmaClients *c, uint32_t client)
+enum virtio_cma_status hvcma_clients_claim(HvcmaClients *c, uint32_t client)
 {
     HvcmaClient *cl = &c->client[client];
     Error *err = NULL;
 
     if (!cl->plugged) {
-        return -VIRTIO_CMA_S_CLIENT_STATE;
+        return VIRTIO_CMA_S_CLIENT_STATE;
     }
     if (hvcma_backing_lacks_keeper(c->s->backing)) {
         error_setg(&err, "the region has no pin keeper at present");
         complain(cl, "is refused", err);
-        return -VIRTIO_CMA_S_REFUSED;
+        return VIRTIO_CMA_S_REFUSED;
     }
     if (!hvcma_device_open(&cl->user, &err)) {
         complain(cl, "is refused", err);
-        return -VIRTIO_CMA_S_REFUSED;
+        return VIRTIO_CMA_S_REFUSED;
     }
     cl->complained = false;
-    return 0;
+    return VIRTIO_CMA_S_OK;
 }
 
 static bool close_gate(HvcmaClient *cl, Error **errp)
@@ -66,20 +66,20 @@ static bool close_gate(HvcmaClient *cl, Error **errp)
            hvcma_device_close(&cl->user, errp);
 }
 
-int hvcma_clients_quiesce(HvcmaClients *c, uint32_t client)
+enum virtio_cma_status hvcma_clients_quiesce(HvcmaClients *c, uint32_t client)
 {
     HvcmaClient *cl = &c->client[client];
     Error *err = NULL;
 
     if (cl->lost) {
-        return -VIRTIO_CMA_S_IO; /* nobody will ever tell us that it is quiet */
+        return VIRTIO_CMA_S_IO; /* nobody will ever tell us that it is quiet */
     }
     if (cl->user.device && !close_gate(cl, &err)) {
         complain(cl, "is not quiet, the region's memory stays pinned", err);
         if (cl->user.device) {
             hvcma_device_tell_quarantined(&cl->user);
         }
-        return -VIRTIO_CMA_S_IO;
+        return VIRTIO_CMA_S_IO;
     }
-    return 0;
+    return VIRTIO_CMA_S_OK;
 }

@@ -110,7 +110,7 @@ static bool client_plug(HvcmaClient *cl, DeviceState *named, Error **errp)
     DeviceState *dev = hvcma_device_on_bus(named);
     VirtIOCMA *s = cl->table->s;
     struct hvcma_client_info info;
-    int ret;
+    enum virtio_cma_status status;
 
     cl->user.ops = &user_ops;
     if (!client_fits(cl, named, errp) || !client_locate(cl, dev, errp) ||
@@ -132,10 +132,10 @@ static bool client_plug(HvcmaClient *cl, DeviceState *named, Error **errp)
         .name = cl->id,
         .path = cl->place.path,
     };
-    ret = hvcma_engine_client_added(s->engine, cl->index, &info);
-    if (ret) {
+    status = hvcma_engine_client_added(s->engine, cl->index, &info);
+    if (status) {
         error_setg(errp, "virtio-cma '%s': client '%s': %s", s->config.name,
-                   cl->id, hvcma_status_text(-ret));
+                   cl->id, hvcma_status_text(status));
         client_disconnect(cl, true);
         return false;
     }

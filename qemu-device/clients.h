@@ -90,10 +90,10 @@ void hvcma_clients_claim_now(VirtIOCMA *s, uint32_t client, uint32_t coherent,
  * hvcma_clients_claim() - open the client's gate.
  * hvcma_clients_quiesce() - close it: bus master off, device reset.
  *
- * Return: 0 or a negative VIRTIO_CMA_S_*; the reason was reported.
+ * Return: OK, or another status; the reason was reported.
  */
-int hvcma_clients_claim(HvcmaClients *c, uint32_t client);
-int hvcma_clients_quiesce(HvcmaClients *c, uint32_t client);
+enum virtio_cma_status hvcma_clients_claim(HvcmaClients *c, uint32_t client);
+enum virtio_cma_status hvcma_clients_quiesce(HvcmaClients *c, uint32_t client);
 
 /* ---- clients-noiommu.c ---- */
 

@@ -373,7 +373,7 @@ static bool restore(HvcmaMigration *m)
 {
     VirtIOCMA *s = m->s;
     int32_t i;
-    int ret;
+    enum virtio_cma_status status;
 
     for (i = 0; i < m->nr_clients; i++) {
         hvcma_engine_client_resv(s->engine, i, m->client[i].resv);
@@ -384,13 +384,13 @@ static bool restore(HvcmaMigration *m)
     for (i = 0; i < m->nr_blocks; i++) {
         SavedBlock *b = &m->block[i];
 
-        ret = hvcma_engine_restore_block(s->engine, b->first, b->nr, b->client,
-                                         b->purpose);
-        if (ret) {
+        status = hvcma_engine_restore_block(s->engine, b->first, b->nr,
+                                            b->client, b->purpose);
+        if (status) {
             error_report("virtio-cma '%s': the block of %" PRIu64 " granules "
                          "from %" PRIu64 " can't be held here: %s",
                          s->config.name, b->nr, b->first,
-                         hvcma_status_text(-ret));
+                         hvcma_status_text(status));
             return false;
         }
     }

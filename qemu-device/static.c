@@ -122,16 +122,16 @@ static void claim(VirtIOCMA *s, uint32_t client)
 static void hold_all(VirtIOCMA *s)
 {
     uint64_t from = 0, first, nr, dma;
-    int ret;
+    enum virtio_cma_status status;
 
     while (hvcma_engine_next_extent(s->engine, from, &first, &nr, &dma)) {
-        ret = hvcma_engine_restore_block(s->engine, first, nr,
-                                         VIRTIO_CMA_CLIENT_SHARED,
-                                         VIRTIO_CMA_PURPOSE_OTHER);
-        if (ret) {
+        status = hvcma_engine_restore_block(s->engine, first, nr,
+                                            VIRTIO_CMA_CLIENT_SHARED,
+                                            VIRTIO_CMA_PURPOSE_OTHER);
+        if (status) {
             warn_report("virtio-cma '%s': block of %" PRIu64 " granules from %"
                         PRIu64 ": %s", s->config.name, nr, first,
-                        hvcma_status_text(-ret));
+                        hvcma_status_text(status));
         }
         from = first + nr;
     }
@@ -180,7 +180,7 @@ void hvcma_static_machine_reset(VirtIOCMA *s)
 bool hvcma_static_realize(VirtIOCMA *s, Error **errp)
 {
     uint64_t nr = s->config.region_bytes / s->config.granule_bytes;
-    int ret;
+    enum virtio_cma_status status;
 
     if (!is_static(s)) {
         return true;
@@ -191,13 +191,13 @@ bool hvcma_static_realize(VirtIOCMA *s, Error **errp)
                    s->config.name);
         return false;
     }
-    ret = hvcma_backing_back(s->backing, 0, nr) ?:
-          hvcma_backing_pin(s->backing, 0, nr) ?:
-          hvcma_engine_refresh(s->engine);
-    if (ret) {
+    status = hvcma_backing_back(s->backing, 0, nr) ?:
+             hvcma_backing_pin(s->backing, 0, nr) ?:
+             hvcma_engine_refresh(s->engine);
+    if (status) {
         error_setg(errp, "virtio-cma '%s': mode=static can't pin its %" PRIu64
                    " bytes: %s", s->config.name, s->config.region_bytes,
-                   hvcma_status_text(-ret));
+                   hvcma_status_text(status));
         return false;
     }
     s->static_pins = true;

@@ -53,10 +53,10 @@ void hvcma_test_memory_free(VirtIOCMA *s)
 {
 }
 
-int hvcma_test_pinned(VirtIOCMA *s, HvcmaBacking *b, uint64_t first,
-                      uint64_t nr)
+enum virtio_cma_status hvcma_test_pinned(VirtIOCMA *s, HvcmaBacking *b,
+                                         uint64_t first, uint64_t nr)
 {
-    return 0;
+    return VIRTIO_CMA_S_OK;
 }
 
 void hvcma_test_unpinned(VirtIOCMA *s, uint64_t first, uint64_t nr)

@@ -66,8 +66,8 @@ void hvcma_test_memory_free(VirtIOCMA *s);
  *
  * Return: as hvcma_backing_dma_addr().
  */
-int hvcma_test_pinned(VirtIOCMA *s, HvcmaBacking *b, uint64_t first,
-                      uint64_t nr);
+enum virtio_cma_status hvcma_test_pinned(VirtIOCMA *s, HvcmaBacking *b,
+                                         uint64_t first, uint64_t nr);
 /** hvcma_test_unpinned() - they are about to be unpinned. */
 void hvcma_test_unpinned(VirtIOCMA *s, uint64_t first, uint64_t nr);
 

@@ -40,15 +40,16 @@ static GArray *look(VirtIOCMA *s, const HvcmaView *view, Error **errp)
     uint64_t chunk = chunk_granules(s), at, nr;
 
     for (at = view->first; at < view->end; at += nr) {
-        int ret;
+        enum virtio_cma_status status;
 
         nr = MIN(chunk, view->end - at);
         g_array_set_size(dma, dma->len + nr);
-        ret = hvcma_backing_look(s->backing, at, nr,
-                                 &g_array_index(dma, uint64_t, dma->len - nr));
-        if (ret) {
+        status = hvcma_backing_look(s->backing, at, nr,
+                                    &g_array_index(dma, uint64_t,
+                                                   dma->len - nr));
+        if (status) {
             error_setg(errp, "virtio-cma '%s': can't see where its granules "
-                       "are: %s", s->config.name, hvcma_status_text(-ret));
+                       "are: %s", s->config.name, hvcma_status_text(status));
             g_array_free(dma, true);
             return NULL;
         }

@@ -57,16 +57,18 @@ static bool op_prepare(void *opaque, uint64_t first, uint64_t nr)
            hvcma_backing_prepare(s->backing, first, nr);
 }
 
-static int op_back(void *opaque, uint64_t first, uint64_t nr)
+static enum virtio_cma_status op_back(void *opaque, uint64_t first,
+                                      uint64_t nr)
 {
     return hvcma_backing_back(((VirtIOCMA *)opaque)->backing, first, nr);
 }
 
-static int op_pin(void *opaque, uint64_t first, uint64_t nr)
+static enum virtio_cma_status op_pin(void *opaque, uint64_t first, uint64_t nr)
 {
     VirtIOCMA *s = opaque;
 
-    return hvcma_static_pins(s) ? 0 : hvcma_backing_pin(s->backing, first, nr);
+    return hvcma_static_pins(s) ? VIRTIO_CMA_S_OK :
+                                  hvcma_backing_pin(s->backing, first, nr);
 }
 
 static void op_unpin(void *opaque, uint64_t first, uint64_t nr)
@@ -78,18 +80,19 @@ static void op_unpin(void *opaque, uint64_t first, uint64_t nr)
     }
 }
 
-static int op_dma_addr(void *opaque, uint64_t first, uint64_t nr, uint64_t *dma)
+static enum virtio_cma_status op_dma_addr(void *opaque, uint64_t first,
+                                          uint64_t nr, uint64_t *dma)
 {
     return hvcma_backing_dma_addr(((VirtIOCMA *)opaque)->backing, first, nr,
                                   dma);
 }
 
-static int op_claim(void *opaque, uint32_t client)
+static enum virtio_cma_status op_claim(void *opaque, uint32_t client)
 {
     return hvcma_clients_claim(((VirtIOCMA *)opaque)->clients, client);
 }
 
-static int op_quiesce(void *opaque, uint32_t client)
+static enum virtio_cma_status op_quiesce(void *opaque, uint32_t client)
 {
     return hvcma_clients_quiesce(((VirtIOCMA *)opaque)->clients, client);
 }
@@ -99,7 +102,7 @@ static void op_maintain(void *opaque, uint64_t first, uint64_t nr)
     hvcma_alias_maintain(opaque, first, nr);
 }
 
-static int op_keep_off(void *opaque, bool on)
+static enum virtio_cma_status op_keep_off(void *opaque, bool on)
 {
     return hvcma_alias_keep_off(opaque, on);
 }
@@ -129,7 +132,7 @@ static bool engine_start(VirtIOCMA *s, Error **errp)
 {
     const char *reason = hvcma_engine_check_config(&s->config);
     size_t bytes;
-    int ret;
+    enum virtio_cma_status status;
 
     s->config.back_max_granules = MAX(1, RUN_MAX_BACK_BYTES /
                                          s->config.granule_bytes);
@@ -157,11 +160,11 @@ static bool engine_start(VirtIOCMA *s, Error **errp)
         return false;
     }
     memset(s->engine_buf, 0, bytes);
-    ret = hvcma_engine_init(s->engine_buf, bytes, &s->config, &engine_ops, s,
-                            &s->engine);
-    if (ret) {
+    status = hvcma_engine_init(s->engine_buf, bytes, &s->config, &engine_ops, s,
+                               &s->engine);
+    if (status) {
         error_setg(errp, "virtio-cma '%s': can't learn the addresses of its "
-                   "granules: %s", s->config.name, hvcma_status_text(-ret));
+                   "granules: %s", s->config.name, hvcma_status_text(status));
         qemu_vfree(s->engine_buf);
         return false;
     }

@@ -196,10 +196,11 @@ struct hvcma_attr_decision {
  * Every case has a verdict: the first row of the table in attr_policy.c that
  * fits. @effective is computed with hvcma_attr_mapped().
  *
- * Return: 0, or -VIRTIO_CMA_S_INVAL, without touching @out, for a value that
+ * Return: OK, or VIRTIO_CMA_S_INVAL, without touching @out, for a value that
  * its enumeration does not have.
  */
-int hvcma_attr_policy(const struct hvcma_attr_case *c, struct hvcma_attr_decision *out);
+enum virtio_cma_status hvcma_attr_policy(const struct hvcma_attr_case *c,
+					 struct hvcma_attr_decision *out);
 
 /** Names and sentences of the tables in hv/abi; "?" and "unknown ..." for others. */
 const char *hvcma_attr_reason_name(uint32_t reason);

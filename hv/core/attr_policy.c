@@ -117,18 +117,19 @@ uint32_t hvcma_attr_mapped(uint32_t attr, uint32_t stage2)
 								      VIRTIO_CMA_TYPE_UNKNOWN;
 }
 
-int hvcma_attr_policy(const struct hvcma_attr_case *c, struct hvcma_attr_decision *out)
+enum virtio_cma_status hvcma_attr_policy(const struct hvcma_attr_case *c,
+					 struct hvcma_attr_decision *out)
 {
 	const struct rule *r = rules;
 
 	if (!is_known(c))
-		return -VIRTIO_CMA_S_INVAL;
+		return VIRTIO_CMA_S_INVAL;
 	while (!fits(r, c))
 		r++;
 	*out = r->decision;
 	out->reason = r->reason;
 	out->effective = hvcma_attr_mapped(out->attr, c->stage2);
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 uint32_t hvcma_attr_coherent(uint32_t operator, bool emulated, uint32_t guest,

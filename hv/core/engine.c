@@ -119,10 +119,10 @@ size_t hvcma_engine_buffer_bytes(const struct hvcma_engine_config *config)
 	return hvcma_engine_check_config(config) ? 0 : layout_of(config).end;
 }
 
-int hvcma_engine_init(void *buffer, size_t buffer_bytes,
-		      const struct hvcma_engine_config *config,
-		      const struct hvcma_engine_ops *ops, void *opaque,
-		      struct hvcma_engine **out)
+enum virtio_cma_status hvcma_engine_init(void *buffer, size_t buffer_bytes,
+					 const struct hvcma_engine_config *config,
+					 const struct hvcma_engine_ops *ops, void *opaque,
+					 struct hvcma_engine **out)
 {
 	struct hvcma_engine *e = buffer;
 	uint8_t *bytes = buffer;
@@ -131,10 +131,10 @@ int hvcma_engine_init(void *buffer, size_t buffer_bytes,
 
 	if (!buffer || hvcma_engine_check_config(config) || !ops->back || !ops->pin ||
 	    !ops->unpin || !ops->dma_addr || !ops->claim || !ops->quiesce)
-		return -VIRTIO_CMA_S_INVAL;
+		return VIRTIO_CMA_S_INVAL;
 	l = layout_of(config);
 	if (buffer_bytes < l.end)
-		return -VIRTIO_CMA_S_INVAL;
+		return VIRTIO_CMA_S_INVAL;
 
 	e->config = *config;
 	memcpy(e->name, config->name, strlen(config->name));
@@ -165,14 +165,14 @@ int hvcma_engine_init(void *buffer, size_t buffer_bytes,
 	e->alloc = hvcma_alloc_init(bytes + l.alloc, l.end - l.alloc, e->nr_granules,
 				    config->granule_bytes, config->policy);
 	if (!e->alloc)
-		return -VIRTIO_CMA_S_INVAL;
+		return VIRTIO_CMA_S_INVAL;
 
 	status = hvcma_learn_range(e, 0, e->nr_granules, false);
 	if (status)
-		return -(int)status;
+		return status;
 	hvcma_engine_check(e);
 	*out = e;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 /* --- addresses -------------------------------------------------------- */
@@ -185,12 +185,12 @@ enum virtio_cma_status hvcma_learn_range(struct hvcma_engine *e, uint64_t first,
 					 uint64_t nr, bool must_be_backed)
 {
 	for (uint64_t end = first + nr; first < end; first += nr) {
-		int rc;
+		enum virtio_cma_status status;
 
 		nr = end - first < HVCMA_DMA_CHUNK ? end - first : HVCMA_DMA_CHUNK;
-		rc = e->ops->dma_addr(e->opaque, first, nr, e->dma);
-		if (rc)
-			return hvcma_host_status(rc);
+		status = e->ops->dma_addr(e->opaque, first, nr, e->dma);
+		if (status)
+			return hvcma_host_status(status);
 		for (uint64_t i = 0; i < nr; i++) {
 			if (hvcma_alloc_is_allocated(e->alloc, first + i))
 				continue;
@@ -203,24 +203,24 @@ enum virtio_cma_status hvcma_learn_range(struct hvcma_engine *e, uint64_t first,
 	return VIRTIO_CMA_S_OK;
 }
 
-int hvcma_engine_refresh(struct hvcma_engine *e)
+enum virtio_cma_status hvcma_engine_refresh(struct hvcma_engine *e)
 {
 	enum virtio_cma_status status = hvcma_learn_range(e, 0, e->nr_granules, false);
 
 	hvcma_engine_check(e);
-	return -(int)status;
+	return status;
 }
 
-int hvcma_engine_set_base(struct hvcma_engine *e, uint64_t region_base_gpa)
+enum virtio_cma_status hvcma_engine_set_base(struct hvcma_engine *e, uint64_t region_base_gpa)
 {
 	struct hvcma_alloc_stats stats;
 
 	if ((region_base_gpa & (e->config.granule_bytes - 1)) ||
 	    region_base_gpa > UINT64_MAX - e->config.region_bytes)
-		return -VIRTIO_CMA_S_INVAL;
+		return VIRTIO_CMA_S_INVAL;
 	hvcma_alloc_stats(e->alloc, &stats);
 	if (stats.nr_blocks)
-		return -VIRTIO_CMA_S_BUSY;
+		return VIRTIO_CMA_S_BUSY;
 	e->config.region_base_gpa = region_base_gpa;
 	return hvcma_engine_refresh(e);
 }

@@ -7,6 +7,9 @@
  * of virtqueues, QEMU, files or page tables. Allocates no memory, never blocks
  * itself, never aborts on guest input. Not thread safe: the caller serialises.
  *
+ * What can fail returns enum virtio_cma_status, 0 being OK, as all of the core does;
+ * bool answers a question.
+ *
  * Rules it enforces (docs/protocol.md):
  *  - a granule is pinned from before its ALLOC is answered until after its FREE is
  *    made, and no longer when that is answered
@@ -41,9 +44,9 @@
  * What the engine asks of its host. All are called with the caller's lock held,
  * from inside engine calls, and must not call back into the engine; but for
  * quiesce, from which clients may be told to be quarantined or removed: a device can go
- * while it is being stopped, and another with it. Those that return int return 0 or a negative enum virtio_cma_status value
- * (-VIRTIO_CMA_S_NO_BACKING, -VIRTIO_CMA_S_PIN_LIMIT, -VIRTIO_CMA_S_IO, ...),
- * all or nothing.
+ * while it is being stopped, and another with it. Those that can fail return a status, and
+ * do all or nothing: VIRTIO_CMA_S_NO_BACKING, _PIN_LIMIT, _IO... What is no status is taken
+ * for _IO.
  */
 struct hvcma_engine_ops {
 	/*
@@ -53,26 +56,27 @@ struct hvcma_engine_ops {
 	 */
 	bool (*prepare)(void *opaque, uint64_t first, uint64_t nr);
 	/* Give [first, first + nr) host pages (contents: zero if new). */
-	int (*back)(void *opaque, uint64_t first, uint64_t nr);
+	enum virtio_cma_status (*back)(void *opaque, uint64_t first, uint64_t nr);
 	/*
-	 * Long-term pin backed granules. -VIRTIO_CMA_S_NO_BACKING: one is not
+	 * Long-term pin backed granules. VIRTIO_CMA_S_NO_BACKING: one is not
 	 * backed (any more); the engine then asks for addresses and tries again.
 	 */
-	int (*pin)(void *opaque, uint64_t first, uint64_t nr);
+	enum virtio_cma_status (*pin)(void *opaque, uint64_t first, uint64_t nr);
 	/* Undo pin; cannot fail. Any subset of pinned granules may be named. */
 	void (*unpin)(void *opaque, uint64_t first, uint64_t nr);
 	/*
 	 * Current DMA address of each granule into dma[0..nr), or
 	 * HVCMA_DMA_UNKNOWN for an unbacked one. Final for pinned granules.
 	 */
-	int (*dma_addr)(void *opaque, uint64_t first, uint64_t nr, uint64_t *dma);
+	enum virtio_cma_status (*dma_addr)(void *opaque, uint64_t first, uint64_t nr,
+					   uint64_t *dma);
 	/* Let the client become bus master; or say why not. */
-	int (*claim)(void *opaque, uint32_t client);
+	enum virtio_cma_status (*claim)(void *opaque, uint32_t client);
 	/*
-	 * Bus master off, flushed, device reset; on return 0 the client does no
-	 * more DMA. Non-zero: it may; the engine then unpins nothing.
+	 * Bus master off, flushed, device reset; if OK the client does no more
+	 * DMA. Else it may; the engine then unpins nothing.
 	 */
-	int (*quiesce)(void *opaque, uint32_t client);
+	enum virtio_cma_status (*quiesce)(void *opaque, uint32_t client);
 	/*
 	 * Optional: clean and invalidate the host's own mappings of pinned
 	 * granules. They are about to serve, or serve no longer, a client whose
@@ -85,7 +89,7 @@ struct hvcma_engine_ops {
 	 * first client that needs it is claimed; may fail, then it is not), or
 	 * there are none any more (!@on; the result does not count).
 	 */
-	int (*keep_off)(void *opaque, bool on);
+	enum virtio_cma_status (*keep_off)(void *opaque, bool on);
 	/*
 	 * Optional: called after each state change worth a trace event.
 	 *   "client" id, from, to (0 absent, 1 present, 2 claimed, 3 quarantined, 4 quarantined and unplugged)
@@ -182,13 +186,13 @@ size_t hvcma_engine_buffer_bytes(const struct hvcma_engine_config *config);
  *	after hvcma_engine_fini()
  * @ops: must outlive the engine
  *
- * Return: 0 with *@out set, or a negative status (-VIRTIO_CMA_S_INVAL for a bad
- * configuration, or what ops->dma_addr returned).
+ * Return: OK with *@out set, VIRTIO_CMA_S_INVAL for a bad configuration, or what
+ * ops->dma_addr returned.
  */
-int hvcma_engine_init(void *buffer, size_t buffer_bytes,
-		      const struct hvcma_engine_config *config,
-		      const struct hvcma_engine_ops *ops, void *opaque,
-		      struct hvcma_engine **out);
+enum virtio_cma_status hvcma_engine_init(void *buffer, size_t buffer_bytes,
+					 const struct hvcma_engine_config *config,
+					 const struct hvcma_engine_ops *ops, void *opaque,
+					 struct hvcma_engine **out);
 
 /**
  * hvcma_engine_set_features() - what the driver has accepted, and what it is therefore
@@ -269,48 +273,48 @@ void hvcma_engine_get_config(const struct hvcma_engine *e,
  * Only without allocated blocks. In guest-physical regions the host re-learns
  * DMA addresses through ops->dma_addr.
  *
- * Return: 0, -VIRTIO_CMA_S_INVAL (misaligned or wraps), -VIRTIO_CMA_S_BUSY
+ * Return: OK, VIRTIO_CMA_S_INVAL (misaligned or wraps), VIRTIO_CMA_S_BUSY
  * (blocks held), or what ops->dma_addr returned (the base is set all the same).
  */
-int hvcma_engine_set_base(struct hvcma_engine *e, uint64_t region_base_gpa);
+enum virtio_cma_status hvcma_engine_set_base(struct hvcma_engine *e, uint64_t region_base_gpa);
 
 /**
  * hvcma_engine_refresh() - ask ops->dma_addr again about every granule that is
  * not allocated: what the guest or the host touched or dropped meanwhile shows
  * in counters, states and extents. O(granules).
  *
- * Return: 0 or what ops->dma_addr returned; some granules may be up to date then.
+ * Return: OK, or what ops->dma_addr returned; some granules may be up to date then.
  */
-int hvcma_engine_refresh(struct hvcma_engine *e);
+enum virtio_cma_status hvcma_engine_refresh(struct hvcma_engine *e);
 
 /**
  * hvcma_engine_client_added() - client @id is plugged (ABSENT to PRESENT).
  * @info: copied
  *
- * Return: 0, -VIRTIO_CMA_S_NO_CLIENT (id out of range), -VIRTIO_CMA_S_CLIENT_STATE
+ * Return: OK, VIRTIO_CMA_S_NO_CLIENT (id out of range), VIRTIO_CMA_S_CLIENT_STATE
  * (not absent, or unplugged without having been quiesced: see
- * hvcma_engine_reset()), -VIRTIO_CMA_S_INVAL (a string does not fit, or the bus,
+ * hvcma_engine_reset()), VIRTIO_CMA_S_INVAL (a string does not fit, or the bus,
  * coherency or reservation is unknown).
  */
-int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
-			      const struct hvcma_client_info *info);
+enum virtio_cma_status hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
+						 const struct hvcma_client_info *info);
 
 /**
  * hvcma_engine_client_removed() - client @id is about to be unplugged: quiesces
  * it if CLAIMED, then ABSENT.
  *
- * Return: 0; -VIRTIO_CMA_S_NO_CLIENT; what ops->quiesce returned (the client is
+ * Return: OK; VIRTIO_CMA_S_NO_CLIENT; what ops->quiesce returned (the client is
  * ABSENT all the same, and its region quarantined).
  */
-int hvcma_engine_client_removed(struct hvcma_engine *e, uint32_t id);
+enum virtio_cma_status hvcma_engine_client_removed(struct hvcma_engine *e, uint32_t id);
 
 /**
  * hvcma_engine_client_quarantined() - the host found out, by what another region asked
  * of the same device, that it cannot be quieted: quarantine if it is CLAIMED here.
  *
- * Return: 0, also if there was nothing to do; -VIRTIO_CMA_S_NO_CLIENT.
+ * Return: OK, also if there was nothing to do; VIRTIO_CMA_S_NO_CLIENT.
  */
-int hvcma_engine_client_quarantined(struct hvcma_engine *e, uint32_t id);
+enum virtio_cma_status hvcma_engine_client_quarantined(struct hvcma_engine *e, uint32_t id);
 
 /** hvcma_engine_client_coherent() - the guest's word at its last CLAIM. */
 uint8_t hvcma_engine_client_coherent(const struct hvcma_engine *e, uint32_t id);
@@ -322,10 +326,10 @@ uint8_t hvcma_engine_client_state(const struct hvcma_engine *e, uint32_t id);
  * hvcma_engine_client_decision() - what the memory of a client needs, or why it
  * is refused; by the operator's word and that of its last CLAIM, if any.
  *
- * Return: 0, -VIRTIO_CMA_S_NO_CLIENT, or -VIRTIO_CMA_S_CLIENT_STATE (absent).
+ * Return: OK, VIRTIO_CMA_S_NO_CLIENT, or VIRTIO_CMA_S_CLIENT_STATE (absent).
  */
-int hvcma_engine_client_decision(const struct hvcma_engine *e, uint32_t id,
-				 struct hvcma_attr_decision *decision);
+enum virtio_cma_status hvcma_engine_client_decision(const struct hvcma_engine *e, uint32_t id,
+						    struct hvcma_attr_decision *decision);
 
 /**
  * hvcma_engine_is_noncoherent() - must the host leave this granule alone, because a client
@@ -342,10 +346,10 @@ uint64_t hvcma_engine_noncoherent_bytes(const struct hvcma_engine *e);
  * may unpin and unmark is done on return, the rest is up to hvcma_engine_drain().
  * What was online still counts as left: see hvcma_engine_forget_orphaned().
  *
- * Return: 0, or what the first failing ops->quiesce returned: then every block
+ * Return: OK, or what the first failing ops->quiesce returned: then every block
  * stays pinned and allocated (quarantine) until a later reset succeeds.
  */
-int hvcma_engine_reset(struct hvcma_engine *e);
+enum virtio_cma_status hvcma_engine_reset(struct hvcma_engine *e);
 
 /**
  * hvcma_engine_is_suspended() - has the guest said SUSPEND, and not RESUME yet? Then a reset
@@ -367,41 +371,42 @@ void hvcma_engine_forget_orphaned(struct hvcma_engine *e);
 /**
  * hvcma_engine_restore_orphaned() - migration: counters.orphaned_bytes of the source.
  *
- * Return: 0, or -VIRTIO_CMA_S_RANGE (more than the region, or no whole granules).
+ * Return: OK, or VIRTIO_CMA_S_RANGE (more than the region, or no whole granules).
  */
-int hvcma_engine_restore_orphaned(struct hvcma_engine *e, uint64_t orphaned_bytes);
+enum virtio_cma_status hvcma_engine_restore_orphaned(struct hvcma_engine *e,
+						     uint64_t orphaned_bytes);
 
 /**
  * hvcma_engine_fini() - reset, for good, and all that leaves is gone: takes as long
- * as that takes. The buffer may be freed on return 0.
+ * as that takes. The buffer may be freed if it is OK.
  *
- * Return: as hvcma_engine_reset(); non-zero means memory must not be released.
+ * Return: as hvcma_engine_reset(); if not OK, memory must not be released.
  */
-int hvcma_engine_fini(struct hvcma_engine *e);
+enum virtio_cma_status hvcma_engine_fini(struct hvcma_engine *e);
 
 /**
  * hvcma_engine_restore_block() - migration: take and pin a block the source had.
  *
  * @client: VIRTIO_CMA_CLIENT_SHARED or an id, whose client may be absent yet
  *
- * Return: 0, -VIRTIO_CMA_S_RANGE, -VIRTIO_CMA_S_NO_SPACE (not free, or others'
+ * Return: OK, VIRTIO_CMA_S_RANGE, VIRTIO_CMA_S_NO_SPACE (not free, or others'
  * reservations would be touched; see hvcma_engine_client_resv()),
- * -VIRTIO_CMA_S_NO_CLIENT, -VIRTIO_CMA_S_INVAL (purpose), -VIRTIO_CMA_S_PIN_LIMIT,
- * -VIRTIO_CMA_S_FRAGMENTED (not one extent here), or what ops->back/pin returned.
+ * VIRTIO_CMA_S_NO_CLIENT, VIRTIO_CMA_S_INVAL (purpose), VIRTIO_CMA_S_PIN_LIMIT,
+ * VIRTIO_CMA_S_FRAGMENTED (not one extent here), or what ops->back/pin returned.
  * On failure nothing is pinned or allocated, but granules may have been backed.
  */
-int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
-			       uint64_t nr_granules, uint32_t client,
-			       uint32_t purpose);
+enum virtio_cma_status hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
+						  uint64_t nr_granules, uint32_t client,
+						  uint32_t purpose);
 
 /**
  * hvcma_engine_client_resv() - migration: the reservation that blocks of a client
  * count for which is not plugged yet, as hvcma_client_info.resv. Of one that is
  * plugged it is known: nothing changes.
  *
- * Return: 0, -VIRTIO_CMA_S_NO_CLIENT, -VIRTIO_CMA_S_INVAL (no such reservation).
+ * Return: OK, VIRTIO_CMA_S_NO_CLIENT, VIRTIO_CMA_S_INVAL (no such reservation).
  */
-int hvcma_engine_client_resv(struct hvcma_engine *e, uint32_t id, uint8_t resv);
+enum virtio_cma_status hvcma_engine_client_resv(struct hvcma_engine *e, uint32_t id, uint8_t resv);
 
 /** hvcma_engine_next_block() - iterate blocks by index; false at the end. */
 bool hvcma_engine_next_block(const struct hvcma_engine *e, uint64_t from,

@@ -306,9 +306,9 @@ enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_cal
 	return VIRTIO_CMA_S_OK;
 }
 
-int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
-			       uint64_t nr_granules, uint32_t client,
-			       uint32_t purpose)
+enum virtio_cma_status hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
+						  uint64_t nr_granules, uint32_t client,
+						  uint32_t purpose)
 {
 	struct hvcma_fit_request fit = {
 		.nr_granules = nr_granules,
@@ -316,40 +316,39 @@ int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
 	};
 	uint64_t end = first + nr_granules, unknown, nr;
 	enum virtio_cma_status status;
-	int rc;
 
 	if (!nr_granules || first >= e->nr_granules || nr_granules > e->nr_granules - first)
-		return -VIRTIO_CMA_S_RANGE;
+		return VIRTIO_CMA_S_RANGE;
 	if (purpose >= VIRTIO_CMA_NR_PURPOSES)
-		return -VIRTIO_CMA_S_INVAL;
+		return VIRTIO_CMA_S_INVAL;
 	if (client != VIRTIO_CMA_CLIENT_SHARED && client >= e->config.nr_clients)
-		return -VIRTIO_CMA_S_NO_CLIENT;
+		return VIRTIO_CMA_S_NO_CLIENT;
 	for (uint64_t i = first; i < end; i++)
 		if (hvcma_alloc_is_allocated(e->alloc, i) || hvcma_alloc_is_withheld(e->alloc, i))
-			return -VIRTIO_CMA_S_NO_SPACE;
+			return VIRTIO_CMA_S_NO_SPACE;
 	if (over_pin_limit(e, nr_granules))
-		return -VIRTIO_CMA_S_PIN_LIMIT;
+		return VIRTIO_CMA_S_PIN_LIMIT;
 	if (nr_granules > hvcma_resv_room(e, hvcma_resv_of(e, client)))
-		return -VIRTIO_CMA_S_NO_SPACE;
+		return VIRTIO_CMA_S_NO_SPACE;
 
 	for (uint64_t i = first;
 	     hvcma_alloc_next_unknown(e->alloc, i, end - i, &unknown, &nr) && unknown < end;
 	     i = unknown + nr) {
 		if (nr > end - unknown)
 			nr = end - unknown;
-		rc = e->ops->back(e->opaque, unknown, nr);
-		if (rc)
-			return -(int)hvcma_host_status(rc);
+		status = e->ops->back(e->opaque, unknown, nr);
+		if (status)
+			return hvcma_host_status(status);
 	}
-	rc = e->ops->pin(e->opaque, first, nr_granules);
-	if (rc)
-		return -(int)hvcma_host_status(rc);
+	status = e->ops->pin(e->opaque, first, nr_granules);
+	if (status)
+		return hvcma_host_status(status);
 	status = hvcma_learn_range(e, first, nr_granules, true);
 	if (!status && !hvcma_alloc_block_at(e->alloc, first, &fit))
 		status = VIRTIO_CMA_S_FRAGMENTED;
 	if (status) {
 		e->ops->unpin(e->opaque, first, nr_granules);
-		return -(int)status;
+		return status;
 	}
 	hvcma_reserve_block(e, first, HVCMA_OWNER(client, purpose, hvcma_resv_of(e, client)));
 	hvcma_block_is_pinned(e, first);
@@ -357,5 +356,5 @@ int hvcma_engine_restore_block(struct hvcma_engine *e, uint64_t first,
 	e->noncoherent_lags |= e->keeps_off;
 	hvcma_trace(e, "restore", first, nr_granules, client);
 	hvcma_engine_check(e);
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }

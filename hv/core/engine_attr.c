@@ -25,15 +25,15 @@ void hvcma_client_judge(const struct hvcma_engine *e, uint32_t id, uint32_t gues
 	hvcma_attr_policy(&c, decision);	/* every value was checked when it came in */
 }
 
-int hvcma_engine_client_decision(const struct hvcma_engine *e, uint32_t id,
-				 struct hvcma_attr_decision *decision)
+enum virtio_cma_status hvcma_engine_client_decision(const struct hvcma_engine *e, uint32_t id,
+						    struct hvcma_attr_decision *decision)
 {
 	if (id >= e->config.nr_clients)
-		return -VIRTIO_CMA_S_NO_CLIENT;
+		return VIRTIO_CMA_S_NO_CLIENT;
 	if (hvcma_engine_client_state(e, id) == VIRTIO_CMA_CLIENT_ABSENT)
-		return -VIRTIO_CMA_S_CLIENT_STATE;
+		return VIRTIO_CMA_S_CLIENT_STATE;
 	hvcma_client_judge(e, id, e->clients[id].coherent, decision);
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 /*

@@ -100,38 +100,39 @@ enum virtio_cma_status hvcma_quarantine_check(const struct hvcma_engine *e,
  * @quarantined. Returns what the host said. A client that went while the host was at
  * it is where that brought it.
  */
-static int quiesce(struct hvcma_engine *e, uint32_t id,
-		   enum hvcma_client_state quiet, enum hvcma_client_state quarantined)
+static enum virtio_cma_status quiesce(struct hvcma_engine *e, uint32_t id,
+				      enum hvcma_client_state quiet,
+				      enum hvcma_client_state quarantined)
 {
 	enum hvcma_client_state before = e->clients[id].state;
-	int rc = e->ops->quiesce(e->opaque, id);
+	enum virtio_cma_status status = e->ops->quiesce(e->opaque, id);
 
 	if (e->clients[id].state != before)
-		return rc;
-	if (!rc)
+		return status;
+	if (!status)
 		set_state(e, id, quiet);
 	else if (e->clients[id].state != quarantined)
 		set_state(e, id, quarantined);
-	return rc;
+	return status;
 }
 
 /* Every client, even if one fails. Returns the first failure. */
-int hvcma_quiesce_all(struct hvcma_engine *e)
+enum virtio_cma_status hvcma_quiesce_all(struct hvcma_engine *e)
 {
-	int first_rc = 0;
+	enum virtio_cma_status first_failure = VIRTIO_CMA_S_OK;
 
 	for (uint32_t id = 0; id < e->config.nr_clients; id++) {
 		enum hvcma_client_state state = e->clients[id].state;
-		int rc = 0;
+		enum virtio_cma_status status = VIRTIO_CMA_S_OK;
 
 		if (state == HVCMA_CLIENT_CLAIMED || state == HVCMA_CLIENT_QUARANTINED)
-			rc = quiesce(e, id, HVCMA_CLIENT_PRESENT, HVCMA_CLIENT_QUARANTINED);
+			status = quiesce(e, id, HVCMA_CLIENT_PRESENT, HVCMA_CLIENT_QUARANTINED);
 		else if (state == HVCMA_CLIENT_QUARANTINED_GONE)
-			rc = quiesce(e, id, HVCMA_CLIENT_ABSENT, HVCMA_CLIENT_QUARANTINED_GONE);
-		if (!first_rc)
-			first_rc = rc;
+			status = quiesce(e, id, HVCMA_CLIENT_ABSENT, HVCMA_CLIENT_QUARANTINED_GONE);
+		if (!first_failure)
+			first_failure = status;
 	}
-	return first_rc;
+	return first_failure;
 }
 
 static bool copy_string(__u8 *field, size_t field_bytes, const char *s)
@@ -146,8 +147,8 @@ static bool copy_string(__u8 *field, size_t field_bytes, const char *s)
 	return true;
 }
 
-int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
-			      const struct hvcma_client_info *info)
+enum virtio_cma_status hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
+						 const struct hvcma_client_info *info)
 {
 	struct virtio_cma_client wire = {
 		.id = hvcma_to_le32(id),
@@ -157,42 +158,42 @@ int hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
 	};
 
 	if (id >= e->config.nr_clients)
-		return -VIRTIO_CMA_S_NO_CLIENT;
+		return VIRTIO_CMA_S_NO_CLIENT;
 	if ((info->bus != VIRTIO_CMA_BUS_PCI && info->bus != VIRTIO_CMA_BUS_PLATFORM) ||
 	    info->coherent >= VIRTIO_CMA_NR_COHERENT || info->resv > e->config.nr_resvs ||
 	    !copy_string(wire.kind, sizeof(wire.kind), info->kind) ||
 	    !copy_string(wire.name, sizeof(wire.name), info->name) ||
 	    !copy_string(wire.path, sizeof(wire.path), info->path))
-		return -VIRTIO_CMA_S_INVAL;
+		return VIRTIO_CMA_S_INVAL;
 	if (!set_state(e, id, HVCMA_CLIENT_PRESENT))
-		return -VIRTIO_CMA_S_CLIENT_STATE;
+		return VIRTIO_CMA_S_CLIENT_STATE;
 	e->clients[id].wire = wire;
 	e->clients[id].coherent = VIRTIO_CMA_COHERENT_UNKNOWN;
 	e->clients[id].emulated = info->emulated;
 	e->clients[id].noncoherent = false;
 	hvcma_engine_check(e);
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
-int hvcma_engine_client_removed(struct hvcma_engine *e, uint32_t id)
+enum virtio_cma_status hvcma_engine_client_removed(struct hvcma_engine *e, uint32_t id)
 {
-	int rc = 0;
+	enum virtio_cma_status status = VIRTIO_CMA_S_OK;
 
 	if (id >= e->config.nr_clients)
-		return -VIRTIO_CMA_S_NO_CLIENT;
+		return VIRTIO_CMA_S_NO_CLIENT;
 	switch (e->clients[id].state) {
 	case HVCMA_CLIENT_PRESENT:
 		set_state(e, id, HVCMA_CLIENT_ABSENT);
 		break;
 	case HVCMA_CLIENT_CLAIMED:
 	case HVCMA_CLIENT_QUARANTINED:
-		rc = quiesce(e, id, HVCMA_CLIENT_ABSENT, HVCMA_CLIENT_QUARANTINED_GONE);
+		status = quiesce(e, id, HVCMA_CLIENT_ABSENT, HVCMA_CLIENT_QUARANTINED_GONE);
 		break;
 	default:
 		break;
 	}
 	hvcma_engine_check(e);
-	return rc;
+	return status;
 }
 
 uint8_t hvcma_engine_client_coherent(const struct hvcma_engine *e, uint32_t id)
@@ -201,14 +202,14 @@ uint8_t hvcma_engine_client_coherent(const struct hvcma_engine *e, uint32_t id)
 					 : VIRTIO_CMA_COHERENT_UNKNOWN;
 }
 
-int hvcma_engine_client_quarantined(struct hvcma_engine *e, uint32_t id)
+enum virtio_cma_status hvcma_engine_client_quarantined(struct hvcma_engine *e, uint32_t id)
 {
 	if (id >= e->config.nr_clients)
-		return -VIRTIO_CMA_S_NO_CLIENT;
+		return VIRTIO_CMA_S_NO_CLIENT;
 	if (e->clients[id].state == HVCMA_CLIENT_CLAIMED)
 		set_state(e, id, HVCMA_CLIENT_QUARANTINED);
 	hvcma_engine_check(e);
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 enum virtio_cma_status hvcma_serve_clients(struct hvcma_engine *e, struct hvcma_call *call)
@@ -274,10 +275,10 @@ static enum virtio_cma_status get_client(const struct hvcma_engine *e,
 }
 
 /* The host refused to let a client go, or to stop it. */
-static enum virtio_cma_status refused_by_host(struct hvcma_call *call, int rc, uint32_t id)
+static enum virtio_cma_status refused_by_host(struct hvcma_call *call,
+					      enum virtio_cma_status status, uint32_t id)
 {
-	enum virtio_cma_status status = hvcma_host_status(rc);
-
+	status = hvcma_host_status(status);
 	return hvcma_refuse(call, status, status == VIRTIO_CMA_S_REFUSED ? id : 0);
 }
 
@@ -297,7 +298,6 @@ enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_ca
 	enum virtio_cma_status status;
 	uint8_t coherent;
 	uint32_t id;
-	int rc;
 
 	status = get_client(e, call, VIRTIO_CMA_NR_COHERENT, &id, &coherent);
 	if (status)
@@ -311,17 +311,17 @@ enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_ca
 		return hvcma_refuse(call, VIRTIO_CMA_S_REFUSED,
 				    VIRTIO_CMA_REFUSED_DETAIL(id, decision.reason));
 	if (decision.maint & VIRTIO_CMA_MAINT_BLOCK) {
-		rc = hvcma_noncoherent_begin(e, id);
-		if (rc)
-			return refused_by_host(call, rc, id);
+		status = hvcma_noncoherent_begin(e, id);
+		if (status)
+			return refused_by_host(call, status, id);
 		if (!hvcma_noncoherent_follow(e))
 			return HVCMA_AGAIN;
 	}
-	rc = e->ops->claim(e->opaque, id);
-	if (rc) {
+	status = e->ops->claim(e->opaque, id);
+	if (status) {
 		hvcma_noncoherent_forget(e);
 		hvcma_noncoherent_follow(e);
-		return refused_by_host(call, rc, id);
+		return refused_by_host(call, status, id);
 	}
 	e->clients[id].coherent = coherent;
 	e->clients[id].noncoherent = decision.maint & VIRTIO_CMA_MAINT_BLOCK;
@@ -342,7 +342,6 @@ enum virtio_cma_status hvcma_serve_release(struct hvcma_engine *e, struct hvcma_
 	enum virtio_cma_status status;
 	uint8_t coherent;
 	uint32_t id;
-	int rc;
 
 	status = get_client(e, call, 1, &id, &coherent);
 	if (status)
@@ -350,9 +349,9 @@ enum virtio_cma_status hvcma_serve_release(struct hvcma_engine *e, struct hvcma_
 	if (e->releasing != id) {
 		if (hvcma_engine_client_state(e, id) != VIRTIO_CMA_CLIENT_CLAIMED)
 			return hvcma_refuse(call, VIRTIO_CMA_S_CLIENT_STATE, id);
-		rc = quiesce(e, id, HVCMA_CLIENT_PRESENT, HVCMA_CLIENT_QUARANTINED);
-		if (rc)
-			return refused_by_host(call, rc, id);
+		status = quiesce(e, id, HVCMA_CLIENT_PRESENT, HVCMA_CLIENT_QUARANTINED);
+		if (status)
+			return refused_by_host(call, status, id);
 		hvcma_noncoherent_forget(e);
 		e->releasing = id;
 	}

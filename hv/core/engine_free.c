@@ -398,14 +398,14 @@ void hvcma_engine_set_suspended(struct hvcma_engine *e, bool suspended)
 
 /* --- reset ------------------------------------------------------------ */
 
-int hvcma_engine_reset(struct hvcma_engine *e)
+enum virtio_cma_status hvcma_engine_reset(struct hvcma_engine *e)
 {
-	int rc = hvcma_quiesce_all(e);
+	enum virtio_cma_status status = hvcma_quiesce_all(e);
 	uint64_t nr_blocks = 0;
 
 	e->suspended = false;
 	hvcma_engine_forget_pending(e);
-	if (!rc)
+	if (!status)
 		nr_blocks = hvcma_drain_every_block(e);
 	e->nr_freed += nr_blocks;
 	e->sweeps_busy = true;
@@ -419,14 +419,14 @@ int hvcma_engine_reset(struct hvcma_engine *e)
 	memset(&e->guest, 0, sizeof(e->guest));
 	hvcma_trace(e, "reset", nr_blocks, e->nr_quarantined, 0);
 	hvcma_engine_check(e);
-	return rc;
+	return status;
 }
 
-int hvcma_engine_fini(struct hvcma_engine *e)
+enum virtio_cma_status hvcma_engine_fini(struct hvcma_engine *e)
 {
-	int rc = hvcma_engine_reset(e);
+	enum virtio_cma_status status = hvcma_engine_reset(e);
 
 	while (hvcma_engine_drain(e))
 		;
-	return rc;
+	return status;
 }

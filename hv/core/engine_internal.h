@@ -219,12 +219,10 @@ static inline bool hvcma_has_feature(const struct hvcma_engine *e, unsigned int 
 	return !hvcma_is_version_1(e) || (e->features >> bit & 1);
 }
 
-/* What a host operation returned, as a status. */
-static inline enum virtio_cma_status hvcma_host_status(int rc)
+/* What a host operation returned, if it is a status at all. */
+static inline enum virtio_cma_status hvcma_host_status(enum virtio_cma_status status)
 {
-	if (rc > 0 || rc <= -VIRTIO_CMA_NR_STATUS)
-		return VIRTIO_CMA_S_IO;
-	return (enum virtio_cma_status)-rc;
+	return (uint32_t)status < VIRTIO_CMA_NR_STATUS ? status : VIRTIO_CMA_S_IO;
 }
 
 /* Trap on a broken invariant, in debug builds; after each mutation. */
@@ -258,7 +256,7 @@ void hvcma_unpin(struct hvcma_engine *e, uint64_t first, uint64_t nr);
  * CLAIM of a client that bypasses the caches: _begin(), _follow() until it is true, the
  * gate, then set its state and _claimed(), or _forget(). Returns what ops->keep_off does.
  */
-int hvcma_noncoherent_begin(struct hvcma_engine *e, uint32_t client);
+enum virtio_cma_status hvcma_noncoherent_begin(struct hvcma_engine *e, uint32_t client);
 void hvcma_noncoherent_claimed(struct hvcma_engine *e);
 /* No CLAIM or RELEASE is to be made again. */
 void hvcma_noncoherent_forget(struct hvcma_engine *e);
@@ -277,7 +275,7 @@ enum virtio_cma_status hvcma_owner_check(const struct hvcma_engine *e,
 					 uint32_t purpose, size_t purpose_offset);
 enum virtio_cma_status hvcma_quarantine_check(const struct hvcma_engine *e,
 					      struct hvcma_call *call);
-int hvcma_quiesce_all(struct hvcma_engine *e);
+enum virtio_cma_status hvcma_quiesce_all(struct hvcma_engine *e);
 uint8_t hvcma_client_wire_state(const struct hvcma_client *client);
 enum virtio_cma_status hvcma_serve_clients(struct hvcma_engine *e, struct hvcma_call *call);
 enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_call *call);

@@ -115,7 +115,7 @@ static bool back_some(struct hvcma_engine *e, struct hvcma_job *job)
 		uint64_t before = job->gather ? 0 : hvcma_alloc_free_before(e->alloc, first);
 		uint64_t need = before < wanted ? wanted - before : 1;
 		uint64_t most = need;
-		int rc;
+		enum virtio_cma_status status;
 
 		if (job->left > wanted && most < job->back_chunk)
 			most = job->back_chunk;
@@ -130,9 +130,9 @@ static bool back_some(struct hvcma_engine *e, struct hvcma_job *job)
 			return false;
 		}
 		job->back_budget -= nr;
-		rc = e->ops->back(e->opaque, first, nr);
-		if (rc) {
-			job->host = hvcma_host_status(rc);
+		status = e->ops->back(e->opaque, first, nr);
+		if (status) {
+			job->host = hvcma_host_status(status);
 			if (nr > need) {
 				job->back_chunk = nr / 2;
 			} else {
@@ -200,12 +200,12 @@ static enum virtio_cma_status compare_addresses(struct hvcma_engine *e, uint64_t
 {
 	*same = true;
 	for (uint64_t end = first + nr; first < end; first += nr) {
-		int rc;
+		enum virtio_cma_status status;
 
 		nr = end - first < HVCMA_DMA_CHUNK ? end - first : HVCMA_DMA_CHUNK;
-		rc = e->ops->dma_addr(e->opaque, first, nr, e->dma);
-		if (rc)
-			return hvcma_host_status(rc);
+		status = e->ops->dma_addr(e->opaque, first, nr, e->dma);
+		if (status)
+			return hvcma_host_status(status);
 		for (uint64_t i = 0; i < nr; i++)
 			if (e->dma[i] != hvcma_alloc_dma(e->alloc, first + i))
 				*same = false;

@@ -113,21 +113,21 @@ void hvcma_noncoherent_end(struct hvcma_engine *e)
 		e->ops->keep_off(e->opaque, false);
 }
 
-int hvcma_noncoherent_begin(struct hvcma_engine *e, uint32_t client)
+enum virtio_cma_status hvcma_noncoherent_begin(struct hvcma_engine *e, uint32_t client)
 {
-	int rc = 0;
+	enum virtio_cma_status status = VIRTIO_CMA_S_OK;
 
 	if (e->claiming == client)
-		return 0;
+		return VIRTIO_CMA_S_OK;
 	hvcma_noncoherent_forget(e);
 	if (!e->keeps_off && e->ops->keep_off)
-		rc = e->ops->keep_off(e->opaque, true);
-	if (rc)
-		return rc;
+		status = e->ops->keep_off(e->opaque, true);
+	if (status)
+		return status;
 	e->keeps_off = true;
 	e->claiming = client;
 	e->noncoherent_lags = true;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 void hvcma_noncoherent_claimed(struct hvcma_engine *e)

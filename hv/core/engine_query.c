@@ -329,13 +329,14 @@ void hvcma_engine_forget_orphaned(struct hvcma_engine *e)
 	hvcma_engine_check(e);
 }
 
-int hvcma_engine_restore_orphaned(struct hvcma_engine *e, uint64_t orphaned_bytes)
+enum virtio_cma_status hvcma_engine_restore_orphaned(struct hvcma_engine *e,
+						     uint64_t orphaned_bytes)
 {
 	if (orphaned_bytes > e->config.region_bytes || (orphaned_bytes & (e->config.granule_bytes - 1)))
-		return -VIRTIO_CMA_S_RANGE;
+		return VIRTIO_CMA_S_RANGE;
 	e->nr_orphaned = orphaned_bytes >> e->granule_shift;
 	hvcma_engine_check(e);
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 void hvcma_online_clear(struct hvcma_engine *e)

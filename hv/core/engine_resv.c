@@ -51,15 +51,15 @@ void hvcma_resv_uncharge(struct hvcma_engine *e, uint64_t owner, uint64_t nr)
 	e->resvs[HVCMA_OWNER_RESV(owner)].used -= (uint32_t)nr;
 }
 
-int hvcma_engine_client_resv(struct hvcma_engine *e, uint32_t id, uint8_t resv)
+enum virtio_cma_status hvcma_engine_client_resv(struct hvcma_engine *e, uint32_t id, uint8_t resv)
 {
 	if (id >= e->config.nr_clients)
-		return -VIRTIO_CMA_S_NO_CLIENT;
+		return VIRTIO_CMA_S_NO_CLIENT;
 	if (resv > e->config.nr_resvs)
-		return -VIRTIO_CMA_S_INVAL;
+		return VIRTIO_CMA_S_INVAL;
 	if (hvcma_engine_client_state(e, id) == VIRTIO_CMA_CLIENT_ABSENT)
 		e->clients[id].wire.resv = resv;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 bool hvcma_engine_resv(const struct hvcma_engine *e, uint32_t resv, uint64_t *bytes,

@@ -7,19 +7,18 @@
  */
 #include "hv/core/region_text.h"
 
-#define FAILED	(-VIRTIO_CMA_S_INVAL)
-
-static int fail(struct hvcma_text_error *err, const char *from, const char *to,
-		const char *sentence)
+static enum virtio_cma_status fail(struct hvcma_text_error *err, const char *from, const char *to,
+				   const char *sentence)
 {
 	err->slice.text = from;
 	err->slice.bytes = (size_t)(to - from);
 	err->sentence = sentence;
-	return FAILED;
+	return VIRTIO_CMA_S_INVAL;
 }
 
 /* At one character, or at the end of the text. */
-static int fail_at(struct hvcma_text_error *err, const char *at, const char *sentence)
+static enum virtio_cma_status fail_at(struct hvcma_text_error *err, const char *at,
+				      const char *sentence)
 {
 	return fail(err, at, *at ? at + 1 : at, sentence);
 }
@@ -55,8 +54,9 @@ bool hvcma_slice_is(const struct hvcma_slice *slice, const char *string)
 /* --- words ------------------------------------------------------------ */
 
 /* A name of less than @field_bytes, which counts a terminator. */
-static int parse_word(const char **p, size_t field_bytes, struct hvcma_slice *word,
-		      const char *missing, const char *too_long, struct hvcma_text_error *err)
+static enum virtio_cma_status parse_word(const char **p, size_t field_bytes,
+					 struct hvcma_slice *word, const char *missing,
+					 const char *too_long, struct hvcma_text_error *err)
 {
 	const char *from = *p, *to = from;
 
@@ -69,7 +69,7 @@ static int parse_word(const char **p, size_t field_bytes, struct hvcma_slice *wo
 	word->text = from;
 	word->bytes = (size_t)(to - from);
 	*p = to;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 bool hvcma_region_text_client(struct hvcma_slice *rest, struct hvcma_slice *client)
@@ -88,8 +88,8 @@ bool hvcma_region_text_client(struct hvcma_slice *rest, struct hvcma_slice *clie
 	return true;
 }
 
-static int parse_clients(const char **p, struct hvcma_region_text *e,
-			 struct hvcma_text_error *err)
+static enum virtio_cma_status parse_clients(const char **p, struct hvcma_region_text *e,
+					    struct hvcma_text_error *err)
 {
 	const char *from = *p + 1;		/* behind the slash */
 	struct hvcma_slice client;
@@ -98,20 +98,20 @@ static int parse_clients(const char **p, struct hvcma_region_text *e,
 		++*p;
 		if (parse_word(p, VIRTIO_CMA_NAME_BYTES, &client, "client is missing",
 			       "client has more than 31 bytes", err))
-			return FAILED;
+			return VIRTIO_CMA_S_INVAL;
 	} while (**p == ',');
 	e->clients.text = from;
 	e->clients.bytes = (size_t)(*p - from);
 	if (**p != '(')
-		return 0;
+		return VIRTIO_CMA_S_OK;
 	++*p;
 	if (parse_word(p, VIRTIO_CMA_KIND_BYTES, &e->kind, "kind is missing",
 		       "kind has more than 15 bytes", err))
-		return FAILED;
+		return VIRTIO_CMA_S_INVAL;
 	if (**p != ')')
 		return fail_at(err, *p, "expected ')' after the kind");
 	++*p;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 /* --- numbers ---------------------------------------------------------- */
@@ -147,8 +147,8 @@ static uint32_t shift_of(char c)
 	}
 }
 
-static int parse_number(const char **p, uint64_t *value, uint32_t *radix,
-			struct hvcma_text_error *err)
+static enum virtio_cma_status parse_number(const char **p, uint64_t *value, uint32_t *radix,
+					   struct hvcma_text_error *err)
 {
 	const uint64_t most = ~(uint64_t)0;
 	const char *from = *p, *to = from;
@@ -167,43 +167,45 @@ static int parse_number(const char **p, uint64_t *value, uint32_t *radix,
 		*value = *value * *radix + (uint32_t)digit;
 	}
 	*p = to;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 /* Bytes; without percent. */
-static int parse_amount(const char **p, uint64_t *bytes, struct hvcma_text_error *err)
+static enum virtio_cma_status parse_amount(const char **p, uint64_t *bytes,
+					   struct hvcma_text_error *err)
 {
 	const char *from = *p;
 	uint32_t radix, shift;
 
 	if (parse_number(p, bytes, &radix, err))
-		return FAILED;
+		return VIRTIO_CMA_S_INVAL;
 	shift = radix == 10 ? shift_of(**p) : 0;
 	if (!shift)
-		return 0;
+		return VIRTIO_CMA_S_OK;
 	++*p;
 	if (*bytes > ~(uint64_t)0 >> shift)
 		return fail(err, from, *p, "number is too large");
 	*bytes <<= shift;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
-static int parse_quantity(const char **p, struct hvcma_quantity *q, struct hvcma_text_error *err)
+static enum virtio_cma_status parse_quantity(const char **p, struct hvcma_quantity *q,
+					     struct hvcma_text_error *err)
 {
 	const char *from = *p;
 
 	q->is_percent = false;
 	if (parse_amount(p, &q->value, err))
-		return FAILED;
+		return VIRTIO_CMA_S_INVAL;
 	if (**p != '%')
-		return 0;
+		return VIRTIO_CMA_S_OK;
 	++*p;
 	if (digit_of((*p)[-2], 10) < 0)
 		return fail(err, from, *p, "a percentage has no suffix");
 	if (!q->value || q->value > 100)
 		return fail(err, from, *p, "percentage is not between 1 and 100");
 	q->is_percent = true;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 static bool take(const char **p, const char *word)
@@ -217,7 +219,8 @@ static bool take(const char **p, const char *word)
 	return true;
 }
 
-static int parse_size(const char **p, struct hvcma_size *s, struct hvcma_text_error *err)
+static enum virtio_cma_status parse_size(const char **p, struct hvcma_size *s,
+					 struct hvcma_text_error *err)
 {
 	s->text.text = *p;
 	s->nr = 0;
@@ -230,7 +233,7 @@ static int parse_size(const char **p, struct hvcma_size *s, struct hvcma_text_er
 		if (s->nr == HVCMA_TEXT_MAX_QUANTITIES)
 			return fail_at(err, *p, "more than 4 quantities");
 		if (parse_quantity(p, &s->quantity[s->nr], err))
-			return FAILED;
+			return VIRTIO_CMA_S_INVAL;
 		s->nr++;
 		if (s->kind == HVCMA_SIZE_PLAIN)
 			break;
@@ -243,11 +246,12 @@ static int parse_size(const char **p, struct hvcma_size *s, struct hvcma_text_er
 		++*p;
 	}
 	s->text.bytes = (size_t)(*p - s->text.text);
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 /* A quantity of 0 makes no size, but for clients that get nothing of their own. */
-static int check_size(const struct hvcma_region_text *e, struct hvcma_text_error *err)
+static enum virtio_cma_status check_size(const struct hvcma_region_text *e,
+					 struct hvcma_text_error *err)
 {
 	const struct hvcma_size *s = &e->size;
 	uint32_t i;
@@ -257,22 +261,22 @@ static int check_size(const struct hvcma_region_text *e, struct hvcma_text_error
 		    (s->kind != HVCMA_SIZE_PLAIN || !e->clients.bytes))
 			return fail(err, s->text.text, s->text.text + s->text.bytes,
 				    "size is zero");
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 /* --- entries ---------------------------------------------------------- */
 
-int hvcma_region_text_next(const char **text, struct hvcma_region_text *entry,
-			   struct hvcma_text_error *err)
+enum virtio_cma_status hvcma_region_text_next(const char **text, struct hvcma_region_text *entry,
+					      struct hvcma_text_error *err)
 {
 	struct hvcma_region_text e = { .has_base = false };
 	const char *p = *text;
 
 	if (parse_word(&p, VIRTIO_CMA_NAME_BYTES, &e.name, "region name is missing",
 		       "region name has more than 31 bytes", err))
-		return FAILED;
+		return VIRTIO_CMA_S_INVAL;
 	if (*p == '/' && parse_clients(&p, &e, err))
-		return FAILED;
+		return VIRTIO_CMA_S_INVAL;
 	if (*p == '(')
 		return fail_at(err, p, "a kind needs clients before it");
 	if (*p != '=')
@@ -280,12 +284,12 @@ int hvcma_region_text_next(const char **text, struct hvcma_region_text *entry,
 						       : "expected '/' or '='");
 	p++;
 	if (parse_size(&p, &e.size, err) || check_size(&e, err))
-		return FAILED;
+		return VIRTIO_CMA_S_INVAL;
 	if (*p == '@') {
 		p++;
 		e.has_base = true;
 		if (parse_amount(&p, &e.base, err))
-			return FAILED;
+			return VIRTIO_CMA_S_INVAL;
 	}
 	if (*p == ';') {
 		p++;
@@ -297,7 +301,7 @@ int hvcma_region_text_next(const char **text, struct hvcma_region_text *entry,
 	}
 	*entry = e;
 	*text = p;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 static uint64_t quantity_bytes(const struct hvcma_quantity *q, uint64_t ram_bytes)
@@ -317,7 +321,8 @@ bool hvcma_region_text_is_relative(const struct hvcma_size *s)
 	return false;
 }
 
-int hvcma_region_text_bytes(const struct hvcma_size *s, uint64_t ram_bytes, uint64_t *bytes)
+enum virtio_cma_status hvcma_region_text_bytes(const struct hvcma_size *s, uint64_t ram_bytes,
+					       uint64_t *bytes)
 {
 	uint64_t result = 0;
 	uint32_t i;
@@ -326,23 +331,24 @@ int hvcma_region_text_bytes(const struct hvcma_size *s, uint64_t ram_bytes, uint
 		uint64_t one = quantity_bytes(&s->quantity[i], ram_bytes);
 
 		if (s->quantity[i].is_percent && !ram_bytes)
-			return FAILED;
+			return VIRTIO_CMA_S_INVAL;
 		if (!i || (s->kind == HVCMA_SIZE_MIN ? one < result : one > result))
 			result = one;
 	}
 	*bytes = result;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
-int hvcma_region_text_amount(const char *text, uint64_t *bytes, struct hvcma_text_error *err)
+enum virtio_cma_status hvcma_region_text_amount(const char *text, uint64_t *bytes,
+						struct hvcma_text_error *err)
 {
 	const char *p = text;
 	uint64_t value;
 
 	if (parse_amount(&p, &value, err))
-		return FAILED;
+		return VIRTIO_CMA_S_INVAL;
 	if (*p)
 		return fail_at(err, p, "expected nothing after the number");
 	*bytes = value;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }

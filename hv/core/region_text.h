@@ -13,7 +13,8 @@
  *
  * Compiled into QEMU, hvcma and the guest's kernel module: no memory is
  * allocated, nothing is copied, no C library is needed. What regions and clients
- * mean to each other is left to the user of the text.
+ * mean to each other is left to the user of the text. What can fail returns enum
+ * virtio_cma_status.
  */
 #ifndef HVCMA_CORE_REGION_TEXT_H
 #define HVCMA_CORE_REGION_TEXT_H
@@ -77,10 +78,10 @@ struct hvcma_text_error {
  *
  * Iterate while (*text)[0]. An empty text has no entry and is not to be passed.
  *
- * Return: 0; -VIRTIO_CMA_S_INVAL with only @err written.
+ * Return: OK; VIRTIO_CMA_S_INVAL with only @err written.
  */
-int hvcma_region_text_next(const char **text, struct hvcma_region_text *entry,
-			   struct hvcma_text_error *err);
+enum virtio_cma_status hvcma_region_text_next(const char **text, struct hvcma_region_text *entry,
+					      struct hvcma_text_error *err);
 
 /**
  * hvcma_region_text_client() - the next client of an entry.
@@ -95,9 +96,10 @@ bool hvcma_region_text_client(struct hvcma_slice *rest, struct hvcma_slice *clie
  * hvcma_region_text_bytes() - a size in bytes, rounded down.
  * @ram_bytes: what percents are of; 0: not known
  *
- * Return: 0; -VIRTIO_CMA_S_INVAL if a percent is of something not known.
+ * Return: OK; VIRTIO_CMA_S_INVAL if a percent is of something not known.
  */
-int hvcma_region_text_bytes(const struct hvcma_size *s, uint64_t ram_bytes, uint64_t *bytes);
+enum virtio_cma_status hvcma_region_text_bytes(const struct hvcma_size *s, uint64_t ram_bytes,
+					       uint64_t *bytes);
 
 /** hvcma_region_text_is_relative() - does the size depend on that of RAM? */
 bool hvcma_region_text_is_relative(const struct hvcma_size *s);
@@ -105,9 +107,10 @@ bool hvcma_region_text_is_relative(const struct hvcma_size *s);
 /**
  * hvcma_region_text_amount() - a whole string as an absolute quantity ("64M").
  *
- * Return: 0; -VIRTIO_CMA_S_INVAL with only @err written.
+ * Return: OK; VIRTIO_CMA_S_INVAL with only @err written.
  */
-int hvcma_region_text_amount(const char *text, uint64_t *bytes, struct hvcma_text_error *err);
+enum virtio_cma_status hvcma_region_text_amount(const char *text, uint64_t *bytes,
+						struct hvcma_text_error *err);
 
 /** hvcma_slice_is() - does the slice spell @string? */
 bool hvcma_slice_is(const struct hvcma_slice *slice, const char *string);

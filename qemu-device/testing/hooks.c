@@ -247,22 +247,25 @@ void hvcma_test_memory_free(VirtIOCMA *s)
     }
 }
 
-int hvcma_test_pinned(VirtIOCMA *s, HvcmaBacking *b, uint64_t first,
-                      uint64_t nr)
+enum virtio_cma_status hvcma_test_pinned(VirtIOCMA *s, HvcmaBacking *b,
+                                         uint64_t first, uint64_t nr)
 {
     HvcmaTestPins *pins = s->testing.pins;
+    enum virtio_cma_status status;
     uint64_t i;
-    int ret = pins ? hvcma_backing_dma_addr(b, first, nr, &pins->dma[first]) :
-                     0;
 
-    if (!pins || ret) {
-        return ret;
+    if (!pins) {
+        return VIRTIO_CMA_S_OK;
+    }
+    status = hvcma_backing_dma_addr(b, first, nr, &pins->dma[first]);
+    if (status) {
+        return status;
     }
     QEMU_LOCK_GUARD(&pins->lock);
     for (i = first; i < first + nr; i++) {
         g_hash_table_insert(pins->granules, &pins->dma[i], GSIZE_TO_POINTER(i));
     }
-    return 0;
+    return VIRTIO_CMA_S_OK;
 }
 
 void hvcma_test_unpinned(VirtIOCMA *s, uint64_t first, uint64_t nr)

@@ -40,12 +40,12 @@
 
 /* --- a host that does nothing ----------------------------------------- */
 
-static int host_range(void *opaque, uint64_t first, uint64_t nr)
+static enum virtio_cma_status host_range(void *opaque, uint64_t first, uint64_t nr)
 {
 	(void)opaque;
 	(void)first;
 	(void)nr;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 static void host_unpin(void *opaque, uint64_t first, uint64_t nr)
@@ -53,19 +53,19 @@ static void host_unpin(void *opaque, uint64_t first, uint64_t nr)
 	host_range(opaque, first, nr);
 }
 
-static int host_dma_addr(void *opaque, uint64_t first, uint64_t nr, uint64_t *dma)
+static enum virtio_cma_status host_dma_addr(void *opaque, uint64_t first, uint64_t nr, uint64_t *dma)
 {
 	(void)opaque;
 	for (uint64_t i = 0; i < nr; i++)
 		dma[i] = GPA + (first + i) * GRANULE;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
-static int host_client(void *opaque, uint32_t client)
+static enum virtio_cma_status host_client(void *opaque, uint32_t client)
 {
 	(void)opaque;
 	(void)client;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 static const struct hvcma_engine_ops host_ops = {

@@ -80,29 +80,29 @@ static uint64_t below(struct bench *b, uint64_t end)
 
 /* --- the host: engine operations on a provider ------------------------ */
 
-static int status_of(int error)
+static enum virtio_cma_status status_of(int error)
 {
 	switch (error) {
 	case 0:
-		return 0;
+		return VIRTIO_CMA_S_OK;
 	case -ENOMEM:
 	case -ENODATA:
-		return -VIRTIO_CMA_S_NO_BACKING;
+		return VIRTIO_CMA_S_NO_BACKING;
 	case -EDQUOT:
-		return -VIRTIO_CMA_S_PIN_LIMIT;
+		return VIRTIO_CMA_S_PIN_LIMIT;
 	default:
-		return -VIRTIO_CMA_S_IO;
+		return VIRTIO_CMA_S_IO;
 	}
 }
 
-static int host_back(void *opaque, uint64_t first, uint64_t nr)
+static enum virtio_cma_status host_back(void *opaque, uint64_t first, uint64_t nr)
 {
 	struct bench *b = opaque;
 
 	return status_of(b->provider->ops->back(b->provider, first, nr));
 }
 
-static int host_pin(void *opaque, uint64_t first, uint64_t nr)
+static enum virtio_cma_status host_pin(void *opaque, uint64_t first, uint64_t nr)
 {
 	struct bench *b = opaque;
 
@@ -122,30 +122,30 @@ static void host_unpin(void *opaque, uint64_t first, uint64_t nr)
 		b->provider->ops->discard(b->provider, first, nr);
 }
 
-static int host_dma_addr(void *opaque, uint64_t first, uint64_t nr, uint64_t *dma)
+static enum virtio_cma_status host_dma_addr(void *opaque, uint64_t first, uint64_t nr, uint64_t *dma)
 {
 	struct bench *b = opaque;
 
 	return status_of(b->provider->ops->hpa(b->provider, first, nr, dma));
 }
 
-static int host_claim(void *opaque, uint32_t client)
+static enum virtio_cma_status host_claim(void *opaque, uint32_t client)
 {
 	struct bench *b = opaque;
 
 	assert_false(b->bus_master[client]);
 	b->bus_master[client] = true;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
-static int host_quiesce(void *opaque, uint32_t client)
+static enum virtio_cma_status host_quiesce(void *opaque, uint32_t client)
 {
 	struct bench *b = opaque;
 
 	if (below(b, 100) < b->fail_quiesce)
-		return -VIRTIO_CMA_S_IO;
+		return VIRTIO_CMA_S_IO;
 	b->bus_master[client] = false;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 static const struct hvcma_engine_ops host_ops = {
@@ -392,7 +392,7 @@ static void host_reset(struct bench *b)
 	forget_all(b);
 }
 
-static int host_plug(struct bench *b, uint32_t id)
+static enum virtio_cma_status host_plug(struct bench *b, uint32_t id)
 {
 	const struct hvcma_client_info info = {
 		.bus = VIRTIO_CMA_BUS_PCI,

@@ -49,7 +49,7 @@ struct rig {
 	bool discards;			/* unpin drops the backing */
 	struct {
 		uint64_t skip, count;
-		int rc;
+		enum virtio_cma_status status;
 	} fault[RIG_NR_OPS];
 	struct {
 		uint64_t granule, dma;	/* pages that move just before the next pin */
@@ -80,62 +80,62 @@ static inline void rig_log(struct rig *r, const char *what, uint64_t first, uint
 		snprintf(r->log + used, sizeof(r->log) - used, "%s %" PRIu64 " ", what, first);
 }
 
-static inline int rig_fault(struct rig *r, enum rig_op op)
+static inline enum virtio_cma_status rig_fault(struct rig *r, enum rig_op op)
 {
 	if (r->fault[op].skip) {
 		r->fault[op].skip--;
-		return 0;
+		return VIRTIO_CMA_S_OK;
 	}
 	if (!r->fault[op].count)
-		return 0;
+		return VIRTIO_CMA_S_OK;
 	r->fault[op].count--;
-	return r->fault[op].rc;
+	return r->fault[op].status;
 }
 
 /* The call number @skip from now of @op, and @count - 1 after it, fail. */
 static inline void rig_inject(struct rig *r, enum rig_op op, uint64_t skip,
-			      uint64_t count, int rc)
+			      uint64_t count, enum virtio_cma_status status)
 {
 	r->fault[op].skip = skip;
 	r->fault[op].count = count;
-	r->fault[op].rc = rc;
+	r->fault[op].status = status;
 }
 
-static inline int rig_back(void *opaque, uint64_t first, uint64_t nr)
+static inline enum virtio_cma_status rig_back(void *opaque, uint64_t first, uint64_t nr)
 {
 	struct rig *r = opaque;
-	int rc = rig_fault(r, RIG_BACK);
+	enum virtio_cma_status status = rig_fault(r, RIG_BACK);
 
 	assert_true(nr && first < r->nr && nr <= r->nr - first);
-	rig_log(r, rc ? "back!" : "back", first, nr);
-	if (rc)
-		return rc;
+	rig_log(r, status ? "back!" : "back", first, nr);
+	if (status)
+		return status;
 	for (uint64_t i = first; i < first + nr; i++)
 		r->host[i].backed = true;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
-static inline int rig_pin(void *opaque, uint64_t first, uint64_t nr)
+static inline enum virtio_cma_status rig_pin(void *opaque, uint64_t first, uint64_t nr)
 {
 	struct rig *r = opaque;
-	int rc = rig_fault(r, RIG_PIN);
+	enum virtio_cma_status status = rig_fault(r, RIG_PIN);
 
 	assert_true(nr && first < r->nr && nr <= r->nr - first);
 	for (unsigned int i = 0; i < r->moves_per_pin && r->nr_moves; i++) {
 		r->nr_moves--;
 		r->host[r->moves[r->nr_moves].granule].dma = r->moves[r->nr_moves].dma;
 	}
-	for (uint64_t i = first; i < first + nr && !rc; i++)
+	for (uint64_t i = first; i < first + nr && !status; i++)
 		if (!r->host[i].backed)
-			rc = -VIRTIO_CMA_S_NO_BACKING;
-	rig_log(r, rc ? "pin!" : "pin", first, nr);
-	if (rc)
-		return rc;
+			status = VIRTIO_CMA_S_NO_BACKING;
+	rig_log(r, status ? "pin!" : "pin", first, nr);
+	if (status)
+		return status;
 	for (uint64_t i = first; i < first + nr; i++) {
 		assert_false(r->host[i].pinned);
 		r->host[i].pinned = true;
 	}
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
 static inline void rig_unpin(void *opaque, uint64_t first, uint64_t nr)
@@ -152,36 +152,37 @@ static inline void rig_unpin(void *opaque, uint64_t first, uint64_t nr)
 	}
 }
 
-static inline int rig_dma_addr(void *opaque, uint64_t first, uint64_t nr, uint64_t *dma)
+static inline enum virtio_cma_status rig_dma_addr(void *opaque, uint64_t first, uint64_t nr,
+						  uint64_t *dma)
 {
 	struct rig *r = opaque;
-	int rc = rig_fault(r, RIG_DMA);
+	enum virtio_cma_status status = rig_fault(r, RIG_DMA);
 
 	assert_true(nr && first < r->nr && nr <= r->nr - first);
-	if (rc)
-		return rc;
+	if (status)
+		return status;
 	for (uint64_t i = 0; i < nr; i++)
 		dma[i] = r->host[first + i].backed ? r->host[first + i].dma
 						   : HVCMA_DMA_UNKNOWN;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
-static inline int rig_claim(void *opaque, uint32_t client)
+static inline enum virtio_cma_status rig_claim(void *opaque, uint32_t client)
 {
 	struct rig *r = opaque;
-	int rc = rig_fault(r, RIG_CLAIM);
+	enum virtio_cma_status status = rig_fault(r, RIG_CLAIM);
 
-	rig_log(r, rc ? "claim!" : "claim", client, 0);
-	return rc;
+	rig_log(r, status ? "claim!" : "claim", client, 0);
+	return status;
 }
 
-static inline int rig_quiesce(void *opaque, uint32_t client)
+static inline enum virtio_cma_status rig_quiesce(void *opaque, uint32_t client)
 {
 	struct rig *r = opaque;
-	int rc = rig_fault(r, RIG_QUIESCE);
+	enum virtio_cma_status status = rig_fault(r, RIG_QUIESCE);
 
-	rig_log(r, rc ? "quiesce!" : "quiesce", client, 0);
-	return rc;
+	rig_log(r, status ? "quiesce!" : "quiesce", client, 0);
+	return status;
 }
 
 static inline void rig_maintain(void *opaque, uint64_t first, uint64_t nr)
@@ -198,16 +199,16 @@ static inline void rig_maintain(void *opaque, uint64_t first, uint64_t nr)
 	assert_true(r->keeps_off);
 }
 
-static inline int rig_keep_off(void *opaque, bool on)
+static inline enum virtio_cma_status rig_keep_off(void *opaque, bool on)
 {
 	struct rig *r = opaque;
-	int rc = on ? rig_fault(r, RIG_KEEP_OFF) : 0;
+	enum virtio_cma_status status = on ? rig_fault(r, RIG_KEEP_OFF) : VIRTIO_CMA_S_OK;
 
-	rig_log(r, rc ? "keep_off!" : "keep_off", on, 0);
+	rig_log(r, status ? "keep_off!" : "keep_off", on, 0);
 	assert_true(r->keeps_off != on && !r->nr_noncoherent);
-	if (!rc)
+	if (!status)
 		r->keeps_off = on;
-	return rc;
+	return status;
 }
 
 static inline void rig_trace(void *opaque, const char *event, uint64_t a, uint64_t b,

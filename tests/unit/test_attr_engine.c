@@ -146,8 +146,8 @@ static void a_refusal_says_why(void **state)
 	assert_int_equal(hvcma_engine_client_decision(r->engine, 1, &v), 0);
 	assert_true(v.refused);
 	assert_int_equal(hvcma_engine_client_decision(r->engine, 2, &v),
-			 -VIRTIO_CMA_S_CLIENT_STATE);
-	assert_int_equal(hvcma_engine_client_decision(r->engine, 3, &v), -VIRTIO_CMA_S_NO_CLIENT);
+			 VIRTIO_CMA_S_CLIENT_STATE);
+	assert_int_equal(hvcma_engine_client_decision(r->engine, 3, &v), VIRTIO_CMA_S_NO_CLIENT);
 	rig_free(r);
 
 	config.alias = HVCMA_NR_ALIASES;
@@ -247,13 +247,13 @@ static void a_quarantined_client_keeps_the_host_off(void **state)
 	(void)state;
 	claim(r, 0);
 	assert_int_equal(alloc_for(r, 0, &attr), 0);
-	rig_inject(r, RIG_QUIESCE, 0, 2, -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_QUIESCE, 0, 2, VIRTIO_CMA_S_IO);
 	r->log[0] = 0;
 	assert_int_equal(rig_release_client(r, 0), VIRTIO_CMA_S_IO);
 	expect_log(r, "quiesce! 0 ");
 	expect_noncoherent(r, "h.......");
 	r->log[0] = 0;
-	assert_int_equal(hvcma_engine_client_removed(r->engine, 0), -VIRTIO_CMA_S_IO);
+	assert_int_equal(hvcma_engine_client_removed(r->engine, 0), VIRTIO_CMA_S_IO);
 	expect_log(r, "quiesce! 0 ");
 	expect_noncoherent(r, "h.......");
 	r->log[0] = 0;
@@ -270,13 +270,13 @@ static void the_host_can_refuse_to_keep_off(void **state)
 	(void)state;
 	assert_int_equal(alloc_for(r, 0, &attr), 0);
 	r->log[0] = 0;
-	rig_inject(r, RIG_KEEP_OFF, 0, 1, -VIRTIO_CMA_S_REFUSED);
+	rig_inject(r, RIG_KEEP_OFF, 0, 1, VIRTIO_CMA_S_REFUSED);
 	expect_refusal(r, rig_claim_client(r, 0), REFUSED, 0);
 	expect_log(r, "keep_off! 1 ");			/* no gate was opened */
 
 	/* and a gate that does not open lets the host near again */
 	r->log[0] = 0;
-	rig_inject(r, RIG_CLAIM, 0, 1, -VIRTIO_CMA_S_REFUSED);
+	rig_inject(r, RIG_CLAIM, 0, 1, VIRTIO_CMA_S_REFUSED);
 	expect_refusal(r, rig_claim_client(r, 0), REFUSED, 0);
 	expect_log(r, "keep_off 1 maintain 0+1 claim! 0 maintain 0+1 keep_off 0 ");
 	claim(r, 0);

@@ -132,22 +132,22 @@ static void a_host_out_of_pages_is_reported(void **state)
 
 	(void)state;
 	/* Two at a time is too much for this host, wherever; one works. */
-	rig_inject(r, RIG_BACK, 0, 1, -VIRTIO_CMA_S_NO_BACKING);
+	rig_inject(r, RIG_BACK, 0, 1, VIRTIO_CMA_S_NO_BACKING);
 	expect_refusal(r, rig_alloc(r, 2, CONTIG), NO_BACKING, 0);
 	expect_log(r, "back! 0+2 ");
 	assert_int_equal(rig_alloc(r, 1, CONTIG), VIRTIO_CMA_S_OK);
 	assert_int_equal(rig_free_block(r, 0, 1), VIRTIO_CMA_S_OK);
-	rig_inject(r, RIG_BACK, 0, 1, -VIRTIO_CMA_S_NO_BACKING);
+	rig_inject(r, RIG_BACK, 0, 1, VIRTIO_CMA_S_NO_BACKING);
 	r->log[0] = 0;
 	expect_refusal(r, rig_alloc(r, 2, CONTIG), NO_BACKING, 0);
 	expect_log(r, "back! 1+1 ");
 	/* without CONTIG everything taken goes back */
-	rig_inject(r, RIG_BACK, 0, 9, -VIRTIO_CMA_S_NO_BACKING);
+	rig_inject(r, RIG_BACK, 0, 9, VIRTIO_CMA_S_NO_BACKING);
 	expect_refusal(r, rig_alloc(r, 4, 0), NO_BACKING, 0);
 	assert_int_equal(rig_nr_pinned(r), 0);
-	rig_inject(r, RIG_BACK, 0, 1, -1000);		/* no status at all */
+	rig_inject(r, RIG_BACK, 0, 1, 1000);		/* no status at all */
 	expect_refusal(r, rig_alloc(r, 4, CONTIG), IO, 0);
-	rig_inject(r, RIG_BACK, 0, 1, 1);
+	rig_inject(r, RIG_BACK, 0, 1, VIRTIO_CMA_NR_STATUS);
 	expect_refusal(r, rig_alloc(r, 4, CONTIG), IO, 0);
 	rig_free(r);
 }
@@ -159,9 +159,9 @@ static void a_refused_pin_undoes_everything(void **state)
 	(void)state;
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 4, 1, SHARED, 0), 0);
 	r->log[0] = 0;					/* ....A..... */
-	rig_inject(r, RIG_PIN, 0, 1, -VIRTIO_CMA_S_PIN_LIMIT);
+	rig_inject(r, RIG_PIN, 0, 1, VIRTIO_CMA_S_PIN_LIMIT);
 	expect_refusal(r, rig_alloc(r, 2, CONTIG), PIN_LIMIT, 10 * GRANULE);
-	rig_inject(r, RIG_PIN, 1, 1, -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_PIN, 1, 1, VIRTIO_CMA_S_IO);
 	expect_refusal(r, rig_alloc(r, 8, 0), IO, 0);
 	expect_log(r, "pin! 0+2 pin 5+5 pin! 0+3 unpin 5+5 ");
 	assert_int_equal(rig_nr_pinned(r), 1);
@@ -174,14 +174,14 @@ static void failing_address_lookups_undo_everything(void **state)
 	struct rig *r = rig_make(6, false);
 
 	(void)state;
-	rig_inject(r, RIG_DMA, 0, 1, -VIRTIO_CMA_S_IO);		/* after back */
+	rig_inject(r, RIG_DMA, 0, 1, VIRTIO_CMA_S_IO);		/* after back */
 	expect_refusal(r, rig_alloc(r, 2, CONTIG), IO, 0);
 	assert_int_equal(rig_alloc(r, 1, CONTIG), VIRTIO_CMA_S_OK);
-	rig_inject(r, RIG_DMA, 0, 1, -VIRTIO_CMA_S_IO);		/* after pin */
+	rig_inject(r, RIG_DMA, 0, 1, VIRTIO_CMA_S_IO);		/* after pin */
 	r->log[0] = 0;
 	expect_refusal(r, rig_alloc(r, 1, CONTIG), IO, 0);
 	expect_log(r, "back 1+1 ");
-	rig_inject(r, RIG_DMA, 1, 1, -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_DMA, 1, 1, VIRTIO_CMA_S_IO);
 	expect_refusal(r, rig_alloc(r, 3, CONTIG), IO, 0);
 	expect_log(r, "back 1+3 pin 1+3 unpin 1+3 ");
 	assert_int_equal(rig_nr_pinned(r), 1);
@@ -287,7 +287,7 @@ static void pages_dropped_behind_the_engine_are_backed_again(void **state)
 
 	/* the host insists that a backed one is not */
 	r = rig_make(4, true);
-	rig_inject(r, RIG_PIN, 0, 9, -VIRTIO_CMA_S_NO_BACKING);
+	rig_inject(r, RIG_PIN, 0, 9, VIRTIO_CMA_S_NO_BACKING);
 	expect_refusal(r, rig_alloc(r, 4, CONTIG), NO_BACKING, 0);
 	expect_log(r, "pin! 0+4 ");
 	rig_free(r);
@@ -548,18 +548,18 @@ static void a_bulk_halves_what_the_host_refuses(void **state)
 	struct rig *r = rig_make(16, false);
 
 	(void)state;
-	rig_inject(r, RIG_BACK, 0, 1, -VIRTIO_CMA_S_NO_BACKING);
+	rig_inject(r, RIG_BACK, 0, 1, VIRTIO_CMA_S_NO_BACKING);
 	rig_bulk(r, 1, 8, 0);
 	expect_bulk(r, 8, OK);
 	expect_log(r, "back! 0+8 back 0+4 back 4+4 pin 0+8 ");
-	rig_inject(r, RIG_PIN, 0, 1, -VIRTIO_CMA_S_PIN_LIMIT);
+	rig_inject(r, RIG_PIN, 0, 1, VIRTIO_CMA_S_PIN_LIMIT);
 	rig_bulk(r, 1, 8, 0);
 	expect_bulk(r, 8, OK);
 	expect_log(r, "back 8+8 pin! 8+8 pin 8+4 pin 12+4 ");
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
 
 	/* the host pins four and no more: all or nothing of the next bulk fails */
-	rig_inject(r, RIG_PIN, 1, 5, -VIRTIO_CMA_S_PIN_LIMIT);
+	rig_inject(r, RIG_PIN, 1, 5, VIRTIO_CMA_S_PIN_LIMIT);
 	r->log[0] = 0;
 	assert_int_equal(rig_alloc(r, 4, CONTIG), VIRTIO_CMA_S_OK);
 	expect_refusal(r, rig_bulk(r, 1, 8, 0), PIN_LIMIT, 16 * GRANULE);
@@ -575,7 +575,7 @@ static void a_bulk_keeps_what_was_pinned_before_a_refusal(void **state)
 	(void)state;
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 2, 1, SHARED, 0), 0);
 	r->log[0] = 0;					/* ..A..... */
-	rig_inject(r, RIG_PIN, 1, 9, -VIRTIO_CMA_S_PIN_LIMIT);
+	rig_inject(r, RIG_PIN, 1, 9, VIRTIO_CMA_S_PIN_LIMIT);
 	rig_bulk(r, 1, 4, 0);
 	expect_bulk(r, 2, PIN_LIMIT);
 	expect_log(r, "pin 0+2 pin! 3+2 pin! 3+1 ");
@@ -599,7 +599,7 @@ static void a_bulk_survives_pages_that_move(void **state)
 	/* one granule of a pair fails its look-up: none of the pair stays */
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
 	r->log[0] = 0;
-	rig_inject(r, RIG_DMA, 0, 1, -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_DMA, 0, 1, VIRTIO_CMA_S_IO);
 	expect_refusal(r, rig_bulk(r, 1, 2, 0), IO, 0);
 	assert_int_equal(rig_nr_pinned(r), 0);
 	/* the look-up after a move fails */
@@ -609,7 +609,7 @@ static void a_bulk_survives_pages_that_move(void **state)
 	r->moves[1].dma = DMA + 72 * GRANULE;
 	r->nr_moves = 2;
 	r->moves_per_pin = 2;
-	rig_inject(r, RIG_DMA, 2, 1, -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_DMA, 2, 1, VIRTIO_CMA_S_IO);
 	r->log[0] = 0;
 	rig_bulk(r, 1, 4, 0);
 	expect_bulk(r, 1, IO);
@@ -636,34 +636,34 @@ static void blocks_that_migrated_in_are_restored(void **state)
 	assert_false(hvcma_engine_next_block(r->engine, 3, &first, &nr, &client, &purpose));
 
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 4, 2, SHARED, 0),
-			 -VIRTIO_CMA_S_NO_SPACE);
+			 VIRTIO_CMA_S_NO_SPACE);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 8, 1, SHARED, 0),
-			 -VIRTIO_CMA_S_RANGE);
+			 VIRTIO_CMA_S_RANGE);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 5, 4, SHARED, 0),
-			 -VIRTIO_CMA_S_RANGE);
+			 VIRTIO_CMA_S_RANGE);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 5, UINT64_MAX, SHARED, 0),
-			 -VIRTIO_CMA_S_RANGE);
+			 VIRTIO_CMA_S_RANGE);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 5, 0, SHARED, 0),
-			 -VIRTIO_CMA_S_RANGE);
+			 VIRTIO_CMA_S_RANGE);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 5, 1, RIG_CLIENTS, 0),
-			 -VIRTIO_CMA_S_NO_CLIENT);
+			 VIRTIO_CMA_S_NO_CLIENT);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 5, 1, SHARED,
 						    VIRTIO_CMA_NR_PURPOSES),
-			 -VIRTIO_CMA_S_INVAL);
+			 VIRTIO_CMA_S_INVAL);
 	expect_log(r, "");
 	r->host[6].dma = DMA + 40 * GRANULE;
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 5, 2, SHARED, 0),
-			 -VIRTIO_CMA_S_FRAGMENTED);
+			 VIRTIO_CMA_S_FRAGMENTED);
 	expect_log(r, "back 5+2 pin 5+2 unpin 5+2 ");
-	rig_inject(r, RIG_BACK, 0, 1, -VIRTIO_CMA_S_NO_BACKING);
+	rig_inject(r, RIG_BACK, 0, 1, VIRTIO_CMA_S_NO_BACKING);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 7, 1, SHARED, 0),
-			 -VIRTIO_CMA_S_NO_BACKING);
-	rig_inject(r, RIG_PIN, 0, 1, -VIRTIO_CMA_S_PIN_LIMIT);
+			 VIRTIO_CMA_S_NO_BACKING);
+	rig_inject(r, RIG_PIN, 0, 1, VIRTIO_CMA_S_PIN_LIMIT);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 7, 1, SHARED, 0),
-			 -VIRTIO_CMA_S_PIN_LIMIT);
-	rig_inject(r, RIG_DMA, 0, 1, -VIRTIO_CMA_S_IO);
+			 VIRTIO_CMA_S_PIN_LIMIT);
+	rig_inject(r, RIG_DMA, 0, 1, VIRTIO_CMA_S_IO);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 7, 1, SHARED, 0),
-			 -VIRTIO_CMA_S_IO);
+			 VIRTIO_CMA_S_IO);
 	rig_check(r);
 	assert_int_equal(rig_nr_pinned(r), 3);
 	assert_int_equal(rig_free_block(r, 2, 3), VIRTIO_CMA_S_OK);
@@ -686,7 +686,7 @@ static void restoring_obeys_the_pin_limit(void **state)
 	r->host[0].backed = true;
 	assert_int_equal(hvcma_engine_refresh(r->engine), 0);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 0, 4, SHARED, 0),
-			 -VIRTIO_CMA_S_PIN_LIMIT);
+			 VIRTIO_CMA_S_PIN_LIMIT);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 0, 3, SHARED, 0), 0);
 	expect_log(r, "back 1+2 pin 0+3 ");
 	rig_free(r);

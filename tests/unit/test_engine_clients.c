@@ -54,10 +54,10 @@ static void the_host_can_refuse_a_claim(void **state)
 	struct rig *r = rig_make(4, true);
 
 	(void)state;
-	rig_inject(r, RIG_CLAIM, 0, 1, -VIRTIO_CMA_S_REFUSED);
+	rig_inject(r, RIG_CLAIM, 0, 1, VIRTIO_CMA_S_REFUSED);
 	expect_refusal(r, rig_claim_client(r, 1), REFUSED, 1);
 	assert_int_equal(state_of(r, 1), VIRTIO_CMA_CLIENT_PRESENT);
-	rig_inject(r, RIG_CLAIM, 0, 1, 7);		/* no status: not a success */
+	rig_inject(r, RIG_CLAIM, 0, 1, 77);	/* no status: not a success */
 	expect_refusal(r, rig_claim_client(r, 1), IO, 0);
 	assert_int_equal(state_of(r, 1), VIRTIO_CMA_CLIENT_PRESENT);
 	assert_int_equal(rig_claim_client(r, 1), VIRTIO_CMA_S_OK);
@@ -127,19 +127,19 @@ static void clients_come_and_go(void **state)
 
 	(void)state;
 	assert_int_equal(hvcma_engine_client_added(r->engine, RIG_CLIENTS, &info),
-			 -VIRTIO_CMA_S_NO_CLIENT);
+			 VIRTIO_CMA_S_NO_CLIENT);
 	assert_int_equal(hvcma_engine_client_added(r->engine, 0, &info),
-			 -VIRTIO_CMA_S_CLIENT_STATE);
+			 VIRTIO_CMA_S_CLIENT_STATE);
 	memset(path, 'x', sizeof(path) - 1);
 	path[sizeof(path) - 1] = 0;
 	info.path = path;
-	assert_int_equal(hvcma_engine_client_added(r->engine, 2, &info), -VIRTIO_CMA_S_INVAL);
+	assert_int_equal(hvcma_engine_client_added(r->engine, 2, &info), VIRTIO_CMA_S_INVAL);
 	path[VIRTIO_CMA_PATH_BYTES - 1] = 0;		/* fits with its NUL */
 	info.bus = 3;
-	assert_int_equal(hvcma_engine_client_added(r->engine, 2, &info), -VIRTIO_CMA_S_INVAL);
+	assert_int_equal(hvcma_engine_client_added(r->engine, 2, &info), VIRTIO_CMA_S_INVAL);
 	info.bus = VIRTIO_CMA_BUS_PLATFORM;
 	info.coherent = 3;
-	assert_int_equal(hvcma_engine_client_added(r->engine, 2, &info), -VIRTIO_CMA_S_INVAL);
+	assert_int_equal(hvcma_engine_client_added(r->engine, 2, &info), VIRTIO_CMA_S_INVAL);
 	info.coherent = 0;
 	assert_int_equal(state_of(r, 2), VIRTIO_CMA_CLIENT_ABSENT);
 	assert_int_equal(hvcma_engine_client_added(r->engine, 2, &info), 0);
@@ -153,7 +153,7 @@ static void clients_come_and_go(void **state)
 	expect_log(r, "claim 1 quiesce 1 ");
 	assert_int_equal(state_of(r, 1), VIRTIO_CMA_CLIENT_ABSENT);
 	assert_int_equal(hvcma_engine_client_removed(r->engine, RIG_CLIENTS),
-			 -VIRTIO_CMA_S_NO_CLIENT);
+			 VIRTIO_CMA_S_NO_CLIENT);
 	rig_free(r);
 }
 
@@ -194,8 +194,8 @@ static void a_failed_reset_keeps_everything_pinned(void **state)
 	assert_int_equal(rig_claim_client(r, 1), VIRTIO_CMA_S_OK);
 	assert_int_equal(rig_alloc(r, 3, CONTIG), VIRTIO_CMA_S_OK);
 	r->log[0] = 0;
-	rig_inject(r, RIG_QUIESCE, 0, 1, -VIRTIO_CMA_S_IO);
-	assert_int_equal(hvcma_engine_reset(r->engine), -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_QUIESCE, 0, 1, VIRTIO_CMA_S_IO);
+	assert_int_equal(hvcma_engine_reset(r->engine), VIRTIO_CMA_S_IO);
 	expect_log(r, "quiesce! 0 quiesce 1 ");		/* the other one is still stopped */
 	rig_check(r);
 	assert_int_equal(rig_nr_pinned(r), 3);
@@ -210,9 +210,9 @@ static void a_failed_reset_keeps_everything_pinned(void **state)
 	expect_refusal(r, rig_claim_client(r, 0), CLIENT_STATE, 0);
 	assert_int_equal(rig_alloc(r, 2, CONTIG), VIRTIO_CMA_S_OK);
 	expect_block(r, 0, 3, 2);
-	rig_inject(r, RIG_QUIESCE, 0, 1, -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_QUIESCE, 0, 1, VIRTIO_CMA_S_IO);
 	r->log[0] = 0;
-	assert_int_equal(hvcma_engine_reset(r->engine), -VIRTIO_CMA_S_IO);
+	assert_int_equal(hvcma_engine_reset(r->engine), VIRTIO_CMA_S_IO);
 	expect_log(r, "quiesce! 0 ");
 
 	/* until a reset succeeds */
@@ -236,7 +236,7 @@ static void a_client_quarantined_elsewhere_is_quarantined_here(void **state)
 	assert_int_equal(hvcma_engine_client_quarantined(r->engine, 1), 0);
 	assert_int_equal(hvcma_engine_client_quarantined(r->engine, 2), 0);
 	assert_int_equal(hvcma_engine_client_quarantined(r->engine, RIG_CLIENTS),
-			 -VIRTIO_CMA_S_NO_CLIENT);
+			 VIRTIO_CMA_S_NO_CLIENT);
 	assert_int_equal(rig_free_block(r, 0, 3), VIRTIO_CMA_S_OK);
 	assert_int_equal(rig_alloc(r, 3, CONTIG), VIRTIO_CMA_S_OK);
 
@@ -256,7 +256,7 @@ static void a_failed_release_can_be_repeated(void **state)
 	(void)state;
 	assert_int_equal(rig_claim_client(r, 1), VIRTIO_CMA_S_OK);
 	assert_int_equal(rig_alloc(r, 3, CONTIG), VIRTIO_CMA_S_OK);
-	rig_inject(r, RIG_QUIESCE, 0, 2, -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_QUIESCE, 0, 2, VIRTIO_CMA_S_IO);
 	expect_refusal(r, rig_release_client(r, 1), IO, 0);
 	assert_int_equal(state_of(r, 1), VIRTIO_CMA_CLIENT_CLAIMED);
 	expect_refusal(r, rig_free_block(r, 0, 3), REFUSED, 1);
@@ -274,15 +274,15 @@ static void an_unplugged_client_that_was_not_quiet_is_remembered(void **state)
 	(void)state;
 	assert_int_equal(rig_claim_client(r, 1), VIRTIO_CMA_S_OK);
 	assert_int_equal(rig_alloc(r, 3, CONTIG), VIRTIO_CMA_S_OK);
-	rig_inject(r, RIG_QUIESCE, 0, 2, -VIRTIO_CMA_S_REFUSED);
-	assert_int_equal(hvcma_engine_client_removed(r->engine, 1), -VIRTIO_CMA_S_REFUSED);
+	rig_inject(r, RIG_QUIESCE, 0, 2, VIRTIO_CMA_S_REFUSED);
+	assert_int_equal(hvcma_engine_client_removed(r->engine, 1), VIRTIO_CMA_S_REFUSED);
 	assert_int_equal(state_of(r, 1), VIRTIO_CMA_CLIENT_ABSENT);
 	expect_refusal(r, rig_free_block(r, 0, 3), REFUSED, 1);
 	expect_refusal(r, rig_release_client(r, 1), CLIENT_STATE, 1);
 	assert_int_equal(hvcma_engine_client_added(r->engine, 1, &info),
-			 -VIRTIO_CMA_S_CLIENT_STATE);
+			 VIRTIO_CMA_S_CLIENT_STATE);
 	assert_int_equal(hvcma_engine_client_removed(r->engine, 1), 0);	/* gone already */
-	assert_int_equal(hvcma_engine_fini(r->engine), -VIRTIO_CMA_S_REFUSED);
+	assert_int_equal(hvcma_engine_fini(r->engine), VIRTIO_CMA_S_REFUSED);
 	assert_int_equal(rig_nr_pinned(r), 3);
 	r->log[0] = 0;
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
@@ -299,10 +299,10 @@ static void a_quarantined_client_can_be_unplugged(void **state)
 	for (int works = 0; works < 2; works++) {
 		assert_int_equal(rig_claim_client(r, 0), VIRTIO_CMA_S_OK);
 		assert_int_equal(rig_alloc(r, 3, CONTIG), VIRTIO_CMA_S_OK);
-		rig_inject(r, RIG_QUIESCE, 0, works ? 1 : 2, -VIRTIO_CMA_S_IO);
+		rig_inject(r, RIG_QUIESCE, 0, works ? 1 : 2, VIRTIO_CMA_S_IO);
 		expect_refusal(r, rig_release_client(r, 0), IO, 0);
 		assert_int_equal(hvcma_engine_client_removed(r->engine, 0),
-				 works ? 0 : -VIRTIO_CMA_S_IO);
+				 works ? 0 : VIRTIO_CMA_S_IO);
 		assert_int_equal(state_of(r, 0), VIRTIO_CMA_CLIENT_ABSENT);
 		assert_int_equal(rig_nr_pinned(r), 3);
 		if (works)

@@ -174,7 +174,7 @@ static void a_claim_that_is_refused_is_undone(void **state)
 	struct rig *r = make_blocks();
 
 	(void)state;
-	rig_inject(r, RIG_CLAIM, 0, 1, -VIRTIO_CMA_S_REFUSED);
+	rig_inject(r, RIG_CLAIM, 0, 1, VIRTIO_CMA_S_REFUSED);
 	while (!turn_claim(r, 0))
 		;
 	assert_int_equal(r->status, VIRTIO_CMA_S_REFUSED);
@@ -277,8 +277,8 @@ static void a_quarantined_client_keeps_its_own(void **state)
 	claim(r, 0);
 	claim(r, 1);
 	expect_noncoherent(r, "hhhhhhhhhhh.");
-	rig_inject(r, RIG_QUIESCE, 0, 1, -VIRTIO_CMA_S_IO);
-	assert_int_equal(hvcma_engine_reset(r->engine), -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_QUIESCE, 0, 1, VIRTIO_CMA_S_IO);
+	assert_int_equal(hvcma_engine_reset(r->engine), VIRTIO_CMA_S_IO);
 	while (hvcma_engine_drain(r->engine))
 		;
 	expect_log(r, "quiesce! 0 quiesce 1 maintain 9+2 ");

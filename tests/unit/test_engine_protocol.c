@@ -408,9 +408,9 @@ static void online_memory_outlives_its_driver(void **state)
 	expect_orphaned(r, 0);
 
 	assert_int_equal(hvcma_engine_restore_orphaned(r->engine, 101 * GRANULE),
-			 -VIRTIO_CMA_S_RANGE);
+			 VIRTIO_CMA_S_RANGE);
 	assert_int_equal(hvcma_engine_restore_orphaned(r->engine, GRANULE / 2),
-			 -VIRTIO_CMA_S_RANGE);
+			 VIRTIO_CMA_S_RANGE);
 	expect_orphaned(r, 0);
 	rig_free(r);
 }
@@ -527,7 +527,7 @@ static void bad_configurations_are_named(void **state)
 		assert_non_null(strstr(hvcma_engine_check_config(&config), words)); \
 		assert_int_equal(hvcma_engine_buffer_bytes(&config), 0);	\
 		assert_int_equal(hvcma_engine_init(buffer, SIZE_MAX, &config, &rig_ops, NULL, \
-						   &engine), -VIRTIO_CMA_S_INVAL); \
+						   &engine), VIRTIO_CMA_S_INVAL); \
 	} while (0)
 
 	(void)state;
@@ -553,15 +553,15 @@ static void bad_configurations_are_named(void **state)
 	refuse_config(name, "", "name");
 	refuse_config(name, "0123456789012345678901234567890x", "name");
 	assert_int_equal(hvcma_engine_init(NULL, SIZE_MAX, &good, &rig_ops, NULL, &engine),
-			 -VIRTIO_CMA_S_INVAL);
+			 VIRTIO_CMA_S_INVAL);
 	assert_int_equal(hvcma_engine_init(buffer, hvcma_engine_buffer_bytes(&good) - 1, &good,
-					   &rig_ops, NULL, &engine), -VIRTIO_CMA_S_INVAL);
+					   &rig_ops, NULL, &engine), VIRTIO_CMA_S_INVAL);
 #define refuse_without(op)							\
 	do {									\
 		ops = rig_ops;							\
 		ops.op = NULL;							\
 		assert_int_equal(hvcma_engine_init(buffer, SIZE_MAX, &good, &ops, NULL, \
-						   &engine), -VIRTIO_CMA_S_INVAL); \
+						   &engine), VIRTIO_CMA_S_INVAL); \
 	} while (0)
 	refuse_without(back);
 	refuse_without(pin);
@@ -583,9 +583,9 @@ static void a_host_that_cannot_say_addresses_stops_the_start(void **state)
 	(void)state;
 	r->buffer = aligned_alloc(64, bytes);
 	memset(r->buffer, 0, bytes);
-	rig_inject(r, RIG_DMA, 0, 1, -VIRTIO_CMA_S_REFUSED);
+	rig_inject(r, RIG_DMA, 0, 1, VIRTIO_CMA_S_REFUSED);
 	assert_int_equal(hvcma_engine_init(r->buffer, bytes, &config, &rig_ops, r, &engine),
-			 -VIRTIO_CMA_S_REFUSED);
+			 VIRTIO_CMA_S_REFUSED);
 	assert_null(engine);
 	free(r->buffer);
 	free(r->host);
@@ -598,19 +598,19 @@ static void the_base_can_be_set_while_nothing_is_held(void **state)
 	struct virtio_cma_config space;
 
 	(void)state;
-	assert_int_equal(hvcma_engine_set_base(r->engine, GPA + 1), -VIRTIO_CMA_S_INVAL);
-	assert_int_equal(hvcma_engine_set_base(r->engine, -GRANULE), -VIRTIO_CMA_S_INVAL);
+	assert_int_equal(hvcma_engine_set_base(r->engine, GPA + 1), VIRTIO_CMA_S_INVAL);
+	assert_int_equal(hvcma_engine_set_base(r->engine, -GRANULE), VIRTIO_CMA_S_INVAL);
 	for (uint64_t i = 0; i < 4; i++)
 		r->host[i].dma = 2 * GPA + i * GRANULE;
 	assert_int_equal(hvcma_engine_set_base(r->engine, 2 * GPA), 0);
 	hvcma_engine_get_config(r->engine, &space);
 	assert_int_equal(hvcma_from_le64(space.region_base_gpa), 2 * GPA);
-	rig_inject(r, RIG_DMA, 0, 1, -VIRTIO_CMA_S_IO);
-	assert_int_equal(hvcma_engine_set_base(r->engine, 3 * GPA), -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_DMA, 0, 1, VIRTIO_CMA_S_IO);
+	assert_int_equal(hvcma_engine_set_base(r->engine, 3 * GPA), VIRTIO_CMA_S_IO);
 	assert_int_equal(hvcma_engine_set_base(r->engine, GPA), 0);
 	assert_int_equal(rig_alloc(r, 1, CONTIG), VIRTIO_CMA_S_OK);
 	expect_block(r, 0, 0, 1);
-	assert_int_equal(hvcma_engine_set_base(r->engine, 2 * GPA), -VIRTIO_CMA_S_BUSY);
+	assert_int_equal(hvcma_engine_set_base(r->engine, 2 * GPA), VIRTIO_CMA_S_BUSY);
 	rig_free(r);
 }
 
@@ -627,8 +627,8 @@ static void refresh_sees_what_the_host_did(void **state)
 	hvcma_engine_counters(r->engine, &counters);
 	assert_int_equal(counters.backed_bytes, 3 * GRANULE);
 	assert_int_equal(counters.nr_extents, 2);
-	rig_inject(r, RIG_DMA, 0, 1, -VIRTIO_CMA_S_IO);
-	assert_int_equal(hvcma_engine_refresh(r->engine), -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_DMA, 0, 1, VIRTIO_CMA_S_IO);
+	assert_int_equal(hvcma_engine_refresh(r->engine), VIRTIO_CMA_S_IO);
 	rig_check(r);
 	rig_free(r);
 }
@@ -657,8 +657,8 @@ static void changes_are_traced(void **state)
 	expect_traces(r, "free 0 1 0 busy 0 1 1 ");
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 4, 3, 0, 0), 0);
 	expect_traces(r, "restore 4 3 0 ");
-	rig_inject(r, RIG_QUIESCE, 0, 1, -VIRTIO_CMA_S_IO);
-	assert_int_equal(hvcma_engine_reset(r->engine), -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_QUIESCE, 0, 1, VIRTIO_CMA_S_IO);
+	assert_int_equal(hvcma_engine_reset(r->engine), VIRTIO_CMA_S_IO);
 	expect_traces(r, "client 1 2 3 reset 0 1 0 ");
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
 	expect_traces(r, "client 1 3 1 reset 1 0 0 ");

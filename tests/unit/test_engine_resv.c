@@ -149,10 +149,10 @@ static void failures_leave_resvs_alone(void **state)
 	struct rig *r = make_resvs(0);
 
 	(void)state;
-	rig_inject(r, RIG_PIN, 0, 1, -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_PIN, 0, 1, VIRTIO_CMA_S_IO);
 	expect_refusal(r, alloc_for(r, 0, 3), IO, 0);
 	assert_int_equal(used_of(r, 1), 0);
-	rig_inject(r, RIG_PIN, 1, 100, -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_PIN, 1, 100, VIRTIO_CMA_S_IO);
 	r->host[1].dma = DMA + 100 * GRANULE;
 	assert_int_equal(hvcma_engine_refresh(r->engine), 0);
 	assert_int_equal(rig_bulk(r, 1, 3, 0), VIRTIO_CMA_S_OK);
@@ -183,19 +183,19 @@ static void migrated_blocks_obey_set_asides(void **state)
 	struct rig *r = make_resvs(0);
 
 	(void)state;
-	assert_int_equal(hvcma_engine_restore_block(r->engine, 0, 6, 2, 0), -VIRTIO_CMA_S_NO_SPACE);
+	assert_int_equal(hvcma_engine_restore_block(r->engine, 0, 6, 2, 0), VIRTIO_CMA_S_NO_SPACE);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 0, 5, 2, 0), 0);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 5, 1, SHARED, 0),
-			 -VIRTIO_CMA_S_NO_SPACE);
-	assert_int_equal(hvcma_engine_restore_block(r->engine, 5, 4, 0, 0), -VIRTIO_CMA_S_NO_SPACE);
+			 VIRTIO_CMA_S_NO_SPACE);
+	assert_int_equal(hvcma_engine_restore_block(r->engine, 5, 4, 0, 0), VIRTIO_CMA_S_NO_SPACE);
 	assert_int_equal(rig_nr_pinned(r), 5);
 	assert_int_equal(hvcma_engine_client_removed(r->engine, 1), 0);
 	assert_int_equal(hvcma_engine_client_resv(r->engine, 1, 2), 0);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 5, 1, 1, 0), 0);
 	assert_int_equal(used_of(r, 2), 1);
-	assert_int_equal(hvcma_engine_client_resv(r->engine, 1, 3), -VIRTIO_CMA_S_INVAL);
+	assert_int_equal(hvcma_engine_client_resv(r->engine, 1, 3), VIRTIO_CMA_S_INVAL);
 	assert_int_equal(hvcma_engine_client_resv(r->engine, RIG_CLIENTS, 1),
-			 -VIRTIO_CMA_S_NO_CLIENT);
+			 VIRTIO_CMA_S_NO_CLIENT);
 	assert_int_equal(hvcma_engine_client_resv(r->engine, 2, 1), 0);	/* plugged */
 	expect_refusal(r, alloc_for(r, 2, 1), NO_SPACE, 0);
 	rig_free(r);
@@ -210,7 +210,7 @@ static void bad_resvs_are_refused(void **state)
 
 	(void)state;
 	assert_int_equal(hvcma_engine_client_removed(r->engine, 2), 0);
-	assert_int_equal(hvcma_engine_client_added(r->engine, 2, &info), -VIRTIO_CMA_S_INVAL);
+	assert_int_equal(hvcma_engine_client_added(r->engine, 2, &info), VIRTIO_CMA_S_INVAL);
 	info.resv = 2;
 	assert_int_equal(hvcma_engine_client_added(r->engine, 2, &info), 0);
 	rig_free(r);
@@ -411,7 +411,7 @@ static void turns_end_when_the_host_has_no_more(void **state)
 	unsigned int nr = 1;
 
 	(void)state;
-	rig_inject(r, RIG_BACK, 2, 1000, -VIRTIO_CMA_S_NO_BACKING);
+	rig_inject(r, RIG_BACK, 2, 1000, VIRTIO_CMA_S_NO_BACKING);
 	rig_alloc_req(&req, 9, CONTIG);
 	while (!turn(r, &req, sizeof(req)))
 		assert_true(++nr < 20);
@@ -431,7 +431,7 @@ static void a_reset_forgets_the_turns(void **state)
 	struct virtio_cma_alloc_req req;
 
 	(void)state;
-	rig_inject(r, RIG_BACK, 1, 4, -VIRTIO_CMA_S_NO_BACKING);
+	rig_inject(r, RIG_BACK, 1, 4, VIRTIO_CMA_S_NO_BACKING);
 	rig_alloc_req(&req, 10, CONTIG);
 	assert_false(turn(r, &req, sizeof(req)));
 	assert_false(turn(r, &req, sizeof(req)));	/* refused once */

@@ -136,7 +136,7 @@ static void a_client_that_does_not_stop_keeps_its_memory(void **state)
 	struct rig *r = make_suspended();
 
 	(void)state;
-	rig_inject(r, RIG_QUIESCE, 0, 1, -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_QUIESCE, 0, 1, VIRTIO_CMA_S_IO);
 	expect_refusal(r, rig_claim_client(r, 0), CLIENT_STATE, 0);
 	assert_false(hvcma_engine_is_suspended(r->engine));
 	assert_int_equal(rig_nr_pinned(r), 3);

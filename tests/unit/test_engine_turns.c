@@ -167,8 +167,9 @@ static void many_blocks_are_pinned_in_steps(void **state)
 static void a_failure_in_any_step_undoes_all(void **state)
 {
 	static const enum rig_op ops[] = { RIG_PIN, RIG_DMA, RIG_BACK };
-	static const int errors[] = { VIRTIO_CMA_S_IO, VIRTIO_CMA_S_PIN_LIMIT,
-				      VIRTIO_CMA_S_NO_BACKING };
+	static const enum virtio_cma_status errors[] = {
+		VIRTIO_CMA_S_IO, VIRTIO_CMA_S_PIN_LIMIT, VIRTIO_CMA_S_NO_BACKING
+	};
 
 	(void)state;
 	for (size_t op = 0; op < 3; op++)
@@ -179,10 +180,10 @@ static void a_failure_in_any_step_undoes_all(void **state)
 
 				config.back_max_granules = 3;
 				r = rig_make_config(&config, false);
-				rig_inject(r, ops[op], skip, 1, -errors[error]);
+				rig_inject(r, ops[op], skip, 1, errors[error]);
 				rig_alloc(r, 15, CONTIG);
 				if (r->status) {
-					assert_true((int)r->status == errors[error] ||
+					assert_true(r->status == errors[error] ||
 						    ops[op] == RIG_BACK);
 					leave_all(r);
 					assert_int_equal(rig_nr_pinned(r), 0);
@@ -200,7 +201,7 @@ static void what_is_undone_goes_in_steps(void **state)
 	assert_false(turn_alloc(r, 15, CONTIG));
 	assert_false(turn_alloc(r, 15, CONTIG));
 	assert_false(turn_alloc(r, 15, CONTIG));
-	rig_inject(r, RIG_PIN, 0, 1, -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_PIN, 0, 1, VIRTIO_CMA_S_IO);
 	r->log[0] = 0;
 	assert_true(turn_alloc(r, 15, CONTIG));
 	assert_int_equal(r->status, VIRTIO_CMA_S_IO);
@@ -310,7 +311,7 @@ static void limits_are_exact_in_between(void **state)
 	assert_true(hvcma_engine_resv(r->engine, 0, &bytes, &used));
 	assert_int_equal(used, 14 * GRANULE);
 	assert_int_equal(hvcma_engine_restore_block(r->engine, 30, 1, SHARED, 0),
-			 -VIRTIO_CMA_S_NO_SPACE);
+			 VIRTIO_CMA_S_NO_SPACE);
 	hvcma_engine_forget_pending(r->engine);
 	leave_all(r);
 	assert_int_equal(rig_alloc(r, 14, CONTIG), VIRTIO_CMA_S_OK);
@@ -539,7 +540,7 @@ static void nothing_leaves_in_quarantine(void **state)
 	assert_int_equal(rig_alloc(r, 10, CONTIG), VIRTIO_CMA_S_OK);
 	assert_int_equal(rig_claim_client(r, 0), VIRTIO_CMA_S_OK);
 	assert_false(turn_free(r, rig_range(0, 10)));
-	rig_inject(r, RIG_QUIESCE, 0, 2, -VIRTIO_CMA_S_IO);
+	rig_inject(r, RIG_QUIESCE, 0, 2, VIRTIO_CMA_S_IO);
 	assert_int_equal(rig_release_client(r, 0), VIRTIO_CMA_S_IO);
 	r->log[0] = 0;
 	assert_false(hvcma_engine_is_draining(r->engine));
@@ -552,7 +553,7 @@ static void nothing_leaves_in_quarantine(void **state)
 	expect_counters(r, 16, 10, 16, 1);
 	/* Nor is it waited for: nobody knows how long that takes. */
 	expect_refusal(r, rig_alloc(r, 17, CONTIG), NO_SPACE, 16 * GRANULE);
-	assert_int_equal(hvcma_engine_reset(r->engine), -VIRTIO_CMA_S_IO);
+	assert_int_equal(hvcma_engine_reset(r->engine), VIRTIO_CMA_S_IO);
 	expect_counters(r, 16, 10, 16, 1);
 	assert_int_equal(rig_release_client(r, 0), VIRTIO_CMA_S_OK);
 	assert_true(hvcma_engine_is_draining(r->engine));
@@ -581,17 +582,17 @@ static void a_busy_in_quarantine_keeps_its_rest(void **state)
 	rig_free(r);
 }
 
-static int remove_inside(void *opaque, uint32_t client)
+static enum virtio_cma_status remove_inside(void *opaque, uint32_t client)
 {
 	struct rig *r = opaque;
 
 	rig_log(r, "remove", 1, 0);
 	assert_int_equal(hvcma_engine_client_removed(r->engine, 1), 0);
 	(void)client;
-	return 0;
+	return VIRTIO_CMA_S_OK;
 }
 
-static int removed_itself(void *opaque, uint32_t client)
+static enum virtio_cma_status removed_itself(void *opaque, uint32_t client)
 {
 	return client ? rig_quiesce(opaque, client) : remove_inside(opaque, client);
 }
@@ -739,7 +740,7 @@ static void random_steps(struct rig *r, uint32_t seed, unsigned int nr_steps)
 			break;
 		case 4:
 			rig_inject(r, next_random(&x) % RIG_NR_OPS, next_random(&x) % 4, 1,
-				   -VIRTIO_CMA_S_IO);
+				   VIRTIO_CMA_S_IO);
 			break;
 		case 5:
 			hvcma_engine_refresh(r->engine);

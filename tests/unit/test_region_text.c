@@ -129,7 +129,7 @@ static void percents_need_something_to_be_of(void **state)
 	uint64_t bytes = 77;
 
 	(void)state;
-	assert_int_equal(hvcma_region_text_bytes(&e.size, 0, &bytes), -VIRTIO_CMA_S_INVAL);
+	assert_int_equal(hvcma_region_text_bytes(&e.size, 0, &bytes), VIRTIO_CMA_S_INVAL);
 	assert_int_equal(bytes, 77);
 }
 
@@ -221,7 +221,7 @@ static void a_later_entry_can_be_wrong(void **state)
 
 	(void)state;
 	assert_int_equal(hvcma_region_text_next(&text, &e, &err), 0);
-	assert_int_equal(hvcma_region_text_next(&text, &e, &err), -VIRTIO_CMA_S_INVAL);
+	assert_int_equal(hvcma_region_text_next(&text, &e, &err), VIRTIO_CMA_S_INVAL);
 	assert_int_equal(err.slice.text - start, 7);
 }
 
@@ -234,10 +234,10 @@ static void amounts_stand_alone(void **state)
 	assert_int_equal(hvcma_region_text_amount("16G", &bytes, &err), 0);
 	assert_int_equal(bytes, 16 * GIB);
 	bytes = 77;
-	assert_int_equal(hvcma_region_text_amount("", &bytes, &err), -VIRTIO_CMA_S_INVAL);
-	assert_int_equal(hvcma_region_text_amount("10%", &bytes, &err), -VIRTIO_CMA_S_INVAL);
+	assert_int_equal(hvcma_region_text_amount("", &bytes, &err), VIRTIO_CMA_S_INVAL);
+	assert_int_equal(hvcma_region_text_amount("10%", &bytes, &err), VIRTIO_CMA_S_INVAL);
 	assert_string_equal(err.sentence, "expected nothing after the number");
-	assert_int_equal(hvcma_region_text_amount("1Mx", &bytes, &err), -VIRTIO_CMA_S_INVAL);
+	assert_int_equal(hvcma_region_text_amount("1Mx", &bytes, &err), VIRTIO_CMA_S_INVAL);
 	assert_int_equal(bytes, 77);
 }
 
