@@ -7,6 +7,9 @@
  * memory only: no guest-physical address, no client, no wire format.
  *
  * A provider serves one caller at a time: the caller serialises.
+ *
+ * What can fail in this folder returns 0 or a negative errno, and says it in words
+ * where there is a struct hvcma_error; bool answers a question.
  */
 #ifndef HVCMA_HOST_PROVIDER_H
 #define HVCMA_HOST_PROVIDER_H

@@ -198,7 +198,7 @@ static void fault_inject(const HvcmaTestFault *f, struct hvcma_provider *p)
     };
 
     if (f->method != HVCMA_FAULT_NONE && f->method != HVCMA_FAULT_QUIESCE) {
-        hvcma_fake_inject(p, methods[f->method], f->nr, f->count, f->error);
+        hvcma_fake_inject(p, methods[f->method], f->nr, f->count, -f->error);
     }
 }
 

@@ -372,7 +372,7 @@ static void guest_busy(struct bench *b)
 
 static void host_fault(struct bench *b)
 {
-	static const int errors[] = { ENOMEM, EDQUOT, ENODATA, EIO, EBUSY };
+	static const int errors[] = { -ENOMEM, -EDQUOT, -ENODATA, -EIO, -EBUSY };
 
 	hvcma_fake_inject(b->provider, (enum hvcma_fake_method)below(b, HVCMA_FAKE_NR_METHODS),
 			  below(b, 4), 1 + below(b, 6), errors[below(b, 5)]);

@@ -223,7 +223,7 @@ static void injected_faults_hit_the_asked_calls_only(void **state)
 		int i;
 
 		assert_int_equal(p->ops->back(p, 0, 1), 0);
-		hvcma_fake_inject(p, method, 2, 3, ENOMEM);	/* works, works, 3 faults, works */
+		hvcma_fake_inject(p, method, 2, 3, -ENOMEM);	/* works, works, 3 faults, works */
 		for (i = 0; i < 6; i++) {
 			int want = i >= 2 && i < 5 ? -ENOMEM : 0;
 
@@ -248,9 +248,9 @@ static void a_fault_has_no_effect_and_can_be_disarmed(void **state)
 	assert_int_equal(p->ops->back(p, 0, NR + 1), -ERANGE);	/* refused, not consumed */
 	hvcma_fake_inject(p, HVCMA_FAKE_BACK, 0, 0, 0);
 	assert_int_equal(p->ops->back(p, 0, NR), 0);
-	hvcma_fake_inject(p, HVCMA_FAKE_PIN, 0, 1, EFAULT);
+	hvcma_fake_inject(p, HVCMA_FAKE_PIN, 0, 1, -EFAULT);
 	assert_int_equal(p->ops->pin(p, 0, 1), -EFAULT);
-	hvcma_fake_inject(p, HVCMA_FAKE_DISCARD, 0, 1, EIO);
+	hvcma_fake_inject(p, HVCMA_FAKE_DISCARD, 0, 1, -EIO);
 	assert_int_equal(p->ops->discard(p, 0, 1), -EIO);
 	expect_bytes(p, NR, 0);
 	p->ops->destroy(p);

@@ -281,7 +281,7 @@ void hvcma_fake_inject(struct hvcma_provider *p, enum hvcma_fake_method method,
 	to_fake(p)->fault[method] = (struct fault){
 		.skip = error ? nr : 0,
 		.count = error ? count : 0,
-		.error = error > 0 ? -error : error,
+		.error = error,
 	};
 }
 

@@ -37,7 +37,7 @@ int hvcma_provider_fake_create(const struct hvcma_provider_config *config,
  * one of that method.
  * @nr: calls of the method that still work, counted from now
  * @count: calls after those that fail, without any effect
- * @error: errno, of either sign; 0 disarms
+ * @error: what they return, a negative errno; 0 disarms
  */
 void hvcma_fake_inject(struct hvcma_provider *p, enum hvcma_fake_method method,
 		       uint64_t nr, uint64_t count, int error);
