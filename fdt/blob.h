@@ -38,6 +38,11 @@ struct hvcma_fdt_error {
 	char text[640];
 };
 
+/*
+ * What can fail in this folder returns a negative FDT_ERR_*, as libfdt does, with
+ * the words in struct hvcma_fdt_error if it takes one.
+ */
+
 /** hvcma_fdt_fail() - printf into @err (may be NULL); returns @code. */
 int hvcma_fdt_fail(struct hvcma_fdt_error *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

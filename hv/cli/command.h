@@ -6,7 +6,11 @@
 #ifndef HVCMA_CLI_COMMAND_H
 #define HVCMA_CLI_COMMAND_H
 
-/* Exit codes of the program, shown by --help. */
+/*
+ * Exit codes of the program, shown by --help. A subcommand returns one, and so does
+ * what helps it and has printed why; helpers that print nothing return a negative
+ * errno, or libfdt's, with the words.
+ */
 enum hvcma_exit {
 	HVCMA_EXIT_OK = 0,
 	HVCMA_EXIT_FAILED = 1,		/* no connection, no answer, or a refusal */

@@ -54,7 +54,7 @@ struct hvcma_dtb {
  * hvcma_dtb_load() - read and validate.
  * @path: "-" is the standard input
  *
- * Return: 0, or -1 after saying why on stderr.
+ * Return: 0, or an enum hvcma_exit value after saying why on stderr.
  */
 int hvcma_dtb_load(const char *path, struct hvcma_dtb *dtb);
 void hvcma_dtb_free(struct hvcma_dtb *dtb);

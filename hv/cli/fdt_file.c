@@ -131,10 +131,8 @@ int hvcma_dtb_load(const char *path, struct hvcma_dtb *dtb)
 	int ret;
 
 	*dtb = (struct hvcma_dtb){ 0 };
-	if (!in) {
-		hvcma_failed(err.text);
-		return -1;
-	}
+	if (!in)
+		return hvcma_failed(err.text);
 	if (isatty(fileno(in))) {
 		ret = hvcma_fdt_fail(&named, -1, "%s is a terminal: a blob is not typed in, it comes from a file or a pipe",
 				     name);
@@ -151,9 +149,8 @@ int hvcma_dtb_load(const char *path, struct hvcma_dtb *dtb)
 			return 0;
 		hvcma_fdt_fail(&named, 0, "%.100s: %.250s", name, err.text);
 	}
-	hvcma_failed(named.text);
 	hvcma_dtb_free(dtb);
-	return -1;
+	return hvcma_failed(named.text);
 }
 
 void hvcma_dtb_free(struct hvcma_dtb *dtb)
