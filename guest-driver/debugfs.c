@@ -15,9 +15,9 @@
 #include <linux/seq_file.h>
 
 #include "debugfs.h"
-#include "mode.h"
-#include "usage.h"
-#include "region.h"
+#include "core/mode.h"
+#include "mm/usage.h"
+#include "core/region.h"
 
 #define VCMA_MAP_WIDTH	64
 

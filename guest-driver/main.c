@@ -6,24 +6,24 @@
  */
 #include <linux/module.h>
 
-#include "binding.h"
-#include "client.h"
-#include "coherent.h"
+#include "client/binding.h"
+#include "client/client.h"
+#include "dma/coherent.h"
 #include "debugfs.h"
-#include "direct.h"
+#include "dma/direct.h"
 #include "main.h"
-#include "memory.h"
-#include "mode.h"
-#include "region.h"
-#include "report.h"
-#include "resv.h"
-#include "shrink.h"
+#include "mm/memory.h"
+#include "core/mode.h"
+#include "core/region.h"
+#include "client/report.h"
+#include "pool/resv.h"
+#include "pool/shrink.h"
 #include "sleep.h"
-#include "reprobe.h"
-#include "user.h"
+#include "client/reprobe.h"
+#include "heap/user.h"
 
 #define CREATE_TRACE_POINTS
-#include "trace.h"
+#include "core/trace.h"
 
 static unsigned long vcma_pool_bytes;
 module_param_named(pool_bytes, vcma_pool_bytes, ulong, 0444);

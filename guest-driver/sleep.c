@@ -6,14 +6,14 @@
 #include <linux/printk.h>
 #include <linux/suspend.h>
 
-#include "binding.h"
-#include "client.h"
-#include "usage.h"
-#include "region.h"
-#include "report.h"
-#include "request.h"
+#include "client/binding.h"
+#include "client/client.h"
+#include "mm/usage.h"
+#include "core/region.h"
+#include "client/report.h"
+#include "core/request.h"
 #include "sleep.h"
-#include "user.h"
+#include "heap/user.h"
 
 #define VCMA_NAMES_BYTES	128	/* of clients, and of programs, in one message */
 

@@ -8,14 +8,14 @@
 #include <linux/kstrtox.h>
 #include <linux/sysfs.h>
 
-#include "attr.h"
-#include "binding.h"
-#include "mode.h"
-#include "usage.h"
-#include "region.h"
-#include "resv.h"
+#include "client/attr.h"
+#include "client/binding.h"
+#include "core/mode.h"
+#include "mm/usage.h"
+#include "core/region.h"
+#include "pool/resv.h"
 #include "sysfs.h"
-#include "user.h"
+#include "heap/user.h"
 
 #define VCMA_SHOW(attr_name, format, value)						\
 static ssize_t attr_name##_show(struct device *dev, struct device_attribute *attr,	\

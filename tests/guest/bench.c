@@ -41,7 +41,7 @@
 #include <linux/vmalloc.h>
 #include <linux/wait.h>
 
-#include "guest-driver/cache.h"
+#include "guest-driver/core/cache.h"
 #include "guest-driver/include/vcma.h"
 
 #define EDU_VENDOR	0x1234

@@ -9,7 +9,7 @@
 #include <linux/pci.h>
 #include <linux/string.h>
 
-#include "guest-driver/region.h"
+#include "guest-driver/core/region.h"
 
 /* A PCI device may have other children beside the virtio device. */
 static inline int find_region_child(struct device *dev, void *data)

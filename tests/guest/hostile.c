@@ -14,9 +14,9 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
-#include "guest-driver/mode.h"
-#include "guest-driver/region.h"
-#include "guest-driver/request.h"
+#include "guest-driver/core/mode.h"
+#include "guest-driver/core/region.h"
+#include "guest-driver/core/request.h"
 
 #include "hostile.h"
 

@@ -9,7 +9,7 @@
 #include <linux/sizes.h>
 #include <linux/types.h>
 
-#include "guest-driver/transport.h"
+#include "guest-driver/transport/transport.h"
 #include "hv/abi/virtio_cma.h"
 
 #define BASE		BIT_ULL(38)

@@ -5,10 +5,10 @@
 #include <linux/string.h>
 #include <linux/workqueue.h>
 
-#include "guest-driver/client.h"
-#include "guest-driver/region.h"
-#include "guest-driver/request.h"
-#include "guest-driver/resv.h"
+#include "guest-driver/client/client.h"
+#include "guest-driver/core/region.h"
+#include "guest-driver/core/request.h"
+#include "guest-driver/pool/resv.h"
 
 #include "hostile.h"
 

@@ -22,9 +22,9 @@
 #include "find_region.h"
 #include "take_page.h"
 
-#include "guest-driver/compat.h"
-#include "guest-driver/mode.h"
-#include "guest-driver/region.h"
+#include "guest-driver/core/compat.h"
+#include "guest-driver/core/mode.h"
+#include "guest-driver/core/region.h"
 
 #define TRIES	1000	/* pages */
 

@@ -26,8 +26,8 @@
 
 #include "edu.h"
 
-#include "guest-driver/binding.h"
-#include "guest-driver/region.h"
+#include "guest-driver/client/binding.h"
+#include "guest-driver/core/region.h"
 
 #define REACH_DEVICES	8
 #define REACH_PIECES	64	/* of 64 KiB: more than a granule of 2 MiB has */

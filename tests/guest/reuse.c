@@ -35,10 +35,10 @@
 #include "find_region.h"
 #include "take_page.h"
 
-#include "guest-driver/compat.h"
-#include "guest-driver/mode.h"
-#include "guest-driver/partial.h"
-#include "guest-driver/region.h"
+#include "guest-driver/core/compat.h"
+#include "guest-driver/core/mode.h"
+#include "guest-driver/mm/partial.h"
+#include "guest-driver/core/region.h"
 
 static char *test = "hold";
 module_param(test, charp, 0444);

@@ -29,8 +29,8 @@
 
 #include "edu.h"
 
-#include "guest-driver/binding.h"
-#include "guest-driver/region.h"
+#include "guest-driver/client/binding.h"
+#include "guest-driver/core/region.h"
 
 #define NR_ROUNDS	20000
 #define NR_HELD		4	/* mappings of a thread at once */

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bounce buffers (bounce.h). Takes no lock: a mapping belongs to the driver that
+ * made it, and its record (struct vcma_slot) with it.
+ *
+ *	driver's memory     |....xxxx|xxxxxxxx|xxx.....|	orig of slot 0: exact
+ *	slots of the block  |   0    |   1    |   2    |	orig of 1, 2: where it begins
+ *	bounce buffer       |....xxxx|xxxxxxxx|xxx.....|	dma: same offset in the slot
+ */
+#include <linux/dma-mapping.h>
+#include <linux/io.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+
+#include "client/attr.h"
+#include "bounce.h"
+#include "core/region.h"
+#include "core/trace.h"
+
+/* As large as swiotlb allows: longer runs of free pages are rare under load. */
+#define VCMA_BOUNCE_MAX		SZ_256K
+/* What of the address is kept for all devices: drivers have buffers in units of that. */
+#define VCMA_BOUNCE_KEEP	SZ_4K
+
+static dma_addr_t vcma_bounce_fail(struct vcma_client *c, phys_addr_t phys, size_t bytes)
+{
+	atomic64_inc(&c->region->stats.nr_map_failed);
+	trace_vcma_bounce_map(c, phys, bytes, DMA_MAPPING_ERROR);
+	return DMA_MAPPING_ERROR;
+}
+
+/* The address is kept modulo this; of what is a page or more its offset in the page, too. */
+static u64 vcma_bounce_keep(struct vcma_client *c, size_t bytes)
+{
+	u64 keep = roundup_pow_of_two((u64)dma_get_min_align_mask(c->dev) + 1);
+
+	return max_t(u64, keep, bytes < PAGE_SIZE ? VCMA_BOUNCE_KEEP : PAGE_SIZE);
+}
+
+static size_t vcma_slot_offset(phys_addr_t phys)
+{
+	return phys & (VCMA_SLOT_BYTES - 1);
+}
+
+bool vcma_bounce_may_fit(const struct vcma_client *c, phys_addr_t phys, size_t bytes)
+{
+	return bytes <= c->region->granule_bytes - vcma_slot_offset(phys);
+}
+
+dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes,
+			   u64 max_dma)
+{
+	struct vcma_region *r = c->region;
+	size_t offset = vcma_slot_offset(phys);
+	struct vcma_piece piece;
+	struct vcma_fit fit;
+
+	if (!bytes || !vcma_bounce_may_fit(c, phys, bytes) || c->state != VCMA_CLIENT_CLAIMED)
+		return vcma_bounce_fail(c, phys, bytes);
+
+	fit.nr = ALIGN(offset + bytes, VCMA_SLOT_BYTES) >> VCMA_SLOT_SHIFT;
+	fit.align_slots = vcma_bounce_keep(c, bytes) >> VCMA_SLOT_SHIFT;
+	fit.match = (phys >> VCMA_SLOT_SHIFT) & (fit.align_slots - 1);
+	fit.max_dma = max_dma;
+	if (!vcma_pool_alloc(&c->pools[c->attr], &fit, c, phys, bytes, &piece) &&
+	    !vcma_reserve_alloc(c, &fit, phys, bytes, &piece))
+		return vcma_bounce_fail(c, phys, bytes);
+
+	memcpy(piece.cpu + offset, phys_to_virt(phys), bytes);
+	if (piece.block->attr == VCMA_CACHED)
+		vcma_attr_sync_for_device(c, piece.cpu + offset, bytes);
+	atomic64_inc(&r->stats.nr_map_bounced);
+	atomic64_add(bytes, &r->stats.bounce_bytes);
+	atomic64_add(bytes, &c->bounce_bytes);
+	trace_vcma_bounce_map(c, phys, bytes, piece.dma + offset);
+	return piece.dma + offset;
+}
+
+/*
+ * Find the mapping that contains [@dma, @dma + @bytes).
+ * Return: its first slot, or NULL if there is none of this client.
+ */
+static struct vcma_slot *vcma_bounce_find(struct vcma_client *c, dma_addr_t dma,
+					  size_t bytes, struct vcma_block **block)
+{
+	struct vcma_slot *s = NULL;
+	struct vcma_block *b;
+	u64 start, from;
+
+	rcu_read_lock();
+	b = vcma_block_by_dma(c->region, dma);
+	if (b && b->use == VCMA_BLOCK_POOL)
+		s = vcma_pool_slot(b, dma);
+	rcu_read_unlock();
+	if (!s || s->owner != c || s->orig == VCMA_NO_ORIG)
+		return NULL;
+
+	start = b->base_dma + ((u64)(s - b->slots) << VCMA_SLOT_SHIFT) + vcma_slot_offset(s->orig);
+	from = dma - start;
+	if (dma < start || from > s->bytes || bytes > s->bytes - from)
+		return NULL;
+	*block = b;
+	return s;
+}
+
+static void vcma_bounce_copy(struct vcma_client *c, const struct vcma_block *block,
+			     const struct vcma_slot *slot, dma_addr_t dma, size_t bytes,
+			     enum dma_data_direction dir, bool for_cpu)
+{
+	u64 start = block->base_dma + ((u64)(slot - block->slots) << VCMA_SLOT_SHIFT) +
+		    vcma_slot_offset(slot->orig);
+	void *bounce = block->cpu + (dma - block->base_dma);
+	void *orig = phys_to_virt(slot->orig + (dma - start));
+
+	if (for_cpu) {
+		if (block->attr == VCMA_CACHED)
+			vcma_attr_sync_for_cpu(c, bounce, bytes, dir);
+		if (dir != DMA_TO_DEVICE)
+			memcpy(orig, bounce, bytes);
+	} else {
+		if (dir != DMA_FROM_DEVICE)
+			memcpy(bounce, orig, bytes);
+		if (block->attr == VCMA_CACHED)
+			vcma_attr_sync_for_device(c, bounce, bytes);
+	}
+}
+
+bool vcma_bounce_sync(struct vcma_client *c, dma_addr_t dma, size_t bytes,
+		      enum dma_data_direction dir, bool for_cpu)
+{
+	struct vcma_block *block;
+	struct vcma_slot *slot;
+
+	slot = vcma_bounce_find(c, dma, bytes, &block);
+	if (slot)
+		vcma_bounce_copy(c, block, slot, dma, bytes, dir, for_cpu);
+	return slot;
+}
+
+bool vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
+		       enum dma_data_direction dir, unsigned long attrs)
+{
+	struct vcma_block *block;
+	struct vcma_slot *slot;
+	u64 mapped;
+
+	slot = vcma_bounce_find(c, dma, bytes, &block);
+	if (!slot)
+		return false;
+	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC))
+		vcma_bounce_copy(c, block, slot, dma, bytes, dir, true);
+	trace_vcma_bounce_unmap(c, slot->orig, slot->bytes, dma);
+	mapped = slot->bytes;
+	if (!vcma_reserve_free(c, block, slot))
+		vcma_pool_free(block, slot);
+	atomic64_sub(mapped, &c->region->stats.bounce_bytes);
+	atomic64_sub(mapped, &c->bounce_bytes);
+	return true;
+}
+
+size_t vcma_bounce_max_bytes(struct vcma_client *c)
+{
+	u64 keep = vcma_bounce_keep(c, PAGE_SIZE);
+	u64 room = min_t(u64, c->region->granule_bytes, VCMA_BOUNCE_MAX + keep);
+
+	return room > keep ? room - keep : PAGE_SIZE;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Coherent allocations (coherent.h).
+ *
+ * All come from the client's ready pool, whatever their size; if that has no room and the
+ * caller may sleep, the pool gets a block from the host that fits. What is freed stays in
+ * the pool for a while.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <linux/sched/clock.h>
+#include <linux/sched/mm.h>
+#include <linux/string.h>
+
+#include "client/attr.h"
+#include "coherent.h"
+#include "core/mode.h"
+#include "core/region.h"
+#include "core/trace.h"
+
+unsigned int vcma_alloc_timeout_ms = 10000;
+
+static u64 vcma_coherent_align_bytes(const struct vcma_region *r, u64 bytes)
+{
+	u64 most = (u64)PAGE_SIZE << READ_ONCE(r->max_align_order);
+
+	return min_t(u64, roundup_pow_of_two(bytes), most);
+}
+
+/* Return: 0 and @piece, not cleared. */
+static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t bytes,
+			     u64 max_dma, gfp_t gfp, struct vcma_piece *piece)
+{
+	struct vcma_pool *pool = &c->pools[attr];
+	const struct vcma_fit fit = {
+		.nr = bytes >> VCMA_SLOT_SHIFT,
+		.align_slots = vcma_coherent_align_bytes(c->region, bytes) >> VCMA_SLOT_SHIFT,
+		.max_dma = max_dma,
+	};
+	struct vcma_alloc_limits limits = {};
+	unsigned int timeout_ms, noio;
+	int err;
+
+	if (vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, piece))
+		return 0;
+	if (!gfpflags_allow_blocking(gfp))
+		return -ENOMEM;
+	if (gfp & __GFP_NORETRY)
+		limits.flags |= VCMA_FAST;
+	timeout_ms = READ_ONCE(vcma_alloc_timeout_ms);
+	if (timeout_ms)
+		limits.deadline = ktime_add_ms(ktime_get(), timeout_ms);
+	if ((gfp & (__GFP_IO | __GFP_FS)) == (__GFP_IO | __GFP_FS)) {
+		err = vcma_pool_alloc_slow(pool, &fit, &limits, c, bytes, piece);
+	} else {
+		noio = memalloc_noio_save();
+		err = vcma_pool_alloc_slow(pool, &fit, &limits, c, bytes, piece);
+		memalloc_noio_restore(noio);
+	}
+	return err;
+}
+
+void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t bytes,
+			  u64 max_dma, gfp_t gfp, dma_addr_t *dma)
+{
+	struct vcma_stats *stats = &c->region->stats;
+	size_t rounded = PAGE_ALIGN(bytes);
+	u64 start = local_clock();
+	struct vcma_piece piece;
+	int err = -EINVAL;
+
+	if (rounded && rounded <= c->region->bytes && c->state == VCMA_CLIENT_CLAIMED)
+		err = vcma_coherent_get(c, attr, rounded, max_dma, gfp, &piece);
+	trace_vcma_coherent_alloc(c, bytes, max_dma, err ? DMA_MAPPING_ERROR : piece.dma);
+	if (!err) {
+		vcma_pool_clear(&piece, rounded >> VCMA_SLOT_SHIFT, gfpflags_allow_blocking(gfp));
+		if (attr == VCMA_CACHED)
+			vcma_attr_sync_for_device(c, piece.cpu, rounded);
+	}
+	/* About microseconds; the clocks of two CPUs may differ. */
+	vcma_stats_alloc(stats, VCMA_STATS_COHERENT, rounded >> PAGE_SHIFT, err,
+			 max_t(s64, local_clock() - start, 0) >> 10);
+	if (err)
+		return NULL;
+	atomic64_add(rounded, &stats->coherent_bytes);
+	atomic64_add(rounded, &c->coherent_bytes);
+	*dma = piece.dma;
+	return piece.cpu;
+}
+
+/*
+ * Find the allocation that starts at @dma.
+ * Return: its length, 0 if there is none of this client.
+ */
+static u64 vcma_coherent_find(struct vcma_client *c, dma_addr_t dma,
+			      struct vcma_block **block, struct vcma_slot **slot)
+{
+	struct vcma_block *b;
+	struct vcma_slot *s;
+	u64 bytes = 0;
+
+	rcu_read_lock();
+	b = vcma_block_by_dma(c->region, dma);
+	s = b && b->use == VCMA_BLOCK_POOL ? vcma_pool_slot(b, dma) : NULL;
+	if (s && s->owner == c && s->orig == VCMA_NO_ORIG &&
+	    b->base_dma + ((u64)(s - b->slots) << VCMA_SLOT_SHIFT) == dma)
+		bytes = s->bytes;
+	rcu_read_unlock();
+	*block = b;
+	*slot = s;
+	return bytes;
+}
+
+bool vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma)
+{
+	size_t rounded = PAGE_ALIGN(bytes);
+	struct vcma_block *block;
+	struct vcma_slot *slot;
+	u64 found;
+
+	found = vcma_coherent_find(c, dma, &block, &slot);
+	if (!found)
+		return false;
+	if (found != rounded) {
+		dev_WARN_ONCE(c->dev, 1, "frees %#zx bytes at %pad, %#llx are allocated there\n",
+			      rounded, &dma, found);
+		return true;
+	}
+	trace_vcma_coherent_free(c, bytes, dma);
+	atomic64_add(found >> PAGE_SHIFT, &c->region->stats.nr_freed_pages);
+	atomic64_sub(found, &c->region->stats.coherent_bytes);
+	atomic64_sub(found, &c->coherent_bytes);
+	vcma_pool_free(block, slot);
+	return true;
+}
+
+int vcma_coherent_mmap(struct vcma_client *c, struct vm_area_struct *vma,
+		       dma_addr_t dma, size_t bytes)
+{
+	unsigned long nr = PAGE_ALIGN(bytes) >> PAGE_SHIFT;
+	struct vcma_block *block;
+	struct vcma_slot *slot;
+	u64 gpa;
+
+	if (vcma_coherent_find(c, dma, &block, &slot) != PAGE_ALIGN(bytes))
+		return -ENXIO;
+	if (vma->vm_pgoff >= nr || vma_pages(vma) > nr - vma->vm_pgoff)
+		return -ENXIO;
+	gpa = block->base_gpa + (dma - block->base_dma);
+	if (block->attr == VCMA_UNCACHED)
+		vma->vm_page_prot = pgprot_writecombine(vma->vm_page_prot);
+	return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(gpa) + vma->vm_pgoff,
+			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
+}
+
+int vcma_coherent_sgtable(struct vcma_client *c, struct sg_table *sgt, dma_addr_t dma,
+			  size_t bytes)
+{
+	struct vcma_block *block;
+	struct vcma_slot *slot;
+	u64 gpa;
+	int err;
+
+	if (!c->region->mode->has_pages || !bytes ||
+	    vcma_coherent_find(c, dma, &block, &slot) < PAGE_ALIGN(bytes))
+		return -ENXIO;
+	gpa = block->base_gpa + (dma - block->base_dma);
+	err = sg_alloc_table(sgt, 1, GFP_KERNEL);
+	if (!err)
+		sg_set_page(sgt->sgl, pfn_to_page(PHYS_PFN(gpa)), PAGE_ALIGN(bytes), 0);
+	return err;
+}
+
+void vcma_coherent_free_all(struct vcma_client *c)
+{
+	s64 left;
+	int attr;
+
+	/* No driver is left that could take more. */
+	for (attr = 0; c->pools && attr < VCMA_NR_ATTRS; attr++)
+		vcma_pool_free_owned(&c->pools[attr], c);
+	left = atomic64_xchg(&c->coherent_bytes, 0);
+	atomic64_sub(left, &c->region->stats.coherent_bytes);
+	atomic64_add(left >> PAGE_SHIFT, &c->region->stats.nr_freed_pages);
+	atomic64_sub(atomic64_xchg(&c->bounce_bytes, 0), &c->region->stats.bounce_bytes);
+}

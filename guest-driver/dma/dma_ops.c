@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * struct dma_map_ops for bound devices: sources, address limits, scatterlists, and the
+ * shape of the API; the work is done in coherent.c, direct.c and bounce.c.
+ *
+ * Left out, because what the DMA API does without is right:
+ *	alloc_noncontiguous	takes contiguous pages of alloc_pages: one DMA segment is
+ *				promised, and nothing here joins pages that are apart
+ *	get_merge_boundary	no segments are joined
+ *	opt_mapping_size	no size costs more than its bytes: the longest is best
+ * Peer-to-peer pages are refused, and that is why flags lacks DMA_F_PCI_P2PDMA_SUPPORTED.
+ */
+#include <linux/dma-map-ops.h>
+#include <linux/dma-mapping.h>
+#include <linux/ioport.h>
+#include <linux/memremap.h>
+#include <linux/minmax.h>
+#include <linux/pagemap.h>
+#include <linux/scatterlist.h>
+#include <linux/string.h>
+
+#include "client/attr.h"
+#include "client/binding.h"
+#include "bounce.h"
+#include "client/client.h"
+#include "coherent.h"
+#include "core/compat.h"
+#include "direct.h"
+#include "dma_ops.h"
+#include "core/mode.h"
+#include "core/region.h"
+
+/* Highest DMA address for @mask, as the device and the bus above it allow; 0: none. */
+static u64 vcma_max_dma(struct device *dev, u64 mask)
+{
+	return dev->bus_dma_limit ? min(mask, dev->bus_dma_limit) : mask;
+}
+
+/* Return: is @max_dma below all memory that is known? Then the log says so, once. */
+static bool vcma_is_out_of_reach(struct device *dev, u64 max_dma)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	u64 lowest = U64_MAX;
+	struct vcma_client *c;
+	unsigned int i = 0;
+
+	while ((c = vcma_binding_next_claimed(b, &i)))
+		lowest = min(lowest, READ_ONCE(c->region->lowest_dma));
+	if (lowest == U64_MAX || max_dma >= lowest)
+		return false;
+	if (!test_and_set_bit(VCMA_BINDING_WARNED_REACH, &b->warned))
+		dev_err(dev, "virtio_cma: no memory is in reach: mask %#llx, lowest address %#llx\n",
+			max_dma, lowest);
+	return true;
+}
+
+static void vcma_warn_no_memory(struct device *dev, size_t size, u64 max_dma, gfp_t gfp)
+{
+	if (gfp & __GFP_NOWARN || vcma_is_out_of_reach(dev, max_dma))
+		return;
+	dev_warn_ratelimited(dev, "virtio_cma: no %zu bytes at or below %#llx%s\n", size,
+			     max_dma, gfpflags_allow_blocking(gfp) ? "" : " (atomic)");
+}
+
+/*
+ * Memory is always contiguous, mapped, zeroed and of one type, whatever @attrs say; they
+ * are wishes for less.
+ */
+static void *vcma_dma_alloc(struct device *dev, size_t size, dma_addr_t *dma, gfp_t gfp,
+			    unsigned long attrs)
+{
+	u64 max_dma = vcma_max_dma(dev, dev->coherent_dma_mask);
+	struct vcma_binding *b = vcma_binding_of(dev);
+	bool refused = false;
+	struct vcma_client *c;
+	void *cpu = NULL;
+	unsigned int i;
+
+	for (i = 0; !cpu && (c = vcma_binding_source(b, VCMA_KIND_COHERENT, i)); i++) {
+		if (vcma_attr_refuses_coherent(c))
+			refused = true;
+		else
+			cpu = vcma_coherent_alloc(c, c->attr, size, max_dma, gfp, dma);
+	}
+	if (!cpu && !refused && !(attrs & DMA_ATTR_NO_WARN))
+		vcma_warn_no_memory(dev, size, max_dma, gfp);
+	return cpu;
+}
+
+/*
+ * What a device was given is known by the client that it came from, and there may be several
+ * in the region where it lies: all are asked. If none knows it, it is not ours to free.
+ * Return: does it not even lie in a region? Then the driver was told.
+ */
+static bool vcma_dma_is_nowhere(struct device *dev, dma_addr_t dma)
+{
+	return dev_WARN_ONCE(dev, !vcma_binding_by_dma(vcma_binding_of(dev), dma),
+			     "frees, unmaps or syncs %pad, which is in no region\n", &dma);
+}
+
+static void vcma_dma_free(struct device *dev, size_t size, void *cpu, dma_addr_t dma,
+			  unsigned long attrs)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
+
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (vcma_coherent_free(c, size, dma))
+			return;
+	}
+	dev_WARN_ONCE(dev, !vcma_dma_is_nowhere(dev, dma),
+		      "frees %#zx bytes at %pad, where nothing of its own begins\n", size, &dma);
+}
+
+static int vcma_dma_mmap(struct device *dev, struct vm_area_struct *vma, void *cpu,
+			 dma_addr_t dma, size_t size, unsigned long attrs)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
+	int err = -ENXIO;
+
+	while (err == -ENXIO && (c = vcma_binding_next_claimed(b, &i)))
+		err = vcma_coherent_mmap(c, vma, dma, size);
+	return err;
+}
+
+static int vcma_dma_get_sgtable(struct device *dev, struct sg_table *sgt, void *cpu,
+				dma_addr_t dma, size_t size, unsigned long attrs)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
+	int err = -ENXIO;
+
+	while (err == -ENXIO && (c = vcma_binding_next_claimed(b, &i)))
+		err = vcma_coherent_sgtable(c, sgt, dma, size);
+	return err;
+}
+
+/* Pages that the driver syncs itself: cacheable, with an address in the linear map. */
+static struct page *vcma_dma_alloc_pages(struct device *dev, size_t size, dma_addr_t *dma,
+					 enum dma_data_direction dir, gfp_t gfp)
+{
+	u64 max_dma = vcma_max_dma(dev, dev->coherent_dma_mask);
+	struct vcma_binding *b = vcma_binding_of(dev);
+	bool any_pages = false;
+	struct vcma_client *c;
+	unsigned int i;
+	void *cpu;
+
+	for (i = 0; (c = vcma_binding_source(b, VCMA_KIND_COHERENT, i)); i++) {
+		if (!c->region->mode->has_pages) {
+			if (!test_and_set_bit(VCMA_WARNED_NO_PAGES, &c->warned))
+				dev_info(dev, "region %s: %s, its memory has no struct pages to allocate\n",
+					 c->region->name, c->region->mode->name);
+			continue;
+		}
+		any_pages = true;
+		cpu = vcma_coherent_alloc(c, VCMA_CACHED, size, max_dma, gfp, dma);
+		if (cpu)
+			return virt_to_page(cpu);
+	}
+	if (any_pages)
+		vcma_warn_no_memory(dev, size, max_dma, gfp);
+	return NULL;
+}
+
+static void vcma_dma_free_pages(struct device *dev, size_t size, struct page *page,
+				dma_addr_t dma, enum dma_data_direction dir)
+{
+	vcma_dma_free(dev, size, NULL, dma, 0);
+}
+
+/* Memory of an allocated block as it is; whoever of the clients has it. */
+static dma_addr_t vcma_dma_map_direct(struct device *dev, phys_addr_t phys, size_t size,
+				      enum dma_data_direction dir, unsigned long attrs)
+{
+	u64 max_dma = vcma_max_dma(dev, dma_get_mask(dev));
+	struct vcma_binding *b = vcma_binding_of(dev);
+	dma_addr_t dma = DMA_MAPPING_ERROR;
+	struct vcma_client *c;
+	unsigned int i = 0;
+
+	while (dma == DMA_MAPPING_ERROR && (c = vcma_binding_next_claimed(b, &i)))
+		dma = vcma_direct_map(c, phys, size, max_dma, dir, attrs);
+	return dma;
+}
+
+/* The one place where streaming mappings of RAM begin, however the API names them. */
+static dma_addr_t vcma_dma_map_ram(struct device *dev, phys_addr_t phys, size_t size,
+				   enum dma_data_direction dir, unsigned long attrs)
+{
+	u64 max_dma = vcma_max_dma(dev, dma_get_mask(dev));
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i;
+	dma_addr_t dma;
+
+	dma = vcma_dma_map_direct(dev, phys, size, dir, attrs);
+	/* A copy is not what both sides use at once. */
+	if (attrs & VCMA_DMA_ATTR_REQUIRE_COHERENT)
+		return dma;
+	for (i = 0; dma == DMA_MAPPING_ERROR &&
+	     (c = vcma_binding_source(b, VCMA_KIND_STREAMING, i)); i++)
+		dma = vcma_bounce_map(c, phys, size, max_dma);
+	return dma;
+}
+
+static void vcma_dma_unmap_ram(struct device *dev, dma_addr_t dma, size_t size,
+			       enum dma_data_direction dir, unsigned long attrs)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
+
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (vcma_direct_unmap(c, dma, size, dir, attrs) ||
+		    vcma_bounce_unmap(c, dma, size, dir, attrs))
+			return;
+	}
+	dev_WARN_ONCE(dev, !vcma_dma_is_nowhere(dev, dma),
+		      "unmaps %#zx bytes at %pad, which it has not mapped\n", size, &dma);
+}
+
+/*
+ * Memory without struct pages of an allocated block, or registers of a device. Where those are
+ * on the bus is known if DMA addresses are guest-physical, as all addresses of emulated
+ * devices are; else it is not, and no guess is made.
+ */
+static dma_addr_t vcma_dma_map_resource(struct device *dev, phys_addr_t phys, size_t size,
+					enum dma_data_direction dir, unsigned long attrs)
+{
+	u64 max_dma = vcma_max_dma(dev, dma_get_mask(dev));
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
+	dma_addr_t dma;
+
+	dma = vcma_dma_map_direct(dev, phys, size, dir, attrs);
+	if (dma != DMA_MAPPING_ERROR)
+		return dma;
+	if (!size || phys > max_dma || size - 1 > max_dma - phys ||
+	    !vcma_binding_is_claimed(b))
+		return DMA_MAPPING_ERROR;
+	/* RAM that is not held can be anywhere for the device, and the host can move it. */
+	if (page_is_ram(PHYS_PFN(phys)) || page_is_ram(PHYS_PFN(phys + size - 1)))
+		return DMA_MAPPING_ERROR;
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (!(c->region->flags & VIRTIO_CMA_FLAG_HPA))
+			continue;
+		atomic64_inc(&c->region->stats.nr_map_failed);
+		if (!test_and_set_bit(VCMA_WARNED_NO_RESOURCE, &c->warned))
+			dev_info(dev, "region %s: addresses are host-physical: no mapping of registers at %pap, whose address on the bus is unknown\n",
+				 c->region->name, &phys);
+		return DMA_MAPPING_ERROR;
+	}
+	return phys;
+}
+
+static void vcma_dma_unmap_resource(struct device *dev, dma_addr_t dma, size_t size,
+				    enum dma_data_direction dir, unsigned long attrs)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
+
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (vcma_direct_unmap(c, dma, size, dir, attrs))
+			return;
+	}
+}
+
+#ifdef VCMA_DMA_OPS_BY_PHYS
+static dma_addr_t vcma_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
+				    enum dma_data_direction dir, unsigned long attrs)
+{
+	if (attrs & DMA_ATTR_MMIO)
+		return vcma_dma_map_resource(dev, phys, size, dir, attrs);
+	/* Nothing to copy from where the linear map ends. */
+	if (!pfn_valid(PHYS_PFN(phys)))
+		return vcma_dma_map_direct(dev, phys, size, dir, attrs);
+	if (is_pci_p2pdma_page(pfn_to_page(PHYS_PFN(phys))))
+		return DMA_MAPPING_ERROR;
+	return vcma_dma_map_ram(dev, phys, size, dir, attrs);
+}
+
+static void vcma_dma_unmap_phys(struct device *dev, dma_addr_t dma, size_t size,
+				enum dma_data_direction dir, unsigned long attrs)
+{
+	if (attrs & DMA_ATTR_MMIO)
+		vcma_dma_unmap_resource(dev, dma, size, dir, attrs);
+	else
+		vcma_dma_unmap_ram(dev, dma, size, dir, attrs);
+}
+#else
+static dma_addr_t vcma_dma_map_page(struct device *dev, struct page *page,
+				    unsigned long offset, size_t size,
+				    enum dma_data_direction dir, unsigned long attrs)
+{
+	if (is_pci_p2pdma_page(page))
+		return DMA_MAPPING_ERROR;
+	return vcma_dma_map_ram(dev, page_to_phys(page) + offset, size, dir, attrs);
+}
+#endif
+
+static void vcma_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
+			      enum dma_data_direction dir, unsigned long attrs)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i) {
+		if (sg_dma_len(sg))
+			vcma_dma_unmap_ram(dev, sg_dma_address(sg), sg_dma_len(sg), dir, attrs);
+	}
+}
+
+/* Why a segment could not be mapped: is it a matter of waiting for memory? */
+static int vcma_dma_sg_error(struct device *dev, struct scatterlist *sg)
+{
+	const struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i;
+
+	for (i = 0; (c = vcma_binding_source(b, VCMA_KIND_STREAMING, i)); i++) {
+		if (vcma_bounce_may_fit(c, sg_phys(sg), sg->length))
+			return -ENOMEM;
+	}
+	return -EIO;
+}
+
+/*
+ * A dma-buf made of a file's pages (udmabuf, GEM objects in shmem), whose exporter says that it
+ * syncs, and does, but not the copies that importers work on. Who else has pages of files syncs by
+ * mapping and unmapping.
+ */
+static bool vcma_is_unsynced(struct page *page, unsigned long attrs)
+{
+	struct folio *folio = page_folio(page);
+
+	return attrs & DMA_ATTR_SKIP_CPU_SYNC && !folio_test_anon(folio) && folio_mapping(folio);
+}
+
+/* As it is, or not at all. */
+static dma_addr_t vcma_dma_map_unsynced(struct device *dev, phys_addr_t phys, size_t size,
+					enum dma_data_direction dir, unsigned long attrs)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	dma_addr_t dma = vcma_dma_map_direct(dev, phys, size, dir, attrs);
+
+	if (dma == DMA_MAPPING_ERROR && !test_and_set_bit(VCMA_BINDING_WARNED_UNSYNCED, &b->warned))
+		dev_err(dev, "virtio_cma: a buffer of a file's pages is refused: the device can't reach them, and nobody syncs copies\n");
+	return dma;
+}
+
+/*
+ * Elements without bytes are as good as the others, and mapped where no memory is: there are
+ * devices to which a length of 0 is the longest.
+ */
+static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
+			   enum dma_data_direction dir, unsigned long attrs)
+{
+	struct scatterlist *sg;
+	bool unsynced;
+	int i, err;
+
+	for_each_sg(sgl, sg, nents, i) {
+		sg->dma_address = DMA_MAPPING_ERROR;
+		sg_dma_len(sg) = sg->length;
+		if (!sg->length)
+			continue;
+		err = -EREMOTEIO;
+		if (is_pci_p2pdma_page(sg_page(sg)))
+			goto unmap;
+		unsynced = vcma_is_unsynced(sg_page(sg), attrs);
+		if (unsynced)
+			sg->dma_address = vcma_dma_map_unsynced(dev, sg_phys(sg), sg->length,
+								dir, attrs);
+		else
+			sg->dma_address = vcma_dma_map_ram(dev, sg_phys(sg), sg->length, dir,
+							   attrs);
+		if (sg->dma_address == DMA_MAPPING_ERROR) {
+			err = unsynced ? -EIO : vcma_dma_sg_error(dev, sg);
+			goto unmap;
+		}
+	}
+	return nents;
+
+unmap:
+	vcma_dma_unmap_sg(dev, sgl, i, dir, attrs | DMA_ATTR_SKIP_CPU_SYNC);
+	return err;
+}
+
+static void vcma_dma_sync(struct device *dev, dma_addr_t dma, size_t size,
+			  enum dma_data_direction dir, bool for_cpu)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
+
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (vcma_bounce_sync(c, dma, size, dir, for_cpu))
+			return;
+	}
+	for (i = 0; (c = vcma_binding_next_claimed(b, &i));) {
+		if (vcma_direct_sync(c, dma, size, dir, for_cpu))
+			return;
+	}
+	dev_WARN_ONCE(dev, !vcma_dma_is_nowhere(dev, dma),
+		      "syncs %#zx bytes at %pad, which it has not mapped\n", size, &dma);
+}
+
+static void vcma_dma_sync_for_cpu(struct device *dev, dma_addr_t dma, size_t size,
+				  enum dma_data_direction dir)
+{
+	vcma_dma_sync(dev, dma, size, dir, true);
+}
+
+static void vcma_dma_sync_for_device(struct device *dev, dma_addr_t dma, size_t size,
+				     enum dma_data_direction dir)
+{
+	vcma_dma_sync(dev, dma, size, dir, false);
+}
+
+static void vcma_dma_sync_sg(struct device *dev, struct scatterlist *sgl, int nents,
+			     enum dma_data_direction dir, bool for_cpu)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i) {
+		if (sg_dma_len(sg))
+			vcma_dma_sync(dev, sg_dma_address(sg), sg_dma_len(sg), dir, for_cpu);
+	}
+}
+
+static void vcma_dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sgl, int nents,
+				     enum dma_data_direction dir)
+{
+	vcma_dma_sync_sg(dev, sgl, nents, dir, true);
+}
+
+static void vcma_dma_sync_sg_for_device(struct device *dev, struct scatterlist *sgl,
+					int nents, enum dma_data_direction dir)
+{
+	vcma_dma_sync_sg(dev, sgl, nents, dir, false);
+}
+
+/*
+ * A mask is good if there is memory to back it with, and then some is put into the
+ * pools: a mapping can't wait for it later. Called from dma_set_mask(), at probe.
+ */
+static int vcma_dma_supported(struct device *dev, u64 mask)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	u64 max_dma = vcma_max_dma(dev, mask);
+	bool supported = false;
+	struct vcma_client *c;
+	unsigned int i = 0;
+	int err = 0;
+
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		err = vcma_pool_reach(&c->pools[c->attr], max_dma);
+		if (!err)
+			vcma_reserve_fill(c, max_dma);
+		else
+			vcma_region_find_lowest(c->region);
+		supported |= !err;
+	}
+	if (err && !supported && !vcma_is_out_of_reach(dev, max_dma))
+		dev_warn(dev, "virtio_cma: no region has anything at or below %#llx: %pe\n",
+			 max_dma, ERR_PTR(err));
+	return supported;
+}
+
+/* Host-physical addresses are not known before memory is pinned: assume any. */
+static u64 vcma_dma_get_required_mask(struct device *dev)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
+	u64 end = 1;
+
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (c->region->flags & VIRTIO_CMA_FLAG_HPA)
+			return DMA_BIT_MASK(64);
+		end = max(end, c->region->base_gpa + c->region->bytes - 1);
+	}
+	return DMA_BIT_MASK(fls64(end));
+}
+
+static size_t vcma_dma_max_mapping_size(struct device *dev)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	size_t bytes = SIZE_MAX;
+	struct vcma_client *c;
+	unsigned int i;
+
+	for (i = 0; (c = vcma_binding_source(b, VCMA_KIND_STREAMING, i)); i++)
+		bytes = min(bytes, vcma_bounce_max_bytes(c));
+	return bytes;
+}
+
+static const struct dma_map_ops vcma_dma_ops = {
+	.alloc = vcma_dma_alloc,
+	.free = vcma_dma_free,
+	.vcma_op_alloc_pages = vcma_dma_alloc_pages,
+	.free_pages = vcma_dma_free_pages,
+	.mmap = vcma_dma_mmap,
+	.get_sgtable = vcma_dma_get_sgtable,
+#ifdef VCMA_DMA_OPS_BY_PHYS
+	.map_phys = vcma_dma_map_phys,
+	.unmap_phys = vcma_dma_unmap_phys,
+#else
+	.map_page = vcma_dma_map_page,
+	.unmap_page = vcma_dma_unmap_ram,
+	.map_resource = vcma_dma_map_resource,
+	.unmap_resource = vcma_dma_unmap_resource,
+#endif
+	.map_sg = vcma_dma_map_sg,
+	.unmap_sg = vcma_dma_unmap_sg,
+	.sync_single_for_cpu = vcma_dma_sync_for_cpu,
+	.sync_single_for_device = vcma_dma_sync_for_device,
+	.sync_sg_for_cpu = vcma_dma_sync_sg_for_cpu,
+	.sync_sg_for_device = vcma_dma_sync_sg_for_device,
+	.dma_supported = vcma_dma_supported,
+	.get_required_mask = vcma_dma_get_required_mask,
+	.max_mapping_size = vcma_dma_max_mapping_size,
+};
+
+void vcma_dma_ops_init(struct vcma_binding *b)
+{
+	memcpy((void *)&b->ops, &vcma_dma_ops, sizeof(b->ops));
+}

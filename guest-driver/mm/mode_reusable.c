@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reusable mode: the region's memory is ordinary movable RAM of the guest, and
+ * pages of it are taken back, their contents moved elsewhere, while a device needs
+ * them. Puts together what memory.c, isolate.c and usage.c do.
+ *
+ * Every page has a cacheable linear address. An uncached mapping is made beside
+ * it, after the caches have given up what they have of the pages; as long as it
+ * exists nothing uses the linear one: the pages are hidden. On x86, where two
+ * memory types for one page are not allowed, the linear address itself changes.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#ifdef CONFIG_X86
+#include <asm/set_memory.h>
+#endif
+
+#include "client/attr.h"
+#include "core/compat.h"
+#include "memory.h"
+#include "core/mode.h"
+#include "usage.h"
+#include "core/region.h"
+#include "isolate.h"
+
+/* Given back before others may run. */
+#define VCMA_GIVE_PAGES		((unsigned long)SZ_16M >> PAGE_SHIFT)
+
+static int vcma_reusable_start(struct vcma_region *r)
+{
+	struct vcma_memory *memory;
+	int err;
+
+	err = vcma_usage_create(r);
+	if (err)
+		return err;
+	err = vcma_memory_add(r, &memory);
+	if (err) {
+		vcma_usage_online_end(r, err != -ENODEV && vcma_memory_is_orphaned(r));
+		vcma_usage_destroy(r);
+		return err;
+	}
+	WRITE_ONCE(r->memory, memory);
+	vcma_usage_online_changed(r);
+	return 0;
+}
+
+/*
+ * The host hears of the end before its device is reset: memory that stays with the
+ * guest must not be unplugged when no driver is there to take it back.
+ */
+static int vcma_reusable_stop(struct vcma_region *r)
+{
+	struct vcma_memory *memory = r->memory;
+	int err;
+
+	WRITE_ONCE(r->memory, NULL);
+	vcma_usage_online_stop(r);
+	err = vcma_memory_remove(memory);
+	vcma_usage_online_end(r, err);
+	vcma_usage_destroy(r);
+	return err;
+}
+
+static int vcma_reusable_get(struct vcma_block *block)
+{
+	return vcma_memory_get_online(block->region->memory, block->base_gpa, block->bytes);
+}
+
+static void vcma_reusable_put(struct vcma_block *block)
+{
+	vcma_memory_put_online(block->region->memory, block->base_gpa, block->bytes);
+}
+
+static unsigned long vcma_block_pfn(const struct vcma_block *block, unsigned long page)
+{
+	return PHYS_PFN(block->base_gpa) + page;
+}
+
+static void vcma_reusable_add_isolated(struct vcma_block *block, unsigned long first_page,
+				       unsigned long nr_pages)
+{
+	vcma_memory_fake_offline(vcma_block_pfn(block, first_page), nr_pages);
+	atomic64_sub(PFN_PHYS(nr_pages), &block->region->online_bytes);
+	vcma_usage_online_changed(block->region);
+}
+
+static int vcma_reusable_isolate(struct vcma_block *block, unsigned long first_page,
+				 unsigned long nr_pages, unsigned int flags, ktime_t deadline,
+				 struct vcma_busy *busy)
+{
+	unsigned long pfn = vcma_block_pfn(block, first_page);
+	int err;
+
+	err = vcma_isolate_pages(pfn, nr_pages, flags, deadline, busy);
+	if (err == -EBUSY)
+		busy->first_page += first_page;
+	if (err)
+		return err;
+	vcma_reusable_add_isolated(block, first_page, nr_pages);
+	return 0;
+}
+
+static void vcma_reusable_putback(struct vcma_block *block, unsigned long first_page,
+				  unsigned long nr_pages)
+{
+	unsigned long pfn = vcma_block_pfn(block, first_page), end = pfn + nr_pages, some;
+
+	for (; pfn < end; pfn += some) {
+		some = min(end - pfn, VCMA_GIVE_PAGES);
+		vcma_memory_fake_online(pfn, some);
+		vcma_putback_pages(pfn, some);
+		cond_resched();
+	}
+	atomic64_add(PFN_PHYS(nr_pages), &block->region->online_bytes);
+	vcma_usage_online_changed(block->region);
+}
+
+/* ---- mappings ---- */
+
+#ifdef CONFIG_X86
+static void *vcma_map_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr)
+{
+	void *linear = page_address(pfn_to_page(pfn));
+
+	return set_memory_wc((unsigned long)linear, nr) ? NULL : linear;
+}
+
+static void vcma_unmap_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr,
+				void *cpu)
+{
+	set_memory_wb((unsigned long)cpu, nr);
+}
+#else
+static void *vcma_map_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr)
+{
+	struct page **pages;
+	unsigned long i;
+	void *cpu;
+
+	pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return NULL;
+	for (i = 0; i < nr; i++)
+		pages[i] = pfn_to_page(pfn + i);
+	vcma_attr_hand_over(r, page_address(pages[0]), PFN_PHYS(nr));
+	cpu = vmap(pages, nr, VM_MAP, pgprot_dmacoherent(PAGE_KERNEL));
+	kvfree(pages);
+	return cpu;
+}
+
+/* Reads ahead of need may have brought stale lines into the caches. */
+static void vcma_unmap_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr,
+				void *cpu)
+{
+	vunmap(cpu);
+	vcma_attr_hand_over(r, page_address(pfn_to_page(pfn)), PFN_PHYS(nr));
+}
+#endif
+
+static int vcma_reusable_map(struct vcma_block *block, unsigned long first_page,
+			     unsigned long nr_pages, enum vcma_attr attr, void **cpu)
+{
+	unsigned long pfn = vcma_block_pfn(block, first_page);
+	void *mapped;
+
+	mapped = attr == VCMA_UNCACHED ? vcma_map_uncached(block->region, pfn, nr_pages) :
+					 page_address(pfn_to_page(pfn));
+	if (!mapped)
+		return -ENOMEM;
+	*cpu = mapped;
+	return 0;
+}
+
+static void vcma_reusable_unmap(struct vcma_block *block, unsigned long first_page,
+				unsigned long nr_pages, enum vcma_attr attr, void *cpu)
+{
+	if (attr == VCMA_UNCACHED)
+		vcma_unmap_uncached(block->region, vcma_block_pfn(block, first_page), nr_pages,
+				    cpu);
+}
+
+const struct vcma_mode vcma_mode_reusable = {
+	.name = "reusable",
+	.has_pages = true,
+	.start = vcma_reusable_start,
+	.stop = vcma_reusable_stop,
+	.get = vcma_reusable_get,
+	.put = vcma_reusable_put,
+	.isolate = vcma_reusable_isolate,
+	.zeroes = vcma_pages_come_zeroed,
+	.add_isolated = vcma_reusable_add_isolated,
+	.putback = vcma_reusable_putback,
+	.map = vcma_reusable_map,
+	.unmap = vcma_reusable_unmap,
+	.rank = vcma_usage_rank,
+};

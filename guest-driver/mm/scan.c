@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Scan of page ranges (scan.h).
+ *
+ * A page that is in use has a reference for each mapping and for the cache it is
+ * in. One more, and migration fails: someone does I/O on it right now, or has
+ * pinned it for good. Pages that are not on an LRU list are left out of this:
+ * fresh ones wait for that in per-CPU batches that hold a reference, and taking
+ * them drains the batches.
+ */
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/pagemap.h>
+#include <linux/string.h>
+
+#include "scan.h"
+#include "core/compat.h"
+
+enum vcma_page_kind {
+	VCMA_PAGE_FREE,
+	VCMA_PAGE_MOVABLE,
+	VCMA_PAGE_READ,
+	VCMA_PAGE_PINNED,
+	VCMA_PAGE_UNMOVABLE,
+};
+
+static bool vcma_folio_is_pinned(struct folio *folio)
+{
+	int users, nr = folio_nr_pages(folio);
+
+	if (folio_maybe_dma_pinned(folio))
+		return true;
+	if (!folio_test_lru(folio) || !vcma_folio_users(folio, &users))
+		return false;
+	if (folio_test_anon(folio))
+		users += folio_test_swapcache(folio) ? nr : 0;
+	else if (READ_ONCE(folio->mapping))
+		users += nr + (folio_has_private(folio) ? 1 : 0);
+	return folio_ref_count(folio) > users;
+}
+
+/* @nr: how many pages the answer is for, from @page on */
+static enum vcma_page_kind vcma_page_kind(struct page *page, unsigned long *nr)
+{
+	struct folio *folio;
+
+	*nr = 1;
+	if (PageBuddy(page)) {
+		unsigned long order = READ_ONCE(page_private(page));
+
+		/* It may have been allocated since, and say something else there. */
+		if ((1UL << min(order, 31UL)) <= MAX_ORDER_NR_PAGES)
+			*nr = 1UL << order;
+		return VCMA_PAGE_FREE;
+	}
+	if (PageReserved(page) || PageOffline(page) || PageHWPoison(page))
+		return VCMA_PAGE_UNMOVABLE;
+	if (!page_ref_count(compound_head(page)))	/* in a per-CPU list of free pages */
+		return VCMA_PAGE_FREE;
+	folio = page_folio(page);
+	if (folio_test_locked(folio) && !folio_test_uptodate(folio))
+		return VCMA_PAGE_READ;
+	return vcma_folio_is_pinned(folio) ? VCMA_PAGE_PINNED : VCMA_PAGE_MOVABLE;
+}
+
+void vcma_scan_pages(unsigned long pfn, unsigned long nr, struct vcma_page_scan *scan)
+{
+	unsigned long end = pfn + nr, run;
+
+	memset(scan, 0, sizeof(*scan));
+	for (; pfn < end; pfn += run) {
+		enum vcma_page_kind kind = vcma_page_kind(pfn_to_page(pfn), &run);
+
+		run = min(run, end - pfn);
+		switch (kind) {
+		case VCMA_PAGE_FREE:
+			scan->nr_free += run;
+			continue;
+		case VCMA_PAGE_READ:
+			scan->nr_read += run;
+			fallthrough;
+		case VCMA_PAGE_MOVABLE:
+			scan->nr_movable += run;
+			continue;
+		case VCMA_PAGE_PINNED:
+			scan->nr_pinned += run;
+			break;
+		case VCMA_PAGE_UNMOVABLE:
+			break;
+		}
+		if (!scan->nr_unmovable)
+			scan->first_unmovable = pfn;
+		if (scan->first_unmovable + scan->run_unmovable == pfn)
+			scan->run_unmovable += run;
+		scan->nr_unmovable += run;
+	}
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reserve of a client (reserve.h).
+ *
+ * To the pool it is one allocation of the client. Its slots have records of their own while they
+ * are in use, so that a mapping is found in it as in the rest of the block.
+ */
+#include <linux/device.h>
+#include <linux/mm.h>
+
+#include "dma/bounce.h"
+#include "client/client.h"
+#include "pool_pages.h"
+#include "core/region.h"
+#include "reserve.h"
+
+void vcma_reserve_init(struct vcma_reserve *reserve)
+{
+	spin_lock_init(&reserve->lock);
+	reserve->all.block = NULL;
+	reserve->nr = 0;
+	reserve->max_dma = U64_MAX;
+}
+
+static u32 vcma_reserve_first(const struct vcma_reserve *reserve)
+{
+	return reserve->all.slot - reserve->all.block->slots;
+}
+
+/* Is there one, all of it where @max_dma allows it to be? */
+static bool vcma_reserve_reaches(struct vcma_reserve *reserve, u64 max_dma)
+{
+	return reserve->all.block &&
+	       reserve->all.dma + ((u64)reserve->nr << VCMA_SLOT_SHIFT) - 1 <= max_dma;
+}
+
+/*
+ * Another one, of @nr slots, or none, in place of what there is, at once: several may be at it.
+ * Return: false, and nothing has changed, if some of it is in use.
+ */
+static bool vcma_reserve_swap(struct vcma_reserve *reserve, struct vcma_piece *all, u32 *nr,
+			      bool force)
+{
+	unsigned long flags;
+	bool idle;
+
+	spin_lock_irqsave(&reserve->lock, flags);
+	idle = force || bitmap_empty(reserve->used, reserve->nr);
+	if (idle) {
+		swap(reserve->all, *all);
+		swap(reserve->nr, *nr);
+		bitmap_zero(reserve->used, VCMA_RESERVE_SLOTS);
+	}
+	spin_unlock_irqrestore(&reserve->lock, flags);
+	return idle;
+}
+
+/* The pool gets back what it had given: one allocation. */
+static void vcma_reserve_put(struct vcma_client *c, struct vcma_piece *all, u32 nr)
+{
+	u32 first, i;
+
+	if (!all->block)
+		return;
+	first = all->slot - all->block->slots;
+	for (i = 0; i < nr; i++)	/* what a driver has left mapped */
+		WRITE_ONCE(all->slot[i].owner, NULL);
+	vcma_pages_record(all->block, first, nr, c, VCMA_NO_ORIG, (u64)nr << VCMA_SLOT_SHIFT, all);
+	vcma_pool_free(all->block, all->slot);
+}
+
+void vcma_reserve_fill(struct vcma_client *c, u64 max_dma)
+{
+	const struct vcma_alloc_limits limits = { .flags = VCMA_FAST };
+	struct vcma_fit fit = { .nr = VCMA_RESERVE_SLOTS, .align_slots = 1, .max_dma = max_dma };
+	struct vcma_reserve *reserve = &c->reserve;
+	struct vcma_pool *pool = &c->pools[c->attr];
+	struct vcma_piece all;
+	u64 bytes;
+	u32 nr;
+
+	if (vcma_reserve_reaches(reserve, max_dma))
+		return;
+	fit.nr = min_t(u64, fit.nr, c->region->granule_bytes >> VCMA_SLOT_SHIFT);
+	bytes = (u64)fit.nr << VCMA_SLOT_SHIFT;
+	if (!vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, &all) &&
+	    vcma_pool_alloc_slow(pool, &fit, &limits, c, bytes, &all)) {
+		dev_info(c->dev, "region %s: no memory for a reserve of bounce buffers at or below %#llx\n",
+			 c->region->name, max_dma);
+		return;
+	}
+	nr = fit.nr;
+	if (vcma_reserve_swap(reserve, &all, &nr, false))
+		reserve->max_dma = max_dma;
+	vcma_reserve_put(c, &all, nr);	/* the old one, or ours: no driver does that */
+}
+
+void vcma_reserve_yield(struct vcma_client *c)
+{
+	struct vcma_piece all = {};
+	u32 nr = 0;
+
+	if (vcma_reserve_swap(&c->reserve, &all, &nr, false))
+		vcma_reserve_put(c, &all, nr);
+}
+
+void vcma_reserve_restore(struct vcma_client *c)
+{
+	vcma_reserve_fill(c, c->reserve.max_dma);
+}
+
+void vcma_reserve_empty(struct vcma_client *c)
+{
+	struct vcma_piece all = {};
+	u32 nr = 0;
+
+	vcma_reserve_swap(&c->reserve, &all, &nr, true);
+	vcma_reserve_put(c, &all, nr);
+	c->reserve.max_dma = U64_MAX;
+}
+
+bool vcma_reserve_alloc(struct vcma_client *c, const struct vcma_fit *fit, phys_addr_t orig,
+			u64 bytes, struct vcma_piece *piece)
+{
+	struct vcma_reserve *reserve = &c->reserve;
+	unsigned long flags, bit, end;
+	bool found = false;
+	u64 room;
+
+	spin_lock_irqsave(&reserve->lock, flags);
+	if (!reserve->all.block || fit->max_dma < reserve->all.dma)
+		goto unlock;
+	room = fit->max_dma - reserve->all.dma;
+	end = room >> VCMA_SLOT_SHIFT < reserve->nr ? (room + 1) >> VCMA_SLOT_SHIFT : reserve->nr;
+	bit = bitmap_find_next_zero_area_off(reserve->used, end, 0, fit->nr, fit->align_slots - 1,
+					     (reserve->all.dma >> VCMA_SLOT_SHIFT) - fit->match);
+	if (bit >= end)
+		goto unlock;
+	bitmap_set(reserve->used, bit, fit->nr);
+	vcma_pages_record(reserve->all.block, vcma_reserve_first(reserve) + bit, fit->nr, c, orig,
+			  bytes, piece);
+	found = true;
+unlock:
+	spin_unlock_irqrestore(&reserve->lock, flags);
+	return found;
+}
+
+static bool vcma_reserve_has(const struct vcma_reserve *reserve, const struct vcma_slot *slot)
+{
+	const struct vcma_slot *first = READ_ONCE(reserve->all.slot);
+
+	return slot >= first && slot < first + READ_ONCE(reserve->nr);
+}
+
+bool vcma_reserve_free(struct vcma_client *c, struct vcma_block *block, struct vcma_slot *slot)
+{
+	struct vcma_reserve *reserve = &c->reserve;
+	unsigned long flags;
+	bool ours;
+
+	/* Most are not, and while one is, the reserve stays as it is: no lock is needed to say no. */
+	if (!vcma_reserve_has(reserve, slot))
+		return false;
+	spin_lock_irqsave(&reserve->lock, flags);
+	ours = reserve->all.block == block && vcma_reserve_has(reserve, slot);
+	if (ours) {
+		WRITE_ONCE(slot->owner, NULL);
+		bitmap_clear(reserve->used, slot - reserve->all.slot, slot->nr);
+	}
+	spin_unlock_irqrestore(&reserve->lock, flags);
+	return ours;
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Shares of a region and their pools (resv.h).
+ *
+ * The list only ever grows while the region lives: it is walked without a lock. It is
+ * added to under vcma_bindings_lock.
+ */
+#include <linux/math.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+
+#include "client/binding.h"
+#include "hv/core/region_text.h"
+#include "core/region.h"
+#include "resv.h"
+
+static void vcma_pools_init(struct vcma_pool *pools, struct vcma_region *r, unsigned int resv,
+			    u64 pool_bytes)
+{
+	int attr;
+
+	for (attr = 0; attr < VCMA_NR_ATTRS; attr++)
+		vcma_pool_init(&pools[attr], r, attr, resv, pool_bytes);
+}
+
+static void vcma_pools_destroy(struct vcma_pool *pools)
+{
+	int attr;
+
+	for (attr = 0; attr < VCMA_NR_ATTRS; attr++)
+		vcma_pool_destroy(&pools[attr]);
+}
+
+static struct vcma_resv *vcma_resv_find(struct vcma_region *r, unsigned int id)
+{
+	struct vcma_resv *resv;
+
+	list_for_each_entry_rcu(resv, &r->resvs, node, true) {
+		if (resv->id == id)
+			return resv;
+	}
+	return NULL;
+}
+
+static struct vcma_resv *vcma_resv_new(struct vcma_region *r, unsigned int id, u64 pool_bytes)
+{
+	struct vcma_resv *resv = kvzalloc(sizeof(*resv), GFP_KERNEL);
+
+	if (!resv)
+		return NULL;
+	resv->id = id;
+	vcma_pools_init(resv->pools, r, id, pool_bytes);
+	list_add_tail_rcu(&resv->node, &r->resvs);
+	return resv;
+}
+
+struct vcma_pool *vcma_resv_pools(struct vcma_region *r, unsigned int id)
+{
+	struct vcma_resv *resv;
+
+	lockdep_assert_held(&vcma_bindings_lock);
+	if (!id)
+		return r->pools;
+	resv = vcma_resv_find(r, id) ?: vcma_resv_new(r, id, 0);
+	return resv ? resv->pools : NULL;
+}
+
+struct vcma_pool *vcma_region_pool(struct vcma_region *r, unsigned int i)
+{
+	struct vcma_resv *resv;
+
+	if (i < VCMA_NR_ATTRS)
+		return &r->pools[i];
+	i -= VCMA_NR_ATTRS;
+	list_for_each_entry_rcu(resv, &r->resvs, node, true) {
+		if (i < VCMA_NR_ATTRS)
+			return &resv->pools[i];
+		i -= VCMA_NR_ATTRS;
+	}
+	return NULL;
+}
+
+u64 vcma_region_ready_bytes(struct vcma_region *r)
+{
+	struct vcma_pool *pool;
+	s64 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; (pool = vcma_region_pool(r, i)); i++)
+		bytes += atomic64_read(&pool->free_bytes);
+	return max(bytes, 0LL);
+}
+
+/* ---- the module parameter ---- */
+
+static const char *vcma_regions_text = "";
+
+int vcma_resvs_check(const char *text)
+{
+	struct hvcma_region_text entry;
+	struct hvcma_text_error wrong;
+	const char *rest = text;
+
+	while (*rest) {
+		if (hvcma_region_text_next(&rest, &entry, &wrong)) {
+			pr_err("virtio_cma: regions=%s: at %td, \"%.*s\": %s\n", text,
+			       wrong.slice.text - text, (int)wrong.slice.bytes,
+			       wrong.slice.text, wrong.sentence);
+			return -EINVAL;
+		}
+		if (entry.has_base) {
+			pr_err("virtio_cma: regions=%s: region \"%.*s\": the host chooses the base\n",
+			       text, (int)entry.name.bytes, entry.name.text);
+			return -EINVAL;
+		}
+	}
+	vcma_regions_text = text;
+	return 0;
+}
+
+static u64 vcma_text_bytes(struct vcma_region *r, const struct hvcma_region_text *entry)
+{
+	u64 bytes = 0;
+
+	hvcma_region_text_bytes(&entry->size, PFN_PHYS(totalram_pages()), &bytes);
+	return round_down(bytes, r->granule_bytes);
+}
+
+static int vcma_resv_add(struct vcma_region *r, const struct hvcma_region_text *entry,
+			 unsigned int *nr)
+{
+	u64 bytes = vcma_text_bytes(r, entry);
+	struct vcma_resv *resv;
+
+	/* All that is set aside is ready. */
+	resv = vcma_resv_new(r, VCMA_RESV_FIRST_OWN + (*nr)++, max(bytes, r->granule_bytes));
+	if (!resv)
+		return -ENOMEM;
+	resv->set_bytes = bytes;
+	resv->clients = entry->clients.text;
+	resv->clients_bytes = entry->clients.bytes;
+	resv->kind = entry->kind.text;
+	resv->kind_bytes = entry->kind.bytes;
+	return 0;
+}
+
+static void vcma_resvs_forget(struct vcma_region *r)
+{
+	struct vcma_resv *resv, *next;
+
+	list_for_each_entry_safe(resv, next, &r->resvs, node) {
+		vcma_pools_destroy(resv->pools);
+		list_del(&resv->node);
+		kvfree(resv);
+	}
+}
+
+static int vcma_resvs_add(struct vcma_region *r)
+{
+	const char *rest = vcma_regions_text;
+	struct hvcma_region_text entry;
+	struct hvcma_text_error wrong;
+	struct vcma_resv *resv;
+	u64 limit = r->bytes, set = 0;
+	unsigned int nr = 0;
+	int err = 0;
+
+	while (!err && *rest && !hvcma_region_text_next(&rest, &entry, &wrong)) {
+		if (!hvcma_slice_is(&entry.name, r->name))
+			continue;
+		if (!entry.clients.bytes)
+			limit = min(vcma_text_bytes(r, &entry), r->bytes);
+		else
+			err = vcma_resv_add(r, &entry, &nr);
+	}
+	list_for_each_entry(resv, &r->resvs, node)
+		set += resv->set_bytes;
+	if (!err && set > limit) {
+		dev_warn(r->dev, "region %s: %llu bytes are set aside by the parameter \"regions\", %llu may be used: all of it is shared\n",
+			 r->name, set, limit);
+		set = 0;
+		vcma_resvs_forget(r);
+	}
+	if (err) {
+		vcma_resvs_forget(r);
+		return err;
+	}
+	r->shared_limit_bytes = limit - set;
+	return 0;
+}
+
+unsigned int vcma_resv_of(struct vcma_region *r, const char *name, const char *kind)
+{
+	struct hvcma_slice rest, client, wanted;
+	struct vcma_resv *resv;
+
+	list_for_each_entry_rcu(resv, &r->resvs, node, true) {
+		if (resv->id < VCMA_RESV_FIRST_OWN)
+			continue;
+		wanted = (struct hvcma_slice) { resv->kind, resv->kind_bytes };
+		if (wanted.bytes && !hvcma_slice_is(&wanted, kind))
+			continue;
+		rest = (struct hvcma_slice) { resv->clients, resv->clients_bytes };
+		while (hvcma_region_text_client(&rest, &client)) {
+			if (hvcma_slice_is(&client, name))
+				return resv->id;
+		}
+	}
+	return 0;
+}
+
+/* ---- accounts ---- */
+
+/* What reservations have used beyond what is set aside. Caller holds resv_lock. */
+static u64 vcma_shared_used(struct vcma_region *r)
+{
+	u64 used = r->shared_allocated_bytes;
+	struct vcma_resv *resv;
+
+	list_for_each_entry_rcu(resv, &r->resvs, node, true) {
+		if (resv->allocated_bytes > resv->set_bytes)
+			used += resv->allocated_bytes - resv->set_bytes;
+	}
+	return used;
+}
+
+static u64 *vcma_resv_account(struct vcma_region *r, unsigned int id)
+{
+	struct vcma_resv *resv = id ? vcma_resv_find(r, id) : NULL;
+
+	return resv ? &resv->allocated_bytes : &r->shared_allocated_bytes;
+}
+
+int vcma_resv_charge(struct vcma_region *r, unsigned int id, u64 bytes)
+{
+	u64 *held = vcma_resv_account(r, id);
+	unsigned long flags;
+	int err = 0;
+
+	spin_lock_irqsave(&r->resv_lock, flags);
+	*held += bytes;
+	if (vcma_shared_used(r) > r->shared_limit_bytes) {
+		*held -= bytes;
+		err = -EDQUOT;
+	}
+	spin_unlock_irqrestore(&r->resv_lock, flags);
+	return err;
+}
+
+void vcma_resv_uncharge(struct vcma_region *r, unsigned int id, u64 bytes)
+{
+	u64 *held = vcma_resv_account(r, id);
+	unsigned long flags;
+
+	spin_lock_irqsave(&r->resv_lock, flags);
+	*held -= bytes;
+	spin_unlock_irqrestore(&r->resv_lock, flags);
+}
+
+/* ---- beginning and end ---- */
+
+int vcma_resvs_init(struct vcma_region *r, u64 pool_bytes)
+{
+	int err;
+
+	err = vcma_resvs_add(r);
+	if (err)
+		return err;
+	vcma_pools_init(r->pools, r, 0, pool_bytes);
+	return 0;
+}
+
+void vcma_resvs_destroy(struct vcma_region *r)
+{
+	vcma_pools_destroy(r->pools);
+	vcma_resvs_forget(r);
+}
