@@ -3,9 +3,10 @@
  * debugfs (debugfs.h): /sys/kernel/debug/virtio_cma/DEVICE/, by the virtio device's name
  *
  *	granules	one character per granule, 64 in a line:
- *			P pool, B bulk, U user: held, all pages taken; p b u: some, or none
- *			. online, looked empty last time; o online, in use; x stuck; ! busy a moment ago
- *			- neither held nor online
+ *			P pool, B bulk, U user: allocated, all pages isolated; p b u: some, or none
+*			. online, looked empty last time; o online, in use; x unmovable;
+ *			! busy a moment ago
+ *			- neither allocated nor online
  *	blocks		one line per allocated block
  */
 #include <linux/bitops.h>

@@ -28,7 +28,7 @@
 static unsigned long vcma_pool_bytes;
 module_param_named(pool_bytes, vcma_pool_bytes, ulong, 0444);
 MODULE_PARM_DESC(pool_bytes,
-		 "memory taken ahead of need, per region and memory type, rounded up to granules, an eighth more in single ones (default: half the region, at most 16 MiB)");
+		 "memory allocated ahead of need, per region and memory type, rounded up to granules, an eighth more in single ones (default: half the region, at most 16 MiB)");
 
 unsigned int vcma_request_timeout_ms = 30000;
 module_param_named(request_timeout_ms, vcma_request_timeout_ms, uint, 0644);
@@ -102,7 +102,7 @@ void vcma_stop(struct vcma_region *r)
 	vcma_user_finish(r);
 	vcma_report_stop(r);
 	vcma_region_wait_idle(r);
-	/* What a client may still write to stays as it is until the reset has made it quiet. */
+	/* What a client may still write to stays as it is until the reset has quiesced it. */
 	if (vcma_clients_are_quiet(r))
 		vcma_retire(r);
 }

@@ -22,8 +22,8 @@ extern unsigned int vcma_request_timeout_ms;
 int vcma_start(struct vcma_transport *transport, struct vcma_region **out);
 
 /**
- * vcma_stop() - unbind the drivers of all clients, release them, give back what
- * is held, and end the use of the memory. The caller then resets the transport
+ * vcma_stop() - unbind the drivers of all clients, release them, free what
+ * is allocated, and end the use of the memory. The caller then resets the transport
  * and calls vcma_finish().
  */
 void vcma_stop(struct vcma_region *r);

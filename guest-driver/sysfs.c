@@ -106,7 +106,7 @@ static DEVICE_ATTR_RO(alloc_us_log2);
 
 /* ---- as in /sys/kernel/mm/cma/NAME ---- */
 
-/* In pages: what drivers and programs have asked for, had and given back. */
+/* In pages: what drivers and programs have asked for, had and freed. */
 static u64 vcma_pages_out(const struct vcma_region *r)
 {
 	s64 freed = atomic64_read(&r->stats.nr_freed_pages);

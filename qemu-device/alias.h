@@ -5,8 +5,8 @@
  *
  * A line of that mapping that gets dirty would some time be written over what
  * a device has put into memory, and one that is filled keeps what was there
- * before. So a block is cleaned and invalidated when it is in non-coherent use and when
- * it comes back, and nothing in QEMU touches it between: migration is blocked;
+ * before. So a block is cleaned and invalidated when its non-coherent use begins
+ * and when it ends, and nothing in QEMU touches it between: migration is blocked;
  * dumps, measurements of the dirty rate, loads of a snapshot and the monitor's
  * and the debugger's accesses to memory are refused and say why.
  *
@@ -34,14 +34,14 @@ enum virtio_cma_status hvcma_alias_keep_off(VirtIOCMA *s, bool on);
 
 /**
  * hvcma_alias_forget() - the region leaves guest-physical memory with a client
- * that is not quiet: nothing can reach its memory any more.
+ * that is quarantined: nothing can reach its memory any more.
  */
 void hvcma_alias_forget(VirtIOCMA *s);
 
 /** hvcma_alias_is_kept_off() - must QEMU leave memory of any region alone? */
 bool hvcma_alias_is_kept_off(void);
 
-/** hvcma_alias_is_noncoherent() - must QEMU leave the granule of @gpa alone now? */
+/** hvcma_alias_is_noncoherent() - is the granule of @gpa in such use now? */
 bool hvcma_alias_is_noncoherent(uint64_t gpa);
 
 /** hvcma_alias_maintained_bytes() - how much was cleaned so far. */

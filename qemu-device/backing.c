@@ -38,12 +38,12 @@ struct HvcmaBacking {
  */
 static void tell(HvcmaBacking *b, int ret)
 {
-    bool *told = ret == -ENOMEM ? &b->warned_no_memory : &b->warned_failure;
+    bool *warned = ret == -ENOMEM ? &b->warned_no_memory : &b->warned_failure;
 
-    if (ret == -EDQUOT || *told) {
+    if (ret == -EDQUOT || *warned) {
         HVCMA_TRACE(b->s, "%s", b->provider->error.text);
     } else {
-        *told = true;
+        *warned = true;
         warn_report("virtio-cma: %s", b->provider->error.text);
     }
 }
@@ -114,7 +114,7 @@ static bool reuse_start(HvcmaBacking *b, Error **errp)
         return true;
     }
     if (ram_block_uncoordinated_discard_disable(true)) {
-        error_setg(errp, "virtio-cma '%s': mode=%s lends memory to the guest, "
+        error_setg(errp, "virtio-cma '%s': mode=%s gives the guest RAM, "
                    "but another device depends on discarding guest memory",
                    s->config.name, s->opts.mode);
         return false;

@@ -7,7 +7,7 @@
  * with unsafe-noiommu=on, else guest-physical. Knows no client and no request.
  *
  * While a granule is pinned, or may be online, RAM discards by others (balloon)
- * are off. With unsafe-noiommu=on a keeper process holds the pins beyond QEMU's
+ * are off. With unsafe-noiommu=on a keeper process keeps the pins beyond QEMU's
  * death.
  */
 #ifndef QEMU_DEVICE_BACKING_H
@@ -19,8 +19,8 @@
 /**
  * hvcma_backing_new() - provider for the region of @s (config and address set).
  *
- * A region that may be online is backed whole: its pages are guest RAM, and there
- * is no way to tell a guest that RAM is missing.
+ * A region that may be online is backed whole: its pages are guest RAM, and
+ * there is no way to tell a guest that RAM is missing.
  *
  * Errors: what the provider lacks (CAP_SYS_ADMIN, io_uring, pages), a keeper
  * that does not start, another device that depends on discards.
@@ -29,7 +29,7 @@ HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp);
 
 /**
  * hvcma_backing_free() - orderly end: unpins, and waits for a thread that
- * prepares. Only after clients are quiet.
+ * prepares. Only after clients are quiesced.
  */
 void hvcma_backing_free(HvcmaBacking *b);
 
@@ -77,13 +77,13 @@ enum virtio_cma_status hvcma_backing_look(HvcmaBacking *b, uint64_t first,
                                           uint64_t nr, uint64_t *dma);
 
 /**
- * hvcma_backing_watch() - the keeper, if any, holds the pins until the device
+ * hvcma_backing_watch() - the keeper, if any, keeps the pins until the device
  * is closed.
  * @path: of the file that says whether it is enabled, hvcma_vfio_enable_path()
  */
 bool hvcma_backing_watch(HvcmaBacking *b, const char *path, Error **errp);
 
-/** hvcma_backing_unwatch() - that device is quiet for good. */
+/** hvcma_backing_unwatch() - that device is quiesced for good. */
 void hvcma_backing_unwatch(HvcmaBacking *b, const char *path);
 
 /** hvcma_backing_lacks_keeper() - none runs, and one must: claim nothing. */

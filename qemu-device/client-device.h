@@ -5,7 +5,7 @@
  * Holds what exists once per device: its place on the guest's buses and its
  * gate. Those who use it, one for each entry of a region's client table, open
  * and close the one gate, hear when the device goes, and when it could not be
- * made quiet for another of them. Knows no region and no request.
+ * quiesced for another of them. Knows no region and no request.
  *
  * All functions need the big QEMU lock.
  */

@@ -88,7 +88,7 @@ static bool entry_bytes(VirtIOCMA *s, const struct hvcma_region_text *e,
     uint64_t ram_bytes = MACHINE(qdev_get_machine())->ram_size;
 
     if (hvcma_region_text_bytes(&e->size, ram_bytes, bytes)) {
-        return complain(s, &e->size.text, "a share of no RAM", errp);
+        return complain(s, &e->size.text, "a part of no RAM", errp);
     }
     if (!hvcma_region_text_is_relative(&e->size) &&
         !QEMU_IS_ALIGNED(*bytes, PAGE_BYTES)) {
@@ -146,7 +146,7 @@ static bool set_resv(VirtIOCMA *s, const struct hvcma_region_text *e,
     uint64_t bytes;
 
     if (e->has_base) {
-        return complain(s, &e->name, "what is set aside has no base", errp);
+        return complain(s, &e->name, "a reservation has no base", errp);
     }
     if (!entry_bytes(s, e, &bytes, errp)) {
         return false;
@@ -221,7 +221,7 @@ static char *slice_dup(const struct hvcma_slice *slice)
     return slice->bytes ? g_strndup(slice->text, slice->bytes) : g_strdup("");
 }
 
-/* The text parses, and shares are numbered as hvcma_regions_check() did. */
+/* The text parses; reservations have hvcma_regions_check()'s numbers. */
 static bool add_regions(VirtIOCMA *s, GPtrArray *specs, Error **errp)
 {
     const char *at = s->opts.regions;

@@ -17,7 +17,7 @@ typedef struct HvcmaClientSpec {
 
 /**
  * hvcma_regions_check() - what regions= says about the region itself and about
- * its reservations: limits @s->config.pin_limit_bytes, sets the shares of
+ * its reservations: limits @s->config.pin_limit_bytes, sets the reservations of
  * @s->config, and @s->opts.memaddr. The memdev and granule are checked.
  *
  * Return: false with @errp naming the place in the text.

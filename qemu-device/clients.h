@@ -61,8 +61,8 @@ VirtIOCMA *hvcma_clients_default_region(void);
 /* ---- clients-plug.c ---- */
 
 /**
- * hvcma_clients_register() - enter the region into the registry and adopt the
- * clients that are plugged already. @s has its engine.
+ * hvcma_clients_register() - enter the region into the registry and take over
+ * the clients that are plugged already. @s has its engine.
  *
  * Errors: name or default flag taken by another region, client of a region
  * whose addresses are of the other sort, client unfit for this region.

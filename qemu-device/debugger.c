@@ -23,8 +23,8 @@ typedef struct GuardedOps {
 /*
  * Every debugging access, software breakpoints that an accelerator writes by
  * itself included, translates here, page by page and right before it touches
- * memory, with registers fetched from KVM by then. Handed memory is shown as
- * not mapped.
+ * memory, with registers fetched from KVM by then. Memory in non-coherent
+ * use is shown as not mapped.
  *
  * TCG's plugins translate without the big lock, which engines need; what they
  * look at the guest reads through the same mapping anyhow.

@@ -186,7 +186,7 @@ static void late_add(HvcmaDiscard *d, uint64_t first, uint64_t nr)
     }
 }
 
-/* The migration has ended: what blocks left meanwhile goes now. */
+/* The migration has ended: what was freed meanwhile is discarded now. */
 static void late_drop(HvcmaDiscard *d)
 {
     uint64_t first, nr;
@@ -309,7 +309,7 @@ static void register_listener(RamDiscardManager *rdm, RamDiscardListener *l,
     QLIST_INSERT_HEAD(&d->listeners, l, next);
     ret = for_each_part(d, l->section, true, populate_listener, l);
     if (ret) {
-        error_report("virtio-cma '%s': blocks that are held can't be mapped "
+        error_report("virtio-cma '%s': allocated blocks can't be mapped "
                      "for a device: %s", d->s->config.name, strerror(-ret));
     }
 }
@@ -370,7 +370,7 @@ bool hvcma_discard_init(VirtIOCMA *s, Error **errp)
         return true;
     }
     if (s->opts.discard && ram_block_coordinated_discard_require(true)) {
-        error_setg(errp, "virtio-cma '%s': discard=on drops pages of guest "
+        error_setg(errp, "virtio-cma '%s': discard=on discards pages of guest "
                    "memory, but another device of this virtual machine maps "
                    "all of it for good (vhost-vdpa, nvme:// and encrypted "
                    "guests do): leave out discard=on, or that device",

@@ -3,7 +3,7 @@
  * What of a private region is there, for the rest of QEMU: the region as a
  * RamDiscardManager.
  *
- * Populated is what blocks hold, and nothing else: outside its blocks the guest
+ * Populated is what is in blocks, and nothing else: outside of them the guest
  * must not touch the region, so whatever pages are there have no content. VFIO
  * behind an IOMMU maps and unmaps as blocks come and go; migration, snapshots
  * and dumps leave out the rest instead of faulting pages in.
@@ -11,10 +11,10 @@
  * In the other modes all of the region is guest RAM, or pinned for good, and
  * never discarded: they have no manager, and the functions below do nothing.
  *
- * A migration wants what is populated to stay so: granules that blocks leave
+ * A migration wants what is populated to stay so: granules that are freed
  * meanwhile are kept, with their pages, until its end.
  *
- * Knows no pin and no provider; backing.c decides what is dropped.
+ * Knows no pin and no provider; backing.c decides what is discarded.
  */
 #ifndef QEMU_DEVICE_DISCARD_H
 #define QEMU_DEVICE_DISCARD_H
@@ -45,7 +45,7 @@ void hvcma_discard_cleanup(VirtIOCMA *s);
 int hvcma_discard_populate(VirtIOCMA *s, uint64_t first, uint64_t nr);
 
 /**
- * hvcma_discard_withdraw() - granules leave their block, are about to be
+ * hvcma_discard_withdraw() - granules are freed, and about to be
  * unpinned: have them unmapped.
  *
  * Return: true if their pages may go; false if a migration still wants them:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Leaving: memory goes back between turns. See drain.h.
+ * Draining: memory is unpinned between turns. See drain.h.
  */
 #include "qemu/osdep.h"
 #include "block/aio.h"

@@ -33,7 +33,7 @@ void hvcma_gate_bars_hide(HvcmaGateBars *b, bool hide);
 
 /**
  * hvcma_gate_bars_keeps() - is this write to configuration space a way to
- * registers that are hidden? If so it is to be dropped.
+ * registers that are hidden? If so it is to be ignored.
  */
 bool hvcma_gate_bars_keeps(const HvcmaGateBars *b, uint32_t addr, int len);
 

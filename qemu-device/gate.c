@@ -41,9 +41,9 @@
 #define RESET_RETRY_US 10000
 
 typedef enum GateState {
-    GATE_CLOSED,    /* quiet, and the guest cannot change that */
+    GATE_CLOSED,    /* quiesced, and the guest cannot change that */
     GATE_OPEN,      /* the guest decides */
-    GATE_CLOSING,   /* the guest no longer decides; not shown quiet yet */
+    GATE_CLOSING,   /* the guest no longer decides; not shown quiesced yet */
     GATE_FAILED,    /* as CLOSING, and the device would not stop */
     GATE_NR_STATES
 } GateState;
@@ -636,7 +636,7 @@ bool hvcma_gate_open(HvcmaGate *g, Error **errp)
 static bool gate_close(HvcmaGate *g, Error **errp)
 {
     bool inner = g->state == GATE_CLOSING;
-    bool quiet = false;
+    bool quiesced = false;
 
     if (g->freed ||
         (g->state == GATE_CLOSED && !hvcma_gate_is_bus_master(g))) {
@@ -646,7 +646,7 @@ static bool gate_close(HvcmaGate *g, Error **errp)
         gate_set_state(g, GATE_CLOSING);
     }
     if (inner || !gate_is_entered(g)) {
-        quiet = gate_quiesce(g, errp);
+        quiesced = gate_quiesce(g, errp);
     } else {
         error_setg(errp, "%s: can't be stopped from inside an access to it",
                    gate_device_name(g->dev));
@@ -655,21 +655,21 @@ static bool gate_close(HvcmaGate *g, Error **errp)
         return true;            /* closed, from inside, before it was freed */
     }
     if (!inner) {
-        gate_set_state(g, quiet ? GATE_CLOSED : GATE_FAILED);
+        gate_set_state(g, quiesced ? GATE_CLOSED : GATE_FAILED);
     }
-    return quiet;
+    return quiesced;
 }
 
 bool hvcma_gate_close(HvcmaGate *g, Error **errp)
 {
-    bool quiet;
+    bool quiesced;
 
     gate_hold(g);
     hvcma_vcpus_stop();
-    quiet = gate_close(g, errp);
+    quiesced = gate_close(g, errp);
     hvcma_vcpus_start();
     gate_release(g);
-    return quiet;
+    return quiesced;
 }
 
 void hvcma_gate_emulation_ended(void)

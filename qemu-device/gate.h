@@ -69,7 +69,7 @@ bool hvcma_gate_open(HvcmaGate *g, Error **errp);
  * off, read back (which flushes its posted writes), reset, read back.
  *
  * Closing a closed gate is no error; a failed close can be repeated. A device
- * that has no reset is quiet once bus mastering reads back as off.
+ * that has no reset is quiesced once bus mastering reads back as off.
  * Not from within the enter or exit phase of a reset.
  *
  * What the device has under way is waited for, and can come back here. If that
@@ -77,8 +77,8 @@ bool hvcma_gate_open(HvcmaGate *g, Error **errp);
  * inside; the result of the inner close counts. A device that is inside an
  * access by the guest, or one of its own bottom halves, can't be closed.
  *
- * Return: true if the device is quiet: no DMA from here on; false with @errp if
- * that cannot be shown, the guest's hands being off the bit all the same.
+ * Return: true if the device is quiesced: no DMA from here on; false with @errp
+ * if that cannot be shown, the guest's hands being off the bit all the same.
  */
 bool hvcma_gate_close(HvcmaGate *g, Error **errp);
 

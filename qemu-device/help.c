@@ -17,13 +17,13 @@ static const Description descriptions[] = {
     { "memaddr", "guest-physical base of the region, 0: chosen by QEMU" },
     { "align", "alignment of a base that QEMU chooses, 0: by mode and size" },
     { "name", "of the region, up to 31 bytes (default: the device's id)" },
-    { "mode", "private (default), reusable: online to the guest as memory, auto: "
+    { "mode", "private (default), reusable: RAM of the guest while idle, auto: "
       "that if the guest can, static: without a driver in the guest" },
     { "clients", "ids of devices that the region serves, ID:ID..." },
     { "regions", "reservations and limits as text, see hvcma(1)" },
     { "spare-clients", "with default=on: entries for devices that no region or "
       "another one names" },
-    { "policy", "which free memory is taken: best-fit (default), first-fit, "
+    { "policy", "which free memory is allocated: best-fit (default), first-fit, "
       "next-fit" },
     { "attr", "how clients' memory is mapped by the guest: auto (default), "
       "cached, uncached" },
@@ -37,7 +37,7 @@ static const Description descriptions[] = {
     { "max-align-order", "an allocation of 2^n pages is aligned to 2^n of them "
       "up to this order" },
     { "pool", "with mode=static: size of the pool for DMA, 0: by the region" },
-    { "discard", "give memory back to the host that the guest does not use" },
+    { "discard", "discard memory that the guest does not use" },
     { "unsafe-noiommu", "UNSAFE: tell the guest host-physical addresses, allow "
       "VFIO devices without an IOMMU" },
     { "trace", "print requests, state changes and clients' events" },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio-cma in a migration stream: which blocks the guest holds, for whom,
- * which clients it has claimed and what it was not told yet. The memory itself
+ * virtio-cma in a migration stream: which blocks are allocated, for whom,
+ * which clients the guest has claimed and what it does not know yet. The memory itself
  * travels as RAM.
  *
  * The destination claims and pins again through the same engine, so a host that
@@ -44,7 +44,7 @@ typedef struct SavedClient {
     uint8_t coherent;           /* by the guest's word: VIRTIO_CMA_COHERENT_* */
     uint8_t event;              /* not delivered yet */
     uint8_t resv;
-    uint32_t attr;              /* what it was told */
+    uint32_t attr;              /* as the guest knows it */
     uint32_t maint;
     uint8_t kind[VIRTIO_CMA_KIND_BYTES];
 } SavedClient;
@@ -93,7 +93,7 @@ static uint64_t nr_granules(const VirtIOCMA *s)
     return s->config.region_bytes / s->config.granule_bytes;
 }
 
-/* What the guest was told of the region, and what its blocks may come to. */
+/* What the guest knows of the region, and what its blocks may come to. */
 static void get_config(const VirtIOCMA *s, HvcmaMigration *m)
 {
     pstrcpy((char *)m->name, sizeof(m->name), s->config.name);
@@ -298,7 +298,7 @@ static bool clients_match(HvcmaMigration *m)
     return true;
 }
 
-/* It must be told the same. */
+/* It must get the same answer. */
 static bool claim_again(VirtIOCMA *s, uint32_t client, const SavedClient *saved)
 {
     struct virtio_cma_claim_resp resp;
@@ -355,14 +355,14 @@ static bool reuse_again(HvcmaMigration *m)
                              sizeof(resp), true, &used);
         if (resp.status) {
             error_report("virtio-cma '%s': the source's online granules can't be "
-                         "taken over: %s", s->config.name,
+                         "restored: %s", s->config.name,
                          hvcma_status_text(le32_to_cpu(resp.status)));
             return false;
         }
     }
     if (hvcma_engine_restore_orphaned(s->engine, m->orphaned_bytes)) {
         error_report("virtio-cma '%s': the source tells of %" PRIu64 " bytes "
-                     "left to the guest, limit: %" PRIu64, s->config.name,
+                     "orphaned, limit: %" PRIu64, s->config.name,
                      m->orphaned_bytes, s->config.region_bytes);
         return false;
     }
@@ -388,7 +388,7 @@ static bool restore(HvcmaMigration *m)
                                             b->client, b->purpose);
         if (status) {
             error_report("virtio-cma '%s': the block of %" PRIu64 " granules "
-                         "from %" PRIu64 " can't be held here: %s",
+                         "from %" PRIu64 " can't be allocated here: %s",
                          s->config.name, b->nr, b->first,
                          hvcma_status_text(status));
             return false;

@@ -251,8 +251,8 @@ static bool check_mode(VirtIOCMA *s, uint32_t mode, Error **errp)
     const HvcmaOptions *o = &s->opts;
 
     if (mode != MODE_PRIVATE && mode != MODE_STATIC && o->discard) {
-        error_setg(errp, "virtio-cma '%s': discard=on drops pages that "
-                   "mode=%s lends to the guest as RAM", o->name, o->mode);
+        error_setg(errp, "virtio-cma '%s': discard=on discards pages that "
+                   "mode=%s gives to the guest as RAM", o->name, o->mode);
         return false;
     }
     s->config.mode = mode == MODE_PRIVATE ? VIRTIO_CMA_MODE_PRIVATE :

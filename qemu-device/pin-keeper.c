@@ -36,7 +36,7 @@ static const bool allowed[KEEPER_NR_STATES][KEEPER_NR_STATES] = {
     [KEEPER_RUNS] = { [KEEPER_DEAD] = true },
 };
 
-/* Where a client never became quiet it outlives the region's device. */
+/* Where a client was never quiesced it outlives the region's device. */
 struct HvcmaPinKeeper {
     char *region;
     bool trace;
@@ -95,7 +95,7 @@ static void let_go(HvcmaPinKeeper *k)
     k->keeper = NULL;
 }
 
-/* What a keeper before was told, but for devices that are gone by now. */
+/* What a keeper before knew, but for devices that are gone by now. */
 static int tell_all(HvcmaPinKeeper *k, struct hvcma_error *err)
 {
     int ret = 0;

@@ -30,7 +30,7 @@ HvcmaPinKeeper *hvcma_pin_keeper_new(VirtIOCMA *s,
                                      const struct hvcma_provider *provider,
                                      Error **errp);
 
-/** hvcma_pin_keeper_free() - every device is quiet; NULL is allowed. */
+/** hvcma_pin_keeper_free() - every device is quiesced; NULL is allowed. */
 void hvcma_pin_keeper_free(HvcmaPinKeeper *k);
 
 /** hvcma_pin_keeper_state() - "runs", "dead", "given-up"; of NULL "none". */
@@ -40,14 +40,14 @@ const char *hvcma_pin_keeper_state(const HvcmaPinKeeper *k);
 bool hvcma_pin_keeper_is_missing(const HvcmaPinKeeper *k);
 
 /**
- * hvcma_pin_keeper_watch() - hold the pins until the device is closed.
+ * hvcma_pin_keeper_watch() - keep the pins until the device is closed.
  * @path: as of hvcma_keeper_watch(). Remembered for a next keeper.
  *
  * True also while none runs.
  */
 bool hvcma_pin_keeper_watch(HvcmaPinKeeper *k, const char *path, Error **errp);
 
-/** hvcma_pin_keeper_unwatch() - that device is quiet for good. */
+/** hvcma_pin_keeper_unwatch() - that device is quiesced for good. */
 void hvcma_pin_keeper_unwatch(HvcmaPinKeeper *k, const char *path);
 
 #endif /* QEMU_DEVICE_PIN_KEEPER_H */

@@ -3,7 +3,7 @@
  * Requests of virtio-cma: from a virtqueue to the engine and back; and events.
  *
  * Copies a request once, has the engine judge the copy, and writes the answer.
- * Of what is in a request it knows only whether that takes or gives memory.
+ * Of what is in a request it knows only whether that allocates or frees memory.
  *
  * A request on its way belongs to one variable at a time: to the function that
  * serves it, or, while it is unfinished, to the queue where it is parked. It
@@ -16,7 +16,7 @@
  *
  * What may happen to a parked request, and to one that is being served:
  *
- *   reset, queue reset   dropped; what the engine began for it leaves
+ *   reset, queue reset   dropped; what the engine began for it drains
  *                        (drain.h). The new ring gets answers to what came in
  *                        it, no others
  *   unplug               dropped

@@ -118,7 +118,7 @@ static void claim(VirtIOCMA *s, uint32_t client)
     }
 }
 
-/* One block per extent: reports show who holds the memory, and why. */
+/* One block per extent: reports show who has the memory, and why. */
 static void hold_all(VirtIOCMA *s)
 {
     uint64_t from = 0, first, nr, dma;
@@ -147,7 +147,7 @@ void hvcma_static_client_added(VirtIOCMA *s, uint32_t client)
 
 /*
  * Reset of the machine, not of the device alone: gates are closed, devices
- * reset, and what starts after it finds them open. If a client is not quiet,
+ * reset, and what starts after it finds them open. If a client is not quiesced,
  * everything stays as it is, which was reported.
  */
 static void hold_again(VirtIOCMA *s)

@@ -47,7 +47,7 @@ void hvcma_turn_begin(VirtIOCMA *s);
 
 /**
  * hvcma_turn_end() - the outermost one does what was put off, and sees to it
- * that what has begun to leave goes on.
+ * that what has begun to drain goes on.
  */
 void hvcma_turn_end(VirtIOCMA *s);
 

@@ -3,7 +3,7 @@
  * View: what one reading of a report sees of a region's granules.
  *
  * The engine knows what is pinned and what it was told; the guest and the host
- * may have touched, dropped or swapped the rest since. So granules are looked
+ * may have touched, discarded or swapped the rest since. So granules are looked
  * at anew, as many as 5 ms allow, beginning with the first; of the others the
  * view shows what the device knows. Nothing is learned by it: a reader changes
  * nothing.

@@ -42,9 +42,9 @@ static void virtio_cma_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
 
 /*
  * Hot-unplug takes the memory away: only when nobody uses it. What the driver
- * keeps in reserve for everybody, and what it has online, it takes back itself
- * before it lets the device go; what a driver that is gone has left to the
- * guest nobody would take back.
+ * keeps in reserve for everybody, it frees itself, and what is online it isolates,
+ * before it lets the device go; for orphaned memory, whose driver is gone, nobody
+ * would do that.
  */
 static void virtio_cma_pci_unplug_request_check(VirtIOMDPCI *vmd, Error **errp)
 {
@@ -55,8 +55,8 @@ static void virtio_cma_pci_unplug_request_check(VirtIOMDPCI *vmd, Error **errp)
 
     hvcma_engine_counters(s->engine, &counters);
     if (counters.orphaned_bytes) {
-        error_setg(errp, "virtio-cma '%s': %" PRIu64 " bytes are RAM of the "
-                   "guest, left to it by a driver that is gone: load the "
+        error_setg(errp, "virtio-cma '%s': %" PRIu64 " bytes are orphaned, RAM "
+                   "of the guest whose driver is gone: load the "
                    "driver again, or reset the machine", s->config.name,
                    counters.orphaned_bytes);
         return;
@@ -75,7 +75,7 @@ static void virtio_cma_pci_unplug_request_check(VirtIOMDPCI *vmd, Error **errp)
         bool shared = client >= s->config.nr_clients;
 
         if (!shared || purpose != VIRTIO_CMA_PURPOSE_POOL) {
-            error_setg(errp, "virtio-cma '%s': the guest holds a block of %"
+            error_setg(errp, "virtio-cma '%s': the guest has a block of %"
                        PRIu64 " bytes for %s '%s'", s->config.name,
                        nr * s->config.granule_bytes,
                        shared ? "purpose" : "client",

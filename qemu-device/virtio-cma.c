@@ -260,7 +260,7 @@ static void virtio_cma_set_status(VirtIODevice *vdev, uint8_t status)
 /*
  * Guest or system reset. The engine closes the gates (bus master off, device
  * reset) before it unpins, here and in further turns (drain.h); a client that
- * is not quiet keeps all memory pinned, which was reported by then.
+ * is not quiesced keeps all memory pinned, which was reported by then.
  *
  * Static regions are in use without a driver of this device: the guest's virtio
  * code resets what it finds no driver for, and that must disturb nobody. Nor
@@ -359,7 +359,7 @@ static void register_machine_reset_once(void)
 
 /*
  * Orderly end of QEMU: as a reset, to the last pin, then there is no need of a
- * keeper. If a client is not quiet the keeper outlives us with the pins.
+ * keeper. If a client is not quiesced the keeper outlives us with the pins.
  */
 static void virtio_cma_exit(Notifier *notifier, void *data)
 {
@@ -375,25 +375,25 @@ static void virtio_cma_exit(Notifier *notifier, void *data)
 }
 
 /*
- * Returns false if a client would not become quiet: its memory, pins included,
+ * Returns false if a client could not be quiesced: its memory, pins included,
  * is then never released.
  */
 static bool engine_stop(VirtIOCMA *s)
 {
-    bool quiet = !hvcma_engine_fini(s->engine);
+    bool quiesced = !hvcma_engine_fini(s->engine);
 
-    if (quiet) {
+    if (quiesced) {
         qemu_vfree(s->engine_buf);
         hvcma_backing_free(s->backing);
     } else {
         hvcma_alias_forget(s);
         object_ref(OBJECT(s->opts.memdev));
-        error_report("virtio-cma '%s': a client is not quiet: the region's "
+        error_report("virtio-cma '%s': a client is not quiesced: the region's "
                      "memory is never released", s->config.name);
     }
     s->engine = NULL;
     s->backing = NULL;
-    return quiet;
+    return quiesced;
 }
 
 void virtio_cma_realize(DeviceState *dev, Error **errp)

@@ -80,7 +80,7 @@ typedef struct HvcmaTestFault {
         HVCMA_FAULT_PIN,
         HVCMA_FAULT_HPA,
         HVCMA_FAULT_DISCARD,
-        HVCMA_FAULT_QUIESCE,    /* a client does not become quiet */
+        HVCMA_FAULT_QUIESCE,    /* a client can't be quiesced */
     } method;
     uint64_t nr;
     uint64_t count;
@@ -165,7 +165,7 @@ struct VirtIOCMA {
     Notifier exit_notifier;
     uint64_t report_first;      /* granule that "report-part" begins with */
     QTAILQ_ENTRY(VirtIOCMA) next_realized;
-    bool static_pins;           /* static.c holds the whole region pinned */
+    bool static_pins;           /* static.c keeps the whole region pinned */
     QEMUTimer *eject_timer;      /* not NULL: hvcma_eject_check() */
 };
 
@@ -196,9 +196,9 @@ const char *hvcma_device_id(VirtIOCMA *s);
 
 /**
  * hvcma_eject_check() - the engine was reset. A guest that is asked to let the
- * device go, and could not take back all that it was online, lets it go
+ * device go, and could not isolate all that was online, lets it go
  * nevertheless: then it stays plugged, for it is the guest's RAM. It can't be
- * unplugged before a driver has taken that back, or the machine was reset.
+ * unplugged before a driver has isolated that, or the machine was reset.
  */
 void hvcma_eject_check(VirtIOCMA *s);
 

@@ -382,7 +382,7 @@ static int vcma_client_claim(struct vcma_client *c)
 	return err;
 }
 
-/* The client is quiet: what it had is free, and its pool has one user less. */
+/* The client is quiesced: what it had is free, and its pool has one user less. */
 static void vcma_client_free_all(struct vcma_client *c)
 {
 	vcma_direct_forget(c);
@@ -402,7 +402,7 @@ static int vcma_client_release(struct vcma_client *c)
 	struct vcma_region *r = c->region;
 	int err = vcma_request_release(r, c->id);
 
-	/* A device that is gone is quiet. */
+	/* A device that is gone does no DMA. */
 	if (err && err != -ENODEV && err != -EALREADY) {
 		dev_err(r->dev, "region %s: client '%s' may still do DMA: %pe\n", r->name,
 			c->name, ERR_PTR(err));

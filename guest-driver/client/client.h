@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Clients: entries of one region's client table, and what each holds. Reads the table,
+ * Clients: entries of one region's client table, and what each has. Reads the table,
  * finds the entry of a device, CLAIMs and RELEASEs: once released, the host has made the
- * device quiet. When that happens is decided in binding.c.
+ * device quiesced. When that happens is decided in binding.c.
  */
 #ifndef VCMA_CLIENT_H
 #define VCMA_CLIENT_H
@@ -53,7 +53,7 @@ struct vcma_client {
 	char path[VIRTIO_CMA_PATH_BYTES];
 	char kind[VIRTIO_CMA_KIND_BYTES + 1];	/* "": all kinds */
 	unsigned int resv;		/* reservation, or 0 */
-	bool warned_late;			/* the log says that it came while its device was bound */
+	bool warned_late;		/* the log says that it came while its device was bound */
 
 	/* While not IDLE. */
 	struct vcma_binding *binding;
@@ -67,13 +67,13 @@ struct vcma_client {
 	struct device_link *link;	/* we are shut down after it */
 
 	/*
-	 * Set while CLAIMED, and beyond if the host failed to make the device quiet:
+	 * Set while CLAIMED, and beyond if the host failed to quiesce the device:
 	 * it may do DMA, and what it has stays its own until RELEASE succeeds.
 	 */
 	bool has_pool;
 	enum vcma_attr attr;		/* of coherent memory and bounce buffers */
 	u32 maint;			/* VIRTIO_CMA_MAINT_* */
-	u32 effective, reason;		/* VIRTIO_CMA_TYPE_*, _REASON_*: of attr and care */
+	u32 effective, reason;		/* VIRTIO_CMA_TYPE_*, _REASON_*: of attr and maint */
 	unsigned long warned;		/* bits of enum vcma_warned */
 	struct vcma_pool *pools;	/* of its resv, one per memory type */
 	struct list_head pool_node;
@@ -116,14 +116,14 @@ int vcma_clients_start(struct vcma_region *r);
 /**
  * vcma_clients_stop() - unbind the driver of every client and serve no more. The
  * region is STOPPING or DEAD. Then every client is IDLE; one that the host
- * did not quiet may still hold pages (vcma_clients_forget()).
+ * did not quiesce may still have pages (vcma_clients_forget()).
  */
 void vcma_clients_stop(struct vcma_region *r);
 
 /** vcma_clients_are_quiet() - after that: is there none that may still do DMA? */
 bool vcma_clients_are_quiet(struct vcma_region *r);
 
-/** vcma_clients_forget() - the device was reset: free the clients and all they hold. */
+/** vcma_clients_forget() - the device was reset: free the clients and all they have. */
 void vcma_clients_forget(struct vcma_region *r);
 
 /** vcma_clients_changed() - the table has changed, or may have; atomic context. */

@@ -75,7 +75,7 @@ static void vcma_report_work(struct work_struct *work)
 		report->sent = now;
 		report->sent_at = jiffies;
 	}
-	/* Idle clients hold nothing; what is held changes no more. */
+	/* Idle clients have nothing; what is allocated changes no more. */
 	if (vcma_region_is_live(r) && (now.allocated_bytes ||
 				       memcmp(&now, &report->sent, sizeof(now))))
 		queue_delayed_work(r->wq, &report->work, VCMA_REPORT_PERIOD);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the guest counts, and telling the host about it while there are clients: within a
- * second if it holds or lends another amount, every ten if only its counts have changed.
+ * second if another amount is allocated or online, every ten if only its counts have changed.
  */
 #ifndef VCMA_REPORT_H
 #define VCMA_REPORT_H

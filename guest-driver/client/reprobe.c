@@ -23,7 +23,7 @@ MODULE_PARM_DESC(reprobe,
 
 static bool vcma_reprobe_stopped;
 
-/* Has the host held the device off the bus? */
+/* Has the host kept the device off the bus? */
 static bool vcma_dev_is_held_off(struct device *dev)
 {
 	u16 command;

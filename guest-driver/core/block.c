@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Held blocks: the index that finds them, who keeps them, which of their pages
- * are taken, and how they end (region.h). How they begin is in block_alloc.c.
+ * Allocated blocks: the index that finds them, who keeps them, which of their pages
+ * are isolated, and how they end (region.h). How they begin is in block_alloc.c.
  */
 #include <linux/bitmap.h>
 #include <linux/export.h>
@@ -155,14 +155,14 @@ void vcma_block_putback(struct vcma_block *block, unsigned long first_page,
 			unsigned long nr_pages)
 {
 	unsigned long end = first_page + nr_pages, irq;
-	bool taken;
+	bool isolated;
 
 	if (WARN_ON(!vcma_block_has(block, first_page, nr_pages)))
 		return;
 	spin_lock_irqsave(&block->isolated_lock, irq);
-	taken = find_next_zero_bit(block->isolated, end, first_page) >= end;
+	isolated = find_next_zero_bit(block->isolated, end, first_page) >= end;
 	spin_unlock_irqrestore(&block->isolated_lock, irq);
-	if (WARN(!taken, "region %s: pages %#lx+%#lx of the block at %#llx are not taken\n",
+	if (WARN(!isolated, "region %s: pages %#lx+%#lx of the block at %#llx are not isolated\n",
 		 block->region->name, first_page, nr_pages, block->base_gpa))
 		return;
 
@@ -277,7 +277,7 @@ void vcma_block_return(struct vcma_block *block)
 		return;
 	}
 	if (err && vcma_region_is_live(r))
-		dev_err(r->dev, "region %s: host did not take back gpa %#llx size %#llx: %pe\n",
+		dev_err(r->dev, "region %s: host did not free gpa %#llx size %#llx: %pe\n",
 			r->name, block->base_gpa, block->bytes, ERR_PTR(err));
 	vcma_block_destroy(block);
 }
@@ -345,8 +345,8 @@ void vcma_region_flush_frees(struct vcma_region *r)
 }
 
 /*
- * What clients hold is the pools', or a bulk's with their name, and goes back with them: after
- * a reset if they can't be made quiet. So does what only their mappings keep.
+ * What clients have is the pools', or a bulk's with their name, and is freed with them: after
+ * a reset if they can't be quiesced. So is what only their mappings keep.
  * Return: is there more?
  * @name: say whose
  */
@@ -363,7 +363,7 @@ static bool vcma_region_has_block_of(struct vcma_region *r, bool name)
 			continue;
 		found = true;
 		if (name)
-			dev_warn(r->dev, "region %s: waiting: '%s' holds %#llx bytes at %#llx\n",
+			dev_warn(r->dev, "region %s: waiting: '%s' has %#llx bytes at %#llx\n",
 				 r->name, block->owner_name, block->bytes, block->base_gpa);
 		break;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A block's beginning and end, for block_alloc.c and region.c alone. All others hold and
- * drop blocks by region.h.
+ * A block's beginning and end, for block_alloc.c and region.c alone. All others allocate and
+ * free blocks by region.h.
  */
 #ifndef VCMA_BLOCK_H
 #define VCMA_BLOCK_H
@@ -26,7 +26,7 @@ int vcma_block_index(struct vcma_block *block);
 void vcma_block_unindex(struct vcma_block *block);
 
 /**
- * vcma_block_publish() - it is whole: the holder's reference, and from now on others may have
+ * vcma_block_publish() - it is whole: the owner's reference, and from now on others may have
  * theirs. Until then a block that is given up ends without waiting for anyone.
  */
 void vcma_block_publish(struct vcma_block *block);
@@ -34,12 +34,12 @@ void vcma_block_publish(struct vcma_block *block);
 /** vcma_block_map() - set cpu; all pages are isolated. Return: 0 or -ENOMEM. */
 int vcma_block_map(struct vcma_block *block);
 
-/** vcma_block_release_pages() - unmap, give back what is taken, and undo mode->get. */
+/** vcma_block_release_pages() - unmap, put back what is isolated, and undo mode->get. */
 void vcma_block_release_pages(struct vcma_block *block);
 
 /**
- * vcma_block_return() - give the memory of a block to the host; frees @block, at once
- * or when the host has taken it. Only its addresses are used.
+ * vcma_block_return() - free the memory of a block to the host; destroys @block, at once
+ * or when the host has freed it. Only its addresses are used.
  */
 void vcma_block_return(struct vcma_block *block);
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How a block comes to be held: asked of the host, checked, isolated, mapped
+ * How a block is allocated: asked of the host, checked, isolated, mapped
  * (region.h).
  *
- * Every block the host grants is checked against the region and against all
- * blocks held before it is mapped. A descriptor that fails the check is never touched
- * and never given back: the region is dead, and the reset of the device frees
+ * Every block the host offers is checked against the region and against all
+ * allocated ones before it is mapped. One that fails the check is never touched
+ * and never freed: the region is dead, and the reset of the device frees
  * it.
  *
- * A block is in the index, for those who watch what becomes of memory, while its pages are isolated;
- * others may keep it, and map parts of it, only once it is whole. So one that can't be had goes
- * back with nobody left who knows its addresses.
+ * A block is in the index, for those who watch what becomes of memory, while its pages are being
+ * isolated; others may keep it, and map parts of it, only once it is whole. So one that can't be
+ * had is freed when nobody knows its addresses any more.
  */
 #include <linux/delay.h>
 #include <linux/export.h>
@@ -124,7 +124,7 @@ static int vcma_block_create(struct vcma_region *r, const struct vcma_constraint
 	err = vcma_block_index(block);
 	if (err == -EBUSY) {
 		vcma_block_destroy(block);
-		wrong = "block that is held already";
+		wrong = "block that is allocated already";
 		goto refuse;
 	}
 	if (err) {
@@ -147,7 +147,7 @@ static int vcma_block_create(struct vcma_region *r, const struct vcma_constraint
 	return 0;
 
 refuse:
-	dev_err(r->dev, "region %s: host granted gpa %#llx dma %#llx size %#llx for size %#llx align %#llx limit %#llx\n",
+	dev_err(r->dev, "region %s: host offered gpa %#llx dma %#llx size %#llx for size %#llx align %#llx limit %#llx\n",
 		r->name, desc->base_gpa, desc->base_dma, desc->bytes,
 		want->bytes, want->align_bytes, want->max_dma);
 	vcma_region_break(r, wrong);
@@ -230,7 +230,7 @@ int vcma_block_alloc_bulk(struct vcma_region *r, const struct vcma_constraints *
 	u64 bytes = vcma_region_round_up(r, want->bytes);
 	struct vcma_block_desc *descs;
 	u32 nr = 0, charged, i;
-	int nr_held = 0;
+	int nr_got = 0;
 	int err = 0;
 
 	max = min3(max, (unsigned int)VCMA_BULK_BLOCKS, r->max_bulk_blocks);
@@ -243,14 +243,14 @@ int vcma_block_alloc_bulk(struct vcma_region *r, const struct vcma_constraints *
 	descs = kcalloc(charged, sizeof(*descs), GFP_NOIO);
 	err = descs ? vcma_request_bulk(r, want, charged, descs, &nr) : -ENOMEM;
 	for (i = 0; i < nr; i++) {
-		int one = vcma_block_create(r, want, &descs[i], &blocks[nr_held]);
+		int one = vcma_block_create(r, want, &descs[i], &blocks[nr_got]);
 
 		if (one)
 			err = one;
 		else
-			nr_held++;
+			nr_got++;
 	}
 	kfree(descs);
-	vcma_resv_uncharge(r, want->resv, (charged - nr_held) * bytes);
-	return nr_held ? nr_held : err;
+	vcma_resv_uncharge(r, want->resv, (charged - nr_got) * bytes);
+	return nr_got ? nr_got : err;
 }

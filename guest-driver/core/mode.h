@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the guest does with a region's memory while no device uses it, and how
- * pages of an allocated block are taken from and given back to that use. One object per
+ * pages of an allocated block are isolated from that use and put back. One object per
  * region mode. Callers other than region.c go through region.h: it keeps the
  * record of which pages are isolated.
  *
@@ -24,7 +24,7 @@ struct vcma_region;
 struct vcma_constraints;
 struct virtio_cma_range;
 
-/* Why pages could not be taken, and which. */
+/* Why pages could not be isolated, and which. */
 struct vcma_busy {
 	unsigned long first_page;
 	unsigned long nr_pages;
@@ -37,39 +37,39 @@ struct vcma_mode {
 	bool has_pages;
 
 	/*
-	 * Once per region, before the first hold. May sleep.
+	 * Once per region, before the first get(). May sleep.
 	 * Return: 0 or an error, logged, with nothing left behind.
 	 */
 	int (*start)(struct vcma_region *r);
 	/*
-	 * After the last release. May sleep, and wait for others to let go of pages.
+	 * After the last put(). May sleep, and wait for others to let go of pages.
 	 * Return: 0, or -EBUSY (logged): the memory stays in the page allocator.
 	 */
 	int (*stop)(struct vcma_region *r);
 
 	/*
-	 * The host has pinned @block; until release() its memory will not go away
+	 * The host has pinned @block; until put() its memory will not go away
 	 * under it. No page is isolated by this. May be NULL.
 	 * Return: 0, or -EBUSY (the guest's owner has taken the memory offline).
 	 */
 	int (*get)(struct vcma_block *block);
-	/* Undo hold; no page is isolated any more. May be NULL. */
+	/* Undo get(); no page is isolated any more. May be NULL. */
 	void (*put)(struct vcma_block *block);
 
 	/*
 	 * Make pages ours alone; their contents are undefined then, unless zeroes() says
-	 * otherwise. May sleep. Takes in different granules run in parallel. Logs nothing.
+	 * otherwise. May sleep. Calls for different granules run in parallel. Logs nothing.
 	 * @flags: VCMA_FAST: only if no page has to be migrated
 	 * @deadline: as in struct vcma_constraints
 	 * @busy: set on -EBUSY: where the first pages are that could not be isolated
 	 *
 	 * Return: 0; -EBUSY; -ENOMEM (no room for what would have to be migrated);
-	 * -ETIMEDOUT. Nothing is taken on failure.
+	 * -ETIMEDOUT. Nothing is isolated on failure.
 	 */
 	int (*isolate)(struct vcma_block *block, unsigned long first_page,
 		       unsigned long nr_pages, unsigned int flags, ktime_t deadline,
 		       struct vcma_busy *busy);
-	/* Are pages zero that were just taken or adopted? May be NULL: no. Any context. */
+	/* Are pages zero that were just isolated, or added? May be NULL: no. Any context. */
 	bool (*zeroes)(void);
 	/*
 	 * Take pages that the caller has got from the page allocator itself, with one
@@ -77,7 +77,7 @@ struct vcma_mode {
 	 */
 	void (*add_isolated)(struct vcma_block *block, unsigned long first_page,
 			     unsigned long nr_pages);
-	/* Undo take, for any part of what was taken. May sleep. */
+	/* Undo isolate(), for any part of it. May sleep. */
 	void (*putback)(struct vcma_block *block, unsigned long first_page,
 			unsigned long nr_pages);
 
@@ -102,7 +102,7 @@ struct vcma_mode {
 			     struct virtio_cma_range *hints, unsigned int max);
 };
 
-/* Who takes memory back waits for work on every CPU: others may run after so much. */
+/* Who isolates memory waits for work on every CPU: others may run after so much. */
 #define VCMA_CLEAR_BYTES	SZ_256K
 
 static inline bool vcma_mode_zeroes(const struct vcma_mode *mode)
@@ -125,7 +125,7 @@ static inline void vcma_clear(void *cpu, u64 bytes)
 
 /* Never in the page allocator, never in the linear map: no cacheable alias. */
 extern const struct vcma_mode vcma_mode_private;
-/* Movable RAM of the guest until it is taken. */
+/* Movable RAM of the guest until it is isolated. */
 extern const struct vcma_mode vcma_mode_reusable;
 
 #endif /* VCMA_MODE_H */

@@ -262,7 +262,7 @@ void vcma_region_retire(struct vcma_region *r)
 {
 	flush_work(&r->free_work);
 	WARN_ON(!xa_empty(&r->by_gpa) || !xa_empty(&r->by_dma));
-	r->mode->stop(r);	/* an error is logged, and what stays was told to the host */
+	r->mode->stop(r);	/* an error is logged, and the host knows what stays */
 	r->retired = true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A region as the guest sees it, and the blocks of it that the guest holds.
+ * A region as the guest sees it, and the blocks of it that are allocated.
  *
  * A block is whole granules, one extent: one guest-physical range, one DMA
  * range, one CPU mapping. Translation between the three is an addition within
@@ -60,10 +60,10 @@ enum vcma_region_state {
 	VCMA_REGION_NR_STATES
 };
 
-/* Why a block is held, and who frees it. */
+/* What a block is allocated for, and who frees it. */
 enum vcma_block_use {
 	VCMA_BLOCK_POOL,	/* sub-allocated; pool.c */
-	VCMA_BLOCK_BULK,	/* taken in parts; bulk.c */
+	VCMA_BLOCK_BULK,	/* isolated in parts; bulk.c */
 	VCMA_BLOCK_USER,	/* a buffer of user space; dmabuf.c */
 	VCMA_NR_BLOCK_USES
 };
@@ -114,22 +114,22 @@ struct vcma_block {
 	struct rcu_head rcu;
 
 	/*
-	 * Which pages (of isolated[]) are the driver's. In a reusable region the others are still online
-	 * to the page allocator, though the host has pinned them, too.
+	 * Which pages (of isolated[]) are the driver's. In a reusable region the
+	 * others are still online, though the host has pinned them, too.
 	 */
 	spinlock_t isolated_lock;		/* a leaf */
 	unsigned long nr_isolated;
 
 	/*
-	 * The holder's, and one per tryget. 0 until it is whole: who finds it in the index before
+	 * The owner's, and one per tryget. 0 until it is whole: who finds it in the index before
 	 * that, as the watchers of memory must, can't keep it, nor give out its addresses.
 	 */
 	refcount_t refs;
-	bool freeing;			/* the holder's is gone: no more trygets */
+	bool freeing;			/* the owner's is gone: no more trygets */
 
 	/* VCMA_BLOCK_POOL */
 	struct vcma_pool *pool;
-	u64 pool_bytes;			/* what the pool has of it: all, or the parts taken */
+	u64 pool_bytes;			/* what the pool has of it: all, or the parts isolated */
 	struct gen_pool *pages;
 	unsigned long *dirty;		/* one bit per slot: to be zeroed before use */
 	struct vcma_slot *slots;	/* NULL: nobody may look any more */
@@ -172,7 +172,7 @@ struct vcma_region {
 	struct rw_semaphore talk_lock;	/* suspended */
 	bool suspended;			/* no requests: -EAGAIN */
 
-	/* Held blocks, one entry per granule; read under RCU. */
+	/* Allocated blocks, one entry per granule; read under RCU. */
 	struct mutex index_lock;
 	struct xarray by_gpa;		/* granule number in the region */
 	struct xarray by_dma;		/* DMA address >> granule_shift */
@@ -183,13 +183,13 @@ struct vcma_region {
 	struct vcma_usage *usage;
 	atomic64_t online_bytes;		/* in the guest's page allocator */
 
-	struct llist_head freeing;	/* blocks to give back from process context */
+	struct llist_head freeing;	/* blocks to free from process context */
 	struct work_struct free_work;
-	struct llist_head unfreed;	/* not ours any more; the host couldn't take them yet */
+	struct llist_head unfreed;	/* not ours any more; the host couldn't free them yet */
 
 	struct vcma_pool pools[VCMA_NR_ATTRS];
 	struct list_head resvs;	/* struct vcma_resv; only ever grows */
-	spinlock_t resv_lock;		/* a leaf: what is held, by resv */
+	spinlock_t resv_lock;		/* a leaf: what is allocated, by resv */
 	u64 shared_allocated_bytes;
 	u64 shared_limit_bytes;		/* with what reservations use beyond theirs */
 	struct shrinker *shrinker;
@@ -212,7 +212,7 @@ struct vcma_region {
 int vcma_region_create(struct vcma_transport *transport, struct vcma_region **out);
 
 /**
- * vcma_region_retire() - no block is held any more: end the use of the memory. May sleep,
+ * vcma_region_retire() - no block is allocated any more: end the use of the memory. May sleep,
  * and wait for others to let go of pages. If the host can be talked to, it is told what
  * stays with the guest.
  */
@@ -220,7 +220,7 @@ void vcma_region_retire(struct vcma_region *r);
 
 /**
  * vcma_region_destroy() - forget everything, after vcma_region_retire() if need be. The
- * host must have taken all blocks back already, or be about to be reset before it hears
+ * host must have freed all blocks already, or be about to be reset before it hears
  * of this guest again.
  */
 void vcma_region_destroy(struct vcma_region *r);
@@ -252,7 +252,7 @@ static inline bool vcma_region_is_live(const struct vcma_region *r)
 
 /**
  * vcma_block_alloc() - get one block from the host, and, unless @want says lazy,
- * take all of its pages and map them. May sleep.
+ * isolate all of its pages and map them. May sleep.
  * @out: the block, the caller's until vcma_block_free()
  *
  * Where the guest has to isolate memory, the cheapest place is tried first, then
@@ -261,7 +261,7 @@ static inline bool vcma_region_is_live(const struct vcma_region *r)
  * Return: 0, or the error of the request, -ENOMEM (also: no room for what would
  * have to be migrated), -EBUSY (no place could be isolated), -ETIMEDOUT (the
  * deadline has passed), or -EPROTO (the host's answer was refused; the region is
- * dead now). Nothing is held on failure.
+ * dead now). Nothing is allocated on failure.
  */
 int vcma_block_alloc(struct vcma_region *r, const struct vcma_constraints *want,
 		     struct vcma_block **out);
@@ -277,10 +277,10 @@ int vcma_block_alloc_bulk(struct vcma_region *r, const struct vcma_constraints *
 			  unsigned int max, struct vcma_block **blocks);
 
 /**
- * vcma_block_free() - the holder's reference goes, and, once no other is left,
- * the block: its pages are given back to the guest, it leaves the index, and goes
+ * vcma_block_free() - the owner's reference goes, and, once no other is left,
+ * the block: its pages are put back, it leaves the index, and is freed
  * to the host. May sleep, but does not wait for the others: the last one to put
- * leaves it to a work item. While a client can't be made quiet the host takes
+ * leaves it to a work item. While a client is quarantined the host frees
  * nothing: the block waits for vcma_region_retry_frees(). Any other refusal is
  * logged.
  */
@@ -289,16 +289,16 @@ void vcma_block_free(struct vcma_block *block);
 /** vcma_block_free_later() - the same, from any context. */
 void vcma_block_free_later(struct vcma_block *block);
 
-/** vcma_region_retry_frees() - a client is quiet, or the guest resumed: give back what waits. */
+/** vcma_region_retry_frees() - a client is quiesced, or the guest resumed: free what waits. */
 void vcma_region_retry_frees(struct vcma_region *r);
 
 /**
- * vcma_region_wait_idle() - wait until no block is held but by pools and clients, naming
- * now and then who still does.
+ * vcma_region_wait_idle() - wait until no block is allocated but for pools and clients, naming
+ * now and then who still has one.
  */
 void vcma_region_wait_idle(struct vcma_region *r);
 
-/** vcma_region_flush_frees() - wait until all drop_later() so far are done. */
+/** vcma_region_flush_frees() - wait until all free_later() so far are done. */
 void vcma_region_flush_frees(struct vcma_region *r);
 
 /**
@@ -313,9 +313,9 @@ struct vcma_block *vcma_block_by_gpa(struct vcma_region *r, u64 gpa);
 
 /**
  * vcma_block_tryget() - keep a block that was found under rcu_read_lock() pinned
- * until vcma_block_put(), whoever drops it. Any context.
+ * until vcma_block_put(), whoever frees it. Any context.
  *
- * Return: false if its holder has dropped it, or has not all of it yet: then leave it alone.
+ * Return: false if its owner has freed it, or has not all of it yet: then leave it alone.
  */
 bool vcma_block_tryget(struct vcma_block *block);
 
@@ -323,27 +323,27 @@ bool vcma_block_tryget(struct vcma_block *block);
 void vcma_block_put(struct vcma_block *block);
 
 /**
- * vcma_block_isolate() - take pages of an allocated block that are not taken yet. May
+ * vcma_block_isolate() - isolate pages of an allocated block that are not isolated yet. May
  * sleep. Parallel calls are fine: who asks for a page second gets -EBUSY.
  * @flags, @deadline: as in struct vcma_constraints
  * @busy: where the first pages that could not be had lie; set on -EBUSY only
  *
- * Return: 0, or an error as of vcma_mode.take, with nothing taken.
+ * Return: 0, or an error as of vcma_mode.isolate, with nothing isolated.
  */
 int vcma_block_isolate(struct vcma_block *block, unsigned long first_page,
 		       unsigned long nr_pages, unsigned int flags, ktime_t deadline,
 		       struct vcma_busy *busy);
 
 /**
- * vcma_block_add_isolated() - take pages of a lazily allocated block that the caller got from the page
- * allocator, one reference each. Only in regions with struct pages. May sleep.
+ * vcma_block_add_isolated() - pages of a lazily allocated block, which the caller got from the
+ * page allocator, are isolated now; one reference each. Only in regions with struct pages. May sleep.
  */
 void vcma_block_add_isolated(struct vcma_block *block, unsigned long first_page,
 			     unsigned long nr_pages);
 
 /**
- * vcma_block_putback() - give back isolated pages, any part of them. May sleep. Pages
- * that are not taken are a WARN, and nothing is given back.
+ * vcma_block_putback() - put back isolated pages, any part of them. May sleep. Pages
+ * that are not isolated are a WARN, and nothing is put back.
  */
 void vcma_block_putback(struct vcma_block *block, unsigned long first_page,
 			unsigned long nr_pages);

@@ -21,7 +21,7 @@
 struct vcma_region;
 struct vcma_constraints;
 
-/* A granted block, as the host says. */
+/* A block, as the host describes it. */
 struct vcma_block_desc {
 	u64 base_gpa;
 	u64 base_dma;
@@ -72,11 +72,11 @@ int vcma_request_alloc(struct vcma_region *r, const struct vcma_constraints *wan
 int vcma_request_bulk(struct vcma_region *r, const struct vcma_constraints *want,
 		      u32 max, struct vcma_block_desc *descs, u32 *nr);
 
-/** vcma_request_free() - give back one block. */
+/** vcma_request_free() - free one block to the host. */
 int vcma_request_free(struct vcma_region *r, u64 base_gpa, u64 bytes);
 
 /**
- * vcma_request_busy() - give back a block that could not be isolated.
+ * vcma_request_busy() - free a block that could not be isolated.
  * @busy_gpa, @busy_bytes: where; inside the block
  * @why: VIRTIO_CMA_WHY_*
  */

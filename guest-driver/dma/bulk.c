@@ -2,11 +2,11 @@
 /*
  * Bulk allocation (bulk.h).
  *
- * In regions with struct pages a block is held lazily (pinned by the host, still online)
+ * In regions with struct pages a block is allocated lazily (pinned by the host, still online)
  * and its pages are isolated in parts (partial.h), each one block of the caller's order.
- * In regions without them nothing is in the way, and the whole block is taken and mapped.
+ * In regions without them nothing is in the way, and the whole block is isolated and mapped.
  *
- * A granule that yields nothing is kept until the call ends: the host would grant it
+ * A granule that yields nothing is kept until the call ends: the host would offer it
  * again.
  */
 #include <linux/bitmap.h>
@@ -61,7 +61,7 @@ static void vcma_bulk_note_busy(struct vcma_bulk *b, const struct vcma_block *bl
 
 /* ---- pieces ---- */
 
-/* Pages @first on are taken: one piece. Return: 0 or -ENOMEM. */
+/* Pages @first on are isolated: one piece. Return: 0 or -ENOMEM. */
 static int vcma_bulk_add_piece(struct vcma_bulk *b, struct vcma_block *block,
 			       unsigned long first_page)
 {
@@ -156,7 +156,7 @@ static void vcma_bulk_use(struct vcma_bulk *b, struct vcma_block **blocks, unsig
 	}
 }
 
-/* Blocks that are held lazily: what is free first, then what has to be isolated. */
+/* Blocks that are allocated lazily: what is free first, then what has to be isolated. */
 static void vcma_bulk_use_partial(struct vcma_bulk *b, struct vcma_block **blocks,
 				  unsigned int nr)
 {
@@ -272,7 +272,7 @@ static void vcma_bulk_pass(struct vcma_bulk *b)
 	}
 }
 
-/* Is it worth asking again once others have given back what they don't need? */
+/* Is it worth asking again once others have freed what they don't need? */
 static bool vcma_bulk_may_retry(const struct vcma_bulk *b)
 {
 	return b->nr < b->want->nr && !(b->want->flags & VCMA_FAST) &&
@@ -350,7 +350,7 @@ static struct vcma_block *vcma_bulk_find_piece(struct vcma_region *r, u64 gpa, u
 	return out ? block : NULL;
 }
 
-/* Some pieces of the block have come back, their pages given back. */
+/* Some pieces of the block are free again, their pages put back. */
 static void vcma_bulk_put(struct vcma_block *block, u32 nr)
 {
 	struct vcma_client *c = block->owner;

@@ -64,13 +64,13 @@ int vcma_bulk_alloc(struct vcma_region *r, const struct vcma_bulk_constraints *w
 		    struct vcma_bulk_busy *busy, u32 *nr_busy);
 
 /**
- * vcma_bulk_free() - give back any of the blocks of any calls; quickest in the order they
+ * vcma_bulk_free() - free any of the blocks of any calls; quickest in the order they
  * came. May sleep. What is no such block is a WARN, and left alone.
  */
 void vcma_bulk_free(struct vcma_region *r, const struct vcma_piece_addr *pieces, u32 nr,
 		    unsigned int order);
 
-/** vcma_bulk_free_all() - the client is quiet: take all it has. May sleep. */
+/** vcma_bulk_free_all() - the client is quiesced: free all it has. May sleep. */
 void vcma_bulk_free_all(struct vcma_client *c);
 
 #endif /* VCMA_BULK_H */

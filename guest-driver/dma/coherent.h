@@ -58,7 +58,7 @@ int vcma_coherent_mmap(struct vcma_client *c, struct vm_area_struct *vma,
 int vcma_coherent_sgtable(struct vcma_client *c, struct sg_table *sgt, dma_addr_t dma,
 			  size_t bytes);
 
-/** vcma_coherent_free_all() - the client is quiet: take all it holds. */
+/** vcma_coherent_free_all() - the client is quiesced: free all it has. */
 void vcma_coherent_free_all(struct vcma_client *c);
 
 #endif /* VCMA_COHERENT_H */

@@ -2,7 +2,7 @@
 /*
  * Zero-copy streaming mappings (direct.h).
  *
- *	block, held	|  online  | alloc A |  free  | bounce |
+ *	block		|  online  | alloc A |  free  | bounce |
  *	                    ok       ok       no        no
  *
  * Pages of a pool block that belong to no allocation, and bounce buffers, are nobody's to

@@ -2,8 +2,8 @@
 /*
  * Streaming mappings without a copy: memory that lies in an allocated block is pinned, its DMA
  * address is known, the device may use it as it is. Whose memory it is does not matter:
- * a driver's coherent buffer mapped for another device, a dma-buf, or pages that the block
- * still lends to the page allocator.
+ * a driver's coherent buffer mapped for another device, a dma-buf, or pages of the block
+ * that are still online.
  *
  * Each mapping keeps its block, and within it the allocation that it is in: what is freed
  * while a device still has it mapped is reused only afterwards. A mapping is found again
@@ -34,7 +34,7 @@ void vcma_direct_unregister(void);
 void vcma_direct_init(struct vcma_direct *direct);
 
 /**
- * vcma_direct_map() - map [@phys, @phys + @bytes) as it is, if all of it lies in one held
+ * vcma_direct_map() - map [@phys, @phys + @bytes) as it is, if all of it lies in one allocated
  * block of the client's region, at or below @max_dma, and the bits that the device's
  * min_align_mask names agree. Any context.
  *
@@ -60,7 +60,7 @@ bool vcma_direct_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 bool vcma_direct_sync(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 		      enum dma_data_direction dir, bool for_cpu);
 
-/** vcma_direct_forget() - the client is quiet: end its mappings. Return: how many. */
+/** vcma_direct_forget() - the client is quiesced: end its mappings. Return: how many. */
 unsigned int vcma_direct_forget(struct vcma_client *c);
 
 #endif /* VCMA_DIRECT_H */

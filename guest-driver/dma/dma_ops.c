@@ -244,7 +244,7 @@ static dma_addr_t vcma_dma_map_resource(struct device *dev, phys_addr_t phys, si
 	if (!size || phys > max_dma || size - 1 > max_dma - phys ||
 	    !vcma_binding_is_claimed(b))
 		return DMA_MAPPING_ERROR;
-	/* RAM that is not held can be anywhere for the device, and the host can move it. */
+	/* RAM that is not allocated can be anywhere for the device, and the host can move it. */
 	if (page_is_ram(PHYS_PFN(phys)) || page_is_ram(PHYS_PFN(phys + size - 1)))
 		return DMA_MAPPING_ERROR;
 	while ((c = vcma_binding_next_claimed(b, &i))) {

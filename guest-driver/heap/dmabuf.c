@@ -59,7 +59,7 @@ struct vcma_buffer {
 	void *kernel;			/* mapping of all of it, if there is one */
 	unsigned int nr_kernel;
 
-	struct vcma_block *whole;	/* one block that holds all; NULL: blocks of a bulk */
+	struct vcma_block *whole;	/* one block that has all; NULL: blocks of a bulk */
 	unsigned int order;		/* of these */
 	u32 nr_blocks;
 	struct vcma_piece_addr blocks[];
@@ -555,7 +555,7 @@ static bool vcma_buffer_has_vmap(const struct vcma_buffer *buf)
 	return buf->nr_blocks == 1 || buf->region->mode->has_pages;
 }
 
-/* What is held for the blocks of a bulk: those of one granule come one after the other. */
+/* What is allocated for the blocks of a bulk: those of one granule come one after the other. */
 static u64 vcma_buffer_allocated_bytes(const struct vcma_buffer *buf)
 {
 	const struct vcma_region *r = buf->region;

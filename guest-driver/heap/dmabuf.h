@@ -43,7 +43,7 @@ int vcma_buffer_create(struct vcma_user *u, struct vcma_region *r,
 		       struct vcma_bulk_busy *busy, u32 *nr_busy);
 
 /**
- * vcma_buffers_revoke() - take the memory of all buffers that are idle: programs that have
+ * vcma_buffers_revoke() - free the memory of all buffers that are idle: programs that have
  * them mapped get SIGBUS. Caller holds @u->lock.
  * @owner: room for 32 bytes; who has a buffer that is not idle
  *

@@ -64,7 +64,7 @@ void vcma_user_close(struct vcma_region *r);
 void vcma_user_finish(struct vcma_region *r);
 
 /**
- * vcma_user_answer() - hand over @buf with the answer @arg, @bytes long, whose descriptor is at
+ * vcma_user_answer() - give out @buf with the answer @arg, @bytes long, whose descriptor is at
  * *@fd. On failure its reference is gone, too.
  *
  * Return: 0 or an error.

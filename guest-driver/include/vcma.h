@@ -5,7 +5,7 @@
  *
  * Blocks are contiguous for the device and for the CPU. They are the caller's until
  * vcma_free_bulk(), at the latest from its remove(): memory that a driver leaves behind is
- * taken away once the device is quiet. Blocks need no dma_map_*(): they have their
+ * freed once the device is quiesced. Blocks need no dma_map_*(): they have their
  * addresses, and a device that is not cache coherent is given uncached memory.
  */
 #ifndef LINUX_VCMA_H
@@ -72,7 +72,7 @@ int vcma_alloc_bulk(struct device *dev, const struct vcma_bulk_request *req,
 		    struct vcma_bulk_range *busy, unsigned int *nr_busy);
 
 /**
- * vcma_free_bulk() - give back blocks of one order, of any calls. May sleep. What
+ * vcma_free_bulk() - free blocks of one order, of any calls. May sleep. What
  * is not such a block of @dev is a WARN, and left alone.
  */
 void vcma_free_bulk(struct device *dev, const struct vcma_bulk_block *blocks, unsigned int nr,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Getting a range of pages out of the page allocator, moving what is in it
- * elsewhere, and giving it back. Works on page frame numbers of online movable
+ * elsewhere, and putting it back. Works on page frame numbers of online movable
  * memory; knows neither blocks nor the host.
  */
 #ifndef VCMA_ISOLATE_H
@@ -30,7 +30,7 @@
 int vcma_isolate_pages(unsigned long pfn, unsigned long nr, unsigned int flags,
 		       ktime_t deadline, struct vcma_busy *busy);
 
-/** vcma_putback_pages() - give back any part of what was got. May sleep. */
+/** vcma_putback_pages() - put back any part of what was isolated. May sleep. */
 void vcma_putback_pages(unsigned long pfn, unsigned long nr);
 
 /**

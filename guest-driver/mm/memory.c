@@ -10,15 +10,15 @@
  *
  * The kernel's own offlining retries for as long as a page is pinned. Therefore
  * all pages are isolated first, as for an allocation, which comes to an end; with
- * all pages taken offlining can't fail for such a reason. Its rule for taken
+ * all pages isolated offlining can't fail for such a reason. Its rule for isolated
  * pages: no reference on them while it runs. That is enough for a device and its
  * memory to go away: nobody touches isolated pages, and the kernel's record of them is
  * removed when the lock is free.
  *
  * Locks: notifiers run under the kernel's memory hotplug lock; they take
- * vcma_memory.lock only, and nobody waits for them with any of our locks held. The
+ * vcma_memory.lock only, and nobody waits for them while it has any of our locks. The
  * lock of device hotplug comes before those of ACPI, of PCI and of devices, which our
- * callers hold: only workers wait for it, and nobody waits for these who holds a lock.
+ * callers have: only workers wait for it, and nobody waits for these who holds a lock.
  */
 #include <linux/jiffies.h>
 #include <linux/ioport.h>
@@ -53,7 +53,7 @@ static struct workqueue_struct *vcma_memory_wq;
 
 /* The kernel keeps the pointer for as long as the memory is there: maybe longer than this module. */
 static const char *vcma_memory_resource;
-static bool vcma_memory_was_orphaned;		/* some has been left to the guest */
+static bool vcma_memory_was_orphaned;		/* some has outlived its driver */
 
 /* Memory whose region is gone, on its way out of the kernel. */
 static atomic_t vcma_memory_nr_orphans = ATOMIC_INIT(0);
@@ -171,7 +171,7 @@ bool vcma_memory_is_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
 
 /* ---- what the kernel does with our memory blocks ---- */
 
-/* Name whoever holds part of a memory block that somebody wants to take offline. */
+/* Name whoever has part of a memory block that somebody wants to take offline. */
 static void vcma_memory_blame(struct vcma_memory *memory, u64 base_gpa)
 {
 	struct vcma_region *r = memory->region;
@@ -182,7 +182,7 @@ static void vcma_memory_blame(struct vcma_memory *memory, u64 base_gpa)
 	for (off = 0; !block && off < memory->block_bytes; off += r->granule_bytes)
 		block = vcma_block_by_gpa(r, base_gpa + off);
 	if (block)
-		dev_info(r->dev, "region %s: memory at %#llx stays online: '%s' holds %#llx bytes at %#llx\n",
+		dev_info(r->dev, "region %s: memory at %#llx stays online: '%s' has %#llx bytes at %#llx\n",
 			 r->name, base_gpa, block->owner_name, block->bytes, block->base_gpa);
 	rcu_read_unlock();
 }
@@ -367,7 +367,7 @@ static int vcma_memory_reattach(struct vcma_memory *memory)
 		memory->blocks[i].state = VCMA_MEMORY_ONLINE;
 		atomic64_add(memory->block_bytes, &r->online_bytes);
 	}
-	dev_info(r->dev, "region %s: adopts its memory at %#llx, which the guest still has\n",
+	dev_info(r->dev, "region %s: uses its orphaned memory at %#llx again\n",
 		 r->name, r->base_gpa);
 	return 0;
 }
@@ -423,7 +423,7 @@ static bool vcma_memory_orphan(struct vcma_memory *memory)
 	return true;
 }
 
-/* Take memory that is offline, or all ours, out of the kernel. */
+/* Remove memory that is offline, or all ours, from the kernel. */
 static int vcma_memory_remove_record(struct vcma_memory *memory)
 {
 	int err = offline_and_remove_memory(memory->base_gpa, memory->bytes);
@@ -469,22 +469,22 @@ static void vcma_memory_plug_work(struct work_struct *work)
 		vcma_memory_remove_orphan(memory);
 }
 
-/* Return: false if the transport leaves, and the memory is left to the worker. */
+/* Return: false if the transport goes, and the memory is left to the worker. */
 static bool vcma_memory_wait_plugged(struct vcma_memory *memory)
 {
 	const bool *removing = &memory->region->transport->removing;
-	bool left = false;
+	bool orphaned = false;
 	unsigned long irq;
 
-	while (!left && !wait_for_completion_timeout(&memory->plugged, VCMA_REMOVING_STEP)) {
+	while (!orphaned && !wait_for_completion_timeout(&memory->plugged, VCMA_REMOVING_STEP)) {
 		spin_lock_irqsave(&memory->lock, irq);
-		left = READ_ONCE(*removing) && !completion_done(&memory->plugged) &&
-		       vcma_memory_orphan(memory);
+		orphaned = READ_ONCE(*removing) && !completion_done(&memory->plugged) &&
+			   vcma_memory_orphan(memory);
 		spin_unlock_irqrestore(&memory->lock, irq);
 	}
-	if (!left)	/* until it lets go of the lock */
+	if (!orphaned)	/* until it lets go of the lock */
 		flush_work(&memory->plug_work);
-	return !left;
+	return !orphaned;
 }
 
 /* Wait for memory of regions that were here before. Return: 0 or -ENODEV. */
@@ -632,7 +632,7 @@ static void vcma_memory_isolate_work(struct work_struct *work)
 }
 
 /*
- * Take all pages of the online blocks from the guest. On failure none is taken, and
+ * Isolate all pages of the online blocks. On failure none is isolated, and
  * @busy says where one could not be.
  */
 static int vcma_memory_isolate_all(struct vcma_memory *memory, struct vcma_busy *busy)
@@ -656,16 +656,16 @@ static void vcma_memory_unplug_work(struct work_struct *work)
 static int vcma_memory_unplug(struct vcma_memory *memory, struct vcma_busy *busy)
 {
 	unsigned long irq;
-	bool left;
+	bool orphaned;
 	int err;
 
 	err = vcma_memory_isolate_all(memory, busy);
 	if (err)
 		return err;
 	spin_lock_irqsave(&memory->lock, irq);
-	left = vcma_memory_orphan(memory);
+	orphaned = vcma_memory_orphan(memory);
 	spin_unlock_irqrestore(&memory->lock, irq);
-	if (!left) {	/* somebody is bringing some of it online */
+	if (!orphaned) {	/* somebody is bringing some of it online */
 		vcma_memory_putback_all(memory);
 		return -EAGAIN;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A reusable region's memory as RAM of the guest: added as memory blocks, online
- * as ZONE_MOVABLE and nothing else, kept online while the driver holds any of it,
- * removed at the end. Pages that the driver has taken are logically offline: they
+ * as ZONE_MOVABLE and nothing else, kept online while any of it is allocated,
+ * removed at the end. Pages that the driver has isolated are logically offline: they
  * count neither as the guest's memory nor in a dump.
  *
  * Knows memory blocks (the guest kernel's unit of on- and offlining) and pages;
@@ -49,7 +49,7 @@ struct vcma_memory {
 
 	spinlock_t lock;		/* a leaf: all below */
 	struct vcma_region *region;	/* NULL: it is gone, and no page is online, or all are ours */
-	bool removing;			/* nothing is held, nothing more will be */
+	bool removing;			/* nothing is allocated, nothing more will be */
 
 	struct work_struct plug_work;
 	struct completion plugged;
@@ -78,14 +78,14 @@ bool vcma_memory_unfit(u64 base_gpa, u64 bytes, char *reason, size_t reason_byte
 
 /**
  * vcma_memory_add() - add the region's memory, and bring it online. May sleep.
- * Memory that an earlier life of the driver had to leave behind is adopted.
+ * Memory that an earlier life of the driver had to leave behind (orphaned memory) is used again.
  * @out: the memory, until vcma_memory_remove()
  *
  * Waits for who has the kernel's lock of device hotplug, which comes before every device's:
  * caller holds no lock. Who has it may be unplugging the device, and wait for this: if the
- * transport is leaving, the memory that is about to be added is removed later, by somebody else.
+ * transport is going, the memory that is about to be added is removed later, by somebody else.
  *
- * Return: 0; -ENODEV, not logged, if the transport is leaving; or an error, logged: if also
+ * Return: 0; -ENODEV, not logged, if the transport is going; or an error, logged: if also
  * vcma_memory_is_orphaned(), then somebody had pinned it already, else nothing is left behind.
  */
 int vcma_memory_add(struct vcma_region *r, struct vcma_memory **out);
@@ -104,7 +104,7 @@ bool vcma_memory_is_orphaned(const struct vcma_region *r);
  *
  * Memory that somebody else has pinned can't be isolated: after some seconds (or a signal) it
  * stays the guest's RAM, also if the device is being unplugged, and the next vcma_memory_add()
- * adopts it.
+ * uses it again.
  *
  * Return: 0, or -EBUSY (logged): it stays.
  */
@@ -117,7 +117,7 @@ int vcma_memory_remove(struct vcma_memory *memory);
  */
 int vcma_memory_get_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
 
-/** vcma_memory_put_online() - undo one hold. Any context. */
+/** vcma_memory_put_online() - undo one get. Any context. */
 void vcma_memory_put_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
 
 /**
@@ -125,11 +125,11 @@ void vcma_memory_put_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
  * May sleep. For vcma_memory_add().
  * @wq: does it
  *
- * Return: 0; -ENODEV (the transport is leaving); or an error, logged: some of it may be online.
+ * Return: 0; -ENODEV (the transport is going); or an error, logged: some of it may be online.
  */
 int vcma_memory_online(struct vcma_memory *memory, struct workqueue_struct *wq);
 
-/** vcma_memory_is_online() - is all of it in the page allocator, or held? */
+/** vcma_memory_is_online() - is all of it in the page allocator, or allocated? */
 bool vcma_memory_is_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes);
 
 /** vcma_memory_is_valid() - do the blocks' states and counts agree? Caller holds the lock. */
@@ -144,7 +144,7 @@ void vcma_memory_fake_offline(unsigned long pfn, unsigned long nr);
 void vcma_memory_fake_online(unsigned long pfn, unsigned long nr);
 
 /**
- * vcma_memory_unref() - hidden pages lose their reference, while the kernel takes them offline.
+ * vcma_memory_unref() - fake-offline pages lose their reference, while the kernel takes them offline.
  * vcma_memory_ref() - it did not.
  */
 void vcma_memory_unref(unsigned long pfn, unsigned long nr);
@@ -152,7 +152,7 @@ void vcma_memory_ref(unsigned long pfn, unsigned long nr);
 
 /**
  * vcma_memory_isolate() - as vcma_isolate_pages(), of all pages that are not poisoned.
- * vcma_memory_putback() - give them back; what was poisoned since is lost.
+ * vcma_memory_putback() - put them back; what was poisoned since is lost.
  */
 int vcma_memory_isolate(unsigned long pfn, unsigned long nr, struct vcma_busy *busy);
 void vcma_memory_putback(unsigned long pfn, unsigned long nr);

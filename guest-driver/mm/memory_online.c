@@ -18,7 +18,7 @@
  * the lock of device hotplug, the write marks a signal as pending and wants to be restarted.
  * A worker never comes to where that is undone: it would keep the mark, and what it does
  * next, taking memory offline for example, would be interrupted.
- * @leaving: when to give up
+ * @removing: when to give up
  */
 static int vcma_memory_online_block(unsigned long id, const bool *removing)
 {

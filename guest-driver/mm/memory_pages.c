@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages of region memory that are the driver's: taken, hidden from who looks for RAM, given back. Knows
- * neither blocks of the host nor of the kernel's hotplug.
+ * Pages of region memory that are the driver's: isolated, fake-offline (nobody takes them for RAM),
+ * put back. Knows neither blocks of the host nor of the kernel's hotplug.
  *
- * Poisoned pages (memory_failure()) are nobody's: left out where pages are isolated, and never hidden.
- * Memory goes offline with them. One that is poisoned while it is hidden stays so until its turn comes,
- * and does not come back.
+ * Poisoned pages (memory_failure()) are nobody's: left out where pages are isolated, and never
+ * fake-offline. Memory goes offline with them. One that is poisoned while it is fake-offline stays
+ * so until its turn comes, and does not come back.
  */
 #include <linux/mm.h>
 #include <linux/page-flags.h>
@@ -17,63 +17,63 @@
 void vcma_memory_fake_offline(unsigned long pfn, unsigned long nr)
 {
 	struct page *page, *end = pfn_to_page(pfn) + nr;
-	long hidden = 0;
+	long changed = 0;
 
 	page_offline_begin();
 	for (page = pfn_to_page(pfn); page < end; page++) {
 		if (PageHWPoison(page))
 			continue;
 		__SetPageOffline(page);
-		hidden++;
+		changed++;
 	}
 	page_offline_end();
-	adjust_managed_page_count(pfn_to_page(pfn), -hidden);
+	adjust_managed_page_count(pfn_to_page(pfn), -changed);
 }
 
 void vcma_memory_fake_online(unsigned long pfn, unsigned long nr)
 {
 	struct page *page, *end = pfn_to_page(pfn) + nr;
-	long hidden = 0;
+	long changed = 0;
 
 	page_offline_begin();
 	for (page = pfn_to_page(pfn); page < end; page++) {
 		if (!PageOffline(page))
 			continue;
 		__ClearPageOffline(page);
-		hidden++;
+		changed++;
 	}
 	page_offline_end();
-	adjust_managed_page_count(pfn_to_page(pfn), hidden);
+	adjust_managed_page_count(pfn_to_page(pfn), changed);
 }
 
 void vcma_memory_unref(unsigned long pfn, unsigned long nr)
 {
 	struct page *page, *end = pfn_to_page(pfn) + nr;
-	long hidden = 0;
+	long changed = 0;
 
 	for (page = pfn_to_page(pfn); page < end; page++) {
 		if (!PageOffline(page))
 			continue;
 		WARN_ON_ONCE(!page_ref_dec_and_test(page));
-		hidden++;
+		changed++;
 	}
 	if (vcma_offlining_counts_fake_offline_pages())
-		adjust_managed_page_count(pfn_to_page(pfn), hidden);
+		adjust_managed_page_count(pfn_to_page(pfn), changed);
 }
 
 void vcma_memory_ref(unsigned long pfn, unsigned long nr)
 {
 	struct page *page, *end = pfn_to_page(pfn) + nr;
-	long hidden = 0;
+	long changed = 0;
 
 	for (page = pfn_to_page(pfn); page < end; page++) {
 		if (!PageOffline(page))
 			continue;
 		page_ref_inc(page);
-		hidden++;
+		changed++;
 	}
 	if (vcma_offlining_counts_fake_offline_pages())
-		adjust_managed_page_count(pfn_to_page(pfn), -hidden);
+		adjust_managed_page_count(pfn_to_page(pfn), -changed);
 }
 
 /*

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Private mode: the region's memory belongs to this driver alone. Pages are
- * mapped when they are taken and only then, so nothing touches a granule that the
+ * mapped when they are isolated and only then, so nothing touches a granule that the
  * host has not pinned, and no second mapping with another memory type exists.
  * There are no struct pages.
  */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Reusable mode: the region's memory is ordinary movable RAM of the guest, and
- * pages of it are taken back, their contents moved elsewhere, while a device needs
+ * pages of it are isolated, their contents moved elsewhere, while a device needs
  * them. Puts together what memory.c, isolate.c and usage.c do.
  *
  * Every page has a cacheable linear address. An uncached mapping is made beside
  * it, after the caches have given up what they have of the pages; as long as it
- * exists nothing uses the linear one: the pages are hidden. On x86, where two
+ * exists nothing uses the linear one: the pages are fake-offline. On x86, where two
  * memory types for one page are not allowed, the linear address itself changes.
  */
 #include <linux/mm.h>
@@ -24,7 +24,7 @@
 #include "core/region.h"
 #include "isolate.h"
 
-/* Given back before others may run. */
+/* Put back before others may run. */
 #define VCMA_GIVE_PAGES		((unsigned long)SZ_16M >> PAGE_SHIFT)
 
 static int vcma_reusable_start(struct vcma_region *r)
@@ -48,7 +48,7 @@ static int vcma_reusable_start(struct vcma_region *r)
 
 /*
  * The host hears of the end before its device is reset: memory that stays with the
- * guest must not be unplugged when no driver is there to take it back.
+ * guest must not be unplugged when no driver is there to isolate it.
  */
 static int vcma_reusable_stop(struct vcma_region *r)
 {

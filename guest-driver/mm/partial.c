@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Parts of a block (partial.h).
+ * Partial blocks (partial.h).
  *
  * alloc_contig_range() has a high price per call: it drains the per-CPU lists of all
  * CPUs, whatever the size. Pages that are free can be had for much less: the page
- * allocator is asked for blocks of the part's size; those that lie in a block we hold are
+ * allocator is asked for blocks of the part's size; those that lie in a block of ours are
  * kept, the others go back. What is then missing is isolated in runs as long as possible.
  */
 #include <linux/bitmap.h>
@@ -157,7 +157,7 @@ static void vcma_partial_scan(struct vcma_partial *p)
 }
 
 /*
- * Take a run of parts, or as much of its beginning as can be had.
+ * Isolate a run of parts, or as much of its beginning as can be had.
  * @limit: parts to try at once; halved when nobody can say which of them is busy
  */
 static int vcma_partial_isolate_run(struct vcma_partial *p, unsigned long first, unsigned long nr,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Taking an allocated block in equal parts, as many as can be had: looks for what can't be moved
- * before it tries, takes free pages straight from the page allocator, then isolates whole
+ * Partial blocks: isolates an allocated block in equal parts, as many as can be had. Looks for
+ * what can't be moved before it tries, takes free pages straight from the page allocator, then isolates whole
  * runs of parts at once. A pinned page costs a glance and no more; every part is tried
  * a bounded number of times.
  *
  *	block	|....|....|P...|....|.P..|....|	P pinned
- *	parts	|  x |  x |busy|  x |busy|  x |	x taken
+ *	parts	|  x |  x |busy|  x |busy|  x |	x isolated
  *
  * Only for regions whose memory has struct pages: elsewhere nothing is in the way.
  */
@@ -19,7 +19,7 @@
 struct vcma_block;
 
 struct vcma_partial {
-	struct vcma_block *block;	/* held lazily */
+	struct vcma_block *block;	/* allocated lazily */
 	unsigned long part_pages;	/* power of two */
 	unsigned long nr_parts;		/* in the block */
 	unsigned long *isolated;		/* one bit per part */
@@ -32,12 +32,12 @@ struct vcma_partial {
 	void *ctx;
 };
 
-/** vcma_partial_init() - nothing taken yet. Return: 0 or -ENOMEM. */
+/** vcma_partial_init() - nothing isolated yet. Return: 0 or -ENOMEM. */
 int vcma_partial_init(struct vcma_partial *p, struct vcma_block *block, unsigned long part_pages);
 void vcma_partial_destroy(struct vcma_partial *p);
 
 /**
- * vcma_partial_isolate() - take up to @max more parts. May sleep.
+ * vcma_partial_isolate() - isolate up to @max more parts. May sleep.
  * @flags: VCMA_FAST: nothing is migrated
  * @deadline: when to give up at the latest; 0: none
  *
@@ -49,11 +49,11 @@ int vcma_partial_isolate(struct vcma_partial *p, unsigned long max, unsigned int
 /**
  * vcma_partial_collect() - take parts that are free, of several blocks of one region, from
  * the page allocator. May sleep, but neither migrates nor reclaims anything, nor makes others
- * do so: of free memory that lies elsewhere little is held meanwhile.
+ * do so: of free memory that lies elsewhere little is kept meanwhile.
  * @parts: of @nr blocks, with the same part_pages
  * @max: how many parts are wanted; no more than the blocks have are looked for
  *
- * Return: parts taken.
+ * Return: parts isolated.
  */
 unsigned long vcma_partial_collect(struct vcma_partial *parts, unsigned int nr, unsigned long max);
 

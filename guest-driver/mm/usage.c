@@ -42,7 +42,7 @@ static u64 vcma_granule_gpa(const struct vcma_usage *o, unsigned long i)
 	return o->region->base_gpa + ((u64)i << o->region->granule_shift);
 }
 
-/* Can the host not grant it, or the guest not isolate it, whatever is in it? */
+/* Can the host not offer it, or the guest not isolate it, whatever is in it? */
 static bool vcma_granule_is_out(struct vcma_usage *o, unsigned long i)
 {
 	struct vcma_region *r = o->region;

@@ -15,7 +15,7 @@ struct virtio_cma_extent;
 struct virtio_cma_range;
 
 #define VCMA_COST_EMPTY		0U
-#define VCMA_COST_UNMOVABLE		U32_MAX		/* can't be isolated, or not ours to ask for */
+#define VCMA_COST_UNMOVABLE	U32_MAX		/* can't be isolated, or not ours to ask for */
 
 struct vcma_granule {
 	u32 cost;			/* pages to move; VCMA_COST_* */
@@ -77,7 +77,7 @@ void vcma_usage_online_changed(struct vcma_region *r);
 void vcma_usage_online_stop(struct vcma_region *r);
 
 /**
- * vcma_usage_online_end() - after that: what was online has been taken back, or, if @all,
+ * vcma_usage_online_end() - after that: what was online has been isolated, or, if @all,
  * stays with the guest. Tell the host now. May sleep.
  */
 void vcma_usage_online_end(struct vcma_region *r, bool all);

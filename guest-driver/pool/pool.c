@@ -47,7 +47,7 @@ bool vcma_pool_is_valid(struct vcma_pool *pool)
 		last = block->bytes;
 		bytes += block->pool_bytes;
 	}
-	/* Pages are taken before they are counted, and counted before they are back. */
+	/* Pages are isolated before they are counted, and counted before they are back. */
 	return bytes <= (u64)atomic64_read(&pool->region->stats.allocated_bytes) &&
 	       atomic64_read(&pool->free_bytes) <= (s64)bytes;
 }
@@ -231,7 +231,7 @@ static struct vcma_constraints vcma_pool_want(struct vcma_pool *pool, u64 bytes,
 	};
 }
 
-/* @parts: what is taken of the block; NULL: all. Return: bytes that have joined the pool. */
+/* @parts: what is isolated of the block; NULL: all. Return: bytes that have joined the pool. */
 static u64 vcma_pool_add_block(struct vcma_pool *pool, struct vcma_block *block,
 			       const struct vcma_partial *parts)
 {
@@ -247,9 +247,9 @@ static u64 vcma_pool_add_block(struct vcma_pool *pool, struct vcma_block *block,
 }
 
 /*
- * Take what can be had of a lazily allocated granule, in parts, and map it.
+ * Isolate what can be had of a lazily allocated granule, in parts, and map it.
  * Return: 0; -EBUSY (nothing); or an error of vcma_partial_isolate(). Whatever it is,
- * vcma_partial_destroy() is called for, and the block is still held.
+ * vcma_partial_destroy() is called for, and the block is still allocated.
  */
 static int vcma_pool_isolate_parts(struct vcma_pool *pool, struct vcma_block *block,
 				   u64 part_pages, const struct vcma_alloc_limits *limits,
@@ -405,7 +405,7 @@ static struct vcma_constraints vcma_pool_want_for(struct vcma_pool *pool, const 
 
 /*
  * A block comes to the pool for one allocation, which has its pages before others see the
- * block. Return: 0; or -ENOMEM, -ENOSPC (not enough in one piece), and it is dropped.
+ * block. Return: 0; or -ENOMEM, -ENOSPC (not enough in one piece), and it is freed.
  */
 static int vcma_pool_add_block_for(struct vcma_pool *pool, struct vcma_block *block,
 				   const struct vcma_partial *parts, const struct vcma_fit *fit,
@@ -449,7 +449,7 @@ static int vcma_pool_grow_part_for(struct vcma_pool *pool, const struct vcma_fit
 		if (err)
 			break;
 		err = vcma_pool_isolate_parts(pool, block, part_pages, limits, &parts);
-		if (err)	/* kept until the end: the host would grant it again */
+		if (err)	/* kept until the end: the host would offer it again */
 			empty[nr++] = block;
 		else
 			err = vcma_pool_add_block_for(pool, block, &parts, fit, owner, bytes, piece);
@@ -519,7 +519,7 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 				vcma_pool_yield(p, step == YIELD_ALL && p->resv == pool->resv);
 		}
 		err = vcma_pool_grow_for(pool, fit, limits, owner, bytes, piece);
-		/* Nothing that is held lies so low: then nothing that is given back does. */
+		/* Nothing that is allocated lies so low: then nothing that is freed does. */
 		if (!err || err == -EPROTO || err == -ETIMEDOUT ||
 		    limits->flags & VCMA_FAST || fit->max_dma < READ_ONCE(r->lowest_dma))
 			break;

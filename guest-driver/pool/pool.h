@@ -151,17 +151,17 @@ void vcma_pool_resize(struct vcma_pool *pool, u64 size_bytes);
 /**
  * vcma_pool_get() - one more user; the first one fills the pool. May sleep.
  *
- * Return: 0 (at least one block is held), or why none could be got.
+ * Return: 0 (at least one block is allocated), or why none could be got.
  */
 int vcma_pool_get(struct vcma_pool *pool, struct vcma_client *c);
 
 /**
  * vcma_pool_put() - one user less; the last one empties the pool, but for blocks
- * with pages in use, which stay held. May sleep.
+ * with pages in use, which stay allocated. May sleep.
  */
 void vcma_pool_put(struct vcma_pool *pool, struct vcma_client *c);
 
-/** vcma_pool_destroy() - drop what is left; no page may be in use. May sleep. */
+/** vcma_pool_destroy() - free what is left; no page may be in use. May sleep. */
 void vcma_pool_destroy(struct vcma_pool *pool);
 
 /**
@@ -196,7 +196,7 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 void vcma_pool_clear(const struct vcma_piece *piece, unsigned int nr, bool may_sleep);
 
 /**
- * vcma_pool_free() - give back the allocation whose first slot is @slot: nobody's from
+ * vcma_pool_free() - free the allocation whose first slot is @slot: nobody's from
  * now on, free for others once the last vcma_pool_get_range() of it was put.
  */
 void vcma_pool_free(struct vcma_block *block, struct vcma_slot *slot);
@@ -215,7 +215,7 @@ bool vcma_pool_get_range(struct vcma_block *block, u64 off, u64 bytes,
 void vcma_pool_put_range(struct vcma_block *block, struct vcma_slot *slot);
 
 /**
- * vcma_pool_yield() - someone needs memory elsewhere: give back idle blocks now: @all, or
+ * vcma_pool_yield() - someone needs memory elsewhere: free idle blocks now: @all, or
  * all but a few granules for small allocations. May sleep.
  */
 void vcma_pool_yield(struct vcma_pool *pool, bool all);
@@ -229,7 +229,7 @@ void vcma_pool_yield(struct vcma_pool *pool, bool all);
 int vcma_pool_reach(struct vcma_pool *pool, u64 max_dma);
 
 /**
- * vcma_pool_idle_bytes() - what vcma_pool_shrink_later() could give back at best. Any
+ * vcma_pool_idle_bytes() - what vcma_pool_shrink_later() could free at best. Any
  * context; a snapshot.
  */
 u64 vcma_pool_idle_bytes(struct vcma_pool *pool);
@@ -252,7 +252,7 @@ u64 vcma_pool_relieved_bytes(struct vcma_pool *pool);
  */
 struct vcma_slot *vcma_pool_slot(const struct vcma_block *block, u64 dma);
 
-/** vcma_pool_free_owned() - take everything from @owner. Return: allocations. */
+/** vcma_pool_free_owned() - free everything of @owner. Return: allocations. */
 unsigned int vcma_pool_free_owned(struct vcma_pool *pool,
 				  const struct vcma_client *owner);
 

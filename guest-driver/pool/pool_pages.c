@@ -28,7 +28,7 @@
 
 /* Zeroed in one go, with interrupts off. */
 #define VCMA_ZERO_SLOTS		(SZ_64K >> VCMA_SLOT_SHIFT)
-/* Zeroed before others may run: who takes memory back waits for work on every CPU. */
+/* Zeroed before others may run: who isolates memory waits for work on every CPU. */
 #define VCMA_CLEAR_SLOTS	((u32)SZ_256K >> VCMA_SLOT_SHIFT)
 /* Zeroed by their next owner: that takes less time than to wake the zeroer. */
 #define VCMA_ZERO_LATER_SLOTS	(SZ_4K >> VCMA_SLOT_SHIFT)
@@ -148,7 +148,7 @@ static void vcma_pages_put(struct vcma_block *block, u32 first, u32 nr)
 		      (size_t)nr << VCMA_SLOT_SHIFT);
 }
 
-/* What is not taken is in use for good, to gen_pool. */
+/* What is not isolated is in use for good, to gen_pool. */
 static void vcma_pages_skip(struct vcma_block *block, const struct vcma_partial *parts)
 {
 	size_t bytes = parts->part_pages << PAGE_SHIFT;

@@ -48,10 +48,10 @@ void vcma_reserve_fill(struct vcma_client *c, u64 max_dma);
  */
 void vcma_reserve_yield(struct vcma_client *c);
 
-/** vcma_reserve_restore() - after that, whether it was online or not. May sleep. */
+/** vcma_reserve_restore() - after that, whether it had gone back or not. May sleep. */
 void vcma_reserve_restore(struct vcma_client *c);
 
-/** vcma_reserve_empty() - the client is quiet: all of it goes back to the pool. */
+/** vcma_reserve_empty() - the client is quiesced: all of it goes back to the pool. */
 void vcma_reserve_empty(struct vcma_client *c);
 
 /**
@@ -61,7 +61,7 @@ bool vcma_reserve_alloc(struct vcma_client *c, const struct vcma_fit *fit, phys_
 			u64 bytes, struct vcma_piece *piece);
 
 /**
- * vcma_reserve_free() - give back what came from vcma_reserve_alloc(). Any context.
+ * vcma_reserve_free() - free what came from vcma_reserve_alloc(). Any context.
  *
  * Return: false if it is not of the reserve.
  */

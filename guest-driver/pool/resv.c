@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Shares of a region and their pools (resv.h).
+ * Reservations of a region and their pools (resv.h).
  *
  * The list only ever grows while the region lives: it is walked without a lock. It is
  * added to under vcma_bindings_lock.
@@ -135,7 +135,7 @@ static int vcma_resv_add(struct vcma_region *r, const struct hvcma_region_text *
 	u64 bytes = vcma_text_bytes(r, entry);
 	struct vcma_resv *resv;
 
-	/* All that is set aside is ready. */
+	/* All that is reserved is ready. */
 	resv = vcma_resv_new(r, VCMA_RESV_FIRST_OWN + (*nr)++, max(bytes, r->granule_bytes));
 	if (!resv)
 		return -ENOMEM;
@@ -179,7 +179,7 @@ static int vcma_resvs_add(struct vcma_region *r)
 	list_for_each_entry(resv, &r->resvs, node)
 		set += resv->set_bytes;
 	if (!err && set > limit) {
-		dev_warn(r->dev, "region %s: %llu bytes are set aside by the parameter \"regions\", %llu may be used: all of it is shared\n",
+		dev_warn(r->dev, "region %s: %llu bytes are reserved by the parameter \"regions\", %llu may be used: all of it is shared\n",
 			 r->name, set, limit);
 		set = 0;
 		vcma_resvs_forget(r);
@@ -214,7 +214,7 @@ unsigned int vcma_resv_of(struct vcma_region *r, const char *name, const char *k
 
 /* ---- accounts ---- */
 
-/* What reservations have used beyond what is set aside. Caller holds resv_lock. */
+/* What reservations have used beyond what is theirs. Caller holds resv_lock. */
 static u64 vcma_shared_used(struct vcma_region *r)
 {
 	u64 used = r->shared_allocated_bytes;
@@ -236,14 +236,14 @@ static u64 *vcma_resv_account(struct vcma_region *r, unsigned int id)
 
 int vcma_resv_charge(struct vcma_region *r, unsigned int id, u64 bytes)
 {
-	u64 *held = vcma_resv_account(r, id);
+	u64 *allocated = vcma_resv_account(r, id);
 	unsigned long flags;
 	int err = 0;
 
 	spin_lock_irqsave(&r->resv_lock, flags);
-	*held += bytes;
+	*allocated += bytes;
 	if (vcma_shared_used(r) > r->shared_limit_bytes) {
-		*held -= bytes;
+		*allocated -= bytes;
 		err = -EDQUOT;
 	}
 	spin_unlock_irqrestore(&r->resv_lock, flags);
@@ -252,11 +252,11 @@ int vcma_resv_charge(struct vcma_region *r, unsigned int id, u64 bytes)
 
 void vcma_resv_uncharge(struct vcma_region *r, unsigned int id, u64 bytes)
 {
-	u64 *held = vcma_resv_account(r, id);
+	u64 *allocated = vcma_resv_account(r, id);
 	unsigned long flags;
 
 	spin_lock_irqsave(&r->resv_lock, flags);
-	*held -= bytes;
+	*allocated -= bytes;
 	spin_unlock_irqrestore(&r->resv_lock, flags);
 }
 

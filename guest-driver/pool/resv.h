@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shares of a region: the part that all clients resv, and reservations. Each has its own
- * ready pools, so that what is set aside for some is not used up by others.
+ * Reservations of a region, and the part that all clients share. Each has its own
+ * ready pools, so that what is reserved for some is not used up by others.
  *
  * The host's client table has reservations, which the host enforces. The module parameter
  * "regions" can add others, and limit how much of a region this guest uses; these are
@@ -59,7 +59,7 @@ struct vcma_pool *vcma_resv_pools(struct vcma_region *r, unsigned int id);
 unsigned int vcma_resv_of(struct vcma_region *r, const char *name, const char *kind);
 
 /**
- * vcma_resv_charge() - @bytes are about to be held for resv @id. Any context.
+ * vcma_resv_charge() - @bytes are about to be allocated for reservation @id. Any context.
  *
  * Return: 0, or -EDQUOT: this guest may not use more.
  */
@@ -71,7 +71,7 @@ void vcma_resv_uncharge(struct vcma_region *r, unsigned int id, u64 bytes);
 /** vcma_region_pool() - the @i-th of all pools of the region, or NULL after the last. */
 struct vcma_pool *vcma_region_pool(struct vcma_region *r, unsigned int i);
 
-/** vcma_region_ready_bytes() - held, free and isolated: what the next allocations get. */
+/** vcma_region_ready_bytes() - allocated, free and isolated: what the next allocations get. */
 u64 vcma_region_ready_bytes(struct vcma_region *r);
 
 /**

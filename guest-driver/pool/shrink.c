@@ -2,7 +2,7 @@
 /*
  * Shrinker of the ready pools (shrink.h).
  *
- * Giving a block back means asking the host, which takes memory and time: that is left
+ * Freeing a block means asking the host, which takes memory and time: that is left
  * to the pools' own work. A scan counts what has gone back since the one before it.
  */
 #include <linux/errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Gives idle memory of the ready pools back to the guest when it is short of memory. Only
+ * Frees idle memory of the ready pools when the guest is short of memory. Only
  * for regions whose memory is of use to the guest.
  */
 #ifndef VCMA_SHRINK_H

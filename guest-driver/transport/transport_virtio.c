@@ -8,7 +8,7 @@
  * answer others wrongly.
  *
  * On reboot and kexec the virtio bus, or this driver where the bus does not, resets the
- * device, and the host with it makes the clients quiet; the clients' own drivers have been
+ * device, and the host with it quiesces the clients; the clients' own drivers have been
  * shut down by then (client.c links them to us).
  *
  * A region that is online adds memory to the guest, and for that waits for a lock that comes
@@ -320,7 +320,7 @@ static int vcma_virtio_open(struct vcma_virtio *vv)
 	return 0;
 }
 
-/* Reset the device: on return it has taken everything back and answers no more. */
+/* Reset the device: on return it has freed everything and answers no more. */
 static void vcma_virtio_reset(struct vcma_virtio *vv)
 {
 	unsigned long flags;

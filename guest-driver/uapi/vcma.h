@@ -16,12 +16,12 @@
 
 /* vcma_info.mode */
 #define VCMA_MODE_PRIVATE	0	/* never part of the guest's system memory */
-#define VCMA_MODE_REUSABLE	1	/* online to the page allocator while nobody needs it */
+#define VCMA_MODE_REUSABLE	1	/* online memory of the guest while nobody needs it */
 
 struct vcma_info {
 	__u64 bytes;			/* of the region */
 	__u64 granule_bytes;		/* what the host pins at once */
-	__u64 user_bytes;		/* held for buffers, in granules: small ones resv none */
+	__u64 user_bytes;		/* allocated for buffers, in granules: small ones share none */
 	__u64 user_limit_bytes;		/* and how much that may become */
 	__u32 mode;			/* VCMA_MODE_* */
 	__u32 reserved;

@@ -249,7 +249,7 @@ enum virtio_cma_type {
 	VIRTIO_CMA_NR_TYPES
 };
 
-/* claim.reason: why attr and care are what they are */
+/* claim.reason: why attr and maint are what they are */
 #define VIRTIO_CMA_REASON_TABLE(X)					\
 	X(NONE,			0,	"not judged by the host") \
 	X(COHERENT,		1,	"the client's DMA is coherent: cacheable mappings are right") \
@@ -297,7 +297,7 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_claim_resp) == 32);
 
 /* alloc.purpose: shown in reports */
 #define VIRTIO_CMA_PURPOSE_OTHER	0
-#define VIRTIO_CMA_PURPOSE_POOL		1	/* held and sub-allocated by the driver; if shared, no obstacle to an unplug */
+#define VIRTIO_CMA_PURPOSE_POOL		1	/* sub-allocated by the driver; if shared, no obstacle to an unplug */
 #define VIRTIO_CMA_PURPOSE_COHERENT	2
 #define VIRTIO_CMA_PURPOSE_USER		3
 #define VIRTIO_CMA_NR_PURPOSES		4
@@ -468,16 +468,16 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_report_req) == 32);
 #define VIRTIO_CMA_NR_LATENCIES		20
 
 struct virtio_cma_guest_counters {
-	__le64 allocated_bytes;		/* in blocks the driver holds */
-	__le64 coherent_bytes;		/* of these handed to drivers */
+	__le64 allocated_bytes;		/* in blocks of the driver */
+	__le64 coherent_bytes;		/* of these given to drivers */
 	__le64 bounce_bytes;		/* of these in use by streaming maps */
 	__le64 nr_coherent_ok;
 	__le64 nr_coherent_failed;
 	__le64 nr_map_direct;
 	__le64 nr_map_bounced;
 	__le64 nr_map_failed;
-	__le64 online_bytes;		/* in the hands of the guest's page allocator */
-	__le64 ready_bytes;		/* held, free and isolated: the next allocation */
+	__le64 online_bytes;		/* in the guest's page allocator */
+	__le64 ready_bytes;		/* allocated, free and isolated: the next allocation */
 	__le64 nr_busy_retries;		/* candidates given up for the next one */
 	__le64 nr_deadline_missed;
 	__le64 nr_bulk_blocks;

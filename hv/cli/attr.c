@@ -49,7 +49,7 @@ static const char help[] =
 	"                    default: as --fwb and --no-fwb say\n"
 	"  --mode MODE       region: private (default), reusable, static\n"
 	"  --attr POLICY     region: auto (default), cached, uncached\n"
-	"  --alias HOW       the host's own mapping: quiet (default), busy\n"
+	"  --alias HOW       the host's own mapping: maintained (default), busy\n"
 	"\n"
 	"  --host            what this host is found to be, and who says so\n"
 	"  --table           stage-1 types by stage-2 types\n"
@@ -506,7 +506,7 @@ static struct hvcma_attr_case policy_case(unsigned int n)
 	return c;
 }
 
-/* Every case but those of a host that can't leave its own mapping alone. */
+/* Every case but those of a host that goes on using its own mapping. */
 static void print_policy(const struct options *opt)
 {
 	struct json_object *list = json_object_new_array();

@@ -83,7 +83,7 @@ const struct hvcma_attr_word hvcma_attr_map_words[] = {
 };
 
 const struct hvcma_attr_word hvcma_attr_alias_words[] = {
-	{ "quiet", HVCMA_ALIAS_MAINTAINED },
+	{ "maintained", HVCMA_ALIAS_MAINTAINED },
 	{ "busy", HVCMA_ALIAS_BUSY },
 	{ 0 },
 };

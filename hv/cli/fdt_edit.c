@@ -117,7 +117,7 @@ const struct hvcma_fdt_command hvcma_fdt_add_region_command = {
 	.help = "adds a pool to /reserved-memory\n"
 		"\n"
 		"  --name NAME          of the node, without address\n"
-		"  --type reusable      shared-dma-pool that the kernel lends out (CMA)\n"
+		"  --type reusable      shared-dma-pool that the kernel reuses (CMA)\n"
 		"  --type no-map        shared-dma-pool without a mapping of the kernel's own\n"
 		"  --type restricted    restricted-dma-pool: a bounce buffer for its clients alone\n"
 		"  --size SIZE          multiple of 4096\n"

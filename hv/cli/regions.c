@@ -38,9 +38,9 @@ static const char help[] =
 	"usage: hvcma regions check TEXT [OPTION...]\n"
 	"Checks a description of regions and shows what it means. Wrong are: what can't be\n"
 	"read, a region declared twice, a client with one kind twice, sizes that are no whole\n"
-	"pages of 4096 bytes or less than a granule, more set aside than the region has, bases\n"
+	"pages of 4096 bytes or less than a granule, more reserved than the region has, bases\n"
 	"that are 0 or no multiple of the granule, regions that overlap or wrap at 2^64, what is\n"
-	"set aside outside of its region, or twice.\n"
+	"reserved outside of its region, or twice.\n"
 	"\n"
 	"  TEXT   NAME[/CLIENT[,CLIENT...][(KIND)]]=SIZE[@BASE][;...]\n"
 	"  SIZE   64M, 10% of RAM, min(10%,64M) or max(10%,64M) of up to four; suffixes\n"
@@ -50,7 +50,7 @@ static const char help[] =
 	"\n"
 	"  --ram SIZE        what percentages are of\n"
 	"  --granule SIZE    of the regions (default 4096, the smallest there is): regions are\n"
-	"                    rounded down to it, what is set aside is rounded up\n"
+	"                    rounded down to it, reservations are rounded up\n"
 	"  --json            as JSON: an object with a list of entries\n"
 	"  --help            this text\n"
 	"\n"
@@ -229,7 +229,7 @@ static int check_base(const struct options *opt, const struct entry *entries, si
 	for (size_t j = 0; j < i; j++) {
 		const struct entry *other = &entries[j];
 
-		/* what is set aside lies in a region, but not in what else is set aside */
+		/* a reservation lies in a region, but not in another reservation */
 		if (!t->clients.bytes != !other->text.clients.bytes || !other->text.has_base)
 			continue;
 		if (t->base <= last_of(other) && other->text.base <= last_of(e))
@@ -241,7 +241,7 @@ static int check_base(const struct options *opt, const struct entry *entries, si
 	if (t->clients.bytes && region && region->text.has_base && region->bytes_known &&
 	    (t->base < region->text.base || last_of(e) > last_of(region)))
 		return complain(opt->text, &at, "region '%.*s': 0x%" PRIx64 "..0x%" PRIx64
-				" is set aside outside of the region at 0x%" PRIx64 "..0x%" PRIx64,
+				" is reserved outside of the region at 0x%" PRIx64 "..0x%" PRIx64,
 				SLICE(t->name), t->base, last_of(e), region->text.base, last_of(region));
 	return 0;
 }
@@ -259,7 +259,7 @@ static int check_set_asides(const char *text, const struct entry *region,
 			continue;
 		if (e->bytes > region->bytes - aside)
 			return complain(text, &e->text.size.text,
-					"region '%.*s': %s are to be set aside, limit: %s that are left of %s",
+					"region '%.*s': %s are to be reserved, limit: %s that are left of %s",
 					SLICE(e->text.name), size_text(e->bytes).text,
 					size_text(region->bytes - aside).text,
 					size_text(region->bytes).text);

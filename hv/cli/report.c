@@ -284,7 +284,7 @@ static void print_window(FILE *out, struct json_object *window)
 
 static void print_attributes(FILE *out, struct json_object *attributes)
 {
-	uint64_t handed = number(attributes, "noncoherent-bytes");
+	uint64_t noncoherent = number(attributes, "noncoherent-bytes");
 
 	if (!attributes)
 		return;			/* an older device */
@@ -295,9 +295,9 @@ static void print_attributes(FILE *out, struct json_object *attributes)
 		fprintf(out, "    a guest's cached mapping is %s, an uncached one %s\n",
 			string(attributes, "effective-cached"),
 			string(attributes, "effective-uncached"));
-	if (handed)
+	if (noncoherent)
 		fprintf(out, "  %s serve non-coherent DMA: QEMU does not touch them\n",
-			size_text(handed).text);
+			size_text(noncoherent).text);
 }
 
 /* What the client's memory needs; nothing for one that is not plugged. */
@@ -385,20 +385,21 @@ static bool is_zero(struct json_object *value)
 }
 
 /* Reservations, if there are any beside the shared part. */
-static void print_resvs(FILE *out, struct json_object *shares)
+static void print_resvs(FILE *out, struct json_object *resvs)
 {
-	size_t nr = length(shares);
+	size_t nr = length(resvs);
 
 	if (nr < 2)
 		return;
 	fprintf(out, "  reservations %zu\n", nr - 1);
 	for (size_t i = 0; i < nr && i < LIST_MAX; i++) {
-		struct json_object *s = json_object_array_get_idx(shares, i);
+		struct json_object *s = json_object_array_get_idx(resvs, i);
 		char name[32] = "shared part";
 
 		if (number(s, "reservation"))
-			snprintf(name, sizeof(name), "reservation %" PRIu64, number(s, "reservation"));
-		fprintf(out, "    %-14s %-10s used %s\n", name,
+			snprintf(name, sizeof(name), "reservation %" PRIu64,
+				 number(s, "reservation"));
+		fprintf(out, "    %-16s %-10s used %s\n", name,
 			size_text(number(s, "bytes")).text,
 			size_text(number(s, "used-bytes")).text);
 	}

@@ -30,7 +30,7 @@ struct options {
 
 static const char help[] =
 	"usage: hvcma status --qmp SOCKET [OPTION...]\n"
-	"Shows what a virtual machine's virtio-cma regions hold: pinned, migratable and\n"
+	"Shows what a virtual machine's virtio-cma regions have: pinned, migratable and\n"
 	"unbacked memory, extents, DMA window, clients, blocks and counters, but for what is\n"
 	"zero. First of all whether the guest has a driver for it.\n"
 	"\n"
@@ -247,6 +247,6 @@ static int run(int argc, char **argv)
 
 const struct hvcma_command hvcma_command_status = {
 	.name = "status",
-	.summary = "show what the virtio-cma regions of a virtual machine hold",
+	.summary = "show what the virtio-cma regions of a virtual machine have",
 	.run = run,
 };

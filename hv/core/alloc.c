@@ -132,7 +132,7 @@ static void run_join(struct hvcma_alloc *a, uint32_t first, uint32_t nr)
 	run_add(a, first, nr);
 }
 
-/* Take [first, first + nr) out of the run at @head; the rest stays in runs. */
+/* Remove [first, first + nr) from the run at @head; the rest stays in runs. */
 static void run_carve(struct hvcma_alloc *a, uint32_t head, uint32_t first,
 		      uint32_t nr)
 {

@@ -11,9 +11,9 @@
  * (no DMA address yet), *free*, *allocated* or *withheld* (busy). A *run* is a
  * maximal set of free granules that are consecutive both by index and by DMA
  * address: it never crosses an extent border. A *block* is what one
- * hvcma_alloc_block() took.
+ * hvcma_alloc_block() allocated.
  *
- * Cost: taking and giving back a block of any length is O(1) for best-fit and
+ * Cost: allocating and freeing a block of any length is O(1) for best-fit and
  * O(log n) for first-fit and next-fit, n being the number of granules. alloc.c says what alignments above the granule and odd
  * address limits add. Memory: at most 30 bytes per granule.
  */
@@ -113,7 +113,7 @@ bool hvcma_alloc_learn(struct hvcma_alloc *a, uint64_t granule, uint64_t dma);
 uint64_t hvcma_alloc_dma(const struct hvcma_alloc *a, uint64_t granule);
 
 /**
- * hvcma_alloc_block() - take one block: one run, one extent.
+ * hvcma_alloc_block() - allocate one block: one run, one extent.
  * @first: out, index of the block's first granule; untouched on failure
  *
  * Return: HVCMA_FIT_OK or why not. A malformed request (alignment not a power of
@@ -124,12 +124,12 @@ enum hvcma_fit hvcma_alloc_block(struct hvcma_alloc *a,
 				 uint64_t *first);
 
 /**
- * hvcma_alloc_block_within() - take one block inside the granules
+ * hvcma_alloc_block_within() - allocate one block inside the granules
  * [@first, @first + @nr), the lowest that fits.
  * @budget: in and out, runs and blocks that may still be looked at
  * @block: out, index of the block's first granule; untouched on failure
  *
- * Return: true if taken; false if nothing fits, the budget ran out or the range
+ * Return: true if allocated; false if nothing fits, the budget ran out or the range
  * is out of bounds.
  */
 bool hvcma_alloc_block_within(struct hvcma_alloc *a, uint64_t first, uint64_t nr,
@@ -137,10 +137,10 @@ bool hvcma_alloc_block_within(struct hvcma_alloc *a, uint64_t first, uint64_t nr
 			      uint32_t *budget, uint64_t *block);
 
 /**
- * hvcma_alloc_block_at() - take exactly [first, first + nr) if all of it is one
+ * hvcma_alloc_block_at() - allocate exactly [first, first + nr) if all of it is one
  * free stretch inside one run and satisfies @req's alignment and limit.
  *
- * Return: true if taken.
+ * Return: true if allocated.
  */
 bool hvcma_alloc_block_at(struct hvcma_alloc *a, uint64_t first,
 			  const struct hvcma_fit_request *req);
@@ -166,7 +166,7 @@ uint64_t hvcma_alloc_longest(const struct hvcma_alloc *a,
 uint64_t hvcma_alloc_lowest_dma(const struct hvcma_alloc *a);
 
 /**
- * hvcma_alloc_free() - give back a block. [first, first + nr) must be exactly
+ * hvcma_alloc_free() - free a block. [first, first + nr) must be exactly
  * one block.
  *
  * Return: true, or false (nothing changed) if it is not.

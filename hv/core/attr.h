@@ -149,7 +149,7 @@ uint32_t hvcma_attr_mapped(uint32_t attr, uint32_t stage2);
 
 /* The host's own mapping of the region's memory, always cacheable. */
 enum hvcma_alias {
-	HVCMA_ALIAS_MAINTAINED,		/* cleaned and invalidated at non-coherent use, then left alone */
+	HVCMA_ALIAS_MAINTAINED,		/* cleaned and invalidated, then not touched in non-coherent use */
 	HVCMA_ALIAS_BUSY,		/* the host uses it while a client does */
 	HVCMA_NR_ALIASES
 };
@@ -193,7 +193,7 @@ struct hvcma_attr_decision {
 /**
  * hvcma_attr_policy() - what a client's memory needs.
  *
- * Every case has a verdict: the first row of the table in attr_policy.c that
+ * Every case has a decision: the first row of the table in attr_policy.c that
  * fits. @effective is computed with hvcma_attr_mapped().
  *
  * Return: OK, or VIRTIO_CMA_S_INVAL, without touching @out, for a value that

@@ -67,7 +67,7 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 		if (!config->resv_bytes[k] || (config->resv_bytes[k] & (granule - 1)))
 			return "a reservation is zero or not a multiple of the granule";
 		if (config->resv_bytes[k] > left)
-			return "more is set aside than may be pinned";
+			return "more is reserved than may be pinned";
 		left -= config->resv_bytes[k];
 	}
 	if (!name_bytes || name_bytes >= VIRTIO_CMA_NAME_BYTES)

@@ -20,7 +20,7 @@
  *  - requests are checked whole before the first effect, which includes the room
  *    for the response
  *  - an address counts when it has been read again after the pin: what moved
- *    between is given back and searched for again, a few times
+ *    between is freed and searched for again, a few times
  *
  * Cost of a request: as alloc.h says, plus the host operations, plus one step
  * per item of the request. Not bounded by the request alone: an ALLOC without
@@ -92,7 +92,8 @@ struct hvcma_engine_ops {
 	enum virtio_cma_status (*keep_off)(void *opaque, bool on);
 	/*
 	 * Optional: called after each state change worth a trace event.
-	 *   "client" id, from, to (0 absent, 1 present, 2 claimed, 3 quarantined, 4 quarantined and unplugged)
+	 *   "client" id, from, to (0 absent, 1 present, 2 claimed,
+	 *	3 quarantined, 4 quarantined and unplugged)
 	 *   "alloc", "restore" first granule, granules, client
 	 *   "back", "moved", "free", "maintain" first granule, granules
 	 *   "busy" first granule, granules, 1 set or 0 cleared
@@ -122,7 +123,7 @@ struct hvcma_engine_config {
 	uint32_t stage2;		/* VIRTIO_CMA_STAGE2_* */
 	enum hvcma_alias alias;		/* the host's own mapping, while real devices do DMA */
 	enum hvcma_policy policy;
-	bool unpin_discards;		/* ops->unpin drops the backing, too */
+	bool unpin_discards;		/* ops->unpin discards the backing, too */
 	const char *name;		/* copied; shorter than VIRTIO_CMA_NAME_BYTES */
 };
 
@@ -141,7 +142,7 @@ struct hvcma_engine_counters {
 	uint64_t backed_bytes;
 	uint64_t pinned_bytes;
 	uint64_t online_bytes;
-	uint64_t orphaned_bytes;		/* RAM of the guest, and no driver to take it back */
+	uint64_t orphaned_bytes;	/* online memory that outlived its driver */
 	uint64_t busy_bytes;
 	uint64_t busy_why_bytes[VIRTIO_CMA_NR_WHYS];	/* of busy_bytes, by reason */
 	uint64_t free_bytes;		/* in runs */
@@ -213,16 +214,16 @@ void hvcma_engine_set_features(struct hvcma_engine *e, uint64_t features);
  *	a response header (then the request had no effect)
  *
  * A request for which more is to be backed, pinned, unpinned or maintained than one call
- * does (config.back_max_granules, pin_max_granules), and one for memory that is about to
- * leave, takes several calls: it is to be made again, the same, when others have had
+ * does (config.back_max_granules, pin_max_granules), and one for memory that is still
+ * draining, takes several calls: it is to be made again, the same, when others have had
  * their turn; or to be forgotten, as a reset does. ALLOC and ALLOC_BULK are one
- * class, FREE and BUSY another, CLAIM and RELEASE a third: before one that is unfinished is made again, no other
- * of its class is made. What it has got, or still has to give back, is no block of
+ * class, FREE and BUSY another, CLAIM and RELEASE a third: before one that is unfinished is
+ * made again, no other of its class is made. What it has got, or still has to free, is no block of
  * the guest's meanwhile; it counts for limits, and as pinned as far as it is.
  *
- * RELEASE is answered when the client is quiet and the host may use what was in non-coherent use
- * to it. FREE is answered when nothing of its blocks is pinned any more, unless a client
- * became quarantined after it was begun: then the rest leaves when that is over.
+ * RELEASE is answered when the client is quiesced and the host may use again what was in
+ * non-coherent use by it. FREE is answered when nothing of its blocks is pinned any more, unless a client
+ * became quarantined after it was begun: then the rest drains when that is over.
  *
  * Never fails: failures are statuses in the response.
  *
@@ -234,15 +235,15 @@ bool hvcma_engine_request(struct hvcma_engine *e, const void *req,
 
 /**
  * hvcma_engine_forget_pending() - the requests that were to be made again will not
- * be. What an ALLOC has got leaves; a FREE goes on by itself, by
+ * be. What an ALLOC has got drains; a FREE goes on by itself, by
  * hvcma_engine_drain(), and so do a BUSY, but without its marks, and a RELEASE; what a
- * CLAIM has in non-coherent use comes back the same way. Nothing to do if
+ * CLAIM has put to non-coherent use ends that the same way. Nothing to do if
  * there is none.
  */
 void hvcma_engine_forget_pending(struct hvcma_engine *e);
 
 /**
- * hvcma_engine_drain() - unpin and free as much as one call does of what is leaving:
+ * hvcma_engine_drain() - unpin and free as much as one call does of what is draining:
  * blocks that were freed, or undone, or the guest's before a reset; clear busy marks
  * of before a reset; maintain what no client that bypasses the caches needs any more.
  *
@@ -259,7 +260,7 @@ bool hvcma_engine_has_accepted(const struct hvcma_engine *e);
 
 /**
  * hvcma_engine_is_draining() - does hvcma_engine_drain() have something to do? False
- * also while it may not, because a client is not quiet: to be asked again when one
+ * also while it may not, because a client is quarantined: to be asked again when one
  * was RELEASEd or removed, and after a reset.
  */
 bool hvcma_engine_is_draining(const struct hvcma_engine *e);
@@ -280,7 +281,7 @@ enum virtio_cma_status hvcma_engine_set_base(struct hvcma_engine *e, uint64_t re
 
 /**
  * hvcma_engine_refresh() - ask ops->dma_addr again about every granule that is
- * not allocated: what the guest or the host touched or dropped meanwhile shows
+ * not allocated: what the guest or the host touched or discarded meanwhile shows
  * in counters, states and extents. O(granules).
  *
  * Return: OK, or what ops->dma_addr returned; some granules may be up to date then.
@@ -310,7 +311,7 @@ enum virtio_cma_status hvcma_engine_client_removed(struct hvcma_engine *e, uint3
 
 /**
  * hvcma_engine_client_quarantined() - the host found out, by what another region asked
- * of the same device, that it cannot be quieted: quarantine if it is CLAIMED here.
+ * of the same device, that it cannot be quiesced: quarantine if it is CLAIMED here.
  *
  * Return: OK, also if there was nothing to do; VIRTIO_CMA_S_NO_CLIENT.
  */
@@ -344,7 +345,7 @@ uint64_t hvcma_engine_noncoherent_bytes(const struct hvcma_engine *e);
  * hvcma_engine_reset() - guest or VM reset: quiesce every claimed client, then
  * every block is draining, clear busy and online marks and guest counters. What one call
  * may unpin and unmark is done on return, the rest is up to hvcma_engine_drain().
- * What was online still counts as left: see hvcma_engine_forget_orphaned().
+ * What was online counts as orphaned: see hvcma_engine_forget_orphaned().
  *
  * Return: OK, or what the first failing ops->quiesce returned: then every block
  * stays pinned and allocated (quarantine) until a later reset succeeds.
@@ -385,7 +386,7 @@ enum virtio_cma_status hvcma_engine_restore_orphaned(struct hvcma_engine *e,
 enum virtio_cma_status hvcma_engine_fini(struct hvcma_engine *e);
 
 /**
- * hvcma_engine_restore_block() - migration: take and pin a block the source had.
+ * hvcma_engine_restore_block() - migration: allocate and pin a block the source had.
  *
  * @client: VIRTIO_CMA_CLIENT_SHARED or an id, whose client may be absent yet
  *

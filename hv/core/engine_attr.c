@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause)
 /*
- * Memory attributes in the engine: what each client is told of its memory.
+ * Memory attributes in the engine: what each client hears of its memory.
  *
  * Decides nothing about them: attr_policy.c does. What the host does to its own
  * mappings is in engine_noncoherent.c.

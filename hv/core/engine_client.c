@@ -23,8 +23,8 @@ static const uint8_t transitions[HVCMA_NR_CLIENT_STATES] = {
 	[HVCMA_CLIENT_ABSENT]	= TO(PRESENT),
 	[HVCMA_CLIENT_PRESENT]	= TO(CLAIMED) | TO(ABSENT),
 	[HVCMA_CLIENT_CLAIMED]	= TO(PRESENT) | TO(ABSENT) | TO(QUARANTINED) | TO(QUARANTINED_GONE),
-	[HVCMA_CLIENT_QUARANTINED]	= TO(PRESENT) | TO(ABSENT) | TO(QUARANTINED_GONE),
-	[HVCMA_CLIENT_QUARANTINED_GONE]	= TO(ABSENT),
+	[HVCMA_CLIENT_QUARANTINED] = TO(PRESENT) | TO(ABSENT) | TO(QUARANTINED_GONE),
+	[HVCMA_CLIENT_QUARANTINED_GONE] = TO(ABSENT),
 };
 
 static bool is_quarantined(enum hvcma_client_state state)
@@ -96,7 +96,7 @@ enum virtio_cma_status hvcma_quarantine_check(const struct hvcma_engine *e,
 }
 
 /*
- * Bring a client that may be doing DMA to @quiet; if the host cannot, to
+ * Bring a client that may be doing DMA to @quiesced; if the host cannot, to
  * @quarantined. Returns what the host said. A client that went while the host was at
  * it is where that brought it.
  */

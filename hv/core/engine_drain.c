@@ -6,19 +6,19 @@
  * hundreds of thousands, and others wait meanwhile. So a call does as much as
  * config.pin_max_granules says, and blocks can be in a state that no guest sees:
  *
- *	           grant            answer             FREE, reset
- *	free ----> hidden, unpinned         .---> the guest's ----> leaving
+ *	           ALLOC            answer              FREE, reset
+ *	free ----> transient, unpinned      .---> the guest's ----> draining
  *	               | pinned, in pieces  |          | BUSY         | unpinned,
  *	               v                    |          v              v in pieces
- *	           hidden, pinned ----------'        hidden ------> free
+ *	           transient, pinned -------'       transient ----> free
  *	               |  undone, forgotten
- *	               '----> leaving
+ *	               '----> draining
  *
  * All of them are the allocator's blocks and count for the pin limit and for
- * reservations until they are free. A block is leaving if its first granule is a
+ * reservations until they are free. A block is draining if its first granule is a
  * member of e->draining; members that no block starts at have no meaning.
  *
- * Nothing leaves while a client may be doing DMA unasked (quarantine).
+ * Nothing is unpinned while a client may be doing DMA unasked (quarantine).
  */
 #include "hv/core/engine_internal.h"
 
@@ -68,7 +68,7 @@ void hvcma_block_is_pinned(struct hvcma_engine *e, uint64_t first)
 	e->nr_unpinned -= hvcma_alloc_block_granules(e->alloc, first);
 }
 
-/* Of a hidden block: [first, first + nr), and the rest. */
+/* Of a transient block: [first, first + nr), and the rest. */
 void hvcma_block_split(struct hvcma_engine *e, uint64_t first, uint64_t nr)
 {
 	hvcma_alloc_split(e->alloc, first, nr);
@@ -76,14 +76,14 @@ void hvcma_block_split(struct hvcma_engine *e, uint64_t first, uint64_t nr)
 	e->nr_transient++;
 }
 
-/* Two hidden blocks that were one, and are in the same state again. */
+/* Two transient blocks that were one, and are in the same state again. */
 void hvcma_block_join(struct hvcma_engine *e, uint64_t first)
 {
 	hvcma_alloc_join(e->alloc, first);
 	e->nr_transient--;
 }
 
-/* A hidden block that is not leaving becomes the guest's. */
+/* A transient block that is not draining becomes the guest's. */
 void hvcma_block_publish(struct hvcma_engine *e, uint64_t first)
 {
 	uint64_t owner = hvcma_alloc_owner(e->alloc, first);
@@ -93,7 +93,7 @@ void hvcma_block_publish(struct hvcma_engine *e, uint64_t first)
 	e->nr_between -= hvcma_alloc_block_granules(e->alloc, first);
 }
 
-/* And one of the guest's is hidden from it. */
+/* And one of the guest's becomes transient. */
 void hvcma_block_set_transient(struct hvcma_engine *e, uint64_t first)
 {
 	uint64_t owner = hvcma_alloc_owner(e->alloc, first);
@@ -103,7 +103,7 @@ void hvcma_block_set_transient(struct hvcma_engine *e, uint64_t first)
 	e->nr_between += hvcma_alloc_block_granules(e->alloc, first);
 }
 
-/* A hidden block, of which nothing is pinned any more, is free. */
+/* A transient block, of which nothing is pinned any more, is free. */
 void hvcma_block_release(struct hvcma_engine *e, uint64_t first)
 {
 	uint64_t nr = hvcma_alloc_block_granules(e->alloc, first);
@@ -124,7 +124,7 @@ void hvcma_block_release(struct hvcma_engine *e, uint64_t first)
 			hvcma_alloc_learn(e->alloc, i, HVCMA_DMA_UNKNOWN);
 }
 
-/* Of any kind but leaving. */
+/* Of any kind but draining. */
 void hvcma_drain_block(struct hvcma_engine *e, uint64_t first)
 {
 	uint64_t nr = hvcma_alloc_block_granules(e->alloc, first);
@@ -167,7 +167,7 @@ uint64_t hvcma_mark_budget(const struct hvcma_engine *e)
 	return e->config.pin_max_granules ? MARKS_PER_STEP : UINT64_MAX;
 }
 
-/* The first leaving block at or after @from that starts before @end. */
+/* The first draining block at or after @from that starts before @end. */
 static bool next_draining(struct hvcma_engine *e, uint64_t from, uint64_t end,
 			  uint64_t *first)
 {
@@ -192,8 +192,8 @@ static bool may_join(const struct hvcma_engine *e, uint64_t at, bool unpinned)
 	       unpinned == (bool)(hvcma_alloc_owner(e->alloc, at) & HVCMA_OWNER_UNPINNED);
 }
 
-/* Leaving blocks from @first on that are adjacent, in one call of the host. */
-static void leave_stretch(struct hvcma_engine *e, uint64_t first, uint64_t *budget)
+/* Draining blocks from @first on that are adjacent, in one call of the host. */
+static void drain_stretch(struct hvcma_engine *e, uint64_t first, uint64_t *budget)
 {
 	bool unpinned = hvcma_alloc_owner(e->alloc, first) & HVCMA_OWNER_UNPINNED;
 	uint64_t end = first;
@@ -222,7 +222,7 @@ static void leave_stretch(struct hvcma_engine *e, uint64_t first, uint64_t *budg
 }
 
 /*
- * What of [first, first + nr) is leaving goes, and what is adjacent to it, as far
+ * What of [first, first + nr) is draining is freed, and what is adjacent, as far
  * as @budget allows. Returns whether it all went, or can't go.
  */
 bool hvcma_drain_range(struct hvcma_engine *e, uint64_t first, uint64_t nr, uint64_t *budget)
@@ -232,7 +232,7 @@ bool hvcma_drain_range(struct hvcma_engine *e, uint64_t first, uint64_t nr, uint
 	while (!e->nr_quarantined && next_draining(e, at, end, &at)) {
 		if (!*budget)
 			return false;
-		leave_stretch(e, at, budget);
+		drain_stretch(e, at, budget);
 	}
 	return true;
 }
@@ -278,7 +278,7 @@ bool hvcma_engine_drain(struct hvcma_engine *e)
 }
 
 /*
- * What a request can't have may be about to leave. A step, also for those whose caller
+ * What a request can't have may be draining. A step, also for those whose caller
  * does nothing else meanwhile; returns whether to make the request again after it.
  */
 bool hvcma_drain_pending(struct hvcma_engine *e)

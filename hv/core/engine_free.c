@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause)
 /*
- * How blocks go back: FREE, BUSY, reset, end. See engine_drain.c for the steps
+ * How blocks are freed: FREE, BUSY, reset, end. See engine_drain.c for the steps
  * in which they do.
  *
  * None of it happens while a client that could not be quiesced may still be doing
  * DMA. A FREE or BUSY that is under way when that becomes so was accepted before:
- * it is answered, and what is left of its blocks leaves when it can.
+ * it is answered, and what is left of its blocks drains when it can.
  */
 #include <string.h>
 
@@ -411,7 +411,7 @@ enum virtio_cma_status hvcma_engine_reset(struct hvcma_engine *e)
 	e->sweeps_busy = true;
 	e->busy_from = 0;
 	hvcma_drain_step(e);
-	/* A driver that went without taking it back has left it to the guest. */
+	/* A driver that went without isolating it has orphaned it. */
 	if (e->nr_online)
 		e->nr_orphaned = e->nr_online;
 	hvcma_online_clear(e);

@@ -5,12 +5,12 @@
  *   engine.c         configuration, start, header checks, dispatch, base
  *   engine_client.c  client states, CLIENTS, CLAIM, RELEASE, quiescing
  *   engine_attr.c    memory attributes of clients
- *   engine_noncoherent.c what the host leaves alone while clients bypass the caches
- *   engine_job.c   finding, backing, pinning and verifying blocks; undoing it
+ *   engine_noncoherent.c  what the host does not touch while clients bypass the caches
+ *   engine_job.c     finding, backing, pinning and verifying blocks; undoing it
  *   engine_alloc.c   ALLOC, ALLOC_BULK, restore
  *   engine_free.c    FREE, BUSY, SUSPEND, RESUME, reset
- *   engine_drain.c   what goes back in steps
- *   engine_resv.c   reservations
+ *   engine_drain.c   what is pinned and freed in steps
+ *   engine_resv.c    reservations
  *   engine_query.c   QUERY, REPORT, counters, iterators
  *   engine_check.c   invariants
  *
@@ -44,7 +44,7 @@ struct hvcma_client {
 	struct virtio_cma_client wire;	/* its state field is filled when sent */
 	uint8_t coherent;		/* by the guest's last CLAIM: VIRTIO_CMA_COHERENT_* */
 	bool emulated;
-	bool noncoherent;			/* was told VIRTIO_CMA_MAINT_BLOCK by its last CLAIM */
+	bool noncoherent;		/* its last CLAIM was answered VIRTIO_CMA_MAINT_BLOCK */
 };
 
 /* May it be doing DMA? */
@@ -65,7 +65,7 @@ struct hvcma_resv {
 /* No status of the wire: see hvcma_engine_request(). */
 #define HVCMA_AGAIN	VIRTIO_CMA_NR_STATUS
 
-/* A block being granted. */
+/* A block, or a piece of one. */
 struct hvcma_granule_range {
 	uint32_t first;
 	uint32_t nr;
@@ -77,7 +77,7 @@ struct hvcma_job {
 	bool gather;			/* blocks of any length */
 	bool partial;			/* some are better than none */
 	uint64_t owner;
-	uint64_t left;			/* granules still to be granted */
+	uint64_t left;			/* granules still to be allocated */
 	uint32_t max_granted;
 	const uint8_t *hints;		/* checked struct virtio_cma_range */
 	uint32_t nr_hints;
@@ -87,7 +87,7 @@ struct hvcma_job {
 	uint32_t nr_granted;		/* in e->granted, all pinned when it is done */
 	uint32_t nr_pinned;		/* of them, from the first on */
 	uint64_t nr_part;		/* granules of the next one that are pinned */
-	bool part_drains;		/* of one that moved: it counts for limits until it has left */
+	bool part_drains;		/* of one that moved: it counts for limits until it is free */
 	uint32_t retries;
 	uint32_t pin_max_blocks;	/* more at once were refused */
 	enum hvcma_fit why;		/* last failed search */
@@ -131,18 +131,18 @@ struct hvcma_engine {
 	uint32_t pin_limit;		/* granules */
 	struct hvcma_alloc *alloc;	/* pinned granules are allocated ones */
 	struct hvcma_client *clients;
-	uint32_t nr_quarantined;		/* clients QUARANTINED or QUARANTINED_GONE */
-	uint32_t nr_noncoherent_clients;		/* active clients with handover set */
-	struct hvcma_bitset noncoherent;	/* granules that are in non-coherent use; see engine_noncoherent.c */
+	uint32_t nr_quarantined;	/* clients QUARANTINED or QUARANTINED_GONE */
+	uint32_t nr_noncoherent_clients; /* active clients with noncoherent set */
+	struct hvcma_bitset noncoherent; /* granules in non-coherent use; engine_noncoherent.c */
 	uint64_t nr_noncoherent;
 	bool noncoherent_lags;		/* noncoherent may differ from what it is to be */
 	bool keeps_off;			/* ops->keep_off was called with true */
 	uint32_t claiming;		/* whose CLAIM is to be made again, or HVCMA_NO_CLIENT */
-	uint32_t releasing;		/* whose RELEASE, likewise: it is quiet already */
+	uint32_t releasing;		/* whose RELEASE, likewise: it is quiesced already */
 	struct hvcma_resv *resvs;	/* config.nr_resvs + 1 */
 	struct hvcma_pending_alloc pending_alloc;
 	struct hvcma_pending_free pending_free;
-	struct hvcma_bitset draining;	/* first granules of blocks that go back; see engine_drain.c */
+	struct hvcma_bitset draining;	/* first granules of draining blocks; engine_drain.c */
 	uint64_t nr_draining;		/* granules of such blocks */
 	uint64_t nr_between;		/* granules of blocks that a request is at work on */
 	uint64_t nr_transient;		/* blocks of either kind */

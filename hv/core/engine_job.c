@@ -31,7 +31,7 @@ static bool is_possible(const struct hvcma_engine *e, const struct hvcma_job *jo
 	return nr_wanted(job) <= stats.nr_granules - stats.nr_allocated - stats.nr_withheld;
 }
 
-/* --- reserve: blocks taken from the allocator, not pinned yet --------- */
+/* --- reserve: blocks of the allocator, not pinned yet ------------------ */
 
 static bool take_hinted(struct hvcma_engine *e, const struct hvcma_fit_request *fit,
 			struct hvcma_job *job, uint64_t *first)
@@ -163,7 +163,7 @@ static enum virtio_cma_status why_not(const struct hvcma_job *job)
 	}
 }
 
-/* What leaves is waited for before anything new is backed. */
+/* What drains is waited for before anything new is backed. */
 static enum virtio_cma_status reserve(struct hvcma_engine *e, struct hvcma_job *job)
 {
 	bool possible = job->nr_granted || is_possible(e, job);
@@ -213,7 +213,7 @@ static enum virtio_cma_status compare_addresses(struct hvcma_engine *e, uint64_t
 	return VIRTIO_CMA_S_OK;
 }
 
-/* A granted block that is pinned has no UNPINNED mark, and is in non-coherent use if need be. */
+/* A block that is pinned has no UNPINNED mark, and is in non-coherent use if need be. */
 static void note_pinned(struct hvcma_engine *e, const struct hvcma_granule_range *g)
 {
 	hvcma_block_is_pinned(e, g->first);
@@ -222,7 +222,7 @@ static void note_pinned(struct hvcma_engine *e, const struct hvcma_granule_range
 
 /*
  * A block that was just pinned may have moved before. Keep it if it still is
- * what was asked for, else give it back and say so in @kept.
+ * what was asked for, else free it and say so in @kept.
  */
 static enum virtio_cma_status settle(struct hvcma_engine *e, struct hvcma_job *job,
 				     const struct hvcma_granule_range *g, bool *kept)
@@ -257,7 +257,7 @@ static void drop_grants(struct hvcma_engine *e, struct hvcma_job *job,
 
 /*
  * Verify granted [from, *to), which were just pinned and are adjacent. Those that
- * moved and do not serve any more are dropped, and *to comes down accordingly;
+ * moved and do not serve any more are forgotten, and *to comes down accordingly;
  * after a failure none of [from, *to) is pinned or granted.
  */
 static enum virtio_cma_status verify(struct hvcma_engine *e, struct hvcma_job *job,
@@ -304,7 +304,7 @@ static enum virtio_cma_status look_again(struct hvcma_engine *e, uint64_t first,
 	return status || !same ? status : VIRTIO_CMA_S_NO_BACKING;
 }
 
-/* Grants from @from on that are adjacent: as many as may be pinned at once. */
+/* Granted blocks from @from on that are adjacent: as many as may be pinned at once. */
 static uint32_t adjacent_end(const struct hvcma_engine *e, const struct hvcma_job *job,
 			     uint32_t from, uint64_t *nr)
 {
@@ -318,7 +318,7 @@ static uint32_t adjacent_end(const struct hvcma_engine *e, const struct hvcma_jo
 	return end;
 }
 
-/* The grant that is pinned in part goes: what is pinned of it in steps. */
+/* The granted block that is pinned in part is undone: what is pinned of it drains. */
 static void drop_part(struct hvcma_engine *e, struct hvcma_job *job)
 {
 	const struct hvcma_granule_range g = e->granted[job->nr_pinned];
@@ -376,7 +376,7 @@ static enum virtio_cma_status pin_piece(struct hvcma_engine *e, struct hvcma_job
 	return VIRTIO_CMA_S_OK;
 }
 
-/* The next granted that are adjacent, in one call; if it is refused, half as many. */
+/* The next granted ones that are adjacent, in one call; if it is refused, half as many. */
 static enum virtio_cma_status pin_stretch(struct hvcma_engine *e, struct hvcma_job *job)
 {
 	const struct hvcma_granule_range g = e->granted[job->nr_pinned];
@@ -423,10 +423,10 @@ static enum virtio_cma_status pin_grants(struct hvcma_engine *e, struct hvcma_jo
 
 /* --- the whole -------------------------------------------------------- */
 
-/* Undo granted from @from on: what is pinned goes in steps. */
+/* Undo granted from @from on: what is pinned drains. */
 static void undo(struct hvcma_engine *e, struct hvcma_job *job, uint32_t from)
 {
-	bool leaves = job->nr_part || job->nr_pinned > from;
+	bool drains = job->nr_part || job->nr_pinned > from;
 
 	if (job->nr_part)
 		drop_part(e, job);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause)
 /*
- * Hand-over: which granules the host must leave alone, because a client may be doing
+ * Non-coherent use: which granules the host must not touch, because a client may be doing
  * DMA to them past the caches.
  *
  * Those of a block of such a client, and of shared blocks while there is any such
  * client. ops->maintain is called for a granule when that begins and when it ends:
  *
- *	CLAIM     what the client has is in non-coherent use, then its gate opens
+ *	CLAIM     it begins for what the client has, then its gate opens
  *	ALLOC     each piece, when it is pinned
  *	FREE      each piece, before it is unpinned
- *	RELEASE   the gate closes, then what nobody else needs is taken back
+ *	RELEASE   the gate closes, then it ends for what nobody else needs
  *
  * An instruction for each cache line: so what a CLAIM or a RELEASE is about takes
  * several calls, as pins do (engine_drain.c), and where nobody waits for it, after a
@@ -46,7 +46,8 @@ uint64_t hvcma_engine_noncoherent_bytes(const struct hvcma_engine *e)
 }
 
 /* From @from on: the next that is in non-coherent use, or is not; @end if there is none before. */
-static uint64_t next_that_is(const struct hvcma_engine *e, bool noncoherent, uint64_t from, uint64_t end)
+static uint64_t next_that_is(const struct hvcma_engine *e, bool noncoherent, uint64_t from,
+			     uint64_t end)
 {
 	if (noncoherent) {
 		uint32_t next = hvcma_bitset_next(&e->noncoherent, (uint32_t)from);

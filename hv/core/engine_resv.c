@@ -3,15 +3,15 @@
  * Reservations: how much of the region each reservation may have. Amounts, not places.
  *
  *	pin limit    |<------------------------------------------>|
- *	             | reservation 1 | reservation 2  |  shared part   |
+ *	             |reservation 1| reservation 2|  shared part    |
  *	used by 1    |#######      |              |                |
  *	used by 2                  |##############|###             |
  *	used by 0                                 |   ####         |
  *	left for 1          |......|                      |........|
  *	left for 2, 0                                     |........|
  *
- * a reservation fills its reservation first and goes on in the shared part; what it
- * frees leaves the shared part first. So one figure per reservation says it all.
+ * Clients fill their reservation first and go on in the shared part; what they
+ * free leaves the shared part first. So one figure per reservation says it all.
  */
 #include "hv/core/engine_internal.h"
 

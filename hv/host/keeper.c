@@ -245,7 +245,7 @@ static int tell(struct hvcma_keeper *k, const char *word, const char *path,
 	if (send(k->life_fd, message, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
 		int ret = errno == ECONNRESET ? -EPIPE : -errno;
 
-		hvcma_error_set(err, "pin keeper cannot be told to %s %s: %s", word, path,
+		hvcma_error_set(err, "pin keeper cannot be asked to %s %s: %s", word, path,
 				ret == -EPIPE ? "it has died" : strerror(-ret));
 		return ret;
 	}
@@ -274,7 +274,7 @@ void hvcma_keeper_stop(struct hvcma_keeper *k)
 {
 	if (!k)
 		return;
-	/* If it can't be told, it waits for what it watches, which is safe. */
+	/* If it can't be asked, it waits for what it watches, which is safe. */
 	send(k->life_fd, "stop", strlen("stop"), MSG_NOSIGNAL | MSG_DONTWAIT);
 	close(k->life_fd);
 	free(k);

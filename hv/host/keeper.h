@@ -64,19 +64,19 @@ int hvcma_keeper_fd(const struct hvcma_keeper *k);
  * Never blocks. A path may be watched twice; it counts once.
  *
  * Return: 0, -EINVAL (not absolute), -ENAMETOOLONG, what stat() says (-ENOENT),
- * -EPIPE (the keeper is dead), -EAGAIN (it is stuck); @err says it in words.
+ * -EPIPE (the keeper is dead), -EAGAIN (it does not read); @err says it in words.
  */
 int hvcma_keeper_watch(struct hvcma_keeper *k, const char *path, struct hvcma_error *err);
 
 /**
- * hvcma_keeper_unwatch() - the device of @path is quiet for good.
+ * hvcma_keeper_unwatch() - the device of @path is quiesced for good.
  *
  * Return: as hvcma_keeper_watch(), but @path need not exist any more.
  */
 int hvcma_keeper_unwatch(struct hvcma_keeper *k, const char *path, struct hvcma_error *err);
 
 /**
- * hvcma_keeper_stop() - every device is quiet: the keeper lets go and exits.
+ * hvcma_keeper_stop() - every device is quiesced: the keeper ends the pins and exits.
  * Never blocks. Frees @k; NULL is allowed.
  */
 void hvcma_keeper_stop(struct hvcma_keeper *k);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hvcma-pin-keeper: holds pins until the devices of a dead owner are quiet.
+ * hvcma-pin-keeper: holds pins until the devices of a dead owner are closed.
  * keeper.h has the why and the owner's side; this is the program.
  *
  * Rule: in doubt, hold. A message that is not understood, a path that can't be
@@ -37,7 +37,7 @@
 
 struct watch {
 	struct watch *next;
-	bool told;		/* of doubt */
+	bool warned;		/* of doubt */
 	char path[];
 };
 
@@ -87,7 +87,7 @@ static void watch_drop(struct watch **w)
 	free(dead);
 }
 
-/* False once the owner has said stop: its devices are quiet. */
+/* False once the owner has said stop: its devices are quiesced. */
 static bool obey(struct keeper *k, const char *message)
 {
 	if (!strcmp(message, "stop"))
@@ -131,10 +131,10 @@ static void wait_for_death(int owner_fd)
 
 static enum look doubt(struct watch *w, const char *why)
 {
-	if (!w->told)
+	if (!w->warned)
 		syslog(LOG_WARNING, "cannot tell from %s whether the device is closed, holding the pins: %s",
 		       w->path, why);
-	w->told = true;
+	w->warned = true;
 	return DEVICE_IN_DOUBT;
 }
 
@@ -261,7 +261,7 @@ static void leave_pipe(void)
 static void usage(FILE *to)
 {
 	fputs("Usage: hvcma-pin-keeper LIFE-FD OWNER-FD PIN-FD...\n"
-	      "Holds the pins of QEMU's hvcma regions until the devices are quiet, should QEMU\n"
+	      "Holds the pins of QEMU's hvcma regions until the devices are closed, should QEMU\n"
 	      "be killed. QEMU starts it; there is no use in starting it by hand.\n"
 	      "\n"
 	      "LIFE-FD   socket to the owner, which sends \"watch PATH\", \"unwatch PATH\" or\n"
@@ -330,9 +330,9 @@ int main(int argc, char **argv)
 	leave_pipe();
 	if (!outlive_owner(&k, life_fd) || (!k.watches && !k.in_doubt))
 		return 0;
-	syslog(LOG_WARNING, "the owner dies: holding its pins until its devices are quiet");
+	syslog(LOG_WARNING, "the owner dies: holding its pins until its devices are closed");
 	wait_for_death(owner_fd);
 	wait_for_devices(&k);
-	syslog(LOG_WARNING, "the devices are quiet: letting go of the pins");
+	syslog(LOG_WARNING, "the devices are closed: the pins end");
 	return 0;
 }

@@ -62,10 +62,10 @@ struct hvcma_provider;
 struct hvcma_provider_ops {
 	const char *type;		/* "local", "fake" */
 	/*
-	 * Give unbacked granules host pages (zeroed; backed ones keep theirs).
+	 * Populate unbacked granules with host pages (zeroed; backed ones keep theirs).
 	 * -ENOMEM: out of (huge)pages; never SIGBUS. -EIO: a page is poisoned;
 	 * -EOPNOTSUPP: the kernel cannot populate. On failure what was faulted
-	 * in is given back; where that is impossible (no fd) the granules that
+	 * in is discarded; where that is impossible (no fd) the granules that
 	 * did get all their pages stay backed, and stats and hpa say so.
 	 */
 	int (*back)(struct hvcma_provider *p, uint64_t first, uint64_t nr);
@@ -84,7 +84,7 @@ struct hvcma_provider_ops {
 	 */
 	int (*unpin)(struct hvcma_provider *p, uint64_t first, uint64_t nr);
 	/*
-	 * Drop host pages of unpinned granules; their contents are lost.
+	 * Discard host pages of unpinned granules; their contents are lost.
 	 * -EBUSY if one is pinned, -EOPNOTSUPP without fd, -EIO.
 	 */
 	int (*discard)(struct hvcma_provider *p, uint64_t first, uint64_t nr);
@@ -108,7 +108,7 @@ struct hvcma_provider_ops {
 		    uint64_t *hpa);
 	void (*stats)(const struct hvcma_provider *p,
 		      struct hvcma_provider_stats *stats);
-	/* Unpins what is pinned, then frees. Only after every client is quiet. */
+	/* Unpins what is pinned, then frees. Only after every client is quiesced. */
 	void (*destroy)(struct hvcma_provider *p);
 };
 

@@ -183,7 +183,7 @@ static int fault_in(struct local *l, uint64_t first, uint64_t nr)
 	}
 }
 
-/* Some of the unbacked granules of the range have pages now: drop these. */
+/* Some of the unbacked granules of the range have pages now: discard these. */
 static void undo_fault_in(struct local *l, uint64_t first, uint64_t nr)
 {
 	uint64_t at = first, run, len;
@@ -194,7 +194,7 @@ static void undo_fault_in(struct local *l, uint64_t first, uint64_t nr)
 		punch(l, run, len);
 		at = run + len;
 	}
-	refresh(l, first, nr, false);	/* what could not be dropped is backed */
+	refresh(l, first, nr, false);	/* what could not be discarded is backed */
 }
 
 static int local_back(struct hvcma_provider *p, uint64_t first, uint64_t nr)

@@ -194,7 +194,7 @@ static void test_device_for_good(void **state)
 	struct virtio_cma_block block;
 
 	(void)state;
-	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': discard=on drops pages of guest memory, "
+	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': discard=on discards pages of guest memory, "
 			     "but another device of this virtual machine maps all of it for good",
 			     MEMDEV MAPPER ",follows=off " REGION ",discard=on", pages_folder());
 	qtest_expect_refusal(QTEST_Q35, "map0: can't disable discards of RAM",
@@ -225,7 +225,7 @@ static void test_refused_region(void **state)
 	qtest_qmp_refused(q, "can't learn the addresses", add, "x-provider': 'fake', "
 			  "'x-fake-fault", "hpa:0:1:5");
 	attach();
-	qtest_qmp_refused(q, "discard=on drops pages", add, "name", "banka");
+	qtest_qmp_refused(q, "discard=on discards pages", add, "name", "banka");
 	qtest_stop(q);
 }
 

@@ -119,7 +119,7 @@ static void test_reset_without_quiet(void **state)
 	virtio_reset(&c.v);
 	assert_int_equal(qtest_get(q, "/counters/quarantined-bytes"), 2 * CMA_GRANULE);
 	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 2 * CMA_GRANULE);
-	assert_non_null(strstr(qtest_stderr(q), "virtio-cma 'banka': client 'edu0' is not quiet, "
+	assert_non_null(strstr(qtest_stderr(q), "virtio-cma 'banka': client 'edu0' is not quiesced, "
 			       "the region's memory stays pinned: x-fake-fault"));
 	cma_restart(&c);
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block), 0);
@@ -178,7 +178,7 @@ static void test_unplug_without_quiet(void **state)
 	virtio_reset(&c.v);
 	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), CMA_GRANULE);
 	assert_int_equal(qtest_get(q, "/counters/quarantined-bytes"), CMA_GRANULE);
-	qtest_qmp_refused(q, "client 'edu0' was unplugged without being quiet and can't come back",
+	qtest_qmp_refused(q, "client 'edu0' was unplugged without being quiesced and can't come back",
 			  "{'execute': 'device_add', 'arguments': {'driver': 'edu', 'id': 'edu0',"
 			  "'bus': 'rp0'}}");
 	qtest_stop(q);
@@ -193,7 +193,7 @@ static void test_eject_without_quiet(void **state)
 	(void)state;
 	q = start_quarantined(&c, "bus=rp0,x-fake-fault=quiesce:0:1:5");
 	eject(q);
-	assert_non_null(strstr(qtest_stderr(q), "virtio-cma 'banka': a client is not quiet: "
+	assert_non_null(strstr(qtest_stderr(q), "virtio-cma 'banka': a client is not quiesced: "
 			       "the region's memory is never released"));
 	qtest_qmp_refused(q, "is in use", "{'execute': 'object-del', 'arguments': {'id': 'm0'}}");
 	qtest_qmp_refused(q, "memdev 'm0' is already used",

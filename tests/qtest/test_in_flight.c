@@ -259,7 +259,7 @@ static void is_unplugged(const struct disk *d)
 		qtest_wait_event(q, "DEVICE_DELETED");
 	qtest_assert_text(q, "/clients/0/state", "absent");
 	assert_nothing_lands();
-	assert_null(strstr(qtest_stderr(q), "without being quiet"));
+	assert_null(strstr(qtest_stderr(q), "without being quiesced"));
 	qtest_stop(q);
 }
 

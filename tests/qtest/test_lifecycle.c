@@ -203,13 +203,13 @@ static void test_region_unplug(void **state)
 	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);
 
 	assert_int_equal(cma_alloc(&c, 2 * CMA_GRANULE, 0, &block), VIRTIO_CMA_S_OK);
-	qtest_qmp_refused(q, "virtio-cma 'banka': the guest holds a block of 4194304 bytes for client 'edu0'",
+	qtest_qmp_refused(q, "virtio-cma 'banka': the guest has a block of 4194304 bytes for client 'edu0'",
 			  HOTPLUG_DEL("cma0"));
 	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
 
 	c.purpose = VIRTIO_CMA_PURPOSE_USER;
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
-	qtest_qmp_refused(q, "the guest holds a block of 2097152 bytes for purpose 'user'", HOTPLUG_DEL("cma0"));
+	qtest_qmp_refused(q, "the guest has a block of 2097152 bytes for purpose 'user'", HOTPLUG_DEL("cma0"));
 	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
 
 	/* what is nobody's the driver gives back by itself */

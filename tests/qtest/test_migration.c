@@ -132,7 +132,7 @@ static void test_online_memory(void **state)
 			     machine_options);
 }
 
-/* What a driver has left to the guest is not forgotten on the way. */
+/* Orphaned memory is not forgotten on the way. */
 static void test_left_memory(void **state)
 {
 	struct qtest *q;
@@ -230,10 +230,10 @@ static void test_refused(void **state)
 	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': the kind of client 'edu1' is 'firmware' here, '' at the source",
 			     "-incoming file:%s %sclients=edu0,regions=banka/edu1(firmware)=0", file,
 			     machine_options);
-	qtest_expect_refusal(QTEST_Q35, "can't be held here: host failed",
+	qtest_expect_refusal(QTEST_Q35, "can't be allocated here: host failed",
 			     "-incoming file:%s %sclients=edu0:edu1,x-fake-fault=pin:1:1:5", file,
 			     machine_options);
-	qtest_expect_refusal(QTEST_Q35, "can't be held here: host is out of hugepages",
+	qtest_expect_refusal(QTEST_Q35, "can't be allocated here: host is out of hugepages",
 			     "-incoming file:%s %sclients=edu0:edu1,x-fake-fault=back:0:1:12", file,
 			     machine_options);
 }
@@ -262,8 +262,8 @@ static void save_with_set_asides(struct cma *c)
 	qtest_stop(q);
 }
 
-/* What is set aside for edu1 is still there for edu1, and for nobody else. */
-static void test_set_asides(void **state)
+/* What is reserved for edu1 is still there for edu1, and for nobody else. */
+static void test_reservations(void **state)
 {
 	struct virtio_cma_block block;
 	struct qtest *q;
@@ -389,13 +389,13 @@ static void test_hostile_streams(void **state)
 		{ AT_CLIENTS + CLIENT_BYTES + CLIENT_ATTR, 4, 1,
 		  "client 'edu1' needs another mapping here than at the source: "
 		  "attr 0, maintenance 0x0; was attr 1, maintenance 0x0" },
-		{ AT_BLOCKS + BLOCK_FIRST, 8, UINT64_MAX, "can't be held here: address outside" },
-		{ AT_BLOCKS + BLOCK_NR, 8, UINT64_MAX, "can't be held here: address outside" },
-		{ AT_BLOCKS + BLOCK_NR, 8, 0, "can't be held here: address outside" },
-		{ AT_BLOCKS + BLOCK_NR, 8, 32, "can't be held here: not enough free granules" },
-		{ AT_BLOCKS + BLOCK_CLIENT, 4, 2, "can't be held here: no such client" },
-		{ AT_BLOCKS + BLOCK_PURPOSE, 4, 4, "can't be held here: malformed request" },
-		{ AT_ONLINE + 4, 8, 65ull << 20, "bytes left to the guest, limit: 67108864" },
+		{ AT_BLOCKS + BLOCK_FIRST, 8, UINT64_MAX, "can't be allocated here: address outside" },
+		{ AT_BLOCKS + BLOCK_NR, 8, UINT64_MAX, "can't be allocated here: address outside" },
+		{ AT_BLOCKS + BLOCK_NR, 8, 0, "can't be allocated here: address outside" },
+		{ AT_BLOCKS + BLOCK_NR, 8, 32, "can't be allocated here: not enough free granules" },
+		{ AT_BLOCKS + BLOCK_CLIENT, 4, 2, "can't be allocated here: no such client" },
+		{ AT_BLOCKS + BLOCK_PURPOSE, 4, 4, "can't be allocated here: malformed request" },
+		{ AT_ONLINE + 4, 8, 65ull << 20, "bytes orphaned, limit: 67108864" },
 	};
 	/* A CLAIM that takes several steps is judged by its last one. */
 	static const struct edit in_steps[] = {
@@ -415,13 +415,13 @@ static void test_hostile_streams(void **state)
 	try_edits(base, in_steps, sizeof(in_steps) / sizeof(in_steps[0]), options);
 }
 
-/* A stream whose blocks eat what is set aside for others. */
+/* A stream whose blocks eat what is reserved for others. */
 static void test_hostile_set_asides(void **state)
 {
 	static const struct edit edits[] = {
 		/* edu0's block, called everybody's: 7 where 5 is all. */
 		{ AT_BLOCKS + BLOCK_CLIENT, 4, VIRTIO_CMA_CLIENT_SHARED,
-		  "can't be held here: not enough free granules" },
+		  "can't be allocated here: not enough free granules" },
 	};
 	static char options[1024];
 	struct cma c;
@@ -458,7 +458,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_file), TEST(test_child_process), TEST(test_refused),
-		TEST(test_online_memory), TEST(test_left_memory), TEST(test_set_asides),
+		TEST(test_online_memory), TEST(test_left_memory), TEST(test_reservations),
 		TEST(test_hostile_streams), TEST(test_hostile_set_asides), TEST(test_old_stream),
 	};
 

@@ -216,7 +216,7 @@ static void assert_client(struct cma *c, uint32_t id, const char *name, const ch
 /*
  *	64 MiB | edu0, edu1: 16M | edu0 for firmware: 8M | everybody: 40M |
  */
-static void test_set_asides(void **state)
+static void test_reservations(void **state)
 {
 	struct virtio_cma_block block;
 
@@ -420,7 +420,7 @@ static void test_region_leaves_and_comes(void **state)
 	qtest_qmp_refused(q, "virtio-cma 'bankb': client 'edu0' is in use by the guest",
 			  HOTPLUG_DEL("cma1"));
 	assert_int_equal(cma_release(&b, 0), VIRTIO_CMA_S_OK);
-	qtest_qmp_refused(q, "virtio-cma 'bankb': the guest holds a block of 2097152 bytes for client 'edu0'",
+	qtest_qmp_refused(q, "virtio-cma 'bankb': the guest has a block of 2097152 bytes for client 'edu0'",
 			  HOTPLUG_DEL("cma1"));
 	assert_int_equal(cma_free(&b, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
 	assert_int_equal(cma_release(&a, 0), VIRTIO_CMA_S_OK);
@@ -496,7 +496,7 @@ int main(void)
 		cmocka_unit_test(test_reset_of_one_region),
 		cmocka_unit_test(test_quarantine_of_all),
 		cmocka_unit_test(test_dma_between_banks),
-		cmocka_unit_test(test_set_asides),
+		cmocka_unit_test(test_reservations),
 		cmocka_unit_test(test_region_by_text),
 		cmocka_unit_test(test_kinds_of_one_device),
 		cmocka_unit_test(test_spare_entries),

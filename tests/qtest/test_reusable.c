@@ -274,7 +274,7 @@ static void test_left(void **state)
 	hotplug_set_up(q);
 	cma_open_on_bus(&c, q, 1);
 	assert_int_equal(left_after(0x70000001), 4 * CMA_GRANULE);
-	qtest_qmp_refused(q, "virtio-cma 'banka': 8388608 bytes are RAM of the guest, left to it by a driver that is gone",
+	qtest_qmp_refused(q, "virtio-cma 'banka': 8388608 bytes are orphaned, RAM of the guest whose driver is gone",
 			  HOTPLUG_DEL("cma0"));
 	virtio_reset(&c.v);	/* as firmware does, and kernels without the driver */
 	assert_int_equal(qtest_get(q, "/counters/orphaned-bytes"), 4 * CMA_GRANULE);

@@ -91,7 +91,7 @@ static void test_wrong_texts(void **state)
 		      "  a/x,y,x=4K\n"
 		      "    ^\n");
 	expect_output(HVCMA_EXIT_FAILED, "regions check 'a/b=512K;a/c=516K;a=1M'",
-		      "hvcma regions: region 'a': 516 KiB are to be set aside, limit: 512 KiB that are left of 1 MiB at byte 13\n"
+		      "hvcma regions: region 'a': 516 KiB are to be reserved, limit: 512 KiB that are left of 1 MiB at byte 13\n"
 		      "  a/b=512K;a/c=516K;a=1M\n"
 		      "               ^~~~\n");
 	/* the mark is below the place, whatever had to be written otherwise before it */
@@ -125,8 +125,8 @@ static void test_impossible(void **state)
 		{ "'a=10%@1M;b=1M@1M'", "region 'b': 0x100000..0x1fffff overlaps region 'a' at 0x100000..0x100000" },
 		{ "'a=1M;a/b=8K@1M;a/c=4K@0x101000'", "0x101000..0x101fff overlaps region 'a' at 0x100000..0x101fff" },
 		{ "'a=1M@1M;a/b=4K@2M'",
-		  "region 'a': 0x200000..0x200fff is set aside outside of the region at 0x100000..0x1fffff at byte 15" },
-		{ "'a/b=8K@0xff000;a=1M@1M'", "0xff000..0x100fff is set aside outside" },
+		  "region 'a': 0x200000..0x200fff is reserved outside of the region at 0x100000..0x1fffff at byte 15" },
+		{ "'a/b=8K@0xff000;a=1M@1M'", "0xff000..0x100fff is reserved outside" },
 		{ "a/b=18446744073709547520 --granule 2M", "wraps when it is rounded up to a granule" },
 	};
 	char line[256];

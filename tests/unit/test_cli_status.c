@@ -69,7 +69,7 @@ static const char layout[] =
 	"  blocks 1\n"
 	"    gpa 0x100000000  4 MiB    nv0        pool\n"
 	"  reservations 1\n"
-	"    shared part    12 MiB     used 0 B\n"
+	"    shared part      12 MiB     used 0 B\n"
 	"    reservation 1    4 MiB      used 2 MiB\n"
 	"  counters\n"
 	"    nr-blocks                  1\n"

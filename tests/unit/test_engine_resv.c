@@ -42,12 +42,12 @@ static uint64_t used_of(struct rig *r, uint32_t resv)
 }
 
 /*
- *	set aside  | 1 1 1 | 2 2 | shared    |
+ *	reserved  | 1 1 1 | 2 2 | shared    |
  *	client 2   |       |     | x x x x . |  one more and no other
  *	client 0   | x x x |     |         x |
  *	client 1   |       | x x |           |
  */
-static void others_cannot_have_what_is_set_aside(void **state)
+static void others_cannot_have_what_is_reserved(void **state)
 {
 	struct rig *r = make_resvs(0);
 	uint64_t bytes, used;
@@ -174,7 +174,7 @@ static void migrated_blocks_count(void **state)
 }
 
 /*
- *	set aside  | 1 1 1 | 2 2 | shared    |
+ *	reserved  | 1 1 1 | 2 2 | shared    |
  *	client 2   |       |     | x x x x x |  no sixth, which would be of the others
  *	client 1   |       | x . |           |  not plugged yet
  */
@@ -219,7 +219,7 @@ static void bad_resvs_are_refused(void **state)
 	config.resv_bytes = resv_bytes;
 	assert_null(hvcma_engine_check_config(&config));
 	config.pin_limit_bytes = 4 * GRANULE;
-	assert_non_null(strstr(hvcma_engine_check_config(&config), "more is set aside"));
+	assert_non_null(strstr(hvcma_engine_check_config(&config), "more is reserved"));
 	config.pin_limit_bytes = 5 * GRANULE;
 	assert_null(hvcma_engine_check_config(&config));
 	resv_bytes[0] = 0;
@@ -227,7 +227,7 @@ static void bad_resvs_are_refused(void **state)
 	resv_bytes[0] = GRANULE + 1;
 	assert_non_null(strstr(hvcma_engine_check_config(&config), "multiple of the granule"));
 	resv_bytes[0] = UINT64_MAX & ~(GRANULE - 1);
-	assert_non_null(strstr(hvcma_engine_check_config(&config), "more is set aside"));
+	assert_non_null(strstr(hvcma_engine_check_config(&config), "more is reserved"));
 	config.nr_resvs = HVCMA_MAX_RESVS + 1;
 	assert_non_null(strstr(hvcma_engine_check_config(&config), "255"));
 }
@@ -446,7 +446,7 @@ static void a_reset_forgets_the_turns(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(others_cannot_have_what_is_set_aside),
+		cmocka_unit_test(others_cannot_have_what_is_reserved),
 		cmocka_unit_test(freeing_empties_the_shared_part_first),
 		cmocka_unit_test(every_way_back_counts),
 		cmocka_unit_test(bulks_stop_at_the_set_aside),

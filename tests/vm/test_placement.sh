@@ -96,10 +96,10 @@ placement_case()
 	check "$what: two banks: the default region is not needed" equal 0 \
 		"$(region dflt nr_coherent_ok)"
 
-	# 16 MiB of banka are set aside for nv0, the pool of the default region serves the rest.
+	# 16 MiB of banka are reserved for nv0, the pool of the default region serves the rest.
 	pc_got=$(fills)
 	note "1 MiB allocations of another client: $pc_got"
-	check "$what: what is set aside is not for others, what is missing is of the default region" \
+	check "$what: reservations are not for others, what is missing is of the default region" \
 		[ "${pc_got:-0}" -le 48 ]
 	check "$what: the shared part and the default region were used" [ "${pc_got:-0}" -ge 36 ]
 	check "$what: by way of the default region" is_positive "$(region dflt nr_coherent_ok)"

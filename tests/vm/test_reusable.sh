@@ -83,7 +83,7 @@ offline_case()
 	check "$what: held: taken offline by hand: refused" \
 		guest "! echo offline >$memory/state 2>/dev/null"
 	check "$what: held: the log names the holder" \
-		guest "dmesg | grep -q \"stays online: 'vcma_reuse' holds\""
+		guest "dmesg | grep -q \"stays online: 'vcma_reuse' has\""
 	check "$what: held: unload refused" guest '! rmmod virtio_cma 2>/dev/null'
 }
 
@@ -103,7 +103,7 @@ unplug_is_refused()
 	ur_next=$(($(wc -l <"$VM_DIR/monitor.out") + 1))
 	monitor device_del cma0
 	wait_until 5 monitor_answered "$ur_next" \
-		"'cma0': $((REGION_KIB * 1024)) bytes are RAM of the guest, left to it by a driver that is gone"
+		"'cma0': $((REGION_KIB * 1024)) bytes are orphaned, RAM of the guest whose driver is gone"
 }
 
 # Nobody can be asked to let go of a page meanwhile: the memory stays, online. Where the host doesn't know
@@ -117,7 +117,7 @@ suspend_case()
 	guest 'insmod /modules/vcma_hang.ko function=vcma_request_suspend fails=1'
 	check "$what: suspended beside an older host: comes back" guest 'echo freeze >/sys/power/state; rmmod vcma_hang'
 	check "$what: suspended: the memory stayed, and is adopted" \
-		guest 'wait_for 5 eval "dmesg | grep -A9 \"stays RAM of this guest\" | grep -q \"adopts its memory\""'
+		guest 'wait_for 5 eval "dmesg | grep -A9 \"stays RAM of this guest\" | grep -q \"uses its orphaned memory\""'
 	check "$what: suspended: MemTotal" equal "$online_total" "$(mem_total)"
 	guest 'dmesg -c >>/tmp/dmesg'
 }
@@ -143,7 +143,7 @@ pinned_case()
 		wait_until 5 status_is /counters/orphaned-bytes 0
 	check "$what: loaded again: the host knows what is online" \
 		wait_until 5 status_is /counters/online-bytes $((REGION_KIB * 1024))
-	check "$what: loaded again: adopts it" guest 'dmesg | grep -q "adopts its memory"'
+	check "$what: loaded again: adopts it" guest 'dmesg | grep -q "uses its orphaned memory"'
 	check "$what: adopted: MemTotal" equal "$online_total" "$(mem_total)"
 	lend test=hold mib=64 block_mib=2
 }

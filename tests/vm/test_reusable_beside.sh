@@ -84,7 +84,7 @@ unplug_case()
 	guest 'insmod /modules/vcma_reuse.ko test=keep mib=4 block_mib=2'
 	monitor device_del cma0
 	check "$what: unplug with a block held: refused, naming for whom" \
-		wait_until 5 grep -q "'cma0': the guest holds a block of 2097152 bytes for purpose 'user'" "$VM_DIR/monitor.out"
+		wait_until 5 grep -q "'cma0': the guest has a block of 2097152 bytes for purpose 'user'" "$VM_DIR/monitor.out"
 	guest 'rmmod vcma_reuse'
 	base=$(($(guest 'cat $(cma_dir)/region_base_gpa')))
 	guest "(pin spread 64 50 4 512 $base:$REGION_MIB >/tmp/pinned) & wait_for 20 grep -q clean /tmp/pinned; cat /tmp/pinned" >"$VM_TMP/pinned"
@@ -99,8 +99,8 @@ unplug_case()
 		status_is /counters/orphaned-bytes $((REGION_MIB << 20))
 	check "$what: unplug with pinned pages: nobody waits with a lock" guest \
 		'(echo 1 >/sys/bus/pci/rescan; echo online >/sys/devices/system/memory/memory0/state; echo >/tmp/found) 2>/dev/null & wait_for 20 test -e /tmp/found'
-	check "$what: unplug with pinned pages: it is plugged in again, and the driver adopts its memory" \
-		guest 'wait_for 40 eval "dmesg | grep -q \"adopts its memory\""'
+	check "$what: unplug with pinned pages: it is plugged in again, and the driver uses its orphaned memory" \
+		guest 'wait_for 40 eval "dmesg | grep -q \"uses its orphaned memory\""'
 	check "$what: adopted: nothing is left" wait_until 20 status_is /counters/orphaned-bytes 0
 	guest 'kill $(pidof pin)'
 	monitor device_del cma0

@@ -88,7 +88,7 @@ mute_case()
 	check "$what: pages under I/O: unplugging ends" \
 		guest 'wait_for 20 eval "dmesg | grep -q \"memory in use at .* stays RAM\""'
 	check "$what: pages under I/O: it is plugged in again" \
-		guest 'wait_for 40 eval "dmesg | grep -c \"adopts its memory\" | grep -q 2"'
+		guest 'wait_for 40 eval "dmesg | grep -c \"uses its orphaned memory\" | grep -q 2"'
 	guest "wait_for 20 test -c $HEAP"
 
 	guest "kill -9 $server"

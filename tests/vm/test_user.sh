@@ -141,7 +141,7 @@ unload_case()
 	check "$what: a program keeps a buffer once more" hold 1000000
 	monitor device_del cma0
 	check "$what: unplug is refused, saying which region and what for" \
-		wait_until 5 grep -q "^Error.*'cma0': the guest holds a block of 2097152 bytes for purpose 'user'" "$VM_DIR/monitor.out"
+		wait_until 5 grep -q "^Error.*'cma0': the guest has a block of 2097152 bytes for purpose 'user'" "$VM_DIR/monitor.out"
 	guest 'kill $(cat /tmp/pid)'
 	check "$what: the program has ended: its memory is given back" \
 		guest 'wait_for 5 eval "[ \$(cat \$(cma_dir)/user_bytes) -eq 0 ]"'
