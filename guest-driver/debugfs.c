@@ -4,7 +4,7 @@
  *
  *	granules	one character per granule, 64 in a line:
  *			P pool, B bulk, U user: allocated, all pages isolated; p b u: some, or none
-*			. online, looked empty last time; o online, in use; x unmovable;
+ *			. online, looked empty last time; o online, in use; x unmovable;
  *			! busy a moment ago
  *			- neither allocated nor online
  *	blocks		one line per allocated block

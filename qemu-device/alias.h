@@ -5,9 +5,9 @@
  *
  * A line of that mapping that gets dirty would some time be written over what
  * a device has put into memory, and one that is filled keeps what was there
- * before. So a block is cleaned and invalidated when its non-coherent use begins
- * and when it ends, and nothing in QEMU touches it between: migration is blocked;
- * dumps, measurements of the dirty rate, loads of a snapshot and the monitor's
+ * before. So a block is cleaned and invalidated when its non-coherent use
+ * begins and when it ends, and nothing in QEMU touches it between: migration is
+ * blocked; dumps, measurements of the dirty rate, loads of a snapshot and the monitor's
  * and the debugger's accesses to memory are refused and say why.
  *
  * Not covered: what the guest's mappings need, which is for the guest; the host

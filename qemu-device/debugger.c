@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Debugging accesses keep off memory that is in non-coherent use. See debugger.h.
+ * Debugging accesses keep off memory in non-coherent use. See debugger.h.
  */
 #include "qemu/osdep.h"
 #include "exec/hwaddr.h"

@@ -23,7 +23,7 @@ static const Description descriptions[] = {
     { "regions", "reservations and limits as text, see hvcma(1)" },
     { "spare-clients", "with default=on: entries for devices that no region or "
       "another one names" },
-    { "policy", "which free memory is allocated: best-fit (default), first-fit, "
+    { "policy", "which free memory is used: best-fit (default), first-fit, "
       "next-fit" },
     { "attr", "how clients' memory is mapped by the guest: auto (default), "
       "cached, uncached" },

@@ -83,7 +83,7 @@ static uint64_t get_plugged_size(const MemoryDeviceState *md, Error **errp)
 /*
  * Linux adds and removes memory in blocks of 128 MiB to 2 GiB, depending on
  * architecture, page size and RAM. Of a region that is not a multiple of its
- * block size it can bring nothing online, so the size says what alignment is of use.
+ * block size nothing can be online, so the size says what alignment is of use.
  */
 #define MAX_MEMORY_BLOCK_BYTES (2 * GiB)
 

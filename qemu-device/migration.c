@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * virtio-cma in a migration stream: which blocks are allocated, for whom,
- * which clients the guest has claimed and what it does not know yet. The memory itself
- * travels as RAM.
+ * which clients the guest has claimed and what it does not know yet. The memory
+ * itself travels as RAM.
  *
  * The destination claims and pins again through the same engine, so a host that
  * can't (pin limit, pages, a client that is missing) fails the load, with
  * nothing left claimed or pinned. Online memory is RAM to the guest and travels
- * as such; the marks of what is online come along, for a guest reports only what
- * changes. Busy marks and the guest's counters are hints and start afresh.
+ * as such; the marks of what is online come along, for a guest reports only
+ * what changes. Busy marks and the guest's counters are hints and start afresh.
  *
  * A region that gave out host-physical addresses can't move: blocked.
  *
@@ -272,7 +272,7 @@ static bool client_matches(VirtIOCMA *s, uint32_t i, SavedClient *there)
         return false;
     }
     if (there->resv != resv) {
-        error_report("virtio-cma '%s': the reservation of client '%s' is %" PRIu32
+        error_report("virtio-cma '%s': reservation of client '%s' is %" PRIu32
                      " here, %u at the source", s->config.name, id, resv,
                      there->resv);
         return false;
@@ -354,8 +354,8 @@ static bool reuse_again(HvcmaMigration *m)
         hvcma_engine_request(s->engine, req, sizeof(*req) + bytes, &resp,
                              sizeof(resp), true, &used);
         if (resp.status) {
-            error_report("virtio-cma '%s': the source's online granules can't be "
-                         "restored: %s", s->config.name,
+            error_report("virtio-cma '%s': the source's online granules "
+                         "can't be restored: %s", s->config.name,
                          hvcma_status_text(le32_to_cpu(resp.status)));
             return false;
         }

@@ -42,9 +42,9 @@ static void virtio_cma_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
 
 /*
  * Hot-unplug takes the memory away: only when nobody uses it. What the driver
- * keeps in reserve for everybody, it frees itself, and what is online it isolates,
- * before it lets the device go; for orphaned memory, whose driver is gone, nobody
- * would do that.
+ * keeps in reserve for everybody it frees itself, and what is online it
+ * isolates, before it lets the device go; for orphaned memory, whose driver is
+ * gone, nobody would do that.
  */
 static void virtio_cma_pci_unplug_request_check(VirtIOMDPCI *vmd, Error **errp)
 {

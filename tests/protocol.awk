@@ -89,7 +89,7 @@ doc && /^\| [0-9]+ \| [A-Z_]+ \| [A-Z0]+ \|/ {
 	split($0, cell, / *\| */)
 	print "status " cell[2] " " cell[3] " " cell[4]
 }
-doc && /^\| [0-9]+ [A-Z_]+ \|/ { print "care " $2 " " $3 }
+doc && /^\| [0-9]+ [A-Z_]+ \|/ { print "maint " $2 " " $3 }
 doc && /^    (request|response): / {
 	sub(/^[^:]*: */, "")
 	sub(/ \| body.*/, "")

@@ -336,7 +336,8 @@ int vcma_block_isolate(struct vcma_block *block, unsigned long first_page,
 
 /**
  * vcma_block_add_isolated() - pages of a lazily allocated block, which the caller got from the
- * page allocator, are isolated now; one reference each. Only in regions with struct pages. May sleep.
+ * page allocator, are isolated now; one reference each. Only in regions with struct pages. May
+ * sleep.
  */
 void vcma_block_add_isolated(struct vcma_block *block, unsigned long first_page,
 			     unsigned long nr_pages);

@@ -517,7 +517,7 @@ unsigned int vcma_buffers_revoke(struct vcma_user *u, char *owner)
 			left++;
 		} else if (buf->region) {
 			unmap_mapping_range(buf->inode->i_mapping, 0, 0, 1);
-			dev_warn(buf->region->dev, "region %s: buffer of %s, %llu bytes, is taken away\n",
+			dev_warn(buf->region->dev, "region %s: buffer of %s, %llu bytes, is revoked\n",
 				 buf->region->name, buf->owner, buf->bytes);
 			vcma_buffer_end(buf);
 		}

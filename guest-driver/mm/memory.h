@@ -144,7 +144,8 @@ void vcma_memory_fake_offline(unsigned long pfn, unsigned long nr);
 void vcma_memory_fake_online(unsigned long pfn, unsigned long nr);
 
 /**
- * vcma_memory_unref() - fake-offline pages lose their reference, while the kernel takes them offline.
+ * vcma_memory_unref() - fake-offline pages lose their reference, while the kernel takes them
+ * offline.
  * vcma_memory_ref() - it did not.
  */
 void vcma_memory_unref(unsigned long pfn, unsigned long nr);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Partial blocks: isolates an allocated block in equal parts, as many as can be had. Looks for
- * what can't be moved before it tries, takes free pages straight from the page allocator, then isolates whole
- * runs of parts at once. A pinned page costs a glance and no more; every part is tried
+ * what can't be moved before it tries, takes free pages straight from the page allocator, then
+ * isolates whole runs of parts at once. A pinned page costs a glance and no more; every part is tried
  * a bounded number of times.
  *
  *	block	|....|....|P...|....|.P..|....|	P pinned
@@ -22,7 +22,7 @@ struct vcma_partial {
 	struct vcma_block *block;	/* allocated lazily */
 	unsigned long part_pages;	/* power of two */
 	unsigned long nr_parts;		/* in the block */
-	unsigned long *isolated;		/* one bit per part */
+	unsigned long *isolated;	/* one bit per part */
 	unsigned long nr_isolated;
 	unsigned long *tried;		/* busy: not to be tried again */
 

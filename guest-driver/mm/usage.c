@@ -386,7 +386,8 @@ static void vcma_usage_online_report(struct vcma_usage *o)
 		if (o->online_reported &&
 		    bitmap_equal(o->online + BIT_WORD(first), o->online_now + BIT_WORD(first), nr))
 			continue;
-		if (vcma_request_report_online(o->region, first, nr, o->online_now + BIT_WORD(first)))
+		if (vcma_request_report_online(o->region, first, nr,
+					       o->online_now + BIT_WORD(first)))
 			return;
 		memcpy(o->online + BIT_WORD(first), o->online_now + BIT_WORD(first),
 		       words * sizeof(long));

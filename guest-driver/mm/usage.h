@@ -41,7 +41,7 @@ struct vcma_usage {
 
 	unsigned long *online;		/* as the host was told */
 	unsigned long *online_now;
-	bool online_reported;			/* it was told at all */
+	bool online_reported;		/* it was told at all */
 	struct delayed_work online_work;
 };
 

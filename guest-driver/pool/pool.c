@@ -384,7 +384,8 @@ static int vcma_pool_grow(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 	return got ? 0 : err;
 }
 
-static struct vcma_constraints vcma_pool_want_for(struct vcma_pool *pool, const struct vcma_fit *fit,
+static struct vcma_constraints vcma_pool_want_for(struct vcma_pool *pool,
+						  const struct vcma_fit *fit,
 						  const struct vcma_alloc_limits *limits,
 						  const struct vcma_client *owner)
 {
@@ -432,8 +433,9 @@ static int vcma_pool_add_block_for(struct vcma_pool *pool, struct vcma_block *bl
 
 /* No granule can be isolated as a whole, or at a price: then part of one. */
 static int vcma_pool_grow_part_for(struct vcma_pool *pool, const struct vcma_fit *fit,
-				   const struct vcma_alloc_limits *limits, struct vcma_client *owner,
-				   u64 bytes, struct vcma_piece *piece)
+				   const struct vcma_alloc_limits *limits,
+				   struct vcma_client *owner, u64 bytes,
+				   struct vcma_piece *piece)
 {
 	u64 nr_pages = DIV_ROUND_UP(fit->nr, VCMA_SLOTS_PER_PAGE);
 	u64 part_pages = max_t(u64, roundup_pow_of_two(nr_pages), VCMA_POOL_PART_PAGES);
@@ -452,7 +454,8 @@ static int vcma_pool_grow_part_for(struct vcma_pool *pool, const struct vcma_fit
 		if (err)	/* kept until the end: the host would offer it again */
 			empty[nr++] = block;
 		else
-			err = vcma_pool_add_block_for(pool, block, &parts, fit, owner, bytes, piece);
+			err = vcma_pool_add_block_for(pool, block, &parts, fit, owner, bytes,
+						      piece);
 		vcma_partial_destroy(&parts);
 	}
 	while (nr)
@@ -484,7 +487,8 @@ static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit
  * Who can't wait must not find the pools empty because of what others asked for, got or not.
  * @wait: they may be, even of what small allocations need
  */
-static void vcma_pools_restore(struct vcma_region *r, const struct vcma_alloc_limits *limits, bool wait)
+static void vcma_pools_restore(struct vcma_region *r, const struct vcma_alloc_limits *limits,
+			       bool wait)
 {
 	struct vcma_pool *p;
 	unsigned int i;

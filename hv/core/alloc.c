@@ -367,7 +367,8 @@ static uint32_t stretch_end(const struct hvcma_alloc *a, uint32_t i, uint64_t *s
 {
 	uint32_t end = i;
 
-	while (*search_budget && end < a->nr_granules && (end == i || hvcma_granule_follows(a, end)) &&
+	while (*search_budget && end < a->nr_granules &&
+	       (end == i || hvcma_granule_follows(a, end)) &&
 	       (a->granules[end].tag & (uint8_t)~HVCMA_TAG_WITHHELD) == HVCMA_TAG_KNOWN) {
 		--*search_budget;
 		end += hvcma_granule_is_free(a, end) ? a->granules[end].nr : 1;

@@ -121,7 +121,8 @@ static inline uint32_t hvcma_usable(const struct hvcma_alloc *a, uint32_t first,
 }
 
 /* Runs that an exhaustive search may look at; *unlimited serves if nothing is said. */
-static inline uint64_t *hvcma_fit_budget(const struct hvcma_fit_constraints *want, uint64_t *unlimited)
+static inline uint64_t *hvcma_fit_budget(const struct hvcma_fit_constraints *want,
+					 uint64_t *unlimited)
 {
 	*unlimited = UINT64_MAX;
 	return want->search_budget ? want->search_budget : unlimited;

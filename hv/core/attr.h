@@ -149,7 +149,7 @@ uint32_t hvcma_attr_mapped(uint32_t attr, uint32_t stage2);
 
 /* The host's own mapping of the region's memory, always cacheable. */
 enum hvcma_alias {
-	HVCMA_ALIAS_MAINTAINED,		/* cleaned and invalidated, then not touched in non-coherent use */
+	HVCMA_ALIAS_MAINTAINED,		/* cleaned and invalidated, then not touched */
 	HVCMA_ALIAS_BUSY,		/* the host uses it while a client does */
 	HVCMA_NR_ALIASES
 };

@@ -107,7 +107,8 @@ static struct layout layout_of(const struct hvcma_engine_config *config)
 	l.draining = l.why + align_up(config->region_bytes / config->granule_bytes);
 	l.noncoherent = l.draining + align_up(set_words(config) * sizeof(uint64_t));
 	l.granted = l.noncoherent + align_up(set_words(config) * sizeof(uint64_t));
-	l.dma = l.granted + align_up(VIRTIO_CMA_MAX_BULK_BLOCKS * sizeof(struct hvcma_granule_range));
+	l.dma = l.granted + align_up(VIRTIO_CMA_MAX_BULK_BLOCKS *
+				     sizeof(struct hvcma_granule_range));
 	l.alloc = l.dma + align_up(HVCMA_DMA_CHUNK * sizeof(uint64_t));
 	l.end = l.alloc + hvcma_alloc_buffer_bytes(config->region_bytes / config->granule_bytes,
 						   config->policy);

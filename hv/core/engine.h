@@ -218,12 +218,12 @@ void hvcma_engine_set_features(struct hvcma_engine *e, uint64_t features);
  * draining, takes several calls: it is to be made again, the same, when others have had
  * their turn; or to be forgotten, as a reset does. ALLOC and ALLOC_BULK are one
  * class, FREE and BUSY another, CLAIM and RELEASE a third: before one that is unfinished is
- * made again, no other of its class is made. What it has got, or still has to free, is no block of
- * the guest's meanwhile; it counts for limits, and as pinned as far as it is.
+ * made again, no other of its class is made. What it has got, or still has to free, is no block
+ * of the guest's meanwhile; it counts for limits, and as pinned as far as it is.
  *
  * RELEASE is answered when the client is quiesced and the host may use again what was in
- * non-coherent use by it. FREE is answered when nothing of its blocks is pinned any more, unless a client
- * became quarantined after it was begun: then the rest drains when that is over.
+ * non-coherent use by it. FREE is answered when nothing of its blocks is pinned any more,
+ * unless a client became quarantined after it was begun: then the rest drains when that is over.
  *
  * Never fails: failures are statuses in the response.
  *

@@ -91,7 +91,8 @@ bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 		nr_quarantined += e->clients[id].state == HVCMA_CLIENT_QUARANTINED ||
 			      e->clients[id].state == HVCMA_CLIENT_QUARANTINED_GONE;
 	}
-	return nr_quarantined == e->nr_quarantined && nr_noncoherent_clients == e->nr_noncoherent_clients;
+	return nr_quarantined == e->nr_quarantined &&
+	       nr_noncoherent_clients == e->nr_noncoherent_clients;
 }
 
 #ifdef HVCMA_DEBUG

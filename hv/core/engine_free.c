@@ -230,8 +230,8 @@ static enum virtio_cma_status busy_set_begin(struct hvcma_engine *e, struct hvcm
 
 /* A piece of the block goes, and with it comes what is busy of it. */
 static void busy_set_piece(struct hvcma_engine *e, struct hvcma_call *call,
-			   const struct hvcma_granule_range *block, const struct hvcma_granule_range *piece,
-			   uint32_t nr_ranges, uint32_t why)
+			   const struct hvcma_granule_range *block,
+			   const struct hvcma_granule_range *piece, uint32_t nr_ranges, uint32_t why)
 {
 	uint64_t from, unlimited = UINT64_MAX;
 	struct hvcma_granule_range touched;

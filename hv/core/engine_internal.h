@@ -150,7 +150,7 @@ struct hvcma_engine {
 	bool suspended;			/* between SUSPEND and RESUME */
 	bool sweeps_busy;		/* marks from busy_from on are of before a reset */
 	uint64_t busy_from;
-	uint64_t *online;			/* bit per granule */
+	uint64_t *online;		/* bit per granule */
 	uint64_t nr_online;
 	uint64_t nr_orphaned;		/* granules online when the last driver's life ended */
 	uint8_t *why;			/* byte per granule: VIRTIO_CMA_WHY_*, 0 if not busy */

@@ -15,7 +15,7 @@
 
 #define MAX_RETRIES	3
 #define HINT_PROBES	4096	/* runs and blocks looked at in all hints of a request */
-#define SEARCH_BUDGET		(UINT64_C(1) << 18)	/* runs looked at in a request's worst case */
+#define SEARCH_BUDGET		(UINT64_C(1) << 18)	/* runs looked at in the worst case */
 
 static uint64_t nr_wanted(const struct hvcma_job *job)
 {

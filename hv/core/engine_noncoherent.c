@@ -75,7 +75,7 @@ static bool set_noncoherent(struct hvcma_engine *e, uint64_t first, uint64_t nr,
 		if (e->ops->maintain)
 			e->ops->maintain(e->opaque, first, stop - first);
 		hvcma_trace(e, "maintain", first, stop - first, 0);
-		e->nr_noncoherent = noncoherent ? e->nr_noncoherent + stop - first : e->nr_noncoherent - (stop - first);
+		e->nr_noncoherent += noncoherent ? stop - first : first - stop;
 		for (uint64_t i = first; i < stop; i++)
 			hvcma_bitset_assign(&e->noncoherent, (uint32_t)i, noncoherent);
 	}
@@ -152,7 +152,8 @@ void hvcma_noncoherent_forget(struct hvcma_engine *e)
 void hvcma_noncoherent_step(struct hvcma_engine *e, uint32_t id, enum hvcma_client_state from,
 			    enum hvcma_client_state to)
 {
-	if (!e->clients[id].noncoherent || hvcma_client_is_active(from) == hvcma_client_is_active(to))
+	if (!e->clients[id].noncoherent ||
+	    hvcma_client_is_active(from) == hvcma_client_is_active(to))
 		return;
 	if (hvcma_client_is_active(to)) {
 		e->nr_noncoherent_clients++;

@@ -45,7 +45,7 @@ MODULE_PARM_DESC(fast_most, "and at most so many; 0: don't look");
 
 static bool online;
 module_param(online, bool, 0444);
-MODULE_PARM_DESC(online, "the region is reusable: what is not taken of a granule is the guest's");
+MODULE_PARM_DESC(online, "the region is reusable: what is not isolated of a granule is the guest's");
 
 static bool pinned;
 module_param(pinned, bool, 0444);

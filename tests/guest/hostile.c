@@ -2,7 +2,7 @@
 /*
  * vcma_hostile: plays the host to the guest driver (hostile_driver.c) and answers
  * wrongly in every way the wire contract forbids. Each answer must be refused with
- * the right error, leave nothing held, and, if it breaks the contract, leave the
+ * the right error, leave nothing allocated, and, if it breaks the contract, leave the
  * region dead. Needs no device; prints TAP to the kernel log. The region lies where
  * there is no memory: a driver that touched what it refused would fault.
  */
@@ -399,9 +399,9 @@ static void test_overlap(void)
 	       vcma_block_by_gpa(r, BASE + GRANULE) == first &&
 	       vcma_block_by_dma(r, BASE + GRANULE) == first &&
 	       !vcma_block_by_gpa(r, BASE + 2 * GRANULE), "ALLOC",
-	       "block that overlaps one held: refused, and that one as before");
+	       "block that overlaps an allocated one: refused, and that one as before");
 	vcma_block_free(first);
-	result(region_is_empty(r) && !h.nr_freed, "ALLOC", "dead region: dropped without a word");
+	result(region_is_empty(r) && !h.nr_freed, "ALLOC", "dead region: freed without a word");
 out:
 	vcma_region_destroy(r);
 }
@@ -512,7 +512,7 @@ static void test_give_back(void)
 	r->mode = &failing;
 	err = vcma_block_alloc(r, &want_two, &block);
 	result(err == -EBUSY && h.nr_freed == 1 && region_is_empty(r) && vcma_region_is_live(r),
-	       "ALLOC", "block that can't be taken goes back to the host");
+	       "ALLOC", "block that can't be isolated is freed");
 	vcma_region_destroy(r);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * vcma_mapped: a page of a reusable region is mapped for QEMU's "edu" device in the very moment
- * in which the granule around it is taken, which fails because of that page. Prints TAP to the
+ * in which the granule around it is isolated, which fails because of that page. Prints TAP to the
  * kernel log.
  *
  *	granule		|  online  |page|  online  |	the page is in use: the granule can't be had
@@ -97,7 +97,7 @@ static bool is_allocated(dma_addr_t dma)
 	return held;
 }
 
-/* Ask for all granules but those that are held; the one with the page is among them. */
+/* Ask for all granules but those that are allocated; the one with the page is among them. */
 static void take_all(typeof(vcma_block_alloc) *hold, typeof(vcma_block_free) *drop)
 {
 	struct vcma_constraints want = {
@@ -155,13 +155,13 @@ static void mapped_run(void)
 
 	page = take_page(is_of_region, NULL, TRIES);
 	if (!result(hold && drop && device && page, "a page of the region is in use") ||
-	    !result(!register_kprobe(&isolate_probe), "calls that isolate pages can be held up"))
+	    !result(!register_kprobe(&isolate_probe), "calls that isolate pages can be delayed"))
 		goto put;
 	take_all(hold, drop);
 	unregister_kprobe(&isolate_probe);
 	if (result(mapped != DMA_MAPPING_ERROR, "meanwhile it was mapped for a device")) {
 		held = is_allocated(mapped);
-		result(held, "the address that the device has is of memory that is held");
+		result(held, "the address that the device has is of memory that is allocated");
 	}
 	/* Else there is nothing any more that could be unmapped. */
 	if (held)
@@ -197,5 +197,5 @@ static void __exit mapped_exit(void)
 }
 module_exit(mapped_exit);
 
-MODULE_DESCRIPTION("Test of mappings in memory of virtio_cma that is being taken");
+MODULE_DESCRIPTION("Test of mappings in memory of virtio_cma that is being isolated");
 MODULE_LICENSE("GPL");

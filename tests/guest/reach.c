@@ -107,14 +107,14 @@ static void test_window(struct device *dev)
 	put(dev, &low);
 }
 
-/* Narrowed while memory is held: what is held stays good, what is new is within. */
+/* Narrowed while memory is allocated: that stays good, what is new is within. */
 static void test_narrowed(struct device *dev)
 {
 	struct memory low, high, got = {};
 	unsigned long page = __get_free_page(GFP_KERNEL);
 	dma_addr_t dma;
 
-	if (!result(page && get(dev, &low) && get(dev, &high), "narrowed: two pages are held"))
+	if (!result(page && get(dev, &low) && get(dev, &high), "narrowed: two pages are allocated"))
 		return;
 	if (low.dma > high.dma)
 		swap(low, high);

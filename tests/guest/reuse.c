@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vcma_reuse: holds and takes memory of a region as the driver's own parts do, with no
- * device in between, to test what lending does to it. One test per insmod; prints TAP
- * to the kernel log. What it holds is released by rmmod.
+ * vcma_reuse: allocates and isolates memory of a region as the driver's own parts do, with no
+ * device in between, to test what its reuse does to it. One test per insmod; prints TAP
+ * to the kernel log. What it has is freed by rmmod.
  *
- *	test=hold	blocks: all is ours, hidden, writable; errors
+ *	test=alloc	blocks: all is ours, fake-offline, writable; errors
  *	test=stale	blocks that had other contents before: zero or not, as mode->zeroes() says
  *	test=pieces	parts of a block whose other pages stay online
  *	test=parallel	two threads at once, in different granules and in the same one; in
  *			ones far apart both are seen to be isolated at once
- *	test=drain	free memory that is kept from others while parts of a granule are taken
+ *	test=drain	free memory that is kept from others while parts of a granule are isolated
  *	test=give	how much of a large block goes back before others may run
- *	test=keep	hold mib=N in blocks of block_mib=N, and keep them
- *	test=most	hold as much of mib=N as can be had; at least least=N blocks
+ *	test=keep	allocate mib=N in blocks of block_mib=N, and keep them
+ *	test=most	allocate as much of mib=N as can be had; at least least=N blocks
  *	test=busy	keep a page that looks movable and isn't, and all granules but its own,
  *			and ask for that one until rmmod
  */
@@ -40,7 +40,7 @@
 #include "guest-driver/mm/partial.h"
 #include "guest-driver/core/region.h"
 
-static char *test = "hold";
+static char *test = "alloc";
 module_param(test, charp, 0444);
 static unsigned int mib = 16;
 module_param(mib, uint, 0444);
@@ -90,8 +90,8 @@ static struct vcma_constraints want_of(u64 bytes)
 	};
 }
 
-/* Return: pages of the block that are hidden from the guest. */
-static unsigned long nr_transient(const struct vcma_block *block)
+/* Return: pages of the block that are fake-offline. */
+static unsigned long nr_fake_offline(const struct vcma_block *block)
 {
 	unsigned long pfn = PHYS_PFN(block->base_gpa), i, nr = 0;
 
@@ -106,7 +106,7 @@ static bool is_ours(struct vcma_block *block, u8 pattern)
 {
 	u64 i;
 
-	if (nr_transient(block) != PHYS_PFN(block->bytes))
+	if (nr_fake_offline(block) != PHYS_PFN(block->bytes))
 		return false;
 	memset(block->cpu, pattern, block->bytes);
 	for (i = 0; i < block->bytes; i += SZ_4K) {
@@ -152,11 +152,11 @@ static void test_hold(void)
 	result(!err, "as many blocks as asked for");
 	for (i = 0; i < nr_blocks; i++)
 		good &= is_ours(blocks[i], i);
-	result(good, "all pages are hidden, all can be written");
+	result(good, "all pages are fake-offline, all can be written");
 	result(atomic64_read(&region->online_bytes) == online - (s64)nr_blocks * block_mib * SZ_1M,
 	       "online_bytes counts them");
 	drop_all();
-	result(atomic64_read(&region->online_bytes) == online, "dropped: online again");
+	result(atomic64_read(&region->online_bytes) == online, "freed: back online");
 
 	want.deadline = ktime_sub_us(ktime_get(), 1);
 	err = hold(region, &want, &block);
@@ -195,7 +195,7 @@ static void test_most(void)
 	result(nr_blocks >= least, "as many as there must be");
 	for (i = 0; i < nr_blocks; i++)
 		good &= is_ours(blocks[i], i);
-	result(good, "all pages are hidden, all can be written");
+	result(good, "all pages are fake-offline, all can be written");
 	drop_all();
 }
 
@@ -211,18 +211,18 @@ static void test_pieces(void)
 	want.lazy = true;
 	if (!result(!hold(region, &want, &block), "lazy block"))
 		return;
-	result(!block->cpu && !nr_transient(block), "lazy block: nothing taken, nothing mapped");
+	result(!block->cpu && !nr_fake_offline(block), "lazy block: nothing isolated, nothing mapped");
 	/* Every other piece:  |##..##..##..|  */
 	for (i = 0; i < nr; i += 2 * PIECE_PAGES)
 		got += !take(block, i, PIECE_PAGES, want.flags, 0, &busy);
-	result(got == nr / (2 * PIECE_PAGES), "every other 64 KiB taken");
-	result(nr_transient(block) == nr / 2, "these are hidden, the others are not");
+	result(got == nr / (2 * PIECE_PAGES), "every other 64 KiB isolated");
+	result(nr_fake_offline(block) == nr / 2, "these are fake-offline, the others are not");
 	result(take(block, 0, 2 * PIECE_PAGES, want.flags, 0, &busy) == -EBUSY &&
 	       busy.first_page == 0 && busy.nr_pages == PIECE_PAGES,
-	       "a second taker is told which pages are isolated");
+	       "who comes second hears which pages are isolated");
 	give(block, 0, PIECE_PAGES / 2);
-	result(nr_transient(block) == nr / 2 - PIECE_PAGES / 2, "half a piece given back");
-	result(!take(block, 0, PIECE_PAGES / 2, want.flags, 0, &busy), "and taken again");
+	result(nr_fake_offline(block) == nr / 2 - PIECE_PAGES / 2, "half a piece put back");
+	result(!take(block, 0, PIECE_PAGES / 2, want.flags, 0, &busy), "and isolated again");
 	drop(block);
 }
 
@@ -326,7 +326,7 @@ static int work_in_held_granule(void *data)
 	return 0;
 }
 
-/* @used: held, by worker; or NULL */
+/* @used: allocated, by worker; or NULL */
 static void run_parallel(int (*work)(void *), struct vcma_block * const *used, const char *what)
 {
 	struct worker workers[THREADS] = {};
@@ -375,7 +375,7 @@ static void test_apart(void)
 			apart[1] = blocks[i];
 	}
 	err = register_kprobe(&isolate_probe);
-	if (!result(!err, "calls that isolate pages can be held up"))
+	if (!result(!err, "calls that isolate pages can be delayed"))
 		goto drop;
 	run_parallel(work_in_held_granule, apart, "two threads, granules far apart");
 	unregister_kprobe(&isolate_probe);
@@ -519,7 +519,7 @@ static void test_busy(void)
 		return;
 	err = hold_all(region->bytes, region->granule_bytes);
 	result(err == -EBUSY, "the last granule is busy");
-	result(nr_blocks == (region->bytes >> region->granule_shift) - 1, "all others are held");
+	result(nr_blocks == (region->bytes >> region->granule_shift) - 1, "all others are allocated");
 	result(atomic64_read(&region->stats.nr_busy_retries) > retries, "retries are counted");
 	insister = kthread_run(insist, NULL, "vcma_reuse");
 	if (IS_ERR(insister))
@@ -560,7 +560,7 @@ static int __init reuse_init(void)
 		put_symbols();
 		return -ENODEV;
 	}
-	if (!strcmp(test, "hold"))
+	if (!strcmp(test, "alloc"))
 		test_hold();
 	else if (!strcmp(test, "stale"))
 		test_stale();
@@ -577,7 +577,7 @@ static int __init reuse_init(void)
 	else if (!strcmp(test, "busy"))
 		test_busy();
 	else if (!strcmp(test, "keep"))
-		result(!hold_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M), "held and kept");
+		result(!hold_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M), "allocated and kept");
 	else
 		result(false, "unknown test");
 	pr_info("vcma_reuse: 1..%u\n", nr_tests);
@@ -593,5 +593,5 @@ static void __exit reuse_exit(void)
 }
 module_exit(reuse_exit);
 
-MODULE_DESCRIPTION("Test of lending and taking back memory of virtio_cma regions");
+MODULE_DESCRIPTION("Test of reusable memory of virtio_cma regions");
 MODULE_LICENSE("GPL");

@@ -527,7 +527,7 @@ static void test_resource(struct selftest *t, u8 *buf)
 }
 
 /*
- * What a driver must not do: told once in the log, without harm to what is there. The
+ * What a driver must not do: warned of once in the log, without harm to what is there. The
  * script looks for the messages.
  */
 void selftest_misuse(struct selftest *t)

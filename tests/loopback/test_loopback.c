@@ -6,7 +6,7 @@
  * host that fails at random and moves pages that are not pinned.
  *
  * Checked after every step: what the provider has pinned is what the engine
- * says, and at least what the guest holds; granted blocks are whole, pinned,
+ * says, and at least what the guest has; granted blocks are whole, pinned,
  * apart from each other and contiguous in host-physical memory. Always: behind
  * the guest's back nothing is unpinned while a device is bus master. In the end
  * nothing is pinned. Seeds are fixed and printed.
@@ -194,7 +194,7 @@ static void expect_sensible(uint32_t status)
 	assert_int_not_equal(status, VIRTIO_CMA_S_NO_CLIENT);
 }
 
-static void hold(struct bench *b, uint64_t gpa, uint64_t dma, uint64_t bytes, uint64_t max_dma)
+static void add_block(struct bench *b, uint64_t gpa, uint64_t dma, uint64_t bytes, uint64_t max_dma)
 {
 	struct block block = { (gpa - GPA) / GRANULE, bytes / GRANULE };
 
@@ -214,7 +214,7 @@ static void hold(struct bench *b, uint64_t gpa, uint64_t dma, uint64_t bytes, ui
 	b->held[b->nr_held++] = block;
 }
 
-static struct block drop(struct bench *b, size_t i)
+static struct block remove_block(struct bench *b, size_t i)
 {
 	struct block block = b->held[i];
 
@@ -275,7 +275,7 @@ static void guest_alloc(struct bench *b)
 		struct virtio_cma_block block;
 
 		memcpy(&block, b->resp + sizeof(resp) + i * sizeof(block), sizeof(block));
-		hold(b, hvcma_from_le64(block.base_gpa), hvcma_from_le64(block.base_dma),
+		add_block(b, hvcma_from_le64(block.base_gpa), hvcma_from_le64(block.base_dma),
 		     hvcma_from_le64(block.bytes), max_dma);
 		granted += hvcma_from_le64(block.bytes);
 	}
@@ -307,7 +307,7 @@ static void guest_fill_pool(struct bench *b)
 		struct virtio_cma_bulk_block block;
 
 		memcpy(&block, b->resp + sizeof(resp) + i * sizeof(block), sizeof(block));
-		hold(b, hvcma_from_le64(block.base_gpa), hvcma_from_le64(block.base_dma),
+		add_block(b, hvcma_from_le64(block.base_gpa), hvcma_from_le64(block.base_dma),
 		     granules * GRANULE, max_dma);
 	}
 }
@@ -339,7 +339,7 @@ static void guest_free(struct bench *b)
 		      offsetof(__typeof__(req), ranges) + nr * sizeof(req.ranges[0]));
 	expect_sensible(status);
 	while (!status && b->nr_held > kept)
-		drop(b, b->nr_held - 1);
+		remove_block(b, b->nr_held - 1);
 }
 
 static void guest_busy(struct bench *b)
@@ -364,7 +364,7 @@ static void guest_busy(struct bench *b)
 		status = send(b, &req, VIRTIO_CMA_OP_BUSY, offsetof(__typeof__(req), range));
 		expect_sensible(status);
 		if (!status)
-			drop(b, i);
+			remove_block(b, i);
 	}
 }
 
@@ -430,7 +430,7 @@ static void check(const struct bench *b)
 	for (size_t i = 0; i < b->nr_held; i++)
 		held += b->held[i].nr * GRANULE;
 	assert_int_equal(provider_pinned(b), counters.pinned_bytes);
-	/* more only if a reset left blocks behind because a device was not quiet */
+	/* more only if a reset left blocks behind because a device was not quiesced */
 	if (b->fail_quiesce)
 		assert_true(held <= counters.allocated_bytes);
 	else

@@ -66,7 +66,7 @@ uint32_t cma_free(struct cma *c, uint64_t base_gpa, uint64_t bytes);
 
 /**
  * cma_shatter() - the worst case of a report: the region's @nr granules of
- * @granule_bytes are taken as a block each, and every second one is given back.
+ * @granule_bytes are allocated as a block each, and every second one is freed.
  */
 void cma_shatter(struct cma *c, uint64_t granule_bytes, unsigned int nr);
 

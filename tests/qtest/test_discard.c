@@ -2,7 +2,7 @@
 /*
  * What of a private region is there, for the rest of QEMU: a device behind an
  * IOMMU (plugin/mapper.c) follows the blocks, and nothing faults in what no
- * block holds.
+ * block has.
  *
  *	granule     0 1 2 3 4 ... 31
  *	            [block] .......... no pages: not mapped, migrated, dumped
@@ -261,7 +261,7 @@ static void migrate(void)
 				     file));
 }
 
-/* Neither end gets pages that no block holds; what blocks hold arrives. */
+/* Neither end gets pages that are in no block; what is in blocks arrives. */
 static void test_migration(void **state)
 {
 	struct virtio_cma_block block, freed;

@@ -244,7 +244,7 @@ static void test_reset(void **state)
 	qtest_stop(q);
 }
 
-/* An ALLOC that is half pinned: nobody sees a block, and what it has got leaves. */
+/* An ALLOC that is half pinned: nobody sees a block, and what it has got drains. */
 static void test_reset_of_an_alloc(void **state)
 {
 	const struct virtio_cma_alloc_req req = {
@@ -386,7 +386,7 @@ static void test_quit_while_leaving(void **state)
 /* A FREE that was accepted: its block stays behind, its answer comes along. */
 static void test_migration(void **state)
 {
-	char file[] = "/tmp/hvcma-leaving-XXXXXX";
+	char file[] = "/tmp/hvcma-drain-XXXXXX";
 	struct virtio_cma_block small, block;
 	int fd = mkstemp(file);
 	uint64_t freed, busy;
@@ -427,7 +427,7 @@ static void test_migration(void **state)
 	unlink(file);
 }
 
-/* What leaves does so while the VM stands still; answers wait. */
+/* What drains does so while the VM stands still; answers wait. */
 static void test_stop(void **state)
 {
 	struct virtio_cma_block block;
@@ -449,7 +449,7 @@ static void test_stop(void **state)
 
 /* ---- quarantine ---- */
 
-/* A client that does not become quiet in the middle of it all. */
+/* A client that can't be quiesced in the middle of it all. */
 static void test_quarantine(void **state)
 {
 	struct virtio_cma_block block;
@@ -487,5 +487,5 @@ int main(void)
 		TEST(test_migration), TEST(test_stop), TEST(test_quarantine),
 	};
 
-	return cmocka_run_group_tests_name("leaving", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("drain", tests, NULL, NULL);
 }

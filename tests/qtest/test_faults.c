@@ -55,7 +55,7 @@ static void test_fault(void **state)
 	qtest_stop(q);
 }
 
-/* Freed memory whose pages cannot be dropped stays usable. */
+/* Freed memory whose pages cannot be discarded stays usable. */
 static void test_discard_fails(void **state)
 {
 	struct virtio_cma_block block;
@@ -105,8 +105,8 @@ static struct qtest *start_quarantined(struct cma *c, const char *options)
 }
 
 /*
- * A client does not become quiet at a reset: everything stays pinned, nothing
- * can be freed, the operator is told once; until a later reset succeeds.
+ * A client can't be quiesced at a reset: everything stays pinned, nothing
+ * can be freed, the operator is warned once; until a later reset succeeds.
  */
 static void test_reset_without_quiet(void **state)
 {
@@ -174,7 +174,7 @@ static void test_unplug_without_quiet(void **state)
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, 0, &block), VIRTIO_CMA_S_OK);
 	eject(q);
 	assert_non_null(strstr(qtest_stderr(q), "virtio-cma 'banka': client 'edu0' went without "
-			       "being quiet: its memory stays pinned"));
+			       "being quiesced: its memory stays pinned"));
 	virtio_reset(&c.v);
 	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), CMA_GRANULE);
 	assert_int_equal(qtest_get(q, "/counters/quarantined-bytes"), CMA_GRANULE);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A pin keeper that dies under QEMU: noticed, said, nothing is claimed without
- * one, and the next one has the same pins. That keepers do hold pins is shown by
+ * one, and the next one has the same pins. That keepers do keep pins is shown by
  * unit/test_host_keeper.c, and with real devices by the nested layer.
  *
  * The plugin is run from a folder of our own, to take the program away from it.
@@ -164,7 +164,7 @@ static void test_dies(void **state)
 	assert_true(keeper_pid() != first);
 	assert_int_equal(nr_rings(keeper_pid()), 1);
 
-	/* What is claimed and held was not disturbed. */
+	/* What is claimed and allocated was not disturbed. */
 	qtest_assert_text(q, "/clients/0/state", "claimed");
 	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), CMA_GRANULE);
 	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_OK);

@@ -212,7 +212,7 @@ static void test_region_unplug(void **state)
 	qtest_qmp_refused(q, "the guest has a block of 2097152 bytes for purpose 'user'", HOTPLUG_DEL("cma0"));
 	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
 
-	/* what is nobody's the driver gives back by itself */
+	/* what is nobody's the driver frees by itself */
 	c.purpose = VIRTIO_CMA_PURPOSE_POOL;
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
 	json_object_put(qtest_qmp_ok(q, HOTPLUG_DEL("cma0")));
@@ -274,7 +274,7 @@ static void test_region_ejected_by_reset(void **state)
 	qtest_stop(q);
 }
 
-/* Its client has bus addresses that are void now: it stays off until taken again. */
+/* Its client has bus addresses that are void now: it stays off until claimed again. */
 static void test_client_without_region(void **state)
 {
 	static const char add[] = "{'execute': 'device_add', 'arguments': {"

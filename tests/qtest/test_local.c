@@ -200,7 +200,7 @@ static void test_granule_above_page(void **state)
 
 /*
  * A guest may inflate a balloon with pages of the region. What is pinned must
- * not be dropped under a device; what is not may.
+ * not be discarded under a device; what is not may.
  */
 static void inflate(struct virtio *balloon, uint64_t gpa)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Migration through a file: the destination holds the same blocks for the same
+ * Migration through a file: the destination has the same blocks for the same
  * owners, pinned again, with the same contents; or it refuses to load. Streams
  * are also edited, as somebody hostile would.
  */
@@ -383,7 +383,7 @@ static void test_hostile_streams(void **state)
 		{ AT_CLIENTS + CLIENT_EVENT, 1, 3,
 		  "the source tells of an event 3 of client 'edu0', limit: 2" },
 		{ AT_CLIENTS + CLIENT_RESV, 1, 1,
-		  "the reservation of client 'edu0' is 0 here, 1 at the source" },
+		  "reservation of client 'edu0' is 0 here, 1 at the source" },
 		{ AT_CLIENTS + CLIENT_BYTES + CLIENT_COHERENT, 1, 3,
 		  "client 'edu1' was claimed at the source and can't be here: malformed request" },
 		{ AT_CLIENTS + CLIENT_BYTES + CLIENT_ATTR, 4, 1,

@@ -108,7 +108,7 @@ static void test_reset_of_one_region(void **state)
 	qtest_stop(q);
 }
 
-/* What cannot be quieted is in quarantine everywhere it is claimed, and only there. */
+/* What cannot be quiesced is in quarantine everywhere it is claimed, and only there. */
 static void test_quarantine_of_all(void **state)
 {
 	struct virtio_cma_block block_a, block_b, block;

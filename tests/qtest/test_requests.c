@@ -189,7 +189,7 @@ static void query_states(struct states *resp)
 	assert_int_equal(resp->head.hdr.status, VIRTIO_CMA_S_OK);
 }
 
-/* What a host drops with discard=on is unbacked at once, also to a guest that asks. */
+/* What a host discards with discard=on is unbacked at once, also to a guest that asks. */
 static void test_discarded(void **state)
 {
 	const struct virtio_transport *t = *state;

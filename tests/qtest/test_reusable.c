@@ -254,7 +254,7 @@ static void test_failed_hotplug_rolls_back(void **state)
 	qtest_stop(q);
 }
 
-/* ---- what a driver that is gone has left to the guest ---- */
+/* ---- orphaned memory ---- */
 
 /* left, by one end of a driver with so many granules still online */
 static uint64_t left_after(uint32_t online)
@@ -279,7 +279,7 @@ static void test_left(void **state)
 	virtio_reset(&c.v);	/* as firmware does, and kernels without the driver */
 	assert_int_equal(qtest_get(q, "/counters/orphaned-bytes"), 4 * CMA_GRANULE);
 
-	/* another driver: it has taken them over */
+	/* another driver: it uses them again */
 	cma_restart(&c);
 	assert_int_equal(qtest_get(q, "/counters/orphaned-bytes"), 4 * CMA_GRANULE);
 	cma_report_online(&c, ~0u);

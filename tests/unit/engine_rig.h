@@ -46,7 +46,7 @@ struct rig {
 	} *host;
 	uint64_t nr_noncoherent;
 	bool keeps_off;			/* its own mapping is not used */
-	bool discards;			/* unpin drops the backing */
+	bool discards;			/* unpin discards the backing */
 	struct {
 		uint64_t skip, count;
 		enum virtio_cma_status status;
@@ -194,7 +194,10 @@ static inline void rig_maintain(void *opaque, uint64_t first, uint64_t nr)
 	for (uint64_t i = first; i < first + nr; i++) {
 		assert_true(r->host[i].pinned);
 		r->host[i].noncoherent = !r->host[i].noncoherent;
-		r->nr_noncoherent = r->host[i].noncoherent ? r->nr_noncoherent + 1 : r->nr_noncoherent - 1;
+		if (r->host[i].noncoherent)
+			r->nr_noncoherent++;
+		else
+			r->nr_noncoherent--;
 	}
 	assert_true(r->keeps_off);
 }

@@ -180,7 +180,7 @@ static void a_host_that_uses_its_mapping_refuses(void **state)
  *           client 0 client 1 shared   free
  *
  * The host maintains what the client without coherency may get at: its own and
- * the shared block, when it is claimed and when it is quiet again; and what is
+ * the shared block, when it is claimed and when it is quiesced again; and what is
  * allocated or freed between.
  */
 static void blocks_are_noncoherent_over_and_taken_back(void **state)
@@ -238,7 +238,7 @@ static void reset_maintains_before_it_unpins(void **state)
 	rig_free(r);
 }
 
-/* It may still be doing DMA: the host keeps off until it is known to be quiet. */
+/* It may still be doing DMA: the host keeps off until it is known to be quiesced. */
 static void a_quarantined_client_keeps_the_host_off(void **state)
 {
 	struct rig *r = rig_arm(VIRTIO_CMA_STAGE2_NO_FWB);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Engine: non-coherent use to clients that bypass the caches, in steps. A gate opens only when
- * all that the client has is in non-coherent use, a RELEASE is answered only when the host has
- * it back, and whatever comes between two calls leaves the two in agreement.
+ * Engine: non-coherent use by clients that bypass the caches, in steps. A gate opens only when
+ * all that the client has is in such use, a RELEASE is answered only when none of it is, and whatever comes between two calls leaves the two in agreement.
  *
- * What is in non-coherent use at all is in test_attr_engine.c. Maps have a letter for each
+ * Which memory that is at all is in test_attr_engine.c. Maps have a letter for each
  * granule: h is in non-coherent use.
  */
 #include "tests/unit/engine_rig.h"
@@ -118,7 +117,7 @@ static void a_release_is_answered_when_all_is_back(void **state)
 	assert_false(turn_release(r, 0));
 	expect_step(r, "quiesce 0 maintain 0+4 ", "....hhhhh...");
 	assert_true(hvcma_engine_is_draining(r->engine));
-	assert_false(turn_release(r, 0));			/* and is not quieted again */
+	assert_false(turn_release(r, 0));			/* and is not quiesced again */
 	expect_step(r, "maintain 4+2 maintain 6+2 ", "........h...");
 	assert_true(turn_release(r, 0));
 	assert_int_equal(r->status, VIRTIO_CMA_S_OK);
@@ -207,7 +206,7 @@ static void an_unplug_gives_back_in_steps(void **state)
 	rig_free(r);
 }
 
-/* Another takes over what the first has not given back yet: no granule twice. */
+/* Another begins to use what the first has not ended with yet: no granule twice. */
 static void a_claim_meets_what_is_still_noncoherent_over(void **state)
 {
 	struct rig *r = make_blocks();
@@ -264,7 +263,7 @@ static void a_restored_block_is_noncoherent_over(void **state)
 	rig_free(r);
 }
 
-/* One that could not be quieted keeps what it has; the others' comes back. */
+/* A quarantined one keeps what it has; for the others it ends. */
 static void a_quarantined_client_keeps_its_own(void **state)
 {
 	struct virtio_cma_alloc_req req;

@@ -384,13 +384,13 @@ static void online_memory_outlives_its_driver(void **state)
 			 VIRTIO_CMA_S_OK);
 	expect_orphaned(r, 0);
 
-	/* taken back before the end */
+	/* isolated before the end */
 	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_ONLINE, 0, 8, &none, 1),
 			 VIRTIO_CMA_S_OK);
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
 	expect_orphaned(r, 0);
 
-	/* a driver that lends nothing */
+	/* a driver with nothing online */
 	assert_int_equal(hvcma_engine_restore_orphaned(r->engine, 100 * GRANULE), 0);
 	expect_orphaned(r, 100);
 	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 0, 0, &guest, sizeof(guest)),

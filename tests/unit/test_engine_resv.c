@@ -42,7 +42,7 @@ static uint64_t used_of(struct rig *r, uint32_t resv)
 }
 
 /*
- *	reserved  | 1 1 1 | 2 2 | shared    |
+ *	reserved   | 1 1 1 | 2 2 | shared    |
  *	client 2   |       |     | x x x x . |  one more and no other
  *	client 0   | x x x |     |         x |
  *	client 1   |       | x x |           |
@@ -73,7 +73,7 @@ static void others_cannot_have_what_is_reserved(void **state)
 	rig_free(r);
 }
 
-/* What a reservation frees leaves the shared part first, whatever block it was. */
+/* What clients free leaves the shared part first, whatever block it was. */
 static void freeing_empties_the_shared_part_first(void **state)
 {
 	struct rig *r = make_resvs(0);
@@ -95,7 +95,7 @@ static void freeing_empties_the_shared_part_first(void **state)
 	rig_free(r);
 }
 
-/* A block that goes back as busy, and one whose client went away, are given back. */
+/* A block that is freed as busy, and one whose client went away, are uncharged. */
 static void every_way_back_counts(void **state)
 {
 	struct rig *r = make_resvs(0);
@@ -143,7 +143,7 @@ static void the_pin_limit_is_what_is_divided(void **state)
 	rig_free(r);
 }
 
-/* A failed grant takes nothing of a reservation. */
+/* A failed request takes nothing of a reservation. */
 static void failures_leave_resvs_alone(void **state)
 {
 	struct rig *r = make_resvs(0);
@@ -174,7 +174,7 @@ static void migrated_blocks_count(void **state)
 }
 
 /*
- *	reserved  | 1 1 1 | 2 2 | shared    |
+ *	reserved   | 1 1 1 | 2 2 | shared    |
  *	client 2   |       |     | x x x x x |  no sixth, which would be of the others
  *	client 1   |       | x . |           |  not plugged yet
  */
@@ -233,7 +233,7 @@ static void bad_resvs_are_refused(void **state)
 }
 
 /*
- * The model: every granule in use is one of its share's own, or of the shared
+ * The model: every granule in use is one of its reservation's own, or of the shared
  * part, by name. The engine has one figure per reservation instead.
  */
 struct model {
@@ -258,7 +258,7 @@ static void model_take(struct model *m, unsigned int resv, unsigned int nr)
 	}
 }
 
-static void model_give(struct model *m, unsigned int resv, unsigned int nr)
+static void model_uncharge(struct model *m, unsigned int resv, unsigned int nr)
 {
 	while (nr--) {
 		if (m->shared[resv])
@@ -312,7 +312,7 @@ static void random_requests_agree_with_the_model(void **state)
 			pick = pick / 3 % nr_held;
 			assert_int_equal(rig_free_block(r, held[pick].first, held[pick].nr),
 					 VIRTIO_CMA_S_OK);
-			model_give(&m, held[pick].resv, held[pick].nr);
+			model_uncharge(&m, held[pick].resv, held[pick].nr);
 			held[pick] = held[--nr_held];
 		}
 		for (resv = 0; resv < 3; resv++)
@@ -463,5 +463,5 @@ int main(void)
 		cmocka_unit_test(a_reset_forgets_the_turns),
 	};
 
-	return cmocka_run_group_tests_name("engine shares", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("engine reservations", tests, NULL, NULL);
 }

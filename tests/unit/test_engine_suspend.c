@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Engine: SUSPEND and RESUME. What is held stays as it is between them; who comes without RESUME
+ * Engine: SUSPEND and RESUME. What is allocated stays as it is between them; who comes without RESUME
  * is another guest, for whom all of it is over before he is heard.
  */
 #include "tests/unit/engine_rig.h"
@@ -97,7 +97,7 @@ static void bodies_are_refused(void **state)
 	rig_free(r);
 }
 
-/* Quiet first, unpinned then; and what it asks for is served. */
+/* Quiesced first, unpinned then; and what it asks for is served. */
 static void another_request_ends_it(void **state)
 {
 	struct virtio_cma_alloc_req req;
@@ -130,7 +130,7 @@ static void a_reset_ends_it(void **state)
 	rig_free(r);
 }
 
-/* A client that is not quiet keeps the pins of who came before, as ever. */
+/* A quarantined client keeps the pins of who came before, as ever. */
 static void a_client_that_does_not_stop_keeps_its_memory(void **state)
 {
 	struct rig *r = make_suspended();

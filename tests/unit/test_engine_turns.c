@@ -93,7 +93,7 @@ static void expect_no_block(const struct rig *r)
 	assert_false(hvcma_engine_next_block(r->engine, 0, &first, &nr, &client, &purpose));
 }
 
-/* Until nothing leaves; how many calls. */
+/* Until nothing drains; how many calls. */
 static unsigned int leave_all(struct rig *r)
 {
 	unsigned int nr = 0;
@@ -325,7 +325,7 @@ static void limits_are_exact_in_between(void **state)
 	assert_true(turn_free(r, rig_range(0, 14)));
 	assert_int_equal(r->status, VIRTIO_CMA_S_OK);
 	expect_counters(r, 14, 14, 26, 1);
-	/* Nothing leaves any more: now it is a refusal. */
+	/* Nothing drains any more: now it is a refusal. */
 	expect_refusal(r, rig_alloc(r, 14, CONTIG), PIN_LIMIT, 20 * GRANULE);
 	bulk = rig_bulk_req(1, 14, 0);
 	bulk.client = hvcma_to_le32(SHARED);
@@ -361,7 +361,7 @@ static void a_free_goes_in_steps(void **state)
 	rig_free(r);
 }
 
-/* Its own blocks first, whatever else is leaving. */
+/* Its own blocks first, whatever else is draining. */
 static void a_small_free_does_not_wait_for_others(void **state)
 {
 	struct rig *r = make_in_steps(64);
@@ -576,7 +576,7 @@ static void a_busy_in_quarantine_keeps_its_rest(void **state)
 			      rig_range(9, 1)));
 	assert_int_equal(r->status, VIRTIO_CMA_S_OK);
 	expect_counters(r, 6, 0, 9, 0);
-	assert_int_equal(hvcma_engine_client_removed(r->engine, 0), 0);	/* quiet now */
+	assert_int_equal(hvcma_engine_client_removed(r->engine, 0), 0);	/* quiesced now */
 	leave_all(r);
 	expect_counters(r, 0, 0, 15, 0);
 	rig_free(r);
@@ -626,7 +626,10 @@ static void a_client_goes_inside_while_blocks_leave(void **state)
 	rig_free(r);
 }
 
-/* A block that moves when half of it is pinned: that half counts for the limit until it has left. */
+/*
+ * A block that moves when half of it is pinned: that half counts for the
+ * limit until it is free.
+ */
 static void what_moved_counts_until_it_has_left(void **state)
 {
 	struct hvcma_engine_config config = config_in_steps(16);
@@ -672,7 +675,7 @@ static void pieces_are_maintained(void **state)
 	expect_log(r, "maintain 0+4 unpin 0+4 ");
 	assert_int_equal(hvcma_engine_noncoherent_bytes(r->engine), 2 * GRANULE);
 	assert_true(hvcma_engine_is_noncoherent(r->engine, 4));
-	/* It is quiet now: that maintains what is left, and ends it. */
+	/* It is quiesced now: that maintains what is left, and ends it. */
 	assert_int_equal(rig_release_client(r, 0), VIRTIO_CMA_S_OK);
 	expect_log(r, "quiesce 0 maintain 4+2 keep_off 0 ");
 	assert_true(turn_free(r, rig_range(0, 6)));

@@ -42,7 +42,7 @@ value()
 	guest "cat $(dir_of "$1")/$2"
 }
 
-# nothing_held REGION: of its memory, once what was given back is dropped
+# nothing_held REGION: of its memory, once what was freed is unpinned
 nothing_held()
 {
 	[ "$(value "$1" allocated_bytes)" -eq 0 ]
@@ -81,7 +81,7 @@ attr_selftest()
 	tap_import "$VM_TMP/results" "$what, $1"
 	check "$what, $1: not one DMA outside of pinned granules" \
 		equal 0 "$(status /counters/fabric-faults "$1")"
-	check "$what, $1: nothing is held any more" \
+	check "$what, $1: nothing is allocated any more" \
 		nothing_held "$1"
 }
 

@@ -41,7 +41,7 @@ bulk_boot()
 
 bulk_end()
 {
-	check "$what: nothing is held by a client that is gone" \
+	check "$what: nothing is allocated by a client that is gone" \
 		guest 'wait_for 10 eval "[ \$(cat $(cma_dir)/allocated_bytes) -eq 0 ]"'
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	guest 'dmesg -c >/dev/null; insmod /modules/vcma_bulk.ko misuse=1'
@@ -50,7 +50,7 @@ bulk_end()
 	check "$what: and nothing else is said" equal 3 "$(guest 'dmesg | grep -c WARNING:')"
 	guest rmmod vcma_bulk
 	guest 'insmod /modules/vcma_bulk.ko leave=1 count=100; rmmod vcma_bulk'
-	check "$what: what a driver left is taken once it is quiet" \
+	check "$what: what a driver left is freed once it is quiesced" \
 		guest 'wait_for 10 eval "[ \$(cat $(cma_dir)/allocated_bytes) -eq 0 ]"'
 	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 	check "$what: rmmod" guest rmmod virtio_cma
@@ -74,7 +74,7 @@ reusable_case()
 	rc_clean=$(sed -n '1s/.*clean=//p' "$VM_TMP/pin")
 	note "$(cat "$VM_TMP/pin")"
 	check "$what: pages are pinned" grep -q 'pinned=[1-9]' "$VM_TMP/pin"
-	# What the driver holds to be ready is neither pinned nor all given up.
+	# What the driver keeps ready is neither pinned nor all given up.
 	bulk_run "5 % pinned" count=6144 fits=$((${rc_clean:-0} - 64)) pinned=1 singles=1000
 	guest 'killall pin'
 

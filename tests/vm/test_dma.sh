@@ -34,7 +34,7 @@ dma_quiet()
 {
 	check "$what: nothing is allocated or mapped any more" \
 		guest '[ "$(cat $(cma_dir)/coherent_bytes) $(cat $(cma_dir)/bounce_bytes)" = "0 0" ]'
-	check "$what: nothing is held any more" guest '[ "$(cat $(cma_dir)/allocated_bytes)" -eq 0 ]'
+	check "$what: nothing is allocated any more" guest '[ "$(cat $(cma_dir)/allocated_bytes)" -eq 0 ]'
 	check "$what: nothing is pinned, no bus master" quiet_again 5
 	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 }
@@ -68,7 +68,7 @@ dma_case()
 	check "$what: the guest is told" \
 		guest 'dmesg | grep -q "left 69632 bytes allocated, 64 mapped, 1 mappings without copy"'
 	guest "dmesg -c >/tmp/log; insmod /modules/vcma_mapped.ko; dmesg | sed -n 's/.*vcma_mapped: //p'; rmmod vcma_mapped" >"$VM_TMP/results"
-	tap_import "$VM_TMP/results" "$what, a page that is mapped while it is taken"
+	tap_import "$VM_TMP/results" "$what, a page that is mapped while it is being isolated"
 	check "$what: no warning or oops in the guest" equal 0 \
 		"$(guest 'cat /tmp/log; dmesg' | grep -cE 'WARNING:|BUG:|Oops|Call [Tt]race')"
 	dma_quiet

@@ -27,7 +27,7 @@ limits_boot()
 # limits_end: nothing is left, and nothing went wrong behind the scenes
 limits_end()
 {
-	check "$what: nothing is held any more" guest '[ "$(cat $(cma_dir)/allocated_bytes)" -eq 0 ]'
+	check "$what: nothing is allocated any more" guest '[ "$(cat $(cma_dir)/allocated_bytes)" -eq 0 ]'
 	check "$what: nothing is allocated or mapped any more" \
 		guest '[ "$(cat $(cma_dir)/coherent_bytes) $(cat $(cma_dir)/bounce_bytes)" = "0 0" ]'
 	check "$what: nothing is pinned, no bus master" quiet_again 5
@@ -49,7 +49,7 @@ limits_case()
 	limits_end
 }
 
-# leak_case ARCH SERIES: what a driver leaves behind is told, kept until it is quiet, and freed
+# leak_case ARCH SERIES: what a driver leaves behind is logged, kept until it is quiesced, and freed
 leak_case()
 {
 	what="$1 $2, a driver that leaks"

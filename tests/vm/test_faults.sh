@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The guest driver on a host whose operations fail: no memory behind the first ALLOCs, a client
-# that can't be made quiet. The fake provider fails the calls NR to NR + COUNT - 1.
+# that can't be quiesced. The fake provider fails the calls NR to NR + COUNT - 1.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
@@ -49,7 +49,7 @@ no_memory_case()
 	check "$what: the driver gets no DMA" grep -q '^not ok 1 - dma_set_mask' "$VM_TMP/results"
 	check "$what: the guest is told why" guest 'dmesg | grep -q "gets no DMA: -ENOBUFS"'
 	check "$what: the client is not claimed" status_is /clients/0/state present
-	check "$what: nothing is held" stat_is allocated_bytes 0
+	check "$what: nothing is allocated" stat_is allocated_bytes 0
 	check "$what: a later bind is served" served_at_last
 	check "$what: the region lives" stat_is state ready
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
@@ -58,18 +58,18 @@ no_memory_case()
 
 not_quiet_case()
 {
-	what="not quiet after the second unbind"
+	what="not quiesced after the second unbind"
 	faults_boot quiesce:1:1:5 || return
 	check "$what: first bind" served
-	check "$what: first unbind: nothing is held" stat_is allocated_bytes 0
+	check "$what: first unbind: nothing is allocated" stat_is allocated_bytes 0
 	check "$what: second bind" served
 	check "$what: second unbind: the guest is told" \
 		guest 'dmesg | grep -q "may still do DMA: -EIO"'
 	check "$what: what the driver left is kept" stat_is coherent_bytes 65536
-	check "$what: host and guest agree on what is held" \
+	check "$what: host and guest agree on what is allocated" \
 		equal "$(status /counters/pinned-bytes)" "$(guest 'cat $(cma_dir)/allocated_bytes')"
-	check "$what: third bind: quiet first, then served" served
-	check "$what: third unbind: nothing is held" stat_is allocated_bytes 0
+	check "$what: third bind: quiesced first, then served" served
+	check "$what: third unbind: nothing is allocated" stat_is allocated_bytes 0
 	check "$what: third unbind: nothing is allocated" stat_is coherent_bytes 0
 	check "$what: third unbind: nothing is pinned" status_is /counters/pinned-bytes 0
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
@@ -79,7 +79,7 @@ not_quiet_case()
 # The host gives in when the device is reset, which is after the driver has let go.
 never_quiet_case()
 {
-	what="not quiet until virtio-cma is reset"
+	what="not quiesced until virtio-cma is reset"
 	faults_boot quiesce:0:2:5 || return
 	guest 'load virtio_cma; insmod /modules/vcma_bulk.ko leave=1; rmmod vcma_bulk'
 	check "$what: the guest is told" guest 'dmesg | grep -q "may still do DMA: -EIO"'

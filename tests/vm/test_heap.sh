@@ -7,7 +7,7 @@
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
-export REGION_MIB=128	# whole memory blocks of the guest, as lending needs
+export REGION_MIB=128	# whole memory blocks of the guest, as reusable ones need
 HEAP=/dev/dma_heap/banka
 MIB=$((1 << 20))
 
@@ -36,7 +36,7 @@ counted()
 	equal $(($2 + $3)) "$(counter "$1")"
 }
 
-# As those of /sys/kernel/mm/cma/NAME: pages asked for, had, and given back.
+# As those of /sys/kernel/mm/cma/NAME: pages asked for, had, and freed.
 counters_case()
 {
 	ok=$(counter alloc_pages_success) failed=$(counter alloc_pages_fail) freed=$(counter release_pages_success)

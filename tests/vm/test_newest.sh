@@ -9,10 +9,10 @@
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
-export REGION_MIB=256	# whole memory blocks of the guest, as lending needs
+export REGION_MIB=256	# whole memory blocks of the guest, as reusable ones need
 
-# lend PARAMETER...: of vcma_reuse
-lend()
+# reuse PARAMETER...: of vcma_reuse
+reuse()
 {
 	guest "dmesg -c >>/tmp/dmesg; insmod /modules/vcma_reuse.ko $* block_mib=2; dmesg | sed -n 's/.*vcma_reuse: //p'; rmmod vcma_reuse" >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what: online"
@@ -29,12 +29,12 @@ reusable_case()
 	sums=$(guest 'cat /tmp/file* | md5sum')
 	moved='awk "/^pgmigrate_success/ { print \$2 }" /proc/vmstat'
 	before=$(guest "$moved")
-	lend test=hold mib=160
-	check "$what: taken back: something was moved" test "$(guest "$moved")" -gt "$before"
-	check "$what: taken back: the files are what they were" \
+	reuse test=alloc mib=160
+	check "$what: isolated: something was moved" test "$(guest "$moved")" -gt "$before"
+	check "$what: isolated: the files are what they were" \
 		equal "$sums" "$(guest 'cat /tmp/file* | md5sum')"
 	guest 'rm /tmp/file*'
-	lend test=stale mib=128
+	reuse test=stale mib=128
 }
 
 # hvcma_options: options of initramfs that put hvcma into an arm64 guest

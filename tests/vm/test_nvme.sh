@@ -55,7 +55,7 @@ region_hugepages
 nvme_case amd64 6.12 pci private
 nvme_case arm64 6.12 mmio private
 nvme_case arm64 6.1 pci private
-export REGION_MIB=128	# whole memory blocks of the guest, as lending needs
+export REGION_MIB=128	# whole memory blocks of the guest, as reusable ones need
 region_hugepages
 nvme_case amd64 6.1 pci reusable
 tap_end

@@ -7,7 +7,7 @@
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 . "$HVCMA_SRC/tests/lib/abi.sh"
 
-export REGION_MIB=256	# whole memory blocks of the guest, as lending needs
+export REGION_MIB=256	# whole memory blocks of the guest, as reusable ones need
 
 # value NAME: of a file of the region
 value()
@@ -78,7 +78,7 @@ shrink_case()
 		check "$what: memory of no use to the guest stays in reserve" \
 			value_is ready_bytes "$sc_ready"
 	else
-		check "$what: short of memory: the reserve is online again" \
+		check "$what: short of memory: the reserve is back online" \
 			wait_until 5 gave_back $((2 << 20)) $((bytes - (2 << 20)))
 	fi
 	check "$what: what is needed next is had" equal got=8 \
@@ -146,12 +146,12 @@ observe_case()
 	check "$what: total" value_is region_bytes $bytes
 	[ "$3" = private ] && online=0 has_pages=0 || online=$bytes has_pages=1
 	check "$what: online" wait_until 5 value_is online_bytes "$online"
-	check "$what: nothing held" equal "0 0 0" \
+	check "$what: nothing allocated" equal "0 0 0" \
 		"$(value allocated_bytes) $(value pinned_bytes) $(value user_bytes)"
 	check "$what: the client is idle" value_is clients "0 edu0 - idle - - -"
 
 	guest "(exec vcma_user hold /dev/vcma/cma0 2000000) >/tmp/hold 2>&1 </dev/null & echo \$! >/tmp/pid; wait_for 10 grep -q held /tmp/hold"
-	check "$what: a program's buffer: held and pinned, one granule" equal \
+	check "$what: a program's buffer: allocated and pinned, one granule" equal \
 		"2097152 2097152 2097152" \
 		"$(value allocated_bytes) $(value pinned_bytes) $(value user_bytes)"
 	[ "$3" = private ] || check "$what: a program's buffer: that much less is online" \
@@ -162,10 +162,10 @@ observe_case()
 			tr -d '\n' | awk '{ n = length; print n, gsub(/B/, "") }')"
 	check "$what: debugfs: the block has its owner's name" \
 		guest 'grep -q "2097152 512 cached vcma_user" /sys/kernel/debug/virtio_cma/virtio*/blocks'
-	check "$what: the host is told that memory is held" \
+	check "$what: the host hears that memory is allocated" \
 		wait_until 5 status_is /guest/allocated-bytes 2097152
 	guest 'kill $(cat /tmp/pid)'
-	check "$what: given back" wait_until 5 value_is allocated_bytes 0
+	check "$what: freed" wait_until 5 value_is allocated_bytes 0
 	check "$what: and counted as such" equal "1 0 0 0" \
 		"$(value nr_user_ok) $(value nr_user_failed) $(value nr_bulk_ok) $(value nr_coherent_ok)"
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A reusable region: online to the guest as movable memory, taken back from under files and pinned
-# pages, kept online while it is held, removed when the driver goes. (Zones and sizes are in
+# A reusable region: online as movable memory of the guest, isolated from under files and pinned
+# pages, kept online while it is allocated, removed when the driver goes. (Zones and sizes are in
 # test_reusable_online, other memory devices and unplug in test_reusable_beside, full guests in
 # test_survive_memory, other kernels in test_reusable_kernels and test_reusable_arm64.)
 #
@@ -19,16 +19,16 @@ mem_total()
 	guest "awk '/^MemTotal/ { print \$2 }' /proc/meminfo"
 }
 
-# lend MODULE-PARAMETER...: results of the test module, which is gone afterwards
-lend()
+# reuse MODULE-PARAMETER...: results of the test module, which is gone afterwards
+reuse()
 {
 	guest "dmesg -c >/tmp/log; cat /tmp/log >>/tmp/dmesg; insmod /modules/vcma_reuse.ko $*; dmesg | sed -n 's/.*vcma_reuse: //p'; rmmod vcma_reuse" >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what: $*"
 }
 
-# hidden BASE: pages of the region that /proc/kpageflags calls offline: bit 23 of 64, little-endian.
+# fake_offline BASE: pages of the region that /proc/kpageflags calls offline: bit 23 of 64, little-endian.
 # Dump programs leave them out.
-hidden()
+fake_offline()
 {
 	guest "dd if=/proc/kpageflags bs=4k skip=$(($1 / 4096 * 8 / 4096)) count=$((REGION_KIB / 4 * 8 / 4096)) 2>/dev/null | xxd -p -c 8 | grep -c '^....[89a-f]'"
 }
@@ -47,9 +47,9 @@ rank_case()
 	guest 'rm /tmp/file*[13579]'
 	half_sums=$(guest 'cat /tmp/file* | md5sum')
 	before=$(migrated)
-	lend test=hold mib=16 block_mib=2
+	reuse test=alloc mib=16 block_mib=2
 	check "$what: empty granules first: nothing was moved" equal "$before" "$(migrated)"
-	lend test=hold mib=224 block_mib=2
+	reuse test=alloc mib=224 block_mib=2
 	check "$what: more than are empty: something was moved" test "$(migrated)" -gt "$before"
 	check "$what: moved: the files are what they were" \
 		equal "$half_sums" "$(guest 'cat /tmp/file* | md5sum')"
@@ -73,25 +73,25 @@ busy_case()
 	guest 'rmmod vcma_reuse'
 	check "$what: free: no mark is left" guest 'wait_for 5 eval "[ \$(cat $(cma_dir)/busy_bytes) -eq 0 ]"'
 	check "$what: free: the host knows" wait_until 5 status_is /counters/busy-bytes 0
-	lend test=hold mib=256 block_mib=2
+	reuse test=alloc mib=256 block_mib=2
 	guest 'echo 0 >/sys/kernel/tracing/events/virtio_cma/vcma_block_busy/enable'
 }
 
-# What the owner of the guest may do to memory blocks while pages of them are held, and after.
+# What the owner of the guest may do to memory blocks while pages of them are allocated, and after.
 offline_case()
 {
-	check "$what: held: taken offline by hand: refused" \
+	check "$what: allocated: taken offline by hand: refused" \
 		guest "! echo offline >$memory/state 2>/dev/null"
-	check "$what: held: the log names the holder" \
+	check "$what: allocated: the log names the owner" \
 		guest "dmesg | grep -q \"stays online: 'vcma_reuse' has\""
-	check "$what: held: unload refused" guest '! rmmod virtio_cma 2>/dev/null'
+	check "$what: allocated: unload refused" guest '! rmmod virtio_cma 2>/dev/null'
 }
 
 offline_free_case()
 {
 	check "$what: free: taken offline by hand" guest "echo offline >$memory/state"
 	check "$what: offline: MemTotal" equal $((online_total - block_kib)) "$(mem_total)"
-	lend test=hold mib=64 block_mib=2
+	reuse test=alloc mib=64 block_mib=2
 	check "$what: online again, in another zone: refused" \
 		guest "! echo online_kernel >$memory/state 2>/dev/null"
 	check "$what: online again, as movable" guest "echo online_movable >$memory/state"
@@ -107,16 +107,16 @@ unplug_is_refused()
 }
 
 # Nobody can be asked to let go of a page meanwhile: the memory stays, online. Where the host doesn't know
-# of suspend it would have to go: it is left, and adopted.
+# of suspend it would have to go: it is orphaned, and used again.
 suspend_case()
 {
 	guest 'echo 1 >/sys/module/suspend/parameters/pm_test_delay; echo devices >/sys/power/pm_test'
 	check "$what: suspended with pinned pages: comes back" guest 'echo freeze >/sys/power/state'
 	check "$what: suspended: the memory stayed online" equal "$online_total" "$(mem_total)"
-	check "$what: suspended: nobody took it back" guest '! dmesg | grep -q "stays RAM of this guest"'
+	check "$what: suspended: nobody isolated it" guest '! dmesg | grep -q "stays RAM of this guest"'
 	guest 'insmod /modules/vcma_hang.ko function=vcma_request_suspend fails=1'
 	check "$what: suspended beside an older host: comes back" guest 'echo freeze >/sys/power/state; rmmod vcma_hang'
-	check "$what: suspended: the memory stayed, and is adopted" \
+	check "$what: suspended: the memory stayed, and is used again" \
 		guest 'wait_for 5 eval "dmesg | grep -A9 \"stays RAM of this guest\" | grep -q \"uses its orphaned memory\""'
 	check "$what: suspended: MemTotal" equal "$online_total" "$(mem_total)"
 	guest 'dmesg -c >>/tmp/dmesg'
@@ -128,12 +128,12 @@ pinned_case()
 	guest "(pin spread $((REGION_MIB - 32)) 10 4 512 $base:$REGION_MIB >/tmp/pinned) & wait_for 20 grep -q clean /tmp/pinned; cat /tmp/pinned" >"$VM_TMP/pinned"
 	note "$(cat "$VM_TMP/pinned")"
 	check "$what: pinned: there are pinned pages in the region" grep -q 'pinned=[1-9]' "$VM_TMP/pinned"
-	lend test=most mib=128 block_mib=2 least="$(sed -n 's/.*clean=//p' "$VM_TMP/pinned")"
+	reuse test=most mib=128 block_mib=2 least="$(sed -n 's/.*clean=//p' "$VM_TMP/pinned")"
 	case $what in "amd64 6.12" | "arm64 6.1") suspend_case ;; esac
 	guest 'time rmmod virtio_cma; cat /tmp/log >>/tmp/dmesg' 2>&1 | sed 's/^/# /'
-	check "$what: pinned: unload leaves the memory" equal "$online_total" "$(mem_total)"
+	check "$what: pinned: unload orphans the memory" equal "$online_total" "$(mem_total)"
 	check "$what: pinned: unload says so" guest 'dmesg | grep -q "stays RAM of this guest"'
-	check "$what: pinned: the host knows what is left" \
+	check "$what: pinned: the host knows what is orphaned" \
 		status_is /counters/orphaned-bytes $((REGION_KIB * 1024))
 	check "$what: pinned: unplug is refused, and says why" unplug_is_refused
 	check "$what: pinned: its name outlives the driver" \
@@ -143,9 +143,9 @@ pinned_case()
 		wait_until 5 status_is /counters/orphaned-bytes 0
 	check "$what: loaded again: the host knows what is online" \
 		wait_until 5 status_is /counters/online-bytes $((REGION_KIB * 1024))
-	check "$what: loaded again: adopts it" guest 'dmesg | grep -q "uses its orphaned memory"'
-	check "$what: adopted: MemTotal" equal "$online_total" "$(mem_total)"
-	lend test=hold mib=64 block_mib=2
+	check "$what: loaded again: uses it" guest 'dmesg | grep -q "uses its orphaned memory"'
+	check "$what: used again: MemTotal" equal "$online_total" "$(mem_total)"
+	reuse test=alloc mib=64 block_mib=2
 }
 
 # reusable_case2 ARCH SERIES REGION-PROPERTY
@@ -178,16 +178,16 @@ reusable_case2()
 
 	guest "$fill"
 	sums=$(guest 'cat /tmp/file* | md5sum')
-	lend test=hold mib=64 block_mib=2
-	lend test=pieces
-	lend test=drain
-	lend test=parallel
-	check "$what: taken back: the files are what they were" \
+	reuse test=alloc mib=64 block_mib=2
+	reuse test=pieces
+	reuse test=drain
+	reuse test=parallel
+	check "$what: isolated: the files are what they were" \
 		equal "$sums" "$(guest 'cat /tmp/file* | md5sum')"
 	rank_case
 	guest 'rm /tmp/file*'
-	lend test=hold mib=2 block_mib=2 fast=1
-	lend test=stale mib=128 block_mib=2
+	reuse test=alloc mib=2 block_mib=2 fast=1
+	reuse test=stale mib=128 block_mib=2
 	busy_case
 
 	guest 'insmod /modules/vcma_reuse.ko test=keep mib=32 block_mib=2'
@@ -197,15 +197,15 @@ reusable_case2()
 		wait_until 5 status_is /counters/online-bytes $(((REGION_KIB - 32 * 1024) * 1024))
 	offline_case
 	guest 'rmmod vcma_reuse'
-	check "$what: dropped: MemTotal" equal "$online_total" "$(mem_total)"
-	check "$what: dropped: nothing hidden" equal 0 "$(hidden "$base")"
+	check "$what: freed: MemTotal" equal "$online_total" "$(mem_total)"
+	check "$what: freed: nothing is fake-offline" equal 0 "$(fake_offline "$base")"
 	offline_free_case
 	pinned_case
 
 	check "$what: unload" guest 'rmmod virtio_cma'
 	check "$what: unloaded: MemTotal" equal "$offline_total" "$(mem_total)"
 	check "$what: unloaded: nothing is left" guest '! grep virtio_cma /proc/iomem'
-	check "$what: unloaded: nothing is left to the guest, says the host" equal "0 0" \
+	check "$what: unloaded: nothing is orphaned, says the host" equal "0 0" \
 		"$(status /counters/orphaned-bytes) $(status /counters/online-bytes)"
 	check "$what: unloaded: nothing is pinned" equal 0 "$(status /counters/pinned-bytes)"
 	check "$what: no warning or oops in the guest" equal 0 "$(guest 'complaints; grep -cE "WARNING:|BUG:|Call [Tt]race|page allocation failure" /tmp/dmesg' | grep -v '^0$' | wc -l)"

@@ -23,11 +23,11 @@ mem_total_below()
 	[ "$(mem_total)" -lt "$1" ]
 }
 
-# lend MODULE-PARAMETER...: results of the test module
-lend()
+# reuse MODULE-PARAMETER...: results of the test module
+reuse()
 {
 	guest "dmesg -c >>/tmp/dmesg; insmod /modules/vcma_reuse.ko $*; dmesg | sed -n 's/.*vcma_reuse: //p'; rmmod vcma_reuse" >"$VM_TMP/results"
-	tap_import "$VM_TMP/results" "$what: $lend_when: $*"
+	tap_import "$VM_TMP/results" "$what: $reuse_when: $*"
 }
 
 # changes_by KIB MIB: MemTotal becomes so much more than it was
@@ -43,21 +43,21 @@ memory_case()
 	online_total=$(mem_total)
 	monitor qom-set vm0 requested-size 128M
 	check "$what: virtio-mem plugs 128 MiB" changes_by "$online_total" 128
-	lend_when="virtio-mem plugged"
-	lend test=hold mib=64 block_mib=2
+	reuse_when="virtio-mem plugged"
+	reuse test=alloc mib=64 block_mib=2
 	# The balloon takes memory of either kind, also pages of the region.
 	monitor balloon 300
 	check "$what: the balloon is inflated" wait_until 30 mem_total_below $((online_total - 32768))
-	lend_when="balloon inflated"
-	lend test=hold mib=64 block_mib=2
-	lend test=parallel
+	reuse_when="balloon inflated"
+	reuse test=alloc mib=64 block_mib=2
+	reuse test=parallel
 	monitor balloon 512
 	check "$what: the balloon is deflated" changes_by "$online_total" 128
 	monitor qom-set vm0 requested-size 0
 	check "$what: virtio-mem unplugs 128 MiB" changes_by "$online_total" 0
-	lend_when="both gone back"
-	lend test=hold mib=128 block_mib=2
-	lend test=give block_mib=64
+	reuse_when="both gone back"
+	reuse test=alloc mib=128 block_mib=2
+	reuse test=give block_mib=64
 }
 
 # Unplugged while it is being brought online. Who unplugs it, ACPI, has the lock that this needs.
@@ -83,7 +83,7 @@ unplug_case()
 {
 	guest 'insmod /modules/vcma_reuse.ko test=keep mib=4 block_mib=2'
 	monitor device_del cma0
-	check "$what: unplug with a block held: refused, naming for whom" \
+	check "$what: unplug with a block allocated: refused, naming for whom" \
 		wait_until 5 grep -q "'cma0': the guest has a block of 2097152 bytes for purpose 'user'" "$VM_DIR/monitor.out"
 	guest 'rmmod vcma_reuse'
 	base=$(($(guest 'cat $(cma_dir)/region_base_gpa')))
@@ -95,7 +95,7 @@ unplug_case()
 	check "$what: unplug with pinned pages: the device stays" \
 		wait_until 20 grep -q "has ejected the device, but keeps $((REGION_MIB << 20)) bytes of it" "$VM_DIR/qemu.log"
 	check "$what: unplug with pinned pages: the memory stays" mem_total_is "$online_total"
-	check "$what: unplug with pinned pages: the host knows what is left" \
+	check "$what: unplug with pinned pages: the host knows what is orphaned" \
 		status_is /counters/orphaned-bytes $((REGION_MIB << 20))
 	check "$what: unplug with pinned pages: nobody waits with a lock" guest \
 		'(echo 1 >/sys/bus/pci/rescan; echo online >/sys/devices/system/memory/memory0/state; echo >/tmp/found) 2>/dev/null & wait_for 20 test -e /tmp/found'
@@ -110,8 +110,8 @@ unplug_case()
 		guest 'wait_for 5 eval "! grep -q virtio_cma /proc/iomem"'
 	monitor device_add virtio-cma-pci,id=cma0,memdev=cma0-mem,mode=reusable,bus=port0
 	check "$what: plugged again: online again" wait_until 30 mem_total_is "$online_total"
-	lend_when="plugged again"
-	lend test=hold mib=64 block_mib=2
+	reuse_when="plugged again"
+	reuse test=alloc mib=64 block_mib=2
 	[ "${what#amd64}" = "$what" ] || hasty_case
 	guest rmmod virtio_cma
 	check "$what: unloaded: MemTotal" changes_by "$offline_total" 0

@@ -6,7 +6,7 @@
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
-export REGION_MIB=128	# whole memory blocks of the guest, as lending needs
+export REGION_MIB=128	# whole memory blocks of the guest, as reusable ones need
 HEAP=/dev/dma_heap/cma0
 GRANULE=$((2 << 20))
 GRANULES=64

@@ -7,7 +7,7 @@
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
-export REGION_MIB=128	# whole memory blocks of the guest, as lending needs
+export REGION_MIB=128	# whole memory blocks of the guest, as reusable ones need
 HEAP=/dev/dma_heap/cma0
 GRANULE=$((2 << 20))
 LIMIT_MS=12000		# alloc_timeout_ms and some
@@ -102,7 +102,7 @@ mute_case()
 call_case()
 {
 	guest 'insmod /modules/vcma_hang.ko function=alloc_contig_range_noprof 2>/dev/null || insmod /modules/vcma_hang.ko function=alloc_contig_range'
-	# What was given back a moment ago may still be at hand: then nobody calls.
+	# What was freed a moment ago may still be at hand: then nobody calls.
 	for _ in 1 2 3 4 5; do
 		fills "one call hangs"
 		guest 'grep -q Y /sys/module/vcma_hang/parameters/hangs' && break

@@ -3,7 +3,7 @@
 #
 # The checks for memory corruption that stock kernels can switch on, and a client's whole life
 # under them: slub_debug (red zones, poison, owners), page_poison and init_on_free (pages that
-# were given back are not written to), KFENCE where there is one. They report as BUG. And the
+# were freed are not written to), KFENCE where there is one. They report as BUG. And the
 # driver's own: built with VCMA_DEBUG it checks its invariants after every change, and warns.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"

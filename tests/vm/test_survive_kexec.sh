@@ -18,7 +18,7 @@ guest_gone()
 	:
 }
 
-# in_use KERNEL: the client is served, blocks are held, and it is in the middle of it
+# in_use KERNEL: the client is served, blocks are allocated, and it is in the middle of it
 in_use()
 {
 	check "$what: $1: the client is served" guest 'load vcma_bench && bench 08 latency 2097152 3 0 | grep -q "ok=3 "'
@@ -82,7 +82,7 @@ crash_case()
 	check "$what: crash: the dump has the file that was in online memory" test "$(marked marked-by-a-file)" -gt 100000
 	check "$what: crash: and nothing that was not there" equal 0 "$(marked marked-by-nobody)"
 	check "$what: crash: its driver finds the region usable" guest 'load vcma_bench && bench 08 latency 1048576 3 0 | grep -q "ok=3 "'
-	check "$what: crash: no more is pinned than it holds" equal "$(guest 'cat $(cma_dir)/allocated_bytes')" "$(pinned_by_kernel)"
+	check "$what: crash: no more is pinned than is allocated" equal "$(guest 'cat $(cma_dir)/allocated_bytes')" "$(pinned_by_kernel)"
 	check "$what: crash: no warning or oops in it" equal 0 "$(guest complaints)"
 	check "$what: crash: then it ends" guest 'rmmod vcma_bench && rmmod virtio_cma'
 	check "$what: crash: and nothing is pinned" quiet_again 5

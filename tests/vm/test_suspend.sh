@@ -7,7 +7,7 @@
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
-export REGION_MIB=128	# whole memory blocks of the guest, as lending needs
+export REGION_MIB=128	# whole memory blocks of the guest, as reusable ones need
 NVME=0000:00:10.0 NIC=0000:00:11.0 PEER=0000:00:12.0
 
 # suspend_boot ARCH SERIES MODE
@@ -48,7 +48,7 @@ clients_work()
 	check "$what: $when: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 }
 
-# What clients hold, and where.
+# What clients have, and where.
 held()
 {
 	status /blocks && status /extents && status /clients/0/state && status /clients/1/state
@@ -94,7 +94,7 @@ sleep_ended()
 {
 	check "$what: $when: the guest wakes up" wakes_up 60 "$1"
 	check "$what: $when: it has slept" guest 'wait_for 20 grep -q "^0$" /tmp/slept; rm /tmp/slept'
-	check "$what: $when: what is held, and where, is the same" equal "$before" "$(held)"
+	check "$what: $when: what is allocated, and where, is the same" equal "$before" "$(held)"
 	check "$what: $when: bus masters again" wait_until 10 masters_are true
 	clients_work
 }
@@ -109,7 +109,7 @@ sleep_case()
 	check "$what: $when: the guest sleeps" \
 		wait_until 60 grep -q '0000:00:00.0: PM: pci_pm_suspend_noirq.* returned' "$VM_DIR/console.log"
 	check "$what: $when: no client is bus master" masters_are false
-	check "$what: $when: asleep: everything is held" equal "$before" "$(held)"
+	check "$what: $when: asleep: everything is allocated" equal "$before" "$(held)"
 	check "$what: $when: asleep: and pinned" pins_agree
 	check "$what: $when: the report says so" status_is /driver/state suspended
 	sleep_ended system_powerdown	# the button
@@ -119,7 +119,7 @@ sleep_case()
 	sleep_begin mem
 	check "$what: $when: the machine sleeps" falls_asleep 40
 	check "$what: $when: no client is bus master" masters_are false
-	check "$what: $when: asleep: everything is held" equal "$before" "$(held)"
+	check "$what: $when: asleep: everything is allocated" equal "$before" "$(held)"
 	check "$what: $when: asleep: and pinned" pins_agree
 	check "$what: $when: the report says so" status_is /driver/state suspended
 	sleep_ended system_wakeup
@@ -143,7 +143,7 @@ hibernate_case()
 unused_case()
 {
 	guest "umount /mnt; for dev in $NVME $NIC; do echo \$dev >/sys/bus/pci/devices/\$dev/driver/unbind; done"
-	check "$what: no clients: nothing but the pool is held" wait_until 5 status_is /clients/0/state present
+	check "$what: no clients: nothing but the pool is allocated" wait_until 5 status_is /clients/0/state present
 	guest 'echo devices >/sys/power/pm_test; echo 1 >/sys/module/suspend/parameters/pm_test_delay'
 	check "$what: no clients: devices can be frozen for an image" guest 'echo disk >/sys/power/state'
 	check "$what: no clients: and for a suspend" guest 'echo mem >/sys/power/state'

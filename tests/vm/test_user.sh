@@ -8,7 +8,7 @@
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
-export REGION_MIB=256	# whole memory blocks of the guest, as lending needs
+export REGION_MIB=256	# whole memory blocks of the guest, as reusable ones need
 
 # user_boot ARCH SERIES REGION-PROPERTIES: edu0 and edu2 are clients, edu1 is not
 user_boot()
@@ -85,7 +85,7 @@ reusable_case()
 	check "$what: each that was late is counted" equal \
 		$((lc_missed + $(grep '^ok.* late: .* blocks:' "$VM_TMP/results" | grep -vc SKIP))) \
 		"$(guest 'cat $(cma_dir)/nr_deadline_missed')"
-	guest "rm /mnt/all && $lc_fill"	# what was given back lies empty
+	guest "rm /mnt/all && $lc_fill"	# what was freed lies empty
 	program fast /dev/vcma/cma0 1000 0 200
 	guest umount /mnt
 
@@ -119,8 +119,8 @@ unload_case()
 	check "$what: rmmod is refused" eval '! guest "rmmod virtio_cma 2>/dev/null"'
 	guest 'basename $(readlink /sys/bus/virtio/drivers/virtio_cma/virtio*) >/tmp/cma'
 	guest 'echo $(cat /tmp/cma) >/sys/bus/virtio/drivers/virtio_cma/unbind'
-	check "$what: unbound: the program's buffer is taken away, with its name" \
-		guest 'wait_for 5 grep -q "^revoked; another: No such device" /tmp/hold && dmesg | grep -q "buffer of vcma_user.* is taken away"'
+	check "$what: unbound: the program's buffer is revoked, with its name" \
+		guest 'wait_for 5 grep -q "^revoked; another: No such device" /tmp/hold && dmesg | grep -q "buffer of vcma_user.* is revoked"'
 	check "$what: unbound: nothing is pinned" quiet_again 5
 	check "$what: unbound: no online memory stays behind" \
 		guest 'wait_for 10 eval "! grep -q \"System RAM (virtio_cma)\" /proc/iomem"'
@@ -143,7 +143,7 @@ unload_case()
 	check "$what: unplug is refused, saying which region and what for" \
 		wait_until 5 grep -q "^Error.*'cma0': the guest has a block of 2097152 bytes for purpose 'user'" "$VM_DIR/monitor.out"
 	guest 'kill $(cat /tmp/pid)'
-	check "$what: the program has ended: its memory is given back" \
+	check "$what: the program has ended: its memory is freed" \
 		guest 'wait_for 5 eval "[ \$(cat \$(cma_dir)/user_bytes) -eq 0 ]"'
 	check "$what: rmmod" guest rmmod virtio_cma
 }

@@ -3,7 +3,7 @@
  * pin: keeps pages of a test guest from being migrated, the ways programs do it.
  *
  *	pin direct FILE MIB [BASE:MIB]	reads FILE with O_DIRECT into a buffer, without end
- *	pin splice MIB [BASE:MIB]	lends pages to pipes, takes them back, without end
+ *	pin splice MIB [BASE:MIB]	puts pages into pipes, and out again, without end
  *	pin uring MIB [BASE:MIB]	registers buffers with io_uring, drops them, without end
  *	pin spread MIB PERCENT RUN UNIT BASE:MIB...
  *

@@ -15,7 +15,7 @@
  *					refuses with that errno, CACHED for cached ones if that
  *					is another; prints TAP
  *	vcma_user hold FILE BYTES [DEV VERB]	makes a buffer, says "held", and touches it
- *					until it is taken away: "revoked", exit 0. With DEV and
+ *					until it is revoked: "revoked", exit 0. With DEV and
  *					VERB the importer has it, too
  */
 #include <errno.h>
@@ -140,7 +140,7 @@ static void test_one(int region, __u64 bytes, __u32 flags, const char *what)
 	close(fd);
 	result(p[0] == 0x33, "%s: the mapping outlives the descriptor", what);
 	munmap(p, alloc.bytes);
-	result(returned(region), "%s: given back", what);
+	result(returned(region), "%s: freed", what);
 	return;
 out:
 	close(fd);
@@ -165,7 +165,7 @@ static void test_read_only(int region)
 	if (p != MAP_FAILED)
 		munmap(p, MIB);
 	close(alloc.fd);
-	result(returned(region), "read only: given back");
+	result(returned(region), "read only: freed");
 }
 
 /* Above a granule the host needs a run of them in its own memory, which it may not have. */
@@ -205,7 +205,7 @@ static void test_limit(int region, __u64 bytes)
 	       "refused: one too many of %llu bytes, after %d: %s", bytes, nr, strerror(err));
 	while (nr--)
 		close(fds[nr]);
-	result(returned(region), "refused: all is given back");
+	result(returned(region), "refused: all is freed");
 }
 
 static void test_refusals(int region)
@@ -318,7 +318,7 @@ static void test_bulk(int region, __u32 flags, const char *what)
 	result(good, "bulk, %s: no two blocks are the same memory", what);
 	munmap(p, 100 * 65536);
 	close(fd);
-	result(returned(region), "bulk, %s: given back", what);
+	result(returned(region), "bulk, %s: freed", what);
 }
 
 static int bulk(const char *file)
@@ -352,7 +352,7 @@ static int bulk(const char *file)
 	bulk_refused(region, "busy ranges where there is no room for them",
 		     (struct vcma_alloc_bulk) { .block_bytes = 65536, .nr_blocks = 1,
 						.nr_busy = ~0U }, EINVAL);
-	result(returned(region), "bulk: given back");
+	result(returned(region), "bulk: freed");
 	printf("1..%u\n", nr_tests);
 	return !!nr_failed;
 }
@@ -391,7 +391,7 @@ static int busy(const char *file, __u32 nr)
 	result(fd >= 0 && bulk.nr_busy == 1 && ranges[0].bytes <= info.bytes &&
 	       is_byte((char *)&ranges[1], sizeof(*ranges), 0x5a), "busy: no more than fit");
 	close(fd);
-	result(returned(region), "busy: given back");
+	result(returned(region), "busy: freed");
 	free(ranges);
 	printf("1..%u\n", nr_tests);
 	return !!nr_failed;
@@ -429,7 +429,7 @@ static int fast(const char *file, __u32 nr, __u32 fits, __u32 most)
 	result(after == before, "fast: %lu pages were migrated", after - before);
 	if (fd >= 0)
 		close(fd);
-	result(returned(region), "fast: given back");
+	result(returned(region), "fast: freed");
 
 	bulk.nr_blocks = nr;
 	bulk.flags = 0;
@@ -441,7 +441,7 @@ static int fast(const char *file, __u32 nr, __u32 fits, __u32 most)
 		result(after > before, "thorough: %lu pages were migrated", after - before);
 	if (fd >= 0)
 		close(fd);
-	result(returned(region), "thorough: given back");
+	result(returned(region), "thorough: freed");
 	printf("1..%u\n", nr_tests);
 	return !!nr_failed;
 }
@@ -462,7 +462,7 @@ static void outcome(bool good, const char *what, int fd, __u32 nr, double since_
 		close(fd);
 }
 
-/* Both without time first: what is given back lies empty. */
+/* Both without time first: what is freed lies empty. */
 static int late(const char *file, __u64 bytes, __u32 nr)
 {
 	struct vcma_alloc_bulk bulk = { .block_bytes = 65536, .nr_blocks = nr, .timeout_ms = 1 };
@@ -480,7 +480,7 @@ static int late(const char *file, __u64 bytes, __u32 nr)
 	fd = bulk_get(region, &bulk);	/* some may come: then there is no error */
 	outcome((fd < 0 ? fd == -ETIMEDOUT : bulk.nr_blocks < nr) && now_s() - start < 1,
 		"late: many", fd, bulk.nr_blocks, start);
-	result(returned(region), "late: all is given back");
+	result(returned(region), "late: all is freed");
 
 	start = now_s();
 	alloc.timeout_ms = 20000;
@@ -491,7 +491,7 @@ static int late(const char *file, __u64 bytes, __u32 nr)
 	bulk.timeout_ms = 20000;
 	fd = bulk_get(region, &bulk);
 	outcome(fd >= 0 && bulk.nr_blocks == nr, "in time: many", fd, bulk.nr_blocks, start);
-	result(returned(region), "in time: all is given back");
+	result(returned(region), "in time: all is freed");
 	printf("1..%u\n", nr_tests);
 	return !!nr_failed;
 }
@@ -564,7 +564,7 @@ static void test_import(int region, int fd, const char *device, const char *what
 out:
 	munmap(p, MIB);
 	close(fd);
-	result(returned(region), "import, %s: given back", what);
+	result(returned(region), "import, %s: freed", what);
 }
 
 static int import(const char *file, const char *device, int expected, int cached)
@@ -586,7 +586,7 @@ static int import(const char *file, const char *device, int expected, int cached
 	return !!nr_failed;
 }
 
-/* ---- a buffer that is taken away ---- */
+/* ---- a buffer that is revoked ---- */
 
 static sigjmp_buf taken_away;
 

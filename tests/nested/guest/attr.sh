@@ -109,29 +109,29 @@ fwb)
 	check "no FWB: no cached alias" status_is /clients/1/maintenance '["block","no-cached-alias"]'
 	;;
 esac
-handed=$(status /attributes/noncoherent-bytes)
-check "QEMU keeps off what both share" test "$handed" -gt 0
-check "and has cleaned all of it" test "$(status /attributes/maintained-bytes)" -ge "$handed"
+noncoherent=$(status /attributes/noncoherent-bytes)
+check "QEMU keeps off what both share" test "$noncoherent" -gt 0
+check "and has cleaned all of it" test "$(status /attributes/maintained-bytes)" -ge "$noncoherent"
 check "line by line" all_lines_maintained
 base=$(status /region/base-gpa)
 check "the monitor refuses to read it" equal '' "$(guest_memory "$base")"
 check "and says why" grep -q 'xp is refused: virtio-cma: a client is doing DMA past the caches' "$VM_DIR/monitor.out"
 # Breakpoints are KVM's: instructions that it writes. No register has been asked for before.
-address=$(kernel_address "$base" "$handed")
+address=$(kernel_address "$base" "$noncoherent")
 check "the guest's kernel has a mapping" test -n "$address"
 check "no breakpoint can be written there" equal E22 "$(gdb_asks "Z0,$address,4")"
-check "none can be taken back" equal E22 "$(gdb_asks "z0,$address,4")"
+check "none can be removed" equal E22 "$(gdb_asks "z0,$address,4")"
 check "nor can the debugger read" equal E14 "$(gdb_asks "m$address,8")"
 check "nor write" equal E14 "$(gdb_asks "M$address,1:00")"
 
 guest 'edu_pci >/sys/bus/pci/drivers/uio_pci_generic/unbind'
 check "released: QEMU may touch everything" status_is /attributes/noncoherent-bytes 0
-check "released: it cleaned everything again" test "$(status /attributes/maintained-bytes)" -ge $((2 * handed))
+check "released: it cleaned everything again" test "$(status /attributes/maintained-bytes)" -ge $((2 * noncoherent))
 check "released: line by line" all_lines_maintained
 check "released: the monitor reads" test -n "$(guest_memory "$base")"
 check "released: the debugger reads" equal 16 "$(gdb_asks "m$address,8" | tr -d '\n' | wc -c)"
 check "released: a breakpoint is written" equal OK "$(gdb_asks "Z0,$address,4")"
-check "released: and taken back" equal OK "$(gdb_asks "z0,$address,4")"
+check "released: and removed" equal OK "$(gdb_asks "z0,$address,4")"
 check "the guest goes on" guest true
 check "QEMU ends well" vm_quit
 
