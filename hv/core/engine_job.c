@@ -439,7 +439,7 @@ static void undo(struct hvcma_engine *e, struct hvcma_job *job, uint32_t from)
 	drop_grants(e, job, from, job->nr_granted);
 	if (job->nr_pinned > from)
 		job->nr_pinned = from;
-	if (leaves)
+	if (drains)
 		hvcma_drain_step(e);
 }
 
