@@ -45,7 +45,7 @@ static const Description descriptions[] = {
       "interface" },
     { "bulk", "offer VIRTIO_CMA_F_BULK" },
     { "kinds", "offer VIRTIO_CMA_F_KINDS" },
-    { "attributes", "offer VIRTIO_CMA_F_ATTRIBUTES" },
+    { "client-attributes", "offer VIRTIO_CMA_F_ATTRIBUTES" },
     { "suspend", "offer VIRTIO_CMA_F_SUSPEND" },
 };
 

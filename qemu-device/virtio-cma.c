@@ -539,7 +539,7 @@ static const Property virtio_cma_properties[] = {
                       true),
     DEFINE_PROP_BIT64("kinds", VirtIOCMA, opts.features, VIRTIO_CMA_F_KINDS,
                       true),
-    DEFINE_PROP_BIT64("attributes", VirtIOCMA, opts.features,
+    DEFINE_PROP_BIT64("client-attributes", VirtIOCMA, opts.features,
                       VIRTIO_CMA_F_ATTRIBUTES, true),
     DEFINE_PROP_BIT64("suspend", VirtIOCMA, opts.features, VIRTIO_CMA_F_SUSPEND,
                       true),

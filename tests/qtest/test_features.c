@@ -58,7 +58,7 @@ static const struct {
 	{ ",mode=auto", CMA_FEATURES },
 	{ ",bulk=off", CMA_FEATURES & ~CMA_F(REUSABLE) & ~CMA_F(BULK) },
 	{ ",kinds=off", CMA_FEATURES & ~CMA_F(REUSABLE) & ~CMA_F(KINDS) },
-	{ ",attributes=off", CMA_FEATURES & ~CMA_F(REUSABLE) & ~CMA_F(ATTRIBUTES) },
+	{ ",client-attributes=off", CMA_FEATURES & ~CMA_F(REUSABLE) & ~CMA_F(ATTRIBUTES) },
 	{ ",suspend=off", CMA_FEATURES & ~CMA_F(REUSABLE) & ~CMA_F(SUSPEND) },
 	{ ",version-1=off", 0 },
 	{ ",version-1=off,mode=reusable", 0 },

@@ -12,7 +12,7 @@ modules=$HVCMA_BUILD/guest/amd64/6.12
 export REGION_MIB=128	# whole memory blocks of the guest, as lending needs
 region_hugepages
 what="no bulk, kinds, attributes, suspend"
-if compat_boot "$modules" private ,bulk=off,kinds=off,attributes=off,suspend=off; then
+if compat_boot "$modules" private ,bulk=off,kinds=off,client-attributes=off,suspend=off; then
 	check "$what: negotiated" status_is /driver/interface "virtio-cma 1.0"
 	compat_selftest
 	compat_disk
