@@ -194,8 +194,8 @@ static void virtio_cma_get_config(VirtIODevice *vdev, uint8_t *config)
 #define ALL_FEATURES MAKE_64BIT_MASK(0, VIRTIO_CMA_NR_FEATURES)
 
 /*
- * What the user did not switch off and the region has a use for: for mode=static
- * there is no driver at all.
+ * What the user did not switch off and the region has a use for: for
+ * mode=static there is no driver at all.
  */
 static uint64_t virtio_cma_get_features(VirtIODevice *vdev, uint64_t features,
                                         Error **errp)
@@ -212,7 +212,7 @@ static uint64_t virtio_cma_get_features(VirtIODevice *vdev, uint64_t features,
     return features | s->opts.features;
 }
 
-/* At each write of the driver's, with 0 at a reset, and when it has migrated. */
+/* At each write of the driver's, with 0 at a reset, and after a migration. */
 static void virtio_cma_set_features(VirtIODevice *vdev, uint64_t features)
 {
     VirtIOCMA *s = VIRTIO_CMA(vdev);
