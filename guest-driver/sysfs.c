@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * sysfs: one folder "vcma" per region under its device, one value per file, but for
- * tables. What is here stays: docs/man/virtio_cma.4 is the contract.
+ * tables. What is here stays: docs/ABI/testing and virtio_cma(4) are the contract.
  */
 #include <linux/bitmap.h>
 #include <linux/device.h>

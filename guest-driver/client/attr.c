@@ -58,6 +58,10 @@ int vcma_attr_obey(struct vcma_client *c, const struct vcma_claim *claim)
 	c->reason = claim->reason < ARRAY_SIZE(vcma_reason_texts) ? claim->reason :
 		    VIRTIO_CMA_REASON_NONE;
 	c->attr = vcma_attr_choose(c, claim->attr);
+	dev_dbg(c->dev, "region %s: client '%s': %scoherent, host says attr %u, care %#x (%s): mapped %s, which is %s\n",
+		c->region->name, c->name, dev_is_dma_coherent(c->dev) ? "" : "not ", claim->attr,
+		c->maint, vcma_attr_reason(c), c->attr == VCMA_CACHED ? "cached" : "uncached",
+		vcma_attr_effective(c));
 
 	if (!vcma_cache_is_maintained() && c->maint & maintenance)
 		wrong = "it needs cache maintenance, which this architecture lacks";

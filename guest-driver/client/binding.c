@@ -108,6 +108,9 @@ static void vcma_binding_sort(struct vcma_binding *b)
 			if (!c)
 				break;
 			b->sources[kind][nr] = c;
+			dev_dbg(b->dev, "virtio_cma: source %u of %s memory: region %s, client '%s'\n",
+				nr, kind == VCMA_KIND_OTHER ? "other" : vcma_kind_names[kind],
+				c->region->name, c->name);
 		}
 		b->nr_sources[kind] = nr;
 	}
@@ -191,6 +194,9 @@ static bool vcma_dev_may_be_client(struct device *dev)
 	list_for_each_entry(r, &vcma_regions, clients.node)
 		may |= vcma_clients_may_match(r, &address, birth);
 	spin_unlock(&vcma_names_lock);
+	if (!may)
+		dev_dbg(dev, "virtio_cma: no region names it by path '%s' or registers at %#llx\n",
+			address.path, address.mmio_base);
 	return may;
 }
 
@@ -276,8 +282,10 @@ static void vcma_binding_attach(struct device *dev)
 	if (!vcma_dev_address(dev, &address))
 		return;
 	nr = vcma_bindings_match(&address, NULL, 0);
-	if (!nr)
+	if (!nr) {
+		dev_dbg(dev, "virtio_cma: no region names it any more\n");
 		return;
+	}
 	obstacle = vcma_dev_obstacle(dev);
 	if (obstacle) {
 		dev_warn(dev, "virtio_cma: a client, but %s: left alone\n", obstacle);
@@ -421,6 +429,7 @@ static int vcma_bindings_notify(struct notifier_block *nb, unsigned long action,
 	case BUS_NOTIFY_DRIVER_NOT_BOUND:
 		b = vcma_binding_find(dev);
 		if (b) {
+			dev_dbg(dev, "virtio_cma: probe has failed: to be released\n");
 			b->probe_failed = true;
 			queue_work(vcma_bindings_wq, &vcma_failed_work);
 		} else {

@@ -363,6 +363,7 @@ static int vcma_client_claim(struct vcma_client *c)
 	/* Claimed already: an earlier RELEASE has failed. */
 	if (err == -EALREADY && !vcma_request_release(r, c->id))
 		err = vcma_request_claim(r, c->id, coherent, &claim);
+	dev_dbg(c->dev, "region %s: client '%s': CLAIM: %d\n", r->name, c->name, err);
 	if (err) {
 		vcma_attr_refused(c, err == -EACCES ? claim.reason : VIRTIO_CMA_REASON_NONE);
 		return err;
@@ -371,6 +372,9 @@ static int vcma_client_claim(struct vcma_client *c)
 	if (!err) {
 		c->pools = vcma_resv_pools(r, c->resv);
 		err = c->pools ? vcma_pool_get(&c->pools[c->attr], c) : -ENOMEM;
+		if (err)
+			dev_dbg(c->dev, "region %s: client '%s': nothing for its pool: %pe\n",
+				r->name, c->name, ERR_PTR(err));
 	}
 	c->has_pool = !err;
 	if (!err)
@@ -408,6 +412,7 @@ static int vcma_client_release(struct vcma_client *c)
 			c->name, ERR_PTR(err));
 		return err;
 	}
+	dev_dbg(r->dev, "region %s: client '%s' is quiet\n", r->name, c->name);
 	vcma_client_free_all(c);
 	vcma_region_retry_frees(r);
 	return 0;

@@ -52,8 +52,10 @@ static int vcma_reprobe_dev(struct device *dev, void *unused)
 	held_off = vcma_dev_is_held_off(dev);
 	device_unlock(dev);
 
-	if (!driver[0] && !(held_off && vcma_reprobe))
-		return 0;	/* its time will come */
+	if (!driver[0] && !(held_off && vcma_reprobe)) {
+		dev_dbg(dev, "virtio_cma: a client without a driver: served once it has one\n");
+		return 0;
+	}
 	if (!held_off || !vcma_reprobe) {
 		dev_warn(dev, "virtio_cma: a client, bound to %s before: it is not served until it is unbound and bound again\n",
 			 driver);

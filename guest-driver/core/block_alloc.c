@@ -25,6 +25,7 @@
 #include "request.h"
 #include "pool/resv.h"
 #include "trace.h"
+#include "isolate.h"
 
 /* How long to look for a place that can be isolated. */
 #define VCMA_ALLOC_TRIES		32	/* blocks */
@@ -92,6 +93,9 @@ static void vcma_block_refuse(struct vcma_block *block, const struct vcma_constr
 	u64 gpa = block->base_gpa + PFN_PHYS(busy->first_page);
 	u64 bytes = PFN_PHYS(busy->nr_pages);
 
+	dev_dbg(r->dev, "region %s: gives up %#llx+%#llx: %pe%s%s\n", r->name, gpa, bytes,
+		ERR_PTR(err), err == -EBUSY ? ", " : "",
+		err == -EBUSY ? vcma_why_name(busy->why) : "");
 	if (err == -EBUSY && r->mode->rank && !(want->flags & VCMA_FAST) &&
 	    !vcma_request_busy(r, block->base_gpa, block->bytes, gpa, bytes, busy->why)) {
 		vcma_usage_busy(r, gpa, bytes);
@@ -183,8 +187,11 @@ int vcma_block_alloc(struct vcma_region *r, const struct vcma_constraints *want,
 	int err;
 
 	err = vcma_resv_charge(r, want->resv, bytes);
-	if (err)
+	if (err) {
+		dev_dbg(r->dev, "region %s: %llu bytes for '%s': over the limit of the parameter regions\n",
+			r->name, bytes, want->owner);
 		return err;
+	}
 	trace_vcma_alloc_start(r, want->bytes, 1, want->max_dma, want->flags);
 	for (tries = 1;; tries++) {
 		err = vcma_region_try(r, want, &granted, out);
@@ -202,8 +209,11 @@ int vcma_block_alloc(struct vcma_region *r, const struct vcma_constraints *want,
 			break;
 		msleep(VCMA_ALLOC_PAUSE_MS);
 	}
-	if (err)
+	if (err) {
+		dev_dbg(r->dev, "region %s: no block of %llu bytes at or below %#llx for '%s': %pe, %u tries, %u rounds\n",
+			r->name, bytes, want->max_dma, want->owner, ERR_PTR(err), tries, rounds);
 		vcma_resv_uncharge(r, want->resv, bytes);
+	}
 	trace_vcma_alloc_finish(r, want->bytes, !err, err, ktime_us_delta(ktime_get(), start));
 	return err;
 }

@@ -24,8 +24,11 @@
 /* What of the address is kept for all devices: drivers have buffers in units of that. */
 #define VCMA_BOUNCE_KEEP	SZ_4K
 
-static dma_addr_t vcma_bounce_fail(struct vcma_client *c, phys_addr_t phys, size_t bytes)
+static dma_addr_t vcma_bounce_fail(struct vcma_client *c, phys_addr_t phys, size_t bytes,
+				   const char *why)
 {
+	dev_dbg_ratelimited(c->dev, "region %s: no bounce buffer for %#llx+%#zx: %s\n",
+			    c->region->name, (u64)phys, bytes, why);
 	atomic64_inc(&c->region->stats.nr_map_failed);
 	trace_vcma_bounce_map(c, phys, bytes, DMA_MAPPING_ERROR);
 	return DMA_MAPPING_ERROR;
@@ -58,7 +61,7 @@ dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	struct vcma_fit fit;
 
 	if (!bytes || !vcma_bounce_may_fit(c, phys, bytes) || c->state != VCMA_CLIENT_CLAIMED)
-		return vcma_bounce_fail(c, phys, bytes);
+		return vcma_bounce_fail(c, phys, bytes, "no bytes, or more than a granule has room for");
 
 	fit.nr = ALIGN(offset + bytes, VCMA_SLOT_BYTES) >> VCMA_SLOT_SHIFT;
 	fit.align_slots = vcma_bounce_keep(c, bytes) >> VCMA_SLOT_SHIFT;
@@ -66,7 +69,7 @@ dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	fit.max_dma = max_dma;
 	if (!vcma_pool_alloc(&c->pools[c->attr], &fit, c, phys, bytes, &piece) &&
 	    !vcma_reserve_alloc(c, &fit, phys, bytes, &piece))
-		return vcma_bounce_fail(c, phys, bytes);
+		return vcma_bounce_fail(c, phys, bytes, "neither in the pool nor in reserve");
 
 	memcpy(piece.cpu + offset, phys_to_virt(phys), bytes);
 	if (piece.block->attr == VCMA_CACHED)

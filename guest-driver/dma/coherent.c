@@ -45,6 +45,9 @@ static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t 
 
 	if (vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, piece))
 		return 0;
+	dev_dbg_ratelimited(c->dev, "region %s: %zu bytes: not in the ready pool%s\n",
+			    c->region->name, bytes, gfpflags_allow_blocking(gfp) ? "" :
+			    ", and the caller can't sleep");
 	if (!gfpflags_allow_blocking(gfp))
 		return -ENOMEM;
 	if (gfp & __GFP_NORETRY)

@@ -93,24 +93,28 @@ static void vcma_direct_put(struct vcma_direct_map *m)
 	kmem_cache_free(vcma_direct_cache, m);
 }
 
-/* May the device have this part of an allocated block as it is? */
-static bool vcma_direct_fits(struct vcma_client *c, const struct vcma_block *block, u64 off,
-			     u64 bytes, u64 max_dma, enum dma_data_direction dir)
+/* Why can't the device have this part of an allocated block as it is? NULL: it can. */
+static const char *vcma_direct_obstacle(struct vcma_client *c, const struct vcma_block *block,
+					u64 off, u64 bytes, u64 max_dma,
+					enum dma_data_direction dir)
 {
 	u64 dma = block->base_dma + off, phys = block->base_gpa + off;
 	void *alias;
 
-	if (dma > max_dma || bytes - 1 > max_dma - dma ||
-	    (dma ^ phys) & dma_get_min_align_mask(c->dev))
-		return false;
+	if (dma > max_dma || bytes - 1 > max_dma - dma)
+		return "above the device's mask";
+	if ((dma ^ phys) & dma_get_min_align_mask(c->dev))
+		return "another offset than the device can bear";
 	alias = vcma_direct_alias(block, off);
 	if (alias && vcma_attr_bars_cached(c))
-		return false;
+		return "there is a cacheable alias";
 	if (!vcma_attr_needs_sync(c))
-		return true;
+		return NULL;
 	if (!alias)	/* mapped cached, if at all, where we don't know */
-		return block->attr == VCMA_UNCACHED;
-	return dir == DMA_TO_DEVICE || vcma_cache_has_whole_lines(alias, bytes);
+		return block->attr == VCMA_UNCACHED ? NULL : "cached elsewhere, perhaps";
+	if (dir == DMA_TO_DEVICE || vcma_cache_has_whole_lines(alias, bytes))
+		return NULL;
+	return "resvs cache lines with what lies beside it";
 }
 
 dma_addr_t vcma_direct_map(struct vcma_client *c, phys_addr_t phys, size_t bytes,
@@ -120,6 +124,7 @@ dma_addr_t vcma_direct_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	struct vcma_direct_map *m;
 	struct hlist_bl_head *bucket;
 	struct vcma_block *block;
+	const char *obstacle;
 	unsigned long flags;
 	void *alias;
 	u64 off;
@@ -132,14 +137,17 @@ dma_addr_t vcma_direct_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	if (!block)
 		return DMA_MAPPING_ERROR;
 	off = phys - block->base_gpa;
-	m = NULL;
-	if (vcma_direct_fits(c, block, off, bytes, max_dma, dir))
-		m = kmem_cache_alloc(vcma_direct_cache, GFP_ATOMIC | __GFP_NOWARN);
+	obstacle = vcma_direct_obstacle(c, block, off, bytes, max_dma, dir);
+	if (obstacle)
+		goto put_block;
+	m = kmem_cache_alloc(vcma_direct_cache, GFP_ATOMIC | __GFP_NOWARN);
+	obstacle = "no memory for a record";
 	if (!m)
 		goto put_block;
 	m->block = block;
 	m->dma = block->base_dma + off;
 	m->bytes = bytes;
+	obstacle = "nobody's, or more than one allocation";
 	if (!vcma_pool_get_range(block, off, bytes, &m->slot))
 		goto free;
 
@@ -161,6 +169,8 @@ free:
 	kmem_cache_free(vcma_direct_cache, m);
 put_block:
 	vcma_block_put(block);
+	dev_dbg_ratelimited(c->dev, "region %s: %#llx+%#zx is held, but not mapped as it is: %s\n",
+			    r->name, (u64)phys, bytes, obstacle);
 	return DMA_MAPPING_ERROR;
 }
 

@@ -77,10 +77,14 @@ static void *vcma_dma_alloc(struct device *dev, size_t size, dma_addr_t *dma, gf
 	unsigned int i;
 
 	for (i = 0; !cpu && (c = vcma_binding_source(b, VCMA_KIND_COHERENT, i)); i++) {
-		if (vcma_attr_refuses_coherent(c))
+		if (vcma_attr_refuses_coherent(c)) {
 			refused = true;
-		else
-			cpu = vcma_coherent_alloc(c, c->attr, size, max_dma, gfp, dma);
+			continue;
+		}
+		cpu = vcma_coherent_alloc(c, c->attr, size, max_dma, gfp, dma);
+		if (!cpu)
+			dev_dbg_ratelimited(dev, "virtio_cma: source %u, region %s, has no %zu bytes at or below %#llx\n",
+					    i, c->region->name, size, max_dma);
 	}
 	if (!cpu && !refused && !(attrs & DMA_ATTR_NO_WARN))
 		vcma_warn_no_memory(dev, size, max_dma, gfp);
@@ -202,6 +206,9 @@ static dma_addr_t vcma_dma_map_ram(struct device *dev, phys_addr_t phys, size_t 
 	/* A copy is not what both sides use at once. */
 	if (attrs & VCMA_DMA_ATTR_REQUIRE_COHERENT)
 		return dma;
+	if (dma == DMA_MAPPING_ERROR)
+		dev_dbg_ratelimited(dev, "virtio_cma: %#llx+%#zx is not mapped as it is: copied\n",
+				    (u64)phys, size);
 	for (i = 0; dma == DMA_MAPPING_ERROR &&
 	     (c = vcma_binding_source(b, VCMA_KIND_STREAMING, i)); i++)
 		dma = vcma_bounce_map(c, phys, size, max_dma);

@@ -284,6 +284,7 @@ static bool vcma_isolation_abandon(struct vcma_isolation *v)
 /* The range is entered, the room is there. Return: error, and @v is gone, or 0, likewise. */
 static int vcma_isolation_call(struct vcma_isolation *v, ktime_t deadline, struct vcma_busy *busy)
 {
+	unsigned long pfn = v->pfn, nr = v->nr;	/* an abandoned one may be gone */
 	s64 patience_ms = VCMA_CALL_PATIENCE_MS;
 	long left;
 	int err;
@@ -296,6 +297,8 @@ static int vcma_isolation_call(struct vcma_isolation *v, ktime_t deadline, struc
 	queue_work(vcma_isolate_wq, &v->work);
 	left = wait_for_completion_killable_timeout(&v->done, msecs_to_jiffies(patience_ms));
 	if (left <= 0 && vcma_isolation_abandon(v)) {
+		pr_debug("virtio_cma: pages %#lx+%#lx: alloc_contig_range() goes on without its caller, who %s\n",
+			 pfn, nr, left < 0 ? "is being killed" : "has waited long enough");
 		if (left < 0)
 			return -EINTR;
 		return vcma_is_late(deadline) ? -ETIMEDOUT : -EBUSY;
@@ -342,11 +345,17 @@ static int vcma_isolate_one(unsigned long pfn, unsigned long nr, unsigned int fl
 	if (err)
 		goto free;
 	err = -EBUSY;
-	if (!vcma_may_be_isolated(pfn, nr, flags, deadline, &v->scan))
+	if (!vcma_may_be_isolated(pfn, nr, flags, deadline, &v->scan)) {
+		pr_debug("virtio_cma: pages %#lx+%#lx: not tried: %lu are free, %lu are being read\n",
+			 pfn, nr, v->scan.nr_free, v->scan.nr_read);
 		goto end;
+	}
 	err = -ENOMEM;
-	if (!vcma_room(&v->scan))
+	if (!vcma_room(&v->scan)) {
+		pr_debug("virtio_cma: pages %#lx+%#lx: no room for %lu to be moved\n", pfn, nr,
+			 v->scan.nr_movable);
 		goto end;
+	}
 	return vcma_isolation_call(v, deadline, busy);
 
 end:
@@ -403,6 +412,8 @@ int vcma_isolate_pages(unsigned long pfn, unsigned long nr, unsigned int flags,
 		return 0;
 	if (err == -EBUSY)
 		busy->first_page += done;
+	pr_debug("virtio_cma: pages %#lx+%#lx: not isolated: %pe%s%s\n", pfn, nr, ERR_PTR(err),
+		 err == -EBUSY ? ", " : "", err == -EBUSY ? vcma_why_name(busy->why) : "");
 	if (done)
 		vcma_putback_pages(pfn, done);
 	return err;

@@ -380,6 +380,9 @@ static int vcma_pool_grow(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 	}
 	if (!got && vcma_pool_may_isolate_parts(pool) && vcma_region_is_live(pool->region))
 		got = vcma_pool_grow_parts(pool, bytes, max_dma, &err);
+	if (got < bytes)
+		dev_dbg(pool->region->dev, "region %s: pool grows by %llu of %llu bytes: %d\n",
+			pool->region->name, got, bytes, err);
 	trace_vcma_pool_grow(pool, bytes, max_dma, err);
 	return got ? 0 : err;
 }
@@ -478,8 +481,11 @@ static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit
 	err = vcma_block_alloc(pool->region, &want, &block);
 	if (!err)
 		return vcma_pool_add_block_for(pool, block, NULL, fit, owner, bytes, piece);
-	if (by_parts && vcma_region_is_live(pool->region))
+	if (by_parts && vcma_region_is_live(pool->region)) {
+		dev_dbg(pool->region->dev, "region %s: %llu bytes for '%s': no empty granule (%pe): part of one\n",
+			pool->region->name, bytes, owner->name, ERR_PTR(err));
 		err = vcma_pool_grow_part_for(pool, fit, limits, owner, bytes, piece);
+	}
 	return err;
 }
 
@@ -516,6 +522,9 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 	for (step = ASK; step <= YIELD_ALL && vcma_region_is_live(r); step++) {
 		/* What others don't need, or have just freed, may be what is missing. */
 		if (step != ASK) {
+			dev_dbg(r->dev, "region %s: %llu bytes for '%s': %pe: pools yield %s\n",
+				r->name, bytes, owner->name, ERR_PTR(err),
+				step == YIELD_ALL ? "all" : "what they can spare");
 			vcma_region_flush_frees(r);
 			if (step == YIELD_ALL && long_run)
 				vcma_reserve_yield(owner);
@@ -608,13 +617,16 @@ static void vcma_pool_refill(struct work_struct *work)
 static void vcma_pool_trim(struct work_struct *work)
 {
 	struct vcma_pool *pool = container_of(to_delayed_work(work), struct vcma_pool, trim);
-	u64 spare;
+	u64 spare, bytes;
 
 	mutex_lock(&pool->lock);
 	if (READ_ONCE(pool->pressure)) {
 		WRITE_ONCE(pool->pressure, false);
 		WRITE_ONCE(pool->relief_until, jiffies + VCMA_PRESSURE_PAUSE);
-		atomic64_add(vcma_pool_shrink_spare(pool), &pool->relieved_bytes);
+		bytes = vcma_pool_shrink_spare(pool);
+		atomic64_add(bytes, &pool->relieved_bytes);
+		dev_dbg(pool->region->dev, "region %s: the guest is short of memory: %llu bytes go back\n",
+			pool->region->name, bytes);
 	} else {
 		spare = vcma_pool_spare(pool);
 		vcma_pool_shrink(pool, spare, min(spare, vcma_pool_small_bytes(pool)));

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What the guest driver shows: sysfs and its tunables, debugfs, trace events; and what it reports
-# to the host. The file names are part of the driver's contract (docs/ABI, virtio_cma(4)).
+# What the guest driver shows: sysfs and its tunables, debugfs, trace events, dynamic debug; and what it
+# reports to the host. The file names are part of the driver's contract (docs/ABI, virtio_cma(4)).
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 . "$HVCMA_SRC/tests/lib/abi.sh"
@@ -87,6 +87,37 @@ shrink_case()
 	guest 'rmmod vcma_bench'
 }
 
+# What the driver says of its decisions if it is asked to (dynamic debug), and only then.
+# debug SIGN: + asks, - does so no more
+debug()
+{
+	guest "echo 'module virtio_cma ${1}p' >/proc/dynamic_debug/control"
+}
+
+# debug_said TEXT: what is shown; the lines are those of stdin: words of the messages
+debug_said()
+{
+	guest dmesg >"$VM_TMP/dmesg"
+	while read -r ds_words; do
+		check "$what: $1: says: $ds_words" grep -q "$ds_words" "$VM_TMP/dmesg"
+	done
+}
+
+debug_case()
+{
+	check "$what: not asked: it says nothing of its decisions" equal 0 "$(guest "dmesg | grep -c 'source 0 of'")"
+	check "$what: dynamic debug" debug +
+	guest 'insmod /modules/vcma_bench.ko; edu=/sys/bus/pci/devices/$(edu_pci)/bench; echo map 4096 10 >$edu; echo singles 33554432 1 5000 >$edu; rmmod vcma_bench'
+	debug -
+	debug_said "a client is bound, maps and allocates" <<-'EOL'
+		client 'edu0': CLAIM: 0
+		source 0 of coherent memory: region cma0, client 'edu0'
+		0x[0-9a-f]*+0x1000 is not mapped as it is: copied
+		33554432 bytes: not in the ready pool
+		client 'edu0' is quiet
+	EOL
+}
+
 # calls FUNCTION: of the kernel, how many a probe has seen
 calls()
 {
@@ -116,8 +147,14 @@ late_case()
 	guest 'cat $(cma_dir)/region_bytes >$(cma_dir)/user_limit_bytes'
 	guest "mount -t tmpfs -o size=100% none /mnt && dd if=/dev/zero of=/mnt/all bs=1M count=$((REGION_MIB + 48)) 2>/dev/null"
 	lc_before=$(value nr_deadline_missed)
+	debug +
 	guest vcma_user late /dev/vcma/cma0 $((8 << 20)) 1000 >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what"
+	debug -
+	debug_said "there is no time" <<-'EOL'
+		pages 0x[0-9a-f]*+0x[0-9a-f]*: not isolated: -[A-Z0-9]*
+		no block of 8388608 bytes at or below 0xf* for 'vcma_user': -[A-Z0-9]*, [0-9]* tries
+	EOL
 	check "$what: late: each is counted" value_is nr_deadline_missed $((lc_before + 2))
 	guest umount /mnt
 }
@@ -191,6 +228,7 @@ observe_case()
 		eval '! guest "echo much >\$(cma_dir)/user_limit_bytes 2>/dev/null"'
 	check "$what: tunable: alignment" guest 'echo 4 >$(cma_dir)/max_align_order'
 	guest 'rmmod vcma_selftest'
+	debug_case
 	shrink_case "$3"
 
 	guest 'cat /sys/kernel/tracing/trace' >"$VM_TMP/trace"
