@@ -153,7 +153,7 @@ late_case()
 	debug -
 	debug_said "there is no time" <<-'EOL'
 		pages 0x[0-9a-f]*+0x[0-9a-f]*: not isolated: -[A-Z0-9]*
-		no block of 8388608 bytes at or below 0xf* for 'vcma_user': -[A-Z0-9]*, [0-9]* tries
+		no block of 8388608 bytes at or below 0xf* for 'vcma_user\[[0-9]*]': -[A-Z0-9]*, [0-9]* tries
 	EOL
 	check "$what: late: each is counted" value_is nr_deadline_missed $((lc_before + 2))
 	guest umount /mnt
