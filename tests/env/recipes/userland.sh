@@ -26,7 +26,7 @@ make_tree()
 {
 	unpack "$DEST"
 	prune_tree "$DEST"
-	rm -rf "${DEST:?}/usr/reservation" "${DEST:?}/usr/bin" "${DEST:?}/usr/sbin"
+	rm -rf "${DEST:?}/usr/share" "${DEST:?}/usr/bin" "${DEST:?}/usr/sbin"
 }
 
 # A root tree in which mkinitramfs runs.
