@@ -25,7 +25,7 @@ build()
 	mkdir "$tmp/b" && cd "$tmp/b" || return
 	"$HVCMA_SRC/configure" CC="$1" CFLAGS="$2" ${3:+"$3"} --qemu-headers="$(readlink -f "$headers")" >log 2>&1 &&
 		echo 'PACKAGES_CHECKED = plugin' >>config.mak &&
-		make -s all plugin >log 2>&1 && ! grep -i warning log
+		make -s all plugin plugin-testing >log 2>&1 && ! grep -i warning log
 	b_status=$?
 	[ $b_status -eq 0 ] || note "$(grep -iE 'warning|error' log | head -n 10)"
 	cd "$tmp" && rm -rf "$tmp/b"
