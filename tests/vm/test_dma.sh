@@ -20,7 +20,8 @@ counter()
 dma_boot()
 {
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
-		"$(guest_module "$1" "$2" vcma_selftest)" "$(guest_module "$1" "$2" vcma_mapped)"
+		"$(guest_module "$1" "$2" vcma_selftest)" "$(guest_module "$1" "$2" vcma_mapped)" \
+		"$(guest_module "$1" "$2" vcma_relief)"
 	# shellcheck disable=SC2046 # options are words
 	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 "clients=edu0,$3") -device edu,id=edu0,dma_mask=0xffffffffff
@@ -69,6 +70,8 @@ dma_case()
 		guest 'dmesg | grep -q "left 69632 bytes allocated, 64 mapped, 1 mappings without copy"'
 	guest "dmesg -c >/tmp/log; insmod /modules/vcma_mapped.ko; dmesg | sed -n 's/.*vcma_mapped: //p'; rmmod vcma_mapped" >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what, a page that is mapped while it is being isolated"
+	guest "dmesg -c >>/tmp/log; insmod /modules/vcma_relief.ko; dmesg | sed -n 's/.*vcma_relief: //p'; rmmod vcma_relief" >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what, memory is short"
 	check "$what: no warning or oops in the guest" equal 0 \
 		"$(guest 'cat /tmp/log; dmesg' | grep -cE 'WARNING:|BUG:|Oops|Call [Tt]race')"
 	dma_quiet
