@@ -59,6 +59,9 @@ static bool vcma_memory_was_orphaned;		/* some has outlived its driver */
 static atomic_t vcma_memory_nr_orphans = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(vcma_memory_orphan_gone);
 
+/* A block is not going offline any more. */
+static DECLARE_WAIT_QUEUE_HEAD(vcma_memory_settled);
+
 static void vcma_memory_plug_work(struct work_struct *work);
 static void vcma_memory_unplug_work(struct work_struct *work);
 
@@ -246,17 +249,18 @@ static int vcma_memory_going_offline(struct vcma_memory *memory, unsigned int i,
 static void vcma_memory_cancel_offline(struct vcma_memory *memory, unsigned int i,
 				       unsigned long pfn, unsigned long nr)
 {
-	bool isolated = false;
+	struct vcma_memory_block *block = &memory->blocks[i];
 	unsigned long irq;
 
-	spin_lock_irqsave(&memory->lock, irq);
-	if (memory->blocks[i].state == VCMA_MEMORY_GOING_OFFLINE) {
-		vcma_memory_set_state(memory, i, VCMA_MEMORY_ONLINE);
-		isolated = memory->blocks[i].isolated;
-	}
-	spin_unlock_irqrestore(&memory->lock, irq);
-	if (isolated)
+	if (READ_ONCE(block->state) != VCMA_MEMORY_GOING_OFFLINE)
+		return;
+	/* Nobody gives them back until the state is another one. */
+	if (block->isolated)
 		vcma_memory_ref(pfn, nr);
+	spin_lock_irqsave(&memory->lock, irq);
+	vcma_memory_set_state(memory, i, VCMA_MEMORY_ONLINE);
+	spin_unlock_irqrestore(&memory->lock, irq);
+	wake_up_all(&vcma_memory_settled);
 }
 
 /* What is on- or offline anew has no pages of ours. */
@@ -277,6 +281,7 @@ static void vcma_memory_changed(struct vcma_memory *memory, unsigned int i,
 		vcma_usage_online_changed(memory->region);
 	}
 	spin_unlock_irqrestore(&memory->lock, irq);
+	wake_up_all(&vcma_memory_settled);
 }
 
 static int vcma_memory_notify(struct notifier_block *nb, unsigned long event, void *data)
@@ -567,26 +572,45 @@ free:
 static void vcma_memory_set_isolated(struct vcma_memory *memory, unsigned int i, bool isolated)
 {
 	s64 bytes = memory->block_bytes;
-	unsigned long irq;
 
-	spin_lock_irqsave(&memory->lock, irq);
+	lockdep_assert_held(&memory->lock);
 	memory->blocks[i].isolated = isolated;
 	vcma_assert_valid(vcma_memory_is_valid(memory));
 	if (memory->region)
 		atomic64_add(isolated ? -bytes : bytes, &memory->region->online_bytes);
+}
+
+/*
+ * Return: false if somebody is just taking the block offline.
+ * @ours: else, is it the caller's to give back? Then nobody else can take it offline any more.
+ */
+static bool vcma_memory_end_isolated(struct vcma_memory *memory, unsigned int i, bool *ours)
+{
+	struct vcma_memory_block *block = &memory->blocks[i];
+	unsigned long irq;
+	bool settled;
+
+	spin_lock_irqsave(&memory->lock, irq);
+	settled = block->state != VCMA_MEMORY_GOING_OFFLINE;
+	*ours = settled && block->isolated;
+	if (*ours)
+		vcma_memory_set_isolated(memory, i, false);
 	spin_unlock_irqrestore(&memory->lock, irq);
+	return settled;
 }
 
 static void vcma_memory_putback_all(struct vcma_memory *memory)
 {
 	unsigned long nr = PHYS_PFN(memory->block_bytes), pfn;
 	unsigned int i;
+	bool ours;
 
 	for (i = 0; i < memory->nr_blocks; i++) {
-		if (!memory->blocks[i].isolated)
+		/* Who takes it offline needs none of the locks that our callers may have. */
+		wait_event(vcma_memory_settled, vcma_memory_end_isolated(memory, i, &ours));
+		if (!ours)
 			continue;
 		pfn = PHYS_PFN(memory->base_gpa) + i * nr;
-		vcma_memory_set_isolated(memory, i, false);
 		vcma_memory_fake_online(pfn, nr);
 		vcma_memory_putback(pfn, nr);
 	}
@@ -609,6 +633,7 @@ static void vcma_memory_isolate_work(struct work_struct *work)
 	struct vcma_memory *memory = isolate->memory;
 	unsigned long nr = PHYS_PFN(memory->block_bytes), pfn;
 	struct vcma_busy *busy = isolate->busy;
+	unsigned long irq;
 	unsigned int i;
 	int err;
 
@@ -627,7 +652,9 @@ static void vcma_memory_isolate_work(struct work_struct *work)
 			return;
 		}
 		vcma_memory_fake_offline(pfn, nr);
+		spin_lock_irqsave(&memory->lock, irq);
 		vcma_memory_set_isolated(memory, i, true);
+		spin_unlock_irqrestore(&memory->lock, irq);
 	}
 }
 
