@@ -174,13 +174,14 @@ void vcma_block_putback(struct vcma_block *block, unsigned long first_page,
 }
 EXPORT_SYMBOL_GPL(vcma_block_putback);	/* for tests/guest/reuse.c */
 
-static void vcma_block_putback_all(struct vcma_block *block)
+void vcma_block_give_taken(struct vcma_block *block, unsigned long first_page,
+			   unsigned long nr_pages)
 {
-	unsigned long nr = vcma_block_pages(block), first, end;
+	unsigned long stop = first_page + nr_pages, first, end;
 
-	for (first = find_first_bit(block->isolated, nr); first < nr;
-	     first = find_next_bit(block->isolated, nr, end)) {
-		end = find_next_zero_bit(block->isolated, nr, first);
+	for (first = find_next_bit(block->isolated, stop, first_page); first < stop;
+	     first = find_next_bit(block->isolated, stop, end)) {
+		end = find_next_zero_bit(block->isolated, stop, first);
 		vcma_block_putback(block, first, end - first);
 	}
 }
@@ -255,15 +256,40 @@ int vcma_block_map(struct vcma_block *block)
 	return err;
 }
 
+/* Pages that nobody may have any more: they stay hidden, and their memory where it is, for ever. */
+static void vcma_block_lose(struct vcma_block *block, unsigned long first_page,
+			    unsigned long nr_pages, int err)
+{
+	unsigned long irq;
+
+	dev_err(block->region->dev, "region %s: memory %#llx+%#llx of '%s' can't be made cacheable again, and is lost: %pe\n",
+		block->region->name, block->base_gpa + PFN_PHYS(first_page), PFN_PHYS(nr_pages),
+		block->owner_name, ERR_PTR(err));
+	spin_lock_irqsave(&block->isolated_lock, irq);
+	bitmap_clear(block->isolated, first_page, nr_pages);
+	block->nr_isolated -= nr_pages;
+	block->has_lost = true;
+	spin_unlock_irqrestore(&block->isolated_lock, irq);
+}
+
+void vcma_block_unmap(struct vcma_block *block, unsigned long first_page,
+		      unsigned long nr_pages, void *cpu)
+{
+	int err = block->region->mode->unmap(block, first_page, nr_pages, block->attr, cpu);
+
+	if (err)
+		vcma_block_lose(block, first_page, nr_pages, err);
+}
+
 void vcma_block_release_pages(struct vcma_block *block)
 {
 	const struct vcma_mode *mode = block->region->mode;
 
 	if (block->cpu)
-		mode->unmap(block, 0, vcma_block_pages(block), block->attr, block->cpu);
+		vcma_block_unmap(block, 0, vcma_block_pages(block), block->cpu);
 	block->cpu = NULL;
-	vcma_block_putback_all(block);
-	if (mode->put)
+	vcma_block_give_taken(block, 0, vcma_block_pages(block));
+	if (mode->put && !block->has_lost)
 		mode->put(block);
 }
 

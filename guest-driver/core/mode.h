@@ -89,9 +89,12 @@ struct vcma_mode {
 	 */
 	int (*map)(struct vcma_block *block, unsigned long first_page,
 		   unsigned long nr_pages, enum vcma_attr attr, void **cpu);
-	/* Undo exactly one map. May sleep. */
-	void (*unmap)(struct vcma_block *block, unsigned long first_page,
-		      unsigned long nr_pages, enum vcma_attr attr, void *cpu);
+	/*
+	 * Undo exactly one map. May sleep.
+	 * Return: 0, or -ENOMEM: the pages are not as others expect them, and must not go back.
+	 */
+	int (*unmap)(struct vcma_block *block, unsigned long first_page,
+		     unsigned long nr_pages, enum vcma_attr attr, void *cpu);
 
 	/*
 	 * Where a block like @want would be cheapest to isolate. May be NULL: anywhere.

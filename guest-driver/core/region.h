@@ -119,6 +119,7 @@ struct vcma_block {
 	 */
 	spinlock_t isolated_lock;		/* a leaf */
 	unsigned long nr_isolated;
+	bool has_lost;			/* pages that were taken, and can't go back */
 
 	/*
 	 * The owner's, and one per tryget. 0 until it is whole: who finds it in the index before
@@ -348,6 +349,18 @@ void vcma_block_add_isolated(struct vcma_block *block, unsigned long first_page,
  */
 void vcma_block_putback(struct vcma_block *block, unsigned long first_page,
 			unsigned long nr_pages);
+
+/** vcma_block_give_taken() - the same, of pages of which some may not be taken. */
+void vcma_block_give_taken(struct vcma_block *block, unsigned long first_page,
+			   unsigned long nr_pages);
+
+/**
+ * vcma_block_unmap() - undo one mode->map. May sleep. Where that fails, which is logged, the pages
+ * are taken no longer, and yet nobody's: the device does not need them, and the guest can't have
+ * them.
+ */
+void vcma_block_unmap(struct vcma_block *block, unsigned long first_page,
+		      unsigned long nr_pages, void *cpu);
 
 /** vcma_block_is_valid() - is the block inside its region and indexed throughout? */
 bool vcma_block_is_valid(const struct vcma_block *block);

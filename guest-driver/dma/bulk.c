@@ -205,8 +205,7 @@ static void vcma_bulk_unmap(struct vcma_block *block, unsigned long first_part,
 	for (i = first_part; i < first_part + nr_parts; i++) {
 		if (!block->piece_cpus[i])
 			continue;
-		block->region->mode->unmap(block, i * part_pages, part_pages, block->attr,
-					   block->piece_cpus[i]);
+		vcma_block_unmap(block, i * part_pages, part_pages, block->piece_cpus[i]);
 		block->piece_cpus[i] = NULL;
 	}
 }
@@ -394,7 +393,7 @@ void vcma_bulk_free(struct vcma_region *r, const struct vcma_piece_addr *pieces,
 			vcma_bulk_unmap(block, first / part_pages, j - i);
 			/* What a device may still use goes back with the block. */
 			if (refcount_read(&block->refs) == 1)
-				vcma_block_putback(block, first, (j - i) * part_pages);
+				vcma_block_give_taken(block, first, (j - i) * part_pages);
 		}
 		vcma_bulk_put(block, j - i);
 	}

@@ -58,12 +58,13 @@ static int vcma_private_map(struct vcma_block *block, unsigned long first_page,
 	return 0;
 }
 
-static void vcma_private_unmap(struct vcma_block *block, unsigned long first_page,
-			       unsigned long nr_pages, enum vcma_attr attr, void *cpu)
+static int vcma_private_unmap(struct vcma_block *block, unsigned long first_page,
+			      unsigned long nr_pages, enum vcma_attr attr, void *cpu)
 {
 	if (attr == VCMA_UNCACHED)
 		vcma_attr_hand_over(block->region, cpu, PFN_PHYS(nr_pages));
 	memunmap(cpu);
+	return 0;
 }
 
 const struct vcma_mode vcma_mode_private = {

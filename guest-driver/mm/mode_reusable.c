@@ -127,10 +127,10 @@ static void *vcma_map_uncached(struct vcma_region *r, unsigned long pfn, unsigne
 	return set_memory_wc((unsigned long)linear, nr) ? NULL : linear;
 }
 
-static void vcma_unmap_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr,
-				void *cpu)
+static int vcma_unmap_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr,
+			       void *cpu)
 {
-	set_memory_wb((unsigned long)cpu, nr);
+	return set_memory_wb((unsigned long)cpu, nr);
 }
 #else
 static void *vcma_map_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr)
@@ -151,11 +151,12 @@ static void *vcma_map_uncached(struct vcma_region *r, unsigned long pfn, unsigne
 }
 
 /* Reads ahead of need may have brought stale lines into the caches. */
-static void vcma_unmap_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr,
-				void *cpu)
+static int vcma_unmap_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr,
+			       void *cpu)
 {
 	vunmap(cpu);
 	vcma_attr_hand_over(r, page_address(pfn_to_page(pfn)), PFN_PHYS(nr));
+	return 0;
 }
 #endif
 
@@ -173,12 +174,12 @@ static int vcma_reusable_map(struct vcma_block *block, unsigned long first_page,
 	return 0;
 }
 
-static void vcma_reusable_unmap(struct vcma_block *block, unsigned long first_page,
-				unsigned long nr_pages, enum vcma_attr attr, void *cpu)
+static int vcma_reusable_unmap(struct vcma_block *block, unsigned long first_page,
+			       unsigned long nr_pages, enum vcma_attr attr, void *cpu)
 {
-	if (attr == VCMA_UNCACHED)
-		vcma_unmap_uncached(block->region, vcma_block_pfn(block, first_page), nr_pages,
-				    cpu);
+	if (attr != VCMA_UNCACHED)
+		return 0;
+	return vcma_unmap_uncached(block->region, vcma_block_pfn(block, first_page), nr_pages, cpu);
 }
 
 const struct vcma_mode vcma_mode_reusable = {

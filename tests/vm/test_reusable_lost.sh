@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What the kernel refuses to take back as it was: pages of a reusable region that were uncached, and can't be
+# made cacheable again, are no longer anybody's.
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+
+export REGION_MIB=128	# whole memory blocks of the guest, as lending needs
+FILE=/dev/vcma/cma0
+INJECT=/sys/module/vcma_inject/parameters
+
+mem_total()
+{
+	guest "awk '/^MemTotal/ { print \$2 }' /proc/meminfo"
+}
+
+mem_total_is()
+{
+	[ "$(mem_total)" -eq "$1" ]
+}
+
+# lost_boot ARCH SERIES
+lost_boot()
+{
+	what="$1 $2"
+	# shellcheck disable=SC2046 # options are words
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
+		"$(guest_module "$1" "$2" vcma_inject)" -- $(guest_programs "$1" vcma_user)
+	# shellcheck disable=SC2046 # options are words
+	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+		$(region_options cma0 mode=reusable)
+	vm_booted 1 90 && return
+	tap_result 1 "$what: the guest boots"
+	return 1
+}
+
+lost_case()
+{
+	guest "insmod /modules/vcma_inject.ko functions=i:set_memory_wb && load virtio_cma && wait_for 20 test -c $FILE"
+	online_total=$(mem_total)
+	guest "vcma_user each $FILE"
+	check "$what: uncached, and back: all is online again" wait_until 20 mem_total_is "$online_total"
+	guest "echo 1 >$INJECT/fail; vcma_user each $FILE"
+	check "$what: once the kernel refuses" equal set_memory_wb "$(guest "cat $INJECT/failed")"
+	guest 'dmesg | grep "made cacheable again, and is lost"' | sed -n 's/.*: memory 0x[0-9a-f]*+\(0x[0-9a-f]*\) of .*/\1/p' >"$VM_TMP/lost"
+	lost=$(($(head -n 1 "$VM_TMP/lost")))
+	check "$what: it is said how much is lost" [ $lost -gt 0 ]
+	check "$what: so much is not the guest's any more" wait_until 20 mem_total_is $((online_total - lost / 1024))
+	guest "vcma_user each $FILE"
+	check "$what: all else comes and goes as before" wait_until 20 mem_total_is $((online_total - lost / 1024))
+	guest "rmmod virtio_cma"
+	check "$what: unloaded: the memory stays, and why" \
+		guest 'dmesg | grep -q "memory in use at .* (not movable): all of .* stays RAM"'
+	check "$what: loaded again: it is adopted" guest "load virtio_cma && wait_for 20 test -c $FILE"
+	guest "vcma_user each $FILE"
+	check "$what: loaded again: all but what is lost" wait_until 20 mem_total_is $((online_total - lost / 1024))
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	check "$what: QEMU ends well" vm_quit
+}
+
+region_hugepages
+lost_boot amd64 6.12 || tap_end
+lost_case
+tap_end
