@@ -576,18 +576,30 @@ static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	u32 room = nr_busy ? *nr_busy : 0;
-	u64 block_bytes, allocated_bytes;
+	u64 block_bytes, charged_bytes, allocated_bytes;
 	struct dma_buf *dmabuf;
 	struct vcma_buffer *buf;
+	unsigned int order;
 	bool whole;
 	int err;
 
 	if (nr_busy)
 		*nr_busy = 0;
+	order = get_order(want->block_bytes);
+	block_bytes = PAGE_SIZE << order;
+	whole = block_bytes > r->granule_bytes || want->align_bytes > block_bytes;
+	charged_bytes = vcma_region_round_up(r, (whole ? want->block_bytes : block_bytes) *
+						want->nr_blocks);
+	/* Records of many blocks are large: none for who may not have the blocks. */
+	err = vcma_quota_charge(&u->quota, current_uid(), charged_bytes);
+	if (err)
+		return err;
 	buf = kvzalloc(struct_size(buf, blocks, want->nr_blocks),
 		       GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-	if (!buf)
+	if (!buf) {
+		vcma_quota_uncharge(&u->quota, current_uid(), charged_bytes);
 		return -ENOMEM;
+	}
 	snprintf(buf->owner, sizeof(buf->owner), "%s[%d]", current->comm, task_tgid_nr(current));
 	buf->uid = current_uid();
 	buf->user = u;
@@ -595,17 +607,11 @@ static int vcma_buffer_make(struct vcma_user *u, struct vcma_region *r,
 	buf->attr = want->attr;
 	buf->block_bytes = want->block_bytes;
 	buf->bytes = want->block_bytes * want->nr_blocks;
-	buf->order = get_order(want->block_bytes);
-	block_bytes = PAGE_SIZE << buf->order;
-	whole = block_bytes > r->granule_bytes || want->align_bytes > block_bytes;
+	buf->order = order;
+	buf->charged_bytes = charged_bytes;
 	mutex_init(&buf->lock);
 	INIT_LIST_HEAD(&buf->maps);
 
-	buf->charged_bytes = vcma_region_round_up(r, whole ? buf->bytes :
-						     block_bytes * want->nr_blocks);
-	err = vcma_quota_charge(&u->quota, buf->uid, buf->charged_bytes);
-	if (err)
-		goto free;
 	err = whole ? vcma_buffer_get_whole(buf, r, want) :
 		      vcma_buffer_get_bulk(buf, r, want, busy, nr_busy ? &room : NULL);
 	if (nr_busy && !whole)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # What the kernel refuses to take back as it was: pages of a reusable region that were uncached, and can't be
-# made cacheable again, are no longer anybody's.
+# made cacheable again, are no longer anybody's. And who may not have memory gets no records of it.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
@@ -26,13 +26,27 @@ lost_boot()
 	what="$1 $2"
 	# shellcheck disable=SC2046 # options are words
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
-		"$(guest_module "$1" "$2" vcma_inject)" -- $(guest_programs "$1" vcma_user)
+		"$(guest_module "$1" "$2" vcma_inject)" -- $(guest_programs "$1" vcma_user dma_heap)
 	# shellcheck disable=SC2046 # options are words
 	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 mode=reusable)
 	vm_booted 1 90 && return
 	tap_result 1 "$what: the guest boots"
 	return 1
+}
+
+# records_case FUNCTION: that gets them
+records_case()
+{
+	guest "load virtio_pci >/dev/null; insmod /modules/vcma_inject.ko functions=p:$1 && load virtio_cma && wait_for 20 test -c $FILE"
+	guest 'echo 0 >$(cma_dir)/user_limit_bytes'
+	before=$(guest "cat $INJECT/nr_places")
+	guest "vcma_user bulk $FILE" >/dev/null
+	check "$what: over the limit: nothing was got for its records" equal "$before" "$(guest "cat $INJECT/nr_places")"
+	guest 'cat $(cma_dir)/region_bytes >$(cma_dir)/user_limit_bytes'
+	guest "vcma_user each $FILE" >/dev/null
+	check "$what: below it: that would have been seen" [ "$(guest "cat $INJECT/nr_places")" -gt "$before" ]
+	guest 'rmmod virtio_cma; rmmod vcma_inject'
 }
 
 lost_case()
@@ -61,5 +75,6 @@ lost_case()
 
 region_hugepages
 lost_boot amd64 6.12 || tap_end
+records_case __kvmalloc_node_noprof
 lost_case
 tap_end
