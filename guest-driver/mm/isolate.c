@@ -116,16 +116,16 @@ static int vcma_work_enter(struct vcma_range_at_work *range)
 	return err;
 }
 
-/* Return: 0 or -EBUSY. */
+/* Return: 0; -EBUSY; -EINTR (the process is being killed). */
 static int vcma_work_begin(struct vcma_range_at_work *range, unsigned long pfn,
 			   unsigned long nr)
 {
-	int err;
+	int err, killed;
 
 	range->first = ALIGN_DOWN(pfn, VCMA_UNIT_PAGES);
 	range->end = ALIGN(pfn + nr, VCMA_UNIT_PAGES);
-	wait_event(vcma_work_done, (err = vcma_work_enter(range)) != -EAGAIN);
-	return err;
+	killed = wait_event_killable(vcma_work_done, (err = vcma_work_enter(range)) != -EAGAIN);
+	return killed ? -EINTR : err;
 }
 
 static void vcma_work_end(struct vcma_range_at_work *range)

@@ -533,7 +533,7 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 		}
 		err = vcma_pool_grow_for(pool, fit, limits, owner, bytes, piece);
 		/* Nothing that is allocated lies so low: then nothing that is freed does. */
-		if (!err || err == -EPROTO || err == -ETIMEDOUT ||
+		if (!err || err == -EPROTO || err == -ETIMEDOUT || err == -EINTR ||
 		    limits->flags & VCMA_FAST || fit->max_dma < READ_ONCE(r->lowest_dma))
 			break;
 		if (vcma_pool_alloc(pool, fit, owner, VCMA_NO_ORIG, bytes, piece)) {
@@ -542,7 +542,7 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 		}
 	}
 	if (step != ASK)
-		vcma_pools_restore(r, limits, err || step >= YIELD_ALL);
+		vcma_pools_restore(r, limits, err != -EINTR && (err || step >= YIELD_ALL));
 	if (step >= YIELD_ALL && long_run)
 		vcma_reserve_restore(owner);
 	return err;

@@ -9,6 +9,8 @@
  *	test=pieces	parts of a block whose other pages stay online
  *	test=parallel	two threads at once, in different granules and in the same one; in
  *			ones far apart both are seen to be isolated at once
+ *	test=killed	who waits for pages next to those that somebody else is just isolating, and is
+ *			being killed, waits no longer
  *	test=drain	free memory that is kept from others while parts of a granule are isolated
  *	test=give	how much of a large block goes back before others may run
  *	test=keep	allocate mib=N in blocks of block_mib=N, and keep them
@@ -25,6 +27,7 @@
 #include <linux/module.h>
 #include <linux/page-flags.h>
 #include <linux/pci.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -399,6 +402,74 @@ static void test_parallel(void)
 	drop(block);
 }
 
+/* ---- killed ---- */
+
+#define KILLED_PATIENCE_MS	1000
+
+struct taker {
+	struct completion done;
+	struct vcma_block *block;
+	unsigned long first_page;
+	bool killed;
+	int err;
+	s64 ms;
+};
+
+static int take_once(void *data)
+{
+	struct taker *t = data;
+	struct vcma_busy busy;
+	ktime_t start = ktime_get();
+
+	if (t->killed) {
+		allow_signal(SIGKILL);
+		send_sig(SIGKILL, current, 1);
+	}
+	t->err = take(t->block, t->first_page, PIECE_PAGES, 0, 0, &busy);
+	t->ms = ktime_ms_delta(ktime_get(), start);
+	if (!t->err)
+		give(t->block, t->first_page, PIECE_PAGES);
+	complete(&t->done);
+	return 0;
+}
+
+static void test_killed(void)
+{
+	struct vcma_constraints want = want_of(region->granule_bytes);
+	struct taker takers[THREADS] = { { .killed = false }, { .killed = true } };
+	struct vcma_block *block;
+	unsigned int i, ms;
+
+	want.lazy = true;
+	if (!result(!hold(region, &want, &block), "lazy block"))
+		return;
+	apart[0] = block;
+	apart[1] = block;
+	if (!result(!register_kprobe(&isolate_probe), "calls that isolate pages can be held up"))
+		goto drop;
+	for (i = 0; i < THREADS; i++) {
+		init_completion(&takers[i].done);
+		takers[i].block = block;
+		takers[i].first_page = i * PIECE_PAGES;
+		if (IS_ERR(kthread_run(take_once, &takers[i], "vcma_reuse/%u", i)))
+			complete(&takers[i].done);
+		for (ms = 0; !atomic_read(&nr_inside) && ms < KILLED_PATIENCE_MS; ms += 20)
+			msleep(20);
+	}
+	result(atomic_read(&nr_inside), "one is at it");
+	wait_for_completion(&takers[1].done);
+	pr_info("vcma_reuse: # the other: %d, after %lld ms\n", takers[1].err, takers[1].ms);
+	result(takers[1].err == -EINTR && takers[1].ms < KILLED_PATIENCE_MS,
+	       "the other is being killed: it does not wait for that");
+	complete_all(&met);
+	wait_for_completion(&takers[0].done);
+	while (atomic_read(&nr_inside))
+		msleep(20);
+	unregister_kprobe(&isolate_probe);
+drop:
+	drop(block);
+}
+
 /* ---- free memory of others ---- */
 
 #define MUCH	SZ_64K		/* pages: 256 MiB, of 4 KiB each */
@@ -568,6 +639,8 @@ static int __init reuse_init(void)
 		test_pieces();
 	else if (!strcmp(test, "parallel"))
 		test_parallel();
+	else if (!strcmp(test, "killed"))
+		test_killed();
 	else if (!strcmp(test, "drain"))
 		test_drain();
 	else if (!strcmp(test, "give"))

@@ -182,6 +182,7 @@ reusable_case2()
 	reuse test=pieces
 	reuse test=drain
 	reuse test=parallel
+	reuse test=killed
 	check "$what: isolated: the files are what they were" \
 		equal "$sums" "$(guest 'cat /tmp/file* | md5sum')"
 	rank_case
