@@ -7,6 +7,10 @@
  * pinned it for good. Pages that are not on an LRU list are left out of this:
  * fresh ones wait for that in per-CPU batches that hold a reference, and taking
  * them drains the batches.
+ *
+ * Without a reference of our own a folio may be freed, or split, or become part of another one
+ * while it is looked at, and the kernel's debug checks take that for a mistake. Who migrates the
+ * page at that very moment tries again.
  */
 #include <linux/mm.h>
 #include <linux/page-flags.h>
@@ -24,6 +28,7 @@ enum vcma_page_kind {
 	VCMA_PAGE_UNMOVABLE,
 };
 
+/* Caller has a reference. */
 static bool vcma_folio_is_pinned(struct folio *folio)
 {
 	int users, nr = folio_nr_pages(folio);
@@ -36,12 +41,27 @@ static bool vcma_folio_is_pinned(struct folio *folio)
 		users += folio_test_swapcache(folio) ? nr : 0;
 	else if (READ_ONCE(folio->mapping))
 		users += nr + (folio_has_private(folio) ? 1 : 0);
-	return folio_ref_count(folio) > users;
+	return folio_ref_count(folio) > users + 1;
+}
+
+/* Return: the folio that @page is part of, with a reference; or NULL if it is free. */
+static struct folio *vcma_folio_get(struct page *page)
+{
+	struct page *head = compound_head(page);
+
+	/* What is no head any more has no references. */
+	if (!get_page_unless_zero(head))
+		return NULL;
+	if (compound_head(page) == head)
+		return (struct folio *)head;
+	put_page(head);
+	return NULL;
 }
 
 /* @nr: how many pages the answer is for, from @page on */
 static enum vcma_page_kind vcma_page_kind(struct page *page, unsigned long *nr)
 {
+	enum vcma_page_kind kind;
 	struct folio *folio;
 
 	*nr = 1;
@@ -55,12 +75,15 @@ static enum vcma_page_kind vcma_page_kind(struct page *page, unsigned long *nr)
 	}
 	if (PageReserved(page) || PageOffline(page) || PageHWPoison(page))
 		return VCMA_PAGE_UNMOVABLE;
-	if (!page_ref_count(compound_head(page)))	/* in a per-CPU list of free pages */
+	folio = vcma_folio_get(page);
+	if (!folio)	/* in a per-CPU list of free pages, too */
 		return VCMA_PAGE_FREE;
-	folio = page_folio(page);
 	if (folio_test_locked(folio) && !folio_test_uptodate(folio))
-		return VCMA_PAGE_READ;
-	return vcma_folio_is_pinned(folio) ? VCMA_PAGE_PINNED : VCMA_PAGE_MOVABLE;
+		kind = VCMA_PAGE_READ;
+	else
+		kind = vcma_folio_is_pinned(folio) ? VCMA_PAGE_PINNED : VCMA_PAGE_MOVABLE;
+	folio_put(folio);
+	return kind;
 }
 
 void vcma_scan_pages(unsigned long pfn, unsigned long nr, struct vcma_page_scan *scan)

@@ -2,7 +2,8 @@
 /*
  * What is in a range of pages of online movable memory: how much would have to be
  * moved to isolate it, and what can't be. Read without locks while the pages are in
- * use: true a moment ago, good for choosing, not for relying on.
+ * use: true a moment ago, good for choosing, not for relying on. Each page has one
+ * reference more while it is looked at.
  */
 #ifndef VCMA_SCAN_H
 #define VCMA_SCAN_H
@@ -17,7 +18,10 @@ struct vcma_page_scan {
 	unsigned long run_unmovable;	/* how many follow each other from there on */
 };
 
-/** vcma_scan_pages() - look at @nr pages from @pfn on. Any context. */
+/**
+ * vcma_scan_pages() - look at @nr pages from @pfn on. Its references may turn out to be the last
+ * ones: caller holds no spinlock.
+ */
 void vcma_scan_pages(unsigned long pfn, unsigned long nr, struct vcma_page_scan *scan);
 
 #endif /* VCMA_SCAN_H */
