@@ -13,6 +13,7 @@
 #include "dma/direct.h"
 #include "main.h"
 #include "mm/memory.h"
+#include "mm/poison.h"
 #include "core/mode.h"
 #include "core/region.h"
 #include "client/report.h"
@@ -70,6 +71,7 @@ int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 	if (vcma_shrink_start(r))
 		dev_warn(r->dev, "region %s: no memory for a shrinker: idle memory is kept\n",
 			 r->name);
+	vcma_poison_init(r);
 	vcma_report_init(r);
 	vcma_clients_init(r);
 	transport->event_ctx = r;
@@ -112,6 +114,7 @@ void vcma_finish(struct vcma_region *r)
 	vcma_region_set_state(r, VCMA_REGION_DEAD);
 	vcma_clients_forget(r);
 	vcma_retire(r);
+	vcma_poison_destroy(r);
 	vcma_region_destroy(r);
 }
 

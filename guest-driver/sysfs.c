@@ -67,6 +67,7 @@ VCMA_ATTR(ready_bytes, "%llu", vcma_region_ready_bytes(r));
 VCMA_ATTR(pinned_bytes, "%llu", vcma_pinned_bytes(r));
 VCMA_STAT(coherent_bytes);
 VCMA_STAT(bounce_bytes);
+VCMA_STAT(broken_bytes);
 VCMA_ATTR(busy_bytes, "%llu", vcma_busy_bytes(r));
 VCMA_ATTR(user_bytes, "%lld", r->user ? (s64)atomic64_read(&r->user->quota.bytes) : 0);
 
@@ -240,6 +241,7 @@ static struct attribute *vcma_attrs[] = {
 	&dev_attr_pinned_bytes.attr,
 	&dev_attr_coherent_bytes.attr,
 	&dev_attr_bounce_bytes.attr,
+	&dev_attr_broken_bytes.attr,
 	&dev_attr_busy_bytes.attr,
 	&dev_attr_user_bytes.attr,
 	&dev_attr_nr_coherent_ok.attr,

@@ -498,6 +498,7 @@ static void put_guest(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     put_u64(v, "allocated-bytes", c.guest.allocated_bytes);
     put_u64(v, "coherent-bytes", c.guest.coherent_bytes);
     put_u64(v, "bounce-bytes", c.guest.bounce_bytes);
+    put_u64(v, "broken-bytes", c.guest.broken_bytes);
     put_u64(v, "coherent-ok", c.guest.nr_coherent_ok);
     put_u64(v, "coherent-failed", c.guest.nr_coherent_failed);
     put_u64(v, "map-direct", c.guest.nr_map_direct);

@@ -9,6 +9,7 @@
 
 #include "core/region.h"
 #include "core/request.h"
+#include "mm/poison.h"
 #include "pool/resv.h"
 
 #define VCMA_REPORT_PERIOD	HZ
@@ -46,6 +47,7 @@ static void vcma_report_collect(struct vcma_region *r,
 		.nr_busy_retries = cpu_to_le64(atomic64_read(&s->nr_busy_retries)),
 		.nr_deadline_missed = cpu_to_le64(atomic64_read(&s->nr_deadline_missed)),
 		.nr_bulk_blocks = cpu_to_le64(atomic64_read(&s->nr_bulk_blocks)),
+		.broken_bytes = cpu_to_le64(atomic64_read(&s->broken_bytes)),
 	};
 	for (i = 0; i < VIRTIO_CMA_NR_LATENCIES; i++)
 		counters->alloc_us_log2[i] = cpu_to_le64(atomic64_read(&s->alloc_us_log2[i]));
@@ -56,7 +58,8 @@ static bool vcma_report_is_due(const struct vcma_report *report,
 			       const struct virtio_cma_guest_counters *now)
 {
 	if (now->allocated_bytes != report->sent.allocated_bytes ||
-	    now->online_bytes != report->sent.online_bytes)
+	    now->online_bytes != report->sent.online_bytes ||
+	    now->broken_bytes != report->sent.broken_bytes)
 		return true;
 	return memcmp(now, &report->sent, sizeof(*now)) &&
 	       time_after_eq(jiffies, report->sent_at + VCMA_REPORT_COUNTS);
@@ -70,6 +73,7 @@ static void vcma_report_work(struct work_struct *work)
 	struct vcma_region *r = container_of(report, struct vcma_region, report);
 	struct virtio_cma_guest_counters now;
 
+	vcma_poison_look(r);
 	vcma_report_collect(r, &now);
 	if (vcma_report_is_due(report, &now) && !vcma_request_report(r, &now)) {
 		report->sent = now;

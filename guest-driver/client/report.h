@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the guest counts, and telling the host about it while there are clients: within a
- * second if another amount is allocated or online, every ten if only its counts have changed.
+ * second if another amount is allocated or online, or memory is found broken; every ten if only
+ * its counts have changed.
  */
 #ifndef VCMA_REPORT_H
 #define VCMA_REPORT_H
@@ -26,6 +27,7 @@ struct vcma_stats {
 	atomic64_t allocated_bytes;		/* in blocks */
 	atomic64_t coherent_bytes;	/* of these, in whole pages */
 	atomic64_t bounce_bytes;	/* of these, as mapped */
+	atomic64_t broken_bytes;	/* pages found broken while they were in blocks */
 	atomic64_t nr_ok[VCMA_NR_STATS_KINDS];
 	atomic64_t nr_failed[VCMA_NR_STATS_KINDS];
 	atomic64_t nr_ok_pages;		/* of all of them */

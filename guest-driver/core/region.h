@@ -39,6 +39,7 @@
 #include "client/client.h"
 #include "pool/pool.h"
 #include "client/report.h"
+#include "mm/poison.h"
 #include "transport/transport.h"
 
 struct dentry;
@@ -196,6 +197,7 @@ struct vcma_region {
 	struct shrinker *shrinker;
 	struct vcma_clients clients;
 	struct vcma_report report;
+	struct vcma_poison poison;
 	struct vcma_stats stats;
 	struct vcma_user *user;		/* NULL: no file */
 	struct dentry *debugfs;

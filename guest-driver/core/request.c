@@ -456,14 +456,17 @@ int vcma_request_report(struct vcma_region *r,
 {
 	struct virtio_cma_resp_hdr resp = {};
 	struct virtio_cma_report_req *req;
-	size_t req_bytes = struct_size(req, payload, sizeof(*counters));
+	/* Of before there were features: it knows one length. */
+	size_t bytes = vcma_is_version_1(r->transport) ? sizeof(*counters) :
+							 VIRTIO_CMA_GUEST_COUNTERS_LEAST;
+	size_t req_bytes = struct_size(req, payload, bytes);
 	int err;
 
 	req = kzalloc(req_bytes, GFP_NOIO);
 	if (!req)
 		return -ENOMEM;
 	req->what = cpu_to_le32(VIRTIO_CMA_REPORT_COUNTERS);
-	memcpy(req->payload, counters, sizeof(*counters));
+	memcpy(req->payload, counters, bytes);
 	err = vcma_call_queue(r, VCMA_QUEUE_REPORT, VIRTIO_CMA_OP_REPORT,
 			      &req->hdr, req_bytes, &resp, sizeof(resp),
 			      sizeof(resp), NULL);

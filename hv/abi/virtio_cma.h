@@ -482,8 +482,11 @@ struct virtio_cma_guest_counters {
 	__le64 nr_deadline_missed;
 	__le64 nr_bulk_blocks;
 	__le64 alloc_us_log2[VIRTIO_CMA_NR_LATENCIES];	/* [i]: below 2^i us; the last: the rest, too */
+	__le64 broken_bytes;		/* pages found broken while they were in blocks */
 };
-VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_guest_counters) == 264);
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_guest_counters) == 272);
+/* What a driver sends that does not know broken_bytes. */
+#define VIRTIO_CMA_GUEST_COUNTERS_LEAST	264
 
 /* event.type */
 #define VIRTIO_CMA_EVENT_CLIENT_ADDED	1

@@ -164,6 +164,7 @@ struct hvcma_engine_counters {
 		uint64_t online_bytes, ready_bytes;
 		uint64_t nr_busy_retries, nr_deadline_missed, nr_bulk_blocks;
 		uint64_t alloc_us_log2[VIRTIO_CMA_NR_LATENCIES];
+		uint64_t broken_bytes;
 	} guest;
 };
 

@@ -147,6 +147,7 @@ void hvcma_engine_counters(const struct hvcma_engine *e,
 			.nr_busy_retries = hvcma_from_le64(e->guest.nr_busy_retries),
 			.nr_deadline_missed = hvcma_from_le64(e->guest.nr_deadline_missed),
 			.nr_bulk_blocks = hvcma_from_le64(e->guest.nr_bulk_blocks),
+			.broken_bytes = hvcma_from_le64(e->guest.broken_bytes),
 		},
 	};
 	for (unsigned int i = 0; i < VIRTIO_CMA_NR_WHYS; i++)
@@ -375,7 +376,8 @@ static enum virtio_cma_status report_counters(struct hvcma_engine *e,
 {
 	uint64_t bytes = call->req_bytes - sizeof(struct virtio_cma_report_req);
 
-	if (hvcma_is_version_1(e) ? !bytes || bytes % sizeof(__le64) : bytes != sizeof(e->guest))
+	if (hvcma_is_version_1(e) ? !bytes || bytes % sizeof(__le64) :
+	    bytes != VIRTIO_CMA_GUEST_COUNTERS_LEAST)
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_req_hdr, bytes));
 	if (first)

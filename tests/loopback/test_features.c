@@ -130,7 +130,7 @@ static void record_memory(struct rig *r)
 
 static void record_reports(struct rig *r)
 {
-	uint8_t payload[sizeof(struct virtio_cma_guest_counters) + 8] = { 0x0f };
+	uint8_t payload[VIRTIO_CMA_GUEST_COUNTERS_LEAST + 8] = { 0x0f };
 
 	query(r, VIRTIO_CMA_QUERY_STATES);
 	record_answer(r, "QUERY of states");

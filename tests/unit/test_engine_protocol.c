@@ -393,7 +393,8 @@ static void online_memory_outlives_its_driver(void **state)
 	/* a driver with nothing online */
 	assert_int_equal(hvcma_engine_restore_orphaned(r->engine, 100 * GRANULE), 0);
 	expect_orphaned(r, 100);
-	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 0, 0, &guest, sizeof(guest)),
+	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 0, 0, &guest,
+				     VIRTIO_CMA_GUEST_COUNTERS_LEAST),
 			 VIRTIO_CMA_S_OK);
 	expect_orphaned(r, 0);
 
@@ -427,6 +428,7 @@ static void guest_counters_are_reported(void **state)
 		.nr_busy_retries = hvcma_to_le64(11), .nr_deadline_missed = hvcma_to_le64(12),
 		.nr_bulk_blocks = hvcma_to_le64(13),
 		.alloc_us_log2 = { [0] = hvcma_to_le64(14), [19] = hvcma_to_le64(15) },
+		.broken_bytes = hvcma_to_le64(16),
 	};
 	const size_t bytes = sizeof(guest);
 	struct virtio_cma_report_req bad = {
@@ -436,6 +438,7 @@ static void guest_counters_are_reported(void **state)
 	struct hvcma_engine_counters counters;
 
 	(void)state;
+	hvcma_engine_set_features(r->engine, 1 << VIRTIO_CMA_F_VERSION_1);
 	hvcma_engine_counters(r->engine, &counters);
 	assert_false(counters.guest_valid);
 	expect_refusal(r, send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 1, 0, &guest, bytes),
@@ -465,6 +468,14 @@ static void guest_counters_are_reported(void **state)
 	assert_int_equal(counters.guest.alloc_us_log2[0], 14);
 	assert_int_equal(counters.guest.alloc_us_log2[1], 0);
 	assert_int_equal(counters.guest.alloc_us_log2[19], 15);
+	assert_int_equal(counters.guest.broken_bytes, 16);
+
+	/* A driver that does not know of broken memory. */
+	assert_int_equal(send_report(r, VIRTIO_CMA_REPORT_COUNTERS, 0, 0, &guest,
+				     VIRTIO_CMA_GUEST_COUNTERS_LEAST), VIRTIO_CMA_S_OK);
+	hvcma_engine_counters(r->engine, &counters);
+	assert_int_equal(counters.guest.alloc_us_log2[19], 15);
+	assert_int_equal(counters.guest.broken_bytes, 0);
 	assert_int_equal(hvcma_engine_reset(r->engine), 0);
 	hvcma_engine_counters(r->engine, &counters);
 	assert_false(counters.guest_valid);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Broken memory in a reusable region: pages that the kernel has poisoned are in no allocation, and do not keep
-# the region from being unplugged.
+# the region from being unplugged. Those that break while somebody has them are reported.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
@@ -28,13 +28,28 @@ fill()
 	GUEST_LIMIT_S=120 guest "cat \$(cma_dir)/region_bytes >\$(cma_dir)/user_limit_bytes; dma_heap fill $HEAP $GRANULE $GRANULES" | cut -d ' ' -f 1
 }
 
+# held_case: a page breaks in a block that takes up most of the region
+held_case()
+{
+	guest "cat \$(cma_dir)/region_bytes >\$(cma_dir)/user_limit_bytes; background /tmp/held vcma_user hold /dev/vcma/cma0 $(((REGION_MIB - 8) << 20)); echo \$last >/tmp/held.pid" >/dev/null
+	broken=$(($(guest 'cat $(cma_dir)/region_base_gpa') + REGION_MIB / 2 * 1048576 + 0x7000))
+	# What is in use by it knows not whom, the kernel can't deal with.
+	guest "(echo $broken >/sys/devices/system/memory/hard_offline_page) 2>/dev/null"
+	check "$what: held: the log says where, and who has it" \
+		guest "wait_for 30 eval 'dmesg | grep -q \"broken memory at $(printf '0x%x' $broken), device address 0x[0-9a-f]*, in a block of .vcma_user\"'"
+	check "$what: held: the guest counts it" equal 4096 "$(guest 'cat $(cma_dir)/broken_bytes')"
+	check "$what: held: the host is told" wait_until 20 status_is /guest/broken-bytes 4096
+	guest 'sleep 11; kill $(cat /tmp/held.pid)'
+	check "$what: held: once" equal 1 "$(guest 'dmesg | grep -c "broken memory at"')"
+}
+
 # poison_case ARCH SERIES
 poison_case()
 {
 	what="$1 $2"
 	# shellcheck disable=SC2046 # options are words
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
-		-- $(guest_programs "$1" dma_heap)
+		-- $(guest_programs "$1" dma_heap vcma_user)
 	# shellcheck disable=SC2046 # options are words
 	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		-device pcie-root-port,id=port0,chassis=1 \
@@ -63,6 +78,8 @@ poison_case()
 	check "$what: plugged again: online again" wait_until 30 mem_total_is "$online_total"
 	guest "wait_for 20 test -c $HEAP"
 	check "$what: plugged again, which is other memory: all of it" equal $GRANULES "$(fill)"
+	held_case
+	check "$what: given back: all granules but its own" equal $((GRANULES - 1)) "$(fill)"
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	check "$what: QEMU ends well" vm_quit
 }

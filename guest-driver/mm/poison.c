@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Broken memory in allocated blocks (poison.h). At a struct page a cache line, a GiB costs some
+ * milliseconds.
+ */
+#include <linux/bitops.h>
+#include <linux/device.h>
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/sched.h>
+
+#include "core/mode.h"
+#include "mm/poison.h"
+#include "pool/pool_pages.h"
+#include "core/region.h"
+
+#define VCMA_POISON_PERIOD	(10 * HZ)
+#define VCMA_POISON_PAGES	4096UL	/* looked at before others may run */
+
+void vcma_poison_init(struct vcma_region *r)
+{
+	xa_init(&r->poison.seen);
+	r->poison.looked_at = jiffies;
+}
+
+void vcma_poison_destroy(struct vcma_region *r)
+{
+	xa_destroy(&r->poison.seen);
+}
+
+/* Whose is the page? A pool's may be one of its clients'. */
+static void vcma_poison_log(struct vcma_block *block, unsigned long page)
+{
+	struct vcma_region *r = block->region;
+	const char *owner = block->owner_name;
+	u64 dma = block->base_dma + PFN_PHYS(page);
+	struct vcma_client *c = NULL;
+	struct vcma_slot *slot;
+
+	rcu_read_lock();
+	if (block->use == VCMA_BLOCK_POOL) {
+		slot = vcma_pool_slot(block, dma);
+		if (slot)
+			c = READ_ONCE(slot->owner);
+		if (c)
+			owner = c->name;
+	}
+	dev_err(r->dev, "region %s: broken memory at %#llx, device address %#llx, in a block of '%s'\n",
+		r->name, block->base_gpa + PFN_PHYS(page), dma, owner);
+	rcu_read_unlock();
+}
+
+static void vcma_poison_look_at(struct vcma_block *block)
+{
+	unsigned long pfn = PHYS_PFN(block->base_gpa), nr = PHYS_PFN(block->bytes), i;
+	struct vcma_region *r = block->region;
+
+	for_each_set_bit(i, block->isolated, nr) {
+		if (!(i % VCMA_POISON_PAGES))
+			cond_resched();
+		if (!PageHWPoison(pfn_to_page(pfn + i)) ||
+		    xa_insert(&r->poison.seen, pfn + i, xa_mk_value(0), GFP_NOIO))
+			continue;
+		atomic64_add(PAGE_SIZE, &r->stats.broken_bytes);
+		vcma_poison_log(block, i);
+	}
+}
+
+void vcma_poison_look(struct vcma_region *r)
+{
+	struct vcma_block *block, *last = NULL;
+	unsigned long key = 0;
+	bool kept;
+
+	if (!r->mode->has_pages || time_before(jiffies, r->poison.looked_at + VCMA_POISON_PERIOD))
+		return;
+	r->poison.looked_at = jiffies;
+	rcu_read_lock();
+	for (block = xa_find(&r->by_gpa, &key, ULONG_MAX, XA_PRESENT); block;
+	     block = xa_find_after(&r->by_gpa, &key, ULONG_MAX, XA_PRESENT)) {
+		if (block == last)	/* granule by granule it is found */
+			continue;
+		last = block;
+		kept = vcma_block_tryget(block);
+		rcu_read_unlock();
+		if (kept) {
+			vcma_poison_look_at(block);
+			vcma_block_put(block);
+		}
+		rcu_read_lock();
+	}
+	rcu_read_unlock();
+}
