@@ -94,26 +94,42 @@ void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t byt
 }
 
 /*
- * Find the allocation that starts at @dma.
- * Return: its length, 0 if there is none of this client.
+ * Find the allocation that @dma lies in.
+ * Return: how far from its beginning; U64_MAX if there is none of this client.
  */
 static u64 vcma_coherent_find(struct vcma_client *c, dma_addr_t dma,
 			      struct vcma_block **block, struct vcma_slot **slot)
 {
 	struct vcma_block *b;
 	struct vcma_slot *s;
-	u64 bytes = 0;
+	u64 off = U64_MAX;
 
 	rcu_read_lock();
 	b = vcma_block_by_dma(c->region, dma);
 	s = b && b->use == VCMA_BLOCK_POOL ? vcma_pool_slot(b, dma) : NULL;
-	if (s && s->owner == c && s->orig == VCMA_NO_ORIG &&
-	    b->base_dma + ((u64)(s - b->slots) << VCMA_SLOT_SHIFT) == dma)
-		bytes = s->bytes;
+	if (s && s->owner == c && s->orig == VCMA_NO_ORIG)
+		off = dma - b->base_dma - ((u64)(s - b->slots) << VCMA_SLOT_SHIFT);
 	rcu_read_unlock();
 	*block = b;
 	*slot = s;
-	return bytes;
+	return off;
+}
+
+/*
+ * Users map what they need of an allocation, and drivers name that part of it.
+ * Return: guest-physical address of the whole pages at @dma, in *@block; 0 if they are not all in
+ * one allocation of this client.
+ */
+static u64 vcma_coherent_part(struct vcma_client *c, dma_addr_t dma, size_t bytes,
+			      struct vcma_block **block)
+{
+	struct vcma_slot *slot;
+	u64 off = vcma_coherent_find(c, dma, block, &slot);
+
+	if (off == U64_MAX || !bytes || PAGE_ALIGN(bytes) < bytes ||
+	    PAGE_ALIGN(bytes) > slot->bytes - off)
+		return 0;
+	return (*block)->base_gpa + (dma - (*block)->base_dma);
 }
 
 bool vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma)
@@ -123,9 +139,9 @@ bool vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma)
 	struct vcma_slot *slot;
 	u64 found;
 
-	found = vcma_coherent_find(c, dma, &block, &slot);
-	if (!found)
+	if (vcma_coherent_find(c, dma, &block, &slot))
 		return false;
+	found = slot->bytes;
 	if (found != rounded) {
 		dev_WARN_ONCE(c->dev, 1, "frees %#zx bytes at %pad, %#llx are allocated there\n",
 			      rounded, &dma, found);
@@ -144,14 +160,10 @@ int vcma_coherent_mmap(struct vcma_client *c, struct vm_area_struct *vma,
 {
 	unsigned long nr = PAGE_ALIGN(bytes) >> PAGE_SHIFT;
 	struct vcma_block *block;
-	struct vcma_slot *slot;
-	u64 gpa;
+	u64 gpa = vcma_coherent_part(c, dma, bytes, &block);
 
-	if (vcma_coherent_find(c, dma, &block, &slot) != PAGE_ALIGN(bytes))
+	if (!gpa || vma->vm_pgoff >= nr || vma_pages(vma) > nr - vma->vm_pgoff)
 		return -ENXIO;
-	if (vma->vm_pgoff >= nr || vma_pages(vma) > nr - vma->vm_pgoff)
-		return -ENXIO;
-	gpa = block->base_gpa + (dma - block->base_dma);
 	if (block->attr == VCMA_UNCACHED)
 		vma->vm_page_prot = pgprot_writecombine(vma->vm_page_prot);
 	return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(gpa) + vma->vm_pgoff,
@@ -162,14 +174,12 @@ int vcma_coherent_sgtable(struct vcma_client *c, struct sg_table *sgt, dma_addr_
 			  size_t bytes)
 {
 	struct vcma_block *block;
-	struct vcma_slot *slot;
 	u64 gpa;
 	int err;
 
-	if (!c->region->mode->has_pages || !bytes ||
-	    vcma_coherent_find(c, dma, &block, &slot) < PAGE_ALIGN(bytes))
+	gpa = c->region->mode->has_pages ? vcma_coherent_part(c, dma, bytes, &block) : 0;
+	if (!gpa)
 		return -ENXIO;
-	gpa = block->base_gpa + (dma - block->base_dma);
 	err = sg_alloc_table(sgt, 1, GFP_KERNEL);
 	if (!err)
 		sg_set_page(sgt->sgl, pfn_to_page(PHYS_PFN(gpa)), PAGE_ALIGN(bytes), 0);

@@ -42,14 +42,16 @@ bool vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma);
 
 /**
  * vcma_coherent_mmap() - map part of an allocation to user space.
+ * @dma, @bytes: of the allocation, or of a part of it
  *
- * Return: 0, -ENXIO (the mapping is larger than the allocation, or there is none).
+ * Return: 0, -ENXIO (the mapping is larger than @bytes, or these are not within one allocation).
  */
 int vcma_coherent_mmap(struct vcma_client *c, struct vm_area_struct *vma,
 		       dma_addr_t dma, size_t bytes);
 
 /**
- * vcma_coherent_sgtable() - a scatterlist of one entry with the allocation's pages.
+ * vcma_coherent_sgtable() - a scatterlist of one entry with the pages of an allocation, or of a
+ * part of it.
  * @sgt: filled; the caller frees it
  *
  * Return: 0, -ENXIO (the allocation is shorter, there is none, or the region has no

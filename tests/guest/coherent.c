@@ -330,13 +330,15 @@ struct mapping {
 	void *cpu;
 	dma_addr_t dma;
 	size_t bytes;
+	size_t part, part_bytes;	/* that the driver names */
 };
 
 static int mapping_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct mapping *m = file->private_data;
 
-	return dma_mmap_coherent(m->t->dev, vma, m->cpu, m->dma, m->bytes);
+	return dma_mmap_coherent(m->t->dev, vma, m->cpu + m->part, m->dma + m->part,
+				 m->part_bytes);
 }
 
 static const struct file_operations mapping_fops = {
@@ -344,9 +346,41 @@ static const struct file_operations mapping_fops = {
 	.mmap = mapping_mmap,
 };
 
+/*
+ * DRM and UIO name as much of it as is to be mapped; drivers that divide it among users name where
+ * it begins for one of them.
+ */
+static void test_mmap_part(struct selftest *t, struct file *file, struct mapping *m)
+{
+	unsigned long user;
+	u32 word = 0;
+
+	*(u32 *)(m->cpu + PAGE_SIZE) = 0x9a27;
+	m->part_bytes = 2 * PAGE_SIZE;
+	user = vm_mmap(file, 0, 2 * PAGE_SIZE, PROT_READ, MAP_SHARED, 0);
+	if (selftest_result(t, !IS_ERR_VALUE(user), "mmap: the beginning of it")) {
+		selftest_result(t, !get_user(word, (u32 __user *)(user + PAGE_SIZE)) &&
+				word == 0x9a27, "mmap: user space sees the beginning (%#x)", word);
+		vm_munmap(user, 2 * PAGE_SIZE);
+	}
+	m->part = PAGE_SIZE;
+	user = vm_mmap(file, 0, 2 * PAGE_SIZE, PROT_READ, MAP_SHARED, 0);
+	if (selftest_result(t, !IS_ERR_VALUE(user), "mmap: the rest of it")) {
+		word = 0;
+		selftest_result(t, !get_user(word, (u32 __user *)user) && word == 0x9a27,
+				"mmap: user space sees the rest (%#x)", word);
+		vm_munmap(user, 2 * PAGE_SIZE);
+	}
+	m->part_bytes = m->bytes;
+	user = vm_mmap(file, 0, PAGE_SIZE, PROT_READ, MAP_SHARED, 0);
+	selftest_result(t, IS_ERR_VALUE(user), "mmap: more than the rest is refused");
+	if (!IS_ERR_VALUE(user))
+		vm_munmap(user, PAGE_SIZE);
+}
+
 static void test_mmap(struct selftest *t)
 {
-	struct mapping m = { .t = t, .bytes = 3 * PAGE_SIZE };
+	struct mapping m = { .t = t, .bytes = 3 * PAGE_SIZE, .part_bytes = 3 * PAGE_SIZE };
 	unsigned long user;
 	struct file *file;
 	u32 word = 0;
@@ -376,6 +410,7 @@ static void test_mmap(struct selftest *t)
 	selftest_result(t, IS_ERR_VALUE(user), "mmap: a page beyond the end is refused");
 	if (!IS_ERR_VALUE(user))
 		vm_munmap(user, 3 * PAGE_SIZE);
+	test_mmap_part(t, file, &m);
 	fput(file);
 free:
 	dma_free_coherent(t->dev, m.bytes, m.cpu, m.dma);

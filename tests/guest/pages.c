@@ -181,6 +181,10 @@ static void test_sgtable(struct selftest *t)
 		dma_unmap_sgtable(t->dev, &sgt, DMA_TO_DEVICE, 0);
 	}
 	sg_free_table(&sgt);
+	err = dma_get_sgtable(t->dev, &sgt, cpu + SZ_32K, dma + SZ_32K, SZ_32K);
+	if (selftest_result(t, !err && sg_virt(sgt.sgl) == cpu + SZ_32K &&
+			    sgt.sgl->length == SZ_32K, "sgtable: of its second half (%d)", err))
+		sg_free_table(&sgt);
 	err = dma_get_sgtable(t->dev, &sgt, cpu, dma, SZ_128K);
 	selftest_result(t, err < 0, "sgtable: of more than was allocated: refused (%d)", err);
 	if (!err)
