@@ -42,6 +42,17 @@ static u64 vcma_bounce_keep(struct vcma_client *c, size_t bytes)
 	return max_t(u64, keep, bytes < PAGE_SIZE ? VCMA_BOUNCE_KEEP : PAGE_SIZE);
 }
 
+/*
+ * What the device can't count beyond (dma_set_seg_boundary()): who cuts his memory by it finds the
+ * copies cut likewise. A mapping that is longer crosses it in any case, and its driver knows.
+ */
+static u64 vcma_bounce_boundary(struct vcma_client *c, unsigned int nr)
+{
+	u64 slots = dma_get_seg_boundary_nr_pages(c->dev, VCMA_SLOT_SHIFT);
+
+	return is_power_of_2(slots) && nr <= slots ? slots : 0;
+}
+
 static size_t vcma_slot_offset(phys_addr_t phys)
 {
 	return phys & (VCMA_SLOT_BYTES - 1);
@@ -66,6 +77,7 @@ dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	fit.nr = ALIGN(offset + bytes, VCMA_SLOT_BYTES) >> VCMA_SLOT_SHIFT;
 	fit.align_slots = vcma_bounce_keep(c, bytes) >> VCMA_SLOT_SHIFT;
 	fit.match = (phys >> VCMA_SLOT_SHIFT) & (fit.align_slots - 1);
+	fit.boundary_slots = vcma_bounce_boundary(c, fit.nr);
 	fit.max_dma = max_dma;
 	if (!vcma_pool_alloc(&c->pools[c->attr], &fit, c, phys, bytes, &piece) &&
 	    !vcma_reserve_alloc(c, &fit, phys, bytes, &piece))

@@ -18,7 +18,8 @@ struct vcma_client;
  * vcma_bounce_map() - map [@phys, @phys + @bytes) of ordinary RAM.
  * @max_dma: highest DMA address of the last byte
  *
- * The offset in 4 KiB is kept; in the page if it is that long; of the client's min_align_mask.
+ * The offset in 4 KiB is kept; in the page if it is that long; of the client's min_align_mask. The
+ * device's segment boundary is not crossed by what is no longer.
  * The buffer is filled for every direction and whatever the caller's attributes: a device that
  * writes less than it was asked for must not uncover what was there before.
  *

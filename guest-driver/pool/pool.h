@@ -121,6 +121,7 @@ struct vcma_fit {
 	unsigned int nr;	/* slots, > 0 */
 	u64 align_slots;	/* power of two; of the DMA address, in slots */
 	u64 match;		/* DMA address, in slots, modulo align_slots */
+	u64 boundary_slots;	/* power of two, >= nr, no multiple of which is crossed; or 0 */
 	u64 max_dma;		/* highest DMA address of the last byte */
 };
 

@@ -93,6 +93,25 @@ void vcma_pool_clear(const struct vcma_piece *piece, unsigned int nr, bool may_s
 
 /* ---- slots of a block ---- */
 
+unsigned long vcma_fit_find(const struct vcma_fit *fit, unsigned long *map, unsigned long end,
+			    unsigned long start, u64 base_dma)
+{
+	u64 base = base_dma >> VCMA_SLOT_SHIFT, first, over;
+	unsigned long bit;
+
+	for (;;) {
+		bit = bitmap_find_next_zero_area_off(map, end, start, fit->nr, fit->align_slots - 1,
+						     base - fit->match);
+		if (bit >= end || !fit->boundary_slots)
+			return bit;
+		first = base + bit;
+		over = round_down(first + fit->nr - 1, fit->boundary_slots);
+		if (over <= first)
+			return bit;
+		start = over - base;
+	}
+}
+
 struct vcma_algo {
 	const struct vcma_fit *fit;
 	const struct vcma_block *block;
@@ -115,8 +134,7 @@ static unsigned long vcma_pages_algo(unsigned long *map, unsigned long size,
 		end = (fit->max_dma - base_dma + 1) >> VCMA_SLOT_SHIFT;
 
 	for (;;) {
-		bit = bitmap_find_next_zero_area_off(map, end, start, nr, fit->align_slots - 1,
-						     (base_dma >> VCMA_SLOT_SHIFT) - fit->match);
+		bit = vcma_fit_find(fit, map, end, start, base_dma);
 		if (bit >= end)
 			return size;
 		if (!algo->clean)
@@ -327,7 +345,10 @@ void vcma_stacks_flush(struct vcma_pool *pool)
 
 /* ---- the pool's slots ---- */
 
-/* May an allocation that asks for @fit get any run of its size that the pool has? */
+/*
+ * May an allocation that asks for @fit get any run of its size that the pool has? Aligned as they
+ * are, none crosses a boundary of its size or more.
+ */
 static bool vcma_fit_is_plain(const struct vcma_pool *pool, const struct vcma_fit *fit)
 {
 	return fit->max_dma >= READ_ONCE(pool->max_dma) && !fit->match &&

@@ -37,6 +37,16 @@ void vcma_pages_destroy(struct vcma_block *block);
 bool vcma_pages_isolate(struct vcma_block *block, const struct vcma_fit *fit, bool clean,
 			u32 *first);
 
+/**
+ * vcma_fit_find() - the first run of free slots that fits; its max_dma is left to the caller.
+ * @map: bit i is slot i, at DMA address @base_dma + i slots; set: in use
+ * @end, @start: where to look
+ *
+ * Return: its first slot; @end or more if there is none.
+ */
+unsigned long vcma_fit_find(const struct vcma_fit *fit, unsigned long *map, unsigned long end,
+			    unsigned long start, u64 base_dma);
+
 /** vcma_pages_record() - fill the records of taken slots, and @piece. */
 void vcma_pages_record(struct vcma_block *block, u32 first, u32 nr, struct vcma_client *owner,
 		       phys_addr_t orig, u64 bytes, struct vcma_piece *piece);

@@ -132,8 +132,7 @@ bool vcma_reserve_alloc(struct vcma_client *c, const struct vcma_fit *fit, phys_
 		goto unlock;
 	room = fit->max_dma - reserve->all.dma;
 	end = room >> VCMA_SLOT_SHIFT < reserve->nr ? (room + 1) >> VCMA_SLOT_SHIFT : reserve->nr;
-	bit = bitmap_find_next_zero_area_off(reserve->used, end, 0, fit->nr, fit->align_slots - 1,
-					     (reserve->all.dma >> VCMA_SLOT_SHIFT) - fit->match);
+	bit = vcma_fit_find(fit, reserve->used, end, 0, reserve->all.dma);
 	if (bit >= end)
 		goto unlock;
 	bitmap_set(reserve->used, bit, fit->nr);

@@ -442,6 +442,38 @@ static void test_large(struct selftest *t, u8 *large)
 			selftest_in_reach(t, dma, SZ_4M), "limits: 4 MiB at once are served");
 }
 
+#define NR_BOUNDED	24
+
+/* What lies between two multiples of the device's segment boundary does so for the device, too. */
+static void test_boundary(struct selftest *t, u8 *large, const char *when)
+{
+	const size_t bytes = 20 * SZ_1K, offset = SZ_1K;
+	dma_addr_t dma[NR_BOUNDED];
+	unsigned int nr, crossed = 0, i;
+	int err = 0;
+
+	dma_set_seg_boundary(t->dev, SZ_64K - 1);
+	for (nr = 0; nr < NR_BOUNDED; nr++) {
+		dma[nr] = dma_map_single(t->dev, large + nr * SZ_64K + offset, bytes,
+					 DMA_BIDIRECTIONAL);
+		if (dma_mapping_error(t->dev, dma[nr]))
+			break;
+		crossed += (dma[nr] ^ (dma[nr] + bytes - 1)) >> 16 != 0;
+	}
+	selftest_result(t, nr && !crossed,
+			"limits: %s: %u of %u mappings cross the segment boundary of 64 KiB", when,
+			crossed, nr);
+	for (i = 0; i < nr; i++)
+		dma_unmap_single(t->dev, dma[i], bytes, DMA_BIDIRECTIONAL);
+	/* Longer than the boundary: its driver knows. */
+	dma[0] = dma_map_single(t->dev, large + offset, SZ_128K, DMA_BIDIRECTIONAL);
+	err = dma_mapping_error(t->dev, dma[0]);
+	if (!err)
+		dma_unmap_single(t->dev, dma[0], SZ_128K, DMA_BIDIRECTIONAL);
+	selftest_result(t, !err, "limits: %s: what is longer than the boundary is mapped", when);
+	dma_set_seg_boundary(t->dev, 0);	/* the default */
+}
+
 static void test_limits(struct selftest *t, u8 *buf)
 {
 	size_t longest = dma_max_mapping_size(t->dev);
@@ -468,6 +500,7 @@ static void test_limits(struct selftest *t, u8 *buf)
 	if (!dma_mapping_error(t->dev, dma))
 		dma_unmap_single(t->dev, dma, SZ_4K, DMA_TO_DEVICE);
 	dma_set_min_align_mask(t->dev, 0);
+	test_boundary(t, large, "boundary");
 	kfree(large);
 
 	spin_lock_irqsave(&lock, flags);
