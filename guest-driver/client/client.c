@@ -84,7 +84,7 @@ static struct vcma_client *vcma_client_get(struct vcma_region *r, u32 id)
 	init_rwsem(&c->buffers_lock);
 	INIT_LIST_HEAD(&c->bulk_blocks);
 	vcma_direct_init(&c->direct);
-	vcma_reserve_init(&c->reserve);
+	vcma_reserve_init(&c->reserve, r->granule_bytes);
 	err = xa_err(xa_store(&r->clients.by_id, id, c, GFP_KERNEL));
 	if (err) {
 		kfree(c);

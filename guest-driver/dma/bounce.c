@@ -60,7 +60,7 @@ static size_t vcma_slot_offset(phys_addr_t phys)
 
 bool vcma_bounce_may_fit(const struct vcma_client *c, phys_addr_t phys, size_t bytes)
 {
-	return bytes <= c->region->granule_bytes - vcma_slot_offset(phys);
+	return bytes <= READ_ONCE(c->reserve.longest_bytes) - vcma_slot_offset(phys);
 }
 
 dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes,
@@ -178,7 +178,7 @@ bool vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 size_t vcma_bounce_max_bytes(struct vcma_client *c)
 {
 	u64 keep = vcma_bounce_keep(c, PAGE_SIZE);
-	u64 room = min_t(u64, c->region->granule_bytes, VCMA_BOUNCE_MAX + keep);
+	u64 room = min_t(u64, READ_ONCE(c->reserve.longest_bytes), VCMA_BOUNCE_MAX + keep);
 
 	return room > keep ? room - keep : PAGE_SIZE;
 }

@@ -14,9 +14,10 @@
 #include "core/region.h"
 #include "reserve.h"
 
-void vcma_reserve_init(struct vcma_reserve *reserve)
+void vcma_reserve_init(struct vcma_reserve *reserve, u64 granule_bytes)
 {
 	spin_lock_init(&reserve->lock);
+	reserve->longest_bytes = granule_bytes;
 	reserve->all.block = NULL;
 	reserve->nr = 0;
 	reserve->max_dma = U64_MAX;
@@ -69,29 +70,47 @@ static void vcma_reserve_put(struct vcma_client *c, struct vcma_piece *all, u32 
 	vcma_pool_free(all->block, all->slot);
 }
 
-void vcma_reserve_fill(struct vcma_client *c, u64 max_dma)
+/*
+ * The longest piece there is, from all of it down to a granule, where that is shorter.
+ * Return: slots, 0 if there is none.
+ */
+static u32 vcma_reserve_get(struct vcma_client *c, u64 max_dma, struct vcma_piece *all)
 {
 	const struct vcma_alloc_limits limits = { .flags = VCMA_FAST };
 	struct vcma_fit fit = { .nr = VCMA_RESERVE_SLOTS, .align_slots = 1, .max_dma = max_dma };
-	struct vcma_reserve *reserve = &c->reserve;
+	u64 least = min_t(u64, fit.nr, c->region->granule_bytes >> VCMA_SLOT_SHIFT);
 	struct vcma_pool *pool = &c->pools[c->attr];
+
+	for (; fit.nr >= least; fit.nr /= 2) {
+		u64 bytes = (u64)fit.nr << VCMA_SLOT_SHIFT;
+
+		if (vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, all) ||
+		    !vcma_pool_alloc_slow(pool, &fit, &limits, c, bytes, all))
+			return fit.nr;
+	}
+	return 0;
+}
+
+void vcma_reserve_fill(struct vcma_client *c, u64 max_dma)
+{
+	struct vcma_reserve *reserve = &c->reserve;
 	struct vcma_piece all;
 	u64 bytes;
 	u32 nr;
 
 	if (vcma_reserve_reaches(reserve, max_dma))
 		return;
-	fit.nr = min_t(u64, fit.nr, c->region->granule_bytes >> VCMA_SLOT_SHIFT);
-	bytes = (u64)fit.nr << VCMA_SLOT_SHIFT;
-	if (!vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, &all) &&
-	    vcma_pool_alloc_slow(pool, &fit, &limits, c, bytes, &all)) {
+	nr = vcma_reserve_get(c, max_dma, &all);
+	if (!nr) {
 		dev_info(c->dev, "region %s: no memory for a reserve of bounce buffers at or below %#llx\n",
 			 c->region->name, max_dma);
 		return;
 	}
-	nr = fit.nr;
-	if (vcma_reserve_swap(reserve, &all, &nr, false))
+	bytes = (u64)nr << VCMA_SLOT_SHIFT;
+	if (vcma_reserve_swap(reserve, &all, &nr, false)) {
 		reserve->max_dma = max_dma;
+		WRITE_ONCE(reserve->longest_bytes, max(bytes, c->region->granule_bytes));
+	}
 	vcma_reserve_put(c, &all, nr);	/* the old one, or ours: no driver does that */
 }
 
@@ -117,6 +136,7 @@ void vcma_reserve_empty(struct vcma_client *c)
 	vcma_reserve_swap(&c->reserve, &all, &nr, true);
 	vcma_reserve_put(c, &all, nr);
 	c->reserve.max_dma = U64_MAX;
+	WRITE_ONCE(c->reserve.longest_bytes, c->region->granule_bytes);
 }
 
 bool vcma_reserve_alloc(struct vcma_client *c, const struct vcma_fit *fit, phys_addr_t orig,

@@ -3,7 +3,8 @@
  * Reserve of a client: bounce buffers that are its own for as long as it is claimed, used when
  * the pool has none. Neither coherent memory nor other clients nor a guest that is short of
  * memory take it away. So whoever waits for the client's I/O, reclaim above all, waits for what
- * is under way, and for nothing else: when that ends, the longest mapping fits again.
+ * is under way, and for nothing else: when that ends, the longest mapping fits again. What the
+ * longest one is, where granules are short, is for the reserve to say: it was had in one piece.
  *
  *	pool block	|....|  reserve of a client  |....|
  *	used		     |xx..xxxx...............|	a bit per slot
@@ -29,10 +30,11 @@ struct vcma_reserve {
 	struct vcma_piece all;		/* of the pool; block NULL: there is none */
 	u32 nr;				/* slots of it */
 	u64 max_dma;			/* that it was asked for with */
+	u64 longest_bytes;		/* that can be had in one piece; read anywhere */
 	DECLARE_BITMAP(used, VCMA_RESERVE_SLOTS);
 };
 
-void vcma_reserve_init(struct vcma_reserve *reserve);
+void vcma_reserve_init(struct vcma_reserve *reserve, u64 granule_bytes);
 
 /**
  * vcma_reserve_fill() - take it from the client's pool, at nobody's expense. May sleep. Without

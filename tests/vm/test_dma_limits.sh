@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The DMA API of a client under other conditions than test_selftest's: uncached mappings, address
-# limits that part of the region satisfies, guest-physical addresses, a driver that leaks.
+# limits that part of the region satisfies, guest-physical addresses, granules that are shorter than
+# mappings, a driver that leaks.
 #
 #	driver's memory   |  a  |  b  |          |  b  |		vcma_selftest
 #	                     |  copied there         ^ and back
@@ -49,6 +50,25 @@ limits_case()
 	limits_end
 }
 
+# pages_case ARCH SERIES: memory without hugepages, whose granules are pages
+pages_case()
+{
+	what="$1 $2, granules of a page"
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
+		"$(guest_module "$1" "$2" vcma_selftest)"
+	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+		-object memory-backend-memfd,id=cma0-mem,size=64M \
+		-device virtio-cma-pci,id=cma0,memdev=cma0-mem,clients=edu0 \
+		-device "edu,id=edu0,$wide"
+	if ! vm_booted 1 90; then
+		tap_result 1 "$what: the guest boots"
+		return
+	fi
+	GUEST_LIMIT_S=150 guest selftest guest_physical=1 quick=1 >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what"
+	limits_end
+}
+
 # leak_case ARCH SERIES: what a driver leaves behind is logged, kept until it is quiesced, and freed
 leak_case()
 {
@@ -72,6 +92,7 @@ limits_case arm64 6.12 uncached unsafe-noiommu=on,x-fabric=on,attr=uncached ",$w
 half=x-provider=fake,x-fake-base=0xe000000,x-fake-extent=4,x-fake-shuffle=on
 limits_case arm64 6.1 "half of it in reach" "unsafe-noiommu=on,x-fabric=on,$half" '' mask_bits=28
 leak_case amd64 6.12
+pages_case amd64 6.12
 # shellcheck disable=SC2034 # for region_options
 REGION_MIB=128	# wherever it lies, 32 MiB of it are aligned to their size
 region_hugepages
