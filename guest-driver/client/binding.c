@@ -200,7 +200,7 @@ static bool vcma_dev_may_be_client(struct device *dev)
 	return may;
 }
 
-static bool vcma_dev_has_binding(struct device *dev)
+bool vcma_dev_is_served(const struct device *dev)
 {
 	return xa_load(&vcma_bound, (unsigned long)dev) ||
 	       dev->dma_ops == &vcma_binding_empty.ops;
@@ -402,12 +402,12 @@ static int vcma_bindings_notify(struct notifier_block *nb, unsigned long action,
 		xa_erase(&vcma_births, (unsigned long)dev);
 		return NOTIFY_DONE;
 	case BUS_NOTIFY_BIND_DRIVER:
-		if (!vcma_dev_has_binding(dev) && !vcma_dev_may_be_client(dev))
+		if (!vcma_dev_is_served(dev) && !vcma_dev_may_be_client(dev))
 			return NOTIFY_DONE;
 		break;
 	case BUS_NOTIFY_UNBOUND_DRIVER:
 	case BUS_NOTIFY_DRIVER_NOT_BOUND:
-		if (!vcma_dev_has_binding(dev))
+		if (!vcma_dev_is_served(dev))
 			return NOTIFY_DONE;
 		break;
 	default:

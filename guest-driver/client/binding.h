@@ -127,6 +127,11 @@ static inline struct vcma_binding *vcma_binding_of(struct device *dev)
 bool vcma_dev_is_bound(struct device *dev);
 
 /**
+ * vcma_dev_is_served() - has @dev a binding, of whatever region? Nobody is waited for.
+ */
+bool vcma_dev_is_served(const struct device *dev);
+
+/**
  * vcma_binding_source() - the @i-th client to ask for memory of @kind.
  *
  * Order: entries with this very kind, entries without a kind, the entry in the default

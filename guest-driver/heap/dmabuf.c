@@ -171,11 +171,30 @@ static bool vcma_buffer_use_client(struct vcma_buffer_map *m)
 	return false;
 }
 
+/*
+ * Can @dev have the buffer, as client @c or, NULL, as any device has memory of the guest? Caller
+ * holds the lock, and the buffer has its region. Return: why not, or NULL.
+ */
+static const char *vcma_buffer_obstacle(const struct vcma_buffer *buf, const struct device *dev,
+					const struct vcma_client *c)
+{
+	/* The program's mapping is cacheable, and can't be made anything else under it. */
+	if (c)
+		return buf->attr == VCMA_CACHED && vcma_attr_bars_cached(c) ?
+			"it ignores caches, and the buffer is cached" : NULL;
+	if (!buf->region->mode->has_pages)
+		return "it is no client of the buffer's region, which is private";
+	/* It would have a copy, of which neither exporter nor other devices know. */
+	if (vcma_dev_is_served(dev))
+		return "it is a client of other regions only";
+	return NULL;
+}
+
 static int vcma_buffer_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *at)
 {
 	struct vcma_buffer *buf = dmabuf->priv;
+	const char *obstacle = NULL;
 	struct vcma_buffer_map *m;
-	bool barred;
 	int err = 0;
 
 	m = kzalloc(sizeof(*m), GFP_KERNEL);
@@ -185,15 +204,15 @@ static int vcma_buffer_attach(struct dma_buf *dmabuf, struct dma_buf_attachment 
 	INIT_LIST_HEAD(&m->node);
 	mutex_lock(&buf->lock);
 	m->client = buf->region ? vcma_clients_of(buf->region, at->dev) : NULL;
-	/* The program's mapping is cacheable, and can't be made anything else under it. */
-	barred = m->client && buf->attr == VCMA_CACHED && vcma_attr_bars_cached(m->client);
-	if (!buf->region)
+	if (buf->region)
+		obstacle = vcma_buffer_obstacle(buf, at->dev, m->client);
+	else
 		err = -ENODEV;
-	else if (barred || (!m->client && !buf->region->mode->has_pages))
+	if (obstacle) {
 		err = -EOPNOTSUPP;
-	if (barred)
-		dev_warn_ratelimited(at->dev, "virtio_cma: ignores caches: can't use the cached buffer of %s, but uncached ones\n",
-				     buf->owner);
+		dev_warn_ratelimited(at->dev, "virtio_cma: can't use a buffer of %s: %s\n", buf->owner,
+				     obstacle);
+	}
 	mutex_unlock(&buf->lock);
 	if (err) {
 		kfree(m);
