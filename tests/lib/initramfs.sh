@@ -9,6 +9,23 @@ kernel_dir()
 	echo "$HVCMA_BUILD/env/kernel/$1/$2"
 }
 
+# vm_kernels DEFAULT...: which a test runs on, as ARCH/SERIES; HVCMA_KERNELS says others
+vm_kernels()
+{
+	echo "${HVCMA_KERNELS:-$*}"
+}
+
+# kernels_need KERNEL...: or the test is skipped
+kernels_need()
+{
+	for kn_kernel; do
+		if [ ! -e "$HVCMA_BUILD/env/kernel/$kn_kernel/vmlinuz" ] ||
+			[ ! -e "$HVCMA_BUILD/guest/$kn_kernel/vcma_selftest.ko" ]; then
+			skip_all "no kernel $kn_kernel with modules for it: make check-long builds them"
+		fi
+	done
+}
+
 # guest_module ARCH SERIES NAME: a module of this project; of SERIES/debug, too, there is virtio_cma
 guest_module()
 {

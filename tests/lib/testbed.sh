@@ -8,3 +8,5 @@ for testbed_part in tap instruments vm initramfs hugepages region; do
 	# shellcheck source=/dev/null
 	. "$HVCMA_SRC/tests/lib/$testbed_part.sh"
 done
+# shellcheck disable=SC2086 # words
+kernels_need ${HVCMA_KERNELS-}

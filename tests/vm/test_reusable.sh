@@ -214,7 +214,7 @@ reusable_case2()
 }
 
 region_hugepages
-for reusable_kernel in ${HVCMA_REUSABLE_KERNELS:-amd64/6.12}; do
+for reusable_kernel in $(vm_kernels amd64/6.12); do
 	reusable_case2 "${reusable_kernel%/*}" "${reusable_kernel#*/}" "$([ "${reusable_kernel%/*}" = arm64 ] || echo ,unsafe-noiommu=on)"
 done
 tap_end

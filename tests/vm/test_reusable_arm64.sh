@@ -5,4 +5,4 @@
 #
 # test_reusable on the newer kernel for Arm.
 
-HVCMA_REUSABLE_KERNELS=arm64/6.12 exec "$HVCMA_SRC/tests/vm/test_reusable.sh"
+HVCMA_KERNELS=arm64/6.12 exec "$HVCMA_SRC/tests/vm/test_reusable.sh"

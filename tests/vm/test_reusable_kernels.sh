@@ -5,4 +5,4 @@
 #
 # test_reusable on Linux 6.1.
 
-HVCMA_REUSABLE_KERNELS='amd64/6.1 arm64/6.1' exec "$HVCMA_SRC/tests/vm/test_reusable.sh"
+HVCMA_KERNELS='amd64/6.1 arm64/6.1' exec "$HVCMA_SRC/tests/vm/test_reusable.sh"

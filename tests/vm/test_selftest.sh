@@ -43,7 +43,7 @@ selftest_case()
 }
 
 region_hugepages
-for kernel in ${HVCMA_SELFTEST_KERNELS:-amd64/6.12 arm64/6.1}; do
+for kernel in $(vm_kernels amd64/6.12 arm64/6.1); do
 	[ "$kernel" = amd64/6.12 ] && twice='regions=cma0/edu0(coherent)=0;cma0/edu0(streaming)=0' || twice=
 	selftest_case "${kernel%/*}" "${kernel#*/}" $twice
 done

@@ -5,4 +5,4 @@
 #
 # test_selftest on the kernels that it leaves out (others boot them).
 
-HVCMA_SELFTEST_KERNELS='amd64/6.1 arm64/6.12' exec "$HVCMA_SRC/tests/vm/test_selftest.sh"
+HVCMA_KERNELS='amd64/6.1 arm64/6.12' exec "$HVCMA_SRC/tests/vm/test_selftest.sh"

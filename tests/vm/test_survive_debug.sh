@@ -57,6 +57,8 @@ debug_case()
 # shellcheck disable=SC2034 # for region_options
 REGION_MIB=128
 region_hugepages
-debug_case amd64 6.1
-debug_case arm64 6.12 debug
+for kernel in $(vm_kernels amd64/6.1 arm64/6.12); do
+	case $kernel in arm64/6.12) build=debug ;; *) build= ;; esac
+	debug_case "${kernel%/*}" "${kernel#*/}" $build
+done
 tap_end

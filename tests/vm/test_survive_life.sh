@@ -68,6 +68,8 @@ life_case()
 # shellcheck disable=SC2034 # for region_options
 REGION_MIB=128
 region_hugepages
-life_case amd64 6.12 1000
-life_case arm64 6.1 100
+for kernel in $(vm_kernels amd64/6.12 arm64/6.1); do
+	[ "$kernel" = amd64/6.12 ] && rounds=1000 || rounds=100
+	life_case "${kernel%/*}" "${kernel#*/}" "$rounds"
+done
 tap_end

@@ -138,6 +138,7 @@ memory_case()
 # shellcheck disable=SC2034 # for region_options
 REGION_MIB=256
 region_hugepages
-memory_case amd64 6.12
-memory_case arm64 6.1
+for kernel in $(vm_kernels amd64/6.12 arm64/6.1); do
+	memory_case "${kernel%/*}" "${kernel#*/}"
+done
 tap_end

@@ -59,6 +59,7 @@ unbind_case()
 }
 
 region_hugepages
-unbind_case amd64 6.12
-unbind_case arm64 6.1
+for kernel in $(vm_kernels amd64/6.12 arm64/6.1); do
+	unbind_case "${kernel%/*}" "${kernel#*/}"
+done
 tap_end

@@ -172,15 +172,17 @@ user_end()
 
 EOPNOTSUPP=95
 region_hugepages
-if user_case amd64 6.12 mode=private private $EOPNOTSUPP; then
+for kernel in $(vm_kernels amd64/6.12); do
+	user_case "${kernel%/*}" "${kernel#*/}" mode=private private $EOPNOTSUPP || continue
 	hang_case
 	unload_case
-	rule_case
+	[ "${kernel%/*}" != amd64 ] || rule_case
 	user_end
-fi
-if user_case arm64 6.12 mode=reusable reusable 0; then
+done
+for kernel in $(vm_kernels arm64/6.12); do
+	user_case "${kernel%/*}" "${kernel#*/}" mode=reusable reusable 0 || continue
 	reusable_case
 	unload_case
 	user_end
-fi
+done
 tap_end
