@@ -13,8 +13,10 @@ ENV = $(O)/env
 CLOUD = kernel-arm64-6.12-cloud
 KERNELS = kernel-amd64-6.1 kernel-amd64-6.12 kernel-arm64-6.1 kernel-arm64-6.12
 NEWEST = kernel-amd64-newest kernel-arm64-newest
-# With the kernel's own instruments.
+# With the kernel's own instruments: what "make check" boots, and the others.
 CHECKED = kernel-amd64-6.12-checked
+CHECKED_LONG = kernel-arm64-6.12-checked kernel-amd64-6.12-races kernel-amd64-6.12-rt \
+	kernel-arm64-6.12-64k
 # Series that the demonstration is asked for, beside what it takes if not asked.
 DEMO_SERIES = 6.12 $(filter 6.1,$(DEMO_ARGS))
 
@@ -83,7 +85,8 @@ steps_check = $(call of_layers,steps,$(LAYERS))
 packages_check-quick = $(call of_layers,packages,$(QUICK_LAYERS))
 steps_check-quick = $(call of_layers,steps,$(QUICK_LAYERS))
 packages_check-long = $(packages_check)
-steps_check-long = $(steps_check) $(steps_guest-all) $(steps_check-fdt-linux) compilers
+steps_check-long = $(steps_check) $(steps_guest-all) $(steps_check-fdt-linux) compilers \
+	$(CHECKED_LONG)
 # ------------------------------------------------------------------------------
 
 PACKAGES = $(sort $(foreach g,$(GOALS),$(packages_$(g))))

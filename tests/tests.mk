@@ -111,7 +111,7 @@ check: $(call need,$(LAYERS))
 	$(Q)$(RUN) $(LAYERS)$(if $(T),, && ps -o etimes= -p $$PPID | tr -d ' ' >$(O)/logs/check.seconds)
 check-quick: $(call need,$(QUICK_LAYERS))
 	$(Q)$(RUN) $(QUICK_LAYERS)
-check-long: $(call need,$(LAYERS)) guest-all
+check-long: $(call need,$(LAYERS)) guest-all $(call guest_test_ko,$(GUEST_CHECKED_LONG))
 	$(Q)$(RUN) -l $(LAYERS)
 
 define check_rule

@@ -14,7 +14,9 @@ headers-amd64-6.12-cloud headers-amd64-6.1-cloud
 tools-newest kernel-amd64-newest kernel-arm64-newest
 headers-amd64-newest-cloud headers-arm64-newest-cloud
 dtbs-arm64-6.1 dtbs-arm64-6.12 dtbs-armhf-6.1 dtbs-armhf-6.12
-linux-src-6.1 linux-src-6.12 compilers kernel-amd64-6.12-checked'
+linux-src-6.1 linux-src-6.12 compilers
+kernel-amd64-6.12-checked kernel-arm64-6.12-checked kernel-amd64-6.12-races
+kernel-amd64-6.12-rt kernel-arm64-6.12-64k'
 
 # step_define NAME: sets step_recipe (file), step_verb and step_args (functions plan_VERB and
 # make_VERB with these arguments), step_needs (other steps), step_reads (what its recipe reads, under
@@ -42,12 +44,15 @@ step_define()
 	cross) step_recipe=cross step_needs=sysroot-arm64 step_cost='147 4' ;;
 	cross-amd64) step_recipe=cross step_verb=cross_amd64 step_cost='156 4' ;;
 	sysroot-arm64) step_recipe=cross step_verb=sysroot_arm64 step_cost='77 3' ;;
-	kernel-*-checked)
+	kernel-*-checked | kernel-*-races | kernel-*-rt | kernel-*-64k)
 		step_recipe=instrument step_verb=instrument step_cost='75 630'
 		step_args=$(echo "${1#*-}" | tr - ' ')
 		step_out=$(echo "kernel/${1#kernel-}" | sed 's,-,/,')
 		step_reads="recipes/kernel.sh kernel/common kernel/${step_args%% *} kernel/${step_args##* }"
-		step_needs=cross-amd64 ;;
+		case $1 in
+		*-amd64-*) step_needs=cross-amd64 ;;
+		*) step_needs=cross ;;
+		esac ;;
 	kernel-* | headers-*)
 		step_recipe=kernel step_needs=cross
 		case $1 in
