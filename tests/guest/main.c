@@ -54,6 +54,10 @@ static bool quick;
 module_param(quick, bool, 0444);
 MODULE_PARM_DESC(quick, "leave out what takes all memory, and the threads");
 
+static bool stress;
+module_param(stress, bool, 0444);
+MODULE_PARM_DESC(stress, "the threads, and nothing else");
+
 static bool peer;
 module_param(peer, bool, 0444);
 MODULE_PARM_DESC(peer, "there is a PCI device that offers memory to its peers");
@@ -94,6 +98,10 @@ static void selftest_run(struct selftest *t)
 	}
 	if (misuse) {
 		selftest_misuse(t);
+		return;
+	}
+	if (stress) {
+		selftest_stress(t);
 		return;
 	}
 	if (t->coherent_refused) {

@@ -16,7 +16,8 @@
 #	status POINTER		field of the region's report (hvcma status --field)
 #	vm_quit | vm_kill	end it, politely (printing logs if a check failed) or with SIGKILL
 #
-# A kernel with instruments (instruments.sh) gets twice the memory and several times the time.
+# A kernel with instruments (instruments.sh) gets twice the memory and several times the time; then
+# vm_quit fails if they have reported anything.
 #
 # Read by vm_start: VM_MEMORY (-m), VM_APPEND (kernel command line), VM_MACHINE (-M options),
 # VM_CPU, VM_SMP, VM_LIMIT_S (the machine's life at most), VM_ACCEL, VM_NO_PRELOAD (run without plugin),
@@ -256,9 +257,12 @@ vm_quit()
 {
 	[ -n "$vm_pid" ] || return 0
 	[ "$tap_failed" -eq 0 ] || vm_logs
+	vm_reported=0
+	[ -z "$vm_instruments" ] || instruments_judge || vm_reported=1
 	monitor quit
 	if wait_until 10 vm_dead; then
 		vm_forget
+		[ "$vm_reported" -eq 0 ] || return 1
 		return "$vm_status"
 	fi
 	note "QEMU did not quit within 10 s"

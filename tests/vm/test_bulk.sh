@@ -44,6 +44,7 @@ bulk_end()
 	check "$what: nothing is allocated by a client that is gone" \
 		guest 'wait_for 10 eval "[ \$(cat $(cma_dir)/allocated_bytes) -eq 0 ]"'
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	instruments_expect 'WARNING: .*\[virtio_cma\]'
 	guest 'dmesg -c >/dev/null; insmod /modules/vcma_bulk.ko misuse=1'
 	check "$what: what is no block is refused, three times" equal 3 \
 		"$(guest 'dmesg | grep -c "is no block of order"')"
@@ -95,6 +96,10 @@ private_case()
 }
 
 region_hugepages
-reusable_case amd64 6.12
-private_case arm64 6.1
+for kernel in $(vm_kernels amd64/6.12); do
+	reusable_case "${kernel%/*}" "${kernel#*/}"
+done
+for kernel in $(vm_kernels arm64/6.1); do
+	private_case "${kernel%/*}" "${kernel#*/}"
+done
 tap_end

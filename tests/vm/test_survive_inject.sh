@@ -106,6 +106,7 @@ inject_case()
 		tap_result 1 "$what: all functions are there to be watched"
 		return
 	fi
+	instruments_expect 'WARNING: .* dma_buf_vmap\+'
 	guest 'sh /life 0; cat /sys/module/vcma_inject/parameters/nr_places' >"$VM_TMP/places"
 	places=$(tail -n 1 "$VM_TMP/places")
 	note "$what: $places places that call $(wc -w <"$VM_TMP/functions") functions"

@@ -204,10 +204,18 @@ selftest()
 	rmmod vcma_selftest
 }
 
-# complaints: how often the kernel has warned of something wrong in itself
+# complaints [FILE...]: how often the kernel has warned of something wrong in itself, by its log and
+# what of it is in files; with instruments it is vm_quit that looks, which knows what of it is known
 complaints()
 {
-	dmesg | grep -cE 'WARNING:|BUG:|Oops|Call [Tt]race|DMA-API: .*: device driver'
+	[ "$slow" -eq 1 ] || {
+		echo 0
+		return
+	}
+	{
+		dmesg
+		cat "$@" /dev/null
+	} | grep -cE 'WARNING:|BUG:|Oops|Call [Tt]race|DMA-API: .*: device driver'
 }
 
 # cma_dir: sysfs group of the first virtio-cma device
