@@ -501,7 +501,7 @@ static bool vcma_region_is_late(struct vcma_region *r, const struct vcma_address
 	for (nr = min_t(unsigned int, nr, ARRAY_SIZE(clients)); nr; nr--) {
 		struct vcma_client *c = clients[nr - 1];
 
-		late |= c->state == VCMA_CLIENT_IDLE && !c->warned_late;
+		late |= READ_ONCE(c->state) == VCMA_CLIENT_IDLE && !c->warned_late;
 		c->warned_late = true;
 	}
 	return late;

@@ -71,7 +71,7 @@ dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	struct vcma_piece piece;
 	struct vcma_fit fit;
 
-	if (!bytes || !vcma_bounce_may_fit(c, phys, bytes) || c->state != VCMA_CLIENT_CLAIMED)
+	if (!bytes || !vcma_bounce_may_fit(c, phys, bytes) || !vcma_client_is_claimed(c))
 		return vcma_bounce_fail(c, phys, bytes, "no bytes, or more than a granule has room for");
 
 	fit.nr = ALIGN(offset + bytes, VCMA_SLOT_BYTES) >> VCMA_SLOT_SHIFT;

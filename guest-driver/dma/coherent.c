@@ -74,7 +74,7 @@ void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t byt
 	struct vcma_piece piece;
 	int err = -EINVAL;
 
-	if (rounded && rounded <= c->region->bytes && c->state == VCMA_CLIENT_CLAIMED)
+	if (rounded && rounded <= c->region->bytes && vcma_client_is_claimed(c))
 		err = vcma_coherent_get(c, attr, rounded, max_dma, gfp, &piece);
 	trace_vcma_coherent_alloc(c, bytes, max_dma, err ? DMA_MAPPING_ERROR : piece.dma);
 	if (!err) {

@@ -596,11 +596,11 @@ static void vcma_pool_refill(struct work_struct *work)
 	struct vcma_pool *pool = container_of(work, struct vcma_pool, refill);
 	u64 limit = atomic64_xchg(&pool->refill_limit, U64_MAX);
 	bool failed = atomic_xchg(&pool->refill_failed, 0);
-	u64 have, need = 0;
+	u64 have = atomic64_read(&pool->free_bytes), target = READ_ONCE(pool->target_bytes);
+	u64 need = 0;
 
-	have = atomic64_read(&pool->free_bytes);
-	if (have < pool->target_bytes)
-		need = pool->target_bytes - have;
+	if (have < target)
+		need = target - have;
 	else if (failed)	/* enough is free, but too high or in small pieces */
 		need = pool->region->granule_bytes;
 	if (!need || !vcma_pool_is_used(pool))
@@ -630,7 +630,7 @@ static void vcma_pool_trim(struct work_struct *work)
 	} else {
 		spare = vcma_pool_spare(pool);
 		vcma_pool_shrink(pool, spare, min(spare, vcma_pool_small_bytes(pool)));
-		if (spare && atomic64_read(&pool->free_bytes) < (s64)pool->low_bytes)
+		if (spare && atomic64_read(&pool->free_bytes) < (s64)READ_ONCE(pool->low_bytes))
 			vcma_pool_wake(pool);
 	}
 	mutex_unlock(&pool->lock);

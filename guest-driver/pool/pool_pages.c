@@ -427,7 +427,7 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 		return false;
 	}
 	vcma_pages_record(run.block, run.first, fit->nr, owner, orig, bytes, piece);
-	if (atomic64_sub_return(need, &pool->free_bytes) < (s64)pool->low_bytes)
+	if (atomic64_sub_return(need, &pool->free_bytes) < (s64)READ_ONCE(pool->low_bytes))
 		vcma_pool_wake(pool);
 	return true;
 }

@@ -31,8 +31,14 @@ static u32 vcma_reserve_first(const struct vcma_reserve *reserve)
 /* Is there one, all of it where @max_dma allows it to be? */
 static bool vcma_reserve_reaches(struct vcma_reserve *reserve, u64 max_dma)
 {
-	return reserve->all.block &&
-	       reserve->all.dma + ((u64)reserve->nr << VCMA_SLOT_SHIFT) - 1 <= max_dma;
+	unsigned long flags;
+	bool reaches;
+
+	spin_lock_irqsave(&reserve->lock, flags);
+	reaches = reserve->all.block &&
+		  reserve->all.dma + ((u64)reserve->nr << VCMA_SLOT_SHIFT) - 1 <= max_dma;
+	spin_unlock_irqrestore(&reserve->lock, flags);
+	return reaches;
 }
 
 /*
