@@ -7,8 +7,8 @@
  * a device has put into memory, and one that is filled keeps what was there
  * before. So a block is cleaned and invalidated when its non-coherent use
  * begins and when it ends, and nothing in QEMU touches it between: migration is
- * blocked; dumps, measurements of the dirty rate, loads of a snapshot and the monitor's
- * and the debugger's accesses to memory are refused and say why.
+ * blocked; dumps, measurements of the dirty rate, loads of a snapshot and the
+ * monitor's and the debugger's accesses to memory are refused and say why.
  *
  * Not covered: what the guest's mappings need, which is for the guest; the host
  * kernel leaves pages alone that it has handed out.

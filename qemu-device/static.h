@@ -7,8 +7,8 @@
  * tree: memory, a pool in reserved-memory, memory-region of the clients,
  * dma-ranges of their bus. The region takes the part of the guest in the
  * engine: it claims the clients and allocates a block for each extent, again
- * after each reset of the machine. Resets of the device alone have no effect. Only
- * machine "virt" of Arm has a device tree that is written this late.
+ * after each reset of the machine. Resets of the device alone have no effect.
+ * Only machine "virt" of Arm has a device tree that is written this late.
  *
  * The region's memory is a memory device, as in other modes, or the RAM of the
  * machine (-M memory-backend=, -numa node,memdev=): then nothing is plugged.

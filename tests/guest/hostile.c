@@ -488,7 +488,7 @@ static void test_attr(void)
 
 /* ---- memory that can't be had although granted ---- */
 
-static int take_fails(struct vcma_block *block, unsigned long first_page,
+static int isolate_fails(struct vcma_block *block, unsigned long first_page,
 		      unsigned long nr_pages, unsigned int flags, ktime_t deadline,
 		      struct vcma_busy *busy)
 {
@@ -508,7 +508,7 @@ static void test_give_back(void)
 	if (vcma_region_create(&h.transport, &r))
 		return;
 	failing = *r->mode;
-	failing.take = take_fails;
+	failing.isolate = isolate_fails;
 	r->mode = &failing;
 	err = vcma_block_alloc(r, &want_two, &block);
 	result(err == -EBUSY && h.nr_freed == 1 && region_is_empty(r) && vcma_region_is_live(r),
