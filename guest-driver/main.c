@@ -11,15 +11,17 @@
 #include "dma/coherent.h"
 #include "debugfs.h"
 #include "dma/direct.h"
-#include "main.h"
+#include "dma/dma_ops.h"
 #include "mm/memory.h"
+#include "mm/modes.h"
 #include "mm/poison.h"
-#include "core/mode.h"
 #include "core/region.h"
 #include "client/report.h"
 #include "pool/resv.h"
 #include "pool/shrink.h"
 #include "sleep.h"
+#include "sysfs.h"
+#include "transport/transport.h"
 #include "client/reprobe.h"
 #include "heap/user.h"
 
@@ -31,7 +33,6 @@ module_param_named(pool_bytes, vcma_pool_bytes, ulong, 0444);
 MODULE_PARM_DESC(pool_bytes,
 		 "memory allocated ahead of need, per region and memory type, rounded up to granules, an eighth more in single ones (default: half the region, at most 16 MiB)");
 
-unsigned int vcma_request_timeout_ms = 30000;
 module_param_named(request_timeout_ms, vcma_request_timeout_ms, uint, 0644);
 MODULE_PARM_DESC(request_timeout_ms,
 		 "how long to wait for the host's answer before giving up on it, 0: without end (default: 30000)");
@@ -55,12 +56,17 @@ static void vcma_retire(struct vcma_region *r)
 	vcma_region_retire(r);
 }
 
-int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
+/*
+ * Serve the clients of the region behind @transport. May sleep.
+ * Return: 0, or an error; the transport must then be reset, and, if *@out was set,
+ * vcma_finish() be called.
+ */
+static int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 {
 	struct vcma_region *r;
 	int err;
 
-	err = vcma_region_create(transport, &r);
+	err = vcma_region_create(transport, &vcma_mm_modes, &r);
 	if (err)
 		return err;
 	err = vcma_resvs_init(r, vcma_pool_bytes);
@@ -73,7 +79,7 @@ int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 			 r->name);
 	vcma_poison_init(r);
 	vcma_report_init(r);
-	vcma_clients_init(r);
+	vcma_clients_init(r, &vcma_dma_client_ops);
 	transport->event_ctx = r;
 	/* Pairs with the transport's load: the context is complete before the call. */
 	smp_store_release(&transport->event, vcma_clients_event);
@@ -95,7 +101,11 @@ int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 	return 0;
 }
 
-void vcma_stop(struct vcma_region *r)
+/*
+ * Unbind the drivers of all clients, release them, give back what is held, and end the
+ * use of the memory.
+ */
+static void vcma_stop(struct vcma_region *r)
 {
 	vcma_region_set_state(r, VCMA_REGION_STOPPING);
 	vcma_debugfs_remove(r);
@@ -109,7 +119,8 @@ void vcma_stop(struct vcma_region *r)
 		vcma_retire(r);
 }
 
-void vcma_finish(struct vcma_region *r)
+/* The transport was reset: free the region. */
+static void vcma_finish(struct vcma_region *r)
 {
 	vcma_region_set_state(r, VCMA_REGION_DEAD);
 	vcma_clients_forget(r);
@@ -117,6 +128,22 @@ void vcma_finish(struct vcma_region *r)
 	vcma_poison_destroy(r);
 	vcma_region_destroy(r);
 }
+
+static bool vcma_in_use(struct vcma_region *r)
+{
+	return vcma_clients_in_use(r) || vcma_user_in_use(r);
+}
+
+static const struct vcma_transport_user vcma_transport_user = {
+	.start = vcma_start,
+	.stop = vcma_stop,
+	.finish = vcma_finish,
+	.in_use = vcma_in_use,
+	.is_suspend = vcma_sleep_is_suspend,
+	.suspend = vcma_suspend,
+	.resume = vcma_resume,
+	.groups = vcma_groups,
+};
 
 static int __init vcma_init(void)
 {
@@ -131,7 +158,7 @@ static int __init vcma_init(void)
 	err = vcma_direct_register();
 	if (err)
 		goto exit_memory;
-	err = vcma_bindings_register();
+	err = vcma_bindings_register(&vcma_dma_ops);
 	if (err)
 		goto unregister_direct;
 	err = vcma_user_register();
@@ -141,7 +168,7 @@ static int __init vcma_init(void)
 	if (err)
 		goto unregister_user;
 	vcma_debugfs_register();
-	err = vcma_virtio_register();
+	err = vcma_virtio_register(&vcma_transport_user);
 	if (err)
 		goto unregister_sleep;
 	return 0;

@@ -55,18 +55,6 @@ const char *vcma_attr_reason(const struct vcma_client *c);
  */
 bool vcma_attr_refuses_coherent(struct vcma_client *c);
 
-/**
- * vcma_attr_hand_over() - memory, @cpu being any mapping of it, begins or ends to be mapped
- * uncached: caches give up what they have of it. Does nothing where nothing is maintained.
- */
-static inline void vcma_attr_hand_over(struct vcma_region *r, void *cpu, size_t bytes)
-{
-	if (!vcma_cache_is_maintained())
-		return;
-	vcma_cache_clean_inval(cpu, bytes);
-	atomic64_inc(&r->stats.nr_cache_maintained_blocks);
-}
-
 /** vcma_attr_needs_sync() - does cacheable memory of the client need maintenance? */
 static inline bool vcma_attr_needs_sync(const struct vcma_client *c)
 {

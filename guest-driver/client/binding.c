@@ -26,8 +26,7 @@
 
 #include "binding.h"
 #include "client.h"
-#include "core/compat.h"
-#include "dma/dma_ops.h"
+#include "compat.h"
 #include "core/region.h"
 #include "reprobe.h"
 
@@ -42,6 +41,7 @@ static DEFINE_XARRAY(vcma_bound);	/* the bindings, by device; read without the l
 static DEFINE_XARRAY(vcma_births);	/* of devices that came since, by device */
 static atomic64_t vcma_nr_births;
 static struct workqueue_struct *vcma_bindings_wq;
+static const struct dma_map_ops *vcma_bindings_ops;	/* constant while registered */
 
 /*
  * For a device that should have had a binding of its own, but memory was short:
@@ -220,6 +220,11 @@ static unsigned int vcma_bindings_match(const struct vcma_address *address,
 	return nr;
 }
 
+static void vcma_binding_set_ops(struct vcma_binding *b)
+{
+	memcpy((void *)&b->ops, vcma_bindings_ops, sizeof(b->ops));
+}
+
 /* Return: a binding with its clients, none attached; NULL if memory is short. */
 static struct vcma_binding *vcma_binding_new(struct device *dev,
 					     const struct vcma_address *address,
@@ -232,7 +237,7 @@ static struct vcma_binding *vcma_binding_new(struct device *dev,
 		return NULL;
 	/* The second reading may find one that was plugged since: next time. */
 	b->nr_clients = min(vcma_bindings_match(address, b->clients, nr), nr);
-	vcma_dma_ops_init(b);
+	vcma_binding_set_ops(b);
 	if (xa_err(xa_store(&vcma_bound, (unsigned long)dev, b, GFP_KERNEL))) {
 		kfree(b);
 		return NULL;
@@ -444,11 +449,12 @@ static int vcma_bindings_notify(struct notifier_block *nb, unsigned long action,
 static struct notifier_block vcma_pci_nb = { .notifier_call = vcma_bindings_notify };
 static struct notifier_block vcma_platform_nb = { .notifier_call = vcma_bindings_notify };
 
-int vcma_bindings_register(void)
+int vcma_bindings_register(const struct dma_map_ops *ops)
 {
 	int err;
 
-	vcma_dma_ops_init(&vcma_binding_empty);
+	vcma_bindings_ops = ops;
+	vcma_binding_set_ops(&vcma_binding_empty);
 	vcma_bindings_wq = alloc_workqueue("vcma", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!vcma_bindings_wq)
 		return -ENOMEM;

@@ -80,10 +80,11 @@ u64 vcma_bindings_newest(void);
 
 /**
  * vcma_bindings_register() - watch the buses; once, before the first region.
+ * @ops: each binding gets a copy
  *
  * Return: 0, -ENOMEM, or the error of the registration.
  */
-int vcma_bindings_register(void);
+int vcma_bindings_register(const struct dma_map_ops *ops);
 
 /** vcma_bindings_unregister() - after the last region has gone. */
 void vcma_bindings_unregister(void);

@@ -12,13 +12,13 @@
 
 #include "attr.h"
 #include "binding.h"
-#include "dma/bulk.h"
 #include "client.h"
-#include "dma/coherent.h"
-#include "core/compat.h"
+#include "compat.h"
 #include "core/region.h"
 #include "core/request.h"
+#include "pool/reserve.h"
 #include "pool/resv.h"
+#include "report.h"
 #include "core/trace.h"
 
 /* Table entries asked for at once. */
@@ -83,8 +83,10 @@ static struct vcma_client *vcma_client_get(struct vcma_region *r, u32 id)
 	spin_lock_init(&c->bulk_lock);
 	init_rwsem(&c->buffers_lock);
 	INIT_LIST_HEAD(&c->bulk_blocks);
-	vcma_direct_init(&c->direct);
-	vcma_reserve_init(&c->reserve, r->granule_bytes);
+	c->pool_user.id = id;
+	c->pool_user.name = c->name;
+	vcma_reserve_init(&c->pool_user.reserve, r->granule_bytes);
+	r->clients.ops->init(c);
 	err = xa_err(xa_store(&r->clients.by_id, id, c, GFP_KERNEL));
 	if (err) {
 		kfree(c);
@@ -368,17 +370,19 @@ static int vcma_client_claim(struct vcma_client *c)
 		vcma_attr_refused(c, err == -EACCES ? claim.reason : VIRTIO_CMA_REASON_NONE);
 		return err;
 	}
+	lockdep_assert_held(&vcma_bindings_lock);	/* for the pools: resv.h */
 	err = vcma_attr_obey(c, &claim);
 	if (!err) {
 		c->pools = vcma_resv_pools(r, c->resv);
-		err = c->pools ? vcma_pool_get(&c->pools[c->attr], c) : -ENOMEM;
+		c->pool_user.dev = c->dev;
+		err = c->pools ? vcma_pool_get(&c->pools[c->attr], &c->pool_user) : -ENOMEM;
 		if (err)
 			dev_dbg(c->dev, "region %s: client '%s': nothing for its pool: %pe\n",
 				r->name, c->name, ERR_PTR(err));
 	}
 	c->has_pool = !err;
 	if (!err)
-		vcma_reserve_fill(c, U64_MAX);
+		vcma_reserve_fill(&c->pool_user, U64_MAX);
 	if (err) {
 		c->pools = NULL;
 		vcma_request_release(r, c->id);
@@ -389,13 +393,9 @@ static int vcma_client_claim(struct vcma_client *c)
 /* The client is quiesced: what it had is free, and its pool has one user less. */
 static void vcma_client_free_all(struct vcma_client *c)
 {
-	vcma_direct_forget(c);
+	c->region->clients.ops->free_all(c);
 	if (c->has_pool)
-		vcma_reserve_empty(c);
-	vcma_coherent_free_all(c);
-	vcma_bulk_free_all(c);
-	if (c->has_pool)
-		vcma_pool_put(&c->pools[c->attr], c);
+		vcma_pool_put(&c->pools[c->attr], &c->pool_user);
 	c->pools = NULL;
 	c->has_pool = false;
 }
@@ -469,6 +469,7 @@ void vcma_client_detach(struct vcma_client *c)
 	}
 	vcma_client_set_state(c, VCMA_CLIENT_IDLE);
 	c->binding = NULL;
+	c->pool_user.dev = NULL;
 	WRITE_ONCE(c->dev, NULL);
 	vcma_assert_valid(vcma_client_is_valid(c));
 }
@@ -488,10 +489,11 @@ struct device *vcma_clients_first_dev(struct vcma_region *r)
 	return NULL;
 }
 
-void vcma_clients_init(struct vcma_region *r)
+void vcma_clients_init(struct vcma_region *r, const struct vcma_client_ops *ops)
 {
 	struct vcma_clients *cs = &r->clients;
 
+	cs->ops = ops;
 	xa_init(&cs->by_id);
 	INIT_LIST_HEAD(&cs->node);
 	INIT_WORK(&cs->refresh_work, vcma_clients_refresh_work);

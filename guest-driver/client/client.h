@@ -9,6 +9,7 @@
 
 #include <linux/atomic.h>
 #include <linux/list.h>
+#include <linux/list_bl.h>
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
@@ -16,8 +17,8 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
-#include "dma/direct.h"
 #include "hv/abi/virtio_cma.h"
+#include "core/region.h"
 #include "pool/pool.h"
 #include "pool/reserve.h"
 
@@ -38,6 +39,14 @@ enum vcma_warned {
 	VCMA_WARNED_NO_COHERENT,
 	VCMA_WARNED_NO_PAGES,
 	VCMA_WARNED_NO_RESOURCE,
+};
+
+#define VCMA_DIRECT_BUCKETS	128
+
+/* All mappings of one client in its region: direct.c. */
+struct vcma_direct {
+	atomic_t nr;
+	struct hlist_bl_head buckets[VCMA_DIRECT_BUCKETS];	/* each with its lock */
 };
 
 struct vcma_client {
@@ -76,23 +85,12 @@ struct vcma_client {
 	u32 effective, reason;		/* VIRTIO_CMA_TYPE_*, _REASON_*: of attr and maint */
 	unsigned long warned;		/* bits of enum vcma_warned */
 	struct vcma_pool *pools;	/* of its resv, one per memory type */
-	struct list_head pool_node;
+	struct vcma_pool_user pool_user;	/* of the one of attr */
 	spinlock_t bulk_lock;
 	struct list_head bulk_blocks;
 	atomic64_t coherent_bytes;
 	atomic64_t bounce_bytes;
 	struct vcma_direct direct;
-	struct vcma_reserve reserve;
-};
-
-struct vcma_clients {
-	struct xarray by_id;		/* vcma_bindings_lock */
-	/* As of the last refresh: vcma_bindings_lock and vcma_names_lock. */
-	u32 nr_absent;
-	u64 seen;			/* devices that were there: see vcma_bindings_newest() */
-	atomic_t stale;			/* the host told of a change since */
-	struct list_head node;		/* of the served regions; binding.c */
-	struct work_struct refresh_work;
 };
 
 /* Where a device is, in the table's words. */
@@ -102,8 +100,19 @@ struct vcma_address {
 	char path[VIRTIO_CMA_PATH_BYTES];
 };
 
-/** vcma_clients_init() - before vcma_clients_changed() can be called. */
-void vcma_clients_init(struct vcma_region *r);
+/* What clients are served with. */
+struct vcma_client_ops {
+	/* A client is made: nothing is allocated or mapped. Does not sleep. */
+	void (*init)(struct vcma_client *c);
+	/*
+	 * It is quiet: free what it has allocated and mapped. May sleep. Caller holds
+	 * vcma_bindings_lock, or is the last one there is.
+	 */
+	void (*free_all)(struct vcma_client *c);
+};
+
+/** vcma_clients_init() - before vcma_clients_changed() can be called. @ops: stay */
+void vcma_clients_init(struct vcma_region *r, const struct vcma_client_ops *ops);
 
 /**
  * vcma_clients_start() - read the client table and serve. On return 0 the region is

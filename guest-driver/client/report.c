@@ -2,30 +2,17 @@
 /*
  * Reports of the guest's counters to the host (report.h).
  */
-#include <linux/bitops.h>
 #include <linux/jiffies.h>
-#include <linux/minmax.h>
 #include <linux/string.h>
 
 #include "core/region.h"
 #include "core/request.h"
 #include "mm/poison.h"
 #include "pool/resv.h"
+#include "report.h"
 
 #define VCMA_REPORT_PERIOD	HZ
 #define VCMA_REPORT_COUNTS	(10 * HZ)	/* if only what was counted has changed */
-
-void vcma_stats_alloc(struct vcma_stats *stats, enum vcma_stats_kind kind, u64 pages, int err,
-		      u64 us)
-{
-	unsigned int bucket = min_t(unsigned int, fls64(us), VIRTIO_CMA_NR_LATENCIES - 1);
-
-	atomic64_inc(err ? &stats->nr_failed[kind] : &stats->nr_ok[kind]);
-	atomic64_add(pages, err ? &stats->nr_failed_pages : &stats->nr_ok_pages);
-	atomic64_inc(&stats->alloc_us_log2[bucket]);
-	if (err == -ETIMEDOUT)
-		atomic64_inc(&stats->nr_deadline_missed);
-}
 
 static void vcma_report_collect(struct vcma_region *r,
 				struct virtio_cma_guest_counters *counters)

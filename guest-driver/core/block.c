@@ -12,10 +12,10 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "account.h"
 #include "block.h"
 #include "mode.h"
 #include "request.h"
-#include "pool/resv.h"
 #include "trace.h"
 
 #define VCMA_WAIT_REMIND	(10 * HZ)
@@ -317,7 +317,7 @@ static void vcma_block_end(struct vcma_block *block)
 	vcma_block_unindex(block);
 	vcma_block_release_pages(block);
 	atomic64_sub(block->bytes, &block->region->stats.allocated_bytes);
-	vcma_resv_uncharge(block->region, block->resv, block->bytes);
+	vcma_account_uncharge(block->region, block->resv, block->bytes);
 	vcma_block_return(block);
 	memalloc_noio_restore(noio);
 }

@@ -19,13 +19,11 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "account.h"
 #include "block.h"
 #include "mode.h"
-#include "mm/usage.h"
 #include "request.h"
-#include "pool/resv.h"
 #include "trace.h"
-#include "isolate.h"
 
 /* How long to look for a place that can be isolated. */
 #define VCMA_ALLOC_TRIES		32	/* blocks */
@@ -98,7 +96,7 @@ static void vcma_block_refuse(struct vcma_block *block, const struct vcma_constr
 		err == -EBUSY ? vcma_why_name(busy->why) : "");
 	if (err == -EBUSY && r->mode->rank && !(want->flags & VCMA_FAST) &&
 	    !vcma_request_busy(r, block->base_gpa, block->bytes, gpa, bytes, busy->why)) {
-		vcma_usage_busy(r, gpa, bytes);
+		r->mode->busy(r, gpa, bytes);
 		trace_vcma_block_busy(r, gpa, bytes, busy->why);
 		atomic64_inc(&r->stats.nr_busy_retries);
 		vcma_block_destroy(block);
@@ -186,7 +184,7 @@ int vcma_block_alloc(struct vcma_region *r, const struct vcma_constraints *want,
 	bool granted;
 	int err;
 
-	err = vcma_resv_charge(r, want->resv, bytes);
+	err = vcma_account_charge(r, want->resv, bytes);
 	if (err) {
 		dev_dbg(r->dev, "region %s: %llu bytes for '%s': over the limit of the parameter regions\n",
 			r->name, bytes, want->owner);
@@ -205,14 +203,14 @@ int vcma_block_alloc(struct vcma_region *r, const struct vcma_constraints *want,
 		if (granted)	/* and busy: the next one */
 			continue;
 		/* All have been tried. Most reasons for a page to be busy soon pass. */
-		if (rounds++ == VCMA_ALLOC_ROUNDS || !vcma_usage_clear_busy(r))
+		if (rounds++ == VCMA_ALLOC_ROUNDS || !r->mode->clear_busy(r))
 			break;
 		msleep(VCMA_ALLOC_PAUSE_MS);
 	}
 	if (err) {
 		dev_dbg(r->dev, "region %s: no block of %llu bytes at or below %#llx for '%s': %pe, %u tries, %u rounds\n",
 			r->name, bytes, want->max_dma, want->owner, ERR_PTR(err), tries, rounds);
-		vcma_resv_uncharge(r, want->resv, bytes);
+		vcma_account_uncharge(r, want->resv, bytes);
 	}
 	trace_vcma_alloc_finish(r, want->bytes, !err, err, ktime_us_delta(ktime_get(), start));
 	return err;
@@ -247,7 +245,7 @@ int vcma_block_alloc_bulk(struct vcma_region *r, const struct vcma_constraints *
 	if (r->mode->rank)
 		return vcma_block_alloc_each(r, want, max, blocks);
 	for (charged = 0; charged < max && !err; charged += !err)
-		err = vcma_resv_charge(r, want->resv, bytes);
+		err = vcma_account_charge(r, want->resv, bytes);
 	if (!charged)
 		return err;
 	descs = kcalloc(charged, sizeof(*descs), GFP_NOIO);
@@ -261,6 +259,6 @@ int vcma_block_alloc_bulk(struct vcma_region *r, const struct vcma_constraints *
 			nr_got++;
 	}
 	kfree(descs);
-	vcma_resv_uncharge(r, want->resv, (charged - nr_got) * bytes);
+	vcma_account_uncharge(r, want->resv, (charged - nr_got) * bytes);
 	return nr_got ? nr_got : err;
 }

@@ -17,12 +17,17 @@
 #include <linux/string.h>
 #include <linux/types.h>
 
-#include "pool/pool.h"
-
 struct vcma_block;
 struct vcma_region;
 struct vcma_constraints;
 struct virtio_cma_range;
+
+/* Memory type of a mapping. */
+enum vcma_attr {
+	VCMA_CACHED,		/* Normal Write-Back */
+	VCMA_UNCACHED,		/* Normal Non-cacheable; write-combining on x86 */
+	VCMA_NR_ATTRS
+};
 
 /* Why pages could not be isolated, and which. */
 struct vcma_busy {
@@ -36,6 +41,11 @@ struct vcma_mode {
 	/* Every page of the region has a struct page and a linear address. */
 	bool has_pages;
 
+	/*
+	 * Why can a region not be used so by this guest? May be NULL: it always can.
+	 * @reason: set to a sentence naming both numbers if it can't
+	 */
+	bool (*unfit)(u64 base_gpa, u64 bytes, char *reason, size_t reason_bytes);
 	/*
 	 * Once per region, before the first get(). May sleep.
 	 * Return: 0 or an error, logged, with nothing left behind.
@@ -103,6 +113,18 @@ struct vcma_mode {
 	 */
 	unsigned int (*rank)(struct vcma_region *r, const struct vcma_constraints *want,
 			     struct virtio_cma_range *hints, unsigned int max);
+	/* With rank(): the host was told that granules which touch the range are busy. */
+	void (*busy)(struct vcma_region *r, u64 base_gpa, u64 bytes);
+	/* With rank(): tell it that they are no more. May sleep. Return: were there any? */
+	bool (*clear_busy)(struct vcma_region *r);
+};
+
+/* What a region is created with. */
+struct vcma_modes {
+	/* Never in the page allocator, never in the linear map: no cacheable alias. */
+	const struct vcma_mode *private;
+	/* Movable RAM of the guest until it is taken. */
+	const struct vcma_mode *reusable;
 };
 
 /* Who isolates memory waits for work on every CPU: others may run after so much. */
@@ -125,10 +147,5 @@ static inline void vcma_clear(void *cpu, u64 bytes)
 		cond_resched();
 	}
 }
-
-/* Never in the page allocator, never in the linear map: no cacheable alias. */
-extern const struct vcma_mode vcma_mode_private;
-/* Movable RAM of the guest until it is isolated. */
-extern const struct vcma_mode vcma_mode_reusable;
 
 #endif /* VCMA_MODE_H */

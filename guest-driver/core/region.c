@@ -11,7 +11,6 @@
 
 #include "block.h"
 #include "compat.h"
-#include "mm/memory.h"
 #include "mode.h"
 #include "region.h"
 #include "request.h"
@@ -146,11 +145,11 @@ static const char *vcma_config_check(const struct virtio_cma_config *config,
 	return NULL;
 }
 
-static int vcma_region_choose_mode(struct vcma_region *r, u32 mode)
+static int vcma_region_choose_mode(struct vcma_region *r, u32 mode, const struct vcma_modes *modes)
 {
 	char reason[160];
 
-	r->mode = &vcma_mode_private;
+	r->mode = modes->private;
 	if (mode == VIRTIO_CMA_MODE_PRIVATE)
 		return 0;
 	if (mode != VIRTIO_CMA_MODE_REUSABLE) {
@@ -164,8 +163,8 @@ static int vcma_region_choose_mode(struct vcma_region *r, u32 mode)
 			 r->name);
 		return 0;
 	}
-	if (!vcma_memory_unfit(r->base_gpa, r->bytes, reason, sizeof(reason))) {
-		r->mode = &vcma_mode_reusable;
+	if (!modes->reusable->unfit(r->base_gpa, r->bytes, reason, sizeof(reason))) {
+		r->mode = modes->reusable;
 		return 0;
 	}
 	if (r->flags & VIRTIO_CMA_FLAG_AUTO) {
@@ -177,7 +176,7 @@ static int vcma_region_choose_mode(struct vcma_region *r, u32 mode)
 	return -EINVAL;
 }
 
-static int vcma_region_configure(struct vcma_region *r)
+static int vcma_region_configure(struct vcma_region *r, const struct vcma_modes *modes)
 {
 	struct virtio_cma_config config = {};
 	const char *wrong;
@@ -205,10 +204,11 @@ static int vcma_region_configure(struct vcma_region *r)
 	r->max_bulk_blocks = vcma_has_feature(r->transport, VIRTIO_CMA_F_BULK) ?
 			     le32_to_cpu(config.max_bulk_blocks) : 1;
 	r->max_align_order = le32_to_cpu(config.max_align_order);
-	return vcma_region_choose_mode(r, le32_to_cpu(config.mode));
+	return vcma_region_choose_mode(r, le32_to_cpu(config.mode), modes);
 }
 
-int vcma_region_create(struct vcma_transport *transport, struct vcma_region **out)
+int vcma_region_create(struct vcma_transport *transport, const struct vcma_modes *modes,
+		       struct vcma_region **out)
 {
 	struct vcma_region *r;
 	int err;
@@ -226,12 +226,12 @@ int vcma_region_create(struct vcma_transport *transport, struct vcma_region **ou
 	xa_init(&r->by_dma);
 	init_llist_head(&r->freeing);
 	init_llist_head(&r->unfreed);
-	INIT_LIST_HEAD(&r->resvs);
+	INIT_LIST_HEAD(&r->accounts);
 	spin_lock_init(&r->resv_lock);
 	r->shared_limit_bytes = U64_MAX;
 	INIT_WORK(&r->free_work, vcma_block_free_work);
 
-	err = vcma_region_configure(r);
+	err = vcma_region_configure(r, modes);
 	if (!err && vcma_guest_is_encrypted()) {
 		dev_err(r->dev, "region %s: guest memory is encrypted, what devices write is not\n",
 			r->name);

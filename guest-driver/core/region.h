@@ -36,18 +36,19 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
-#include "client/client.h"
-#include "pool/pool.h"
-#include "client/report.h"
-#include "mm/poison.h"
+#include "cache.h"
+#include "mode.h"
+#include "stats.h"
 #include "transport/transport.h"
 
 struct dentry;
 struct gen_pool;
 struct shrinker;
-struct vcma_busy;
+struct vcma_client;
+struct vcma_client_ops;
 struct vcma_memory;
-struct vcma_mode;
+struct vcma_pool;
+struct vcma_slot;
 struct vcma_usage;
 struct vcma_user;
 
@@ -147,6 +148,18 @@ struct vcma_block {
 	unsigned long isolated[];		/* one bit per page; isolated_lock */
 };
 
+/* What client.c keeps in a region. */
+struct vcma_clients {
+	const struct vcma_client_ops *ops;
+	struct xarray by_id;		/* vcma_bindings_lock */
+	/* As of the last refresh: vcma_bindings_lock and vcma_names_lock. */
+	u32 nr_absent;
+	u64 seen;			/* devices that were there: see vcma_bindings_newest() */
+	atomic_t stale;			/* the host told of a change since */
+	struct list_head node;		/* of the served regions; binding.c */
+	struct work_struct refresh_work;
+};
+
 struct vcma_region {
 	struct vcma_transport *transport;
 	struct device *dev;
@@ -189,11 +202,11 @@ struct vcma_region {
 	struct work_struct free_work;
 	struct llist_head unfreed;	/* not ours any more; the host couldn't free them yet */
 
-	struct vcma_pool pools[VCMA_NR_ATTRS];
-	struct list_head resvs;	/* struct vcma_resv; only ever grows */
-	spinlock_t resv_lock;		/* a leaf: what is allocated, by resv */
+	struct list_head accounts;	/* of reservations; only ever grows */
+	spinlock_t resv_lock;		/* a leaf: what is allocated, by reservation */
 	u64 shared_allocated_bytes;
 	u64 shared_limit_bytes;		/* with what reservations use beyond theirs */
+	struct vcma_pool *pools;	/* of the shared part, one per memory type */
 	struct shrinker *shrinker;
 	struct vcma_clients clients;
 	struct vcma_report report;
@@ -206,13 +219,15 @@ struct vcma_region {
 /**
  * vcma_region_create() - read and check the configuration, claim the addresses.
  * @transport: ready to carry calls; stays the caller's, outlives the region
+ * @modes: one of them is chosen
  * @out: region in state STARTING
  *
  * Return: 0; -EINVAL (the configuration contradicts itself or this kernel),
  * -EOPNOTSUPP (unknown mode), -ENOMEM, or what mode->start() returned. All but
  * -ENOMEM are logged.
  */
-int vcma_region_create(struct vcma_transport *transport, struct vcma_region **out);
+int vcma_region_create(struct vcma_transport *transport, const struct vcma_modes *modes,
+		       struct vcma_region **out);
 
 /**
  * vcma_region_retire() - no block is allocated any more: end the use of the memory. May sleep,
@@ -243,6 +258,18 @@ static inline void vcma_region_note_dma(struct vcma_region *r, u64 dma)
  * has not backed yet has no address. May sleep.
  */
 void vcma_region_find_lowest(struct vcma_region *r);
+
+/**
+ * vcma_region_hand_over() - memory, @cpu being any mapping of it, begins or ends to be mapped
+ * uncached: caches give up what they have of it. Does nothing where nothing is maintained.
+ */
+static inline void vcma_region_hand_over(struct vcma_region *r, void *cpu, size_t bytes)
+{
+	if (!vcma_cache_is_maintained())
+		return;
+	vcma_cache_clean_inval(cpu, bytes);
+	atomic64_inc(&r->stats.nr_cache_maintained_blocks);
+}
 
 /** vcma_region_break() - the host broke the contract: log @why, stop talking. */
 void vcma_region_break(struct vcma_region *r, const char *why);

@@ -508,3 +508,15 @@ int vcma_request_resume(struct vcma_region *r)
 	vcma_set_suspended(r, false);
 	return err;
 }
+
+const char *vcma_why_name(u32 why)
+{
+	static const char * const names[VIRTIO_CMA_NR_WHYS] = {
+		[VIRTIO_CMA_WHY_OTHER] = "busy",
+		[VIRTIO_CMA_WHY_PINNED] = "pinned",
+		[VIRTIO_CMA_WHY_UNMOVABLE] = "not movable",
+		[VIRTIO_CMA_WHY_NO_ROOM] = "no room to move it to",
+	};
+
+	return why < ARRAY_SIZE(names) ? names[why] : "?";
+}

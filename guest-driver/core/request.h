@@ -113,4 +113,7 @@ int vcma_request_resume(struct vcma_region *r);
 int vcma_request_report(struct vcma_region *r,
 			const struct virtio_cma_guest_counters *counters);
 
+/** vcma_why_name() - VIRTIO_CMA_WHY_* in a word or two. */
+const char *vcma_why_name(u32 why);
+
 #endif /* VCMA_REQUEST_H */

@@ -13,6 +13,9 @@
 #include "compat.h"
 #include "region.h"
 
+struct vcma_client;
+struct vcma_pool;
+
 TRACE_EVENT(vcma_request,
 
 	TP_PROTO(struct vcma_region *r, u32 op, int err, u32 status, s64 us),

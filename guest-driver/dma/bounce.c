@@ -60,7 +60,7 @@ static size_t vcma_slot_offset(phys_addr_t phys)
 
 bool vcma_bounce_may_fit(const struct vcma_client *c, phys_addr_t phys, size_t bytes)
 {
-	return bytes <= READ_ONCE(c->reserve.longest_bytes) - vcma_slot_offset(phys);
+	return bytes <= READ_ONCE(c->pool_user.reserve.longest_bytes) - vcma_slot_offset(phys);
 }
 
 dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes,
@@ -79,8 +79,8 @@ dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	fit.match = (phys >> VCMA_SLOT_SHIFT) & (fit.align_slots - 1);
 	fit.boundary_slots = vcma_bounce_boundary(c, fit.nr);
 	fit.max_dma = max_dma;
-	if (!vcma_pool_alloc(&c->pools[c->attr], &fit, c, phys, bytes, &piece) &&
-	    !vcma_reserve_alloc(c, &fit, phys, bytes, &piece))
+	if (!vcma_pool_alloc(&c->pools[c->attr], &fit, &c->pool_user, phys, bytes, &piece) &&
+	    !vcma_reserve_alloc(&c->pool_user, &fit, phys, bytes, &piece))
 		return vcma_bounce_fail(c, phys, bytes, "neither in the pool nor in reserve");
 
 	memcpy(piece.cpu + offset, phys_to_virt(phys), bytes);
@@ -109,7 +109,7 @@ static struct vcma_slot *vcma_bounce_find(struct vcma_client *c, dma_addr_t dma,
 	if (b && b->use == VCMA_BLOCK_POOL)
 		s = vcma_pool_slot(b, dma);
 	rcu_read_unlock();
-	if (!s || s->owner != c || s->orig == VCMA_NO_ORIG)
+	if (!s || s->owner != &c->pool_user || s->orig == VCMA_NO_ORIG)
 		return NULL;
 
 	start = b->base_dma + ((u64)(s - b->slots) << VCMA_SLOT_SHIFT) + vcma_slot_offset(s->orig);
@@ -168,7 +168,7 @@ bool vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 		vcma_bounce_copy(c, block, slot, dma, bytes, dir, true);
 	trace_vcma_bounce_unmap(c, slot->orig, slot->bytes, dma);
 	mapped = slot->bytes;
-	if (!vcma_reserve_free(c, block, slot))
+	if (!vcma_reserve_free(&c->pool_user, block, slot))
 		vcma_pool_free(block, slot);
 	atomic64_sub(mapped, &c->region->stats.bounce_bytes);
 	atomic64_sub(mapped, &c->bounce_bytes);
@@ -178,7 +178,7 @@ bool vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 size_t vcma_bounce_max_bytes(struct vcma_client *c)
 {
 	u64 keep = vcma_bounce_keep(c, PAGE_SIZE);
-	u64 room = min_t(u64, READ_ONCE(c->reserve.longest_bytes), VCMA_BOUNCE_MAX + keep);
+	u64 room = min_t(u64, READ_ONCE(c->pool_user.reserve.longest_bytes), VCMA_BOUNCE_MAX + keep);
 
 	return room > keep ? room - keep : PAGE_SIZE;
 }

@@ -43,7 +43,7 @@ static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t 
 	unsigned int timeout_ms, noio;
 	int err;
 
-	if (vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, piece))
+	if (vcma_pool_alloc(pool, &fit, &c->pool_user, VCMA_NO_ORIG, bytes, piece))
 		return 0;
 	dev_dbg_ratelimited(c->dev, "region %s: %zu bytes: not in the ready pool%s\n",
 			    c->region->name, bytes, gfpflags_allow_blocking(gfp) ? "" :
@@ -56,10 +56,10 @@ static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t 
 	if (timeout_ms)
 		limits.deadline = ktime_add_ms(ktime_get(), timeout_ms);
 	if ((gfp & (__GFP_IO | __GFP_FS)) == (__GFP_IO | __GFP_FS)) {
-		err = vcma_pool_alloc_slow(pool, &fit, &limits, c, bytes, piece);
+		err = vcma_pool_alloc_slow(pool, &fit, &limits, &c->pool_user, bytes, piece);
 	} else {
 		noio = memalloc_noio_save();
-		err = vcma_pool_alloc_slow(pool, &fit, &limits, c, bytes, piece);
+		err = vcma_pool_alloc_slow(pool, &fit, &limits, &c->pool_user, bytes, piece);
 		memalloc_noio_restore(noio);
 	}
 	return err;
@@ -107,7 +107,7 @@ static u64 vcma_coherent_find(struct vcma_client *c, dma_addr_t dma,
 	rcu_read_lock();
 	b = vcma_block_by_dma(c->region, dma);
 	s = b && b->use == VCMA_BLOCK_POOL ? vcma_pool_slot(b, dma) : NULL;
-	if (s && s->owner == c && s->orig == VCMA_NO_ORIG)
+	if (s && s->owner == &c->pool_user && s->orig == VCMA_NO_ORIG)
 		off = dma - b->base_dma - ((u64)(s - b->slots) << VCMA_SLOT_SHIFT);
 	rcu_read_unlock();
 	*block = b;
@@ -193,7 +193,7 @@ void vcma_coherent_free_all(struct vcma_client *c)
 
 	/* No driver is left that could take more. */
 	for (attr = 0; c->pools && attr < VCMA_NR_ATTRS; attr++)
-		vcma_pool_free_owned(&c->pools[attr], c);
+		vcma_pool_free_owned(&c->pools[attr], &c->pool_user);
 	left = atomic64_xchg(&c->coherent_bytes, 0);
 	atomic64_sub(left, &c->region->stats.coherent_bytes);
 	atomic64_add(left >> PAGE_SHIFT, &c->region->stats.nr_freed_pages);

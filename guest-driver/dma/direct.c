@@ -18,7 +18,7 @@
 
 #include "client/attr.h"
 #include "core/cache.h"
-#include "core/compat.h"
+#include "compat.h"
 #include "direct.h"
 #include "core/mode.h"
 #include "pool/pool.h"
@@ -233,7 +233,7 @@ bool vcma_direct_sync(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 	if (block && bytes <= block->bytes - (dma - block->base_dma)) {
 		slot = block->use == VCMA_BLOCK_POOL ? vcma_pool_slot(block, dma) : NULL;
 		found = atomic_read(&c->direct.nr) ||
-			(slot && slot->owner == c && slot->orig == VCMA_NO_ORIG);
+			(slot && slot->owner == &c->pool_user && slot->orig == VCMA_NO_ORIG);
 		alias = vcma_direct_alias(block, dma - block->base_dma);
 	}
 	rcu_read_unlock();

@@ -12,20 +12,11 @@
 #ifndef VCMA_DIRECT_H
 #define VCMA_DIRECT_H
 
-#include <linux/atomic.h>
 #include <linux/dma-direction.h>
-#include <linux/list_bl.h>
 #include <linux/types.h>
 
 struct vcma_client;
-
-#define VCMA_DIRECT_BUCKETS	128
-
-/* All mappings of one client in its region. */
-struct vcma_direct {
-	atomic_t nr;
-	struct hlist_bl_head buckets[VCMA_DIRECT_BUCKETS];	/* each with its lock */
-};
+struct vcma_direct;
 
 /** vcma_direct_register() - once, before the first client. Return: 0 or -ENOMEM. */
 int vcma_direct_register(void);

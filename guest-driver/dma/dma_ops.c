@@ -22,9 +22,10 @@
 #include "client/attr.h"
 #include "client/binding.h"
 #include "bounce.h"
+#include "bulk.h"
 #include "client/client.h"
 #include "coherent.h"
-#include "core/compat.h"
+#include "compat.h"
 #include "direct.h"
 #include "dma_ops.h"
 #include "core/mode.h"
@@ -471,7 +472,7 @@ static int vcma_dma_supported(struct device *dev, u64 mask)
 	while ((c = vcma_binding_next_claimed(b, &i))) {
 		err = vcma_pool_reach(&c->pools[c->attr], max_dma);
 		if (!err)
-			vcma_reserve_fill(c, max_dma);
+			vcma_reserve_fill(&c->pool_user, max_dma);
 		else
 			vcma_region_find_lowest(c->region);
 		supported |= !err;
@@ -510,7 +511,7 @@ static size_t vcma_dma_max_mapping_size(struct device *dev)
 	return bytes;
 }
 
-static const struct dma_map_ops vcma_dma_ops = {
+const struct dma_map_ops vcma_dma_ops = {
 	.alloc = vcma_dma_alloc,
 	.free = vcma_dma_free,
 	.vcma_op_alloc_pages = vcma_dma_alloc_pages,
@@ -537,7 +538,23 @@ static const struct dma_map_ops vcma_dma_ops = {
 	.max_mapping_size = vcma_dma_max_mapping_size,
 };
 
-void vcma_dma_ops_init(struct vcma_binding *b)
+/* ---- clients ---- */
+
+static void vcma_dma_client_init(struct vcma_client *c)
 {
-	memcpy((void *)&b->ops, &vcma_dma_ops, sizeof(b->ops));
+	vcma_direct_init(&c->direct);
 }
+
+static void vcma_dma_client_free_all(struct vcma_client *c)
+{
+	vcma_direct_forget(c);
+	if (c->has_pool)
+		vcma_reserve_empty(&c->pool_user);
+	vcma_coherent_free_all(c);
+	vcma_bulk_free_all(c);
+}
+
+const struct vcma_client_ops vcma_dma_client_ops = {
+	.init = vcma_dma_client_init,
+	.free_all = vcma_dma_client_free_all,
+};

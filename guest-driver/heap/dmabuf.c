@@ -27,9 +27,10 @@
 #include <linux/vmalloc.h>
 
 #include "client/attr.h"
+#include "client/report.h"
 #include "client/binding.h"
 #include "dma/bulk.h"
-#include "core/compat.h"
+#include "compat.h"
 #include "dma/direct.h"
 #include "dmabuf.h"
 #include "core/mode.h"

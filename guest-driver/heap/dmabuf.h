@@ -12,7 +12,7 @@
 #include <linux/ktime.h>
 #include <linux/types.h>
 
-#include "pool/pool.h"
+#include "core/mode.h"
 
 struct dma_buf;
 struct vcma_bulk_busy;

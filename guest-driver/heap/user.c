@@ -16,7 +16,7 @@
 #include <linux/uaccess.h>
 
 #include "dma/bulk.h"
-#include "core/compat.h"
+#include "compat.h"
 #include "dmabuf.h"
 #include "heap.h"
 #include "core/mode.h"

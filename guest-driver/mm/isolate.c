@@ -35,8 +35,9 @@
 #include <linux/workqueue.h>
 
 #include "scan.h"
-#include "core/compat.h"
+#include "compat.h"
 #include "core/region.h"
+#include "core/request.h"
 #include "isolate.h"
 
 #include "hv/abi/virtio_cma.h"
@@ -81,18 +82,6 @@ static DECLARE_WAIT_QUEUE_HEAD(vcma_work_done);
 
 /* Pages that all calls together are about to find new places for. */
 static atomic_long_t vcma_nr_moving = ATOMIC_LONG_INIT(0);
-
-const char *vcma_why_name(u32 why)
-{
-	static const char * const names[VIRTIO_CMA_NR_WHYS] = {
-		[VIRTIO_CMA_WHY_OTHER] = "busy",
-		[VIRTIO_CMA_WHY_PINNED] = "pinned",
-		[VIRTIO_CMA_WHY_UNMOVABLE] = "not movable",
-		[VIRTIO_CMA_WHY_NO_ROOM] = "no room to move it to",
-	};
-
-	return why < ARRAY_SIZE(names) ? names[why] : "?";
-}
 
 /* ---- ranges at work ---- */
 

@@ -40,7 +40,4 @@ void vcma_putback_pages(unsigned long pfn, unsigned long nr);
 int vcma_isolate_init(void);
 void vcma_isolate_exit(void);
 
-/** vcma_why_name() - VIRTIO_CMA_WHY_* in a word or two. */
-const char *vcma_why_name(u32 why);
-
 #endif /* VCMA_ISOLATE_H */

@@ -33,7 +33,7 @@
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
-#include "core/compat.h"
+#include "compat.h"
 #include "memory.h"
 #include "usage.h"
 #include "core/region.h"

@@ -10,7 +10,7 @@
 #include <linux/mm.h>
 #include <linux/page-flags.h>
 
-#include "core/compat.h"
+#include "compat.h"
 #include "memory.h"
 #include "isolate.h"
 

@@ -9,9 +9,8 @@
 #include <linux/io.h>
 #include <linux/ioport.h>
 
-#include "client/attr.h"
-#include "core/mode.h"
 #include "core/region.h"
+#include "modes.h"
 
 static int vcma_private_start(struct vcma_region *r)
 {
@@ -53,7 +52,7 @@ static int vcma_private_map(struct vcma_block *block, unsigned long first_page,
 		return -ENOMEM;
 	/* Another client, or what ran before us, may have had it cached. */
 	if (attr == VCMA_UNCACHED)
-		vcma_attr_hand_over(block->region, mapped, PFN_PHYS(nr_pages));
+		vcma_region_hand_over(block->region, mapped, PFN_PHYS(nr_pages));
 	*cpu = mapped;
 	return 0;
 }
@@ -62,7 +61,7 @@ static int vcma_private_unmap(struct vcma_block *block, unsigned long first_page
 			      unsigned long nr_pages, enum vcma_attr attr, void *cpu)
 {
 	if (attr == VCMA_UNCACHED)
-		vcma_attr_hand_over(block->region, cpu, PFN_PHYS(nr_pages));
+		vcma_region_hand_over(block->region, cpu, PFN_PHYS(nr_pages));
 	memunmap(cpu);
 	return 0;
 }

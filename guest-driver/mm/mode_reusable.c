@@ -16,13 +16,12 @@
 #include <asm/set_memory.h>
 #endif
 
-#include "client/attr.h"
-#include "core/compat.h"
+#include "compat.h"
 #include "memory.h"
-#include "core/mode.h"
 #include "usage.h"
 #include "core/region.h"
 #include "isolate.h"
+#include "modes.h"
 
 /* Put back before others may run. */
 #define VCMA_GIVE_PAGES		((unsigned long)SZ_16M >> PAGE_SHIFT)
@@ -144,7 +143,7 @@ static void *vcma_map_uncached(struct vcma_region *r, unsigned long pfn, unsigne
 		return NULL;
 	for (i = 0; i < nr; i++)
 		pages[i] = pfn_to_page(pfn + i);
-	vcma_attr_hand_over(r, page_address(pages[0]), PFN_PHYS(nr));
+	vcma_region_hand_over(r, page_address(pages[0]), PFN_PHYS(nr));
 	cpu = vmap(pages, nr, VM_MAP, pgprot_dmacoherent(PAGE_KERNEL));
 	kvfree(pages);
 	return cpu;
@@ -155,7 +154,7 @@ static int vcma_unmap_uncached(struct vcma_region *r, unsigned long pfn, unsigne
 			       void *cpu)
 {
 	vunmap(cpu);
-	vcma_attr_hand_over(r, page_address(pfn_to_page(pfn)), PFN_PHYS(nr));
+	vcma_region_hand_over(r, page_address(pfn_to_page(pfn)), PFN_PHYS(nr));
 	return 0;
 }
 #endif
@@ -185,6 +184,7 @@ static int vcma_reusable_unmap(struct vcma_block *block, unsigned long first_pag
 const struct vcma_mode vcma_mode_reusable = {
 	.name = "reusable",
 	.has_pages = true,
+	.unfit = vcma_memory_unfit,
 	.start = vcma_reusable_start,
 	.stop = vcma_reusable_stop,
 	.get = vcma_reusable_get,
@@ -196,4 +196,11 @@ const struct vcma_mode vcma_mode_reusable = {
 	.map = vcma_reusable_map,
 	.unmap = vcma_reusable_unmap,
 	.rank = vcma_usage_rank,
+	.busy = vcma_usage_busy,
+	.clear_busy = vcma_usage_clear_busy,
+};
+
+const struct vcma_modes vcma_mm_modes = {
+	.private = &vcma_mode_private,
+	.reusable = &vcma_mode_reusable,
 };

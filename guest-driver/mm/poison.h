@@ -8,14 +8,7 @@
 #ifndef VCMA_POISON_H
 #define VCMA_POISON_H
 
-#include <linux/xarray.h>
-
 struct vcma_region;
-
-struct vcma_poison {
-	struct xarray seen;		/* by page frame number */
-	unsigned long looked_at;	/* jiffies */
-};
 
 void vcma_poison_init(struct vcma_region *r);
 /** vcma_poison_look() - at all pages of allocated blocks; not twice within some seconds. May sleep. */

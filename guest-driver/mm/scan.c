@@ -18,7 +18,7 @@
 #include <linux/string.h>
 
 #include "scan.h"
-#include "core/compat.h"
+#include "compat.h"
 
 enum vcma_page_kind {
 	VCMA_PAGE_FREE,

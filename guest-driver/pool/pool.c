@@ -23,6 +23,7 @@
 #include "mm/partial.h"
 #include "pool_pages.h"
 #include "core/region.h"
+#include "reserve.h"
 #include "resv.h"
 #include "core/trace.h"
 
@@ -211,7 +212,7 @@ static u32 vcma_pool_client(struct vcma_pool *pool)
 		return id;
 	mutex_lock(&pool->lock);
 	if (!list_empty(&pool->users))
-		id = list_first_entry(&pool->users, struct vcma_client, pool_node)->id;
+		id = list_first_entry(&pool->users, struct vcma_pool_user, node)->id;
 	mutex_unlock(&pool->lock);
 	return id;
 }
@@ -390,7 +391,7 @@ static int vcma_pool_grow(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 static struct vcma_constraints vcma_pool_want_for(struct vcma_pool *pool,
 						  const struct vcma_fit *fit,
 						  const struct vcma_alloc_limits *limits,
-						  const struct vcma_client *owner)
+						  const struct vcma_pool_user *owner)
 {
 	return (struct vcma_constraints) {
 		.bytes = (u64)fit->nr << VCMA_SLOT_SHIFT,
@@ -413,7 +414,7 @@ static struct vcma_constraints vcma_pool_want_for(struct vcma_pool *pool,
  */
 static int vcma_pool_add_block_for(struct vcma_pool *pool, struct vcma_block *block,
 				   const struct vcma_partial *parts, const struct vcma_fit *fit,
-				   struct vcma_client *owner, u64 bytes, struct vcma_piece *piece)
+				   struct vcma_pool_user *owner, u64 bytes, struct vcma_piece *piece)
 {
 	u32 first;
 	int err;
@@ -437,7 +438,7 @@ static int vcma_pool_add_block_for(struct vcma_pool *pool, struct vcma_block *bl
 /* No granule can be isolated as a whole, or at a price: then part of one. */
 static int vcma_pool_grow_part_for(struct vcma_pool *pool, const struct vcma_fit *fit,
 				   const struct vcma_alloc_limits *limits,
-				   struct vcma_client *owner, u64 bytes,
+				   struct vcma_pool_user *owner, u64 bytes,
 				   struct vcma_piece *piece)
 {
 	u64 nr_pages = DIV_ROUND_UP(fit->nr, VCMA_SLOTS_PER_PAGE);
@@ -467,7 +468,7 @@ static int vcma_pool_grow_part_for(struct vcma_pool *pool, const struct vcma_fit
 }
 
 static int vcma_pool_grow_for(struct vcma_pool *pool, const struct vcma_fit *fit,
-			      const struct vcma_alloc_limits *limits, struct vcma_client *owner,
+			      const struct vcma_alloc_limits *limits, struct vcma_pool_user *owner,
 			      u64 bytes, struct vcma_piece *piece)
 {
 	struct vcma_constraints want = vcma_pool_want_for(pool, fit, limits, owner);
@@ -509,7 +510,7 @@ static void vcma_pools_restore(struct vcma_region *r, const struct vcma_alloc_li
 }
 
 int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
-			 const struct vcma_alloc_limits *limits, struct vcma_client *owner,
+			 const struct vcma_alloc_limits *limits, struct vcma_pool_user *owner,
 			 u64 bytes, struct vcma_piece *piece)
 {
 	enum { ASK, YIELD_SPARE, YIELD_ALL } step;
@@ -725,7 +726,7 @@ void vcma_pool_resize(struct vcma_pool *pool, u64 size_bytes)
 	mod_delayed_work(pool->region->wq, &pool->trim, 0);
 }
 
-int vcma_pool_get(struct vcma_pool *pool, struct vcma_client *c)
+int vcma_pool_get(struct vcma_pool *pool, struct vcma_pool_user *user)
 {
 	bool first;
 	int err = 0;
@@ -733,7 +734,8 @@ int vcma_pool_get(struct vcma_pool *pool, struct vcma_client *c)
 
 	mutex_lock(&pool->lock);
 	first = list_empty(&pool->users);
-	list_add_tail(&c->pool_node, &pool->users);
+	list_add_tail(&user->node, &pool->users);
+	user->pool = pool;
 	missing = vcma_pool_spare(pool) - atomic64_read(&pool->free_bytes);
 	mutex_unlock(&pool->lock);
 
@@ -743,15 +745,15 @@ int vcma_pool_get(struct vcma_pool *pool, struct vcma_client *c)
 	if (!list_empty(&pool->blocks))
 		err = 0;
 	if (err)
-		list_del(&c->pool_node);
+		list_del(&user->node);
 	mutex_unlock(&pool->lock);
 	return err;
 }
 
-void vcma_pool_put(struct vcma_pool *pool, struct vcma_client *c)
+void vcma_pool_put(struct vcma_pool *pool, struct vcma_pool_user *user)
 {
 	mutex_lock(&pool->lock);
-	list_del(&c->pool_node);
+	list_del(&user->node);
 	if (list_empty(&pool->users))
 		vcma_pool_shrink(pool, 0, 0);
 	mutex_unlock(&pool->lock);

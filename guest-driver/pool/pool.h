@@ -30,16 +30,11 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
-struct vcma_block;
-struct vcma_client;
-struct vcma_region;
+#include "core/mode.h"
 
-/* Memory type of a mapping; each has its own pool. */
-enum vcma_attr {
-	VCMA_CACHED,		/* Normal Write-Back */
-	VCMA_UNCACHED,		/* Normal Non-cacheable; write-combining on x86 */
-	VCMA_NR_ATTRS
-};
+struct vcma_block;
+struct vcma_pool_user;
+struct vcma_region;
 
 /*
  * A slot is no more than 4 KiB, whatever the kernel's pages are: most mappings are no longer.
@@ -56,7 +51,7 @@ enum vcma_attr {
  * all of it; the others only say where it is.
  */
 struct vcma_slot {
-	struct vcma_client *owner;	/* first slot; NULL: nothing starts here */
+	struct vcma_pool_user *owner;	/* first slot; NULL: nothing starts here */
 	phys_addr_t orig;	/* bounce.c: what this slot stands for */
 	u64 bytes;		/* first slot: length in use, from @orig's offset in its slot */
 	refcount_t refs;	/* first slot: the owner's, and one per get_range */
@@ -98,7 +93,7 @@ struct vcma_pool {
 
 	struct mutex lock;		/* blocks (writers), users */
 	struct list_head blocks;	/* small ones first; RCU */
-	struct list_head users;		/* clients, by pool_node */
+	struct list_head users;		/* struct vcma_pool_user (reserve.h) */
 	atomic64_t free_bytes;		/* in blocks and stacks */
 	u64 max_dma;			/* of all blocks so far: highest DMA address */
 
@@ -154,13 +149,13 @@ void vcma_pool_resize(struct vcma_pool *pool, u64 size_bytes);
  *
  * Return: 0 (at least one block is allocated), or why none could be got.
  */
-int vcma_pool_get(struct vcma_pool *pool, struct vcma_client *c);
+int vcma_pool_get(struct vcma_pool *pool, struct vcma_pool_user *user);
 
 /**
  * vcma_pool_put() - one user less; the last one empties the pool, but for blocks
  * with pages in use, which stay allocated. May sleep.
  */
-void vcma_pool_put(struct vcma_pool *pool, struct vcma_client *c);
+void vcma_pool_put(struct vcma_pool *pool, struct vcma_pool_user *user);
 
 /** vcma_pool_destroy() - free what is left; no page may be in use. May sleep. */
 void vcma_pool_destroy(struct vcma_pool *pool);
@@ -176,7 +171,7 @@ void vcma_pool_destroy(struct vcma_pool *pool);
  * Return: true and @piece filled, or false.
  */
 bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
-		     struct vcma_client *owner, phys_addr_t orig, u64 bytes,
+		     struct vcma_pool_user *owner, phys_addr_t orig, u64 bytes,
 		     struct vcma_piece *piece);
 
 /**
@@ -187,7 +182,7 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
  * Return: 0, or an error as of vcma_block_alloc().
  */
 int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
-			 const struct vcma_alloc_limits *limits, struct vcma_client *owner,
+			 const struct vcma_alloc_limits *limits, struct vcma_pool_user *owner,
 			 u64 bytes, struct vcma_piece *piece);
 
 /**
@@ -255,7 +250,7 @@ struct vcma_slot *vcma_pool_slot(const struct vcma_block *block, u64 dma);
 
 /** vcma_pool_free_owned() - free everything of @owner. Return: allocations. */
 unsigned int vcma_pool_free_owned(struct vcma_pool *pool,
-				  const struct vcma_client *owner);
+				  const struct vcma_pool_user *owner);
 
 /** vcma_pool_is_valid() - every invariant that holds while the lock is held. */
 bool vcma_pool_is_valid(struct vcma_pool *pool);

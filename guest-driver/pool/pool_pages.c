@@ -240,7 +240,7 @@ void vcma_pages_destroy(struct vcma_block *block)
 	block->pages = NULL;
 }
 
-void vcma_pages_record(struct vcma_block *block, u32 first, u32 nr, struct vcma_client *owner,
+void vcma_pages_record(struct vcma_block *block, u32 first, u32 nr, struct vcma_pool_user *owner,
 		       phys_addr_t orig, u64 bytes, struct vcma_piece *piece)
 {
 	struct vcma_slot *slot = &block->slots[first];
@@ -402,7 +402,7 @@ static bool vcma_pool_pop(struct vcma_pool *pool, struct vcma_stack *stack,
 }
 
 bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
-		     struct vcma_client *owner, phys_addr_t orig, u64 bytes,
+		     struct vcma_pool_user *owner, phys_addr_t orig, u64 bytes,
 		     struct vcma_piece *piece)
 {
 	struct vcma_stack *stack = vcma_pool_stack(pool, fit->nr);
@@ -514,7 +514,7 @@ struct vcma_slot *vcma_pool_slot(const struct vcma_block *block, u64 dma)
 	return first;
 }
 
-unsigned int vcma_pool_free_owned(struct vcma_pool *pool, const struct vcma_client *owner)
+unsigned int vcma_pool_free_owned(struct vcma_pool *pool, const struct vcma_pool_user *owner)
 {
 	struct vcma_block *block;
 	unsigned int nr = 0;

@@ -48,7 +48,7 @@ unsigned long vcma_fit_find(const struct vcma_fit *fit, unsigned long *map, unsi
 			    unsigned long start, u64 base_dma);
 
 /** vcma_pages_record() - fill the records of taken slots, and @piece. */
-void vcma_pages_record(struct vcma_block *block, u32 first, u32 nr, struct vcma_client *owner,
+void vcma_pages_record(struct vcma_block *block, u32 first, u32 nr, struct vcma_pool_user *owner,
 		       phys_addr_t orig, u64 bytes, struct vcma_piece *piece);
 
 /** vcma_stacks_init() - all are empty. */

@@ -8,8 +8,6 @@
 #include <linux/device.h>
 #include <linux/mm.h>
 
-#include "dma/bounce.h"
-#include "client/client.h"
 #include "pool_pages.h"
 #include "core/region.h"
 #include "reserve.h"
@@ -63,7 +61,7 @@ static bool vcma_reserve_swap(struct vcma_reserve *reserve, struct vcma_piece *a
 }
 
 /* The pool gets back what it had given: one allocation. */
-static void vcma_reserve_put(struct vcma_client *c, struct vcma_piece *all, u32 nr)
+static void vcma_reserve_put(struct vcma_pool_user *user, struct vcma_piece *all, u32 nr)
 {
 	u32 first, i;
 
@@ -72,7 +70,7 @@ static void vcma_reserve_put(struct vcma_client *c, struct vcma_piece *all, u32 
 	first = all->slot - all->block->slots;
 	for (i = 0; i < nr; i++)	/* what a driver has left mapped */
 		WRITE_ONCE(all->slot[i].owner, NULL);
-	vcma_pages_record(all->block, first, nr, c, VCMA_NO_ORIG, (u64)nr << VCMA_SLOT_SHIFT, all);
+	vcma_pages_record(all->block, first, nr, user, VCMA_NO_ORIG, (u64)nr << VCMA_SLOT_SHIFT, all);
 	vcma_pool_free(all->block, all->slot);
 }
 
@@ -80,75 +78,76 @@ static void vcma_reserve_put(struct vcma_client *c, struct vcma_piece *all, u32 
  * The longest piece there is, from all of it down to a granule, where that is shorter.
  * Return: slots, 0 if there is none.
  */
-static u32 vcma_reserve_get(struct vcma_client *c, u64 max_dma, struct vcma_piece *all)
+static u32 vcma_reserve_get(struct vcma_pool_user *user, u64 max_dma, struct vcma_piece *all)
 {
 	const struct vcma_alloc_limits limits = { .flags = VCMA_FAST };
 	struct vcma_fit fit = { .nr = VCMA_RESERVE_SLOTS, .align_slots = 1, .max_dma = max_dma };
-	u64 least = min_t(u64, fit.nr, c->region->granule_bytes >> VCMA_SLOT_SHIFT);
-	struct vcma_pool *pool = &c->pools[c->attr];
+	struct vcma_pool *pool = user->pool;
+	u64 least = min_t(u64, fit.nr, pool->region->granule_bytes >> VCMA_SLOT_SHIFT);
 
 	for (; fit.nr >= least; fit.nr /= 2) {
 		u64 bytes = (u64)fit.nr << VCMA_SLOT_SHIFT;
 
-		if (vcma_pool_alloc(pool, &fit, c, VCMA_NO_ORIG, bytes, all) ||
-		    !vcma_pool_alloc_slow(pool, &fit, &limits, c, bytes, all))
+		if (vcma_pool_alloc(pool, &fit, user, VCMA_NO_ORIG, bytes, all) ||
+		    !vcma_pool_alloc_slow(pool, &fit, &limits, user, bytes, all))
 			return fit.nr;
 	}
 	return 0;
 }
 
-void vcma_reserve_fill(struct vcma_client *c, u64 max_dma)
+void vcma_reserve_fill(struct vcma_pool_user *user, u64 max_dma)
 {
-	struct vcma_reserve *reserve = &c->reserve;
+	struct vcma_reserve *reserve = &user->reserve;
+	struct vcma_pool *pool = user->pool;
 	struct vcma_piece all;
 	u64 bytes;
 	u32 nr;
 
 	if (vcma_reserve_reaches(reserve, max_dma))
 		return;
-	nr = vcma_reserve_get(c, max_dma, &all);
+	nr = vcma_reserve_get(user, max_dma, &all);
 	if (!nr) {
-		dev_info(c->dev, "region %s: no memory for a reserve of bounce buffers at or below %#llx\n",
-			 c->region->name, max_dma);
+		dev_info(user->dev, "region %s: no memory for a reserve of bounce buffers at or below %#llx\n",
+			 pool->region->name, max_dma);
 		return;
 	}
 	bytes = (u64)nr << VCMA_SLOT_SHIFT;
 	if (vcma_reserve_swap(reserve, &all, &nr, false)) {
 		reserve->max_dma = max_dma;
-		WRITE_ONCE(reserve->longest_bytes, max(bytes, c->region->granule_bytes));
+		WRITE_ONCE(reserve->longest_bytes, max(bytes, pool->region->granule_bytes));
 	}
-	vcma_reserve_put(c, &all, nr);	/* the old one, or ours: no driver does that */
+	vcma_reserve_put(user, &all, nr);	/* the old one, or ours: no driver does that */
 }
 
-void vcma_reserve_yield(struct vcma_client *c)
+void vcma_reserve_yield(struct vcma_pool_user *user)
 {
 	struct vcma_piece all = {};
 	u32 nr = 0;
 
-	if (vcma_reserve_swap(&c->reserve, &all, &nr, false))
-		vcma_reserve_put(c, &all, nr);
+	if (vcma_reserve_swap(&user->reserve, &all, &nr, false))
+		vcma_reserve_put(user, &all, nr);
 }
 
-void vcma_reserve_restore(struct vcma_client *c)
+void vcma_reserve_restore(struct vcma_pool_user *user)
 {
-	vcma_reserve_fill(c, c->reserve.max_dma);
+	vcma_reserve_fill(user, user->reserve.max_dma);
 }
 
-void vcma_reserve_empty(struct vcma_client *c)
+void vcma_reserve_empty(struct vcma_pool_user *user)
 {
 	struct vcma_piece all = {};
 	u32 nr = 0;
 
-	vcma_reserve_swap(&c->reserve, &all, &nr, true);
-	vcma_reserve_put(c, &all, nr);
-	c->reserve.max_dma = U64_MAX;
-	WRITE_ONCE(c->reserve.longest_bytes, c->region->granule_bytes);
+	vcma_reserve_swap(&user->reserve, &all, &nr, true);
+	vcma_reserve_put(user, &all, nr);
+	user->reserve.max_dma = U64_MAX;
+	WRITE_ONCE(user->reserve.longest_bytes, user->pool->region->granule_bytes);
 }
 
-bool vcma_reserve_alloc(struct vcma_client *c, const struct vcma_fit *fit, phys_addr_t orig,
+bool vcma_reserve_alloc(struct vcma_pool_user *user, const struct vcma_fit *fit, phys_addr_t orig,
 			u64 bytes, struct vcma_piece *piece)
 {
-	struct vcma_reserve *reserve = &c->reserve;
+	struct vcma_reserve *reserve = &user->reserve;
 	unsigned long flags, bit, end;
 	bool found = false;
 	u64 room;
@@ -162,7 +161,7 @@ bool vcma_reserve_alloc(struct vcma_client *c, const struct vcma_fit *fit, phys_
 	if (bit >= end)
 		goto unlock;
 	bitmap_set(reserve->used, bit, fit->nr);
-	vcma_pages_record(reserve->all.block, vcma_reserve_first(reserve) + bit, fit->nr, c, orig,
+	vcma_pages_record(reserve->all.block, vcma_reserve_first(reserve) + bit, fit->nr, user, orig,
 			  bytes, piece);
 	found = true;
 unlock:
@@ -177,9 +176,9 @@ static bool vcma_reserve_has(const struct vcma_reserve *reserve, const struct vc
 	return slot >= first && slot < first + READ_ONCE(reserve->nr);
 }
 
-bool vcma_reserve_free(struct vcma_client *c, struct vcma_block *block, struct vcma_slot *slot)
+bool vcma_reserve_free(struct vcma_pool_user *user, struct vcma_block *block, struct vcma_slot *slot)
 {
-	struct vcma_reserve *reserve = &c->reserve;
+	struct vcma_reserve *reserve = &user->reserve;
 	unsigned long flags;
 	bool ours;
 

@@ -12,7 +12,6 @@
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
-#include "client/binding.h"
 #include "hv/core/region_text.h"
 #include "core/region.h"
 #include "resv.h"
@@ -38,8 +37,8 @@ static struct vcma_resv *vcma_resv_find(struct vcma_region *r, unsigned int id)
 {
 	struct vcma_resv *resv;
 
-	list_for_each_entry_rcu(resv, &r->resvs, node, true) {
-		if (resv->id == id)
+	list_for_each_entry_rcu(resv, &r->accounts, account.node, true) {
+		if (resv->account.id == id)
 			return resv;
 	}
 	return NULL;
@@ -51,9 +50,9 @@ static struct vcma_resv *vcma_resv_new(struct vcma_region *r, unsigned int id, u
 
 	if (!resv)
 		return NULL;
-	resv->id = id;
+	resv->account.id = id;
 	vcma_pools_init(resv->pools, r, id, pool_bytes);
-	list_add_tail_rcu(&resv->node, &r->resvs);
+	list_add_tail_rcu(&resv->account.node, &r->accounts);
 	return resv;
 }
 
@@ -61,7 +60,6 @@ struct vcma_pool *vcma_resv_pools(struct vcma_region *r, unsigned int id)
 {
 	struct vcma_resv *resv;
 
-	lockdep_assert_held(&vcma_bindings_lock);
 	if (!id)
 		return r->pools;
 	resv = vcma_resv_find(r, id) ?: vcma_resv_new(r, id, 0);
@@ -75,7 +73,7 @@ struct vcma_pool *vcma_region_pool(struct vcma_region *r, unsigned int i)
 	if (i < VCMA_NR_ATTRS)
 		return &r->pools[i];
 	i -= VCMA_NR_ATTRS;
-	list_for_each_entry_rcu(resv, &r->resvs, node, true) {
+	list_for_each_entry_rcu(resv, &r->accounts, account.node, true) {
 		if (i < VCMA_NR_ATTRS)
 			return &resv->pools[i];
 		i -= VCMA_NR_ATTRS;
@@ -139,7 +137,7 @@ static int vcma_resv_add(struct vcma_region *r, const struct hvcma_region_text *
 	resv = vcma_resv_new(r, VCMA_RESV_FIRST_OWN + (*nr)++, max(bytes, r->granule_bytes));
 	if (!resv)
 		return -ENOMEM;
-	resv->set_bytes = bytes;
+	resv->account.set_bytes = bytes;
 	resv->clients = entry->clients.text;
 	resv->clients_bytes = entry->clients.bytes;
 	resv->kind = entry->kind.text;
@@ -151,9 +149,9 @@ static void vcma_resvs_forget(struct vcma_region *r)
 {
 	struct vcma_resv *resv, *next;
 
-	list_for_each_entry_safe(resv, next, &r->resvs, node) {
+	list_for_each_entry_safe(resv, next, &r->accounts, account.node) {
 		vcma_pools_destroy(resv->pools);
-		list_del(&resv->node);
+		list_del(&resv->account.node);
 		kvfree(resv);
 	}
 }
@@ -176,8 +174,8 @@ static int vcma_resvs_add(struct vcma_region *r)
 		else
 			err = vcma_resv_add(r, &entry, &nr);
 	}
-	list_for_each_entry(resv, &r->resvs, node)
-		set += resv->set_bytes;
+	list_for_each_entry(resv, &r->accounts, account.node)
+		set += resv->account.set_bytes;
 	if (!err && set > limit) {
 		dev_warn(r->dev, "region %s: %llu bytes are reserved by the parameter \"regions\", %llu may be used: all of it is shared\n",
 			 r->name, set, limit);
@@ -197,8 +195,8 @@ unsigned int vcma_resv_of(struct vcma_region *r, const char *name, const char *k
 	struct hvcma_slice rest, client, wanted;
 	struct vcma_resv *resv;
 
-	list_for_each_entry_rcu(resv, &r->resvs, node, true) {
-		if (resv->id < VCMA_RESV_FIRST_OWN)
+	list_for_each_entry_rcu(resv, &r->accounts, account.node, true) {
+		if (resv->account.id < VCMA_RESV_FIRST_OWN)
 			continue;
 		wanted = (struct hvcma_slice) { resv->kind, resv->kind_bytes };
 		if (wanted.bytes && !hvcma_slice_is(&wanted, kind))
@@ -206,58 +204,10 @@ unsigned int vcma_resv_of(struct vcma_region *r, const char *name, const char *k
 		rest = (struct hvcma_slice) { resv->clients, resv->clients_bytes };
 		while (hvcma_region_text_client(&rest, &client)) {
 			if (hvcma_slice_is(&client, name))
-				return resv->id;
+				return resv->account.id;
 		}
 	}
 	return 0;
-}
-
-/* ---- accounts ---- */
-
-/* What reservations have used beyond what is theirs. Caller holds resv_lock. */
-static u64 vcma_shared_used(struct vcma_region *r)
-{
-	u64 used = r->shared_allocated_bytes;
-	struct vcma_resv *resv;
-
-	list_for_each_entry_rcu(resv, &r->resvs, node, true) {
-		if (resv->allocated_bytes > resv->set_bytes)
-			used += resv->allocated_bytes - resv->set_bytes;
-	}
-	return used;
-}
-
-static u64 *vcma_resv_account(struct vcma_region *r, unsigned int id)
-{
-	struct vcma_resv *resv = id ? vcma_resv_find(r, id) : NULL;
-
-	return resv ? &resv->allocated_bytes : &r->shared_allocated_bytes;
-}
-
-int vcma_resv_charge(struct vcma_region *r, unsigned int id, u64 bytes)
-{
-	u64 *allocated = vcma_resv_account(r, id);
-	unsigned long flags;
-	int err = 0;
-
-	spin_lock_irqsave(&r->resv_lock, flags);
-	*allocated += bytes;
-	if (vcma_shared_used(r) > r->shared_limit_bytes) {
-		*allocated -= bytes;
-		err = -EDQUOT;
-	}
-	spin_unlock_irqrestore(&r->resv_lock, flags);
-	return err;
-}
-
-void vcma_resv_uncharge(struct vcma_region *r, unsigned int id, u64 bytes)
-{
-	u64 *allocated = vcma_resv_account(r, id);
-	unsigned long flags;
-
-	spin_lock_irqsave(&r->resv_lock, flags);
-	*allocated -= bytes;
-	spin_unlock_irqrestore(&r->resv_lock, flags);
 }
 
 /* ---- beginning and end ---- */
@@ -266,9 +216,15 @@ int vcma_resvs_init(struct vcma_region *r, u64 pool_bytes)
 {
 	int err;
 
+	r->pools = kvcalloc(VCMA_NR_ATTRS, sizeof(*r->pools), GFP_KERNEL);
+	if (!r->pools)
+		return -ENOMEM;
 	err = vcma_resvs_add(r);
-	if (err)
+	if (err) {
+		kvfree(r->pools);
+		r->pools = NULL;
 		return err;
+	}
 	vcma_pools_init(r->pools, r, 0, pool_bytes);
 	return 0;
 }
@@ -277,4 +233,6 @@ void vcma_resvs_destroy(struct vcma_region *r)
 {
 	vcma_pools_destroy(r->pools);
 	vcma_resvs_forget(r);
+	kvfree(r->pools);
+	r->pools = NULL;
 }

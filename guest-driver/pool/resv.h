@@ -17,22 +17,17 @@
 #ifndef VCMA_RESV_H
 #define VCMA_RESV_H
 
-#include <linux/list.h>
-
+#include "core/account.h"
 #include "pool.h"
 
 struct vcma_region;
-
-struct vcma_client;
 
 /* Reservations of the module parameter come after the host's, which are of 8 bits. */
 #define VCMA_RESV_FIRST_OWN	256
 
 struct vcma_resv {
-	struct list_head node;
-	unsigned int id;		/* > 0 */
-	u64 set_bytes;			/* kept for it; 0 for the host's */
-	u64 allocated_bytes;			/* vcma_region.resv_lock */
+	struct vcma_account account;
+	/* Constant. */
 	const char *clients;		/* of the module parameter: names with commas ... */
 	size_t clients_bytes;
 	const char *kind;		/* ... and the kind, if any */
@@ -43,7 +38,7 @@ struct vcma_resv {
 /**
  * vcma_resv_pools() - the pools of reservation @id, one per memory type; those of the
  * shared part for 0. Made when first asked for, and kept until the region ends. May
- * sleep.
+ * sleep. Calls are the caller's to serialize: client.c has vcma_bindings_lock.
  *
  * Return: array of VCMA_NR_ATTRS pools, or NULL if memory is short.
  */
@@ -57,16 +52,6 @@ struct vcma_pool *vcma_resv_pools(struct vcma_region *r, unsigned int id);
  * Return: its id, or 0.
  */
 unsigned int vcma_resv_of(struct vcma_region *r, const char *name, const char *kind);
-
-/**
- * vcma_resv_charge() - @bytes are about to be allocated for reservation @id. Any context.
- *
- * Return: 0, or -EDQUOT: this guest may not use more.
- */
-int vcma_resv_charge(struct vcma_region *r, unsigned int id, u64 bytes);
-
-/** vcma_resv_uncharge() - undo that. */
-void vcma_resv_uncharge(struct vcma_region *r, unsigned int id, u64 bytes);
 
 /** vcma_region_pool() - the @i-th of all pools of the region, or NULL after the last. */
 struct vcma_pool *vcma_region_pool(struct vcma_region *r, unsigned int i);

@@ -9,7 +9,7 @@
 #include <linux/mm.h>
 #include <linux/shrinker.h>
 
-#include "core/compat.h"
+#include "compat.h"
 #include "core/mode.h"
 #include "core/region.h"
 #include "resv.h"

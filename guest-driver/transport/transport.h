@@ -2,7 +2,7 @@
 /*
  * The seam between the driver and the hypervisor's way of carrying messages:
  * submit a request and get its response, read the configuration, hear events.
- * Knows nothing of what the messages say (request.c) or mean (region.c).
+ * Knows nothing of what the messages say (request.c) or mean (region.c), nor who listens.
  */
 #ifndef VCMA_TRANSPORT_H
 #define VCMA_TRANSPORT_H
@@ -12,7 +12,9 @@
 
 #include "hv/abi/virtio_cma.h"
 
+struct attribute_group;
 struct device;
+struct vcma_region;
 struct vcma_transport;
 
 enum vcma_queue {
@@ -66,5 +68,36 @@ static inline bool vcma_has_feature(const struct vcma_transport *t, unsigned int
 {
 	return !vcma_is_version_1(t) || t->features & BIT_ULL(bit);
 }
+
+/* Whom the transports serve. A region is theirs to keep, not to look into. */
+struct vcma_transport_user {
+	/*
+	 * A device was found, @t carries calls; it outlives the region. May sleep.
+	 * Return: 0, or an error; the transport must then be reset, and, if *@r was set,
+	 * finish() be called.
+	 */
+	int (*start)(struct vcma_transport *t, struct vcma_region **r);
+	/* The device goes. May sleep. The transport is then reset, and finish() called. */
+	void (*stop)(struct vcma_region *r);
+	/* The transport was reset. */
+	void (*finish)(struct vcma_region *r);
+	/* Does a device or a program have any of its memory? */
+	bool (*in_use)(struct vcma_region *r);
+
+	/* Suspend of the guest: as vcma_sleep_is_suspend(), vcma_suspend(), vcma_resume(). */
+	bool (*is_suspend)(void);
+	int (*suspend)(struct vcma_region *r);
+	void (*resume)(struct vcma_region *r);
+
+	/* Of the device, whose driver data is the region, or NULL. */
+	const struct attribute_group **groups;
+};
+
+/* vcma_request_timeout_ms - how long to wait for an answer; 0: without end. */
+extern unsigned int vcma_request_timeout_ms;
+
+/** vcma_virtio_register() - serve virtio devices. @user: stays. Return: 0 or an error. */
+int vcma_virtio_register(const struct vcma_transport_user *user);
+void vcma_virtio_unregister(void);
 
 #endif /* VCMA_TRANSPORT_H */

@@ -30,20 +30,18 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "client/client.h"
-#include "core/compat.h"
-#include "main.h"
-#include "core/region.h"
-#include "sleep.h"
-#include "sysfs.h"
+#include "compat.h"
 #include "transport.h"
-#include "heap/user.h"
 
 #define VCMA_NR_EVENTS		16
 #define VCMA_CALL_DESCRIPTORS	2
 #define VCMA_WAIT_STEP		(HZ / 2)
 #define VCMA_FREEZE_PATIENCE	(5 * HZ)
 #define VCMA_FREEZE_STEP_MS	20
+
+unsigned int vcma_request_timeout_ms = 30000;
+
+static const struct vcma_transport_user *vcma_user;	/* constant while registered */
 
 struct vcma_call {
 	struct completion done;
@@ -237,7 +235,7 @@ static void vcma_virtio_event(struct virtqueue *vq)
 	unsigned long flags;
 	unsigned int len;
 
-	deliver = smp_load_acquire(&t->event);	/* pairs with vcma_start() */
+	deliver = smp_load_acquire(&t->event);	/* pairs with who sets it */
 	spin_lock_irqsave(&vv->lock, flags);
 	while (!vv->stopped && (event = virtqueue_get_buf(vq, &len))) {
 		copy = *event;
@@ -356,7 +354,7 @@ static void vcma_virtio_end(struct vcma_virtio *vv, struct vcma_region *r)
 	vcma_virtio_reset(vv);
 	vv->transport.event = NULL;
 	if (r)
-		vcma_finish(r);
+		vcma_user->finish(r);
 	vcma_virtio_del_vqs(vv);
 }
 
@@ -366,7 +364,7 @@ static int vcma_virtio_serve(struct vcma_virtio *vv)
 	struct vcma_region *r = NULL;
 	int err;
 
-	err = vcma_start(&vv->transport, &r);
+	err = vcma_user->start(&vv->transport, &r);
 	if (err) {
 		vcma_virtio_end(vv, r);
 		return err;
@@ -379,7 +377,7 @@ static int vcma_virtio_serve(struct vcma_virtio *vv)
 static void vcma_virtio_stop(struct vcma_virtio *vv)
 {
 	dev_set_drvdata(&vv->vdev->dev, NULL);
-	vcma_stop(vv->region);
+	vcma_user->stop(vv->region);
 	vcma_virtio_end(vv, vv->region);
 	vv->region = NULL;
 }
@@ -491,12 +489,12 @@ static int vcma_virtio_freeze(struct virtio_device *vdev)
 	}
 	if (!vv->region)	/* an earlier start failed */
 		return 0;
-	if (vcma_sleep_is_suspend() && !vcma_suspend(vv->region)) {
+	if (vcma_user->is_suspend() && !vcma_user->suspend(vv->region)) {
 		vcma_virtio_close(vv);
 		vv->suspended = true;
 		return 0;
 	}
-	if (vcma_clients_in_use(vv->region) || vcma_user_in_use(vv->region)) {
+	if (vcma_user->in_use(vv->region)) {
 		dev_err(&vdev->dev, "can't suspend while clients or buffers use the region\n");
 		return -EBUSY;
 	}
@@ -511,7 +509,7 @@ static int vcma_virtio_restore(struct virtio_device *vdev)
 
 	if (vv->suspended) {
 		vv->suspended = false;
-		vcma_resume(vv->region);
+		vcma_user->resume(vv->region);
 		return err;
 	}
 	return err ?: vcma_virtio_start(vv);
@@ -544,7 +542,6 @@ MODULE_DEVICE_TABLE(virtio, vcma_virtio_ids);
 static struct virtio_driver vcma_virtio_driver = {
 	.driver.name = KBUILD_MODNAME,
 	.driver.owner = THIS_MODULE,
-	.driver.dev_groups = vcma_groups,
 	.driver.shutdown = vcma_virtio_shutdown,
 	.id_table = vcma_virtio_ids,
 	.feature_table = vcma_virtio_features,
@@ -558,9 +555,13 @@ static struct virtio_driver vcma_virtio_driver = {
 #endif
 };
 
-int vcma_virtio_register(void)
+int vcma_virtio_register(const struct vcma_transport_user *user)
 {
-	int err = register_virtio_driver(&vcma_virtio_driver);
+	int err;
+
+	vcma_user = user;
+	vcma_virtio_driver.driver.dev_groups = user->groups;
+	err = register_virtio_driver(&vcma_virtio_driver);
 
 	/* Whoever loads drivers of clients next finds them served. */
 	if (!err)

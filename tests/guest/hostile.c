@@ -14,9 +14,9 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
-#include "guest-driver/core/mode.h"
 #include "guest-driver/core/region.h"
 #include "guest-driver/core/request.h"
+#include "guest-driver/mm/modes.h"
 
 #include "hostile.h"
 
@@ -241,7 +241,7 @@ static void test_config(void)
 	for (i = 0; i < ARRAY_SIZE(config_lies); i++) {
 		host_init(&h);
 		config_lies[i].lie(&h.config);
-		err = vcma_region_create(&h.transport, &r);
+		err = vcma_region_create(&h.transport, &vcma_mm_modes, &r);
 		result(err == config_lies[i].err, "config", config_lies[i].how);
 		if (!err)
 			vcma_region_destroy(r);
@@ -368,7 +368,7 @@ static void test_alloc(void)
 
 	for (i = 0; i < ARRAY_SIZE(alloc_lies); i++) {
 		host_init(&h);
-		if (vcma_region_create(&h.transport, &r))
+		if (vcma_region_create(&h.transport, &vcma_mm_modes, &r))
 			return;
 		h.lie_op = VIRTIO_CMA_OP_ALLOC;
 		h.lie = alloc_lies[i].lie;
@@ -388,7 +388,7 @@ static void test_overlap(void)
 	int err;
 
 	host_init(&h);
-	if (vcma_region_create(&h.transport, &r))
+	if (vcma_region_create(&h.transport, &vcma_mm_modes, &r))
 		return;
 	err = vcma_block_alloc(r, &want_two, &first);
 	result(!err, "ALLOC", "honest answer");
@@ -432,7 +432,7 @@ static void test_refusals(void)
 	struct host h;
 
 	host_init(&h);
-	if (vcma_region_create(&h.transport, &r))
+	if (vcma_region_create(&h.transport, &vcma_mm_modes, &r))
 		return;
 	h.lie_op = VIRTIO_CMA_OP_ALLOC;
 	h.lie = lie_refused;
@@ -467,7 +467,7 @@ static void test_attr(void)
 
 	host_init(&h);
 	h.config.attr_policy = cpu_to_le32(VIRTIO_CMA_ATTR_UNCACHED);
-	if (vcma_region_create(&h.transport, &r))
+	if (vcma_region_create(&h.transport, &vcma_mm_modes, &r))
 		return;
 	h.lie_op = VIRTIO_CMA_OP_ALLOC;
 	h.lie = lie_other_attr;
@@ -505,7 +505,7 @@ static void test_give_back(void)
 	int err;
 
 	host_init(&h);
-	if (vcma_region_create(&h.transport, &r))
+	if (vcma_region_create(&h.transport, &vcma_mm_modes, &r))
 		return;
 	failing = *r->mode;
 	failing.isolate = isolate_fails;
@@ -577,7 +577,7 @@ static void test_bulk(void)
 
 	for (i = 0; i < ARRAY_SIZE(bulk_lies); i++) {
 		host_init(&h);
-		if (vcma_region_create(&h.transport, &r))
+		if (vcma_region_create(&h.transport, &vcma_mm_modes, &r))
 			return;
 		h.lie_op = VIRTIO_CMA_OP_ALLOC_BULK;
 		h.lie = bulk_lies[i].lie;
@@ -636,7 +636,7 @@ static void test_extents(void)
 
 	for (i = 0; i < ARRAY_SIZE(query_lies); i++) {
 		host_init(&h);
-		if (vcma_region_create(&h.transport, &r))
+		if (vcma_region_create(&h.transport, &vcma_mm_modes, &r))
 			return;
 		err = vcma_request_extents(r, 0, ARRAY_SIZE(extents), extents, &nr, &total);
 		if (err || nr != 1 || total != 1)

@@ -8,6 +8,8 @@
 #include "guest-driver/client/client.h"
 #include "guest-driver/core/region.h"
 #include "guest-driver/core/request.h"
+#include "guest-driver/dma/dma_ops.h"
+#include "guest-driver/mm/modes.h"
 #include "guest-driver/pool/resv.h"
 
 #include "hostile.h"
@@ -72,13 +74,13 @@ void test_clients(void)
 
 	for (i = 0; i < ARRAY_SIZE(client_lies); i++) {
 		host_init(&h);
-		if (vcma_region_create(&h.transport, &r))
+		if (vcma_region_create(&h.transport, &vcma_mm_modes, &r))
 			return;
 		if (vcma_resvs_init(r, 0)) {
 			vcma_region_destroy(r);
 			return;
 		}
-		vcma_clients_init(r);
+		vcma_clients_init(r, &vcma_dma_client_ops);
 		h.lie_op = VIRTIO_CMA_OP_CLIENTS;
 		h.lie = client_lies[i].lie;
 		err = vcma_clients_start(r);
@@ -105,7 +107,7 @@ void test_claim(void)
 	int err;
 
 	host_init(&h);
-	if (vcma_region_create(&h.transport, &r))
+	if (vcma_region_create(&h.transport, &vcma_mm_modes, &r))
 		return;
 	h.lie_op = VIRTIO_CMA_OP_CLAIM;
 	h.lie = lie_claim_attr;
@@ -123,9 +125,9 @@ void test_late_event(void)
 	struct host h;
 
 	host_init(&h);
-	if (vcma_region_create(&h.transport, &r))
+	if (vcma_region_create(&h.transport, &vcma_mm_modes, &r))
 		return;
-	vcma_clients_init(r);
+	vcma_clients_init(r, &vcma_dma_client_ops);
 	vcma_region_set_state(r, VCMA_REGION_READY);
 	vcma_clients_changed(r);
 	flush_work(&r->clients.refresh_work);

@@ -7,6 +7,7 @@
 
 #include "guest-driver/client/attr.c"
 #include "guest-driver/client/binding.c"
+#include "guest-driver/core/account.c"
 #include "guest-driver/core/block.c"
 #include "guest-driver/dma/bounce.c"
 #include "guest-driver/core/cache.c"
@@ -30,6 +31,7 @@
 #include "guest-driver/core/region.c"
 #include "guest-driver/pool/region_text.c"
 #include "guest-driver/client/report.c"
+#include "guest-driver/core/stats.c"
 #include "guest-driver/core/request.c"
 #include "guest-driver/pool/reserve.c"
 #include "guest-driver/pool/resv.c"

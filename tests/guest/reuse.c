@@ -38,7 +38,7 @@
 #include "find_region.h"
 #include "take_page.h"
 
-#include "guest-driver/core/compat.h"
+#include "guest-driver/compat.h"
 #include "guest-driver/core/mode.h"
 #include "guest-driver/mm/partial.h"
 #include "guest-driver/core/region.h"

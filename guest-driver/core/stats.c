@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Counting (stats.h).
+ */
+#include <linux/bitops.h>
+#include <linux/errno.h>
+#include <linux/minmax.h>
+
+#include "stats.h"
+
+void vcma_stats_alloc(struct vcma_stats *stats, enum vcma_stats_kind kind, u64 pages, int err,
+		      u64 us)
+{
+	unsigned int bucket = min_t(unsigned int, fls64(us), VIRTIO_CMA_NR_LATENCIES - 1);
+
+	atomic64_inc(err ? &stats->nr_failed[kind] : &stats->nr_ok[kind]);
+	atomic64_add(pages, err ? &stats->nr_failed_pages : &stats->nr_ok_pages);
+	atomic64_inc(&stats->alloc_us_log2[bucket]);
+	if (err == -ETIMEDOUT)
+		atomic64_inc(&stats->nr_deadline_missed);
+}
