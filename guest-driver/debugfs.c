@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * debugfs (debugfs.h): /sys/kernel/debug/virtio_cma/DEVICE/, by the virtio device's name
+ * debugfs (main.h): /sys/kernel/debug/virtio_cma/DEVICE/, by the virtio device's name
  *
  *	granules	one character per granule, 64 in a line:
  *			P pool, B bulk, U user: allocated, all pages isolated; p b u: some, or none
@@ -8,6 +8,8 @@
  *			! busy a moment ago
  *			- neither allocated nor online
  *	blocks		one line per allocated block
+ *
+ * Locks: none; blocks are looked at under RCU.
  */
 #include <linux/bitops.h>
 #include <linux/debugfs.h>
@@ -15,10 +17,10 @@
 #include <linux/rcupdate.h>
 #include <linux/seq_file.h>
 
-#include "debugfs.h"
 #include "core/mode.h"
-#include "mm/usage.h"
 #include "core/region.h"
+#include "main.h"
+#include "mm/usage.h"
 
 #define VCMA_MAP_WIDTH	64
 

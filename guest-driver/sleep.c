@@ -8,12 +8,12 @@
 
 #include "client/binding.h"
 #include "client/client.h"
-#include "mm/usage.h"
-#include "core/region.h"
 #include "client/report.h"
+#include "core/region.h"
 #include "core/request.h"
-#include "sleep.h"
 #include "heap/user.h"
+#include "mm/usage.h"
+#include "sleep.h"
 
 #define VCMA_NAMES_BYTES	128	/* of clients, and of programs, in one message */
 

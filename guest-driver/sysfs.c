@@ -2,6 +2,8 @@
 /*
  * sysfs: one folder "vcma" per region under its device, one value per file, but for
  * tables. What is here stays: docs/ABI/testing and virtio_cma(4) are the contract.
+ *
+ * Locks: vcma_bindings_lock for the list of clients.
  */
 #include <linux/bitmap.h>
 #include <linux/device.h>
@@ -11,11 +13,11 @@
 #include "client/attr.h"
 #include "client/binding.h"
 #include "core/mode.h"
-#include "mm/usage.h"
 #include "core/region.h"
-#include "pool/resv.h"
-#include "sysfs.h"
 #include "heap/user.h"
+#include "main.h"
+#include "mm/usage.h"
+#include "pool/resv.h"
 
 #define VCMA_SHOW(attr_name, format, value)						\
 static ssize_t attr_name##_show(struct device *dev, struct device_attribute *attr,	\

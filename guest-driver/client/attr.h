@@ -19,10 +19,10 @@
 #include <linux/dma-direction.h>
 #include <linux/types.h>
 
-#include "core/cache.h"
 #include "client.h"
-#include "hv/abi/virtio_cma.h"
+#include "core/cache.h"
 #include "core/region.h"
+#include "hv/abi/virtio_cma.h"
 
 struct device;
 struct vcma_claim;

@@ -47,12 +47,15 @@ struct vcma_binding {
 	/* What dev->dma_ops points to. A copy, so that the operations find the binding. */
 	const struct dma_map_ops ops;
 
-	struct device *dev;		/* with a reference */
-	struct list_head node;
-	bool probe_failed;		/* detach once the driver core is done with it */
-	unsigned long warned;		/* VCMA_BINDING_WARNED_*: the log has it */
+	struct device *dev;		/* with a reference; constant */
+	struct list_head node;		/* vcma_bindings_lock */
+	bool probe_failed;		/* detach once the driver core is done; vcma_bindings_lock */
+	unsigned long warned;		/* VCMA_BINDING_WARNED_*: the log has it; atomic */
 
-	/* The claimed ones of clients[], in fallback order; pointers into clients[]. */
+	/*
+	 * The claimed ones of clients[], in fallback order; pointers into clients[]. Written under
+	 * vcma_bindings_lock before the driver has the device; constant then.
+	 */
 	unsigned int nr_sources[VCMA_NR_KINDS];
 	struct vcma_client **sources[VCMA_NR_KINDS];
 

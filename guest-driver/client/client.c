@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Clients: the table, CLAIM, RELEASE (client.h).
+ *
+ * Locks: vcma_bindings_lock for the table, claims and states; vcma_names_lock beside it for where
+ * a client is; vcma_client.buffers_lock for others than its driver. Order: see core/region.h.
  */
 #include <linux/bitops.h>
 #include <linux/device.h>
@@ -16,10 +19,10 @@
 #include "compat.h"
 #include "core/region.h"
 #include "core/request.h"
+#include "core/trace.h"
 #include "pool/reserve.h"
 #include "pool/resv.h"
 #include "report.h"
-#include "core/trace.h"
 
 /* Table entries asked for at once. */
 #define VCMA_CLIENTS_PER_REQUEST	32U

@@ -17,8 +17,8 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
-#include "hv/abi/virtio_cma.h"
 #include "core/region.h"
+#include "hv/abi/virtio_cma.h"
 #include "pool/pool.h"
 #include "pool/reserve.h"
 
@@ -45,12 +45,12 @@ enum vcma_warned {
 
 /* All mappings of one client in its region: direct.c. */
 struct vcma_direct {
-	atomic_t nr;
+	atomic_t nr;			/* read anywhere */
 	struct hlist_bl_head buckets[VCMA_DIRECT_BUCKETS];	/* each with its lock */
 };
 
 struct vcma_client {
-	struct vcma_region *region;
+	struct vcma_region *region;	/* constant, as is id */
 	u32 id;
 	enum vcma_client_state state;	/* vcma_bindings_lock; read anywhere */
 
@@ -64,30 +64,31 @@ struct vcma_client {
 	unsigned int resv;		/* reservation, or 0 */
 	bool warned_late;		/* the log says that it came while its device was bound */
 
-	/* While not IDLE. */
+	/* While not IDLE; vcma_bindings_lock. */
 	struct vcma_binding *binding;
-	struct device *dev;		/* the binding's */
+	struct device *dev;		/* the binding's; read anywhere */
 
 	/* For dmabuf.c: read while it uses the client, written before that has to end. */
 	struct rw_semaphore buffers_lock;
 	bool has_buffers;		/* claimed, and stays so while the lock is held */
 	u32 nr_claims;			/* so far: mappings of an earlier one are gone */
 
-	struct device_link *link;	/* we are shut down after it */
+	struct device_link *link;	/* we are shut down after it; vcma_bindings_lock */
 
 	/*
 	 * Set while CLAIMED, and beyond if the host failed to quiesce the device:
-	 * it may do DMA, and what it has stays its own until RELEASE succeeds.
+	 * it may do DMA, and what it has stays its own until RELEASE succeeds. Written under
+	 * vcma_bindings_lock; constant for whoever may use the client.
 	 */
 	bool has_pool;
 	enum vcma_attr attr;		/* of coherent memory and bounce buffers */
 	u32 maint;			/* VIRTIO_CMA_MAINT_* */
 	u32 effective, reason;		/* VIRTIO_CMA_TYPE_*, _REASON_*: of attr and maint */
-	unsigned long warned;		/* bits of enum vcma_warned */
+	unsigned long warned;		/* bits of enum vcma_warned; atomic */
 	struct vcma_pool *pools;	/* of its resv, one per memory type */
 	struct vcma_pool_user pool_user;	/* of the one of attr */
-	spinlock_t bulk_lock;
-	struct list_head bulk_blocks;
+	spinlock_t bulk_lock;		/* a leaf */
+	struct list_head bulk_blocks;	/* bulk_lock */
 	atomic64_t coherent_bytes;
 	atomic64_t bounce_bytes;
 	struct vcma_direct direct;

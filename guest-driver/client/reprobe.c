@@ -4,6 +4,8 @@
  *
  *	built-in driver probes ---- waits for a device without DMA ---- gives up, or not
  *	                 virtio_cma comes: reprobe waits for its turn (device_lock) ^ probes again
+ *
+ * Locks: none of ours; a device's own, by turns, from a worker that has no other.
  */
 #include <linux/moduleparam.h>
 #include <linux/pci.h>

@@ -2,6 +2,9 @@
 /*
  * Allocated blocks: the index that finds them, who keeps them, which of their pages
  * are isolated, and how they end (region.h). How they begin is in block_alloc.c.
+ *
+ * Locks: vcma_region.index_lock for changes of the index, which is read under RCU;
+ * vcma_block.isolated_lock, a leaf, for which pages are isolated.
  */
 #include <linux/bitmap.h>
 #include <linux/export.h>

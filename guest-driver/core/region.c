@@ -2,6 +2,8 @@
 /*
  * Region: configuration, state, beginning and end (region.h). Its blocks are in
  * block_alloc.c and block.c.
+ *
+ * Locks: vcma_region.state_lock, a leaf, for steps from state to state.
  */
 #include <linux/crash_dump.h>
 #include <linux/kernel.h>

@@ -14,9 +14,11 @@
  *	vcma_region.index_lock			mutex
  *	vcma_region.talk_lock			rwsem; read, while a request is under way
  *	vcma_names_lock				spinlock, a leaf
- *	vcma_reserve.lock, vcma_region.state_lock, vcma_block.isolated_lock, the
- *	transport's locks
- *						spinlocks, interrupts off, leaves
+ *	vcma_pool.zero_lock, then vcma_stack.lock
+ *						spinlocks, interrupts off
+ *	vcma_reserve.lock, vcma_region.state_lock, vcma_region.resv_lock, vcma_client.bulk_lock,
+ *	vcma_block.isolated_lock, the transport's locks
+ *						spinlocks, leaves
  * Allocating, mapping, unmapping and looking up take none of the mutexes unless
  * the pool has to grow.
  */
@@ -102,6 +104,7 @@ static inline bool vcma_is_late(ktime_t deadline)
 }
 
 struct vcma_block {
+	/* Constant while others can find it, but where it says otherwise. */
 	struct vcma_region *region;
 	u64 base_gpa;
 	u64 base_dma;
@@ -111,8 +114,8 @@ struct vcma_block {
 	void *cpu;			/* mapping of all of it, by the mode; NULL if lazy */
 	unsigned int resv;		/* as in struct vcma_constraints */
 	char owner_name[VCMA_OWNER_BYTES];
-	struct list_head node;		/* in the pool (RCU), or in the client's bulk_blocks */
-	struct llist_node free_node;
+	struct list_head node;		/* in the pool: vcma_pool.lock, RCU; or vcma_client.bulk_lock */
+	struct llist_node free_node;	/* of who ends it */
 	struct rcu_head rcu;
 
 	/*
@@ -120,7 +123,7 @@ struct vcma_block {
 	 * others are still online, though the host has pinned them, too.
 	 */
 	spinlock_t isolated_lock;		/* a leaf */
-	unsigned long nr_isolated;
+	unsigned long nr_isolated;	/* isolated_lock */
 	bool has_lost;			/* pages that were taken, and can't go back */
 
 	/*
@@ -128,18 +131,18 @@ struct vcma_block {
 	 * that, as the watchers of memory must, can't keep it, nor give out its addresses.
 	 */
 	refcount_t refs;
-	bool freeing;			/* the owner's is gone: no more trygets */
+	bool freeing;			/* the owner's is gone: no more trygets; set once */
 
 	/* VCMA_BLOCK_POOL */
 	struct vcma_pool *pool;
 	u64 pool_bytes;			/* what the pool has of it: all, or the parts isolated */
 	struct gen_pool *pages;
-	unsigned long *dirty;		/* one bit per slot: to be zeroed before use */
-	struct vcma_slot *slots;	/* NULL: nobody may look any more */
+	unsigned long *dirty;		/* one bit per slot, of who has it: to be zeroed before use */
+	struct vcma_slot *slots;	/* NULL: nobody may look any more; read under RCU */
 	struct vcma_slot *slot_memory;
 
 	/* VCMA_BLOCK_BULK */
-	struct vcma_client *owner;	/* or NULL */
+	struct vcma_client *owner;	/* or NULL; read anywhere */
 	unsigned int piece_order;
 	unsigned long *pieces;		/* one bit per piece: it is out; isolated_lock */
 	unsigned long nr_pieces;	/* isolated_lock */
@@ -150,18 +153,18 @@ struct vcma_block {
 
 /* What client.c keeps in a region. */
 struct vcma_clients {
-	const struct vcma_client_ops *ops;
+	const struct vcma_client_ops *ops;	/* constant */
 	struct xarray by_id;		/* vcma_bindings_lock */
 	/* As of the last refresh: vcma_bindings_lock and vcma_names_lock. */
 	u32 nr_absent;
 	u64 seen;			/* devices that were there: see vcma_bindings_newest() */
 	atomic_t stale;			/* the host told of a change since */
-	struct list_head node;		/* of the served regions; binding.c */
+	struct list_head node;		/* of the served regions; vcma_bindings_lock and vcma_names_lock */
 	struct work_struct refresh_work;
 };
 
 struct vcma_region {
-	struct vcma_transport *transport;
+	struct vcma_transport *transport;	/* constant, as the three that follow */
 	struct device *dev;
 	const struct vcma_mode *mode;
 	struct workqueue_struct *wq;	/* WQ_MEM_RECLAIM */
@@ -180,38 +183,40 @@ struct vcma_region {
 	u32 max_align_order;		/* of guest pages; may be overridden */
 	char name[VIRTIO_CMA_NAME_BYTES + 1];
 
-	spinlock_t state_lock;		/* state */
-	enum vcma_region_state state;
-	bool retired;			/* its memory is in use no more, or not ours */
+	spinlock_t state_lock;		/* a leaf: changes of state */
+	enum vcma_region_state state;	/* read anywhere */
+	bool retired;			/* its memory is in use no more, or not ours; of who ends it */
 
-	struct rw_semaphore talk_lock;	/* suspended */
-	bool suspended;			/* no requests: -EAGAIN */
+	struct rw_semaphore talk_lock;
+	bool suspended;			/* no requests: -EAGAIN; talk_lock */
 
-	/* Allocated blocks, one entry per granule; read under RCU. */
+	/* Allocated blocks, one entry per granule; changed under index_lock, read under RCU. */
 	struct mutex index_lock;
 	struct xarray by_gpa;		/* granule number in the region */
 	struct xarray by_dma;		/* DMA address >> granule_shift */
-	u64 lowest_dma;			/* as far as is known; for the log */
+	u64 lowest_dma;			/* as far as is known; read and written anywhere */
 
-	/* Reusable mode; else NULL. */
+	/* Reusable mode; else NULL. Set by start and stop of the mode. */
 	struct vcma_memory *memory;
 	struct vcma_usage *usage;
 	atomic64_t online_bytes;		/* in the guest's page allocator */
 
+	/* Without a lock. */
 	struct llist_head freeing;	/* blocks to free from process context */
 	struct work_struct free_work;
 	struct llist_head unfreed;	/* not ours any more; the host couldn't free them yet */
 
-	struct list_head accounts;	/* of reservations; only ever grows */
+	struct list_head accounts;	/* only ever grows: read by RCU; vcma_bindings_lock */
 	spinlock_t resv_lock;		/* a leaf: what is allocated, by reservation */
-	u64 shared_allocated_bytes;
-	u64 shared_limit_bytes;		/* with what reservations use beyond theirs */
-	struct vcma_pool *pools;	/* of the shared part, one per memory type */
-	struct shrinker *shrinker;
+	u64 shared_allocated_bytes;	/* resv_lock */
+	u64 shared_limit_bytes;		/* with what reservations use beyond theirs; constant */
 	struct vcma_clients clients;
 	struct vcma_report report;
-	struct vcma_poison poison;
-	struct vcma_stats stats;
+	struct vcma_poison poison;	/* of the one who reports */
+	struct vcma_stats stats;	/* atomic */
+	/* Set by main.c's start and stop. */
+	struct vcma_pool *pools;	/* of the shared part, one per memory type */
+	struct shrinker *shrinker;
 	struct vcma_user *user;		/* NULL: no file */
 	struct dentry *debugfs;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Requests of the wire contract: fill in, carry, check the answer (request.h).
+ *
+ * Locks: vcma_region.talk_lock, read while a request is under way.
  */
 #include <linux/bitmap.h>
 #include <linux/errno.h>

@@ -54,6 +54,7 @@ struct vcma_poison {
 /* What report.c keeps in a region. */
 struct vcma_report {
 	struct delayed_work work;
+	/* Of the work alone. */
 	struct virtio_cma_guest_counters sent;
 	unsigned long sent_at;		/* jiffies */
 };

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bounce buffers (bounce.h). Takes no lock: a mapping belongs to the driver that
- * made it, and its record (struct vcma_slot) with it.
+ * Bounce buffers (bounce.h).
  *
  *	driver's memory     |....xxxx|xxxxxxxx|xxx.....|	orig of slot 0: exact
  *	slots of the block  |   0    |   1    |   2    |	orig of 1, 2: where it begins
  *	bounce buffer       |....xxxx|xxxxxxxx|xxx.....|	dma: same offset in the slot
+ *
+ * Locks: none: a mapping belongs to the driver that made it, and its record (struct vcma_slot)
+ * with it. Blocks are looked up under RCU.
  */
 #include <linux/dma-mapping.h>
 #include <linux/io.h>
@@ -14,8 +16,8 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "client/attr.h"
 #include "bounce.h"
+#include "client/attr.h"
 #include "core/region.h"
 #include "core/trace.h"
 

@@ -8,6 +8,9 @@
  *
  * A granule that yields nothing is kept until the call ends: the host would offer it
  * again.
+ *
+ * Locks: vcma_client.bulk_lock for the client's list of blocks, vcma_block.isolated_lock for which
+ * pieces are out; both are leaves.
  */
 #include <linux/bitmap.h>
 #include <linux/device.h>
@@ -19,10 +22,10 @@
 #include "bulk.h"
 #include "client/client.h"
 #include "core/mode.h"
-#include "mm/partial.h"
 #include "core/region.h"
-#include "pool/resv.h"
 #include "core/trace.h"
+#include "mm/partial.h"
+#include "pool/resv.h"
 
 struct vcma_bulk {
 	struct vcma_region *r;

@@ -5,6 +5,8 @@
  * All come from the client's ready pool, whatever their size; if that has no room and the
  * caller may sleep, the pool gets a block from the host that fits. What is freed stays in
  * the pool for a while.
+ *
+ * Locks: none; blocks are looked up under RCU, and stay while an allocation in them is the caller's.
  */
 #include <linux/dma-mapping.h>
 #include <linux/log2.h>

@@ -7,6 +7,8 @@
  *
  * Pages of a pool block that belong to no allocation, and bounce buffers, are nobody's to
  * map: such an address is left to bounce.c, which copies.
+ *
+ * Locks: of each bucket of the client's mappings, a leaf; blocks are looked up under RCU, then kept.
  */
 #include <linux/dma-mapping.h>
 #include <linux/hash.h>
@@ -17,13 +19,13 @@
 #include <linux/slab.h>
 
 #include "client/attr.h"
-#include "core/cache.h"
 #include "compat.h"
-#include "direct.h"
+#include "core/cache.h"
 #include "core/mode.h"
-#include "pool/pool.h"
 #include "core/region.h"
 #include "core/trace.h"
+#include "direct.h"
+#include "pool/pool.h"
 
 struct vcma_direct_map {
 	struct hlist_bl_node node;

@@ -19,17 +19,17 @@
 #include <linux/scatterlist.h>
 #include <linux/string.h>
 
-#include "client/attr.h"
-#include "client/binding.h"
 #include "bounce.h"
 #include "bulk.h"
+#include "client/attr.h"
+#include "client/binding.h"
 #include "client/client.h"
 #include "coherent.h"
 #include "compat.h"
-#include "direct.h"
-#include "dma_ops.h"
 #include "core/mode.h"
 #include "core/region.h"
+#include "direct.h"
+#include "dma_ops.h"
 
 /* Highest DMA address for @mask, as the device and the bus above it allow; 0: none. */
 static u64 vcma_max_dma(struct device *dev, u64 mask)

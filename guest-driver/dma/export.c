@@ -9,11 +9,11 @@
 #include <linux/minmax.h>
 #include <linux/slab.h>
 
+#include "bulk.h"
 #include "client/attr.h"
 #include "client/binding.h"
-#include "bulk.h"
-#include "include/vcma.h"
 #include "core/region.h"
+#include "include/vcma.h"
 
 /* Blocks converted at a time when they are freed. */
 #define VCMA_FREE_AT_ONCE	32

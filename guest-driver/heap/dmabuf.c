@@ -27,14 +27,14 @@
 #include <linux/vmalloc.h>
 
 #include "client/attr.h"
-#include "client/report.h"
 #include "client/binding.h"
-#include "dma/bulk.h"
+#include "client/report.h"
 #include "compat.h"
-#include "dma/direct.h"
-#include "dmabuf.h"
 #include "core/mode.h"
 #include "core/region.h"
+#include "dma/bulk.h"
+#include "dma/direct.h"
+#include "dmabuf.h"
 #include "user.h"
 
 VCMA_IMPORT_DMA_BUF;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /dev/dma_heap/NAME (heap.h).
+ *
+ * Locks: vcma_user.region_sem, read, while the region is used.
  */
 #include <linux/dma-buf.h>
 #include <linux/fs.h>
@@ -9,10 +11,10 @@
 #include <linux/uaccess.h>
 #include <uapi/linux/dma-heap.h>
 
+#include "core/region.h"
 #include "dma/coherent.h"
 #include "dmabuf.h"
 #include "heap.h"
-#include "core/region.h"
 #include "user.h"
 
 struct vcma_heap {

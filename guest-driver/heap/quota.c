@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What programs have of a region (quota.h).
+ *
+ * Locks: vcma_quota.lock, a leaf.
  */
 #include <linux/slab.h>
 

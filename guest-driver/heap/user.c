@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /dev/vcma/NAME (user.h): arguments of the ioctls are copied once and checked here.
+ *
+ * Locks: vcma_user.region_sem, read while the region is used, written to take it away; vcma_user.lock
+ * for the list of buffers. Order: see dmabuf.c.
  */
 #include <linux/ctype.h>
 #include <linux/dma-buf.h>
@@ -15,12 +18,12 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "dma/bulk.h"
 #include "compat.h"
-#include "dmabuf.h"
-#include "heap.h"
 #include "core/mode.h"
 #include "core/region.h"
+#include "dma/bulk.h"
+#include "dmabuf.h"
+#include "heap.h"
 #include "uapi/vcma.h"
 #include "user.h"
 

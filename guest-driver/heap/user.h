@@ -31,12 +31,12 @@ struct vcma_region;
 struct vcma_user {
 	struct device dev;		/* counts references */
 	struct cdev cdev;
-	struct vcma_heap *heap;		/* NULL: no file in /dev/dma_heap */
-	struct rw_semaphore region_sem;	/* region; held while it is used */
-	struct vcma_region *region;	/* NULL once closed */
+	struct vcma_heap *heap;		/* NULL: no file in /dev/dma_heap; of open and close */
+	struct rw_semaphore region_sem;	/* held while region is used */
+	struct vcma_region *region;	/* NULL once closed; region_sem */
 
-	struct mutex lock;		/* buffers */
-	struct list_head buffers;
+	struct mutex lock;
+	struct list_head buffers;	/* lock */
 	wait_queue_head_t wait;		/* for changed: a buffer became idle, or has gone */
 	atomic_t changed;
 

@@ -4,8 +4,7 @@
  *
  * That function gives up with -EBUSY if another call is at work in the same free
  * block of the buddy allocator. Ranges are therefore listed, in these units, while
- * they are being isolated, and whoever wants an overlapping one waits. The lock
- * protects the list; nobody holds it while pages are migrated.
+ * they are being isolated, and whoever wants an overlapping one waits.
  *
  * It waits for I/O on a page, however long that takes; a network or a program (FUSE) that never
  * answers makes that for ever. So ranges with pages that are being read are left alone after a moment,
@@ -16,6 +15,9 @@
  * notices late, and up to 6.12 with a stack dump in the log: so there is a look
  * beforehand, memory is reclaimed in a way that logs nothing, and less is moved at
  * once.
+ *
+ * Locks: vcma_work_lock, a leaf, for the list of ranges and whether who asked still waits; nobody
+ * holds it while pages are migrated.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
@@ -34,11 +36,11 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "scan.h"
 #include "compat.h"
 #include "core/region.h"
 #include "core/request.h"
 #include "isolate.h"
+#include "scan.h"
 
 #include "hv/abi/virtio_cma.h"
 

@@ -34,11 +34,11 @@
 #include <linux/workqueue.h>
 
 #include "compat.h"
-#include "memory.h"
-#include "usage.h"
 #include "core/region.h"
 #include "core/trace.h"
 #include "isolate.h"
+#include "memory.h"
+#include "usage.h"
 
 /* Programs rely on the prefix: kexec, and tools that count RAM. */
 #define VCMA_RESOURCE		"System RAM (virtio_cma)"

@@ -31,7 +31,7 @@ enum vcma_memory_state {
 	VCMA_MEMORY_NR_STATES
 };
 
-/* One memory block. */
+/* One memory block; vcma_memory.lock. */
 struct vcma_memory_block {
 	enum vcma_memory_state state;
 	u32 nr_held;			/* > 0: stays ONLINE */
@@ -39,6 +39,7 @@ struct vcma_memory_block {
 };
 
 struct vcma_memory {
+	/* Constant. */
 	u64 base_gpa;
 	u64 bytes;
 	char name[VCMA_MEMORY_NAME_BYTES];

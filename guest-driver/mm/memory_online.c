@@ -8,8 +8,8 @@
 #include <linux/sched/signal.h>
 #include <linux/workqueue.h>
 
-#include "memory.h"
 #include "core/region.h"
+#include "memory.h"
 
 #define VCMA_ONLINE_TRIES	10
 

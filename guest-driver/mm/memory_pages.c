@@ -11,8 +11,8 @@
 #include <linux/page-flags.h>
 
 #include "compat.h"
-#include "memory.h"
 #include "isolate.h"
+#include "memory.h"
 
 void vcma_memory_fake_offline(unsigned long pfn, unsigned long nr)
 {

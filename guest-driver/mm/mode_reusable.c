@@ -17,11 +17,11 @@
 #endif
 
 #include "compat.h"
-#include "memory.h"
-#include "usage.h"
 #include "core/region.h"
 #include "isolate.h"
+#include "memory.h"
 #include "modes.h"
+#include "usage.h"
 
 /* Put back before others may run. */
 #define VCMA_GIVE_PAGES		((unsigned long)SZ_16M >> PAGE_SHIFT)

@@ -17,10 +17,10 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
-#include "scan.h"
 #include "core/mode.h"
-#include "partial.h"
 #include "core/region.h"
+#include "partial.h"
+#include "scan.h"
 
 /*
  * Blocks of the page allocator that lie elsewhere, for each that is wanted; and how much of what

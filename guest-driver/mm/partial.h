@@ -18,6 +18,7 @@
 
 struct vcma_block;
 
+/* The caller's alone: no lock. */
 struct vcma_partial {
 	struct vcma_block *block;	/* allocated lazily */
 	unsigned long part_pages;	/* power of two */

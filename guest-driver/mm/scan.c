@@ -17,8 +17,8 @@
 #include <linux/pagemap.h>
 #include <linux/string.h>
 
-#include "scan.h"
 #include "compat.h"
+#include "scan.h"
 
 enum vcma_page_kind {
 	VCMA_PAGE_FREE,

@@ -10,6 +10,9 @@
  *
  * Among equally cheap places those in the shortest run of DMA addresses come first,
  * then the lowest: long runs are left for those who need them.
+ *
+ * Locks: vcma_usage.extents_lock, under which the host is asked; vcma_usage.busy_lock, a leaf. Costs
+ * are read and written without. Blocks are looked up under RCU.
  */
 #include <linux/bitmap.h>
 #include <linux/jiffies.h>
@@ -19,11 +22,11 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 
-#include "scan.h"
-#include "memory.h"
-#include "usage.h"
 #include "core/region.h"
 #include "core/request.h"
+#include "memory.h"
+#include "scan.h"
+#include "usage.h"
 
 #define VCMA_LOOK_PAGES		(256UL << 10)	/* looked at per search: 1 GiB of small pages */
 #define VCMA_LOOK_AGE		(HZ / 4)	/* news for this long */

@@ -23,22 +23,23 @@ struct vcma_granule {
 };
 
 struct vcma_usage {
-	struct vcma_region *region;
+	struct vcma_region *region;	/* constant, as is nr */
 	unsigned long nr;		/* granules */
-	unsigned long cursor;		/* what is looked at next, in a large region */
+	unsigned long cursor;		/* what is looked at next; read and written anywhere */
 	struct vcma_granule *granules;	/* without a lock: good for choosing only */
 
 	/* Reported to the host as busy, to be cleared soon. */
 	spinlock_t busy_lock;		/* a leaf */
-	unsigned long *busy;
+	unsigned long *busy;		/* busy_lock */
 	struct delayed_work clear_work;
 
-	/* Runs of DMA addresses, as of a moment ago. */
+	/* Runs of DMA addresses, as of a moment ago; extents_lock. */
 	struct mutex extents_lock;
 	struct virtio_cma_extent *extents;
 	unsigned int nr_extents;
 	unsigned long extents_seen;	/* jiffies */
 
+	/* Of online_work, and of who has cancelled it. */
 	unsigned long *online;		/* as the host was told */
 	unsigned long *online_now;
 	bool online_reported;		/* it was told at all */

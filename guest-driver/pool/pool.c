@@ -20,12 +20,12 @@
 #include <linux/slab.h>
 
 #include "core/mode.h"
+#include "core/region.h"
+#include "core/trace.h"
 #include "mm/partial.h"
 #include "pool_pages.h"
-#include "core/region.h"
 #include "reserve.h"
 #include "resv.h"
-#include "core/trace.h"
 
 #define VCMA_REFILL_PAUSE	(HZ / 2)	/* after the host had nothing to give */
 #define VCMA_PRESSURE_PAUSE	(10 * HZ)	/* after the guest needed it back */

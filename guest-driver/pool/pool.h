@@ -51,6 +51,7 @@ struct vcma_region;
  * all of it; the others only say where it is.
  */
 struct vcma_slot {
+	/* All of whoever has the slots: free ones are nobody's to look at but for the owner. */
 	struct vcma_pool_user *owner;	/* first slot; NULL: nothing starts here */
 	phys_addr_t orig;	/* bounce.c: what this slot stands for */
 	u64 bytes;		/* first slot: length in use, from @orig's offset in its slot */
@@ -76,7 +77,7 @@ struct vcma_run {
 };
 
 struct vcma_stack {
-	spinlock_t lock;
+	spinlock_t lock;		/* a leaf: all below */
 	unsigned int nr[2];		/* [0] zeroed, [1] dirty */
 	struct vcma_run runs[2][VCMA_STACK_DEPTH];
 };
@@ -86,21 +87,22 @@ struct vcma_area {
 } ____cacheline_aligned_in_smp;
 
 struct vcma_pool {
-	struct vcma_region *region;
+	struct vcma_region *region;	/* constant, as attr and resv */
 	enum vcma_attr attr;
 	unsigned int resv;		/* reservation that it draws on, or 0 */
-	u64 low_bytes, target_bytes, high_bytes;
+	u64 low_bytes, target_bytes, high_bytes;	/* lock; read anywhere */
 
-	struct mutex lock;		/* blocks (writers), users */
-	struct list_head blocks;	/* small ones first; RCU */
-	struct list_head users;		/* struct vcma_pool_user (reserve.h) */
+	struct mutex lock;
+	struct list_head blocks;	/* small ones first; lock, read under RCU */
+	struct list_head users;		/* struct vcma_pool_user (reserve.h); lock */
 	atomic64_t free_bytes;		/* in blocks and stacks */
-	u64 max_dma;			/* of all blocks so far: highest DMA address */
+	u64 max_dma;			/* of all blocks so far: highest DMA address; lock, read anywhere */
 
 	struct vcma_area areas[VCMA_POOL_AREAS];
 	spinlock_t zero_lock;		/* while free pages are neither here nor there */
 	struct delayed_work zero;
 
+	/* Read and written anywhere: what is lost by that is a refill too many, or one late. */
 	atomic_t refill_failed;		/* an allocation failed since the last refill */
 	atomic64_t refill_limit;	/* address limit the next refill obeys */
 	unsigned long refill_after;	/* jiffies: the host had nothing to give */

@@ -11,6 +11,9 @@
  * an owner's. Who has it is the only one to change its bit in block->dirty. While the
  * zeroer has slots, or a stack is emptied, zero_lock is held: an allocation that found
  * nothing looks again under it before it says so.
+ *
+ * Locks: vcma_pool.zero_lock, then vcma_stack.lock; with interrupts off, leaves to all else. Blocks
+ * are walked under RCU, or vcma_pool.lock.
  */
 #include <linux/bitmap.h>
 #include <linux/genalloc.h>
@@ -22,9 +25,9 @@
 #include <linux/string.h>
 
 #include "core/mode.h"
+#include "core/region.h"
 #include "mm/partial.h"
 #include "pool_pages.h"
-#include "core/region.h"
 
 /* Zeroed in one go, with interrupts off. */
 #define VCMA_ZERO_SLOTS		(SZ_64K >> VCMA_SLOT_SHIFT)

@@ -4,12 +4,14 @@
  *
  * To the pool it is one allocation of the client. Its slots have records of their own while they
  * are in use, so that a mapping is found in it as in the rest of the block.
+ *
+ * Locks: vcma_reserve.lock, a leaf.
  */
 #include <linux/device.h>
 #include <linux/mm.h>
 
-#include "pool_pages.h"
 #include "core/region.h"
+#include "pool_pages.h"
 #include "reserve.h"
 
 void vcma_reserve_init(struct vcma_reserve *reserve, u64 granule_bytes)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Users of a pool, and the reserve that each has: bounce buffers that are its own for as long as
- * it is claimed, used when the pool has none. Neither coherent memory nor other clients nor a guest that is short of
+ * Users of a pool, which are clients, and the reserve that each has: bounce buffers that are its
+ * own for as long as it is claimed, used when the pool has none. Neither coherent memory nor
+ * other clients nor a guest that is short of
  * memory take it away. So whoever waits for the client's I/O, reclaim above all, waits for what
  * is under way, and for nothing else: when that ends, the longest mapping fits again. What the
  * longest one is, where granules are short, is for the reserve to say: it was had in one piece.

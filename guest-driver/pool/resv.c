@@ -12,8 +12,8 @@
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
-#include "hv/core/region_text.h"
 #include "core/region.h"
+#include "hv/core/region_text.h"
 #include "resv.h"
 
 static void vcma_pools_init(struct vcma_pool *pools, struct vcma_region *r, unsigned int resv,

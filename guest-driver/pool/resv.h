@@ -77,4 +77,13 @@ int vcma_resvs_check(const char *text);
 int vcma_resvs_init(struct vcma_region *r, u64 pool_bytes);
 void vcma_resvs_destroy(struct vcma_region *r);
 
+/*
+ * The shrinker (shrink.c) gives idle memory of all pools back to the guest when it is short of
+ * memory. Only for regions whose memory is of use to the guest.
+ *
+ * vcma_shrink_start() - Return: 0 (also: nothing to do for this region) or -ENOMEM.
+ */
+int vcma_shrink_start(struct vcma_region *r);
+void vcma_shrink_stop(struct vcma_region *r);
+
 #endif /* VCMA_RESV_H */

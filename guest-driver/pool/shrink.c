@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Shrinker of the ready pools (shrink.h).
+ * Shrinker of the ready pools (resv.h).
  *
  * Freeing a block means asking the host, which takes memory and time: that is left
  * to the pools' own work. A scan counts what has gone back since the one before it.
@@ -13,7 +13,6 @@
 #include "core/mode.h"
 #include "core/region.h"
 #include "resv.h"
-#include "shrink.h"
 
 static unsigned long vcma_shrink_count(struct shrinker *shrinker, struct shrink_control *sc)
 {

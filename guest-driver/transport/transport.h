@@ -43,14 +43,15 @@ struct vcma_transport_ops {
 };
 
 struct vcma_transport {
-	const struct vcma_transport_ops *ops;
+	const struct vcma_transport_ops *ops;	/* constant, as is dev */
 	struct device *dev;		/* for messages and sysfs; outlives us */
-	bool removing;			/* the device goes: don't wait for what can take long */
+	/* The device goes: don't wait for what can take long. Read anywhere. */
+	bool removing;
 	u64 features;			/* accepted, bits by VIRTIO_CMA_F_*; constant while open */
 
 	/*
-	 * Set by the user of the transport. event: atomic context, may be called
-	 * until the transport is stopped. @event is the transport's own copy, of
+	 * Set by the user of the transport, event_ctx before event. event: atomic context, may
+	 * be called until the transport is stopped. @event is the transport's own copy, of
 	 * which @bytes are said to be written; neither is checked.
 	 */
 	void (*event)(void *ctx, const struct virtio_cma_event *event, size_t bytes);

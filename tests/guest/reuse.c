@@ -40,8 +40,8 @@
 
 #include "guest-driver/compat.h"
 #include "guest-driver/core/mode.h"
-#include "guest-driver/mm/partial.h"
 #include "guest-driver/core/region.h"
+#include "guest-driver/mm/partial.h"
 
 static char *test = "alloc";
 module_param(test, charp, 0444);

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * debugfs: what lies where in a region, for people. Nothing here is stable.
+ * What people see of a region beside the log: sysfs.c, debugfs.c.
  */
-#ifndef VCMA_DEBUGFS_H
-#define VCMA_DEBUGFS_H
+#ifndef VCMA_MAIN_H
+#define VCMA_MAIN_H
 
+struct attribute_group;
 struct vcma_region;
 
-/* Once for the module. */
+/* Attributes of a region's device, whose driver data is the region, or NULL. */
+extern const struct attribute_group *vcma_groups[];
+
+/*
+ * debugfs: what lies where in a region. Nothing there is stable.
+ * Once for the module.
+ */
 void vcma_debugfs_register(void);
 void vcma_debugfs_unregister(void);
 
@@ -17,4 +24,4 @@ void vcma_debugfs_add(struct vcma_region *r);
 /** vcma_debugfs_remove() - readers are waited for. Before blocks can't be looked up any more. */
 void vcma_debugfs_remove(struct vcma_region *r);
 
-#endif /* VCMA_DEBUGFS_H */
+#endif /* VCMA_MAIN_H */
