@@ -18,7 +18,7 @@
 #include "main.h"
 #include "mm/memory.h"
 #include "mm/modes.h"
-#include "mm/poison.h"
+#include "client/poison.h"
 #include "pool/resv.h"
 #include "sleep.h"
 #include "transport/transport.h"

@@ -7,7 +7,7 @@
 
 #include "core/region.h"
 #include "core/request.h"
-#include "mm/poison.h"
+#include "poison.h"
 #include "pool/resv.h"
 #include "report.h"
 

@@ -45,7 +45,7 @@ struct vcma_stats {
 	atomic64_t alloc_us_log2[VIRTIO_CMA_NR_LATENCIES];
 };
 
-/* What mm/poison.c keeps in a region. */
+/* What client/poison.c keeps in a region. */
 struct vcma_poison {
 	struct xarray seen;		/* by page frame number */
 	unsigned long looked_at;	/* jiffies */

@@ -35,6 +35,7 @@
 
 #include "compat.h"
 #include "core/region.h"
+#include "core/request.h"
 #include "core/trace.h"
 #include "isolate.h"
 #include "memory.h"

@@ -25,7 +25,7 @@
 #include "guest-driver/mm/mode_reusable.c"
 #include "guest-driver/mm/usage.c"
 #include "guest-driver/mm/partial.c"
-#include "guest-driver/mm/poison.c"
+#include "guest-driver/client/poison.c"
 #include "guest-driver/pool/pool.c"
 #include "guest-driver/pool/pool_pages.c"
 #include "guest-driver/core/region.c"

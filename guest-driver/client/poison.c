@@ -11,7 +11,7 @@
 #include <linux/sched.h>
 
 #include "core/mode.h"
-#include "mm/poison.h"
+#include "poison.h"
 #include "pool/pool_pages.h"
 #include "core/region.h"
 
