@@ -13,6 +13,7 @@
 #include "core/mode.h"
 #include "poison.h"
 #include "pool/pool_pages.h"
+#include "pool/reserve.h"
 #include "core/region.h"
 
 #define VCMA_POISON_PERIOD	(10 * HZ)
@@ -35,16 +36,16 @@ static void vcma_poison_log(struct vcma_block *block, unsigned long page)
 	struct vcma_region *r = block->region;
 	const char *owner = block->owner_name;
 	u64 dma = block->base_dma + PFN_PHYS(page);
-	struct vcma_client *c = NULL;
+	struct vcma_pool_user *user = NULL;
 	struct vcma_slot *slot;
 
 	rcu_read_lock();
 	if (block->use == VCMA_BLOCK_POOL) {
 		slot = vcma_pool_slot(block, dma);
 		if (slot)
-			c = READ_ONCE(slot->owner);
-		if (c)
-			owner = c->name;
+			user = READ_ONCE(slot->owner);
+		if (user)
+			owner = user->name;
 	}
 	dev_err(r->dev, "region %s: broken memory at %#llx, device address %#llx, in a block of '%s'\n",
 		r->name, block->base_gpa + PFN_PHYS(page), dma, owner);

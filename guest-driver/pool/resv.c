@@ -5,6 +5,7 @@
  * The list only ever grows while the region lives: it is walked without a lock. It is
  * added to under vcma_bindings_lock.
  */
+#include <linux/device.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
