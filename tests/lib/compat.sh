@@ -19,14 +19,14 @@ compat_boot()
 	compat_image=$VM_TMP/disk
 	rm -f "$compat_image"
 	truncate -s 64M "$compat_image"
-	initramfs "$VM_TMP/initramfs" amd64 6.12 virtio_pci crc32c_generic ext4 \
-		"$1/virtio_cma.ko" "$1/vcma_selftest.ko" nvme button
+	initramfs "$VM_TMP/initramfs" amd64 6.12 virtio_pci crc32c_generic ext4 button \
+		"$1/virtio_cma.ko" nvme "$1/vcma_selftest.ko"
 	# shellcheck disable=SC2046 # options are words
 	VM_APPEND=no_console_suspend VM_LIMIT_S=400 vm_start amd64 "$(kernel_dir amd64 6.12)/vmlinuz" \
 		"$VM_TMP/initramfs" \
 		$(region_options cma0 "clients=nv0:edu0,unsafe-noiommu=on,x-fabric=on,mode=$2${3-}") \
 		$(disk_options nv0 "$compat_image" addr=0x10) -device edu,id=edu0,dma_mask=0xffffffffff
-	vm_booted 1 90 && guest load ext4 virtio_cma button && return
+	vm_booted 1 90 && guest load ext4 button virtio_cma && return
 	tap_result 1 "$what: the guest boots"
 	return 1
 }
