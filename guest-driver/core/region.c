@@ -204,7 +204,7 @@ static int vcma_region_configure(struct vcma_region *r, const struct vcma_modes 
 	r->max_request_bytes = le32_to_cpu(config.max_request_bytes);
 	r->max_response_bytes = le32_to_cpu(config.max_response_bytes);
 	r->max_bulk_blocks = vcma_has_feature(r->transport, VIRTIO_CMA_F_BULK) ?
-			     le32_to_cpu(config.max_bulk_blocks) : 1;
+			     le32_to_cpu(config.max_bulk_blocks) : VIRTIO_CMA_MAX_BULK_BLOCKS;
 	r->max_align_order = le32_to_cpu(config.max_align_order);
 	return vcma_region_choose_mode(r, le32_to_cpu(config.mode), modes);
 }

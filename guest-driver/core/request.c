@@ -246,15 +246,21 @@ out:
 	return err;
 }
 
-/* Of a host without ALLOC_BULK: one block. */
-static int vcma_request_single(struct vcma_region *r, const struct vcma_constraints *want,
-			       struct vcma_block_desc *desc, u32 *nr)
+/* Of a host without ALLOC_BULK: one by one. */
+static int vcma_request_singly(struct vcma_region *r, const struct vcma_constraints *want,
+			       u32 max, struct vcma_block_desc *descs, u32 *nr)
 {
-	int err = vcma_request_alloc(r, want, NULL, 0, desc);
+	u32 got = 0;
+	int err = 0;
 
-	if (!err)
-		*nr = 1;
-	return err;
+	while (got < max && !err) {
+		err = vcma_request_alloc(r, want, NULL, 0, &descs[got]);
+		got += !err;
+	}
+	if (!got)
+		return err;
+	*nr = got;
+	return 0;
 }
 
 int vcma_request_bulk(struct vcma_region *r, const struct vcma_constraints *want,
@@ -278,7 +284,7 @@ int vcma_request_bulk(struct vcma_region *r, const struct vcma_constraints *want
 	int err;
 
 	if (!vcma_has_feature(r->transport, VIRTIO_CMA_F_BULK))
-		return vcma_request_single(r, want, descs, nr);
+		return vcma_request_singly(r, want, max, descs, nr);
 	resp = kzalloc(resp_bytes, GFP_NOIO);
 	if (!resp)
 		return -ENOMEM;

@@ -66,8 +66,7 @@ int vcma_request_alloc(struct vcma_region *r, const struct vcma_constraints *wan
 
 /**
  * vcma_request_bulk() - up to @max blocks of @want->bytes each.
- * @nr: 1..@max of @descs are valid; 1 of a host that has no bulk. attr is AUTO where the host
- * does not say
+ * @nr: 1..@max of @descs are valid; attr is AUTO where the host does not say
  */
 int vcma_request_bulk(struct vcma_region *r, const struct vcma_constraints *want,
 		      u32 max, struct vcma_block_desc *descs, u32 *nr);

@@ -154,7 +154,7 @@ void test_features(void)
 	test_reusable();
 	test_bulk_with(ALL_FEATURES, 1, 0, 4, "with bulk there is one request");
 	test_bulk_with(0, 1, 0, 4, "of the legacy interface, too");
-	test_bulk_with(WITHOUT(BULK), 0, 1, 1, "without bulk there are single blocks");
+	test_bulk_with(WITHOUT(BULK), 0, 4, 4, "without bulk there are single blocks");
 	test_attributes();
 	test_suspend_with(ALL_FEATURES, 0, 1, "with suspend");
 	test_suspend_with(0, 0, 1, "of the legacy interface suspend is tried");
