@@ -131,7 +131,7 @@ function doc_end(    i, n, piece, word)
 	if (sub(/^VIRTIO_CMA_OP_/, "", name))
 		print "op " text " " name
 	else if (sub(/^VIRTIO_CMA_MAINT_/, "", name) && name != "FLAGS")
-		print "care " number_of(text) " " name
+		print "maint " number_of(text) " " name
 	else if (name ~ /^VIRTIO_CMA_/ && name !~ /_NR_|_FLAGS$|_(NAME|PATH|KIND)_BYTES$/)
 		constant(substr(name, 12), number_of(text))
 	name = ""

@@ -2,6 +2,8 @@
 /*
  * Broken memory in allocated blocks (poison.h). At a struct page a cache line, a GiB costs some
  * milliseconds.
+ *
+ * Locks: none; blocks and slots are read under RCU.
  */
 #include <linux/bitops.h>
 #include <linux/device.h>

@@ -88,7 +88,7 @@ static void vcma_pool_discard(struct llist_node *idle)
 	if (!idle)
 		return;
 	llist_for_each_entry(block, idle, free_node)
-		vcma_pages_fake_offline(block);
+		vcma_pages_unpublish(block);
 	synchronize_rcu();
 	llist_for_each_entry_safe(block, next, idle, free_node) {
 		vcma_pages_destroy(block);
@@ -421,7 +421,7 @@ static int vcma_pool_add_block_for(struct vcma_pool *pool, struct vcma_block *bl
 
 	err = vcma_pages_init(pool, block, parts);
 	if (!err && !vcma_pages_isolate(block, fit, false, &first)) {
-		vcma_pages_fake_offline(block);
+		vcma_pages_unpublish(block);
 		synchronize_rcu();
 		vcma_pages_destroy(block);
 		err = -ENOSPC;

@@ -211,7 +211,7 @@ int vcma_pages_init(struct vcma_pool *pool, struct vcma_block *block,
 	return 0;
 }
 
-void vcma_pages_fake_offline(struct vcma_block *block)
+void vcma_pages_unpublish(struct vcma_block *block)
 {
 	WRITE_ONCE(block->slots, NULL);
 }

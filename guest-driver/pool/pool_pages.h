@@ -22,10 +22,10 @@ int vcma_pages_init(struct vcma_pool *pool, struct vcma_block *block,
 		    const struct vcma_partial *parts);
 
 /**
- * vcma_pages_fake_offline() - no slot is in use: from a grace period on nobody looks at the
+ * vcma_pages_unpublish() - no slot is in use: from a grace period on nobody looks at the
  * records any more.
  */
-void vcma_pages_fake_offline(struct vcma_block *block);
+void vcma_pages_unpublish(struct vcma_block *block);
 
 /** vcma_pages_destroy() - free the records. */
 void vcma_pages_destroy(struct vcma_block *block);

@@ -5,9 +5,11 @@
  */
 #include <linux/workqueue.h>
 
-#include "guest-driver/client.h"
-#include "guest-driver/region.h"
-#include "guest-driver/request.h"
+#include "guest-driver/client/client.h"
+#include "guest-driver/core/region.h"
+#include "guest-driver/core/request.h"
+#include "guest-driver/dma/dma_ops.h"
+#include "guest-driver/mm/modes.h"
 
 #include "hostile.h"
 
@@ -22,7 +24,7 @@ static struct vcma_region *region_with(struct host *h, u64 features, const char 
 	h->transport.features = features;
 	if (!(features & BIT_ULL(VIRTIO_CMA_F_BULK)) && features)
 		h->config.max_bulk_blocks = 0;
-	if (!vcma_region_create(&h->transport, &r))
+	if (!vcma_region_create(&h->transport, &vcma_mm_modes, &r))
 		return r;
 	result(false, "features", how);
 	return NULL;
@@ -37,7 +39,7 @@ static void test_reusable(void)
 	host_init(&h);
 	h.transport.features = WITHOUT(REUSABLE);
 	h.config.mode = cpu_to_le32(VIRTIO_CMA_MODE_REUSABLE);
-	err = vcma_region_create(&h.transport, &r);
+	err = vcma_region_create(&h.transport, &vcma_mm_modes, &r);
 	result(err == -EINVAL, "features", "reusable without having been negotiated");
 	if (!err)
 		vcma_region_destroy(r);
@@ -136,7 +138,7 @@ static void test_events(void)
 		r = region_with(&h, ALL_FEATURES, events[i].how);
 		if (!r)
 			return;
-		vcma_clients_init(r);
+		vcma_clients_init(r, &vcma_dma_client_ops);
 		vcma_region_set_state(r, VCMA_REGION_READY);
 		event.type = cpu_to_le32(events[i].type);
 		vcma_clients_event(r, &event, events[i].bytes);

@@ -17,8 +17,8 @@
 #include "edu.h"
 #include "find_region.h"
 
-#include "guest-driver/pool.h"
-#include "guest-driver/resv.h"
+#include "guest-driver/pool/pool.h"
+#include "guest-driver/pool/resv.h"
 
 #define MAX_PIECES	4096
 #define PATIENCE_MS	2000

@@ -34,7 +34,7 @@ reusable_case()
 		tap_import "$VM_TMP/results" "$what: program: $lc_verb"
 	done
 	guest "mount -t tmpfs -o size=100% none /mnt && dd if=/dev/zero of=/mnt/all bs=1M count=$((REGION_MIB + 16)) 2>/dev/null"
-	module_run vcma_reuse test=hold mib=32 block_mib=2
+	module_run vcma_reuse test=alloc mib=32 block_mib=2
 	guest umount /mnt
 	module_run vcma_mapped
 }
@@ -113,7 +113,7 @@ short_case()
 	truncate -s 64M "$VM_TMP/disk"
 	# shellcheck disable=SC2046 # options are words
 	initramfs "$VM_TMP/initramfs" "$1" "$2" crc32c_generic ext4 "$(guest_module "$1" "$2" virtio_cma)" \
-		nvme $(for module in selftest bulk lend mapped planted; do
+		nvme $(for module in selftest bulk reuse mapped planted; do
 			guest_module "$1" "$2" "vcma_$module"
 		done) -- $(guest_programs "$1" vcma_user)
 	# shellcheck disable=SC2046 # options are words

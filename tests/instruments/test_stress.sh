@@ -89,7 +89,7 @@ stress_case()
 	truncate -s 64M "$VM_TMP/disk"
 	# shellcheck disable=SC2046 # options are words
 	initramfs "$VM_TMP/initramfs" "$1" "$2" "$(guest_module "$1" "$2" virtio_cma)" nvme \
-		$(for module in selftest bulk lend bench; do guest_module "$1" "$2" "vcma_$module"; done) \
+		$(for module in selftest bulk reuse bench; do guest_module "$1" "$2" "vcma_$module"; done) \
 		-- -f "$VM_TMP/stress:/stress" $(guest_programs "$1" vcma_user)
 	# shellcheck disable=SC2046 # options are words
 	VM_LIMIT_S=$((SECONDS_LONG + 240)) vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \

@@ -192,9 +192,9 @@ reusable_case2()
 	busy_case
 
 	guest 'insmod /modules/vcma_reuse.ko test=keep mib=32 block_mib=2'
-	check "$what: held: MemTotal" equal $((online_total - 32 * 1024)) "$(mem_total)"
-	check "$what: held: hidden from dumps" equal 8192 "$(hidden "$base")"
-	check "$what: held: the host knows" \
+	check "$what: allocated: MemTotal" equal $((online_total - 32 * 1024)) "$(mem_total)"
+	check "$what: allocated: fake-offline, not in dumps" equal 8192 "$(fake_offline "$base")"
+	check "$what: allocated: the host knows" \
 		wait_until 5 status_is /counters/online-bytes $(((REGION_KIB - 32 * 1024) * 1024))
 	offline_case
 	guest 'rmmod vcma_reuse'
