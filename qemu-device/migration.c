@@ -317,7 +317,8 @@ static bool claim_again(VirtIOCMA *s, uint32_t client, const SavedClient *saved)
         le32_to_cpu(resp.maint) != saved->maint) {
         error_report("virtio-cma '%s': client '%s' needs another mapping here "
                      "than at the source: attr %" PRIu32 ", maintenance "
-                     "0x%" PRIx32 "; was attr %" PRIu32 ", maintenance 0x%" PRIx32,
+                     "0x%" PRIx32 "; was attr %" PRIu32 ", maintenance "
+                     "0x%" PRIx32,
                      s->config.name, hvcma_clients_id(s->clients, client),
                      le32_to_cpu(resp.attr), le32_to_cpu(resp.maint),
                      saved->attr, saved->maint);

@@ -33,9 +33,9 @@
  * static.c, static-fdt.c  mode=static: pins and a device tree, no guest driver
  * testing/          what only tests can ask for; else test-hooks-none.c
  *
- * What can fail returns bool with an Error, as QEMU does; operations of the engine
- * return its status; what asks the host and reports nothing, a negative errno,
- * which backing.c turns into a status.
+ * What can fail returns bool with an Error, as QEMU does; operations of the
+ * engine return its status; what asks the host and reports nothing, a negative
+ * errno, which backing.c turns into a status.
  *
  * Everything runs under the big QEMU lock unless its comment says otherwise.
  *

@@ -6,7 +6,8 @@
 #ifndef VCMA_DMA_OPS_H
 #define VCMA_DMA_OPS_H
 
-struct dma_map_ops;
+#include <linux/dma-map-ops.h>
+
 struct vcma_client_ops;
 
 /* For vcma_bindings_register(): of every binding. */
