@@ -39,7 +39,7 @@ const char *hvcma_clients_id(const HvcmaClients *c, uint32_t client);
 /** hvcma_clients_kind() - what the entry serves; "" for everything. */
 const char *hvcma_clients_kind(const HvcmaClients *c, uint32_t client);
 
-/** hvcma_clients_resv() - the reservation it may use, 0: the shared part only */
+/** hvcma_clients_resv() - the reservation it may use; 0: shared part only */
 uint32_t hvcma_clients_resv(const HvcmaClients *c, uint32_t client);
 
 /** hvcma_clients_is_spare() - named by nobody. */

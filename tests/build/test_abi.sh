@@ -96,5 +96,5 @@ check "negative control: a read-only file called writable" planted sysfs-driver-
 check "negative control: an entry without a date" planted sysfs-driver-virtio_cma '4,12s/^Date:.*//'
 check "negative control: a manual page that lacks a file" planted virtio_cma.4 's/^\.B busy_bytes$/.B busy/'
 check "negative control: a message that is not what the manual page says" planted bounce.c 's/no bounce buffer for/nothing for/'
-check "negative control: a file that is none of the driver's" planted virtio_cma.4 's/file hold\.c/file held.c/'
+check "negative control: a file that is none of the driver's" planted virtio_cma.4 's/file block_alloc\.c/file block_allot.c/'
 tap_end
