@@ -71,11 +71,11 @@ enum virtio_cma_status hvcma_clients_quiesce(HvcmaClients *c, uint32_t client)
     HvcmaClient *cl = &c->client[client];
     Error *err = NULL;
 
-    if (cl->lost) {
-        return VIRTIO_CMA_S_IO; /* nobody will ever tell us that it is quiet */
+    if (cl->quarantined) {
+        return VIRTIO_CMA_S_IO; /* nobody will ever tell us that it is quiesced */
     }
     if (cl->user.device && !close_gate(cl, &err)) {
-        complain(cl, "is not quiet, the region's memory stays pinned", err);
+        complain(cl, "is not quiesced, the region's memory stays pinned", err);
         if (cl->user.device) {
             hvcma_device_tell_quarantined(&cl->user);
         }

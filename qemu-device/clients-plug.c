@@ -85,7 +85,7 @@ static bool client_connect(HvcmaClient *cl, DeviceState *dev, Error **errp)
     return hvcma_backing_watch(c->s->backing, enable, errp);
 }
 
-static void client_disconnect(HvcmaClient *cl, bool quiet)
+static void client_disconnect(HvcmaClient *cl, bool quiesced)
 {
     DeviceState *dev = hvcma_device_of(&cl->user);
     HvcmaClients *c = cl->table;
@@ -93,7 +93,7 @@ static void client_disconnect(HvcmaClient *cl, bool quiet)
 
     if (!hvcma_vfio_is_noiommu(OBJECT(dev))) {
         hvcma_test_disconnect(c->s, dev);
-    } else if (quiet) {
+    } else if (quiesced) {
         enable = hvcma_vfio_enable_path(OBJECT(dev));
         hvcma_backing_unwatch(c->s->backing, enable);
     }
@@ -150,26 +150,26 @@ static bool client_plug(HvcmaClient *cl, DeviceState *named, Error **errp)
 static void client_unplug(HvcmaClient *cl, bool stay_off)
 {
     VirtIOCMA *s = cl->table->s;
-    bool quiet;
+    bool quiesced;
 
     if (cl->plugged) {
         HVCMA_TRACE(s, "client %s is being unplugged", cl->id);
-        quiet = !hvcma_engine_client_removed(s->engine, cl->index);
+        quiesced = !hvcma_engine_client_removed(s->engine, cl->index);
         if (!cl->plugged) {
             return;             /* it went while it was being stopped */
         }
-        if (!quiet) {
+        if (!quiesced) {
             error_report("virtio-cma '%s': client '%s' went without being "
-                         "quiet: its memory stays pinned", s->config.name,
+                         "quiesced: its memory stays pinned", s->config.name,
                          cl->id);
-            cl->lost = true;
+            cl->quarantined = true;
         }
-        client_disconnect(cl, quiet);
+        client_disconnect(cl, quiesced);
         cl->plugged = false;
         hvcma_send_event(s, cl->index, VIRTIO_CMA_EVENT_CLIENT_REMOVED);
     }
     hvcma_device_leave(&cl->user, stay_off);
-    if (cl->spare && !cl->lost) {
+    if (cl->spare && !cl->quarantined) {
         cl->id[0] = 0;
     }
 }
@@ -318,9 +318,9 @@ static bool device_may_be_created(DeviceListener *listener, const QDict *opts,
          cl = hvcma_clients_next_named(cl, id)) {
         VirtIOCMA *s = cl->table->s;
 
-        if (cl->lost) {
+        if (cl->quarantined) {
             error_setg(errp, "virtio-cma '%s': client '%s' was unplugged "
-                       "without being quiet and can't come back",
+                       "without being quiesced and can't come back",
                        s->config.name, id);
             break;
         }

@@ -314,7 +314,7 @@ static void test_other_queues_reset(void **state)
 	qtest_skip_unless_built();
 	q = qtest_start(QTEST_Q35, PORT_DEVICE "-device edu,id=edu0,bus=rp0 " DEVICE ",clients=edu0");
 	map_port();
-	cma_open(&c, q, &virtio_pci);
+	cma_open_as(&c, q, &virtio_pci, 0);	/* one that may REPORT on any region */
 	cma_report_online(&c, 5);
 	reset_queue(VIRTIO_CMA_VQ_REPORT);
 	virtio_setup_queue(&c.v, VIRTIO_CMA_VQ_REPORT, 16);
