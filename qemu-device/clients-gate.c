@@ -72,7 +72,7 @@ enum virtio_cma_status hvcma_clients_quiesce(HvcmaClients *c, uint32_t client)
     Error *err = NULL;
 
     if (cl->quarantined) {
-        return VIRTIO_CMA_S_IO; /* nobody will ever tell us that it is quiesced */
+        return VIRTIO_CMA_S_IO; /* nobody will ever quiesce it */
     }
     if (cl->user.device && !close_gate(cl, &err)) {
         complain(cl, "is not quiesced, the region's memory stays pinned", err);
