@@ -12,7 +12,7 @@
 #include "account.h"
 #include "region.h"
 
-/* What reservations have used beyond what is set aside. Caller holds resv_lock. */
+/* What reservations have used beyond what is reserved. Caller holds resv_lock. */
 static u64 vcma_shared_used(struct vcma_region *r)
 {
 	u64 used = r->shared_allocated_bytes;
