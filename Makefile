@@ -305,7 +305,7 @@ help:
 	@echo '  make check-L    one layer, L being one of: $(LAYERS)'
 	@echo '  make bench      the figures; B=name runs one'
 	@echo '  make fuzz       the fuzzers for FUZZ_SECONDS each (600); fuzz-coverage: what random guests reach'
-	@echo '  make lint       checkpatch, sparse, shellcheck'
+	@echo '  make lint       checkpatch, sparse, shellcheck, words'
 	@echo '  make format-check  do files obey .editorconfig? Nothing is changed'
 	@echo
 	@echo 'Variables: V=1 shows commands; CONFIGURE_ARGS; HVCMA_CACHE (downloads and images,'

@@ -146,6 +146,7 @@ demo: arm64 arm64-plugin $(if $(findstring wrong-window,$(DEMO_ARGS)),arm64-plug
 
 lint:
 	$(Q)HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/lint
+	$(Q)HVCMA_SRC=$(abspath $(srcdir)) $(srcdir)/tests/words
 
 # Needs Python only.
 format-check:
