@@ -182,7 +182,7 @@ static const char *vcma_buffer_obstacle(const struct vcma_buffer *buf, const str
 	/* The program's mapping is cacheable, and can't be made anything else under it. */
 	if (c)
 		return buf->attr == VCMA_CACHED && vcma_attr_bars_cached(c) ?
-			"it ignores caches, and the buffer is cached" : NULL;
+			"it ignores caches, and the buffer is cached; uncached ones can be used" : NULL;
 	if (!buf->region->mode->has_pages)
 		return "it is no client of the buffer's region, which is private";
 	/* It would have a copy, of which neither exporter nor other devices know. */
