@@ -235,7 +235,7 @@ observe_case()
 	# What is allocated from a region that has pages is mapped without a copy.
 	[ $has_pages = 1 ] && direct='direct_map direct_unmap' || direct=''
 	for event in alloc_start alloc_finish coherent_alloc coherent_free bounce_map bounce_unmap \
-		block_hold block_drop client_state request $direct; do
+		block_alloc block_free client_state request $direct; do
 		check "$what: trace: $event" grep -q "vcma_$event:" "$VM_TMP/trace"
 	done
 	if [ "$3" = reusable ]; then
