@@ -25,7 +25,7 @@ files_documented()
 {
 	guest "stat -c '%a %n' /sys/bus/virtio/drivers/virtio_cma/virtio*/vcma/* \
 		/sys/module/virtio_cma/parameters/* /sys/kernel/debug/virtio_cma/virtio*/*" |
-		sed 's/^4[04][04] /RO /; s/^6[04][04] /RW /; s|/virtio[0-9]*/|/virtio*/|' | sort >"$VM_TMP/files"
+		sed 's/^4[04][04] /RO /; s/^6[04][04] /RW /; s|/virtio[0-9][0-9]*/|/virtio*/|' | sort >"$VM_TMP/files"
 	abi_documented "$HVCMA_SRC" >"$VM_TMP/documented"
 	cmp -s "$VM_TMP/files" "$VM_TMP/documented" && return
 	note "$(diff "$VM_TMP/documented" "$VM_TMP/files")"

@@ -83,7 +83,7 @@ dma_ops_needed()
 	cp -r "$root/usr/src/virtio-cma-0.1" "$VM_TMP/sources"
 	printf '#undef CONFIG_DMA_OPS\n#undef CONFIG_ARCH_HAS_DMA_OPS\n' >"$VM_TMP/undef.h"
 	! "$(kernel_dir amd64 6.1)/kbuild" M="$VM_TMP/sources/guest-driver" \
-		KCFLAGS="-include $VM_TMP/undef.h" scan.o >"$VM_TMP/log" 2>&1 &&
+		KCFLAGS="-include $VM_TMP/undef.h" mm/scan.o >"$VM_TMP/log" 2>&1 &&
 		grep -q 'built without dev->dma_ops' "$VM_TMP/log" && return
 	note "$(tail -n 5 "$VM_TMP/log")"
 	return 1
