@@ -103,10 +103,10 @@ call_case()
 {
 	guest 'insmod /modules/vcma_hang.ko function=alloc_contig_range_noprof 2>/dev/null || insmod /modules/vcma_hang.ko function=alloc_contig_range'
 	# What was freed a moment ago may still be at hand: then nobody calls.
-	for _ in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
 		fills "one call hangs"
 		guest 'grep -q Y /sys/module/vcma_hang/parameters/hangs' && break
-		sleep 1
+		sleep 3
 	done
 	check "$what: a call hangs" guest 'grep -q Y /sys/module/vcma_hang/parameters/hangs'
 	check "$what: a call hangs: each allocation is had" equal 12 "$got"
