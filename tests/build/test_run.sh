@@ -58,11 +58,27 @@ a_test silent 'A test.' ':'
 check "one fails: failure" eval '! run -j 3'
 check "counted, with the one that was silent, the one that died, and the one that skips" \
 	equal "5 passed, 3 failed, 1 skipped" "$(last)"
+check "what failed is run again, alone, and both results are shown" \
+	equal "3 3 3" "$(grep -c '^\[ again \] FAIL' "$tmp/out") $(grep -c '^failed at first: vm' "$tmp/out") $(grep -c '^failed: vm' "$tmp/out")"
 check "what failed is shown" grep -q '^      not ok 2 - b' "$tmp/out"
 check "why it was skipped, too" grep -q 'SKIP no such thing' "$tmp/out"
 check "nothing to run: failure" eval '! run -t nosuch'
 check "which says so" grep -qx "tests/run: no test to run in: vm, with 'nosuch' in its name" "$tmp/out"
 check "no such layer: refused by name" eval '! run nosuch && grep -q "no layer .nosuch." "$tmp/out"'
+
+rm "$tmp/src/tests/vm"/*
+a_test good 'A test.' 'echo ok 1 - a'
+a_test once 'A test.' '[ -e '"$tmp"'/ran ] || { touch '"$tmp"'/ran; echo "# why"; echo "not ok 1 - a"; exit 1; }; echo ok 1 - a; echo ok 2 - b'
+check "what fails and passes when it runs again, passes" run
+check "counted as it ran last" equal "3 passed, 0 failed, 0 skipped" "$(last)"
+check "what was said at first is shown at the end" eval "tail -n 5 '$tmp/out' | tr '\n' ' ' |
+	grep -q 'failed at first: vm test_once *| # why *| not ok 1 - a *2 test programs, '"
+check "and kept" grep -q '^not ok 1 - a' "$tmp/build/logs/vm/test_once.first.log"
+for nr in 1 2 3 4 5 6 7; do
+	a_test "bad$nr" 'A test.' 'echo "not ok 1 - a"; exit 1'
+done
+check "too many to be chance: failure" eval '! run -t bad'
+check "none is run again" eval "! grep -q again '$tmp/out'"
 
 # Half of a limit is a matter of minutes: here limits are of seconds.
 sed -i 's/^\t\*) echo 600 ;;/\t*) echo 4 ;;/' "$tmp/src/tests/run"
