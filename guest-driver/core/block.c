@@ -259,7 +259,7 @@ int vcma_block_map(struct vcma_block *block)
 	return err;
 }
 
-/* Pages that nobody may have any more: they stay hidden, and their memory where it is, for ever. */
+/* Pages that nobody may have any more: they stay isolated, and their memory where it is, for ever. */
 static void vcma_block_lose(struct vcma_block *block, unsigned long first_page,
 			    unsigned long nr_pages, int err)
 {

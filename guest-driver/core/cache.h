@@ -23,7 +23,7 @@ void vcma_cache_invalidate(void *cpu, size_t bytes);
 /** vcma_cache_clean_inval() - the memory begins or ends to be mapped uncached. */
 void vcma_cache_clean_inval(void *cpu, size_t bytes);
 
-/** vcma_cache_has_whole_lines() - does [@cpu, @cpu + @bytes) resv no cache line? */
+/** vcma_cache_has_whole_lines() - does [@cpu, @cpu + @bytes) share no cache line? */
 bool vcma_cache_has_whole_lines(const void *cpu, size_t bytes);
 
 /** vcma_cache_is_maintained() - does this architecture have any of it? */

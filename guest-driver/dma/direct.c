@@ -116,7 +116,7 @@ static const char *vcma_direct_obstacle(struct vcma_client *c, const struct vcma
 		return block->attr == VCMA_UNCACHED ? NULL : "cached elsewhere, perhaps";
 	if (dir == DMA_TO_DEVICE || vcma_cache_has_whole_lines(alias, bytes))
 		return NULL;
-	return "resvs cache lines with what lies beside it";
+	return "shares cache lines with what lies beside it";
 }
 
 dma_addr_t vcma_direct_map(struct vcma_client *c, phys_addr_t phys, size_t bytes,
@@ -171,7 +171,7 @@ free:
 	kmem_cache_free(vcma_direct_cache, m);
 put_block:
 	vcma_block_put(block);
-	dev_dbg_ratelimited(c->dev, "region %s: %#llx+%#zx is held, but not mapped as it is: %s\n",
+	dev_dbg_ratelimited(c->dev, "region %s: %#llx+%#zx is allocated, but not mapped as it is: %s\n",
 			    r->name, (u64)phys, bytes, obstacle);
 	return DMA_MAPPING_ERROR;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * vcma_hostile: the host that is played, and what its tests resv.
+ * vcma_hostile: the host that is played, and what its tests share.
  */
 #ifndef VCMA_HOSTILE_H
 #define VCMA_HOSTILE_H
