@@ -153,7 +153,7 @@ check "options with quotes and blanks" configured CFLAGS="-O1 -DX='\"a b\"'"
 before=$(cat config.mak)
 touch -d 2000-01-01 config.mak
 make -s config.mak >/dev/null
-check "come back as they were" equal "$before" "$(grep -v PACKAGES_CHECKED config.mak)"
+check "come back as they were" same_as "$before" "$(grep -v PACKAGES_CHECKED config.mak)"
 
 # A disk that is full, somebody who ends it: nothing is left that make would take for a result.
 fresh

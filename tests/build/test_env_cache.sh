@@ -98,7 +98,7 @@ made()
 {
 	for name; do
 		product=$(readlink "$out/$name")
-		equal "$product" "$(cat "$out/$name/whole")" || return
+		same_as "$product" "$(cat "$out/$name/whole")" || return
 		case $name in
 		three)
 			for need in one two; do

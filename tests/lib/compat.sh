@@ -44,7 +44,7 @@ compat_disk()
 	check "$what: as a bus master" status_is /clients/0/bus-master true
 	check "$what: something is pinned, and the kernel agrees" pins_agree
 	compat_source=$(guest disk_fill nvme0n1 24)
-	check "$what: 24 MiB read back are what was written" equal "$compat_source" "$(guest disk_check)"
+	check "$what: 24 MiB read back are what was written" same_as "$compat_source" "$(guest disk_check)"
 }
 
 compat_held()
@@ -68,11 +68,11 @@ compat_sleep()
 	guest 'echo 1 >/sys/power/pm_print_times; (sleep 1; echo freeze >/sys/power/state; echo $? >/tmp/slept) >/dev/null 2>&1 &'
 	check "$what: the guest sleeps" wait_until 60 \
 		grep -q '0000:00:00.0: PM: pci_pm_suspend_noirq.* returned' "$VM_DIR/console.log"
-	check "$what: asleep: everything is held" equal "$compat_before" "$(compat_held)"
+	check "$what: asleep: everything is held" same_as "$compat_before" "$(compat_held)"
 	check "$what: the guest wakes up" compat_awake
 	check "$what: it has slept" guest 'wait_for 20 grep -q "^0$" /tmp/slept'
-	check "$what: what is held is the same" equal "$compat_before" "$(compat_held)"
-	check "$what: the disk has what was written" equal "$compat_source" "$(guest disk_check)"
+	check "$what: what is held is the same" same_as "$compat_before" "$(compat_held)"
+	check "$what: the disk has what was written" same_as "$compat_source" "$(guest disk_check)"
 }
 
 compat_end()
@@ -82,7 +82,7 @@ compat_end()
 	check "$what: nothing stays pinned, no bus master" quiet_again 10
 	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 	check "$what: the image outside holds the file" \
-		equal "$compat_source" "$(disk_outside "$compat_image")"
+		same_as "$compat_source" "$(disk_outside "$compat_image")"
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	check "$what: QEMU ends well" vm_quit
 }

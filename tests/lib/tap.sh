@@ -45,6 +45,13 @@ equal()
 	return 1
 }
 
+# same_as BEFORE FOUND: the same, of what was measured: two that are missing are no match.
+same_as()
+{
+	[ -n "$1" ] || note "nothing was measured before"
+	[ -n "$1" ] && equal "$@"
+}
+
 # tap_skip TEXT REASON: one check that could not be made.
 tap_skip()
 {

@@ -18,7 +18,7 @@ if compat_boot "$modules" private ,bulk=off,kinds=off,client-attributes=off,susp
 	compat_disk
 	check "$what: it can't sleep with clients" guest '! echo freeze 2>/dev/null >/sys/power/state'
 	# shellcheck disable=SC2154 # by compat_disk
-	check "$what: and goes on" equal "$compat_source" "$(guest disk_check)"
+	check "$what: and goes on" same_as "$compat_source" "$(guest disk_check)"
 	compat_end
 fi
 what="no features"

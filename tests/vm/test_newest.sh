@@ -32,7 +32,7 @@ reusable_case()
 	reuse test=alloc mib=160
 	check "$what: isolated: something was moved" test "$(guest "$moved")" -gt "$before"
 	check "$what: isolated: the files are what they were" \
-		equal "$sums" "$(guest 'cat /tmp/file* | md5sum')"
+		same_as "$sums" "$(guest 'cat /tmp/file* | md5sum')"
 	guest 'rm /tmp/file*'
 	reuse test=stale mib=128
 }

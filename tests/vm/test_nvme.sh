@@ -44,10 +44,10 @@ nvme_case()
 	check "$what: features are negotiated" status_is /driver/interface "virtio-cma 1.0"
 	check "$what: kernel and device agree on what is pinned" pins_agree
 	source=$(guest disk_fill nvme0n1 24)
-	check "$what: 24 MiB read back are what was written" equal "$source" "$(guest disk_check)"
+	check "$what: 24 MiB read back are what was written" same_as "$source" "$(guest disk_check)"
 	guest umount /mnt
 	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
-	check "$what: the image outside holds the file" equal "$source" "$(disk_outside "$image")"
+	check "$what: the image outside holds the file" same_as "$source" "$(disk_outside "$image")"
 	check "$what: QEMU ends well" vm_quit
 }
 

@@ -136,7 +136,7 @@ uncached_case()
 	done
 	uc_calls=$(calls set_memory_wc)
 	check "$what: uncached: linear addresses have changed" test "${uc_calls:-0}" -gt 0
-	check "$what: uncached: and back, each" equal "$uc_calls" "$(calls set_memory_wb)"
+	check "$what: uncached: and back, each" same_as "$uc_calls" "$(calls set_memory_wb)"
 	check "$what: uncached: all is online again" wait_until 20 value_is online_bytes "$bytes"
 }
 

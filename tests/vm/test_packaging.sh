@@ -60,7 +60,7 @@ local_case()
 	check "the owner's file is as it was" equal 'softdep my_driver pre: virtio_cma' "$(cat "$lc_file")"
 	check "uninstalled" install_guest uninstall-guest
 	check "the owner's file is still there" equal 'softdep my_driver pre: virtio_cma' "$(cat "$lc_file")"
-	check "and nothing else" equal "$lc_file" "$(find "$root" -type f)"
+	check "and nothing else" same_as "$lc_file" "$(find "$root" -type f)"
 	check "installed again" install_guest install-guest
 }
 
@@ -109,7 +109,7 @@ dkms_case()
 	done
 	check "dkms build" dkms_in_scratch build
 	built=$(find "$VM_TMP/dkms/virtio-cma/0.1" -name 'virtio_cma.ko*' | grep -v /build/ | head -n 1)
-	check "dkms has built the module for $release" equal "$release" "$(made_for "$built")"
+	check "dkms has built the module for $release" same_as "$release" "$(made_for "$built")"
 }
 
 check "installed" install_guest install-guest

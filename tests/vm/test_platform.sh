@@ -30,11 +30,11 @@ platform_case()
 	check "$what: the client is claimed" status_is /clients/0/state claimed
 	check "$what: kernel and device agree on what is pinned" pins_agree
 	source=$(guest disk_fill vda 8)
-	check "$what: 8 MiB read back are what was written" equal "$source" "$(guest disk_check)"
+	check "$what: 8 MiB read back are what was written" same_as "$source" "$(guest disk_check)"
 	guest umount /mnt
 	check "$what: its maps went through the region" \
 		guest '[ $(($(cat $(cma_dir)/nr_map_bounced) + $(cat $(cma_dir)/nr_map_direct))) -gt 100 ]'
-	check "$what: the image outside holds the file" equal "$source" "$(disk_outside "$image")"
+	check "$what: the image outside holds the file" same_as "$source" "$(disk_outside "$image")"
 	check "$what: QEMU ends well" vm_quit
 }
 

@@ -48,11 +48,11 @@ rank_case()
 	half_sums=$(guest 'cat /tmp/file* | md5sum')
 	before=$(migrated)
 	reuse test=alloc mib=16 block_mib=2
-	check "$what: empty granules first: nothing was moved" equal "$before" "$(migrated)"
+	check "$what: empty granules first: nothing was moved" same_as "$before" "$(migrated)"
 	reuse test=alloc mib=224 block_mib=2
 	check "$what: more than are empty: something was moved" test "$(migrated)" -gt "$before"
 	check "$what: moved: the files are what they were" \
-		equal "$half_sums" "$(guest 'cat /tmp/file* | md5sum')"
+		same_as "$half_sums" "$(guest 'cat /tmp/file* | md5sum')"
 }
 
 # One page can't be moved, though it looks as if it could.
@@ -95,7 +95,7 @@ offline_free_case()
 	check "$what: online again, in another zone: refused" \
 		guest "! echo online_kernel >$memory/state 2>/dev/null"
 	check "$what: online again, as movable" guest "echo online_movable >$memory/state"
-	check "$what: online again: MemTotal" equal "$online_total" "$(mem_total)"
+	check "$what: online again: MemTotal" same_as "$online_total" "$(mem_total)"
 }
 
 unplug_is_refused()
@@ -112,13 +112,13 @@ suspend_case()
 {
 	guest 'echo 1 >/sys/module/suspend/parameters/pm_test_delay; echo devices >/sys/power/pm_test'
 	check "$what: suspended with pinned pages: comes back" guest 'echo freeze >/sys/power/state'
-	check "$what: suspended: the memory stayed online" equal "$online_total" "$(mem_total)"
+	check "$what: suspended: the memory stayed online" same_as "$online_total" "$(mem_total)"
 	check "$what: suspended: nobody isolated it" guest '! dmesg | grep -q "stays RAM of this guest"'
 	guest 'insmod /modules/vcma_hang.ko function=vcma_request_suspend fails=1'
 	check "$what: suspended beside an older host: comes back" guest 'echo freeze >/sys/power/state; rmmod vcma_hang'
 	check "$what: suspended: the memory stayed, and is used again" \
 		guest 'wait_for 5 eval "dmesg | grep -A9 \"stays RAM of this guest\" | grep -q \"uses its orphaned memory\""'
-	check "$what: suspended: MemTotal" equal "$online_total" "$(mem_total)"
+	check "$what: suspended: MemTotal" same_as "$online_total" "$(mem_total)"
 	guest 'dmesg -c >>/tmp/dmesg'
 }
 
@@ -131,7 +131,7 @@ pinned_case()
 	reuse test=most mib=128 block_mib=2 least="$(sed -n 's/.*clean=//p' "$VM_TMP/pinned")"
 	case $what in "amd64 6.12" | "arm64 6.1") suspend_case ;; esac
 	guest 'time rmmod virtio_cma; cat /tmp/log >>/tmp/dmesg' 2>&1 | sed 's/^/# /'
-	check "$what: pinned: unload orphans the memory" equal "$online_total" "$(mem_total)"
+	check "$what: pinned: unload orphans the memory" same_as "$online_total" "$(mem_total)"
 	check "$what: pinned: unload says so" guest 'dmesg | grep -q "stays RAM of this guest"'
 	check "$what: pinned: the host knows what is orphaned" \
 		status_is /counters/orphaned-bytes $((REGION_KIB * 1024))
@@ -144,7 +144,7 @@ pinned_case()
 	check "$what: loaded again: the host knows what is online" \
 		wait_until 5 status_is /counters/online-bytes $((REGION_KIB * 1024))
 	check "$what: loaded again: uses it" guest 'dmesg | grep -q "uses its orphaned memory"'
-	check "$what: used again: MemTotal" equal "$online_total" "$(mem_total)"
+	check "$what: used again: MemTotal" same_as "$online_total" "$(mem_total)"
 	reuse test=alloc mib=64 block_mib=2
 }
 
@@ -170,7 +170,7 @@ reusable_case2()
 	base=$(($(guest 'cat $(cma_dir)/region_base_gpa')))
 	block_kib=$(($(guest 'echo $((0x$(cat /sys/devices/system/memory/block_size_bytes)))') / 1024))
 	memory=/sys/devices/system/memory/memory$((base / 1024 / block_kib))
-	check "$what: online: MemTotal" equal "$online_total" "$(mem_total)"
+	check "$what: online: MemTotal" same_as "$online_total" "$(mem_total)"
 	check "$what: online: movable memory" equal Movable "$(guest "cat $memory/valid_zones")"
 	check "$what: online: by its name" guest 'grep -q "System RAM (virtio_cma)" /proc/iomem'
 	check "$what: online: the host knows" \
@@ -184,7 +184,7 @@ reusable_case2()
 	reuse test=parallel
 	reuse test=killed
 	check "$what: isolated: the files are what they were" \
-		equal "$sums" "$(guest 'cat /tmp/file* | md5sum')"
+		same_as "$sums" "$(guest 'cat /tmp/file* | md5sum')"
 	rank_case
 	guest 'rm /tmp/file*'
 	reuse test=alloc mib=2 block_mib=2 fast=1
@@ -198,13 +198,13 @@ reusable_case2()
 		wait_until 5 status_is /counters/online-bytes $(((REGION_KIB - 32 * 1024) * 1024))
 	offline_case
 	guest 'rmmod vcma_reuse'
-	check "$what: freed: MemTotal" equal "$online_total" "$(mem_total)"
+	check "$what: freed: MemTotal" same_as "$online_total" "$(mem_total)"
 	check "$what: freed: nothing is fake-offline" equal 0 "$(fake_offline "$base")"
 	offline_free_case
 	pinned_case
 
 	check "$what: unload" guest 'rmmod virtio_cma'
-	check "$what: unloaded: MemTotal" equal "$offline_total" "$(mem_total)"
+	check "$what: unloaded: MemTotal" same_as "$offline_total" "$(mem_total)"
 	check "$what: unloaded: nothing is left" guest '! grep virtio_cma /proc/iomem'
 	check "$what: unloaded: nothing is orphaned, says the host" equal "0 0" \
 		"$(status /counters/orphaned-bytes) $(status /counters/online-bytes)"

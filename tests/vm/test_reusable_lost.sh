@@ -42,7 +42,7 @@ records_case()
 	guest 'echo 0 >$(cma_dir)/user_limit_bytes'
 	before=$(guest "cat $INJECT/nr_places")
 	guest "vcma_user bulk $FILE" >/dev/null
-	check "$what: over the limit: nothing was got for its records" equal "$before" "$(guest "cat $INJECT/nr_places")"
+	check "$what: over the limit: nothing was got for its records" same_as "$before" "$(guest "cat $INJECT/nr_places")"
 	guest 'cat $(cma_dir)/region_bytes >$(cma_dir)/user_limit_bytes'
 	guest "vcma_user each $FILE" >/dev/null
 	check "$what: below it: that would have been seen" [ "$(guest "cat $INJECT/nr_places")" -gt "$before" ]

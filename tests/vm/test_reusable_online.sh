@@ -24,7 +24,7 @@ is_online()
 
 is_gone()
 {
-	check "$what: $1: unloaded: MemTotal" equal "$offline_total" "$(mem_total)"
+	check "$what: $1: unloaded: MemTotal" same_as "$offline_total" "$(mem_total)"
 }
 
 # policy_case POLICY: what the kernel does with new memory all by itself

@@ -41,9 +41,9 @@ static_start()
 disk_works()
 {
 	source=$(guest disk_fill nvme0n1 16)
-	check "$1: 16 MiB read back are what was written" equal "$source" "$(guest "${2-} sh -c '. /helpers.sh; disk_check'")"
+	check "$1: 16 MiB read back are what was written" same_as "$source" "$(guest "${2-} sh -c '. /helpers.sh; disk_check'")"
 	guest umount /mnt
-	check "$1: the image outside holds the file" equal "$source" "$(disk_outside "$VM_TMP/disk")"
+	check "$1: the image outside holds the file" same_as "$source" "$(disk_outside "$VM_TMP/disk")"
 	check "$1: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 }
 
@@ -176,7 +176,7 @@ check "$what: the guest boots" vm_alive
 uncached=$(nr_uncached)
 guest load ext4 nvme
 check "$what: the stock driver finds its disk" guest disk_ready nvme0n1
-check "$what: control: of a coherent device they are not" equal "$uncached" "$(nr_uncached)"
+check "$what: control: of a coherent device they are not" same_as "$uncached" "$(nr_uncached)"
 disk_works "$what" 'taskset 2'
 dump_tree
 check "$what: a note, and no fault" "$hvcma" fdt check "$VM_TMP/vm.dtb"
@@ -197,7 +197,7 @@ plugged_again()
 }
 check "$what: plugged again, it is claimed" plugged_again
 live=$(guest disk_live)
-check "$what: and works" equal "$source" "$(guest "mount -t ext4 /dev/$live /mnt && disk_check; umount /mnt")"
+check "$what: and works" same_as "$source" "$(guest "mount -t ext4 /dev/$live /mnt && disk_check; umount /mnt")"
 check "$what: still not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
 check "$what: QEMU ends well" vm_quit
 

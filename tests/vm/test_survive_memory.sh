@@ -54,7 +54,7 @@ late_case()
 	guest "mount -t tmpfs -o size=100% none /mnt && dd if=/dev/zero of=/mnt/all bs=1M count=$((REGION_MIB + 48)) 2>/dev/null"
 	lc_before=$(nr_migrated)
 	check "$what: nothing to be moved: 64 MiB fails within a second" late 1 "$(guest bench 08 latency_fast 67108864 1 0)"
-	check "$what: nothing to be moved: and nothing was" equal "$lc_before" "$(nr_migrated)"
+	check "$what: nothing to be moved: and nothing was" same_as "$lc_before" "$(nr_migrated)"
 	lc_before=$(guest 'cat $(cma_dir)/nr_deadline_missed')
 	guest 'echo 1 >/sys/module/virtio_cma/parameters/alloc_timeout_ms'
 	check "$what: no time: 64 MiB fails within a second" late 1 "$(guest bench 08 latency 67108864 1 0)"
@@ -129,7 +129,7 @@ memory_case()
 		"$(guest 'dmesg | grep -E "Killed process" | grep -v "(hog)"')"
 	check "$what: overfull: an innocent process lives" guest 'kill $(cat /tmp/innocent.pid)'
 	check "$what: afterwards: 64 MiB" got "$(guest bench 08 latency 67108864 3 1000)" 3
-	check "$what: files in memory are what they were" equal "$source" "$(guest 'md5sum </tmp/file')"
+	check "$what: files in memory are what they were" same_as "$source" "$(guest 'md5sum </tmp/file')"
 	check "$what: the module unloads" guest 'rmmod vcma_bench && rmmod virtio_cma'
 	check "$what: then nothing is pinned" quiet_again 5
 	check "$what: QEMU ends well" vm_quit

@@ -41,7 +41,7 @@ nic_works()
 
 clients_work()
 {
-	check "$what: $when: the disk has what was written" equal "$source" "$(guest disk_check)"
+	check "$what: $when: the disk has what was written" same_as "$source" "$(guest disk_check)"
 	check "$what: $when: the disk takes more" equal "$(guest 'dd if=/dev/urandom of=/tmp/more bs=64k count=32 2>/dev/null; md5sum </tmp/more')" \
 		"$(guest 'cp /tmp/more /mnt/more && sync && echo 3 >/proc/sys/vm/drop_caches && md5sum </mnt/more')"
 	check "$what: $when: frames go both ways" nic_works
@@ -94,7 +94,7 @@ sleep_ended()
 {
 	check "$what: $when: the guest wakes up" wakes_up 60 "$1"
 	check "$what: $when: it has slept" guest 'wait_for 20 grep -q "^0$" /tmp/slept; rm /tmp/slept'
-	check "$what: $when: what is allocated, and where, is the same" equal "$before" "$(held)"
+	check "$what: $when: what is allocated, and where, is the same" same_as "$before" "$(held)"
 	check "$what: $when: bus masters again" wait_until 10 masters_are true
 	clients_work
 }
@@ -109,7 +109,7 @@ sleep_case()
 	check "$what: $when: the guest sleeps" \
 		wait_until 60 grep -q '0000:00:00.0: PM: pci_pm_suspend_noirq.* returned' "$VM_DIR/console.log"
 	check "$what: $when: no client is bus master" masters_are false
-	check "$what: $when: asleep: everything is allocated" equal "$before" "$(held)"
+	check "$what: $when: asleep: everything is allocated" same_as "$before" "$(held)"
 	check "$what: $when: asleep: and pinned" pins_agree
 	check "$what: $when: the report says so" status_is /driver/state suspended
 	sleep_ended system_powerdown	# the button
@@ -119,7 +119,7 @@ sleep_case()
 	sleep_begin mem
 	check "$what: $when: the machine sleeps" falls_asleep 40
 	check "$what: $when: no client is bus master" masters_are false
-	check "$what: $when: asleep: everything is allocated" equal "$before" "$(held)"
+	check "$what: $when: asleep: everything is allocated" same_as "$before" "$(held)"
 	check "$what: $when: asleep: and pinned" pins_agree
 	check "$what: $when: the report says so" status_is /driver/state suspended
 	sleep_ended system_wakeup

@@ -30,7 +30,7 @@ check "the controller is bus master" equal on "$(pci_master "$nvme")"
 check "the client is claimed" status_is /clients/0/state claimed
 check "kernel and device agree on what is pinned" pins_agree
 source=$(guest disk_fill nvme0n1 16)
-check "16 MiB read back are what was written" equal "$source" "$(guest disk_check)"
+check "16 MiB read back are what was written" same_as "$source" "$(guest disk_check)"
 guest umount /mnt
 echo "file $source"
 GUEST_LIMIT_S=90 guest selftest fragmented=1 has_pages=$has_pages >"$VM_TMP/selftest"

@@ -72,7 +72,7 @@ disk_works()
 	check "$1: the stock driver finds its disk" guest disk_ready nvme0n1
 	check "$1: the controller is bus master" equal on "$(pci_master "$nvme")"
 	source=$(guest disk_fill nvme0n1 16)
-	check "$1: 16 MiB read back are what was written" equal "$source" "$(guest disk_check)"
+	check "$1: 16 MiB read back are what was written" same_as "$source" "$(guest disk_check)"
 	guest umount /mnt
 }
 
@@ -102,7 +102,7 @@ monitor system_reset
 check "reset: the guest boots again" vm_booted 2 60
 check "reset: the controller is no bus master" controller_is_free
 check "reset: all RAM is still pinned" pins_agree
-check "reset: the windows are the same" equal "$first_windows" "$(windows)"
+check "reset: the windows are the same" same_as "$first_windows" "$(windows)"
 disk_works "after reset"
 echo "file $source"
 
