@@ -29,7 +29,7 @@
 #define VIRTIO_ID_CMA			63
 
 /* Of the specification that this file is the machine-readable form of. */
-#define VIRTIO_CMA_SPEC_VERSION		"1.0"
+#define VIRTIO_CMA_SPEC_VERSION		"1.1"
 
 /*
  * Feature bits. A driver that accepts none of them gets the legacy interface: all
@@ -41,7 +41,11 @@
 #define VIRTIO_CMA_F_KINDS		3	/* entries of the client table have kinds */
 #define VIRTIO_CMA_F_ATTRIBUTES		4	/* memory types: the body of the answer to CLAIM */
 #define VIRTIO_CMA_F_SUSPEND		5	/* SUSPEND, RESUME */
-#define VIRTIO_CMA_NR_FEATURES		6
+#define VIRTIO_CMA_F_WINDOWS		6	/* WINDOWS; blocks are placed by them; ALLOC_SHARED */
+#define VIRTIO_CMA_NR_FEATURES		7
+
+/* What is there without bits, where they are unknown: the legacy interface. */
+#define VIRTIO_CMA_LEGACY_FEATURES	0x3e	/* 1 to 5 */
 
 /* Queue numbers. */
 #define VIRTIO_CMA_VQ_REQUEST		0	/* guest to host, answered */
@@ -122,7 +126,8 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_config) == 120);
 #define VIRTIO_CMA_OP_REPORT		9
 #define VIRTIO_CMA_OP_SUSPEND		10	/* header only, as RESUME */
 #define VIRTIO_CMA_OP_RESUME		11
-#define VIRTIO_CMA_NR_OPS		12	/* 0 is none */
+#define VIRTIO_CMA_OP_WINDOWS		12
+#define VIRTIO_CMA_NR_OPS		13	/* 0 is none */
 
 /*
  * The one status table: wire number, errno a program maps it to, sentence.
@@ -228,6 +233,52 @@ struct virtio_cma_client_req {
 };
 VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_client_req) == 16);
 
+/*
+ * WINDOWS, with VIRTIO_CMA_F_WINDOWS: which memory a client reaches, and where on its bus. A
+ * window may be longer than here, by whole fields at its end: window_bytes says how long.
+ */
+struct virtio_cma_windows_req {
+	struct virtio_cma_req_hdr hdr;
+	__le32 client;
+	__le32 reserved;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_windows_req) == 16);
+
+struct virtio_cma_window {
+	__le64 bus_base;		/* the address that the client is given for */
+	__le64 base_dma;		/* this, as in blocks and extents */
+	__le64 bytes;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_window) == 24);
+
+#define VIRTIO_CMA_MAX_WINDOWS		16
+#define VIRTIO_CMA_MAX_WINDOW_BYTES	64
+/* Bases and sizes are multiples of it. */
+#define VIRTIO_CMA_WINDOW_ALIGN		4096
+
+/* windows.source: where they are from */
+#define VIRTIO_CMA_SOURCE_TABLE(X)					\
+	X(NONE,		0,	"identity: nothing says otherwise")	\
+	X(DEVICE_TREE,	1,	"the host's device tree")		\
+	X(ACPI,		2,	"identity: ACPI does not show them")	\
+	X(OPTION,	3,	"the operator")
+
+#define VIRTIO_CMA_SOURCE_ENUM(name, nr, text) VIRTIO_CMA_SOURCE_##name = nr,
+enum virtio_cma_source {
+	VIRTIO_CMA_SOURCE_TABLE(VIRTIO_CMA_SOURCE_ENUM)
+	VIRTIO_CMA_NR_SOURCES
+};
+
+struct virtio_cma_windows_resp {
+	struct virtio_cma_resp_hdr hdr;
+	__le32 nr_windows;		/* 1 to VIRTIO_CMA_MAX_WINDOWS */
+	__le32 source;			/* VIRTIO_CMA_SOURCE_* */
+	__le32 window_bytes;		/* of each; at most VIRTIO_CMA_MAX_WINDOW_BYTES */
+	__le32 reserved;
+	/* struct virtio_cma_window each */
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_windows_resp) == 32);
+
 /* claim.maint: what the client's memory needs of the guest */
 #define VIRTIO_CMA_MAINT_BLOCK	0x1	/* clean+invalidate by address when a block starts and stops serving it */
 #define VIRTIO_CMA_MAINT_SYNC		0x2	/* maintenance by address at map, unmap, sync */
@@ -264,7 +315,8 @@ enum virtio_cma_type {
 	X(FORCED_CACHED,	10,	"the operator said cached, but the client's DMA is not coherent") \
 	X(UNCACHED_COHERENT,	11,	"the operator said uncached, but the client's DMA goes through caches") \
 	X(HOST_ALIAS,		12,	"the host can't keep its own cacheable mapping out of the client's way") \
-	X(STATIC,		13,	"in static mode nothing in the guest would fail coherent allocations that can't be right")
+	X(STATIC,		13,	"in static mode nothing in the guest would fail coherent allocations that can't be right") \
+	X(WINDOWS,		14,	"its bus has other addresses than memory (windows), and the guest's driver does not know of that")
 
 #define VIRTIO_CMA_REASON_ENUM(name, nr, text) VIRTIO_CMA_REASON_##name = nr,
 enum virtio_cma_reason {
@@ -290,7 +342,8 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_claim_resp) == 32);
 /* alloc.flags */
 #define VIRTIO_CMA_ALLOC_FAST		0x1	/* no retries, no backing of new pages */
 #define VIRTIO_CMA_ALLOC_CONTIG		0x2	/* one block in one extent; without it: as many blocks as it takes */
-#define VIRTIO_CMA_ALLOC_FLAGS		0x3
+#define VIRTIO_CMA_ALLOC_SHARED		0x4	/* with F_WINDOWS: shared, and where client reaches it */
+#define VIRTIO_CMA_ALLOC_FLAGS		0x7
 
 /* alloc.client when the block serves several clients */
 #define VIRTIO_CMA_CLIENT_SHARED	0xffffffffU
@@ -305,10 +358,10 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_claim_resp) == 32);
 struct virtio_cma_alloc_req {
 	struct virtio_cma_req_hdr hdr;
 	__le64 bytes;			/* rounded up to whole granules */
-	__le64 align_bytes;		/* of the DMA address; 0 or a power of two */
-	__le64 max_dma_addr;		/* highest address of the block's last byte */
+	__le64 align_bytes;		/* of the client's bus address; 0 or a power of two */
+	__le64 max_dma_addr;		/* highest bus address of the block's last byte */
 	__le32 flags;
-	__le32 client;
+	__le32 client;			/* whose windows they lie in */
 	__le32 purpose;
 	__le32 nr_hints;
 	struct virtio_cma_range hints[];	/* tried first, in this order */

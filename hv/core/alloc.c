@@ -20,6 +20,9 @@
  *   if these find nothing and the	every run of k granules or more is tried:
  *   request is not quick		O(r), at most what request.search_budget allows
  *
+ * Windows are like a limit inside a zone: what they cut off a run is not known before it is
+ * looked at.
+ *
  * Learning, forgetting and withholding one granule find the run around it in
  * the bitset of heads, in at most five steps.
  */
@@ -243,10 +246,23 @@ bool hvcma_alloc_withhold(struct hvcma_alloc *a, uint64_t granule, bool on)
 
 /* --- blocks ----------------------------------------------------------- */
 
+/* Highest DMA address that windows lead to, as far as their bus addresses are at most @max_bus. */
+static uint64_t highest_dma(const struct hvcma_dma_windows *w, uint64_t max_bus)
+{
+	uint64_t from = 0, first, bytes, highest = 0;
+
+	while (hvcma_dma_windows_reach(w, from, UINT64_MAX - from, max_bus, &first, &bytes)) {
+		highest = first + bytes - 1;
+		from = first + bytes;
+	}
+	return highest;
+}
+
 /* False if no block of this size can exist here, or the request is malformed. */
 static bool want_from(const struct hvcma_alloc *a,
 		      const struct hvcma_fit_request *req, struct hvcma_fit_constraints *want)
 {
+	uint64_t granule_bytes = UINT64_C(1) << a->shift;
 	uint64_t slack = 0;
 
 	if (!req->nr_granules || req->nr_granules > a->nr_granules ||
@@ -258,9 +274,49 @@ static bool want_from(const struct hvcma_alloc *a,
 	want->slack = slack < a->nr_granules ? (uint32_t)slack : a->nr_granules;
 	want->align_mask = slack << a->shift;
 	want->max_dma = req->max_dma;
+	want->windows = req->windows;
+	want->align_low_mask = 0;
+	want->max_bus = req->max_dma;
+	if (req->windows) {
+		want->max_dma = highest_dma(req->windows, req->max_dma);
+		if (req->align_bytes)
+			want->align_low_mask = (req->align_bytes - 1) & (granule_bytes - 1);
+	}
 	want->quick = req->quick;
 	want->search_budget = req->search_budget;
 	return true;
+}
+
+/*
+ *	run	    |....|....|....|....|....|....|
+ *	windows	 |        )[    )       [             )
+ *	granules     ....           ....  ....  ....	inside of one; as long as one goes on
+ */
+uint32_t hvcma_usable_in_windows(const struct hvcma_alloc *a, uint32_t first, uint32_t nr,
+				 const struct hvcma_fit_constraints *want, uint32_t *at)
+{
+	uint64_t mask = (UINT64_C(1) << a->shift) - 1;
+	uint64_t dma = a->granules[first].dma, end = dma + ((uint64_t)nr << a->shift);
+	uint64_t part, bytes, from = dma;
+	uint32_t best = 0;
+
+	while (best < want->nr && from < end &&
+	       hvcma_dma_windows_reach(want->windows, from, end - from, want->max_bus, &part,
+				       &bytes)) {
+		uint64_t start = (part + mask) & ~mask, stop = (part + bytes) & ~mask, pad, bus;
+
+		from = part + bytes;
+		if (start >= stop ||
+		    !hvcma_dma_windows_to_bus(want->windows, start, stop - start, &bus) ||
+		    bus & want->align_low_mask)
+			continue;
+		pad = -bus & want->align_mask & ~mask;
+		if (pad >= stop - start || (stop - start - pad) >> a->shift <= best)
+			continue;
+		best = (uint32_t)((stop - start - pad) >> a->shift);
+		*at = first + (uint32_t)((start + pad - dma) >> a->shift);
+	}
+	return best;
 }
 
 static uint32_t find(const struct hvcma_alloc *a, const struct hvcma_fit_constraints *want,
@@ -298,8 +354,9 @@ enum hvcma_fit hvcma_alloc_block(struct hvcma_alloc *a,
 		return HVCMA_FIT_NO_SPACE;
 	head = find(a, &want, &at);
 	if (head == HVCMA_NONE) {
-		if (want.max_dma == UINT64_MAX)
+		if (!want.windows && want.max_dma == UINT64_MAX)
 			return HVCMA_FIT_FRAGMENTED;
+		want.windows = NULL;
 		want.max_dma = UINT64_MAX;
 		return find(a, &want, &at) == HVCMA_NONE ? HVCMA_FIT_FRAGMENTED
 							 : HVCMA_FIT_ADDR_LIMIT;

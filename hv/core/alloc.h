@@ -13,6 +13,9 @@
  * address: it never crosses an extent border. A *block* is what one
  * hvcma_alloc_block() allocated.
  *
+ * Windows (dma_windows.h) are what of memory a client reaches: a block that is asked for with
+ * them lies in one, and is judged by its address there.
+ *
  * Cost: allocating and freeing a block of any length is O(1) for best-fit and
  * O(log n) for first-fit and next-fit, n being the number of granules. alloc.c says what alignments above the granule and odd
  * address limits add. Memory: at most 30 bytes per granule.
@@ -41,19 +44,25 @@ enum hvcma_policy {
 
 struct hvcma_alloc;		/* lives in the caller's buffer */
 struct hvcma_bitset;
+struct hvcma_dma_windows;
 
 /* Why a search failed, most specific last resort first. */
 enum hvcma_fit {
 	HVCMA_FIT_OK,
 	HVCMA_FIT_NO_SPACE,	/* fewer free granules than asked, in all */
 	HVCMA_FIT_FRAGMENTED,	/* enough, but no run is long (or aligned) enough */
-	HVCMA_FIT_ADDR_LIMIT,	/* a run would do, but lies above max_dma */
+	HVCMA_FIT_ADDR_LIMIT,	/* a run would do, but lies above max_dma, or in no window */
 };
 
 struct hvcma_fit_request {
 	uint64_t nr_granules;	/* > 0 */
 	uint64_t align_bytes;	/* of the DMA address: 0 or a power of two */
 	uint64_t max_dma;	/* highest DMA address of the block's last byte */
+	/*
+	 * NULL, or the block lies in one of them, and align_bytes and max_dma are of its
+	 * bus address. Read while the request is searched for.
+	 */
+	const struct hvcma_dma_windows *windows;
 	bool quick;		/* no exhaustive search: may miss a fit that exists */
 	/*
 	 * In and out: runs that exhaustive searches may still look at; when it

@@ -9,6 +9,7 @@
 
 #include "hv/core/alloc.h"
 #include "hv/core/bitset.h"
+#include "hv/core/dma_windows.h"
 
 /*
  * A granule is in a run or in a block if it is KNOWN and not WITHHELD; the two ends
@@ -76,7 +77,10 @@ struct hvcma_fit_constraints {
 	uint32_t nr;
 	uint32_t slack;			/* any run of nr + slack holds an aligned block */
 	uint64_t align_mask;
-	uint64_t max_dma;
+	uint64_t max_dma;		/* with windows, too: no block ends above it */
+	const struct hvcma_dma_windows *windows;	/* or NULL */
+	uint64_t align_low_mask;	/* with windows: of bus addresses, below the granule */
+	uint64_t max_bus;
 	bool quick;
 	uint64_t *search_budget;
 };
@@ -96,6 +100,10 @@ static inline bool hvcma_granule_follows(const struct hvcma_alloc *a, uint32_t i
 	       a->granules[i].dma;
 }
 
+/* The same as hvcma_usable(), of a request with windows: of several parts the first that will do. */
+uint32_t hvcma_usable_in_windows(const struct hvcma_alloc *a, uint32_t first, uint32_t nr,
+				 const struct hvcma_fit_constraints *want, uint32_t *at);
+
 /*
  * How much of the @nr free granules from @first serves @want: the aligned start
  * in @at, and the granules from there up to the end or the address limit.
@@ -108,6 +116,8 @@ static inline uint32_t hvcma_usable(const struct hvcma_alloc *a, uint32_t first,
 	uint64_t pad = (-dma & want->align_mask) >> a->shift;
 	uint64_t room;
 
+	if (want->windows)
+		return hvcma_usable_in_windows(a, first, nr, want, at);
 	if (pad >= nr)
 		return 0;
 	dma += pad << a->shift;

@@ -29,9 +29,9 @@
 
 #include "hv/abi/virtio_cma.h"
 
-#define HVCMA_MAX_DMA_WINDOWS		16
+#define HVCMA_MAX_DMA_WINDOWS		VIRTIO_CMA_MAX_WINDOWS
 /* Bases and sizes are multiples of it. */
-#define HVCMA_DMA_WINDOW_ALIGN_BYTES	UINT64_C(4096)
+#define HVCMA_DMA_WINDOW_ALIGN_BYTES	((uint64_t)VIRTIO_CMA_WINDOW_ALIGN)
 
 struct hvcma_dma_window {
 	uint64_t bus_base;

@@ -11,7 +11,7 @@
 
 #define ALIGN_BYTES	64u
 
-VIRTIO_CMA_ASSERT(VIRTIO_CMA_NR_OPS == VIRTIO_CMA_OP_RESUME + 1);
+VIRTIO_CMA_ASSERT(VIRTIO_CMA_NR_OPS == VIRTIO_CMA_OP_WINDOWS + 1);
 
 VIRTIO_CMA_ASSERT(VIRTIO_CMA_MAX_GRANULES <= HVCMA_MAX_GRANULES);
 
@@ -155,6 +155,8 @@ enum virtio_cma_status hvcma_engine_init(void *buffer, size_t buffer_bytes,
 	}
 	e->config.resv_bytes = NULL;
 	e->clients = (void *)(bytes + l.clients);
+	for (uint32_t id = 0; id < config->nr_clients; id++)
+		hvcma_dma_windows_identity(&e->clients[id].windows);
 	e->online = (void *)(bytes + l.online);
 	e->why = bytes + l.why;
 	hvcma_bitset_init(&e->draining, (void *)(bytes + l.draining), e->nr_granules);
@@ -306,6 +308,10 @@ static const struct {
 		hvcma_serve_resume, sizeof(struct virtio_cma_req_hdr), false,
 		VIRTIO_CMA_F_SUSPEND
 	},
+	[VIRTIO_CMA_OP_WINDOWS] = {
+		hvcma_serve_windows, sizeof(struct virtio_cma_windows_req), false,
+		VIRTIO_CMA_F_WINDOWS
+	},
 };
 
 static enum virtio_cma_status serve(struct hvcma_engine *e, struct hvcma_call *call,
@@ -335,7 +341,7 @@ static enum virtio_cma_status serve(struct hvcma_engine *e, struct hvcma_call *c
 	if (hvcma_from_le32(hdr.bytes) != call->req_bytes ||
 	    call->req_bytes < requests[op].min_bytes)
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL, bytes_offset);
-	supported = hvcma_has_feature(e, requests[op].feature);
+	supported = !requests[op].feature || hvcma_has_feature(e, requests[op].feature);
 	/* Who was suspended says RESUME: this driver is another, or has lost what it had. */
 	if (e->suspended && (op != VIRTIO_CMA_OP_RESUME || !supported))
 		hvcma_engine_reset(e);

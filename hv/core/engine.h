@@ -39,6 +39,7 @@
 #include "hv/abi/virtio_cma.h"
 #include "hv/core/alloc.h"
 #include "hv/core/attr.h"
+#include "hv/core/dma_windows.h"
 
 /*
  * What the engine asks of its host. All are called with the caller's lock held,
@@ -133,6 +134,8 @@ struct hvcma_client_info {
 	uint8_t coherent;		/* VIRTIO_CMA_COHERENT_* */
 	uint8_t resv;			/* 0, or a reservation: 1 to nr_resvs */
 	bool emulated;			/* its DMA is done by the host's processors */
+	const struct hvcma_dma_windows *windows;	/* copied; NULL: identity */
+	uint32_t windows_source;	/* VIRTIO_CMA_SOURCE_* */
 	const char *kind;		/* each shorter than its wire field */
 	const char *name;
 	const char *path;
@@ -296,7 +299,8 @@ enum virtio_cma_status hvcma_engine_refresh(struct hvcma_engine *e);
  * Return: OK, VIRTIO_CMA_S_NO_CLIENT (id out of range), VIRTIO_CMA_S_CLIENT_STATE
  * (not absent, or unplugged without having been quiesced: see
  * hvcma_engine_reset()), VIRTIO_CMA_S_INVAL (a string does not fit, or the bus,
- * coherency or reservation is unknown).
+ * coherency, reservation or source of windows is unknown). Whether windows reach anything is
+ * for the caller to ask: hvcma_engine_reach().
  */
 enum virtio_cma_status hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
 						 const struct hvcma_client_info *info);
@@ -317,6 +321,26 @@ enum virtio_cma_status hvcma_engine_client_removed(struct hvcma_engine *e, uint3
  * Return: OK, also if there was nothing to do; VIRTIO_CMA_S_NO_CLIENT.
  */
 enum virtio_cma_status hvcma_engine_client_quarantined(struct hvcma_engine *e, uint32_t id);
+
+/**
+ * hvcma_engine_client_windows() - what a client reaches; identity while it is absent.
+ * @source: out, VIRTIO_CMA_SOURCE_*; may be NULL
+ */
+const struct hvcma_dma_windows *hvcma_engine_client_windows(const struct hvcma_engine *e,
+							    uint32_t id, uint32_t *source);
+
+/* What windows reach of a region, in granules. */
+struct hvcma_reach {
+	uint64_t nr_reached;		/* backed, and wholly in one window */
+	uint64_t nr_missed;		/* backed, and not */
+	uint64_t nr_unknown;		/* not backed: who knows */
+	uint64_t lowest_dma, highest_dma;	/* of what is backed; HVCMA_DMA_UNKNOWN if nothing is */
+	bool has_room;			/* is there a window that could hold a granule? */
+};
+
+/** hvcma_engine_reach() - O(granules). */
+void hvcma_engine_reach(const struct hvcma_engine *e, const struct hvcma_dma_windows *windows,
+			struct hvcma_reach *reach);
 
 /** hvcma_engine_client_coherent() - the guest's word at its last CLAIM. */
 uint8_t hvcma_engine_client_coherent(const struct hvcma_engine *e, uint32_t id);

@@ -58,6 +58,7 @@ static enum virtio_cma_status check_common(const struct hvcma_engine *e,
 	uint32_t flags = hvcma_from_le32(req->flags);
 	uint32_t client = hvcma_from_le32(req->client);
 	uint32_t purpose = hvcma_from_le32(req->purpose);
+	bool is_shared = flags & VIRTIO_CMA_ALLOC_SHARED;
 	enum virtio_cma_status status;
 
 	if (!bytes || bytes > UINT64_MAX - mask)
@@ -66,18 +67,26 @@ static enum virtio_cma_status check_common(const struct hvcma_engine *e,
 	if (align & (align - 1))
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_alloc_req, align_bytes));
-	if (flags & ~(uint32_t)VIRTIO_CMA_ALLOC_FLAGS)
+	if (flags & ~(uint32_t)VIRTIO_CMA_ALLOC_FLAGS ||
+	    (is_shared && !hvcma_has_feature(e, VIRTIO_CMA_F_WINDOWS)))
 		return hvcma_refuse(call, VIRTIO_CMA_S_UNSUPP,
 				    offsetof(struct virtio_cma_alloc_req, flags));
+	if (is_shared && client == VIRTIO_CMA_CLIENT_SHARED)
+		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
+				    offsetof(struct virtio_cma_alloc_req, client));
 	job->fit.nr_granules = (bytes + mask) >> e->granule_shift;
 	job->fit.align_bytes = align;
 	job->fit.max_dma = hvcma_from_le64(req->max_dma_addr);
 	job->fit.quick = flags & VIRTIO_CMA_ALLOC_FAST;
 	status = hvcma_owner_check(e, call, client, purpose,
 				   offsetof(struct virtio_cma_alloc_req, purpose));
-	if (!status)
-		job->owner = HVCMA_OWNER(client, purpose, hvcma_resv_of(e, client));
-	return status;
+	if (status)
+		return status;
+	job->fit.windows = hvcma_place_of(e, client);
+	if (is_shared)
+		client = VIRTIO_CMA_CLIENT_SHARED;
+	job->owner = HVCMA_OWNER(client, purpose, hvcma_resv_of(e, client));
+	return VIRTIO_CMA_S_OK;
 }
 
 static enum virtio_cma_status check_hints(const struct hvcma_engine *e,
@@ -200,7 +209,7 @@ enum virtio_cma_status hvcma_serve_alloc(struct hvcma_engine *e, struct hvcma_ca
 			.base_gpa = hvcma_to_le64(hvcma_gpa(e, g->first)),
 			.base_dma = hvcma_to_le64(hvcma_alloc_dma(e->alloc, g->first)),
 			.bytes = hvcma_to_le64(hvcma_bytes(e, g->nr)),
-			.attr = hvcma_to_le32(hvcma_client_attr(e, hvcma_from_le32(req.client))),
+			.attr = hvcma_to_le32(hvcma_client_attr(e, HVCMA_OWNER_CLIENT(job->owner))),
 		};
 
 		memcpy(call->resp + call->used_bytes, &block, sizeof(block));

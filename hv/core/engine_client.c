@@ -147,6 +147,16 @@ static bool copy_string(__u8 *field, size_t field_bytes, const char *s)
 	return true;
 }
 
+/* What was begun for another client of that number was placed for that one. */
+static void forget_alloc_of(struct hvcma_engine *e, uint32_t id)
+{
+	struct virtio_cma_alloc_req req;
+
+	memcpy(&req, e->pending_alloc.req, sizeof(req));
+	if (e->pending_alloc.pending && hvcma_from_le32(req.client) == id)
+		hvcma_job_forget(e);
+}
+
 enum virtio_cma_status hvcma_engine_client_added(struct hvcma_engine *e, uint32_t id,
 						 const struct hvcma_client_info *info)
 {
@@ -161,12 +171,19 @@ enum virtio_cma_status hvcma_engine_client_added(struct hvcma_engine *e, uint32_
 		return VIRTIO_CMA_S_NO_CLIENT;
 	if ((info->bus != VIRTIO_CMA_BUS_PCI && info->bus != VIRTIO_CMA_BUS_PLATFORM) ||
 	    info->coherent >= VIRTIO_CMA_NR_COHERENT || info->resv > e->config.nr_resvs ||
+	    info->windows_source >= VIRTIO_CMA_NR_SOURCES ||
 	    !copy_string(wire.kind, sizeof(wire.kind), info->kind) ||
 	    !copy_string(wire.name, sizeof(wire.name), info->name) ||
 	    !copy_string(wire.path, sizeof(wire.path), info->path))
 		return VIRTIO_CMA_S_INVAL;
 	if (!set_state(e, id, HVCMA_CLIENT_PRESENT))
 		return VIRTIO_CMA_S_CLIENT_STATE;
+	forget_alloc_of(e, id);
+	if (info->windows)
+		e->clients[id].windows = *info->windows;
+	else
+		hvcma_dma_windows_identity(&e->clients[id].windows);
+	e->clients[id].windows_source = info->windows_source;
 	e->clients[id].wire = wire;
 	e->clients[id].coherent = VIRTIO_CMA_COHERENT_UNKNOWN;
 	e->clients[id].emulated = info->emulated;
@@ -306,6 +323,9 @@ enum virtio_cma_status hvcma_serve_claim(struct hvcma_engine *e, struct hvcma_ca
 		return hvcma_refuse(call, VIRTIO_CMA_S_CLIENT_STATE, id);
 	if (call->resp_bytes < resp_bytes)
 		return hvcma_refuse(call, VIRTIO_CMA_S_TOO_BIG, call->resp_bytes);
+	if (hvcma_client_needs_windows(e, id) && !hvcma_has_feature(e, VIRTIO_CMA_F_WINDOWS))
+		return hvcma_refuse(call, VIRTIO_CMA_S_REFUSED,
+				    VIRTIO_CMA_REFUSED_DETAIL(id, VIRTIO_CMA_REASON_WINDOWS));
 	hvcma_client_judge(e, id, coherent, &decision);
 	if (decision.refused || (!is_warned && !is_right_as_memory(&decision)))
 		return hvcma_refuse(call, VIRTIO_CMA_S_REFUSED,

@@ -5,6 +5,7 @@
  *   engine.c         configuration, start, header checks, dispatch, base
  *   engine_client.c  client states, CLIENTS, CLAIM, RELEASE, quiescing
  *   engine_attr.c    memory attributes of clients
+ *   engine_windows.c what of memory clients reach: WINDOWS, and what that means for blocks
  *   engine_noncoherent.c  what the host does not touch while clients bypass the caches
  *   engine_job.c     finding, backing, pinning and verifying blocks; undoing it
  *   engine_alloc.c   ALLOC, ALLOC_BULK, restore
@@ -45,6 +46,8 @@ struct hvcma_client {
 	uint8_t coherent;		/* by the guest's last CLAIM: VIRTIO_CMA_COHERENT_* */
 	bool emulated;
 	bool noncoherent;		/* its last CLAIM was answered VIRTIO_CMA_MAINT_BLOCK */
+	uint32_t windows_source;	/* VIRTIO_CMA_SOURCE_* */
+	struct hvcma_dma_windows windows;	/* identity before it was ever there */
 };
 
 /* May it be doing DMA? */
@@ -216,7 +219,7 @@ static inline bool hvcma_is_version_1(const struct hvcma_engine *e)
 /* Is the driver served with what VIRTIO_CMA_F_* @bit stands for? */
 static inline bool hvcma_has_feature(const struct hvcma_engine *e, unsigned int bit)
 {
-	return !hvcma_is_version_1(e) || (e->features >> bit & 1);
+	return (hvcma_is_version_1(e) ? e->features : VIRTIO_CMA_LEGACY_FEATURES) >> bit & 1;
 }
 
 /* What a host operation returned, if it is a status at all. */
@@ -246,6 +249,11 @@ enum virtio_cma_status hvcma_learn_range(struct hvcma_engine *e, uint64_t first,
 void hvcma_client_judge(const struct hvcma_engine *e, uint32_t id, uint32_t guest_says,
 			struct hvcma_attr_decision *decision);
 uint32_t hvcma_client_attr(const struct hvcma_engine *e, uint32_t client);
+
+/* engine_windows.c */
+bool hvcma_client_needs_windows(const struct hvcma_engine *e, uint32_t id);
+const struct hvcma_dma_windows *hvcma_place_of(const struct hvcma_engine *e, uint32_t client);
+enum virtio_cma_status hvcma_serve_windows(struct hvcma_engine *e, struct hvcma_call *call);
 
 /* engine_noncoherent.c */
 /* A piece of a block was just pinned. */

@@ -89,6 +89,20 @@ static uint64_t back_most(const struct hvcma_job *job)
 	return job->left < most ? job->left : most;
 }
 
+/* Would so much in one piece do, wherever the best of pages come from? */
+static bool has_place(const struct hvcma_fit_request *fit, uint64_t bytes)
+{
+	uint64_t from = 0, first, room = fit->max_dma;
+
+	if (!fit->windows)
+		return room >= bytes - 1;
+	for (; hvcma_dma_windows_reach(fit->windows, from, UINT64_MAX - from, fit->max_dma,
+				       &first, &room); from = first + room)
+		if (room >= bytes)
+			return true;
+	return false;
+}
+
 /*
  * Back the next stretch of unknown granules: as many as all blocks of the job
  * need; or, after a refusal, as one block needs beside the free ones just before
@@ -102,7 +116,7 @@ static bool back_some(struct hvcma_engine *e, struct hvcma_job *job)
 	uint64_t first, nr;
 
 	if (job->fit.quick || job->nr_granted == job->max_granted || !is_possible(e, job) ||
-	    job->fit.max_dma < hvcma_bytes(e, job->gather ? 1 : wanted) - 1)
+	    !has_place(&job->fit, hvcma_bytes(e, job->gather ? 1 : wanted)))
 		return false;
 
 	if (job->back_chunk > job->left)

@@ -26,6 +26,7 @@
 struct model {
 	enum hvcma_policy policy;
 	uint64_t nr, cursor, random;
+	struct hvcma_dma_windows windows;	/* of the last request that had any */
 	struct {
 		uint64_t dma;
 		bool withheld;
@@ -78,12 +79,14 @@ static bool place(const struct model *m, uint64_t from, uint64_t nr,
 		  const struct hvcma_fit_request *req, uint64_t *at)
 {
 	for (uint64_t i = from; i < from + nr; i++) {
-		uint64_t last = m->g[i].dma + req->nr_granules * GRANULE - 1;
+		uint64_t bytes = req->nr_granules * GRANULE, bus = m->g[i].dma;
 
-		if (req->align_bytes && m->g[i].dma % req->align_bytes)
-			continue;
-		if (req->nr_granules > from + nr - i || last > req->max_dma)
+		if (req->nr_granules > from + nr - i)
 			return false;
+		if (req->windows && !hvcma_dma_windows_to_bus(req->windows, bus, bytes, &bus))
+			continue;
+		if ((req->align_bytes && bus % req->align_bytes) || bus + bytes - 1 > req->max_dma)
+			continue;
 		*at = i;
 		return true;
 	}
@@ -139,6 +142,22 @@ static void take(struct model *m, uint64_t at, uint64_t nr)
 	m->g[at].block = nr;
 }
 
+/* In memory and on the bus at most, but for little, in the zones where limits are tried. */
+static bool random_windows(struct model *m)
+{
+	struct hvcma_dma_window list[3];
+	struct hvcma_dma_windows_error err;
+	uint32_t nr = 1 + (uint32_t)below(m, 3);
+
+	for (uint32_t i = 0; i < nr; i++)
+		list[i] = (struct hvcma_dma_window){
+			.bus_base = below(m, 1200) * (GRANULE / 4),
+			.dma_base = below(m, 1200) * (GRANULE / 4),
+			.bytes = (1 + below(m, below(m, 2) ? 40 : 2000)) * (GRANULE / 4),
+		};
+	return !hvcma_dma_windows_set(&m->windows, list, nr, &err);
+}
+
 static struct hvcma_fit_request random_request(struct model *m)
 {
 	static const uint64_t limits[] = {
@@ -157,6 +176,8 @@ static struct hvcma_fit_request random_request(struct model *m)
 	else if (!below(m, 6))
 		req.max_dma = below(m, 600) * (GRANULE / 2);
 	req.quick = !below(m, 4);
+	if (!below(m, 3) && random_windows(m))
+		req.windows = &m->windows;
 	return req;
 }
 
@@ -174,7 +195,7 @@ static void do_block(struct hvcma_alloc *a, struct model *m)
 
 	if (fit == HVCMA_FIT_OK) {
 		uint64_t head = head_around(m, first);
-		bool exact = req.align_bytes <= GRANULE &&
+		bool exact = req.align_bytes <= GRANULE && !req.windows &&
 			     (req.max_dma == ANYWHERE ||
 			      (m->policy == HVCMA_BEST_FIT && is_zone_limit(req.max_dma)));
 
@@ -197,6 +218,7 @@ static void do_block(struct hvcma_alloc *a, struct model *m)
 		nr_free += is_free(m, i);
 	assert_int_equal(fit == HVCMA_FIT_NO_SPACE, req.nr_granules > nr_free);
 	unlimited.max_dma = ANYWHERE;
+	unlimited.windows = NULL;
 	if (fit == HVCMA_FIT_ADDR_LIMIT)
 		assert_int_not_equal(expected_head(m, &unlimited), UINT64_MAX);
 	if (fit == HVCMA_FIT_FRAGMENTED && !req.quick)
