@@ -136,7 +136,7 @@ function doc_end(    i, n, piece, word)
 		constant(substr(name, 12), number_of(text))
 	name = ""
 }
-!doc && /^#define VIRTIO_CMA_(STATUS|REASON|TYPE)_TABLE/ {
+!doc && /^#define VIRTIO_CMA_(STATUS|REASON|TYPE|SOURCE)_TABLE/ {
 	table = $2
 	sub(/^VIRTIO_CMA_/, "", table)
 	sub(/TABLE.*/, "", table)

@@ -45,7 +45,7 @@
 #define VIRTIO_CMA_NR_FEATURES		7
 
 /* What is there without bits, where they are unknown: the legacy interface. */
-#define VIRTIO_CMA_LEGACY_FEATURES	0x3e	/* 1 to 5 */
+#define VIRTIO_CMA_LEGACY_FEATURES	62	/* 1 to 5 */
 
 /* Queue numbers. */
 #define VIRTIO_CMA_VQ_REQUEST		0	/* guest to host, answered */

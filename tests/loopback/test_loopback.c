@@ -55,6 +55,7 @@ struct bench {
 	struct hvcma_provider *provider;
 	bool discard;
 	bool set_aside;
+	bool windows;			/* the guest knows of them */
 	uint64_t random;
 
 	/* the devices */
@@ -194,13 +195,46 @@ static void expect_sensible(uint32_t status)
 	assert_int_not_equal(status, VIRTIO_CMA_S_NO_CLIENT);
 }
 
-static void add_block(struct bench *b, uint64_t gpa, uint64_t dma, uint64_t bytes, uint64_t max_dma)
+/* Of the clients: one reaches all at other addresses, one in two parts and not what is between. */
+static const struct {
+	uint32_t nr;
+	struct hvcma_dma_window list[2];
+} windows_of[NR_CLIENTS] = {
+	{ 1, { { 0, 0, UINT64_MAX - 4095 } } },
+	{ 2, { { 0x80000000, HPA, NR / 4 * GRANULE },
+	       { 0, HPA + NR / 2 * GRANULE + 0x1000, NR / 4 * GRANULE } } },
+	{ 1, { { 0x1000000000, 0, 0x1000000000 } } },
+};
+
+static void windows_make(struct hvcma_dma_windows *w, uint32_t client)
+{
+	struct hvcma_dma_windows_error err;
+
+	assert_int_equal(hvcma_dma_windows_set(w, windows_of[client].list, windows_of[client].nr,
+					       &err), 0);
+}
+
+/* Where the one who asked finds what he got. */
+static uint64_t bus_of(const struct bench *b, uint32_t client, uint64_t dma, uint64_t bytes)
+{
+	struct hvcma_dma_windows w;
+	uint64_t bus = dma;
+
+	if (!b->windows || client == VIRTIO_CMA_CLIENT_SHARED)
+		return dma;
+	windows_make(&w, client);
+	assert_true(hvcma_dma_windows_to_bus(&w, dma, bytes, &bus));
+	return bus;
+}
+
+static void add_block(struct bench *b, uint64_t gpa, uint64_t dma, uint64_t bytes, uint32_t client,
+		      uint64_t max_bus)
 {
 	struct block block = { (gpa - GPA) / GRANULE, bytes / GRANULE };
 
 	assert_true(gpa >= GPA && !(gpa % GRANULE) && bytes && !(bytes % GRANULE));
 	assert_true(block.first < NR && block.nr <= NR - block.first);
-	assert_true(dma + (bytes - 1) <= max_dma);
+	assert_true(bus_of(b, client, dma, bytes) + (bytes - 1) <= max_bus);
 	for (uint64_t i = 0; i < block.nr; i++) {
 		uint64_t hpa = 0;
 
@@ -247,6 +281,13 @@ static uint32_t some_client(struct bench *b)
 					   : VIRTIO_CMA_CLIENT_SHARED;
 }
 
+/* Memory for several, within reach of this one. */
+static uint32_t some_sharing(struct bench *b, uint32_t client)
+{
+	return b->windows && client != VIRTIO_CMA_CLIENT_SHARED && below(b, 2) ?
+	       VIRTIO_CMA_ALLOC_SHARED : 0;
+}
+
 static uint64_t some_limit(struct bench *b)
 {
 	return below(b, 4) ? UINT64_MAX : (UINT64_C(1) << 32) - 1;
@@ -254,13 +295,14 @@ static uint64_t some_limit(struct bench *b)
 
 static void guest_alloc(struct bench *b)
 {
+	uint32_t client = some_client(b), flags = (uint32_t)below(b, 4);
 	uint64_t max_dma = some_limit(b);
 	struct virtio_cma_alloc_req req = {
 		.bytes = hvcma_to_le64(1 + below(b, below(b, 8) ? 16 * GRANULE : NR * GRANULE / 4)),
 		.align_bytes = hvcma_to_le64(below(b, 3) ? 0 : GRANULE << below(b, 3)),
 		.max_dma_addr = hvcma_to_le64(max_dma),
-		.flags = hvcma_to_le32((uint32_t)below(b, VIRTIO_CMA_ALLOC_FLAGS + 1)),
-		.client = hvcma_to_le32(some_client(b)),
+		.flags = hvcma_to_le32(flags | some_sharing(b, client)),
+		.client = hvcma_to_le32(client),
 		.purpose = hvcma_to_le32(VIRTIO_CMA_PURPOSE_COHERENT),
 	};
 	uint32_t status = send(b, &req, VIRTIO_CMA_OP_ALLOC, sizeof(req));
@@ -276,7 +318,7 @@ static void guest_alloc(struct bench *b)
 
 		memcpy(&block, b->resp + sizeof(resp) + i * sizeof(block), sizeof(block));
 		add_block(b, hvcma_from_le64(block.base_gpa), hvcma_from_le64(block.base_dma),
-		     hvcma_from_le64(block.bytes), max_dma);
+		     hvcma_from_le64(block.bytes), client, max_dma);
 		granted += hvcma_from_le64(block.bytes);
 	}
 	assert_true(granted >= hvcma_from_le64(req.bytes));
@@ -286,11 +328,12 @@ static void guest_alloc(struct bench *b)
 static void guest_fill_pool(struct bench *b)
 {
 	uint64_t max_dma = some_limit(b), granules = 1 + below(b, 2);
+	uint32_t client = some_client(b), flags = (uint32_t)below(b, 2) * VIRTIO_CMA_ALLOC_FAST;
 	struct virtio_cma_bulk_req req = {
 		.block_bytes = hvcma_to_le64(granules * GRANULE),
 		.max_dma_addr = hvcma_to_le64(max_dma),
-		.flags = hvcma_to_le32((uint32_t)below(b, 2) * VIRTIO_CMA_ALLOC_FAST),
-		.client = hvcma_to_le32(some_client(b)),
+		.flags = hvcma_to_le32(flags | some_sharing(b, client)),
+		.client = hvcma_to_le32(client),
 		.purpose = hvcma_to_le32(VIRTIO_CMA_PURPOSE_POOL),
 		.nr_blocks = hvcma_to_le32(1 + (uint32_t)below(b, POOL_BLOCKS)),
 	};
@@ -308,7 +351,7 @@ static void guest_fill_pool(struct bench *b)
 
 		memcpy(&block, b->resp + sizeof(resp) + i * sizeof(block), sizeof(block));
 		add_block(b, hvcma_from_le64(block.base_gpa), hvcma_from_le64(block.base_dma),
-		     granules * GRANULE, max_dma);
+		     granules * GRANULE, client, max_dma);
 	}
 }
 
@@ -394,12 +437,16 @@ static void host_reset(struct bench *b)
 
 static enum virtio_cma_status host_plug(struct bench *b, uint32_t id)
 {
+	struct hvcma_dma_windows windows;
 	const struct hvcma_client_info info = {
 		.bus = VIRTIO_CMA_BUS_PCI,
+		.windows = &windows,
+		.windows_source = VIRTIO_CMA_SOURCE_OPTION,
 		.name = "nv",
 		.resv = b->set_aside ? (uint8_t)id : 0,
 	};
 
+	windows_make(&windows, id);
 	return hvcma_engine_client_added(b->engine, id, &info);
 }
 
@@ -505,6 +552,7 @@ static struct bench *bench_make(const struct setup *setup, uint64_t seed)
 	memset(b->buffer, 0, bytes);
 	assert_int_equal(hvcma_engine_init(b->buffer, bytes, &config, &host_ops, b, &b->engine), 0);
 	/* every second guest is one that knows no features */
+	b->windows = seed % 2;
 	hvcma_engine_set_features(b->engine, seed % 2 ? UINT64_MAX : 0);
 	for (uint32_t id = 0; id < NR_CLIENTS; id++)
 		assert_int_equal(host_plug(b, id), 0);
