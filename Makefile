@@ -167,7 +167,7 @@ GUEST_DEBUG = amd64/6.12/debug arm64/6.12/debug
 GUEST_CHECKED = amd64/6.12-checked
 GUEST_CHECKED_LONG = arm64/6.12-checked amd64/6.12-races amd64/6.12-rt arm64/6.12-64k
 guest_sources = $(shell find $(1) -type f \( -name '*.[ch]' -o -name Kbuild \) ! -name '*.mod.c')
-GUEST_CORE := $(wildcard $(srcdir)/hv/core/region_text.[ch])
+GUEST_CORE := $(wildcard $(srcdir)/hv/core/region_text.[ch] $(srcdir)/hv/core/dma_windows.[ch])
 GUEST_DRIVER_SRC := $(call guest_sources,$(srcdir)/guest-driver $(srcdir)/hv/abi) $(GUEST_CORE)
 GUEST_TEST_SRC := $(call guest_sources,$(wildcard $(srcdir)/tests/guest))
 guest_ko = $(1:%=$(O)/guest/%/virtio_cma.ko)

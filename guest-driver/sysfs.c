@@ -12,6 +12,7 @@
 
 #include "client/attr.h"
 #include "client/binding.h"
+#include "client/windows.h"
 #include "core/mode.h"
 #include "core/region.h"
 #include "heap/user.h"
@@ -150,6 +151,36 @@ static ssize_t clients_show(struct device *dev, struct device_attribute *attr, c
 }
 static DEVICE_ATTR_RO(clients);
 
+/* Of each claimed one, a line per window: id, name, source, bus address, memory's, bytes. */
+static ssize_t client_windows_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct vcma_region *r = dev_get_drvdata(dev);
+	struct hvcma_dma_windows identity;
+	const struct hvcma_dma_windows *w;
+	struct vcma_client *c;
+	unsigned long id;
+	int at = 0;
+	u32 i;
+
+	if (!r)
+		return -ENODEV;
+	hvcma_dma_windows_identity(&identity);
+	mutex_lock(&vcma_bindings_lock);
+	xa_for_each(&r->clients.by_id, id, c) {
+		if (c->state != VCMA_CLIENT_CLAIMED)
+			continue;
+		w = c->windows ?: &identity;
+		for (i = 0; i < w->nr; i++)
+			at += sysfs_emit_at(buf, at, "%u %s %s %#llx %#llx %#llx\n", c->id, c->name,
+					    vcma_windows_source_name(c->windows_source),
+					    w->window[i].bus_base, w->window[i].dma_base,
+					    w->window[i].bytes);
+	}
+	mutex_unlock(&vcma_bindings_lock);
+	return at;
+}
+static DEVICE_ATTR_RO(client_windows);
+
 /* ---- tunables ---- */
 
 /* Of each of the region's ready pools; as the module parameter of that name. */
@@ -269,6 +300,7 @@ static struct attribute *vcma_attrs[] = {
 	&dev_attr_alloc_pages_fail.attr,
 	&dev_attr_release_pages_success.attr,
 	&dev_attr_clients.attr,
+	&dev_attr_client_windows.attr,
 	&dev_attr_pool_bytes.attr,
 	&dev_attr_pool_low_bytes.attr,
 	&dev_attr_user_limit_bytes.attr,

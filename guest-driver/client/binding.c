@@ -29,6 +29,7 @@
 #include "compat.h"
 #include "core/region.h"
 #include "reprobe.h"
+#include "windows.h"
 
 DEFINE_MUTEX(vcma_bindings_lock);
 DEFINE_SPINLOCK(vcma_names_lock);
@@ -123,7 +124,7 @@ struct vcma_client *vcma_binding_by_dma(const struct vcma_binding *b, u64 dma)
 
 	rcu_read_lock();
 	while (!found && (c = vcma_binding_next_claimed(b, &i))) {
-		if (vcma_block_by_dma(c->region, dma))
+		if (vcma_block_by_dma(c->region, vcma_to_dma(c, dma)))
 			found = c;
 	}
 	rcu_read_unlock();

@@ -158,7 +158,7 @@ struct vcma_client *vcma_binding_named_source(const struct vcma_binding *b, cons
 					      unsigned int i);
 
 /**
- * vcma_binding_by_dma() - the client in whose region an allocated block has DMA address @dma.
+ * vcma_binding_by_dma() - the client in whose region an allocated block has the bus address @dma.
  *
  * Return: client, or NULL.
  */

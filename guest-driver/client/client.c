@@ -23,6 +23,7 @@
 #include "pool/reserve.h"
 #include "pool/resv.h"
 #include "report.h"
+#include "windows.h"
 
 /* Table entries asked for at once. */
 #define VCMA_CLIENTS_PER_REQUEST	32U
@@ -364,6 +365,13 @@ static int vcma_client_claim(struct vcma_client *c)
 	struct vcma_claim claim;
 	int err;
 
+	err = vcma_windows_read(c);
+	if (err) {
+		dev_err(c->dev, "region %s: client '%s': which memory it reaches is not known: %pe\n",
+			r->name, c->name, ERR_PTR(err));
+		vcma_attr_refused(c, VIRTIO_CMA_REASON_NONE);
+		return err;
+	}
 	err = vcma_request_claim(r, c->id, coherent, &claim);
 	/* Claimed already: an earlier RELEASE has failed. */
 	if (err == -EALREADY && !vcma_request_release(r, c->id))
@@ -444,6 +452,7 @@ void vcma_client_attach(struct vcma_client *c, struct vcma_binding *b)
 		return;
 	}
 	vcma_report_start(r);
+	vcma_windows_log(c);
 	dev_info(dev, "region %s: client '%s', %s addresses, %s\n", r->name, c->name,
 		 r->flags & VIRTIO_CMA_FLAG_HPA ? "host-physical" : "guest-physical",
 		 c->attr == VCMA_CACHED ? "cached" : "uncached");
@@ -498,6 +507,7 @@ void vcma_clients_init(struct vcma_region *r, const struct vcma_client_ops *ops)
 
 	cs->ops = ops;
 	xa_init(&cs->by_id);
+	INIT_LIST_HEAD(&cs->windows);
 	INIT_LIST_HEAD(&cs->node);
 	INIT_WORK(&cs->refresh_work, vcma_clients_refresh_work);
 }
@@ -555,6 +565,7 @@ void vcma_clients_forget(struct vcma_region *r)
 		kfree(c);
 	}
 	xa_destroy(&r->clients.by_id);
+	vcma_windows_forget(r);
 }
 
 bool vcma_clients_in_use(struct vcma_region *r)

@@ -24,6 +24,7 @@
 
 struct device;
 struct device_link;
+struct hvcma_dma_windows;
 struct vcma_binding;
 struct vcma_region;
 
@@ -84,6 +85,9 @@ struct vcma_client {
 	enum vcma_attr attr;		/* of coherent memory and bounce buffers */
 	u32 maint;			/* VIRTIO_CMA_MAINT_* */
 	u32 effective, reason;		/* VIRTIO_CMA_TYPE_*, _REASON_*: of attr and maint */
+	/* As has_pool; NULL: none, bus addresses are DMA addresses (windows.h). */
+	const struct hvcma_dma_windows *windows;
+	u32 windows_source;		/* VIRTIO_CMA_SOURCE_*, a known one */
 	unsigned long warned;		/* bits of enum vcma_warned; atomic */
 	struct vcma_pool *pools;	/* of its resv, one per memory type */
 	struct vcma_pool_user pool_user;	/* of the one of attr */

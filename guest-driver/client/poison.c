@@ -13,6 +13,7 @@
 #include <linux/sched.h>
 
 #include "core/mode.h"
+#include "hv/core/dma_windows.h"
 #include "poison.h"
 #include "pool/pool_pages.h"
 #include "pool/reserve.h"
@@ -48,6 +49,8 @@ static void vcma_poison_log(struct vcma_block *block, unsigned long page)
 			user = READ_ONCE(slot->owner);
 		if (user)
 			owner = user->name;
+		if (user && user->windows)
+			hvcma_dma_windows_to_bus(user->windows, dma, PAGE_SIZE, &dma);
 	}
 	dev_err(r->dev, "region %s: broken memory at %#llx, device address %#llx, in a block of '%s'\n",
 		r->name, block->base_gpa + PFN_PHYS(page), dma, owner);

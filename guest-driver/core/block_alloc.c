@@ -21,6 +21,7 @@
 
 #include "account.h"
 #include "block.h"
+#include "hv/core/dma_windows.h"
 #include "mode.h"
 #include "request.h"
 #include "trace.h"
@@ -30,24 +31,43 @@
 #define VCMA_ALLOC_ROUNDS	3	/* through all there are */
 #define VCMA_ALLOC_PAUSE_MS	20
 
+/* Return: what is wrong with the addresses at which a block is found, or NULL. */
+static const char *vcma_block_place_check(const struct vcma_region *r,
+					  const struct vcma_constraints *want,
+					  const struct vcma_block_desc *desc)
+{
+	u64 at = desc->base_dma, align = max(want->align_bytes, 1);
+
+	if (!IS_ALIGNED(desc->base_dma, r->granule_bytes))
+		return "misaligned block";
+	if (desc->base_dma > U64_MAX - desc->bytes)
+		return "block above the address limit";
+	if (want->windows && !hvcma_dma_windows_to_bus(want->windows, at, desc->bytes, &at))
+		return "block outside the client's windows";
+	if (!IS_ALIGNED(at, align))
+		return "misaligned block";
+	if (at + desc->bytes - 1 > want->max_dma)
+		return "block above the address limit";
+	return NULL;
+}
+
 /* Return: what is wrong with @desc as an answer to @want, or NULL. */
 static const char *vcma_block_desc_check(const struct vcma_region *r,
 					 const struct vcma_constraints *want,
 					 const struct vcma_block_desc *desc)
 {
-	u64 align = max(want->align_bytes, r->granule_bytes);
+	const char *wrong;
 
 	if (desc->bytes != vcma_region_round_up(r, want->bytes))
 		return "block of another size than asked for";
 	if (desc->base_gpa < r->base_gpa || desc->bytes > r->bytes ||
 	    desc->base_gpa - r->base_gpa > r->bytes - desc->bytes)
 		return "block outside the region";
-	if (!IS_ALIGNED(desc->base_gpa - r->base_gpa, r->granule_bytes) ||
-	    !IS_ALIGNED(desc->base_dma, align))
+	if (!IS_ALIGNED(desc->base_gpa - r->base_gpa, r->granule_bytes))
 		return "misaligned block";
-	if (desc->base_dma > U64_MAX - desc->bytes ||
-	    desc->base_dma + desc->bytes - 1 > want->max_dma)
-		return "block above the address limit";
+	wrong = vcma_block_place_check(r, want, desc);
+	if (wrong)
+		return wrong;
 	if (!(r->flags & VIRTIO_CMA_FLAG_HPA) && desc->base_dma != desc->base_gpa)
 		return "DMA address is not the guest-physical one";
 	if (desc->attr > VIRTIO_CMA_ATTR_UNCACHED)

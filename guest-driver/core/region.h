@@ -45,6 +45,7 @@
 
 struct dentry;
 struct gen_pool;
+struct hvcma_dma_windows;
 struct shrinker;
 struct vcma_client;
 struct vcma_client_ops;
@@ -87,6 +88,12 @@ struct vcma_constraints {
 	u64 bytes;		/* > 0; rounded up to whole granules */
 	u64 align_bytes;	/* of the DMA address; 0 or a power of two */
 	u64 max_dma;		/* highest DMA address of the last byte */
+	/*
+	 * NULL, or the block lies in one of these, which are those of the client with the id
+	 * place; align_bytes and max_dma are then of bus addresses.
+	 */
+	const struct hvcma_dma_windows *windows;
+	u32 place;
 	enum vcma_attr attr;
 	enum vcma_block_use use;
 	u32 client;		/* id, or VIRTIO_CMA_CLIENT_SHARED */
@@ -158,6 +165,7 @@ struct vcma_clients {
 	/* As of the last refresh: vcma_bindings_lock and vcma_names_lock. */
 	u32 nr_absent;
 	u64 seen;			/* devices that were there: see vcma_bindings_newest() */
+	struct list_head windows;	/* every list there ever was, once; vcma_bindings_lock */
 	atomic_t stale;			/* the host told of a change since */
 	struct list_head node;		/* of the served regions; vcma_bindings_lock and vcma_names_lock */
 	struct work_struct refresh_work;

@@ -11,6 +11,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "hv/core/dma_windows.h"
 #include "region.h"
 #include "request.h"
 #include "trace.h"
@@ -168,6 +169,75 @@ int vcma_request_claim(struct vcma_region *r, u32 client, u32 coherent,
 	return 0;
 }
 
+/* Return: what is wrong with an answer to WINDOWS, or NULL. */
+static const char *vcma_windows_check(const struct virtio_cma_windows_resp *resp, size_t bytes)
+{
+	u32 nr = le32_to_cpu(resp->nr_windows), each = le32_to_cpu(resp->window_bytes);
+
+	if (!nr || nr > VIRTIO_CMA_MAX_WINDOWS)
+		return "WINDOWS: none, or too many";
+	if (each < sizeof(struct virtio_cma_window) || each > VIRTIO_CMA_MAX_WINDOW_BYTES ||
+	    !IS_ALIGNED(each, sizeof(u64)))
+		return "WINDOWS: entries of a wrong length";
+	if (bytes != sizeof(*resp) + nr * each || resp->reserved)
+		return "WINDOWS: length contradicts the count";
+	return NULL;
+}
+
+int vcma_request_windows(struct vcma_region *r, u32 client, struct hvcma_dma_windows *windows,
+			 u32 *source)
+{
+	struct virtio_cma_windows_req req = { .client = cpu_to_le32(client) };
+	size_t resp_bytes = sizeof(struct virtio_cma_windows_resp) +
+			    VIRTIO_CMA_MAX_WINDOWS * VIRTIO_CMA_MAX_WINDOW_BYTES, bytes;
+	struct virtio_cma_windows_resp *resp;
+	struct hvcma_dma_windows_error wrong;
+	struct hvcma_dma_window *list;
+	const char *why;
+	u32 nr, i;
+	int err = -ENOMEM;
+
+	if (!vcma_has_feature(r->transport, VIRTIO_CMA_F_WINDOWS))
+		return -EOPNOTSUPP;
+	resp = kzalloc(resp_bytes, GFP_NOIO);
+	list = kcalloc(VIRTIO_CMA_MAX_WINDOWS, sizeof(*list), GFP_NOIO);
+	if (!resp || !list)
+		goto out;
+	err = vcma_call(r, VIRTIO_CMA_OP_WINDOWS, &req.hdr, sizeof(req),
+			&resp->hdr, resp_bytes, sizeof(*resp), &bytes);
+	if (err)
+		goto out;
+	why = vcma_windows_check(resp, bytes);
+	if (why) {
+		err = vcma_protocol_error(r, why);
+		goto out;
+	}
+	nr = le32_to_cpu(resp->nr_windows);
+	for (i = 0; i < nr; i++) {
+		const struct virtio_cma_window *wire =
+			(void *)(resp + 1) + i * le32_to_cpu(resp->window_bytes);
+
+		list[i] = (struct hvcma_dma_window) {
+			.bus_base = le64_to_cpu(wire->bus_base),
+			.dma_base = le64_to_cpu(wire->base_dma),
+			.bytes = le64_to_cpu(wire->bytes),
+		};
+	}
+	if (hvcma_dma_windows_set(windows, list, nr, &wrong)) {
+		dev_err(r->dev, "region %s: client %u: window %u: %s: %#llx\n", r->name, client,
+			wrong.window, wrong.sentence, wrong.value);
+		err = vcma_protocol_error(r, "WINDOWS: a list that can't be");
+		goto out;
+	}
+	*source = le32_to_cpu(resp->source);
+	if (*source >= VIRTIO_CMA_NR_SOURCES)
+		*source = VIRTIO_CMA_SOURCE_NONE;
+out:
+	kfree(list);
+	kfree(resp);
+	return err;
+}
+
 int vcma_request_release(struct vcma_region *r, u32 client)
 {
 	struct virtio_cma_client_req req = { .client = cpu_to_le32(client) };
@@ -191,10 +261,22 @@ static u32 vcma_purpose(const struct vcma_constraints *want)
 	return purposes[want->use];
 }
 
+/* Shared memory is placed for a client where it has windows. */
+static bool vcma_is_placed(const struct vcma_constraints *want)
+{
+	return want->client == VIRTIO_CMA_CLIENT_SHARED && want->windows;
+}
+
+static u32 vcma_alloc_client(const struct vcma_constraints *want)
+{
+	return vcma_is_placed(want) ? want->place : want->client;
+}
+
 static u32 vcma_alloc_flags(const struct vcma_constraints *want)
 {
 	return VIRTIO_CMA_ALLOC_CONTIG |
-	       (want->flags & VCMA_FAST ? VIRTIO_CMA_ALLOC_FAST : 0);
+	       (want->flags & VCMA_FAST ? VIRTIO_CMA_ALLOC_FAST : 0) |
+	       (vcma_is_placed(want) ? VIRTIO_CMA_ALLOC_SHARED : 0);
 }
 
 int vcma_request_alloc(struct vcma_region *r, const struct vcma_constraints *want,
@@ -217,7 +299,7 @@ int vcma_request_alloc(struct vcma_region *r, const struct vcma_constraints *wan
 	req->align_bytes = cpu_to_le64(want->align_bytes);
 	req->max_dma_addr = cpu_to_le64(want->max_dma);
 	req->flags = cpu_to_le32(vcma_alloc_flags(want));
-	req->client = cpu_to_le32(want->client);
+	req->client = cpu_to_le32(vcma_alloc_client(want));
 	req->purpose = cpu_to_le32(vcma_purpose(want));
 	req->nr_hints = cpu_to_le32(nr_hints);
 	if (nr_hints)
@@ -272,7 +354,7 @@ int vcma_request_bulk(struct vcma_region *r, const struct vcma_constraints *want
 		.align_bytes = cpu_to_le64(want->align_bytes),
 		.max_dma_addr = cpu_to_le64(want->max_dma),
 		.flags = cpu_to_le32(vcma_alloc_flags(want)),
-		.client = cpu_to_le32(want->client),
+		.client = cpu_to_le32(vcma_alloc_client(want)),
 		.purpose = cpu_to_le32(vcma_purpose(want)),
 		.nr_blocks = cpu_to_le32(max),
 	};

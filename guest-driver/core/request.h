@@ -18,6 +18,7 @@
 
 #include "hv/abi/virtio_cma.h"
 
+struct hvcma_dma_windows;
 struct vcma_region;
 struct vcma_constraints;
 
@@ -51,6 +52,16 @@ int vcma_request_clients(struct vcma_region *r, u32 first, u32 nr,
  */
 int vcma_request_claim(struct vcma_region *r, u32 client, u32 coherent,
 		       struct vcma_claim *claim);
+
+/**
+ * vcma_request_windows() - which memory the client reaches, and where on its bus.
+ * @windows: checked: as hvcma_dma_windows_set() made it
+ * @source: VIRTIO_CMA_SOURCE_*, a known one
+ *
+ * -EOPNOTSUPP: the host does not tell; then all its clients have the identity.
+ */
+int vcma_request_windows(struct vcma_region *r, u32 client, struct hvcma_dma_windows *windows,
+			 u32 *source);
 
 /** vcma_request_release() - on return 0 the client does no more DMA. */
 int vcma_request_release(struct vcma_region *r, u32 client);

@@ -18,6 +18,7 @@
 
 #include "bounce.h"
 #include "client/attr.h"
+#include "client/windows.h"
 #include "core/region.h"
 #include "core/trace.h"
 
@@ -72,10 +73,12 @@ dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	size_t offset = vcma_slot_offset(phys);
 	struct vcma_piece piece;
 	struct vcma_fit fit;
+	u64 bus;
 
 	if (!bytes || !vcma_bounce_may_fit(c, phys, bytes) || !vcma_client_is_claimed(c))
 		return vcma_bounce_fail(c, phys, bytes, "no bytes, or more than a granule has room for");
 
+	fit.windows = c->windows;
 	fit.nr = ALIGN(offset + bytes, VCMA_SLOT_BYTES) >> VCMA_SLOT_SHIFT;
 	fit.align_slots = vcma_bounce_keep(c, bytes) >> VCMA_SLOT_SHIFT;
 	fit.match = (phys >> VCMA_SLOT_SHIFT) & (fit.align_slots - 1);
@@ -91,15 +94,16 @@ dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	atomic64_inc(&r->stats.nr_map_bounced);
 	atomic64_add(bytes, &r->stats.bounce_bytes);
 	atomic64_add(bytes, &c->bounce_bytes);
-	trace_vcma_bounce_map(c, phys, bytes, piece.dma + offset);
-	return piece.dma + offset;
+	bus = vcma_to_bus(c, piece.dma, (u64)fit.nr << VCMA_SLOT_SHIFT) + offset;
+	trace_vcma_bounce_map(c, phys, bytes, bus);
+	return bus;
 }
 
 /*
- * Find the mapping that contains [@dma, @dma + @bytes).
+ * Find the mapping that contains [@dma, @dma + @bytes), of memory.
  * Return: its first slot, or NULL if there is none of this client.
  */
-static struct vcma_slot *vcma_bounce_find(struct vcma_client *c, dma_addr_t dma,
+static struct vcma_slot *vcma_bounce_find(struct vcma_client *c, u64 dma,
 					  size_t bytes, struct vcma_block **block)
 {
 	struct vcma_slot *s = NULL;
@@ -123,7 +127,7 @@ static struct vcma_slot *vcma_bounce_find(struct vcma_client *c, dma_addr_t dma,
 }
 
 static void vcma_bounce_copy(struct vcma_client *c, const struct vcma_block *block,
-			     const struct vcma_slot *slot, dma_addr_t dma, size_t bytes,
+			     const struct vcma_slot *slot, u64 dma, size_t bytes,
 			     enum dma_data_direction dir, bool for_cpu)
 {
 	u64 start = block->base_dma + ((u64)(slot - block->slots) << VCMA_SLOT_SHIFT) +
@@ -147,12 +151,13 @@ static void vcma_bounce_copy(struct vcma_client *c, const struct vcma_block *blo
 bool vcma_bounce_sync(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 		      enum dma_data_direction dir, bool for_cpu)
 {
+	u64 at = vcma_to_dma(c, dma);
 	struct vcma_block *block;
 	struct vcma_slot *slot;
 
-	slot = vcma_bounce_find(c, dma, bytes, &block);
+	slot = vcma_bounce_find(c, at, bytes, &block);
 	if (slot)
-		vcma_bounce_copy(c, block, slot, dma, bytes, dir, for_cpu);
+		vcma_bounce_copy(c, block, slot, at, bytes, dir, for_cpu);
 	return slot;
 }
 
@@ -160,14 +165,14 @@ bool vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 		       enum dma_data_direction dir, unsigned long attrs)
 {
 	struct vcma_block *block;
+	u64 at = vcma_to_dma(c, dma), mapped;
 	struct vcma_slot *slot;
-	u64 mapped;
 
-	slot = vcma_bounce_find(c, dma, bytes, &block);
+	slot = vcma_bounce_find(c, at, bytes, &block);
 	if (!slot)
 		return false;
 	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC))
-		vcma_bounce_copy(c, block, slot, dma, bytes, dir, true);
+		vcma_bounce_copy(c, block, slot, at, bytes, dir, true);
 	trace_vcma_bounce_unmap(c, slot->orig, slot->bytes, dma);
 	mapped = slot->bytes;
 	if (!vcma_reserve_free(&c->pool_user, block, slot))

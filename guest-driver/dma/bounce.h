@@ -16,14 +16,14 @@ struct vcma_client;
 
 /**
  * vcma_bounce_map() - map [@phys, @phys + @bytes) of ordinary RAM.
- * @max_dma: highest DMA address of the last byte
+ * @max_dma: highest bus address of the last byte
  *
  * The offset in 4 KiB is kept; in the page if it is that long; of the client's min_align_mask. The
  * device's segment boundary is not crossed by what is no longer.
  * The buffer is filled for every direction and whatever the caller's attributes: a device that
  * writes less than it was asked for must not uncover what was there before.
  *
- * Return: DMA address, or DMA_MAPPING_ERROR (counted, traced, not logged).
+ * Return: bus address, or DMA_MAPPING_ERROR (counted, traced, not logged).
  */
 dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes,
 			   u64 max_dma);

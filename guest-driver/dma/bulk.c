@@ -21,6 +21,7 @@
 
 #include "bulk.h"
 #include "client/client.h"
+#include "client/windows.h"
 #include "core/mode.h"
 #include "core/region.h"
 #include "core/trace.h"
@@ -74,6 +75,8 @@ static int vcma_bulk_add_piece(struct vcma_bulk *b, struct vcma_block *block,
 
 	p->gpa = block->base_gpa + PFN_PHYS(first_page);
 	p->dma = block->base_dma + PFN_PHYS(first_page);
+	if (b->want->client)
+		p->dma = vcma_to_bus(b->want->client, p->dma, PFN_PHYS(b->part_pages));
 	p->page = b->r->mode->has_pages ? pfn_to_page(PHYS_PFN(p->gpa)) : NULL;
 	if (block->cpu) {
 		p->cpu = block->cpu + PFN_PHYS(first_page);
@@ -237,11 +240,15 @@ static void vcma_bulk_pass(struct vcma_bulk *b)
 	const struct vcma_bulk_constraints *want = b->want;
 	u64 piece_bytes = PFN_PHYS(b->part_pages);
 	u64 bytes = max(piece_bytes, b->r->granule_bytes);
+	const struct hvcma_dma_windows *windows = want->client ? want->client->windows : NULL;
 	struct vcma_constraints hold = {
 		.bytes = bytes,
-		.align_bytes = max(b->r->granule_bytes,
+		/* On a bus blocks need not be where granules are aligned. */
+		.align_bytes = max(windows ? 0 : b->r->granule_bytes,
 				   min(piece_bytes, PAGE_SIZE << READ_ONCE(b->r->max_align_order))),
 		.max_dma = want->max_dma,
+		.windows = windows,
+		.place = want->client ? want->client->id : 0,
 		.attr = want->attr,
 		.use = VCMA_BLOCK_BULK,
 		.client = want->client ? want->client->id : VIRTIO_CMA_CLIENT_SHARED,

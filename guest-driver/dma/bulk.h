@@ -27,7 +27,7 @@ struct vcma_bulk_constraints {
 	unsigned int order;	/* of each block, in pages */
 	u32 nr;			/* blocks, > 0 */
 	unsigned int flags;	/* VCMA_FAST, VCMA_BULK_ZERO */
-	u64 max_dma;		/* highest DMA address of any byte */
+	u64 max_dma;		/* highest bus address of any byte; without client, DMA address */
 	enum vcma_attr attr;
 	struct vcma_client *client;	/* whose reservation; NULL: the shared part */
 	ktime_t deadline;	/* when to give up at the latest; 0: none */
@@ -37,7 +37,7 @@ struct vcma_bulk_constraints {
 /* A block; naturally aligned, at most to the granule or the region's cap. */
 struct vcma_piece_addr {
 	u64 gpa;
-	u64 dma;
+	u64 dma;		/* the bus address; without client the DMA address */
 	struct page *page;	/* the first; NULL in regions without struct pages */
 	void *cpu;		/* mapping with the wanted memory type */
 };

@@ -17,6 +17,7 @@
 #include <linux/string.h>
 
 #include "client/attr.h"
+#include "client/windows.h"
 #include "coherent.h"
 #include "core/mode.h"
 #include "core/region.h"
@@ -38,6 +39,7 @@ static int vcma_coherent_get(struct vcma_client *c, enum vcma_attr attr, size_t 
 	struct vcma_pool *pool = &c->pools[attr];
 	const struct vcma_fit fit = {
 		.nr = bytes >> VCMA_SLOT_SHIFT,
+		.windows = c->windows,
 		.align_slots = vcma_coherent_align_bytes(c->region, bytes) >> VCMA_SLOT_SHIFT,
 		.max_dma = max_dma,
 	};
@@ -73,12 +75,15 @@ void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t byt
 	struct vcma_stats *stats = &c->region->stats;
 	size_t rounded = PAGE_ALIGN(bytes);
 	u64 start = local_clock();
+	u64 bus = VCMA_NOWHERE;
 	struct vcma_piece piece;
 	int err = -EINVAL;
 
 	if (rounded && rounded <= c->region->bytes && vcma_client_is_claimed(c))
 		err = vcma_coherent_get(c, attr, rounded, max_dma, gfp, &piece);
-	trace_vcma_coherent_alloc(c, bytes, max_dma, err ? DMA_MAPPING_ERROR : piece.dma);
+	if (!err)
+		bus = vcma_to_bus(c, piece.dma, rounded);
+	trace_vcma_coherent_alloc(c, bytes, max_dma, bus);
 	if (!err) {
 		vcma_pool_clear(&piece, rounded >> VCMA_SLOT_SHIFT, gfpflags_allow_blocking(gfp));
 		if (attr == VCMA_CACHED)
@@ -91,15 +96,15 @@ void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t byt
 		return NULL;
 	atomic64_add(rounded, &stats->coherent_bytes);
 	atomic64_add(rounded, &c->coherent_bytes);
-	*dma = piece.dma;
+	*dma = bus;
 	return piece.cpu;
 }
 
 /*
- * Find the allocation that @dma lies in.
+ * Find the allocation that @dma, an address of memory, lies in.
  * Return: how far from its beginning; U64_MAX if there is none of this client.
  */
-static u64 vcma_coherent_find(struct vcma_client *c, dma_addr_t dma,
+static u64 vcma_coherent_find(struct vcma_client *c, u64 dma,
 			      struct vcma_block **block, struct vcma_slot **slot)
 {
 	struct vcma_block *b;
@@ -119,12 +124,13 @@ static u64 vcma_coherent_find(struct vcma_client *c, dma_addr_t dma,
 
 /*
  * Users map what they need of an allocation, and drivers name that part of it.
- * Return: guest-physical address of the whole pages at @dma, in *@block; 0 if they are not all in
+ * Return: guest-physical address of the whole pages at @bus, in *@block; 0 if they are not all in
  * one allocation of this client.
  */
-static u64 vcma_coherent_part(struct vcma_client *c, dma_addr_t dma, size_t bytes,
+static u64 vcma_coherent_part(struct vcma_client *c, dma_addr_t bus, size_t bytes,
 			      struct vcma_block **block)
 {
+	u64 dma = vcma_to_dma(c, bus);
 	struct vcma_slot *slot;
 	u64 off = vcma_coherent_find(c, dma, block, &slot);
 
@@ -141,7 +147,7 @@ bool vcma_coherent_free(struct vcma_client *c, size_t bytes, dma_addr_t dma)
 	struct vcma_slot *slot;
 	u64 found;
 
-	if (vcma_coherent_find(c, dma, &block, &slot))
+	if (vcma_coherent_find(c, vcma_to_dma(c, dma), &block, &slot))
 		return false;
 	found = slot->bytes;
 	if (found != rounded) {

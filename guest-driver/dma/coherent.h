@@ -20,12 +20,12 @@ extern unsigned int vcma_alloc_timeout_ms;
  * vcma_coherent_alloc() - zeroed, contiguous memory.
  * @attr: the client's; or VCMA_CACHED, for memory with struct pages that the client's
  *	driver syncs as it does streaming mappings
- * @max_dma: highest DMA address of the last byte
+ * @max_dma: highest bus address of the last byte
  * @gfp: without __GFP_DIRECT_RECLAIM only the pool is asked; with __GFP_NORETRY the
  *	host, too, but nothing is migrated; without __GFP_IO or __GFP_FS no page cache is
- * @dma: out
+ * @dma: out, the bus address
  *
- * The DMA address is aligned to @bytes rounded up to a power of two, at most to
+ * It is aligned to @bytes rounded up to a power of two, at most to
  * max_align_order of the region (256 pages, as far as Linux CMA aligns by default).
  *
  * Return: CPU address, or NULL (counted, traced, not logged).
@@ -34,7 +34,7 @@ void *vcma_coherent_alloc(struct vcma_client *c, enum vcma_attr attr, size_t byt
 			  u64 max_dma, gfp_t gfp, dma_addr_t *dma);
 
 /**
- * vcma_coherent_free() - any context. Wrong @bytes are a WARN, and nothing is freed.
+ * vcma_coherent_free() - @dma as it was given out. Any context. Wrong @bytes are a WARN, and nothing is freed.
  *
  * Return: false if no allocation of this client starts at @dma.
  */

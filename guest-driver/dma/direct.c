@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 
 #include "client/attr.h"
+#include "client/windows.h"
 #include "compat.h"
 #include "core/cache.h"
 #include "core/mode.h"
@@ -29,7 +30,8 @@
 
 struct vcma_direct_map {
 	struct hlist_bl_node node;
-	u64 dma;
+	u64 dma;			/* as it was given out */
+	u64 off;			/* in the block */
 	u64 bytes;
 	struct vcma_block *block;	/* with a reference */
 	struct vcma_slot *slot;		/* with a reference; NULL: online, or all of the block */
@@ -97,12 +99,14 @@ static void vcma_direct_put(struct vcma_direct_map *m)
 
 /* Why can't the device have this part of an allocated block as it is? NULL: it can. */
 static const char *vcma_direct_obstacle(struct vcma_client *c, const struct vcma_block *block,
-					u64 off, u64 bytes, u64 max_dma,
+					u64 off, u64 bytes, u64 dma, u64 max_dma,
 					enum dma_data_direction dir)
 {
-	u64 dma = block->base_dma + off, phys = block->base_gpa + off;
+	u64 phys = block->base_gpa + off;
 	void *alias;
 
+	if (dma == VCMA_NOWHERE)
+		return "in none of its windows";
 	if (dma > max_dma || bytes - 1 > max_dma - dma)
 		return "above the device's mask";
 	if ((dma ^ phys) & dma_get_min_align_mask(c->dev))
@@ -128,8 +132,8 @@ dma_addr_t vcma_direct_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	struct vcma_block *block;
 	const char *obstacle;
 	unsigned long flags;
+	u64 off, dma;
 	void *alias;
-	u64 off;
 
 	if (!bytes || phys < r->base_gpa || phys - r->base_gpa >= r->bytes ||
 	    !vcma_client_is_claimed(c) ||
@@ -139,7 +143,8 @@ dma_addr_t vcma_direct_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	if (!block)
 		return DMA_MAPPING_ERROR;
 	off = phys - block->base_gpa;
-	obstacle = vcma_direct_obstacle(c, block, off, bytes, max_dma, dir);
+	dma = vcma_to_bus(c, block->base_dma + off, bytes);
+	obstacle = vcma_direct_obstacle(c, block, off, bytes, dma, max_dma, dir);
 	if (obstacle)
 		goto put_block;
 	m = kmem_cache_alloc(vcma_direct_cache, GFP_ATOMIC | __GFP_NOWARN);
@@ -147,7 +152,8 @@ dma_addr_t vcma_direct_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	if (!m)
 		goto put_block;
 	m->block = block;
-	m->dma = block->base_dma + off;
+	m->dma = dma;
+	m->off = off;
 	m->bytes = bytes;
 	obstacle = "nobody's, or more than one allocation";
 	if (!vcma_pool_get_range(block, off, bytes, &m->slot))
@@ -212,7 +218,7 @@ bool vcma_direct_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 	if (!m)
 		return false;
 	atomic_dec(&c->direct.nr);
-	off = m->dma - m->block->base_dma;
+	off = m->off;
 	alias = vcma_direct_alias(m->block, off);
 	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC) && alias)
 		vcma_attr_sync_for_cpu(c, alias, bytes, dir);
@@ -224,6 +230,7 @@ bool vcma_direct_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 bool vcma_direct_sync(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 		      enum dma_data_direction dir, bool for_cpu)
 {
+	u64 at = vcma_to_dma(c, dma);
 	struct vcma_block *block;
 	struct vcma_slot *slot;
 	bool found = false;
@@ -231,12 +238,12 @@ bool vcma_direct_sync(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 
 	/* What the caller has mapped, or allocated, keeps the block. */
 	rcu_read_lock();
-	block = vcma_block_by_dma(c->region, dma);
-	if (block && bytes <= block->bytes - (dma - block->base_dma)) {
-		slot = block->use == VCMA_BLOCK_POOL ? vcma_pool_slot(block, dma) : NULL;
+	block = vcma_block_by_dma(c->region, at);
+	if (block && bytes <= block->bytes - (at - block->base_dma)) {
+		slot = block->use == VCMA_BLOCK_POOL ? vcma_pool_slot(block, at) : NULL;
 		found = atomic_read(&c->direct.nr) ||
 			(slot && slot->owner == &c->pool_user && slot->orig == VCMA_NO_ORIG);
-		alias = vcma_direct_alias(block, dma - block->base_dma);
+		alias = vcma_direct_alias(block, at - block->base_dma);
 	}
 	rcu_read_unlock();
 	if (!found)

@@ -7,7 +7,7 @@
  *
  * Each mapping keeps its block, and within it the allocation that it is in: what is freed
  * while a device still has it mapped is reused only afterwards. A mapping is found again
- * by client, DMA address and length, never by what its page is now.
+ * by client, bus address and length, never by what its page is now.
  */
 #ifndef VCMA_DIRECT_H
 #define VCMA_DIRECT_H
@@ -26,12 +26,12 @@ void vcma_direct_init(struct vcma_direct *direct);
 
 /**
  * vcma_direct_map() - map [@phys, @phys + @bytes) as it is, if all of it lies in one allocated
- * block of the client's region, at or below @max_dma, and the bits that the device's
+ * block of the client's region and one of its windows, at or below @max_dma, and the bits that the device's
  * min_align_mask names agree. Any context.
  *
  * A client that needs cache maintenance and may write must be alone in its cache lines.
  *
- * Return: DMA address, or DMA_MAPPING_ERROR: can't be used as it is, or no memory for
+ * Return: bus address, or DMA_MAPPING_ERROR: can't be used as it is, or no memory for
  * the record. Not counted as a failure: bouncing may work.
  */
 dma_addr_t vcma_direct_map(struct vcma_client *c, phys_addr_t phys, size_t bytes,

@@ -24,6 +24,7 @@
 #include "client/attr.h"
 #include "client/binding.h"
 #include "client/client.h"
+#include "client/windows.h"
 #include "coherent.h"
 #include "compat.h"
 #include "core/mode.h"
@@ -31,7 +32,7 @@
 #include "direct.h"
 #include "dma_ops.h"
 
-/* Highest DMA address for @mask, as the device and the bus above it allow; 0: none. */
+/* Highest bus address for @mask, as the device and the bus above it allow; 0: none. */
 static u64 vcma_max_dma(struct device *dev, u64 mask)
 {
 	return dev->bus_dma_limit ? min(mask, dev->bus_dma_limit) : mask;
@@ -46,7 +47,8 @@ static bool vcma_is_out_of_reach(struct device *dev, u64 max_dma)
 	unsigned int i = 0;
 
 	while ((c = vcma_binding_next_claimed(b, &i)))
-		lowest = min(lowest, READ_ONCE(c->region->lowest_dma));
+		lowest = min(lowest, c->windows ? vcma_windows_lowest(c) :
+						  READ_ONCE(c->region->lowest_dma));
 	if (lowest == U64_MAX || max_dma >= lowest)
 		return false;
 	if (!test_and_set_bit(VCMA_BINDING_WARNED_REACH, &b->warned))
@@ -256,7 +258,7 @@ static dma_addr_t vcma_dma_map_resource(struct device *dev, phys_addr_t phys, si
 	if (page_is_ram(PHYS_PFN(phys)) || page_is_ram(PHYS_PFN(phys + size - 1)))
 		return DMA_MAPPING_ERROR;
 	while ((c = vcma_binding_next_claimed(b, &i))) {
-		if (!(c->region->flags & VIRTIO_CMA_FLAG_HPA))
+		if (!(c->region->flags & VIRTIO_CMA_FLAG_HPA) && !c->windows)
 			continue;
 		atomic64_inc(&c->region->stats.nr_map_failed);
 		if (!test_and_set_bit(VCMA_WARNED_NO_RESOURCE, &c->warned))
@@ -470,7 +472,7 @@ static int vcma_dma_supported(struct device *dev, u64 mask)
 	int err = 0;
 
 	while ((c = vcma_binding_next_claimed(b, &i))) {
-		err = vcma_pool_reach(&c->pools[c->attr], max_dma);
+		err = vcma_pool_reach(&c->pools[c->attr], &c->pool_user, max_dma);
 		if (!err)
 			vcma_reserve_fill(&c->pool_user, max_dma);
 		else
@@ -483,7 +485,7 @@ static int vcma_dma_supported(struct device *dev, u64 mask)
 	return supported;
 }
 
-/* Host-physical addresses are not known before memory is pinned: assume any. */
+/* Host-physical addresses are not known before memory is pinned: assume any that there can be. */
 static u64 vcma_dma_get_required_mask(struct device *dev)
 {
 	struct vcma_binding *b = vcma_binding_of(dev);
@@ -492,9 +494,10 @@ static u64 vcma_dma_get_required_mask(struct device *dev)
 	u64 end = 1;
 
 	while ((c = vcma_binding_next_claimed(b, &i))) {
-		if (c->region->flags & VIRTIO_CMA_FLAG_HPA)
+		if (c->region->flags & VIRTIO_CMA_FLAG_HPA && !c->windows)
 			return DMA_BIT_MASK(64);
-		end = max(end, c->region->base_gpa + c->region->bytes - 1);
+		end = max(end, c->windows ? vcma_windows_highest(c) :
+					    c->region->base_gpa + c->region->bytes - 1);
 	}
 	return DMA_BIT_MASK(fls64(end));
 }

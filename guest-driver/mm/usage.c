@@ -24,6 +24,7 @@
 
 #include "core/region.h"
 #include "core/request.h"
+#include "hv/core/dma_windows.h"
 #include "memory.h"
 #include "scan.h"
 #include "usage.h"
@@ -173,6 +174,16 @@ static u32 vcma_search_cost(struct vcma_search *s, unsigned long i)
 	return cost;
 }
 
+/* May a block begin at this DMA address, by its address on the bus, if that is another? */
+static bool vcma_search_fits(const struct vcma_search *s, u64 at, u64 align)
+{
+	u64 bytes = (u64)s->nr << s->o->region->granule_shift;
+
+	if (s->want->windows && !hvcma_dma_windows_to_bus(s->want->windows, at, bytes, &at))
+		return false;
+	return IS_ALIGNED(at, align) && at + bytes - 1 <= s->want->max_dma;
+}
+
 /*
  * Offer the blocks between granules @first and @end, which are one run of DMA
  * addresses from @dma on. Of overlapping blocks the first of the cheapest is enough:
@@ -184,7 +195,7 @@ static void vcma_search_run(struct vcma_search *s, unsigned long first, unsigned
 			    u64 dma)
 {
 	struct vcma_region *r = s->o->region;
-	u64 align = max(s->want->align_bytes, r->granule_bytes);
+	u64 align = max(s->want->align_bytes, 1);
 	u64 sum = 0, best = U64_MAX;
 	unsigned long i, nr = 0, start, best_start = 0;
 
@@ -206,8 +217,7 @@ static void vcma_search_run(struct vcma_search *s, unsigned long first, unsigned
 			continue;
 		start = i + 1 - s->nr;
 		at = dma + ((u64)(start - first) << r->granule_shift);
-		if (!IS_ALIGNED(at, align) ||
-		    at + ((u64)s->nr << r->granule_shift) - 1 > s->want->max_dma)
+		if (!vcma_search_fits(s, at, align))
 			continue;
 		if (best != U64_MAX && start >= best_start + s->nr) {
 			vcma_search_offer(s, best_start, best);
@@ -254,6 +264,7 @@ static void vcma_search_extents(struct vcma_search *s)
 		return;
 	anywhere.align_bytes = 0;
 	anywhere.max_dma = U64_MAX;
+	anywhere.windows = NULL;
 	s->want = &anywhere;
 	vcma_search_run(s, 0, o->nr, 0);
 }

@@ -22,6 +22,7 @@
 #include "core/mode.h"
 #include "core/region.h"
 #include "core/trace.h"
+#include "hv/core/dma_windows.h"
 #include "mm/partial.h"
 #include "pool_pages.h"
 #include "reserve.h"
@@ -203,30 +204,58 @@ static void vcma_pool_add(struct vcma_pool *pool, struct vcma_block *block, u64 
 
 /* ---- growth ---- */
 
-/* Whom the host lets draw on the pool's reservation. */
-static u32 vcma_pool_client(struct vcma_pool *pool)
-{
-	u32 id = VIRTIO_CMA_CLIENT_SHARED;
+/* In whose name memory is got: the host lets him draw on the pool's reservation, and he reaches it. */
+struct vcma_pool_name {
+	u32 id;
+	const struct hvcma_dma_windows *windows;
+};
 
-	if (!pool->resv)
-		return id;
+static struct vcma_pool_name vcma_pool_name_of(const struct vcma_pool_user *user)
+{
+	return (struct vcma_pool_name) { .id = user->id, .windows = user->windows };
+}
+
+/* The user with that id; if there is none, the first one; else nobody. */
+static struct vcma_pool_name vcma_pool_name(struct vcma_pool *pool, u32 id)
+{
+	struct vcma_pool_name name = { .id = VIRTIO_CMA_CLIENT_SHARED };
+	struct vcma_pool_user *user, *found = NULL;
+
 	mutex_lock(&pool->lock);
-	if (!list_empty(&pool->users))
-		id = list_first_entry(&pool->users, struct vcma_pool_user, node)->id;
+	list_for_each_entry(user, &pool->users, node) {
+		if (!found || user->id == id)
+			found = user;
+	}
+	if (found)
+		name = vcma_pool_name_of(found);
 	mutex_unlock(&pool->lock);
-	return id;
+	return name;
+}
+
+/*
+ * Alignment of blocks to granules costs nothing where addresses are those of memory; on a bus they
+ * may be misaligned for good, and slots are judged one by one.
+ */
+static u64 vcma_pool_align_bytes(const struct vcma_pool *pool,
+				 const struct hvcma_dma_windows *windows)
+{
+	return windows ? 0 : pool->region->granule_bytes;
 }
 
 /* No refill insists: nobody waits for it. */
-static struct vcma_constraints vcma_pool_want(struct vcma_pool *pool, u64 bytes, u64 max_dma)
+static struct vcma_constraints vcma_pool_want(struct vcma_pool *pool,
+					      const struct vcma_pool_name *name, u64 bytes,
+					      u64 max_dma)
 {
 	return (struct vcma_constraints) {
 		.bytes = bytes,
-		.align_bytes = pool->region->granule_bytes,
+		.align_bytes = vcma_pool_align_bytes(pool, name->windows),
 		.max_dma = max_dma,
+		.windows = name->windows,
+		.place = name->id,
 		.attr = pool->attr,
 		.use = VCMA_BLOCK_POOL,
-		.client = vcma_pool_client(pool),
+		.client = pool->resv ? name->id : VIRTIO_CMA_CLIENT_SHARED,
 		.resv = pool->resv,
 		.deadline = ktime_add_ms(ktime_get(), VCMA_REFILL_LIMIT_MS),
 	};
@@ -277,10 +306,11 @@ static bool vcma_pool_may_isolate_parts(const struct vcma_pool *pool)
 }
 
 /* Single granules. Return: bytes got; @err says why not all. */
-static u64 vcma_pool_grow_granules(struct vcma_pool *pool, u64 bytes, u64 max_dma, int *err)
+static u64 vcma_pool_grow_granules(struct vcma_pool *pool, const struct vcma_pool_name *name,
+				   u64 bytes, u64 max_dma, int *err)
 {
 	struct vcma_region *r = pool->region;
-	struct vcma_constraints want = vcma_pool_want(pool, r->granule_bytes, max_dma);
+	struct vcma_constraints want = vcma_pool_want(pool, name, r->granule_bytes, max_dma);
 	struct vcma_block *blocks[VCMA_BULK_BLOCKS];
 	u64 got = 0, one;
 	int i, nr;
@@ -304,14 +334,15 @@ static u64 vcma_pool_grow_granules(struct vcma_pool *pool, u64 bytes, u64 max_dm
 }
 
 /* The longest runs there are. Return: bytes got. */
-static u64 vcma_pool_grow_runs(struct vcma_pool *pool, u64 bytes, u64 max_dma)
+static u64 vcma_pool_grow_runs(struct vcma_pool *pool, const struct vcma_pool_name *name, u64 bytes,
+			       u64 max_dma)
 {
 	struct vcma_region *r = pool->region;
 	struct vcma_block *block;
 	u64 run = bytes, got = 0;
 
 	while (run > r->granule_bytes && vcma_region_is_live(r)) {
-		struct vcma_constraints want = vcma_pool_want(pool, run, max_dma);
+		struct vcma_constraints want = vcma_pool_want(pool, name, run, max_dma);
 
 		if (!vcma_block_alloc(r, &want, &block)) {
 			u64 one = vcma_pool_add_block(pool, block, NULL);
@@ -328,9 +359,11 @@ static u64 vcma_pool_grow_runs(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 }
 
 /* Parts of granules, none of which can be isolated as a whole. Return: bytes got. */
-static u64 vcma_pool_grow_parts(struct vcma_pool *pool, u64 bytes, u64 max_dma, int *err)
+static u64 vcma_pool_grow_parts(struct vcma_pool *pool, const struct vcma_pool_name *name,
+				u64 bytes, u64 max_dma, int *err)
 {
-	struct vcma_constraints want = vcma_pool_want(pool, pool->region->granule_bytes, max_dma);
+	struct vcma_constraints want = vcma_pool_want(pool, name, pool->region->granule_bytes,
+						      max_dma);
 	struct vcma_alloc_limits limits = { .deadline = want.deadline };
 	struct vcma_block *empty[VCMA_POOL_PART_TRIES], *block;
 	unsigned int nr = 0;
@@ -364,7 +397,8 @@ static u64 vcma_pool_grow_parts(struct vcma_pool *pool, u64 bytes, u64 max_dma, 
 }
 
 /* Get @bytes from the host. Return: 0 if any came, else why not. */
-static int vcma_pool_grow(struct vcma_pool *pool, u64 bytes, u64 max_dma)
+static int vcma_pool_grow(struct vcma_pool *pool, const struct vcma_pool_name *name, u64 bytes,
+			  u64 max_dma)
 {
 	u64 small = vcma_pool_small_bytes(pool), have, got;
 	int err = 0;
@@ -374,13 +408,13 @@ static int vcma_pool_grow(struct vcma_pool *pool, u64 bytes, u64 max_dma)
 	mutex_unlock(&pool->lock);
 	bytes = vcma_region_round_up(pool->region, bytes);
 	small = min(bytes, small > have ? small - have : 0);
-	got = vcma_pool_grow_granules(pool, small, max_dma, &err);
+	got = vcma_pool_grow_granules(pool, name, small, max_dma, &err);
 	if (!err) {
-		got += vcma_pool_grow_runs(pool, bytes - got, max_dma);
-		got += vcma_pool_grow_granules(pool, bytes - got, max_dma, &err);
+		got += vcma_pool_grow_runs(pool, name, bytes - got, max_dma);
+		got += vcma_pool_grow_granules(pool, name, bytes - got, max_dma, &err);
 	}
 	if (!got && vcma_pool_may_isolate_parts(pool) && vcma_region_is_live(pool->region))
-		got = vcma_pool_grow_parts(pool, bytes, max_dma, &err);
+		got = vcma_pool_grow_parts(pool, name, bytes, max_dma, &err);
 	if (got < bytes)
 		dev_dbg(pool->region->dev, "region %s: pool grows by %llu of %llu bytes: %d\n",
 			pool->region->name, got, bytes, err);
@@ -396,8 +430,10 @@ static struct vcma_constraints vcma_pool_want_for(struct vcma_pool *pool,
 	return (struct vcma_constraints) {
 		.bytes = (u64)fit->nr << VCMA_SLOT_SHIFT,
 		.align_bytes = max(fit->align_slots << VCMA_SLOT_SHIFT,
-					  pool->region->granule_bytes),
+				   vcma_pool_align_bytes(pool, fit->windows)),
 		.max_dma = fit->max_dma,
+		.windows = fit->windows,
+		.place = owner->id,
 		.attr = pool->attr,
 		.use = VCMA_BLOCK_POOL,
 		.client = pool->resv ? owner->id : VIRTIO_CMA_CLIENT_SHARED,
@@ -535,7 +571,8 @@ int vcma_pool_alloc_slow(struct vcma_pool *pool, const struct vcma_fit *fit,
 		err = vcma_pool_grow_for(pool, fit, limits, owner, bytes, piece);
 		/* Nothing that is allocated lies so low: then nothing that is freed does. */
 		if (!err || err == -EPROTO || err == -ETIMEDOUT || err == -EINTR ||
-		    limits->flags & VCMA_FAST || fit->max_dma < READ_ONCE(r->lowest_dma))
+		    limits->flags & VCMA_FAST ||
+		    (!fit->windows && fit->max_dma < READ_ONCE(r->lowest_dma)))
 			break;
 		if (vcma_pool_alloc(pool, fit, owner, VCMA_NO_ORIG, bytes, piece)) {
 			err = 0;
@@ -566,11 +603,17 @@ void vcma_pool_wake(struct vcma_pool *pool)
 	vcma_pool_wake_for(pool, false);
 }
 
-void vcma_pool_wake_failed(struct vcma_pool *pool, u64 max_dma, bool urgent)
+void vcma_pool_wake_failed(struct vcma_pool *pool, const struct vcma_pool_user *user, u64 max_dma,
+			   bool urgent)
 {
 	u64 old;
 
 	atomic_set(&pool->refill_failed, 1);
+	/* The limits of two buses can't be compared: the last one counts. */
+	if (READ_ONCE(pool->refill_for) != user->id) {
+		WRITE_ONCE(pool->refill_for, user->id);
+		atomic64_set(&pool->refill_limit, max_dma);
+	}
 	old = atomic64_read(&pool->refill_limit);
 	while (max_dma < old) {
 		u64 seen = atomic64_cmpxchg(&pool->refill_limit, old, max_dma);
@@ -598,6 +641,7 @@ static void vcma_pool_refill(struct work_struct *work)
 	u64 limit = atomic64_xchg(&pool->refill_limit, U64_MAX);
 	bool failed = atomic_xchg(&pool->refill_failed, 0);
 	u64 have = atomic64_read(&pool->free_bytes), target = READ_ONCE(pool->target_bytes);
+	struct vcma_pool_name name;
 	u64 need = 0;
 
 	if (have < target)
@@ -606,7 +650,8 @@ static void vcma_pool_refill(struct work_struct *work)
 		need = pool->region->granule_bytes;
 	if (!need || !vcma_pool_is_used(pool))
 		return;
-	if (vcma_pool_grow(pool, need, limit))
+	name = vcma_pool_name(pool, READ_ONCE(pool->refill_for));
+	if (vcma_pool_grow(pool, &name, need, limit))
 		WRITE_ONCE(pool->refill_after, jiffies + VCMA_REFILL_PAUSE);
 	/* The last user may have gone meanwhile. */
 	mutex_lock(&pool->lock);
@@ -665,16 +710,29 @@ u64 vcma_pool_relieved_bytes(struct vcma_pool *pool)
 	return atomic64_xchg(&pool->relieved_bytes, 0);
 }
 
-int vcma_pool_reach(struct vcma_pool *pool, u64 max_dma)
+/* Does the user reach a page of the block? */
+static bool vcma_block_is_reached(const struct vcma_block *block,
+				  const struct hvcma_dma_windows *windows, u64 max_dma)
 {
+	u64 first, bytes;
+
+	if (!windows)
+		return block->base_dma + PAGE_SIZE - 1 <= max_dma;
+	return hvcma_dma_windows_reach(windows, block->base_dma, block->bytes, max_dma, &first,
+				       &bytes) && bytes >= PAGE_SIZE;
+}
+
+int vcma_pool_reach(struct vcma_pool *pool, const struct vcma_pool_user *user, u64 max_dma)
+{
+	const struct vcma_pool_name name = vcma_pool_name_of(user);
 	struct vcma_block *block;
 	bool reached = false;
 
 	mutex_lock(&pool->lock);
 	list_for_each_entry(block, &pool->blocks, node)
-		reached |= block->base_dma + PAGE_SIZE - 1 <= max_dma;
+		reached |= vcma_block_is_reached(block, user->windows, max_dma);
 	mutex_unlock(&pool->lock);
-	return reached ? 0 : vcma_pool_grow(pool, pool->region->granule_bytes, max_dma);
+	return reached ? 0 : vcma_pool_grow(pool, &name, pool->region->granule_bytes, max_dma);
 }
 
 /* ---- users ---- */
@@ -713,6 +771,7 @@ void vcma_pool_init(struct vcma_pool *pool, struct vcma_region *r, enum vcma_att
 
 void vcma_pool_resize(struct vcma_pool *pool, u64 size_bytes)
 {
+	struct vcma_pool_name name;
 	s64 missing;
 	bool used;
 
@@ -721,13 +780,16 @@ void vcma_pool_resize(struct vcma_pool *pool, u64 size_bytes)
 	used = !list_empty(&pool->users);
 	missing = vcma_pool_spare(pool) - atomic64_read(&pool->free_bytes);
 	mutex_unlock(&pool->lock);
-	if (used && missing > 0)
-		vcma_pool_grow(pool, missing, U64_MAX);
+	if (used && missing > 0) {
+		name = vcma_pool_name(pool, VIRTIO_CMA_CLIENT_SHARED);
+		vcma_pool_grow(pool, &name, missing, U64_MAX);
+	}
 	mod_delayed_work(pool->region->wq, &pool->trim, 0);
 }
 
 int vcma_pool_get(struct vcma_pool *pool, struct vcma_pool_user *user)
 {
+	const struct vcma_pool_name name = vcma_pool_name_of(user);
 	bool first;
 	int err = 0;
 	s64 missing;
@@ -740,9 +802,12 @@ int vcma_pool_get(struct vcma_pool *pool, struct vcma_pool_user *user)
 	mutex_unlock(&pool->lock);
 
 	if (first && missing > 0)
-		err = vcma_pool_grow(pool, missing, U64_MAX);
+		err = vcma_pool_grow(pool, &name, missing, U64_MAX);
+	/* What others have of it may be of no use to this one. */
+	if (!err && user->windows)
+		err = vcma_pool_reach(pool, user, U64_MAX);
 	mutex_lock(&pool->lock);
-	if (!list_empty(&pool->blocks))
+	if (!list_empty(&pool->blocks) && !user->windows)
 		err = 0;
 	if (err)
 		list_del(&user->node);

@@ -5,7 +5,8 @@
  * allocations of any size (coherent.c) and bounce buffers (bounce.c) alike; knows nothing
  * of what the slots are used for, but keeps one record per slot for its users.
  *
- * There is one pool per region, memory type and reservation (resv.h). While it has users
+ * There is one pool per region, memory type and reservation (resv.h), whatever the windows of its
+ * users are: who asks finds what he reaches, and gets more in his own name. While it has users
  * it is filled to high_bytes; when less than low_bytes of it is free it grows in the
  * background until target_bytes are free; whole idle blocks beyond high_bytes of free
  * memory go back after a while, and more if the guest is short of memory. Without users
@@ -32,6 +33,7 @@
 
 #include "core/mode.h"
 
+struct hvcma_dma_windows;
 struct vcma_block;
 struct vcma_pool_user;
 struct vcma_region;
@@ -105,6 +107,7 @@ struct vcma_pool {
 	/* Read and written anywhere: what is lost by that is a refill too many, or one late. */
 	atomic_t refill_failed;		/* an allocation failed since the last refill */
 	atomic64_t refill_limit;	/* address limit the next refill obeys */
+	u32 refill_for;			/* and the user, by its id, who it is for */
 	unsigned long refill_after;	/* jiffies: the host had nothing to give */
 	unsigned long relief_until;	/* jiffies: the guest needed it back */
 	struct work_struct refill;
@@ -116,6 +119,8 @@ struct vcma_pool {
 /* Where an allocation may lie. */
 struct vcma_fit {
 	unsigned int nr;	/* slots, > 0 */
+	/* NULL, or the user's: it lies in one of them, and what follows is of bus addresses. */
+	const struct hvcma_dma_windows *windows;
 	u64 align_slots;	/* power of two; of the DMA address, in slots */
 	u64 match;		/* DMA address, in slots, modulo align_slots */
 	u64 boundary_slots;	/* power of two, >= nr, no multiple of which is crossed; or 0 */
@@ -127,7 +132,7 @@ struct vcma_piece {
 	struct vcma_block *block;
 	struct vcma_slot *slot;	/* the first one */
 	void *cpu;
-	u64 dma;
+	u64 dma;		/* of the memory; what its user is given is the bus address */
 };
 
 /* What a blocking allocation may cost. */
@@ -219,12 +224,12 @@ void vcma_pool_put_range(struct vcma_block *block, struct vcma_slot *slot);
 void vcma_pool_yield(struct vcma_pool *pool, bool all);
 
 /**
- * vcma_pool_reach() - make sure that some of the pool lies at or below @max_dma.
+ * vcma_pool_reach() - make sure that @user reaches some of the pool, at or below @max_dma.
  * May sleep.
  *
  * Return: 0, or why the host has no such memory.
  */
-int vcma_pool_reach(struct vcma_pool *pool, u64 max_dma);
+int vcma_pool_reach(struct vcma_pool *pool, const struct vcma_pool_user *user, u64 max_dma);
 
 /**
  * vcma_pool_idle_bytes() - what vcma_pool_shrink_later() could free at best. Any

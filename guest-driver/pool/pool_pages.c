@@ -26,8 +26,10 @@
 
 #include "core/mode.h"
 #include "core/region.h"
+#include "hv/core/dma_windows.h"
 #include "mm/partial.h"
 #include "pool_pages.h"
+#include "reserve.h"
 
 /* Zeroed in one go, with interrupts off. */
 #define VCMA_ZERO_SLOTS		(SZ_64K >> VCMA_SLOT_SHIFT)
@@ -96,11 +98,12 @@ void vcma_pool_clear(const struct vcma_piece *piece, unsigned int nr, bool may_s
 
 /* ---- slots of a block ---- */
 
-unsigned long vcma_fit_find(const struct vcma_fit *fit, unsigned long *map, unsigned long end,
-			    unsigned long start, u64 base_dma)
+/* @base: of slot 0, on the bus, in slots; may have wrapped where only later slots are there */
+static unsigned long vcma_fit_find_part(const struct vcma_fit *fit, unsigned long *map,
+					unsigned long end, unsigned long start, u64 base)
 {
-	u64 base = base_dma >> VCMA_SLOT_SHIFT, first, over;
 	unsigned long bit;
+	u64 first, over;
 
 	for (;;) {
 		bit = bitmap_find_next_zero_area_off(map, end, start, fit->nr, fit->align_slots - 1,
@@ -115,6 +118,44 @@ unsigned long vcma_fit_find(const struct vcma_fit *fit, unsigned long *map, unsi
 	}
 }
 
+/* The same as vcma_fit_find(), through the windows that the slots are in, one by one. */
+static unsigned long vcma_fit_find_in_windows(const struct vcma_fit *fit, unsigned long *map,
+					      unsigned long end, unsigned long start, u64 base_dma)
+{
+	u64 from = base_dma + ((u64)start << VCMA_SLOT_SHIFT);
+	u64 stop = base_dma + ((u64)end << VCMA_SLOT_SHIFT), part, bytes, bus;
+	unsigned long first, last, bit;
+
+	while (from < stop && hvcma_dma_windows_reach(fit->windows, from, stop - from, fit->max_dma,
+						      &part, &bytes)) {
+		from = part + bytes;
+		first = (part - base_dma) >> VCMA_SLOT_SHIFT;
+		last = (from - base_dma) >> VCMA_SLOT_SHIFT;
+		if (first >= last || !hvcma_dma_windows_to_bus(fit->windows, part, bytes, &bus))
+			continue;
+		bit = vcma_fit_find_part(fit, map, last, first, (bus >> VCMA_SLOT_SHIFT) - first);
+		if (bit < last)
+			return bit;
+	}
+	return end;
+}
+
+unsigned long vcma_fit_find(const struct vcma_fit *fit, unsigned long *map, unsigned long end,
+			    unsigned long start, u64 base_dma)
+{
+	unsigned long last = end, bit;
+
+	if (fit->windows)
+		return vcma_fit_find_in_windows(fit, map, end, start, base_dma);
+	if (fit->max_dma < base_dma)
+		return end;
+	/* Slots that lie at or below max_dma with all of their bytes. */
+	if (fit->max_dma - base_dma < (u64)end << VCMA_SLOT_SHIFT)
+		last = (fit->max_dma - base_dma + 1) >> VCMA_SLOT_SHIFT;
+	bit = vcma_fit_find_part(fit, map, last, start, base_dma >> VCMA_SLOT_SHIFT);
+	return bit < last ? bit : end;
+}
+
 struct vcma_algo {
 	const struct vcma_fit *fit;
 	const struct vcma_block *block;
@@ -126,26 +167,18 @@ static unsigned long vcma_pages_algo(unsigned long *map, unsigned long size,
 				     struct gen_pool *pages, unsigned long start_addr)
 {
 	const struct vcma_algo *algo = data;
-	const struct vcma_fit *fit = algo->fit;
-	u64 base_dma = algo->block->base_dma;
-	unsigned long end = size, bit, dirty;
-
-	if (fit->max_dma < base_dma)
-		return size;
-	/* Slots that lie at or below max_dma with all of their bytes. */
-	if (fit->max_dma - base_dma < (u64)size << VCMA_SLOT_SHIFT)
-		end = (fit->max_dma - base_dma + 1) >> VCMA_SLOT_SHIFT;
+	unsigned long bit, dirty;
 
 	for (;;) {
-		bit = vcma_fit_find(fit, map, end, start, base_dma);
-		if (bit >= end)
+		bit = vcma_fit_find(algo->fit, map, size, start, algo->block->base_dma);
+		if (bit >= size)
 			return size;
 		if (!algo->clean)
 			return bit;
 		dirty = find_next_bit(algo->block->dirty, bit + nr, bit);
 		if (dirty >= bit + nr)
 			return bit;
-		start = find_next_zero_bit(algo->block->dirty, end, dirty);
+		start = find_next_zero_bit(algo->block->dirty, size, dirty);
 	}
 }
 
@@ -350,11 +383,12 @@ void vcma_stacks_flush(struct vcma_pool *pool)
 
 /*
  * May an allocation that asks for @fit get any run of its size that the pool has? Aligned as they
- * are, none crosses a boundary of its size or more.
+ * are, none crosses a boundary of its size or more. Whether a run is in windows, and as aligned
+ * there, is seen when there is one.
  */
 static bool vcma_fit_is_plain(const struct vcma_pool *pool, const struct vcma_fit *fit)
 {
-	return fit->max_dma >= READ_ONCE(pool->max_dma) && !fit->match &&
+	return (fit->windows || fit->max_dma >= READ_ONCE(pool->max_dma)) && !fit->match &&
 	       fit->align_slots <= fit->nr;
 }
 
@@ -383,6 +417,17 @@ static bool vcma_pool_search_all(struct vcma_pool *pool, const struct vcma_fit *
 	return found;
 }
 
+static bool vcma_run_is_in_reach(const struct vcma_run *run, const struct vcma_fit *fit)
+{
+	u64 at = run->block->base_dma + ((u64)run->first << VCMA_SLOT_SHIFT);
+	u64 bytes = (u64)fit->nr << VCMA_SLOT_SHIFT;
+
+	if (fit->windows && (!hvcma_dma_windows_to_bus(fit->windows, at, bytes, &at) ||
+			     !IS_ALIGNED(at, bytes)))
+		return false;
+	return at + bytes - 1 <= fit->max_dma;
+}
+
 /*
  * Take a run of a stack if it is within reach: a block above the limit may have come, and runs of
  * it, since vcma_fit_is_plain() said that there is none.
@@ -391,12 +436,10 @@ static bool vcma_pool_pop(struct vcma_pool *pool, struct vcma_stack *stack,
 			  const struct vcma_fit *fit, bool dirty, struct vcma_run *run)
 {
 	unsigned long flags;
-	u64 end;
 
 	if (!vcma_stack_pop(stack, dirty, true, run))
 		return false;
-	end = run->block->base_dma + ((u64)(run->first + fit->nr) << VCMA_SLOT_SHIFT);
-	if (likely(end - 1 <= fit->max_dma))
+	if (likely(vcma_run_is_in_reach(run, fit)))
 		return true;
 	spin_lock_irqsave(&pool->zero_lock, flags);
 	vcma_pages_put(run->block, run->first, fit->nr);
@@ -426,7 +469,7 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 	if (!found) {
 		if (fit->align_slots << VCMA_SLOT_SHIFT <= pool->region->granule_bytes &&
 		    need <= pool->region->granule_bytes)
-			vcma_pool_wake_failed(pool, fit->max_dma, !clean);
+			vcma_pool_wake_failed(pool, owner, fit->max_dma, !clean);
 		return false;
 	}
 	vcma_pages_record(run.block, run.first, fit->nr, owner, orig, bytes, piece);

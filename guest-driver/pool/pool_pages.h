@@ -38,11 +38,11 @@ bool vcma_pages_isolate(struct vcma_block *block, const struct vcma_fit *fit, bo
 			u32 *first);
 
 /**
- * vcma_fit_find() - the first run of free slots that fits; its max_dma is left to the caller.
+ * vcma_fit_find() - the first run of free slots that fits.
  * @map: bit i is slot i, at DMA address @base_dma + i slots; set: in use
  * @end, @start: where to look
  *
- * Return: its first slot; @end or more if there is none.
+ * Return: its first slot; @end if there is none.
  */
 unsigned long vcma_fit_find(const struct vcma_fit *fit, unsigned long *map, unsigned long end,
 			    unsigned long start, u64 base_dma);
@@ -64,10 +64,11 @@ void vcma_pool_zero_work(struct work_struct *work);
 void vcma_pool_wake(struct vcma_pool *pool);
 
 /**
- * vcma_pool_wake_failed() - nothing was found at or below @max_dma.
+ * vcma_pool_wake_failed() - @user found nothing at or below @max_dma.
  * @urgent: get more though the guest is short of memory
  */
-void vcma_pool_wake_failed(struct vcma_pool *pool, u64 max_dma, bool urgent);
+void vcma_pool_wake_failed(struct vcma_pool *pool, const struct vcma_pool_user *user, u64 max_dma,
+			   bool urgent);
 
 /** vcma_pool_spare() - how much may be free without going back after a while. */
 u64 vcma_pool_spare(const struct vcma_pool *pool);

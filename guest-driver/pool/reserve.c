@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 
 #include "core/region.h"
+#include "hv/core/dma_windows.h"
 #include "pool_pages.h"
 #include "reserve.h"
 
@@ -29,14 +30,19 @@ static u32 vcma_reserve_first(const struct vcma_reserve *reserve)
 }
 
 /* Is there one, all of it where @max_dma allows it to be? */
-static bool vcma_reserve_reaches(struct vcma_reserve *reserve, u64 max_dma)
+static bool vcma_reserve_reaches(struct vcma_pool_user *user, u64 max_dma)
 {
+	struct vcma_reserve *reserve = &user->reserve;
 	unsigned long flags;
+	u64 at, bytes;
 	bool reaches;
 
 	spin_lock_irqsave(&reserve->lock, flags);
+	at = reserve->all.dma;
+	bytes = (u64)reserve->nr << VCMA_SLOT_SHIFT;
 	reaches = reserve->all.block &&
-		  reserve->all.dma + ((u64)reserve->nr << VCMA_SLOT_SHIFT) - 1 <= max_dma;
+		  (!user->windows || hvcma_dma_windows_to_bus(user->windows, at, bytes, &at)) &&
+		  at + bytes - 1 <= max_dma;
 	spin_unlock_irqrestore(&reserve->lock, flags);
 	return reaches;
 }
@@ -83,7 +89,12 @@ static void vcma_reserve_put(struct vcma_pool_user *user, struct vcma_piece *all
 static u32 vcma_reserve_get(struct vcma_pool_user *user, u64 max_dma, struct vcma_piece *all)
 {
 	const struct vcma_alloc_limits limits = { .flags = VCMA_FAST };
-	struct vcma_fit fit = { .nr = VCMA_RESERVE_SLOTS, .align_slots = 1, .max_dma = max_dma };
+	struct vcma_fit fit = {
+		.nr = VCMA_RESERVE_SLOTS,
+		.windows = user->windows,
+		.align_slots = 1,
+		.max_dma = max_dma,
+	};
 	struct vcma_pool *pool = user->pool;
 	u64 least = min_t(u64, fit.nr, pool->region->granule_bytes >> VCMA_SLOT_SHIFT);
 
@@ -105,7 +116,7 @@ void vcma_reserve_fill(struct vcma_pool_user *user, u64 max_dma)
 	u64 bytes;
 	u32 nr;
 
-	if (vcma_reserve_reaches(reserve, max_dma))
+	if (vcma_reserve_reaches(user, max_dma))
 		return;
 	nr = vcma_reserve_get(user, max_dma, &all);
 	if (!nr) {
@@ -150,17 +161,14 @@ bool vcma_reserve_alloc(struct vcma_pool_user *user, const struct vcma_fit *fit,
 			u64 bytes, struct vcma_piece *piece)
 {
 	struct vcma_reserve *reserve = &user->reserve;
-	unsigned long flags, bit, end;
+	unsigned long flags, bit;
 	bool found = false;
-	u64 room;
 
 	spin_lock_irqsave(&reserve->lock, flags);
-	if (!reserve->all.block || fit->max_dma < reserve->all.dma)
+	if (!reserve->all.block)
 		goto unlock;
-	room = fit->max_dma - reserve->all.dma;
-	end = room >> VCMA_SLOT_SHIFT < reserve->nr ? (room + 1) >> VCMA_SLOT_SHIFT : reserve->nr;
-	bit = vcma_fit_find(fit, reserve->used, end, 0, reserve->all.dma);
-	if (bit >= end)
+	bit = vcma_fit_find(fit, reserve->used, reserve->nr, 0, reserve->all.dma);
+	if (bit >= reserve->nr)
 		goto unlock;
 	bitmap_set(reserve->used, bit, fit->nr);
 	vcma_pages_record(reserve->all.block, vcma_reserve_first(reserve) + bit, fit->nr, user, orig,

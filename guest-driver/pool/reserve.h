@@ -22,6 +22,7 @@
 #include "pool.h"
 
 struct device;
+struct hvcma_dma_windows;
 
 /* One mapping of the greatest length, wherever it begins in a page, and as much again. */
 #define VCMA_RESERVE_BYTES	SZ_512K
@@ -40,6 +41,8 @@ struct vcma_reserve {
 struct vcma_pool_user {
 	const char *name;		/* for messages; constant, as is id */
 	u32 id;				/* the host's, of the client */
+	/* What it reaches; NULL: all, at DMA addresses. Constant while it is a user. */
+	const struct hvcma_dma_windows *windows;
 	struct list_head node;		/* in vcma_pool.users; vcma_pool.lock */
 	/* While it is one. */
 	struct vcma_pool *pool;

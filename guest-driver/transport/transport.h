@@ -67,7 +67,7 @@ static inline bool vcma_is_version_1(const struct vcma_transport *t)
 /* Return: does the peer serve us with what VIRTIO_CMA_F_* @bit stands for? */
 static inline bool vcma_has_feature(const struct vcma_transport *t, unsigned int bit)
 {
-	return !vcma_is_version_1(t) || t->features & BIT_ULL(bit);
+	return (vcma_is_version_1(t) ? t->features : VIRTIO_CMA_LEGACY_FEATURES) & BIT_ULL(bit);
 }
 
 /* Whom the transports serve. A region is theirs to keep, not to look into. */

@@ -7,7 +7,9 @@
 #include "hv/core/dma_windows.h"
 
 /* The last page of 2^64 is no memory: so the size fits, and no end wraps. */
-#define IDENTITY_BYTES	(UINT64_MAX - HVCMA_DMA_WINDOW_ALIGN_BYTES + 1)
+#define IDENTITY_BYTES	(-HVCMA_DMA_WINDOW_ALIGN_BYTES)
+
+#define LAST		(~(uint64_t)0)	/* neither C nor the kernel has a name for it that both have */
 
 static void clear_from(struct hvcma_dma_windows *w, uint32_t i)
 {
@@ -62,9 +64,9 @@ static enum virtio_cma_status check_one(const struct hvcma_dma_window *w, uint32
 	if (!is_aligned(w->dma_base))
 		return fail(err, i, i, w->dma_base,
 			    "its base in memory is no multiple of 4096 bytes");
-	if (w->bytes > UINT64_MAX - w->bus_base)
+	if (w->bytes > LAST - w->bus_base)
 		return fail(err, i, i, w->bus_base, "its end on the bus is beyond 64 bits");
-	if (w->bytes > UINT64_MAX - w->dma_base)
+	if (w->bytes > LAST - w->dma_base)
 		return fail(err, i, i, w->dma_base, "its end in memory is beyond 64 bits");
 	return VIRTIO_CMA_S_OK;
 }
