@@ -15,8 +15,8 @@
  *    words in @err (may be NULL). Out-parameters are untouched on failure.
  *  - No locking: a blob belongs to its caller. No global state.
  *
- * Only what builds an index or a list (tree.c, dma.c, windows.c, the
- * check), and what keeps windows of before (bus.c), allocates memory.
+ * Only what builds an index or a list (tree.c, dma.c, windows.c,
+ * device_windows.c, the check), and what keeps windows of before (bus.c), allocates memory.
  */
 #ifndef HVCMA_FDT_BLOB_H
 #define HVCMA_FDT_BLOB_H

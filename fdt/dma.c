@@ -70,14 +70,21 @@ static uint32_t list_phandle(const struct hvcma_fdt_tree *tree, int node, const 
 	return 0;
 }
 
-static int find_parent(const struct hvcma_fdt_tree *tree, int node)
+/* The interconnect for DMA; -1: it is not there, with @is_named although the node has one. */
+static int find_interconnect(const struct hvcma_fdt_tree *tree, int node, bool *is_named)
 {
 	int index = string_index(tree, node, "interconnect-names", "dma-mem");
-	int target = -1;
 
-	if (index >= 0)
-		target = hvcma_fdt_tree_phandle(tree, list_phandle(tree, node, "interconnects",
-								   "#interconnect-cells", index));
+	*is_named = index >= 0;
+	return index < 0 ? -1 : hvcma_fdt_tree_phandle(tree, list_phandle(tree, node, "interconnects",
+									 "#interconnect-cells", index));
+}
+
+static int find_parent(const struct hvcma_fdt_tree *tree, int node)
+{
+	bool is_named;
+	int target = find_interconnect(tree, node, &is_named);
+
 	return target >= 0 ? target : tree->node[node].parent;
 }
 
@@ -218,6 +225,32 @@ static int configured_by(const struct hvcma_fdt_tree *tree, int device)
 	int bridge = tree->node[device].host_bridge;
 
 	return bridge >= 0 ? bridge : device;
+}
+
+static int way_failed(const struct hvcma_fdt_tree *tree, int node, const char *what,
+		      struct hvcma_fdt_error *err)
+{
+	char path[HVCMA_FDT_PATH_BYTES];
+
+	hvcma_fdt_tree_name(tree, node, path);
+	return hvcma_fdt_fail(err, -FDT_ERR_BADSTRUCTURE, "%s: %s", path, what);
+}
+
+int hvcma_fdt_dma_check_way(const struct hvcma_fdt_dma *dma, int device,
+			    struct hvcma_fdt_error *err)
+{
+	const struct hvcma_fdt_tree *tree = dma->tree;
+	int steps = tree->nr;
+
+	for (int at = configured_by(tree, device); at >= 0; at = dma->parent[at]) {
+		bool is_named;
+
+		if (find_interconnect(tree, at, &is_named) < 0 && is_named)
+			return way_failed(tree, at, "its interconnect \"dma-mem\" is not in the tree: where its DMA goes is not known", err);
+		if (!steps--)
+			return way_failed(tree, at, "the way of DMA goes in a circle here, through interconnects \"dma-mem\"", err);
+	}
+	return 0;
 }
 
 int hvcma_fdt_dma_above(struct hvcma_fdt_dma *dma, int node)
@@ -609,8 +642,11 @@ int hvcma_fdt_dma_windows(struct hvcma_fdt_dma *dma, int bus,
 	if (ret)
 		return ret;
 	w.window = calloc((size_t)e.nr + 1, sizeof(*w.window));
-	if (!w.window)
+	w.is_memory = calloc((size_t)e.nr + 1, sizeof(*w.is_memory));
+	if (!w.window || !w.is_memory) {
+		hvcma_fdt_windows_free(&w);
 		return -FDT_ERR_NOSPACE;
+	}
 	w.is_cut = e.is_cut;
 	for (int i = 0; i < e.nr; i++) {
 		const fdt32_t *p = e.p + i * each;
@@ -626,7 +662,7 @@ int hvcma_fdt_dma_windows(struct hvcma_fdt_dma *dma, int bus,
 			ret = look_at_end(dma, bus, p + e.own, (e.nr - i) * each - e.own,
 					  &(struct hvcma_window){ on_bus, gpa, bytes }, &w);
 		if (ret) {
-			free(w.window);
+			hvcma_fdt_windows_free(&w);
 			return ret;
 		}
 		if (!leads) {
@@ -636,10 +672,12 @@ int hvcma_fdt_dma_windows(struct hvcma_fdt_dma *dma, int bus,
 			continue;
 		}
 		if (may_join && joint == last_joint && on_bus == last->dma + last->bytes &&
-		    gpa == last->gpa + last->bytes)
+		    gpa == last->gpa + last->bytes) {
 			last->bytes += bytes;
-		else
+		} else {
+			w.is_memory[w.nr] = e.kind != KIND_PCI || space_of(e.kind, fdt32_to_cpu(*p)) == PCI_SPACE_MEMORY;
 			w.window[w.nr++] = (struct hvcma_window){ on_bus, gpa, bytes };
+		}
 		last_joint = joint;
 		may_join = true;
 	}
@@ -649,5 +687,6 @@ int hvcma_fdt_dma_windows(struct hvcma_fdt_dma *dma, int bus,
 
 void hvcma_fdt_windows_free(struct hvcma_fdt_windows *windows)
 {
+	free(windows->is_memory);
 	free(windows->window);
 }

@@ -58,6 +58,19 @@ int hvcma_fdt_dma_parent(const struct hvcma_fdt_dma *dma, int node);
  */
 int hvcma_fdt_dma_bus(struct hvcma_fdt_dma *dma, int device, int *ended);
 
+/**
+ * hvcma_fdt_dma_check_way() - is there one way from a device up to the root?
+ * @device: as hvcma_fdt_dma_bus() takes it
+ *
+ * Linux makes do with a parent that is not there, and ends in a circle; so do the other
+ * functions here.
+ *
+ * Errors (-FDT_ERR_BADSTRUCTURE, in words): a circle; an interconnect "dma-mem" that is not
+ * in the tree.
+ */
+int hvcma_fdt_dma_check_way(const struct hvcma_fdt_dma *dma, int device,
+			    struct hvcma_fdt_error *err);
+
 /** hvcma_fdt_dma_above() - the nearest with windows, @node or above it; -1: none. */
 int hvcma_fdt_dma_above(struct hvcma_fdt_dma *dma, int node);
 
@@ -72,6 +85,7 @@ bool hvcma_fdt_dma_is_behind_iommu(const struct hvcma_fdt_dma *dma, int device);
 
 struct hvcma_fdt_windows {
 	struct hvcma_window *window;	/* as listed, neighbours of one kind joined */
+	bool *is_memory;		/* of each: not of a PCI bus's I/O or configuration space */
 	size_t nr;
 	size_t nr_lost;			/* windows that do not lead to memory */
 	uint64_t lost_dma;		/* base of the first of those on the bus */

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "fdt/check.h"
+#include "fdt/device_windows.h"
 #include "fdt/dma.h"
 #include "fdt/interrupts.h"
 #include "fdt/overlay.h"
@@ -58,6 +59,43 @@ static void look_at_windows(struct hvcma_fdt_dma *dma, int node)
 	hvcma_fdt_windows_free(&w);
 }
 
+/*
+ * What a device would do DMA by is what Linux has: each window's first and last page is where the
+ * first listed that has it leads. Refused is with words.
+ */
+static void look_at_device(struct hvcma_fdt_dma *dma, int node)
+{
+	char path[HVCMA_FDT_PATH_BYTES], on[HVCMA_FDT_PATH_BYTES];
+	struct hvcma_dma_windows found;
+	struct hvcma_fdt_windows w;
+	struct hvcma_fdt_error err = { "" };
+	int bus = hvcma_fdt_dma_bus(dma, node, NULL);
+
+	if (hvcma_fdt_full_path(dma->tree->fdt, dma->tree->node[node].offset, path, &err))
+		return;
+	if (hvcma_fdt_device_windows(dma->tree->fdt, fdt_totalsize(dma->tree->fdt), path, &found, on, &err)) {
+		must(err.text[0]);
+		return;
+	}
+	must(found.nr && found.nr <= HVCMA_MAX_DMA_WINDOWS && (bus < 0) == !on[0]);
+	if (bus < 0) {
+		must(hvcma_dma_windows_is_identity(&found));
+		return;
+	}
+	must(!hvcma_fdt_dma_windows(dma, bus, &w));
+	for (uint32_t i = 0; i < 2 * found.nr; i++) {
+		const struct hvcma_dma_window *one = &found.window[i / 2];
+		uint64_t offset = i & 1 ? one->bytes - 1 : 0, at = one->dma_base + offset;
+		size_t k = 0;
+
+		while (k < w.nr && (!w.is_memory[k] || at < w.window[k].gpa ||
+				    at - w.window[k].gpa >= w.window[k].bytes))
+			k++;
+		must(k < w.nr && at - w.window[k].gpa + w.window[k].dma == one->bus_base + offset);
+	}
+	hvcma_fdt_windows_free(&w);
+}
+
 static void check(const void *fdt)
 {
 	const struct hvcma_fdt_policy policy = { .stage2 = VIRTIO_CMA_STAGE2_FWB };
@@ -92,6 +130,7 @@ static void look(const void *fdt, uint8_t choice)
 		for (int k = 0; k < hvcma_fdt_nr_dma_ranges(fdt, tree.node[i].offset, tree.node[parent].offset); k++)
 			sum += hvcma_fdt_dma_range(fdt, tree.node[i].offset, tree.node[parent].offset, k).bytes;
 	}
+	look_at_device(&dma, choice % tree.nr);
 	hvcma_fdt_tree_name(&tree, choice % tree.nr, path);
 	hvcma_fdt_dma_fini(&dma);
 	hvcma_fdt_tree_fini(&tree);
