@@ -33,5 +33,6 @@ extern const struct hvcma_command hvcma_command_attr;
 extern const struct hvcma_command hvcma_command_fdt;
 extern const struct hvcma_command hvcma_command_regions;
 extern const struct hvcma_command hvcma_command_status;
+extern const struct hvcma_command hvcma_command_windows;
 
 #endif /* HVCMA_CLI_COMMAND_H */

@@ -23,6 +23,7 @@ static const struct hvcma_command *const commands[] = {
 	&hvcma_command_fdt,
 	&hvcma_command_regions,
 	&hvcma_command_status,
+	&hvcma_command_windows,
 };
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))

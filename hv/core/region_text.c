@@ -339,13 +339,26 @@ enum virtio_cma_status hvcma_region_text_bytes(const struct hvcma_size *s, uint6
 	return VIRTIO_CMA_S_OK;
 }
 
+enum virtio_cma_status hvcma_region_text_take_amount(const char **text, uint64_t *bytes,
+						     struct hvcma_text_error *err)
+{
+	const char *p = *text;
+	uint64_t value;
+
+	if (parse_amount(&p, &value, err))
+		return VIRTIO_CMA_S_INVAL;
+	*bytes = value;
+	*text = p;
+	return VIRTIO_CMA_S_OK;
+}
+
 enum virtio_cma_status hvcma_region_text_amount(const char *text, uint64_t *bytes,
 						struct hvcma_text_error *err)
 {
 	const char *p = text;
 	uint64_t value;
 
-	if (parse_amount(&p, &value, err))
+	if (hvcma_region_text_take_amount(&p, &value, err))
 		return VIRTIO_CMA_S_INVAL;
 	if (*p)
 		return fail_at(err, p, "expected nothing after the number");

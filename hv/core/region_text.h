@@ -112,6 +112,15 @@ bool hvcma_region_text_is_relative(const struct hvcma_size *s);
 enum virtio_cma_status hvcma_region_text_amount(const char *text, uint64_t *bytes,
 						struct hvcma_text_error *err);
 
+/**
+ * hvcma_region_text_take_amount() - the absolute quantity that a text begins with.
+ * @text: in: NUL-terminated; out: behind it
+ *
+ * Return: OK; VIRTIO_CMA_S_INVAL with only @err written.
+ */
+enum virtio_cma_status hvcma_region_text_take_amount(const char **text, uint64_t *bytes,
+						     struct hvcma_text_error *err);
+
 /** hvcma_slice_is() - does the slice spell @string? */
 bool hvcma_slice_is(const struct hvcma_slice *slice, const char *string);
 

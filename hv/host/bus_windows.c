@@ -196,26 +196,31 @@ int hvcma_bus_windows_of_node(const struct hvcma_machine *machine, const char *n
 			      hvcma_tree_reader_fn *read, struct hvcma_bus_windows *found,
 			      struct hvcma_error *err)
 {
+	struct hvcma_error booted = { "" }, live = { "" };
 	struct hvcma_bus_windows result;
 	struct hvcma_machine_tree tree;
-	struct hvcma_error why = { "" };
-	int ret = hvcma_machine_tree_booted(machine->sysfs, &tree, &why);
+	int ret = hvcma_machine_tree_booted(machine->sysfs, &tree, &booted);
 
 	if (!ret) {
-		ret = read_tree(machine, "fdt", &tree, node, read, &result, err);
+		ret = read_tree(machine, "fdt", &tree, node, read, &result, &booted);
 		hvcma_machine_tree_free(&tree);
 	}
-	/* may not be read, or the node is newer */
-	if (ret == -EACCES || ret == -ENOENT) {
-		ret = hvcma_machine_tree_live(machine->sysfs, &tree, err);
-		if (!ret) {
-			ret = read_tree(machine, "devicetree/base", &tree, node, read, &result, err);
-			hvcma_machine_tree_free(&tree);
-		}
-	} else if (ret && why.text[0]) {
-		hvcma_error_set(err, "%s", why.text);
+	if (ret != -EACCES && ret != -ENOENT) {
+		if (ret)
+			hvcma_error_set(err, "%s", booted.text);
+		else
+			*found = result;
+		return ret;
 	}
-	if (!ret)
+	/* it may not be read, is not there, or the node is newer */
+	ret = hvcma_machine_tree_live(machine->sysfs, &tree, &live);
+	if (!ret) {
+		ret = read_tree(machine, "devicetree/base", &tree, node, read, &result, &live);
+		hvcma_machine_tree_free(&tree);
+	}
+	if (ret)
+		hvcma_error_set(err, "%.180s; %.180s", booted.text, live.text);
+	else
 		*found = result;
 	return ret;
 }

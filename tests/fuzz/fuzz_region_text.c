@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hv/core/region_text.h"
+#include "hv/core/window_text.h"
 
 static void expect(bool condition)
 {
@@ -45,6 +45,26 @@ static void check_entry(const struct hvcma_region_text *e, const char *from, con
 	expect(less <= bytes);
 }
 
+/* What is read of a text is inside it, and what is refused changes nothing. */
+static void look_for_windows(const char *text, const char *end)
+{
+	struct hvcma_text_error err;
+	struct hvcma_window_text e;
+
+	while (*text) {
+		const char *from = text;
+
+		if (hvcma_window_text_next(&text, &e, &err)) {
+			expect(text == from && err.sentence && err.slice.text >= from &&
+			       err.slice.text + err.slice.bytes <= end);
+			break;
+		}
+		expect(text > from && text <= end && e.windows.nr && e.windows.nr <= HVCMA_MAX_DMA_WINDOWS);
+		check_inside(&e.client, from, text);
+		expect(e.client.bytes < VIRTIO_CMA_NAME_BYTES);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t nr)
 {
 	char *text = malloc(nr + 1);
@@ -70,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t nr)
 		       hvcma_slice_equal(&e.clients, &again.clients) && e.base == again.base);
 	}
 	hvcma_region_text_amount(text, &amount, &err);
+	look_for_windows(text, end);
 	free(text);
 	return 0;
 }
