@@ -21,6 +21,7 @@
 #include "test-hooks.h"
 #include "turn.h"
 #include "vfio-noiommu.h"
+#include "client-windows.h"
 
 /* ---- plug and unplug ---- */
 
@@ -73,13 +74,15 @@ static bool client_fits(HvcmaClient *cl, DeviceState *dev, Error **errp)
     return false;
 }
 
-static bool client_connect(HvcmaClient *cl, DeviceState *dev, Error **errp)
+static bool client_connect(HvcmaClient *cl, DeviceState *dev,
+                           const struct hvcma_dma_windows *windows,
+                           Error **errp)
 {
     HvcmaClients *c = cl->table;
     g_autofree char *enable = NULL;
 
     if (!hvcma_vfio_is_noiommu(OBJECT(dev))) {
-        return hvcma_test_connect(c->s, dev, errp);
+        return hvcma_test_connect(c->s, dev, cl->id, windows, errp);
     }
     enable = hvcma_vfio_enable_path(OBJECT(dev));
     return hvcma_backing_watch(c->s->backing, enable, errp);
@@ -99,6 +102,39 @@ static void client_disconnect(HvcmaClient *cl, bool quiesced)
     }
 }
 
+/* One device is behind one host bridge, whichever region asks. */
+static bool client_agrees(HvcmaClient *cl, DeviceState *dev,
+                          const struct hvcma_dma_windows *windows, Error **errp)
+{
+    HvcmaClients *c;
+    uint32_t i;
+
+    for (c = hvcma_clients_next(NULL); c; c = hvcma_clients_next(c)) {
+        for (i = 0; i < c->nr; i++) {
+            HvcmaClient *other = &c->client[i];
+            const struct hvcma_dma_windows *theirs;
+            g_autofree char *text = NULL;
+            g_autofree char *their_text = NULL;
+
+            if (!other->plugged || hvcma_device_of(&other->user) != dev) {
+                continue;
+            }
+            theirs = hvcma_engine_client_windows(c->s->engine, i, NULL);
+            if (hvcma_dma_windows_equal(theirs, windows)) {
+                continue;
+            }
+            text = hvcma_client_windows_text(windows);
+            their_text = hvcma_client_windows_text(theirs);
+            error_setg(errp, "virtio-cma '%s': client '%s' has windows %s here "
+                       "and %s in region '%s': dma-windows= must agree",
+                       cl->table->s->config.name, cl->id, text, their_text,
+                       c->s->config.name);
+            return false;
+        }
+    }
+    return true;
+}
+
 static const HvcmaDeviceUserOps user_ops;
 
 /*
@@ -109,8 +145,10 @@ static bool client_plug(HvcmaClient *cl, DeviceState *named, Error **errp)
 {
     DeviceState *dev = hvcma_device_on_bus(named);
     VirtIOCMA *s = cl->table->s;
+    struct hvcma_dma_windows windows;
     struct hvcma_client_info info;
     enum virtio_cma_status status;
+    uint32_t source;
 
     cl->user.ops = &user_ops;
     if (!client_fits(cl, named, errp) || !client_locate(cl, dev, errp) ||
@@ -120,7 +158,10 @@ static bool client_plug(HvcmaClient *cl, DeviceState *named, Error **errp)
     if (s->opts.trace) {
         hvcma_device_set_trace(&cl->user);
     }
-    if (!client_connect(cl, dev, errp)) {
+    if (!hvcma_client_windows_of(s, cl->id, dev, &windows, &source, errp) ||
+        !client_agrees(cl, dev, &windows, errp) ||
+        !hvcma_client_windows_reach(s, cl->id, &windows, source, errp) ||
+        !client_connect(cl, dev, &windows, errp)) {
         return false;
     }
     info = (struct hvcma_client_info) {
@@ -128,6 +169,8 @@ static bool client_plug(HvcmaClient *cl, DeviceState *named, Error **errp)
         .coherent = hvcma_attr_operator(s, cl->id),
         .emulated = hvcma_attr_is_emulated(OBJECT(dev)),
         .resv = cl->resv,
+        .windows = &windows,
+        .windows_source = source,
         .kind = cl->kind,
         .name = cl->id,
         .path = cl->place.path,

@@ -29,6 +29,9 @@ static const Description descriptions[] = {
       "cached, uncached" },
     { "stage2", "what the host does to memory types: auto (default), none, "
       "no-fwb, fwb" },
+    { "dma-windows", "which memory clients reach, and where on their bus: "
+      "CLIENT=BUS:MEMORY:SIZE+...;... (default: as the host's device tree has "
+      "it)" },
     { "coherent", "whether clients' DMA is coherent: on, off, auto (default), "
       "or ID=on|off|auto:..." },
     { "default", "region for devices that have none of their own" },
@@ -47,6 +50,7 @@ static const Description descriptions[] = {
     { "kinds", "offer VIRTIO_CMA_F_KINDS" },
     { "client-attributes", "offer VIRTIO_CMA_F_ATTRIBUTES" },
     { "suspend", "offer VIRTIO_CMA_F_SUSPEND" },
+    { "client-windows", "offer VIRTIO_CMA_F_WINDOWS" },
 };
 
 void hvcma_describe_properties(ObjectClass *klass)

@@ -16,6 +16,7 @@
 #include "static.h"
 #include "test-hooks.h"
 #include "virtio-cma.h"
+#include "client-windows.h"
 
 typedef struct Choice {
     const char *word;
@@ -100,6 +101,7 @@ static bool check_text(VirtIOCMA *s, Error **errp)
         { "attr", o->attr },
         { "stage2", o->stage2 },
         { "coherent", o->coherent },
+        { "dma-windows", o->dma_window },
     };
     size_t i;
 
@@ -289,6 +291,7 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
 
     return check_mode(s, mode, errp) &&
            hvcma_attr_check(s, errp) &&
+           hvcma_client_windows_check(s, errp) &&
            check_memdev(s, hvcma_test_is_fake(s), errp) &&
            check_machine(s, errp) &&
            check_sizes(s, hvcma_test_is_fake(s), errp) &&

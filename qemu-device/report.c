@@ -17,6 +17,7 @@
 #include "clients.h"
 #include "test-hooks.h"
 #include "view.h"
+#include "client-windows.h"
 #include "virtio-cma.h"
 
 /* @view: NULL for parts that tell nothing of granules */
@@ -221,6 +222,29 @@ static void put_maint(Visitor *v, const char *name, uint32_t maint)
     end_list(v);
 }
 
+/* What a client reaches, at which addresses on its bus, and who says so. */
+static void put_windows(VirtIOCMA *s, Visitor *v, uint32_t client)
+{
+    const struct hvcma_dma_windows *w;
+    uint32_t source, i;
+
+    w = hvcma_engine_client_windows(s->engine, client, &source);
+    if (hvcma_engine_client_state(s->engine, client) ==
+        VIRTIO_CMA_CLIENT_ABSENT) {
+        return;
+    }
+    put_str(v, "windows-source", hvcma_client_windows_source(source));
+    start_list(v, "windows");
+    for (i = 0; i < w->nr; i++) {
+        start_struct(v, NULL);
+        put_u64(v, "bus-base", w->window[i].bus_base);
+        put_u64(v, "base-dma", w->window[i].dma_base);
+        put_u64(v, "bytes", w->window[i].bytes);
+        end_struct(v);
+    }
+    end_list(v);
+}
+
 /* Of a client that is plugged: by the guest's word once it has been claimed. */
 static void put_decision(VirtIOCMA *s, Visitor *v, uint32_t client)
 {
@@ -415,6 +439,7 @@ static void put_clients(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
         put_str(v, "state", states[hvcma_engine_client_state(s->engine, i)]);
         put_bool(v, "bus-master", hvcma_clients_is_bus_master(s->clients, i));
         put_decision(s, v, i);
+        put_windows(s, v, i);
         end_struct(v);
     }
     end_list(v);

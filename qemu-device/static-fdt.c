@@ -112,30 +112,87 @@ static const Image *image_at(const Image *image, uint64_t base, uint64_t bytes)
 
 /* ---- windows ---- */
 
-static void add_windows(VirtIOCMA *s, GArray *windows)
+/* The part of an extent that clients reach, or that of one window of theirs. */
+static void add_windows_of(VirtIOCMA *s, const struct hvcma_dma_windows *reached,
+                           uint64_t first, uint64_t nr, uint64_t dma,
+                           GArray *windows)
+{
+    uint64_t gpa = s->config.region_base_gpa + first * s->config.granule_bytes;
+    uint64_t end = dma + nr * s->config.granule_bytes;
+    uint64_t from = dma, part, bytes;
+
+    while (from < end && hvcma_dma_windows_reach(reached, from, end - from,
+                                                 UINT64_MAX, &part, &bytes)) {
+        struct hvcma_window w = {
+            .gpa = gpa + (part - dma),
+            .bytes = bytes,
+        };
+
+        hvcma_dma_windows_to_bus(reached, part, bytes, &w.dma);
+        g_array_append_val(windows, w);
+        from = part + bytes;
+    }
+}
+
+static void add_windows(VirtIOCMA *s, const struct hvcma_dma_windows *reached,
+                        GArray *windows)
 {
     uint64_t from = 0, first, nr, dma;
 
     while (hvcma_engine_next_extent(s->engine, from, &first, &nr, &dma)) {
-        struct hvcma_window w = {
-            .dma = dma,
-            .gpa = s->config.region_base_gpa + first * s->config.granule_bytes,
-            .bytes = nr * s->config.granule_bytes,
-        };
-
-        g_array_append_val(windows, w);
+        add_windows_of(s, reached, first, nr, dma, windows);
         from = first + nr;
     }
 }
 
+/*
+ * dma-ranges are the host bridge's, in the guest as on the host: the windows of
+ * all clients have to be the same.
+ */
+static bool common_windows(struct hvcma_dma_windows *common, Error **errp)
+{
+    const char *first = NULL;
+    StaticRegion *r;
+    uint32_t i;
+
+    hvcma_dma_windows_identity(common);
+    QLIST_FOREACH(r, &regions, next) {
+        for (i = 0; i < r->s->config.nr_clients; i++) {
+            const char *id = hvcma_clients_id(r->s->clients, i);
+            const struct hvcma_dma_windows *w =
+                hvcma_engine_client_windows(r->s->engine, i, NULL);
+
+            if (hvcma_engine_client_state(r->s->engine, i) ==
+                VIRTIO_CMA_CLIENT_ABSENT) {
+                continue;
+            }
+            if (!first) {
+                first = id;
+                *common = *w;
+            } else if (!hvcma_dma_windows_equal(common, w)) {
+                error_setg(errp, "virtio-cma: static regions: clients '%s' and "
+                           "'%s' have other windows (dma-windows=), but share a "
+                           "PCI host bridge in the guest, and with it its "
+                           "dma-ranges", first, id);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static bool collect_windows(GArray *windows, Error **errp)
 {
+    struct hvcma_dma_windows reached;
     struct hvcma_fdt_error err;
     StaticRegion *r;
     size_t nr;
 
+    if (!common_windows(&reached, errp)) {
+        return false;
+    }
     QLIST_FOREACH(r, &regions, next) {
-        add_windows(r->s, windows);
+        add_windows(r->s, &reached, windows);
     }
     if (hvcma_windows_check((struct hvcma_window *)windows->data, windows->len,
                             HVCMA_GUARD_BYTES, &err)) {
@@ -177,14 +234,13 @@ static bool check_borders(const GArray *windows, const Image *image,
 
 /* ---- nodes ---- */
 
-/* What is left of an extent above the images in it and below its guard. */
-static struct hvcma_range run_of_extent(VirtIOCMA *s, const Image *image,
-                                        uint64_t first, uint64_t nr)
+/* What is left of a window above the images in it and below its guard. */
+static struct hvcma_range run_of_window(const Image *image, uint64_t base,
+                                        uint64_t end)
 {
-    uint64_t base = s->config.region_base_gpa +
-                    first * s->config.granule_bytes;
-    uint64_t end = base + nr * s->config.granule_bytes - HVCMA_GUARD_BYTES;
     int i;
+
+    end -= HVCMA_GUARD_BYTES;
 
     for (i = 0; i < NR_IMAGES; i++) {
         uint64_t image_end = image[i].base_gpa + image[i].bytes;
@@ -198,27 +254,36 @@ static struct hvcma_range run_of_extent(VirtIOCMA *s, const Image *image,
     return (struct hvcma_range) { base, end > base ? end - base : 0 };
 }
 
-static struct hvcma_range longest_run(VirtIOCMA *s, const Image *image)
+/* Windows of all regions, joined: those of this one, or the parts in it. */
+static struct hvcma_range longest_run(VirtIOCMA *s, const GArray *windows,
+                                      const Image *image)
 {
-    uint64_t from = 0, first, nr, dma;
+    uint64_t first = s->config.region_base_gpa;
+    uint64_t last = first + s->config.region_bytes;
     struct hvcma_range longest = { };
+    guint i;
 
-    while (hvcma_engine_next_extent(s->engine, from, &first, &nr, &dma)) {
-        struct hvcma_range run = run_of_extent(s, image, first, nr);
+    for (i = 0; i < windows->len; i++) {
+        const struct hvcma_window *w =
+            &g_array_index(windows, struct hvcma_window, i);
+        uint64_t base = MAX(w->gpa, first), end = MIN(w->gpa + w->bytes, last);
+        struct hvcma_range run = { };
 
+        if (base < end) {
+            run = run_of_window(image, base, end);
+        }
         if (run.bytes > longest.bytes) {
             longest = run;
         }
-        from = first + nr;
     }
     return longest;
 }
 
 /* At the end of the longest run: kernels like the start of memory. */
-static bool place_pool(VirtIOCMA *s, const Image *image,
+static bool place_pool(VirtIOCMA *s, const GArray *windows, const Image *image,
                        struct hvcma_range *pool, Error **errp)
 {
-    struct hvcma_range run = longest_run(s, image);
+    struct hvcma_range run = longest_run(s, windows, image);
     uint64_t wanted = s->opts.pool_bytes;
 
     if (!wanted) {
@@ -271,8 +336,8 @@ static bool bind_clients(VirtIOCMA *s, void *fdt, const char *pool,
     return true;
 }
 
-static bool describe_region(VirtIOCMA *s, void *fdt, const Image *image,
-                            Error **errp)
+static bool describe_region(VirtIOCMA *s, void *fdt, const GArray *windows,
+                            const Image *image, Error **errp)
 {
     struct hvcma_range whole = {
         s->config.region_base_gpa, s->config.region_bytes
@@ -289,7 +354,7 @@ static bool describe_region(VirtIOCMA *s, void *fdt, const Image *image,
     struct hvcma_fdt_error err;
     struct hvcma_range place;
 
-    if (!place_pool(s, image, &place, errp)) {
+    if (!place_pool(s, windows, image, &place, errp)) {
         return false;
     }
     pool.base = place.base;
@@ -465,7 +530,7 @@ static bool describe(const struct arm_boot_info *info, void *fdt, Error **errp)
         return false;
     }
     QLIST_FOREACH(r, &regions, next) {
-        if (!describe_region(r->s, fdt, image, errp)) {
+        if (!describe_region(r->s, fdt, windows, image, errp)) {
             return false;
         }
     }

@@ -82,7 +82,8 @@ void hvcma_test_bus_down(VirtIOCMA *s)
 {
 }
 
-bool hvcma_test_connect(VirtIOCMA *s, DeviceState *dev, Error **errp)
+bool hvcma_test_connect(VirtIOCMA *s, DeviceState *dev, const char *client,
+                        const struct hvcma_dma_windows *windows, Error **errp)
 {
     return true;
 }

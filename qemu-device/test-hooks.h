@@ -93,10 +93,12 @@ void hvcma_test_bus_down(VirtIOCMA *s);
 
 /**
  * hvcma_test_connect() - an emulated client is plugged: onto the bus, if there
- * is one; false with @errp if it can't be there.
+ * is one, where it reaches memory through its windows, unless x-bus-window says
+ * otherwise; false with @errp if it can't be there.
  * hvcma_test_disconnect() - and off it.
  */
-bool hvcma_test_connect(VirtIOCMA *s, DeviceState *dev, Error **errp);
+bool hvcma_test_connect(VirtIOCMA *s, DeviceState *dev, const char *client,
+                        const struct hvcma_dma_windows *windows, Error **errp);
 void hvcma_test_disconnect(VirtIOCMA *s, DeviceState *dev);
 
 /** hvcma_test_close_fails() - is this closing of a gate to fail? with @errp. */

@@ -29,6 +29,7 @@
 #include "test-hooks.h"
 #include "turn.h"
 #include "virtio-cma.h"
+#include "client-windows.h"
 
 /*
  * Backing is slow, mostly by the zeroing of pages, and so are pins, by their
@@ -416,7 +417,8 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
         return;
     }
     s->config.nr_clients = hvcma_clients_nr(s->clients);
-    if (!hvcma_attr_check_clients(s, errp)) {
+    if (!hvcma_attr_check_clients(s, errp) ||
+        !hvcma_client_windows_check_clients(s, errp)) {
         goto fail_clients;
     }
     if (!hvcma_discard_init(s, errp)) {
@@ -524,6 +526,7 @@ static const Property virtio_cma_properties[] = {
     DEFINE_PROP_STRING("attr", VirtIOCMA, opts.attr),
     DEFINE_PROP_STRING("stage2", VirtIOCMA, opts.stage2),
     DEFINE_PROP_STRING("coherent", VirtIOCMA, opts.coherent),
+    DEFINE_PROP_STRING("dma-windows", VirtIOCMA, opts.dma_window),
     DEFINE_PROP_BOOL("default", VirtIOCMA, opts.is_default, false),
     DEFINE_PROP_SIZE("pin-limit", VirtIOCMA, opts.pin_limit_bytes, 0),
     DEFINE_PROP_SIZE("granule", VirtIOCMA, opts.granule_bytes, 0),
@@ -543,6 +546,8 @@ static const Property virtio_cma_properties[] = {
                       VIRTIO_CMA_F_ATTRIBUTES, true),
     DEFINE_PROP_BIT64("suspend", VirtIOCMA, opts.features, VIRTIO_CMA_F_SUSPEND,
                       true),
+    DEFINE_PROP_BIT64("client-windows", VirtIOCMA, opts.features,
+                      VIRTIO_CMA_F_WINDOWS, true),
 };
 
 /* The class has one array: those of the test hooks follow, if there are any. */

@@ -19,6 +19,7 @@
  * clients-gate.c    CLAIM and RELEASE: from a client table to the gate
  * clients-noiommu.c which of them may be without an IOMMU
  * client-device.c   what regions that serve one device share
+ * client-windows.c  which memory clients reach, and where on their bus
  * report.c          QOM properties that tell the region's state
  * view.c            what one reading of them sees of the granules
  * migration.c       vmstate
@@ -100,6 +101,7 @@ typedef struct HvcmaTesting {
     uint32_t fake_step;         /* granules in one go, 0: by their size */
     uint64_t fake_base_hpa;
     char *fake_fault;
+    char *bus_window;           /* what the bus does, whatever the guest hears */
 
     HvcmaTestFault fault;
     uint64_t nr_closed;         /* gates, for the fault */
@@ -130,6 +132,7 @@ typedef struct HvcmaOptions {
     char *attr;
     char *stage2;
     char *coherent;
+    char *dma_window;
     bool is_default;
     bool discard;
     bool unsafe_noiommu;

@@ -317,6 +317,38 @@ static void print_decision(FILE *out, struct json_object *client)
 	fprintf(out, ": %s\n", string(client, "reason"));
 }
 
+/* The identity, of a machine on which nothing can say otherwise, is no news. */
+static bool is_plain(struct json_object *client)
+{
+	struct json_object *windows = member(client, "windows");
+	struct json_object *first = json_object_array_get_idx(windows, 0);
+
+	return length(windows) == 1 && !number(first, "bus-base") && !number(first, "base-dma") &&
+	       number(first, "bytes") > UINT64_C(1) << 63;
+}
+
+/* At which addresses on its bus a client reaches what of memory, and who says so. */
+static void print_windows(FILE *out, struct json_object *client)
+{
+	struct json_object *windows = member(client, "windows");
+	const char *source = string(client, "windows-source");
+
+	if (!length(windows) || (is_plain(client) && !strcmp(source, "none")))
+		return;
+	if (is_plain(client)) {
+		fprintf(out, "      no windows: bus addresses are DMA addresses (%s)\n", source);
+		return;
+	}
+	for (size_t i = 0; i < length(windows); i++) {
+		struct json_object *w = json_object_array_get_idx(windows, i);
+		uint64_t bus = number(w, "bus-base"), dma = number(w, "base-dma");
+
+		fprintf(out, "      window bus 0x%" PRIx64 "  dma 0x%" PRIx64 "  %s, offset %s0x%"
+			PRIx64 " (%s)\n", bus, dma, size_text(number(w, "bytes")).text,
+			bus < dma ? "-" : "+", bus < dma ? dma - bus : bus - dma, source);
+	}
+}
+
 static void print_clients(FILE *out, struct json_object *clients)
 {
 	size_t nr = length(clients);
@@ -335,6 +367,7 @@ static void print_clients(FILE *out, struct json_object *clients)
 			fprintf(out, ", reservation %" PRIu64, number(c, "reservation"));
 		fputc('\n', out);
 		print_decision(out, c);
+		print_windows(out, c);
 	}
 	print_rest(out, nr);
 }

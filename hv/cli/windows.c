@@ -20,7 +20,7 @@ static const char help[] =
 	"       hvcma windows [--json] [--sysfs DIR | --dtb FILE] --node PATH\n"
 	"\n"
 	"Print what of host-physical memory a device of this host reaches, and where on its bus,\n"
-	"as property dma-window of virtio-cma takes it: BUS:MEMORY:SIZE.\n"
+	"as property dma-windows of virtio-cma takes it: BUS:MEMORY:SIZE.\n"
 	"\n"
 	"  BDF               a PCI device, 0000:01:00.0\n"
 	"  -n, --node PATH   a platform device or PCI host bridge in the device tree\n"

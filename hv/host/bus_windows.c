@@ -160,7 +160,7 @@ static int find_node(const struct hvcma_machine *machine, const char *name, char
 				name, machine->sysfs, HVCMA_NODE_PATH_BYTES - 1);
 	if (ret || acpi)
 		return ret;
-	hvcma_error_set(err, "PCI device %s: its host bridge is in no device tree and not in ACPI: what its DMA reaches is not known (dma-window= can say it)",
+	hvcma_error_set(err, "PCI device %s: its host bridge is in no device tree and not in ACPI: what its DMA reaches is not known (dma-windows= can say it)",
 			name);
 	return -ENODEV;
 }
@@ -259,7 +259,7 @@ int hvcma_bus_windows_of_pci(const struct hvcma_machine *machine, const char *bd
 		return ret;
 	if (!ret) {
 		set_identity(found, HVCMA_WINDOWS_ACPI, "ACPI: taken for 1:1",
-			     "ACPI describes windows in _DMA, which no program can see; if the host bridge shifts or limits addresses, say so with dma-window=");
+			     "ACPI describes windows in _DMA, which no program can see; if the host bridge shifts or limits addresses, say so with dma-windows=");
 		return 0;
 	}
 	return hvcma_bus_windows_of_node(machine, node, read, found, err);

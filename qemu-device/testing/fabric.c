@@ -42,6 +42,7 @@ struct HvcmaFabricPort {
     struct rcu_head rcu;
     PCIDevice *dev;
     hwaddr last_fault;
+    struct hvcma_dma_windows windows;
     GQueue users;               /* HvcmaFabric, the first one first */
     QLIST_ENTRY(HvcmaFabricPort) next;
 };
@@ -108,12 +109,16 @@ static void fabric_count_fault(HvcmaFabricPort *port, hwaddr addr,
     }
 }
 
-static bool fabric_lookup(hwaddr dma, uint64_t *gpa)
+static bool fabric_lookup(HvcmaFabricPort *port, hwaddr addr, uint64_t *gpa)
 {
-    uint64_t bytes_left;
+    uint64_t bytes_left, dma;
     HvcmaFabric *f;
 
     QEMU_LOCK_GUARD(&fabrics_lock);
+    if (!hvcma_dma_windows_to_dma(&port->windows, addr, FABRIC_PAGE_MASK + 1,
+                                  &dma)) {
+        return false;
+    }
     QLIST_FOREACH(f, &fabrics, next) {
         if (f->lookup(f->opaque, dma, gpa, &bytes_left)) {
             return true;
@@ -139,7 +144,7 @@ static IOMMUTLBEntry fabric_translate(IOMMUMemoryRegion *iommu, hwaddr addr,
           PCI_COMMAND_MASTER)) {
         return entry;
     }
-    if (fabric_lookup(entry.iova, &gpa)) {
+    if (fabric_lookup(port, entry.iova, &gpa)) {
         entry.translated_addr = gpa;
         entry.perm = IOMMU_RW;
     } else if (flag == IOMMU_WO && fabric_is_doorbell(addr)) {
@@ -192,7 +197,8 @@ static HvcmaFabricPort *fabric_new_port(PCIDevice *dev)
     return port;
 }
 
-bool hvcma_fabric_add(HvcmaFabric *f, PCIDevice *dev, Error **errp)
+bool hvcma_fabric_add(HvcmaFabric *f, PCIDevice *dev,
+                      const struct hvcma_dma_windows *windows, Error **errp)
 {
     const char *id = dev->qdev.id ?: dev->name;
     HvcmaFabricPort *port = fabric_find_port(dev);
@@ -209,6 +215,7 @@ bool hvcma_fabric_add(HvcmaFabric *f, PCIDevice *dev, Error **errp)
     }
     port = port ?: fabric_new_port(dev);
     QEMU_LOCK_GUARD(&fabrics_lock);
+    port->windows = *windows;
     g_queue_push_tail(&port->users, f);
     return true;
 }

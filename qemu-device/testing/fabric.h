@@ -17,6 +17,8 @@
 
 #include "hw/pci/pci_device.h"
 
+#include "hv/core/dma_windows.h"
+
 typedef struct HvcmaFabric HvcmaFabric;
 
 /*
@@ -39,6 +41,8 @@ HvcmaFabric *hvcma_fabric_new(const char *name, HvcmaFabricLookup *lookup,
 /**
  * hvcma_fabric_add() - take a realized device off the machine's bus and onto
  * this one. Bus mastering must still be on for DMA.
+ * @windows: of the host bridge that it is behind: an address that leads through
+ *      none reaches nothing; of a device on several fabrics the last ones count
  *
  * A device may be on several fabrics, and several times on one; its faults are
  * counted by the one it has been on for longest. To be undone, each time, by
@@ -47,7 +51,8 @@ HvcmaFabric *hvcma_fabric_new(const char *name, HvcmaFabricLookup *lookup,
  * Return: false with @errp if the device is passed through by VFIO or sits
  * behind an emulated IOMMU.
  */
-bool hvcma_fabric_add(HvcmaFabric *f, PCIDevice *dev, Error **errp);
+bool hvcma_fabric_add(HvcmaFabric *f, PCIDevice *dev,
+                      const struct hvcma_dma_windows *windows, Error **errp);
 
 /**
  * hvcma_fabric_remove() - off this fabric, and back to the machine's bus if it

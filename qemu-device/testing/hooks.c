@@ -12,6 +12,7 @@
 #include "../printable.h"
 #include "../test-hooks.h"
 #include "fabric.h"
+#include "hv/core/window_text.h"
 #include "hv/host/testing/provider_fake.h"
 
 /*
@@ -37,6 +38,7 @@ static const Property properties[] = {
     DEFINE_PROP_UINT64("x-fake-base", VirtIOCMA, testing.fake_base_hpa,
                        4 * GiB),
     DEFINE_PROP_STRING("x-fake-fault", VirtIOCMA, testing.fake_fault),
+    DEFINE_PROP_STRING("x-bus-window", VirtIOCMA, testing.bus_window),
 };
 
 const Property *hvcma_test_properties(size_t *nr)
@@ -83,6 +85,7 @@ void hvcma_test_class_init(ObjectClass *klass)
         { "x-fake-step", "granules that are pinned in one go" },
         { "x-fake-base", "lowest fake address" },
         { "x-fake-fault", "METHOD:NR:COUNT:ERRNO, calls that fail" },
+        { "x-bus-window", "what the bus does, whatever dma-windows says" },
         { "fabric-faults", "DMA outside pinned granules, with x-fabric=on" },
     };
     size_t i;
@@ -102,7 +105,8 @@ bool hvcma_test_check_words(VirtIOCMA *s, Error **errp)
 {
     const HvcmaTesting *t = &s->testing;
 
-    if (!hvcma_options_check_text(s, "x-provider", t->provider, errp) ||
+    if (!hvcma_options_check_text(s, "x-bus-window", t->bus_window, errp) ||
+        !hvcma_options_check_text(s, "x-provider", t->provider, errp) ||
         !hvcma_options_check_text(s, "x-fake-fault", t->fake_fault, errp)) {
         return false;
     }
@@ -333,10 +337,29 @@ void hvcma_test_bus_down(VirtIOCMA *s)
     hvcma_fabric_free(g_steal_pointer(&s->testing.bus));
 }
 
-bool hvcma_test_connect(VirtIOCMA *s, DeviceState *dev, Error **errp)
+/* Of what is no text, or not about this client, nothing is heard. */
+static void bus_windows(VirtIOCMA *s, const char *client,
+                        struct hvcma_dma_windows *windows)
 {
+    const char *at = s->testing.bus_window;
+    struct hvcma_window_text e;
+    struct hvcma_text_error err;
+
+    while (at && *at && !hvcma_window_text_next(&at, &e, &err)) {
+        if (!e.client.bytes || hvcma_slice_is(&e.client, client)) {
+            *windows = e.windows;
+        }
+    }
+}
+
+bool hvcma_test_connect(VirtIOCMA *s, DeviceState *dev, const char *client,
+                        const struct hvcma_dma_windows *windows, Error **errp)
+{
+    struct hvcma_dma_windows on_bus = *windows;
+
+    bus_windows(s, client, &on_bus);
     return !s->testing.bus ||
-           hvcma_fabric_add(s->testing.bus, PCI_DEVICE(dev), errp);
+           hvcma_fabric_add(s->testing.bus, PCI_DEVICE(dev), &on_bus, errp);
 }
 
 void hvcma_test_disconnect(VirtIOCMA *s, DeviceState *dev)
