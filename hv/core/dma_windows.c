@@ -31,7 +31,7 @@ bool hvcma_dma_windows_is_identity(const struct hvcma_dma_windows *w)
 	       w->window[0].bytes == IDENTITY_BYTES;
 }
 
-static enum virtio_cma_status fail(struct hvcma_dma_windows_error *err, uint32_t window,
+static enum virtio_cma_status refuse(struct hvcma_dma_windows_error *err, uint32_t window,
 				   uint32_t other, uint64_t value, const char *sentence)
 {
 	err->sentence = sentence;
@@ -55,19 +55,19 @@ static enum virtio_cma_status check_one(const struct hvcma_dma_window *w, uint32
 					struct hvcma_dma_windows_error *err)
 {
 	if (!w->bytes)
-		return fail(err, i, i, 0, "its size is 0");
+		return refuse(err, i, i, 0, "its size is 0");
 	if (!is_aligned(w->bytes))
-		return fail(err, i, i, w->bytes, "its size is no multiple of 4096 bytes");
+		return refuse(err, i, i, w->bytes, "its size is no multiple of 4096 bytes");
 	if (!is_aligned(w->bus_base))
-		return fail(err, i, i, w->bus_base,
+		return refuse(err, i, i, w->bus_base,
 			    "its base on the bus is no multiple of 4096 bytes");
 	if (!is_aligned(w->dma_base))
-		return fail(err, i, i, w->dma_base,
+		return refuse(err, i, i, w->dma_base,
 			    "its base in memory is no multiple of 4096 bytes");
 	if (w->bytes > LAST - w->bus_base)
-		return fail(err, i, i, w->bus_base, "its end on the bus is beyond 64 bits");
+		return refuse(err, i, i, w->bus_base, "its end on the bus is beyond 64 bits");
 	if (w->bytes > LAST - w->dma_base)
-		return fail(err, i, i, w->dma_base, "its end in memory is beyond 64 bits");
+		return refuse(err, i, i, w->dma_base, "its end in memory is beyond 64 bits");
 	return VIRTIO_CMA_S_OK;
 }
 
@@ -75,9 +75,9 @@ static enum virtio_cma_status check_pair(const struct hvcma_dma_window *list, ui
 					 uint32_t j, struct hvcma_dma_windows_error *err)
 {
 	if (overlap(list[i].dma_base, list[i].bytes, list[j].dma_base, list[j].bytes))
-		return fail(err, i, j, list[i].dma_base, "it overlaps another one in memory");
+		return refuse(err, i, j, list[i].dma_base, "it overlaps another one in memory");
 	if (overlap(list[i].bus_base, list[i].bytes, list[j].bus_base, list[j].bytes))
-		return fail(err, i, j, list[i].bus_base, "it overlaps another one on the bus");
+		return refuse(err, i, j, list[i].bus_base, "it overlaps another one on the bus");
 	return VIRTIO_CMA_S_OK;
 }
 
@@ -113,9 +113,9 @@ enum virtio_cma_status hvcma_dma_windows_set(struct hvcma_dma_windows *w,
 	uint32_t i, j;
 
 	if (!nr)
-		return fail(err, 0, 0, 0, "there is none: nothing could be reached");
+		return refuse(err, 0, 0, 0, "there is none: nothing could be reached");
 	if (nr > HVCMA_MAX_DMA_WINDOWS)
-		return fail(err, HVCMA_MAX_DMA_WINDOWS, HVCMA_MAX_DMA_WINDOWS, nr,
+		return refuse(err, HVCMA_MAX_DMA_WINDOWS, HVCMA_MAX_DMA_WINDOWS, nr,
 			    "it is one too many");
 	for (i = 0; i < nr; i++) {
 		enum virtio_cma_status status = check_one(&list[i], i, err);

@@ -67,6 +67,14 @@ static size_t answer_bulk(struct host *h, const struct virtio_cma_bulk_req *req,
 	return struct_size(resp, blocks, nr);
 }
 
+static size_t answer_windows(struct windows_resp *resp)
+{
+	resp->head.nr_windows = cpu_to_le32(1);
+	resp->head.window_bytes = cpu_to_le32(sizeof(resp->window[0]));
+	resp->window[0].bytes = cpu_to_le64(-(u64)VIRTIO_CMA_WINDOW_ALIGN);
+	return struct_size(resp, window, 1);
+}
+
 struct extent_resp {
 	struct virtio_cma_query_resp head;
 	struct virtio_cma_extent extent;
@@ -110,6 +118,9 @@ static int host_call(struct vcma_transport *t, enum vcma_queue queue, const void
 		break;
 	case VIRTIO_CMA_OP_FREE:
 		h->nr_freed++;
+		break;
+	case VIRTIO_CMA_OP_WINDOWS:
+		used = answer_windows(resp);
 		break;
 	case VIRTIO_CMA_OP_QUERY:
 		used = answer_extents(resp);
@@ -663,6 +674,7 @@ static int __init hostile_init(void)
 	test_bulk();
 	test_clients();
 	test_claim();
+	test_windows();
 	test_extents();
 	test_late_event();
 	test_features();

@@ -16,6 +16,11 @@
 #define GRANULE		SZ_2M
 #define NR_GRANULES	32
 
+struct windows_resp {
+	struct virtio_cma_windows_resp head;
+	struct virtio_cma_window window[];
+};
+
 struct host {
 	struct vcma_transport transport;
 	struct virtio_cma_config config;
@@ -39,6 +44,7 @@ void host_init(struct host *h);
 
 void test_clients(void);
 void test_claim(void);
+void test_windows(void);
 void test_late_event(void);
 void test_features(void);
 

@@ -10,6 +10,7 @@
 #include "guest-driver/core/request.h"
 #include "guest-driver/dma/dma_ops.h"
 #include "guest-driver/mm/modes.h"
+#include "hv/core/dma_windows.h"
 #include "guest-driver/pool/resv.h"
 
 #include "hostile.h"
@@ -116,6 +117,154 @@ void test_claim(void)
 	       "unknown memory type");
 	result(vcma_request_release(r, 0) == -ESHUTDOWN, "RELEASE", "dead region: not sent");
 	vcma_region_destroy(r);
+}
+
+/* ---- windows ---- */
+
+static void windows_answer(void *resp, size_t *used, u32 nr, u32 each, size_t bytes)
+{
+	struct windows_resp *r = resp;
+
+	r->head.nr_windows = cpu_to_le32(nr);
+	r->head.window_bytes = cpu_to_le32(each);
+	r->head.hdr.bytes = cpu_to_le32(bytes);
+	*used = bytes;
+}
+
+/* Two of 1 GiB each; @a and @b: bases, on the bus and in memory in turn */
+static void windows_two(void *resp, size_t *used, u64 a_bus, u64 a_dma, u64 b_bus, u64 b_dma)
+{
+	struct windows_resp *r = resp;
+
+	r->window[0].bus_base = cpu_to_le64(a_bus);
+	r->window[0].base_dma = cpu_to_le64(a_dma);
+	r->window[0].bytes = cpu_to_le64(SZ_1G);
+	r->window[1].bus_base = cpu_to_le64(b_bus);
+	r->window[1].base_dma = cpu_to_le64(b_dma);
+	r->window[1].bytes = cpu_to_le64(SZ_1G);
+	windows_answer(resp, used, 2, sizeof(r->window[0]), struct_size(r, window, 2));
+}
+
+static void windows_none(void *resp, size_t *used)
+{
+	windows_answer(resp, used, 0, 24, sizeof(struct windows_resp));
+}
+
+static void windows_many(void *resp, size_t *used)
+{
+	windows_answer(resp, used, 17, 24, sizeof(struct windows_resp) + 17 * 24);
+}
+
+static void windows_uncounted(void *resp, size_t *used)
+{
+	windows_answer(resp, used, 2, 24, sizeof(struct windows_resp) + 24);
+}
+
+static void windows_short(void *resp, size_t *used)
+{
+	windows_answer(resp, used, 1, 16, sizeof(struct windows_resp) + 16);
+}
+
+static void windows_long(void *resp, size_t *used)
+{
+	windows_answer(resp, used, 1, 72, sizeof(struct windows_resp) + 72);
+}
+
+static void windows_odd(void *resp, size_t *used)
+{
+	windows_answer(resp, used, 1, 28, sizeof(struct windows_resp) + 28);
+}
+
+static void windows_reserved(void *resp, size_t *used)
+{
+	((struct windows_resp *)resp)->head.reserved = cpu_to_le32(1);
+}
+
+static void windows_empty(void *resp, size_t *used)
+{
+	((struct windows_resp *)resp)->window[0].bytes = 0;
+}
+
+static void windows_misaligned(void *resp, size_t *used)
+{
+	((struct windows_resp *)resp)->window[0].bus_base = cpu_to_le64(512);
+}
+
+static void windows_wrap(void *resp, size_t *used)
+{
+	((struct windows_resp *)resp)->window[0].bus_base = cpu_to_le64(SZ_1M);
+}
+
+static void windows_overlap_dma(void *resp, size_t *used)
+{
+	windows_two(resp, used, 0, 0, BIT_ULL(40), SZ_512M);
+}
+
+static void windows_overlap_bus(void *resp, size_t *used)
+{
+	windows_two(resp, used, 0, 0, SZ_512M, BIT_ULL(40));
+}
+
+static const struct {
+	const char *how;
+	void (*lie)(void *resp, size_t *used);
+} windows_lies[] = {
+	{ "none", windows_none },
+	{ "more than there can be", windows_many },
+	{ "fewer than were counted", windows_uncounted },
+	{ "windows that are too short", windows_short },
+	{ "windows that are too long", windows_long },
+	{ "windows of no whole fields", windows_odd },
+	{ "a reserved field is not zero", windows_reserved },
+	{ "an empty one", windows_empty },
+	{ "a misaligned one", windows_misaligned },
+	{ "one that wraps", windows_wrap },
+	{ "two that overlap in memory", windows_overlap_dma },
+	{ "two that overlap on the bus", windows_overlap_bus },
+};
+
+/* Longer than this driver knows, by fields at the end, and from a source that is yet to come. */
+static void windows_newer(void *resp, size_t *used)
+{
+	struct windows_resp *r = resp;
+
+	r->head.source = cpu_to_le32(99);
+	r->window[0].bus_base = cpu_to_le64(BIT_ULL(36));
+	r->window[0].bytes = cpu_to_le64(SZ_1G);
+	memset(&r->window[1], 0xa5, 40);
+	windows_answer(resp, used, 1, 64, sizeof(*r) + 64);
+}
+
+static void test_windows_one(void (*lie)(void *resp, size_t *used), const char *how)
+{
+	struct hvcma_dma_windows w = { .nr = 77 };
+	struct vcma_region *r;
+	struct host h;
+	u32 source = 77;
+	int err;
+
+	host_init(&h);
+	if (vcma_region_create(&h.transport, &vcma_mm_modes, &r))
+		return;
+	h.lie_op = VIRTIO_CMA_OP_WINDOWS;
+	h.lie = lie;
+	err = vcma_request_windows(r, 0, &w, &source);
+	if (lie == windows_newer)
+		result(!err && w.nr == 1 && w.window[0].bus_base == BIT_ULL(36) &&
+		       source == VIRTIO_CMA_SOURCE_NONE, "WINDOWS", how);
+	else
+		result(err == -EPROTO && w.nr == 77 && source == 77 && !vcma_region_is_live(r),
+		       "WINDOWS", how);
+	vcma_region_destroy(r);
+}
+
+void test_windows(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(windows_lies); i++)
+		test_windows_one(windows_lies[i].lie, windows_lies[i].how);
+	test_windows_one(windows_newer, "more of a window than is known: what is known is taken");
 }
 
 /* An event that comes when the region is on its way out: nobody reads the table for it. */

@@ -1,0 +1,109 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Two clients in one region whose buses have other addresses than memory, and not the same: the
+# DMA API from end to end by the test module's edu device (coherent, streaming by copies, without
+# copies, lists), blocks in bulk, a program's buffers imported, and a stock nvme driver, whose bus
+# leads to two parts of the region and not to what is between. The fabric lets through what is
+# pinned, by each one's windows, and counts the rest. Then the control: a bus that does something
+# else than the guest is told.
+#
+#	memory       | base ........ +48M |...| +64M ....... +112M |...|
+#	edu0's bus   | 0x1000000000           | 0x2000000000           |
+#	nv0's bus    | 0x40000000         |   | 0x300000000        |
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+
+REGION_MIB=128
+BASE=0x7f00000000
+EDU_WINDOWS="edu0=0x1000000000:$BASE:64M+0x2000000000:0x7f04000000:64M"
+NV_WINDOWS="nv0=0x40000000:$BASE:48M+0x300000000:0x7f04000000:48M"
+
+# windows_boot ARCH SERIES PROPERTIES
+windows_boot()
+{
+	rm -f "$VM_TMP/disk"
+	truncate -s 64M "$VM_TMP/disk"
+	# shellcheck disable=SC2046 # options are words
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci crc32c_generic ext4 \
+		"$(guest_module "$1" "$2" virtio_cma)" nvme "$(guest_module "$1" "$2" vcma_selftest)" \
+		"$(guest_module "$1" "$2" vcma_bulk)" "$(guest_module "$1" "$2" vcma_import)" -- \
+		$(guest_programs "$1" vcma_user)
+	# shellcheck disable=SC2046 # options are words
+	vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+		-object "memory-backend-memfd,id=cma0-mem,size=${REGION_MIB}M,share=on" \
+		-device "virtio-cma-pci,id=cma0,memdev=cma0-mem,granule=2M,x-provider=fake,clients=edu0:nv0,unsafe-noiommu=on,x-fabric=on,x-fake-base=$BASE,x-fake-shuffle=on,x-fake-extent=4,$3" \
+		-device edu,id=edu0,dma_mask=0xffffffffff $(disk_options nv0 "$VM_TMP/disk")
+	vm_booted 1 120 && return
+	tap_result 1 "$what: the guest boots"
+	return 1
+}
+
+# no_faults WHAT
+no_faults()
+{
+	check "$what: $1: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
+}
+
+# windows_seen: by the guest's sysfs, and from outside, while edu0 has a driver
+windows_seen()
+{
+	check "$what: sysfs has the windows of both" equal \
+		"0 edu0 option 0x1000000000 0x7f00000000 0x4000000;0 edu0 option 0x2000000000 0x7f04000000 0x4000000;1 nv0 option 0x40000000 0x7f00000000 0x3000000;1 nv0 option 0x300000000 0x7f04000000 0x3000000;" \
+		"$(guest 'cat $(cma_dir)/client_windows' | tr '\n' ';')"
+	check "$what: the report has them" equal 0x300000000 \
+		"$(printf '0x%x' "$(status /clients/1/windows/1/bus-base)")"
+}
+
+# windows_case ARCH SERIES MODE [SELFTEST-PARAMETER]
+windows_case()
+{
+	what="$1 $2 $3"
+	windows_boot "$1" "$2" "mode=$3,dma-windows=$EDU_WINDOWS;$NV_WINDOWS" || return
+	guest load nvme
+	check "$what: the stock nvme driver finds its disk" guest disk_ready nvme0n1
+	check "$what: the log has each window, and who says so" \
+		guest "dmesg | grep -q \"client 'nv0': window 0: bus 0x40000000 is memory 0x7f00000000, 0x3000000 bytes, offset -0x7ec0000000 (source: option)\""
+	GUEST_LIMIT_S=200 guest selftest fragmented=1 quick=1 "${4-}" >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what"
+	no_faults "the DMA API"
+	guest 'insmod /modules/vcma_bulk.ko count=200 fits=200; dmesg | sed -n "s/.*vcma_bulk: //p"; rmmod vcma_bulk' >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what: bulk"
+	no_faults "bulk"
+	guest 'insmod /modules/vcma_import.ko; vcma_user import /dev/vcma/cma0 0 0' >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what"
+	no_faults "a buffer imported"
+	windows_seen
+	guest rmmod vcma_import
+	wc_source=$(guest disk_fill nvme0n1 24)
+	check "$what: nvme: 24 MiB read back are what was written" equal "$wc_source" "$(guest disk_check)"
+	guest umount /mnt
+	check "$what: nvme: the image outside holds the file" \
+		equal "$wc_source" "$(disk_outside "$VM_TMP/disk")"
+	no_faults "nvme"
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	check "$what: QEMU ends well" vm_quit
+}
+
+# control_case ARCH SERIES: an offset that the guest is not told, and one that is not there
+control_case()
+{
+	what="$1 $2, control"
+	windows_boot "$1" "$2" "dma-windows=$EDU_WINDOWS,x-bus-window=edu0=identity;nv0=0x1000000000:0:0x10000000000" || return
+	guest load virtio_cma
+	guest selftest fragmented=1 quick=1 >"$VM_TMP/results"
+	check "$what: no offset where one is told: the module's DMA fails" grep -q '^not ok' "$VM_TMP/results"
+	cc_faults=$(fabric_faults)
+	note "$cc_faults faults"
+	check "$what: and shows as faults" [ "$cc_faults" -gt 0 ]
+	guest 'load nvme; sleep 3'
+	check "$what: an offset that is not told: nvme faults" [ "$(fabric_faults)" -gt "$cc_faults" ]
+	check "$what: and has no disk" guest '! test -b /dev/nvme0n1'
+}
+
+for kernel in $(vm_kernels amd64/6.12 arm64/6.12); do
+	windows_case "${kernel%/*}" "${kernel#*/}" reusable has_pages=1
+done
+windows_case amd64 6.12 private
+control_case amd64 6.12
+tap_end
