@@ -37,7 +37,7 @@ static void send_raw(struct rig *r, struct input *in)
 {
 	uint8_t req[256];
 	size_t bytes = input_copy(in, req, input_u8(in));
-	struct virtio_cma_req_hdr hdr = rig_hdr(input_u8(in) % 12, bytes);
+	struct virtio_cma_req_hdr hdr = rig_hdr(input_u8(in) % (VIRTIO_CMA_NR_OPS + 1), bytes);
 
 	if (bytes >= sizeof(hdr) && input_u8(in) & 7)
 		memcpy(req, &hdr, sizeof(hdr));
@@ -51,7 +51,7 @@ static void send_alloc(struct rig *r, struct input *in)
 		       nr_hints * sizeof(struct virtio_cma_range);
 	struct virtio_cma_alloc_req *req = calloc(1, bytes);
 
-	rig_alloc_req(req, 1, input_u8(in) & 3);
+	rig_alloc_req(req, 1, input_u8(in) & VIRTIO_CMA_ALLOC_FLAGS);
 	req->hdr = rig_hdr(VIRTIO_CMA_OP_ALLOC, bytes);
 	req->bytes = hvcma_to_le64(input_number(in) * (GRANULE / 2));
 	if (input_u8(in) & 1)
@@ -72,8 +72,10 @@ static void send_bulk(struct rig *r, struct input *in)
 {
 	struct virtio_cma_bulk_req req = rig_bulk_req(input_number(in),
 						      (uint32_t)input_number(in),
-						      input_u8(in) & 3);
+						      input_u8(in) & VIRTIO_CMA_ALLOC_FLAGS);
 
+	if (input_u8(in) & 1)
+		req.client = hvcma_to_le32(input_u8(in) % 4);
 	if (input_u8(in) & 1)
 		req.align_bytes = hvcma_to_le64(input_number(in));
 	if (input_u8(in) & 1)
@@ -106,12 +108,42 @@ static void send_busy(struct rig *r, struct input *in)
 		     action == VIRTIO_CMA_BUSY_CLEAR ? no_block : get_range(r, in), ranges, nr);
 }
 
+/* What a client that comes reaches, by two windows at most: some of the region, and beside it. */
+static const struct hvcma_dma_windows *some_windows(struct input *in, struct hvcma_dma_windows *w)
+{
+	struct hvcma_dma_window list[2];
+	struct hvcma_dma_windows_error err;
+	uint32_t nr = input_u8(in) % 3;
+
+	for (uint32_t i = 0; i < nr; i++)
+		list[i] = (struct hvcma_dma_window){
+			.bus_base = input_number(in) << 12,
+			.dma_base = DMA + (input_number(in) % 600) * (GRANULE / 2),
+			.bytes = (input_number(in) % 600) * (GRANULE / 2),
+		};
+	return hvcma_dma_windows_set(w, list, nr, &err) ? NULL : w;
+}
+
+static void send_windows(struct rig *r, struct input *in)
+{
+	const struct virtio_cma_windows_req req = {
+		.hdr = rig_hdr(VIRTIO_CMA_OP_WINDOWS, sizeof(req)),
+		.client = hvcma_to_le32(input_u8(in) % 4),
+		.reserved = !(input_u8(in) & 7),
+	};
+
+	rig_send(r, &req, sizeof(req));
+}
+
 static void host_event(struct rig *r, struct input *in)
 {
+	struct hvcma_dma_windows windows;
 	struct hvcma_client_info info = {
 		.bus = VIRTIO_CMA_BUS_PCI,
 		.coherent = 1,
 		.resv = input_u8(in) % 4,
+		.windows = some_windows(in, &windows),
+		.windows_source = input_u8(in) % 5,
 	};
 	uint64_t granule = input_u8(in) % r->nr;
 
@@ -271,7 +303,10 @@ static void step(struct rig *r, struct input *in)
 		send_busy(r, in);
 		break;
 	case 7:
-		rig_client_op(r, VIRTIO_CMA_OP_CLAIM + (input_u8(in) & 1), input_u8(in) % 4);
+		if (input_u8(in) & 3)
+			rig_client_op(r, VIRTIO_CMA_OP_CLAIM + (input_u8(in) & 1), input_u8(in) % 4);
+		else
+			send_windows(r, in);
 		break;
 	case 8:
 		between_turns(r, in);

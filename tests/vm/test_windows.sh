@@ -101,9 +101,46 @@ control_case()
 	check "$what: and has no disk" guest '! test -b /dev/nvme0n1'
 }
 
+# static_case SERIES: no driver of ours; a stock kernel has the windows from its device tree
+static_case()
+{
+	what="arm64 $1, static"
+	rm -f "$VM_TMP/disk"
+	truncate -s 64M "$VM_TMP/disk"
+	initramfs "$VM_TMP/initramfs" arm64 "$1" virtio_pci crc32c_generic ext4 nvme
+	# shellcheck disable=SC2046 # options are words
+	VM_MEMORY=512M VM_MACHINE=memory-backend=ram vm_start arm64 "$(kernel_dir arm64 "$1")/vmlinuz" \
+		"$VM_TMP/initramfs" -object memory-backend-ram,id=ram,size=512M \
+		-device "virtio-cma-pci,id=cma0,memdev=ram,granule=2M,x-provider=fake,mode=static,clients=nv0,unsafe-noiommu=on,x-fabric=on,x-fake-base=$BASE,x-fake-extent=64,default=on,dma-windows=nv0=0x1000000000:$BASE:256M+0x2000000000:0x7f10000000:256M" \
+		$(disk_options nv0 "$VM_TMP/disk")
+	if ! vm_booted 1 120; then
+		tap_result 1 "$what: the guest boots"
+		return
+	fi
+	guest load nvme
+	check "$what: the stock driver finds its disk" guest disk_ready nvme0n1
+	sc_source=$(guest disk_fill nvme0n1 16)
+	check "$what: 16 MiB read back are what was written" equal "$sc_source" "$(guest disk_check)"
+	guest umount /mnt
+	check "$what: the image outside holds the file" \
+		equal "$sc_source" "$(disk_outside "$VM_TMP/disk")"
+	no_faults "nvme"
+	rm -f "$VM_TMP/vm.dtb"
+	monitor "dumpdtb $VM_TMP/vm.dtb"
+	wait_until 5 [ -s "$VM_TMP/vm.dtb" ]
+	sleep 0.2
+	# The fake host's extents have 128 MiB, and 2 MiB between them; the second lies in both windows.
+	check "$what: dma-ranges have each extent, at its bus address, cut where a window ends" \
+		equal "0x1000000000 0x1008200000 0x2000000000 0x2000400000 0x2008600000 " \
+		"$("$HVCMA_BUILD/$VM_NATIVE/hvcma" fdt show --json "$VM_TMP/vm.dtb" |
+			sed -n 's/.*"dma": *\([0-9]*\).*/\1/p' | xargs printf '0x%x ')"
+	check "$what: QEMU ends well" vm_quit
+}
+
 for kernel in $(vm_kernels amd64/6.12 arm64/6.12); do
 	windows_case "${kernel%/*}" "${kernel#*/}" reusable has_pages=1
 done
 windows_case amd64 6.12 private
 control_case amd64 6.12
+static_case 6.12
 tap_end
