@@ -29,8 +29,8 @@
 #define RECORDED_ROOM	(256 << 10)
 
 struct recorded {
-	char sysfs[64];
 	_Alignas(8) char fdt[RECORDED_ROOM];
+	char sysfs[64];
 };
 
 static inline const char *recorded_path(struct recorded *r, const char *name)

@@ -4,11 +4,13 @@
     compare.py LINUX OURS [NAME FIRST]  outputs of linux-view and linux-ours; what Linux it is, the
                                         number of the first test
 
-Windows and coherency of each device are to be the same to the byte. Of reserved memory, what
+Windows and coherency of each device are to be the same to the byte, and what a device would do DMA
+by (fdt/device_windows.h) is to lead where Linux's dma_range_map does, page by page. Of reserved memory, what
 Linux refuses, can't place or finds to overlap is to be a finding of ours at the same node, and
 the other way round. Prints each difference, and as TAP, without its plan, how much there was to
 compare. What is no difference, and why, is said where it is passed over.
 """
+import os
 import re
 import sys
 
@@ -106,12 +108,57 @@ class Linux:
         return False
 
 
+PAGE = 4096
+
+# Boards that people ask for: all that is in their trees is read, nothing refused.
+BOARDS = ("bcm2712-rpi-5-b", "bcm2711-rpi-4-b", "imx8mp-evk", "rk3588-rock-5b", "fsl-ls1046a-rdb",
+          "zynqmp-zcu102-rev1.0")
+
+
+def lead(windows, address):
+    """Where translate_phys_to_dma() does, or None."""
+    for cpu, dma, size in windows:
+        if cpu <= address < cpu + size:
+            return dma + address - cpu
+    return None
+
+
+def triple(text):
+    return tuple(int(n, 16) for n in text.split(":"))
+
+
+def misled(line, facts):
+    """Of a line "map": where a device would do DMA elsewhere than Linux has it."""
+    _, node, *words = line.split(" ")
+    theirs = [f.split(" ")[2:] for f in facts if f.split(" ")[:2] in (["dma", node], ["pci", node])]
+    if words[0] in ("identity", "wrong"):
+        if theirs or words[0] == "wrong":
+            yield "%s: ours has no windows" % node
+        return
+    if not theirs or theirs[0] == ["none"]:
+        yield "%s: Linux has no windows" % node
+        return
+    left = [triple(word[5:]) for word in words if word.startswith("left:")]
+    ours = [triple(word) for word in words if not word.startswith("left:")]
+    linux = [triple(word) for word in theirs[0]]
+    for one in left:
+        linux.remove(one)
+    for cpu, dma, size in ours + linux:
+        first, end = (cpu + PAGE - 1) & -PAGE, min((cpu + size) & -PAGE, (1 << 64) - PAGE, (1 << 64) - PAGE - dma + cpu)
+        if (cpu ^ dma) % PAGE or end <= first:
+            continue
+        for address in (first, end - 1):
+            if lead(ours, address) != lead(linux, address):
+                yield "%s: %#x is %s, with Linux %s" % (node, address, lead(ours, address), lead(linux, address))
+
+
 class Ours:
-    """Findings: {(id, node)}; overlaps: nodes."""
+    """Findings: {(id, node)}; overlaps: nodes; maps: the lines of what DMA would be done by."""
 
     def __init__(self, lines):
         self.facts = [l for l in lines if l.startswith(("dma ", "pci ", "coherent "))]
         self.is_broken = "broken" in lines
+        self.maps = [l for l in lines if l.startswith("map ")]
         self.findings, self.overlaps = set(), set()
         for line in lines:
             if not line.startswith("find "):
@@ -132,6 +179,9 @@ def differences(linux, ours):
         yield "Linux: %s, ours: %s" % tuple("does not read it" if x.is_broken else "reads it"
                                             for x in (linux, ours))
         return
+    for line in ours.maps:
+        if line.split(" ")[2] != "refused":
+            yield from misled(line, linux.facts)
     for line in sorted(set(linux.facts) ^ set(ours.facts)):
         yield ("Linux only: " if line in linux.facts else "ours only: ") + line
     # Without memory nothing can be placed: ours leaves out what needs it, and says so.
@@ -172,18 +222,29 @@ def differences(linux, ours):
 def main():
     linux, ours = files(sys.argv[1]), files(sys.argv[2])
     series, first = sys.argv[3:] or ("", 1)
-    nr_differences = nr_facts = nr_decisions = 0
+    nr_differences = nr_facts = nr_decisions = nr_maps = nr_refused = 0
+    boards = set()
     for (name, theirs), (other, mine) in zip(linux, ours):
         assert name == other
         theirs, mine = Linux(theirs), Ours(mine)
         nr_facts += len(theirs.facts)
         nr_decisions += len(theirs.decisions) + len(theirs.overlaps)
+        refused = [line for line in mine.maps if line.split(" ")[2] == "refused"]
+        nr_refused += len(refused)
+        nr_maps += len(mine.maps) - len(refused)
+        board = os.path.basename(name)[:-len(".dtb")]
+        if board in BOARDS and mine.maps and not refused:
+            boards.add(board)
+        if refused and "/dtbs/" in name:
+            print("# %s: %s" % (name, "; ".join(refused)))
         for text in differences(theirs, mine):
             nr_differences += 1
             print("# %s: %s" % (name, text))
     results = [(linux and len(linux) == len(ours), "%d trees" % len(linux)),
                (nr_facts and nr_decisions, "%d windows and coherent devices, %d decisions on reserved memory" %
                 (nr_facts, nr_decisions)),
+               (nr_maps and boards == set(BOARDS), "DMA of %d buses leads where Linux leads, %d are refused; "
+                "of boards that people ask for all are read: %s" % (nr_maps, nr_refused, " ".join(sorted(boards)))),
                (not nr_differences, "differences from Linux%s: %d" % (" " + series if series else "", nr_differences))]
     for i, (good, text) in enumerate(results, int(first)):
         print("%s %d - %s" % ("ok" if good else "not ok", i, text))

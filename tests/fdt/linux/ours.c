@@ -9,7 +9,9 @@
 #include <stdlib.h>
 
 #include "fdt/check.h"
+#include "fdt/device_windows.h"
 #include "fdt/dma.h"
+#include "fdt/path.h"
 
 #define MAX_BYTES	(1u << 25)
 
@@ -44,6 +46,58 @@ static void print_windows(struct hvcma_fdt_dma *dma, int node, const char *kind)
 		       w.window[i].bytes);
 	puts(w.nr ? "" : " none");
 	hvcma_fdt_windows_free(&w);
+}
+
+/* What DMA would be done by: of each bus's first device, for the others are as that one is. */
+static void print_map(struct hvcma_fdt_dma *dma, int node)
+{
+	const void *fdt = dma->tree->fdt;
+	char path[HVCMA_FDT_PATH_BYTES], on[HVCMA_FDT_PATH_BYTES];
+	int bus = hvcma_fdt_dma_bus(dma, node, NULL);
+	struct hvcma_dma_windows map;
+	struct hvcma_fdt_windows w;
+	struct hvcma_fdt_error err;
+
+	if (hvcma_fdt_full_path(fdt, dma->tree->node[node].offset, path, &err))
+		return;
+	fputs("map ", stdout);
+	print_path(dma->tree, node);
+	if (hvcma_fdt_device_windows(fdt, fdt_totalsize(fdt), path, &map, on, &err)) {
+		printf(" refused %s\n", err.text);
+		return;
+	}
+	if (bus < 0) {
+		puts(hvcma_dma_windows_is_identity(&map) ? " identity" : " wrong");
+		return;
+	}
+	for (uint32_t i = 0; i < map.nr; i++)
+		printf(" 0x%" PRIx64 ":0x%" PRIx64 ":0x%" PRIx64, map.window[i].dma_base,
+		       map.window[i].bus_base, map.window[i].bytes);
+	if (!hvcma_fdt_dma_windows(dma, bus, &w)) {
+		for (size_t i = 0; i < w.nr; i++)
+			if (!w.is_memory[i])
+				printf(" left:0x%" PRIx64 ":0x%" PRIx64 ":0x%" PRIx64, w.window[i].gpa,
+				       w.window[i].dma, w.window[i].bytes);
+		hvcma_fdt_windows_free(&w);
+	}
+	putchar('\n');
+}
+
+static void print_maps(struct hvcma_fdt_dma *dma)
+{
+	const struct hvcma_fdt_tree *t = dma->tree;
+	bool *told = calloc((size_t)t->nr + 1, sizeof(*told));
+
+	for (int i = 1; told && i < t->nr; i++) {
+		int bus = hvcma_fdt_dma_bus(dma, i, NULL);
+
+		if (!hvcma_fdt_tree_has(t, i, "compatible") || t->node[t->node[i].parent].is_pci ||
+		    told[bus + 1])
+			continue;
+		told[bus + 1] = true;
+		print_map(dma, i);
+	}
+	free(told);
 }
 
 static void print_devices(struct hvcma_fdt_dma *dma)
@@ -82,6 +136,7 @@ static int look(const char *path, void *blob)
 		return -1;
 	if (!hvcma_fdt_dma_init(&dma, &tree, &err)) {
 		print_devices(&dma);
+		print_maps(&dma);
 		hvcma_fdt_dma_fini(&dma);
 	}
 	hvcma_fdt_tree_fini(&tree);
