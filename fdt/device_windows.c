@@ -235,3 +235,15 @@ int hvcma_fdt_device_windows(const void *blob, size_t bytes, const char *where,
 	memcpy(bus, path, sizeof(path));
 	return 0;
 }
+
+size_t hvcma_fdt_reach(const struct hvcma_dma_windows *windows,
+		       struct hvcma_window reach[HVCMA_MAX_DMA_WINDOWS])
+{
+	for (uint32_t i = 0; i < windows->nr; i++)
+		reach[i] = (struct hvcma_window){
+			.dma = windows->window[i].bus_base,
+			.gpa = windows->window[i].dma_base,
+			.bytes = windows->window[i].bytes,
+		};
+	return windows->nr;
+}

@@ -9,7 +9,7 @@
 #ifndef HVCMA_FDT_DEVICE_WINDOWS_H
 #define HVCMA_FDT_DEVICE_WINDOWS_H
 
-#include "fdt/blob.h"
+#include "fdt/windows.h"
 #include "hv/core/dma_windows.h"
 
 /**
@@ -41,5 +41,14 @@
 int hvcma_fdt_device_windows(const void *blob, size_t bytes, const char *where,
 			     struct hvcma_dma_windows *windows, char bus[HVCMA_FDT_PATH_BYTES],
 			     struct hvcma_fdt_error *err);
+
+/**
+ * hvcma_fdt_reach() - the same for hvcma_windows_on_bus().
+ * @reach: out
+ *
+ * Return: how many windows.
+ */
+size_t hvcma_fdt_reach(const struct hvcma_dma_windows *windows,
+		       struct hvcma_window reach[HVCMA_MAX_DMA_WINDOWS]);
 
 #endif /* HVCMA_FDT_DEVICE_WINDOWS_H */

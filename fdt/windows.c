@@ -217,3 +217,30 @@ int hvcma_windows_covers(const struct hvcma_window *windows, size_t nr, uint64_t
 	}
 	return !bytes;
 }
+
+size_t hvcma_windows_on_bus(const struct hvcma_window *extents, size_t nr,
+			    const struct hvcma_window *reach, size_t nr_reach,
+			    struct hvcma_window *out, uint64_t *lost_bytes)
+{
+	size_t made = 0;
+
+	*lost_bytes = 0;
+	for (size_t i = 0; i < nr; i++) {
+		const struct hvcma_window *e = &extents[i];
+
+		*lost_bytes += e->bytes;
+		for (size_t k = 0; k < nr_reach; k++) {
+			const struct hvcma_window *r = &reach[k];
+			uint64_t low = e->dma > r->gpa ? e->dma : r->gpa;
+			uint64_t e_last = e->dma + (e->bytes - 1), r_last = r->gpa + (r->bytes - 1);
+			uint64_t last = e_last < r_last ? e_last : r_last;
+
+			if (low > last)
+				continue;
+			out[made++] = (struct hvcma_window){ r->dma + (low - r->gpa), e->gpa + (low - e->dma),
+							     last - low + 1 };
+			*lost_bytes -= last - low + 1;
+		}
+	}
+	return made;
+}

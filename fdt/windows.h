@@ -64,6 +64,23 @@ int hvcma_windows_check(struct hvcma_window *windows, size_t nr, uint64_t align_
 int hvcma_windows_pieces(const struct hvcma_window *windows, size_t nr,
 			 struct hvcma_window *pieces, size_t *nr_pieces);
 
+/**
+ * hvcma_windows_on_bus() - extents of a guest's memory as a device finds them whose own bus
+ * has memory elsewhere, or not all of it.
+ * @extents: their "dma" is where they are in the host's memory
+ * @reach: what the device reaches of that, and where on its bus; "gpa" is the host's memory;
+ *	disjoint there
+ * @out: room for @nr * @nr_reach; "dma" is an address on the device's bus, "gpa" the guest's
+ * @lost_bytes: out, what of the extents it does not reach
+ *
+ * Extents and windows are neither empty nor do they wrap.
+ *
+ * Return: how many windows; 0: it reaches nothing.
+ */
+size_t hvcma_windows_on_bus(const struct hvcma_window *extents, size_t nr,
+			    const struct hvcma_window *reach, size_t nr_reach,
+			    struct hvcma_window *out, uint64_t *lost_bytes);
+
 /** hvcma_windows_covers() - is every byte of the range in some window? (sorted) */
 int hvcma_windows_covers(const struct hvcma_window *windows, size_t nr, uint64_t gpa,
 			 uint64_t bytes);

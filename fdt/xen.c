@@ -168,29 +168,6 @@ int hvcma_xen_registers(const void *host, const char *path, struct hvcma_xen_reg
 
 /* ---- memory as its bus has it ---- */
 
-/* Both ways, one after the other: what goes through an extent and through a piece. */
-static size_t join(const struct hvcma_window *extents, size_t nr, const struct hvcma_window *pieces,
-		   size_t nr_pieces, struct hvcma_window *out)
-{
-	size_t made = 0;
-
-	for (size_t i = 0; i < nr; i++) {
-		const struct hvcma_window *e = &extents[i];
-
-		for (size_t k = 0; k < nr_pieces; k++) {
-			const struct hvcma_window *p = &pieces[k];
-			uint64_t low = e->dma > p->gpa ? e->dma : p->gpa;
-			uint64_t e_last = e->dma + (e->bytes - 1), p_last = p->gpa + (p->bytes - 1);
-			uint64_t last = e_last < p_last ? e_last : p_last;
-
-			if (low <= last)
-				out[made++] = (struct hvcma_window){ p->dma + (low - p->gpa), e->gpa + (low - e->dma),
-								     last - low + 1 };
-		}
-	}
-	return made;
-}
-
 /* The dma-ranges above a device, up to the top; none: 1:1. */
 static int read_pieces(const struct hvcma_fdt_tree *t, int device, struct hvcma_window **pieces,
 		       size_t *nr, struct hvcma_fdt_error *err)
@@ -229,6 +206,7 @@ static int make_windows(const struct hvcma_fdt_tree *t, int device, const char *
 			struct hvcma_fdt_error *err)
 {
 	struct hvcma_window *pieces;
+	uint64_t lost_bytes;
 	size_t nr_pieces;
 	int ret = read_pieces(t, device, &pieces, &nr_pieces, err);
 
@@ -241,7 +219,7 @@ static int make_windows(const struct hvcma_fdt_tree *t, int device, const char *
 	if (!*windows)
 		ret = hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "no memory for %zu windows", nr);
 	else if (pieces)
-		*nr_windows = join(extents, nr, pieces, nr_pieces, *windows);
+		*nr_windows = hvcma_windows_on_bus(extents, nr, pieces, nr_pieces, *windows, &lost_bytes);
 	else
 		memcpy(*windows, extents, (*nr_windows = nr) * sizeof(*extents));
 	free(pieces);

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fdt/device_windows.h"
 #include "hv/cli/fdt.h"
+#include "hv/cli/windows.h"
+#include "hv/core/window_text.h"
 
 #define GUARDS			"dma-guard"
 
@@ -24,8 +27,38 @@ struct dma_ranges {
 	struct hvcma_window_list list;
 	uint64_t align_bytes;
 	bool guards;
+	bool has_identity, has_host;
+	struct hvcma_dma_windows host;	/* of the device, on its host; with has_host */
 	struct notes notes;
 };
+
+/* One entry of window_text.h, about no client. */
+static int set_host_windows(struct dma_ranges *d, const char *text)
+{
+	struct hvcma_text_error err = { .sentence = "it is empty" };
+	struct hvcma_window_text entry;
+	const char *at = text;
+
+	if (!*text || hvcma_window_text_next(&at, &entry, &err))
+		return hvcma_usage_error("--host-windows: '%s': %s", text, err.sentence);
+	if (*at || entry.client.bytes)
+		return hvcma_usage_error("--host-windows: '%s': windows of one device, without its name", text);
+	d->host = entry.windows;
+	return 0;
+}
+
+static int set_host_device(struct dma_ranges *d, const char *bdf)
+{
+	struct hvcma_bus_windows found;
+	int ret = hvcma_windows_of_host(NULL, bdf, NULL, &found);
+
+	if (ret)
+		return ret;
+	d->host = found.windows;
+	if (*found.note)
+		hvcma_note(found.note);
+	return 0;
+}
 
 static int set_dma_ranges(void *opaque, int c, char *arg)
 {
@@ -52,7 +85,14 @@ static int set_dma_ranges(void *opaque, int c, char *arg)
 	case 'g':
 		d->guards = true;
 		return 0;
+	case 'H':
+	case 'W':
+		if (d->has_host)
+			return hvcma_usage_error("--host-device and --host-windows say the same: one of them, once");
+		d->has_host = true;
+		return c == 'H' ? set_host_device(d, arg) : set_host_windows(d, arg);
 	default:
+		d->has_identity = true;
 		if (!hvcma_fdt_range(arg, &range))
 			return hvcma_usage_error("--identity is BASE,SIZE, not '%s'", arg);
 		w = realloc(d->list.window, (d->list.nr + 1) * sizeof(*w));
@@ -137,6 +177,36 @@ static int edit_dma_ranges(void *fdt, void *opaque, struct hvcma_fdt_error *err)
 	return ret ? ret : hvcma_fdt_add_guards(fdt, GUARDS, d->list.window, d->list.nr, err);
 }
 
+/* What the device finds of the extents, in place of where they are in the host's memory. */
+static int pass_host(struct dma_ranges *d)
+{
+	struct hvcma_window reach[HVCMA_MAX_DMA_WINDOWS], *found;
+	size_t nr_reach = hvcma_fdt_reach(&d->host, reach);
+	struct hvcma_fdt_error err;
+	uint64_t lost_bytes;
+	size_t nr;
+
+	found = calloc(d->list.nr * nr_reach, sizeof(*found));
+	if (!found) {
+		hvcma_fdt_fail(&err, 0, "out of memory for %zu windows", d->list.nr * nr_reach);
+		return hvcma_failed(err.text);
+	}
+	nr = hvcma_windows_on_bus(d->list.window, d->list.nr, reach, nr_reach, found, &lost_bytes);
+	hvcma_windows_free(&d->list);
+	d->list = (struct hvcma_window_list){ found, nr };
+	if (!nr) {
+		hvcma_fdt_fail(&err, 0, "the device reaches nothing of these extents on its host: 0x%" PRIx64
+			       " bytes are in none of its windows", lost_bytes);
+		return hvcma_failed(err.text);
+	}
+	if (lost_bytes) {
+		hvcma_fdt_fail(&err, 0, "0x%" PRIx64 " bytes are left out: in no window of the device on its host",
+			       lost_bytes);
+		hvcma_note(err.text);
+	}
+	return hvcma_windows_check(found, nr, HVCMA_GUARD_BYTES, &err) ? hvcma_failed(err.text) : 0;
+}
+
 static int run_dma_ranges(int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -145,6 +215,8 @@ static int run_dma_ranges(int argc, char **argv)
 		{ "qmp", required_argument, NULL, 'q' },
 		{ "device", required_argument, NULL, 'd' },
 		{ "identity", required_argument, NULL, 'i' },
+		{ "host-device", required_argument, NULL, 'H' },
+		{ "host-windows", required_argument, NULL, 'W' },
 		{ "granule", required_argument, NULL, 'a' },
 		{ "guards", no_argument, NULL, 'g' },
 		{ "output", required_argument, NULL, 'o' },
@@ -168,6 +240,12 @@ static int run_dma_ranges(int argc, char **argv)
 		ret = hvcma_failed(err.text);
 		goto out;
 	}
+	if (d.has_host && d.has_identity)
+		ret = hvcma_usage_error("--identity is memory that is 1:1: not with --host-device or --host-windows");
+	else if (d.has_host)
+		ret = pass_host(&d);
+	if (ret)
+		goto out;
 	hvcma_windows_merge(d.list.window, &d.list.nr);
 	ret = hvcma_fdt_edit_file(argc, argv, output, edit_dma_ranges, &d);
 	if (!ret)
@@ -179,13 +257,16 @@ out:
 
 const struct hvcma_fdt_command hvcma_fdt_dma_ranges_command = {
 	.name = "dma-ranges",
-	.usage = "(--extents FILE | [--device ID] --qmp SOCKET | --identity BASE,SIZE)... FILE [-o OUT]",
+	.usage = "(--extents FILE | [--device ID] --qmp SOCKET | --identity BASE,SIZE)... [--host-device BDF | --host-windows TEXT] FILE [-o OUT]",
 	.help = "tells a bus where its devices find memory\n"
 		"\n"
 		"  --extents FILE       lines \"GUEST-PHYSICAL DMA SIZE\", # for comments\n"
 		"  --qmp SOCKET         extents that the virtio-cma regions of a running QEMU report\n"
 		"  --device ID          of this region only; before --qmp\n"
 		"  --identity BASE,SIZE memory that devices find where it is\n"
+		"  --host-device BDF    the device has them as PCI device BDF of this host does: at\n"
+		"                       addresses of its bus there (hvcma windows)\n"
+		"  --host-windows TEXT  the same, said: BUS:MEMORY:SIZE[+...]\n"
 		"  --bus PATH           the bus, also as &LABEL or alias; without it the only PCI host\n"
 		"                       bridge that is enabled\n"
 		"  --granule SIZE       windows must be whole granules (default 4096)\n"

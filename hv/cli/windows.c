@@ -13,7 +13,7 @@
 #include "hv/cli/fdt.h"
 #include "hv/cli/size_text.h"
 #include "hv/cli/text.h"
-#include "hv/host/bus_windows.h"
+#include "hv/cli/windows.h"
 
 static const char help[] =
 	"usage: hvcma windows [--json] [--sysfs DIR] BDF\n"
@@ -92,20 +92,19 @@ static int of_file(const struct request *r, struct hvcma_bus_windows *found)
 	return HVCMA_EXIT_OK;
 }
 
-static int find(const struct request *r, const char *bdf, struct hvcma_bus_windows *found)
+int hvcma_windows_of_host(const char *sysfs, const char *bdf, const char *node,
+			  struct hvcma_bus_windows *found)
 {
 	struct hvcma_machine machine = hvcma_this_machine;
 	struct hvcma_error err = { "" };
 	int ret;
 
-	if (r->dtb)
-		return of_file(r, found);
-	if (r->sysfs)
-		machine.sysfs = r->sysfs;
+	if (sysfs)
+		machine.sysfs = sysfs;
 	ret = bdf ? hvcma_bus_windows_of_pci(&machine, bdf, read_tree, found, &err) :
-		    hvcma_bus_windows_of_node(&machine, r->node, read_tree, found, &err);
+		    hvcma_bus_windows_of_node(&machine, node, read_tree, found, &err);
 	if (!ret)
-		return HVCMA_EXIT_OK;
+		return 0;
 	hvcma_failed(err.text);
 	return ret == -ENOENT ? HVCMA_EXIT_NO_DEVICE : HVCMA_EXIT_FAILED;
 }
@@ -183,7 +182,8 @@ static int run(int argc, char **argv)
 		return hvcma_usage_error("--dtb needs --node: a tree has no BDF");
 	if (r.dtb && r.sysfs)
 		return hvcma_usage_error("--dtb and --sysfs name two trees: one of them");
-	ret = find(&r, r.node ? NULL : argv[optind], &found);
+	ret = r.dtb ? of_file(&r, &found) :
+		      hvcma_windows_of_host(r.sysfs, r.node ? NULL : argv[optind], r.node, &found);
 	if (ret)
 		return ret;
 	(r.json ? print_json : print_text)(r.node ? r.node : argv[optind], &found);

@@ -212,6 +212,29 @@ fdtput -tx left.dtb /soc@90000000 dma-ranges c0000000 0
 check "xen: dma-ranges that are cut" status 1 xen --device /soc@90000000/dma left.dtb -o none.dtb
 check "lead nowhere" says "dma-ranges of '/soc@90000000' lead nowhere"
 
+# a client whose host bridge has memory elsewhere, as on a Raspberry Pi 5
+printf '0x40000000 0x80000000 64M\n0x44000000 0xfff000000 32M\n' >far
+cp machine.dtb shifted.dtb
+shifted()
+{
+	status 0 dma-ranges --extents far "$@" shifted.dtb && fdtget -tx shifted.dtb /pcie@10000000 dma-ranges >ranges
+}
+check "dma-ranges behind a host bridge" shifted --host-windows 0x1000000000:0:64G
+check "are addresses on the bus" equal "3000000 10 80000000 0 40000000 0 4000000 3000000 1f ff000000 0 44000000 0 1000000" "$(cat ranges)"
+check "what it does not reach is left out and told" says '0x1000000 bytes are left out'
+check "1:1" shifted --host-windows identity
+check "is as it was" equal "2000000 0 80000000 0 40000000 0 4000000 3000000 f ff000000 0 44000000 0 2000000" "$(cat ranges)"
+cp shifted.dtb before.dtb
+check "refused: a device that reaches nothing" status 1 dma-ranges --extents far --host-windows 0:1G:1G shifted.dtb
+check "with how much that is" says 'reaches nothing of these extents on its host: 0x6000000 bytes'
+for text in '' 'nv0=identity' 'identity;0:0:4K' '0:0' '0:0:4097'; do
+	check "refused: --host-windows '$text'" status 2 dma-ranges --extents far --host-windows "$text" shifted.dtb
+done
+check "refused: windows said twice" status 2 dma-ranges --extents far --host-windows identity --host-device 0:0 shifted.dtb
+check "refused: a host device that is none" status 1 dma-ranges --extents far --host-device nv0 shifted.dtb
+check "refused: 1:1 and shifted" status 2 dma-ranges --identity 0,4K --host-windows identity shifted.dtb
+check "refusals leave the file alone" cmp -s before.dtb shifted.dtb
+
 # failures leave files alone
 cp work.dtb before.dtb
 for bad in '--name pool --type reusable --size 1M --base 0x50000000' \

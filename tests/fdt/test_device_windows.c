@@ -327,6 +327,51 @@ static void blobs_that_are_none(void **state)
 	refused(r, PCI, -FDT_ERR_BADMAGIC, "");
 }
 
+/* ---- extents of a guest behind a host bridge ---- */
+
+static void extents_on_the_bus(void **state)
+{
+	static const struct hvcma_window extents[] = {
+		{ .dma = 0x80000000, .gpa = 0x40000000, .bytes = 0x8000000 },
+		{ .dma = 0xffff000000, .gpa = 0x48000000, .bytes = 0x2000000 },
+		{ .dma = 0x20000000, .gpa = 0x50000000, .bytes = 0x4000000 },
+	};
+	struct hvcma_window reach[HVCMA_MAX_DMA_WINDOWS], out[3 * HVCMA_MAX_DMA_WINDOWS];
+	struct rig *r = *state;
+	struct hvcma_dma_windows w;
+	uint64_t lost;
+	size_t nr;
+
+	RIG_PROP(r->fdt, PCI, "dma-ranges", 0x03000000, 0x10, 0, 0, 0x22000000, 0, 0x60000000,
+		 0x03000000, 0x10, 0x80000000, 0, 0x82000000, 0, 0x1000000);
+	assert_int_equal(ask(r, PCI, &w), 0);
+	nr = hvcma_fdt_reach(&w, reach);
+	assert_int_equal(nr, 2);
+	nr = hvcma_windows_on_bus(extents, 3, reach, nr, out, &lost);
+	/* up to the first window's end, in the second, and the end of the last extent */
+	assert_int_equal(nr, 3);
+	assert_int_equal(out[0].dma, 0x105e000000);
+	assert_int_equal(out[0].gpa, 0x40000000);
+	assert_int_equal(out[0].bytes, 0x2000000);
+	assert_int_equal(out[1].dma, 0x1080000000);
+	assert_int_equal(out[1].gpa, 0x42000000);
+	assert_int_equal(out[1].bytes, 0x1000000);
+	assert_int_equal(out[2].dma, 0x1000000000);
+	assert_int_equal(out[2].gpa, 0x52000000);
+	assert_int_equal(out[2].bytes, 0x2000000);
+	assert_int_equal(lost, 0x8000000 + 0x2000000 + 0x4000000 - 0x5000000);
+	/* 1:1 */
+	hvcma_dma_windows_identity(&w);
+	nr = hvcma_windows_on_bus(extents, 3, reach, hvcma_fdt_reach(&w, reach), out, &lost);
+	assert_int_equal(nr, 3);
+	assert_memory_equal(out, extents, sizeof(extents));
+	assert_int_equal(lost, 0);
+	/* out of reach */
+	nr = hvcma_windows_on_bus(extents + 1, 1, reach, 0, out, &lost);
+	assert_int_equal(nr, 0);
+	assert_int_equal(lost, 0x2000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +391,7 @@ int main(void)
 		RIG_TEST(cells_that_lie),
 		RIG_TEST(nodes_that_are_none),
 		RIG_TEST(blobs_that_are_none),
+		RIG_TEST(extents_on_the_bus),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
