@@ -66,6 +66,20 @@ static enum virtio_cma_status status_of_errno(HvcmaBacking *b, int ret)
     }
 }
 
+/* None is an error of the provider's: less may do. */
+static void low_tell(HvcmaBacking *b)
+{
+    struct hvcma_provider_stats stats;
+
+    b->provider->ops->stats(b->provider, &stats);
+    if (stats.low_bytes < b->s->opts.low_bytes) {
+        warn_report("virtio-cma '%s': low=%" PRIu64 ": the host's hugepages "
+                    "below 4 GiB that are free come to %" PRIu64 " bytes "
+                    "(\"hvcma hugepages --low\" makes more)",
+                    b->s->config.name, b->s->opts.low_bytes, stats.low_bytes);
+    }
+}
+
 static bool provider_create(HvcmaBacking *b, Error **errp)
 {
     VirtIOCMA *s = b->s;
@@ -80,6 +94,7 @@ static bool provider_create(HvcmaBacking *b, Error **errp)
         .fd = s->opts.memdev->share ? memory_region_get_fd(mr) : -1,
         .fd_offset_bytes = mr->ram_block->fd_offset,
         .need_hpa = s->opts.unsafe_noiommu,
+        .low_bytes = s->opts.low_bytes,
     };
     struct hvcma_error err = { "" };
     int ret;
@@ -93,6 +108,7 @@ static bool provider_create(HvcmaBacking *b, Error **errp)
         error_setg(errp, "virtio-cma '%s': %s", s->config.name, err.text);
         return false;
     }
+    low_tell(b);
     return true;
 }
 

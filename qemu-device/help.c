@@ -36,6 +36,7 @@ static const Description descriptions[] = {
       "or ID=on|off|auto:..." },
     { "default", "region for devices that have none of their own" },
     { "pin-limit", "most bytes pinned at a time, 0: all of the region" },
+    { "low", "so much of the region is backed by host memory below 4 GiB" },
     { "granule", "unit of pinning and giving out, 0: the backend's page size" },
     { "max-align-order", "an allocation of 2^n pages is aligned to 2^n of them "
       "up to this order" },

@@ -194,6 +194,34 @@ static bool check_memdev(VirtIOCMA *s, bool fake, Error **errp)
     return true;
 }
 
+/* Pages of the backend that lie low, from the region's start; they stay. */
+static bool check_low(VirtIOCMA *s, uint64_t granule_bytes, bool fake,
+                      Error **errp)
+{
+    const HvcmaOptions *o = &s->opts;
+    uint64_t bytes = memory_region_size(&o->memdev->mr);
+
+    if (!o->low_bytes) {
+        return true;
+    }
+    if (!o->unsafe_noiommu || fake || o->discard || !o->memdev->share ||
+        memory_region_get_fd(&o->memdev->mr) < 0) {
+        error_setg(errp, "virtio-cma '%s': low=%" PRIu64 " is about where "
+                   "host pages lie, and stay: it needs unsafe-noiommu=on and a "
+                   "memdev of hugepages with share=on, and no discard=on",
+                   o->name, o->low_bytes);
+        return false;
+    }
+    if (!QEMU_IS_ALIGNED(o->low_bytes, granule_bytes) ||
+        o->low_bytes > bytes) {
+        error_setg(errp, "virtio-cma '%s': low=%" PRIu64 " is not a multiple "
+                   "of the granule %" PRIu64 " up to the memdev's size %"
+                   PRIu64, o->name, o->low_bytes, granule_bytes, bytes);
+        return false;
+    }
+    return true;
+}
+
 static bool check_sizes(VirtIOCMA *s, bool fake, Error **errp)
 {
     uint64_t bytes = memory_region_size(&s->opts.memdev->mr);
@@ -233,6 +261,9 @@ static bool check_sizes(VirtIOCMA *s, bool fake, Error **errp)
         return false;
     }
 
+    if (!check_low(s, granule_bytes, fake, errp)) {
+        return false;
+    }
     if (s->opts.align_bytes && (!is_power_of_2(s->opts.align_bytes) ||
                                 s->opts.align_bytes < granule_bytes)) {
         error_setg(errp, "virtio-cma '%s': align=%" PRIu64 " is not a power of "

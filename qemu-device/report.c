@@ -106,6 +106,7 @@ static void put_region(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
         [HVCMA_FIRST_FIT] = "first-fit",
         [HVCMA_NEXT_FIT] = "next-fit",
     };
+    struct hvcma_provider_stats stats;
 
     start_struct(v, name);
     put_str(v, "name", s->config.name);
@@ -121,6 +122,9 @@ static void put_region(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     put_str(v, "keeper", hvcma_backing_keeper_state(s->backing));
     put_u64(v, "pin-limit-bytes",
             s->config.pin_limit_bytes ?: s->config.region_bytes);
+    hvcma_backing_stats(s->backing, &stats);
+    put_u64(v, "low-wanted-bytes", s->opts.low_bytes);
+    put_u64(v, "low-bytes", stats.low_bytes);
     end_struct(v);
 }
 

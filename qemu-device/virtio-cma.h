@@ -138,6 +138,7 @@ typedef struct HvcmaOptions {
     bool unsafe_noiommu;
     bool trace;
     uint64_t pin_limit_bytes;
+    uint64_t low_bytes;
     uint64_t granule_bytes;
     uint32_t max_align_order;
     uint64_t features;          /* bits by VIRTIO_CMA_F_* that may be offered */

@@ -65,6 +65,10 @@ static void print_setup(FILE *out, struct json_object *region)
 		truth(region, "default") ? " (default region)" : "",
 		string(region, "policy"), string(region, "provider"),
 		size_text(number(region, "pin-limit-bytes")).text);
+	if (number(region, "low-wanted-bytes"))
+		fprintf(out, "  below 4 GiB of host memory: %s of %s\n",
+			size_text(number(region, "low-bytes")).text,
+			size_text(number(region, "low-wanted-bytes")).text);
 	if (truth(region, "unsafe-noiommu"))
 		fputs("  UNSAFE: no IOMMU, DMA addresses are host-physical\n", out);
 }

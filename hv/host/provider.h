@@ -27,6 +27,9 @@ struct hvcma_error {
 void hvcma_error_set(struct hvcma_error *err, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* What devices with 32 address bits reach. */
+#define HVCMA_LOW_LIMIT	(UINT64_C(1) << 32)
+
 struct hvcma_provider_config {
 	const char *name;		/* of the region, for messages; copied */
 	void *base;			/* mapping of the region in this process */
@@ -37,6 +40,12 @@ struct hvcma_provider_config {
 	int fd;				/* the memory's file, to discard; -1: none; borrowed */
 	uint64_t fd_offset_bytes;	/* where in the file the region begins */
 	bool need_hpa;			/* physical addresses are wanted: refuse without */
+	/*
+	 * Of the first granules, so much is to be backed by hugepages below
+	 * HVCMA_LOW_LIMIT, and be there from the start: their contents are lost. Needs fd
+	 * and need_hpa, and a granule that is one page. 0: wherever they are.
+	 */
+	uint64_t low_bytes;
 };
 
 struct hvcma_provider_stats {
@@ -44,6 +53,7 @@ struct hvcma_provider_stats {
 	uint64_t pinned_bytes;
 	uint64_t nr_pin_calls;		/* refused ones, too */
 	uint64_t nr_unpin_calls;
+	uint64_t low_bytes;		/* of config.low_bytes, what was got */
 };
 
 struct hvcma_provider;
@@ -140,7 +150,9 @@ int hvcma_populate(void *base, uint64_t bytes);
  * CAP_SYS_ADMIN and need_hpa; io_uring forbidden; RLIMIT_MEMLOCK below what may
  * be pinned and no CAP_IPC_LOCK), -EMFILE (too few file descriptors), -ENOSYS
  * (no io_uring, or one before Linux 5.19), -EINVAL (misaligned config),
- * -ENOMEM, or the errno of opening /proc/self/pagemap; @err says it in words.
+ * -ENOMEM (also: no page for a granule that is to be low), -ENODATA (no page below
+ * HVCMA_LOW_LIMIT at all, though some are wanted), or the errno of opening
+ * /proc/self/pagemap; @err says it in words.
  */
 int hvcma_provider_local_create(const struct hvcma_provider_config *config,
 				struct hvcma_provider **out,

@@ -25,6 +25,7 @@
 
 #include "hv/host/granules.h"
 #include "hv/host/hugepages.h"
+#include "hv/host/low_hugepages.h"
 #include "hv/host/pagemap.h"
 #include "hv/host/pin.h"
 
@@ -53,6 +54,7 @@ struct local {
 	uint64_t fd_offset_bytes;
 	uint64_t nr_pin_calls;
 	uint64_t nr_unpin_calls;
+	uint64_t low_bytes;
 };
 
 static struct local *to_local(const struct hvcma_provider *p)
@@ -394,6 +396,7 @@ static void local_stats(const struct hvcma_provider *p, struct hvcma_provider_st
 	hvcma_granules_stats(&l->granules, stats);
 	stats->nr_pin_calls = l->nr_pin_calls;
 	stats->nr_unpin_calls = l->nr_unpin_calls;
+	stats->low_bytes = l->low_bytes;
 }
 
 static void local_destroy(struct hvcma_provider *p)
@@ -466,6 +469,37 @@ static void name_region(struct hvcma_error *err, const char *name)
 	hvcma_error_set(err, "region %s: %s", name, why.text);
 }
 
+/* The first granules get pages below the limit, as far as there are any. */
+static int back_low(struct local *l, const struct hvcma_provider_config *config,
+		    struct hvcma_error *err)
+{
+	uint64_t nr_low = 0;
+	int ret;
+
+	if (!config->low_bytes)
+		return 0;
+	if (l->fd < 0 || !config->need_hpa || config->granule_bytes != config->page_bytes ||
+	    config->low_bytes % config->granule_bytes || config->low_bytes > config->bytes) {
+		hvcma_error_set(err, "region %s: %" PRIu64 " bytes below 0x%" PRIx64
+				" need a file, whole granules of one page each, and no more than there are",
+				config->name, config->low_bytes, HVCMA_LOW_LIMIT);
+		return -EINVAL;
+	}
+	ret = hvcma_low_hugepages_swap(l->fd, l->fd_offset_bytes, l->memory, l->page_bytes,
+				       config->low_bytes / l->page_bytes, HVCMA_LOW_LIMIT, &nr_low, err);
+	if (ret) {
+		name_region(err, config->name);
+		return ret;
+	}
+	l->low_bytes = nr_low * l->page_bytes;
+	if (nr_low)
+		return 0;
+	hvcma_error_set(err, "region %s: %" PRIu64 " bytes below 0x%" PRIx64 " are wanted, but no free hugepage of %"
+			PRIu64 " bytes lies there: \"hvcma hugepages --low\" makes some, at boot",
+			config->name, config->low_bytes, HVCMA_LOW_LIMIT, l->page_bytes);
+	return -ENODATA;
+}
+
 int hvcma_provider_local_create(const struct hvcma_provider_config *config,
 				struct hvcma_provider **out,
 				struct hvcma_error *err)
@@ -512,6 +546,9 @@ int hvcma_provider_local_create(const struct hvcma_provider_config *config,
 		goto close_pagemap;
 	}
 
+	ret = back_low(l, config, err);
+	if (ret)
+		goto fini_pins;
 	ret = refresh(l, 0, l->granules.nr, false);
 	if (ret) {
 		hvcma_error_set(err, "%s", l->base.error.text);

@@ -196,6 +196,12 @@ static void test_granule_above_page(void **state)
 	(void)state;
 	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': granule=4194304 is above the memdev's page size of 2097152",
 			     MEMDEV DEVICE ",unsafe-noiommu=on,granule=4M", pages_folder());
+	qtest_expect_refusal(QTEST_Q35, "low=3145728 is not a multiple of the granule 2097152 up to the memdev's size",
+			     MEMDEV DEVICE ",unsafe-noiommu=on,low=3M", pages_folder());
+	qtest_expect_refusal(QTEST_Q35, "low=1073741824 is not a multiple",
+			     MEMDEV DEVICE ",unsafe-noiommu=on,low=1G", pages_folder());
+	qtest_expect_refusal(QTEST_Q35, "and no discard=on",
+			     MEMDEV DEVICE ",unsafe-noiommu=on,low=4M,discard=on", pages_folder());
 }
 
 /*

@@ -50,6 +50,8 @@ static const struct refusal {
 	  "virtio-cma 'banka': granule=1024 is below the memdev's page size of 4096" },
 	{ "pin limit no multiple of the granule", M0 DEV ",pin-limit=3M",
 	  "virtio-cma 'banka': pin-limit=3145728 is not a multiple of the granule 2097152" },
+	{ "low memory without host addresses", M0 DEV ",low=4M",
+	  "virtio-cma 'banka': low=4194304 is about where host pages lie, and stay: it needs unsafe-noiommu=on" },
 	{ "address not aligned", M0 DEV ",memaddr=0x180100000", "must be aligned to 0x200000" },
 	{ "two default regions", M0 M1 DEV ",default=on " DEV1 ",default=on",
 	  "virtio-cma 'cma1': default=on, but region 'banka' is the default already, limit: 1" },

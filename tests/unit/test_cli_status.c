@@ -22,7 +22,8 @@
 	"\"region\": {\"name\": \"banka\", \"mode\": \"private\"," \
 	"\"base-gpa\": 4294967296, \"bytes\": 16777216, \"granule-bytes\": 2097152," \
 	"\"policy\": \"best-fit\", \"default\": true, \"unsafe-noiommu\": true," \
-	"\"provider\": \"local\", \"pin-limit-bytes\": 16777216}," \
+	"\"provider\": \"local\", \"pin-limit-bytes\": 16777216," \
+	"\"low-wanted-bytes\": 8388608, \"low-bytes\": 4194304}," \
 	"\"granules\": [{\"first\": 0, \"nr\": 2, \"state\": \"pinned\", \"online\": false, \"busy\": false}," \
 	"{\"first\": 2, \"nr\": 1, \"state\": \"migratable\", \"online\": true, \"busy\": false}," \
 	"{\"first\": 3, \"nr\": 2, \"state\": \"unbacked\", \"online\": false, \"busy\": false}," \
@@ -54,6 +55,7 @@ static const char layout[] =
 	"region banka (cma0): 16 MiB at gpa 0x100000000, granule 2 MiB\n"
 	"  guest driver running (legacy interface)\n"
 	"  mode private (default region), policy best-fit, provider local, pin limit 16 MiB\n"
+	"  below 4 GiB of host memory: 4 MiB of 8 MiB\n"
 	"  UNSAFE: no IOMMU, DMA addresses are host-physical\n"
 	"  pinned 4 MiB, migratable 2 MiB, unbacked 10 MiB, online 2 MiB, busy 2 MiB\n"
 	"  busy by reason: no room to migrate into 2 MiB\n"
