@@ -311,4 +311,6 @@ help:
 	@echo 'Variables: V=1 shows commands; CONFIGURE_ARGS; HVCMA_CACHE (downloads and images,'
 	@echo '~/.cache/hvcma); DEMO_ARGS (see tests/nested/demo --help).'
 
--include $(shell find $(O) -name env -prune -o -name guest -prune -o -name '*.d' -print 2>/dev/null)
+# Trees of other projects have dependencies, and folders, of that name.
+-include $(shell find $(O) -name env -prune -o -name guest -prune -o -path $(O)/generic -prune -o \
+	-path $(O)/compat -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -30,6 +30,13 @@ none()
 	! echo "$1" | tr ' ' '\n' | grep -E "$2" | sed 's/^/# /' | grep .
 }
 
+# Whole trees of other projects, which tests build there: nothing in them is a dependency of ours.
+for tree in generic compat; do
+	mkdir -p "build/$tree/src/hook.d"
+	echo 'no rule' >"build/$tree/src/rules.d"
+	check "a tree in build/$tree: make goes on" eval 'make -s steps GOAL=all >"$tmp/out" 2>&1' || note "$(cat "$tmp/out")"
+	rm -rf "build/$tree"
+done
 for goal in all check-layers check-unit check-fdt check-loopback check-asan install-guest; do
 	check "$goal: nothing of the environment" equal '' "$(steps $goal)"
 done
