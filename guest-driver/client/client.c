@@ -60,7 +60,7 @@ bool vcma_client_is_valid(const struct vcma_client *c)
 	lockdep_assert_held(&vcma_bindings_lock);
 	switch (c->state) {
 	case VCMA_CLIENT_IDLE:
-		return !c->binding && !c->dev && !c->link;
+		return !c->binding && !c->dev && !c->linked;
 	case VCMA_CLIENT_CLAIMED:
 		return c->binding && c->has_pool && c->attr < VCMA_NR_ATTRS;
 	case VCMA_CLIENT_REFUSED:
@@ -438,7 +438,7 @@ void vcma_client_attach(struct vcma_client *c, struct vcma_binding *b)
 	c->binding = b;
 	WRITE_ONCE(c->dev, dev);
 	c->warned_late = false;
-	c->link = device_link_add(dev, r->dev, DL_FLAG_STATELESS);
+	c->linked = device_link_add(dev, r->dev, DL_FLAG_STATELESS);
 	if (READ_ONCE(r->state) == VCMA_REGION_READY)
 		err = c->has_pool ? vcma_client_release(c) : 0;
 	if (!err)
@@ -465,9 +465,10 @@ void vcma_client_detach(struct vcma_client *c)
 	int direct;
 
 	vcma_client_set_buffers(c, false);
-	if (c->link)
-		device_link_del(c->link);
-	c->link = NULL;
+	/* By its ends: the link went with the device, if that was removed after a failed probe. */
+	if (c->linked)
+		device_link_remove(c->dev, r->dev);
+	c->linked = false;
 
 	if (c->state == VCMA_CLIENT_CLAIMED) {
 		coherent = atomic64_read(&c->coherent_bytes);

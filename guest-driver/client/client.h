@@ -23,7 +23,6 @@
 #include "pool/reserve.h"
 
 struct device;
-struct device_link;
 struct hvcma_dma_windows;
 struct vcma_binding;
 struct vcma_region;
@@ -74,7 +73,7 @@ struct vcma_client {
 	bool has_buffers;		/* claimed, and stays so while the lock is held */
 	u32 nr_claims;			/* so far: mappings of an earlier one are gone */
 
-	struct device_link *link;	/* we are shut down after it; vcma_bindings_lock */
+	bool linked;			/* device link: we are shut down after it; vcma_bindings_lock */
 
 	/*
 	 * Set while CLAIMED, and beyond if the host failed to quiesce the device:

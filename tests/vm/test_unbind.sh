@@ -58,8 +58,38 @@ unbind_case()
 	check "$what: QEMU ends well" vm_quit
 }
 
+# removed_case ARCH SERIES: a driver's probe fails, and the device is removed before anyone has looked
+# after that. The driver that fails is virtio-pci's, which looks at the device's ID first. What is written
+# to freed memory is seen by its poison.
+removed_case()
+{
+	what="$1 $2, removed after a failed probe"
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
+		"$(guest_module "$1" "$2" vcma_import)" "$(guest_module "$1" "$2" vcma_hang)"
+	# shellcheck disable=SC2046 # options are words
+	VM_APPEND=slub_debug=FPU vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+		$(region_options cma0 clients=edu0,unsafe-noiommu=on,x-fabric=on) \
+		-device edu,id=edu0,dma_mask=0xffffffffff,addr=0x10
+	if ! vm_booted 1 90; then
+		tap_result 1 "$what: the guest boots"
+		return
+	fi
+	guest 'load virtio_cma; insmod /modules/vcma_hang.ko function=vcma_bindings_failed_work fails=1'
+	guest 'echo 1234 11e8 >/sys/bus/pci/drivers/virtio-pci/new_id'
+	check "$what: it is still claimed" status_is /clients/0/state claimed
+	guest 'echo 1 >/sys/bus/pci/devices/0000:00:10.0/remove; sleep 2; rmmod vcma_hang'
+	check "$what: virtio-cma unbound" guest "$cma_unbind"
+	check "$what: it is no longer claimed, and quiet" quiet_again 5
+	guest 'echo 1234 11e8 >/sys/bus/pci/drivers/virtio-pci/remove_id'
+	guest "$cma_bind; echo 1 >/sys/bus/pci/rescan; load vcma_import"
+	check "$what: found again: served" status_is /clients/0/state claimed
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	check "$what: QEMU ends well" vm_quit
+}
+
 region_hugepages
 for kernel in $(vm_kernels amd64/6.12 arm64/6.1); do
+	removed_case "${kernel%/*}" "${kernel#*/}"
 	unbind_case "${kernel%/*}" "${kernel#*/}"
 done
 tap_end
