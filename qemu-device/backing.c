@@ -199,6 +199,11 @@ void hvcma_backing_free(HvcmaBacking *b)
     g_free(b);
 }
 
+const char *hvcma_backing_error(const HvcmaBacking *b)
+{
+    return b->provider->error.text[0] ? b->provider->error.text : NULL;
+}
+
 const char *hvcma_backing_type(const HvcmaBacking *b)
 {
     return b->provider->ops->type;

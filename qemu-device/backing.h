@@ -64,6 +64,12 @@ enum virtio_cma_status hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first,
                                               uint64_t nr, uint64_t *dma);
 
 /**
+ * hvcma_backing_error() - what the host said when it failed last, or NULL; for
+ * the one who has just been refused.
+ */
+const char *hvcma_backing_error(const HvcmaBacking *b);
+
+/**
  * hvcma_backing_discard() - with discard=on the pages of unpinned granules go,
  * which no device of this virtual machine has mapped any more; else nothing.
  */

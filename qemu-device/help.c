@@ -19,6 +19,8 @@ static const Description descriptions[] = {
     { "name", "of the region, up to 31 bytes (default: the device's id)" },
     { "mode", "private (default), reusable: RAM of the guest while idle, auto: "
       "that if the guest can, static: without a driver in the guest" },
+    { "pin", "what is pinned: blocks (default) while the guest has them, all "
+      "of a region with mode=reusable from the start" },
     { "clients", "ids of devices that the region serves, ID:ID..." },
     { "regions", "reservations and limits as text, see hvcma(1)" },
     { "spare-clients", "with default=on: entries for devices that no region or "

@@ -12,6 +12,7 @@
 
 #include "attr.h"
 #include "client-spec.h"
+#include "pinned.h"
 #include "printable.h"
 #include "static.h"
 #include "test-hooks.h"
@@ -44,6 +45,14 @@ static const Choice modes[] = {
     { "reusable", MODE_REUSABLE },
     { "auto", MODE_AUTO },
     { "static", MODE_STATIC },
+    { }
+};
+
+enum { PIN_BLOCKS, PIN_ALL };
+
+static const Choice pins[] = {
+    { "blocks", PIN_BLOCKS },
+    { "all", PIN_ALL },
     { }
 };
 
@@ -95,6 +104,7 @@ static bool check_text(VirtIOCMA *s, Error **errp)
     } texts[] = {
         { "name", o->name ?: hvcma_device_id(s) },
         { "mode", o->mode },
+        { "pin", o->pin },
         { "clients", o->clients },
         { "regions", o->regions },
         { "policy", o->policy },
@@ -298,10 +308,11 @@ static bool check_mode(VirtIOCMA *s, uint32_t mode, Error **errp)
 bool hvcma_options_check(VirtIOCMA *s, Error **errp)
 {
     HvcmaOptions *o = &s->opts;
-    uint32_t policy, mode;
+    uint32_t policy, mode, pin;
 
     if (!check_text(s, errp) || !check_name(s, errp) ||
         !choose(o->name, "mode", o->mode, modes, &mode, errp) ||
+        !choose(o->name, "pin", o->pin, pins, &pin, errp) ||
         !choose(o->name, "policy", o->policy, policies, &policy, errp) ||
         !choose(o->name, "attr", o->attr, attrs, &s->config.attr_policy,
                 errp) ||
@@ -318,7 +329,8 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
     s->config.policy = policy;
     s->config.unpin_discards = o->discard;
     s->config.flags = (o->is_default ? VIRTIO_CMA_FLAG_DEFAULT : 0) |
-                      (o->unsafe_noiommu ? VIRTIO_CMA_FLAG_HPA : 0);
+                      (o->unsafe_noiommu ? VIRTIO_CMA_FLAG_HPA : 0) |
+                      (pin == PIN_ALL ? VIRTIO_CMA_FLAG_PINNED : 0);
 
     return check_mode(s, mode, errp) &&
            hvcma_attr_check(s, errp) &&
@@ -328,5 +340,6 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
            check_sizes(s, hvcma_test_is_fake(s), errp) &&
            hvcma_test_check_options(s, errp) &&
            hvcma_regions_check(s, errp) &&
+           hvcma_pinned_check(s, errp) &&
            hvcma_static_check(s, errp);
 }

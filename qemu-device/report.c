@@ -15,6 +15,8 @@
 #include "attr.h"
 #include "backing.h"
 #include "clients.h"
+#include "pinned.h"
+#include "static.h"
 #include "test-hooks.h"
 #include "view.h"
 #include "client-windows.h"
@@ -111,6 +113,8 @@ static void put_region(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     start_struct(v, name);
     put_str(v, "name", s->config.name);
     put_str(v, "mode", mode_name(s));
+    put_str(v, "pin", hvcma_pinned_is_all(s) || hvcma_static_pins(s) ? "all" :
+                                                                    "blocks");
     put_u64(v, "base-gpa", s->config.region_base_gpa);
     put_u64(v, "bytes", s->config.region_bytes);
     put_u64(v, "granule-bytes", s->config.granule_bytes);

@@ -24,6 +24,7 @@
 #include "discard.h"
 #include "layout.h"
 #include "drain.h"
+#include "pinned.h"
 #include "requests.h"
 #include "static.h"
 #include "test-hooks.h"
@@ -209,6 +210,9 @@ static uint64_t virtio_cma_get_features(VirtIODevice *vdev, uint64_t features,
     }
     if (s->config.mode == VIRTIO_CMA_MODE_REUSABLE) {
         features |= BIT_ULL(VIRTIO_CMA_F_REUSABLE);
+    }
+    if (hvcma_pinned_is_all(s)) {
+        features |= BIT_ULL(VIRTIO_CMA_F_PINNED);
     }
     return features | s->opts.features;
 }
@@ -432,8 +436,11 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
         goto fail_backing;
     }
     hvcma_drain_start(s);
-    if (!hvcma_migration_init(s, errp)) {
+    if (!hvcma_pinned_realize(s, errp)) {
         goto fail_engine;
+    }
+    if (!hvcma_migration_init(s, errp)) {
+        goto fail_pinned;
     }
     if (!hvcma_static_realize(s, errp) || !hvcma_clients_register(s, errp)) {
         goto fail_static;
@@ -460,6 +467,8 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
 fail_static:
     hvcma_static_unrealize(s);
     hvcma_migration_cleanup(s);
+fail_pinned:
+    hvcma_pinned_unrealize(s);
 fail_engine:
     hvcma_drain_stop(s);
     engine_stop(s);
@@ -494,6 +503,7 @@ static void leave_host(VirtIOCMA *s)
 {
     hvcma_clients_unregister(s);
     hvcma_migration_cleanup(s);
+    hvcma_pinned_unrealize(s);
     hvcma_engine_reset(s->engine);
     hvcma_drain_then(s, leave_at_last);
 }
@@ -519,6 +529,7 @@ static const Property virtio_cma_properties[] = {
     DEFINE_PROP_SIZE("align", VirtIOCMA, opts.align_bytes, 0),
     DEFINE_PROP_STRING("name", VirtIOCMA, opts.name),
     DEFINE_PROP_STRING("mode", VirtIOCMA, opts.mode),
+    DEFINE_PROP_STRING("pin", VirtIOCMA, opts.pin),
     DEFINE_PROP_STRING("clients", VirtIOCMA, opts.clients),
     DEFINE_PROP_STRING("regions", VirtIOCMA, opts.regions),
     DEFINE_PROP_UINT32("spare-clients", VirtIOCMA, opts.spare_clients, 16),

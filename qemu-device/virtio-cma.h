@@ -125,6 +125,7 @@ typedef struct HvcmaOptions {
     uint64_t align_bytes;       /* of memaddr, 0: by mode and size */
     char *name;
     char *mode;
+    char *pin;
     char *clients;
     char *regions;
     uint32_t spare_clients;
@@ -169,6 +170,7 @@ struct VirtIOCMA {
     Notifier exit_notifier;
     uint64_t report_first;      /* granule that "report-part" begins with */
     QTAILQ_ENTRY(VirtIOCMA) next_realized;
+    NotifierWithReturn pinned_postcopy;     /* with pin=all */
     bool static_pins;           /* static.c keeps the whole region pinned */
     QEMUTimer *eject_timer;      /* not NULL: hvcma_eject_check() */
 };

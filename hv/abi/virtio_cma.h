@@ -42,7 +42,8 @@
 #define VIRTIO_CMA_F_ATTRIBUTES		4	/* memory types: the body of the answer to CLAIM */
 #define VIRTIO_CMA_F_SUSPEND		5	/* SUSPEND, RESUME */
 #define VIRTIO_CMA_F_WINDOWS		6	/* WINDOWS; blocks are placed by them; ALLOC_SHARED */
-#define VIRTIO_CMA_NR_FEATURES		7
+#define VIRTIO_CMA_F_PINNED		7	/* all of the region is pinned from the start: FLAG_PINNED */
+#define VIRTIO_CMA_NR_FEATURES		8
 
 /* What is there without bits, where they are unknown: the legacy interface. */
 #define VIRTIO_CMA_LEGACY_FEATURES	62	/* 1 to 5 */
@@ -80,7 +81,8 @@
 #define VIRTIO_CMA_FLAG_DEFAULT		0x1	/* the VM's default region */
 #define VIRTIO_CMA_FLAG_HPA		0x2	/* DMA addresses are host-physical (unsafe-noiommu=on) */
 #define VIRTIO_CMA_FLAG_AUTO		0x4	/* mode is reusable; private where memory can't be online */
-#define VIRTIO_CMA_FLAGS		0x7
+#define VIRTIO_CMA_FLAG_PINNED		0x8	/* extents are final: with VIRTIO_CMA_F_PINNED alone */
+#define VIRTIO_CMA_FLAGS		0xf
 
 /* config.max_align_order */
 #define VIRTIO_CMA_MAX_ALIGN_ORDER	31

@@ -60,9 +60,10 @@ static void print_title(FILE *out, const char *device, struct json_object *regio
 
 static void print_setup(FILE *out, struct json_object *region)
 {
-	fprintf(out, "  mode %s%s, policy %s, provider %s, pin limit %s\n",
+	fprintf(out, "  mode %s%s%s, policy %s, provider %s, pin limit %s\n",
 		string(region, "mode"),
 		truth(region, "default") ? " (default region)" : "",
+		strcmp(string(region, "pin"), "all") ? "" : ", pinned from the start",
 		string(region, "policy"), string(region, "provider"),
 		size_text(number(region, "pin-limit-bytes")).text);
 	if (number(region, "low-wanted-bytes"))

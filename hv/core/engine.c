@@ -51,6 +51,12 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 		return "a flag is unknown";
 	if ((config->flags & VIRTIO_CMA_FLAG_AUTO) && config->mode != VIRTIO_CMA_MODE_REUSABLE)
 		return "only a reusable region can be private by choice of the guest";
+	if (config->flags & VIRTIO_CMA_FLAG_PINNED &&
+	    (config->mode != VIRTIO_CMA_MODE_REUSABLE || config->flags & VIRTIO_CMA_FLAG_AUTO))
+		return "only a region that is reusable in any case can be pinned from the start";
+	if (config->flags & VIRTIO_CMA_FLAG_PINNED &&
+	    (pin_limit_bytes(config) != config->region_bytes || config->unpin_discards))
+		return "what is pinned from the start has neither a pin limit nor discards";
 	if (config->max_align_order > VIRTIO_CMA_MAX_ALIGN_ORDER)
 		return "alignment cap is above order 31";
 	if (config->stage2 >= VIRTIO_CMA_NR_STAGE2)
@@ -208,8 +214,12 @@ enum virtio_cma_status hvcma_learn_range(struct hvcma_engine *e, uint64_t first,
 
 enum virtio_cma_status hvcma_engine_refresh(struct hvcma_engine *e)
 {
-	enum virtio_cma_status status = hvcma_learn_range(e, 0, e->nr_granules, false);
+	enum virtio_cma_status status;
 
+	/* A failure to look must not take back what the guest was told is final. */
+	if (e->pins_all)
+		return VIRTIO_CMA_S_OK;
+	status = hvcma_learn_range(e, 0, e->nr_granules, false);
 	hvcma_engine_check(e);
 	return status;
 }
@@ -222,7 +232,7 @@ enum virtio_cma_status hvcma_engine_set_base(struct hvcma_engine *e, uint64_t re
 	    region_base_gpa > UINT64_MAX - e->config.region_bytes)
 		return VIRTIO_CMA_S_INVAL;
 	hvcma_alloc_stats(e->alloc, &stats);
-	if (stats.nr_blocks)
+	if (stats.nr_blocks || e->pins_all)
 		return VIRTIO_CMA_S_BUSY;
 	e->config.region_base_gpa = region_base_gpa;
 	return hvcma_engine_refresh(e);

@@ -21,6 +21,9 @@
  *    for the response
  *  - an address counts when it has been read again after the pin: what moved
  *    between is freed and searched for again, a few times
+ *  - with VIRTIO_CMA_FLAG_PINNED in config.flags all of the region is pinned by
+ *    hvcma_engine_pin_all() and stays so until hvcma_engine_fini(): no request, reset
+ *    or quarantine changes what is pinned, or an address
  *
  * Cost of a request: as alloc.h says, plus the host operations, plus one step
  * per item of the request. Not bounded by the request alone: an ALLOC without
@@ -269,24 +272,34 @@ bool hvcma_engine_has_accepted(const struct hvcma_engine *e);
  */
 bool hvcma_engine_is_draining(const struct hvcma_engine *e);
 
+/**
+ * hvcma_engine_pin_all() - with VIRTIO_CMA_FLAG_PINNED in config.flags: pin all granules,
+ * which are backed, and learn their addresses for good. Once, before any request.
+ *
+ * Return: OK; VIRTIO_CMA_S_INVAL (without the flag, or done already); VIRTIO_CMA_S_BUSY
+ * (blocks held); VIRTIO_CMA_S_IO (one is not backed), or what ops->pin or ops->dma_addr
+ * returned: nothing is pinned then.
+ */
+enum virtio_cma_status hvcma_engine_pin_all(struct hvcma_engine *e);
+
 /** hvcma_engine_get_config() - fill the device configuration space, as the driver may see it. */
 void hvcma_engine_get_config(const struct hvcma_engine *e,
 			     struct virtio_cma_config *config);
 
 /**
  * hvcma_engine_set_base() - region_base_gpa became known (memory device plugged).
- * Only without allocated blocks. In guest-physical regions the host re-learns
+ * Only without allocated blocks, and before hvcma_engine_pin_all(). In guest-physical regions the host re-learns
  * DMA addresses through ops->dma_addr.
  *
  * Return: OK, VIRTIO_CMA_S_INVAL (misaligned or wraps), VIRTIO_CMA_S_BUSY
- * (blocks held), or what ops->dma_addr returned (the base is set all the same).
+ * (blocks held, or all pinned), or what ops->dma_addr returned (the base is set all the same).
  */
 enum virtio_cma_status hvcma_engine_set_base(struct hvcma_engine *e, uint64_t region_base_gpa);
 
 /**
  * hvcma_engine_refresh() - ask ops->dma_addr again about every granule that is
  * not allocated: what the guest or the host touched or discarded meanwhile shows
- * in counters, states and extents. O(granules).
+ * in counters, states and extents. O(granules). Nothing to do where all is pinned.
  *
  * Return: OK, or what ops->dma_addr returned; some granules may be up to date then.
  */
@@ -404,7 +417,8 @@ enum virtio_cma_status hvcma_engine_restore_orphaned(struct hvcma_engine *e,
 
 /**
  * hvcma_engine_fini() - reset, for good, and all that leaves is gone: takes as long
- * as that takes. The buffer may be freed if it is OK.
+ * as that takes. The buffer may be freed if it is OK. What hvcma_engine_pin_all() has
+ * pinned is unpinned only if all clients were quiesced.
  *
  * Return: as hvcma_engine_reset(); if not OK, memory must not be released.
  */

@@ -349,14 +349,14 @@ enum virtio_cma_status hvcma_engine_restore_block(struct hvcma_engine *e, uint64
 		if (status)
 			return hvcma_host_status(status);
 	}
-	status = e->ops->pin(e->opaque, first, nr_granules);
+	status = hvcma_pin(e, first, nr_granules);
 	if (status)
-		return hvcma_host_status(status);
+		return status;
 	status = hvcma_learn_range(e, first, nr_granules, true);
 	if (!status && !hvcma_alloc_block_at(e->alloc, first, &fit))
 		status = VIRTIO_CMA_S_FRAGMENTED;
 	if (status) {
-		e->ops->unpin(e->opaque, first, nr_granules);
+		hvcma_unpin(e, first, nr_granules);
 		return status;
 	}
 	hvcma_reserve_block(e, first, HVCMA_OWNER(client, purpose, hvcma_resv_of(e, client)));

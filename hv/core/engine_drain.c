@@ -36,14 +36,6 @@ bool hvcma_block_is_transient(const struct hvcma_engine *e, uint64_t first)
 				   hvcma_alloc_owner(e->alloc, first) & HVCMA_OWNER_TRANSIENT);
 }
 
-uint64_t hvcma_nr_pinned(const struct hvcma_engine *e)
-{
-	struct hvcma_alloc_stats stats;
-
-	hvcma_alloc_stats(e->alloc, &stats);
-	return stats.nr_allocated - e->nr_unpinned;
-}
-
 /* --- one block -------------------------------------------------------- */
 
 /* The allocator gave a block for a request under way. */

@@ -428,5 +428,7 @@ enum virtio_cma_status hvcma_engine_fini(struct hvcma_engine *e)
 
 	while (hvcma_engine_drain(e))
 		;
+	if (!status)
+		hvcma_unpin_all(e);
 	return status;
 }

@@ -10,6 +10,7 @@
  *   engine_job.c     finding, backing, pinning and verifying blocks; undoing it
  *   engine_alloc.c   ALLOC, ALLOC_BULK, restore
  *   engine_free.c    FREE, BUSY, SUSPEND, RESUME, reset
+ *   engine_pin.c     pins: of blocks, or of all of the region from the start
  *   engine_drain.c   what is pinned and freed in steps
  *   engine_resv.c    reservations
  *   engine_query.c   QUERY, REPORT, counters, iterators
@@ -150,6 +151,7 @@ struct hvcma_engine {
 	uint64_t nr_between;		/* granules of blocks that a request is at work on */
 	uint64_t nr_transient;		/* blocks of either kind */
 	uint64_t nr_unpinned;		/* granules that are allocated, and not pinned */
+	bool pins_all;			/* from hvcma_engine_pin_all() to hvcma_engine_fini() */
 	bool suspended;			/* between SUSPEND and RESUME */
 	bool sweeps_busy;		/* marks from busy_from on are of before a reset */
 	uint64_t busy_from;
@@ -258,8 +260,8 @@ enum virtio_cma_status hvcma_serve_windows(struct hvcma_engine *e, struct hvcma_
 /* engine_noncoherent.c */
 /* A piece of a block was just pinned. */
 void hvcma_noncoherent_pinned(struct hvcma_engine *e, const struct hvcma_granule_range *piece);
-/* Every unpin is by this one. */
-void hvcma_unpin(struct hvcma_engine *e, uint64_t first, uint64_t nr);
+/* Of these no block is in non-coherent use any more. */
+void hvcma_noncoherent_unpinned(struct hvcma_engine *e, uint64_t first, uint64_t nr);
 /*
  * CLAIM of a client that bypasses the caches: _begin(), _follow() until it is true, the
  * gate, then set its state and _claimed(), or _forget(). Returns what ops->keep_off does.
@@ -276,6 +278,14 @@ bool hvcma_noncoherent_follow(struct hvcma_engine *e);
 /* After what may have been the last granule: ops->keep_off, if no client needs it any more. */
 void hvcma_noncoherent_end(struct hvcma_engine *e);
 bool hvcma_noncoherent_is_valid(const struct hvcma_engine *e);
+
+/* engine_pin.c */
+/* Every pin and unpin of a block is by these: nothing is left to do where all is pinned. */
+enum virtio_cma_status hvcma_pin(struct hvcma_engine *e, uint64_t first, uint64_t nr);
+void hvcma_unpin(struct hvcma_engine *e, uint64_t first, uint64_t nr);
+uint64_t hvcma_nr_pinned(const struct hvcma_engine *e);
+/* The end: no client could write any more. */
+void hvcma_unpin_all(struct hvcma_engine *e);
 
 /* engine_client.c */
 enum virtio_cma_status hvcma_owner_check(const struct hvcma_engine *e,
@@ -304,7 +314,6 @@ enum virtio_cma_status hvcma_serve_bulk(struct hvcma_engine *e, struct hvcma_cal
 
 /* engine_drain.c */
 bool hvcma_block_is_transient(const struct hvcma_engine *e, uint64_t first);
-uint64_t hvcma_nr_pinned(const struct hvcma_engine *e);
 void hvcma_reserve_block(struct hvcma_engine *e, uint64_t first, uint64_t owner);
 void hvcma_block_is_pinned(struct hvcma_engine *e, uint64_t first);
 void hvcma_block_split(struct hvcma_engine *e, uint64_t first, uint64_t nr);

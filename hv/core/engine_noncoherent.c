@@ -4,7 +4,8 @@
  * DMA to them past the caches.
  *
  * Those of a block of such a client, and of shared blocks while there is any such
- * client. ops->maintain is called for a granule when that begins and when it ends:
+ * client; where all of the region is pinned from the start, all of them while there is any,
+ * for the guest maps what it likes. ops->maintain is called for a granule when that begins and when it ends:
  *
  *	CLAIM     it begins for what the client has, then its gate opens
  *	ALLOC     each piece, when it is pinned
@@ -88,18 +89,16 @@ void hvcma_noncoherent_pinned(struct hvcma_engine *e, const struct hvcma_granule
 {
 	uint64_t unlimited = UINT64_MAX;
 
-	if (is_due(e, HVCMA_OWNER_CLIENT(hvcma_alloc_owner(e->alloc, piece->first))))
+	if (!e->pins_all && is_due(e, HVCMA_OWNER_CLIENT(hvcma_alloc_owner(e->alloc, piece->first))))
 		set_noncoherent(e, piece->first, piece->nr, true, &unlimited);
 }
 
-void hvcma_unpin(struct hvcma_engine *e, uint64_t first, uint64_t nr)
+void hvcma_noncoherent_unpinned(struct hvcma_engine *e, uint64_t first, uint64_t nr)
 {
 	uint64_t unlimited = UINT64_MAX;
 
 	if (e->nr_noncoherent)
 		set_noncoherent(e, first, nr, false, &unlimited);
-	e->ops->unpin(e->opaque, first, nr);
-	hvcma_noncoherent_end(e);
 }
 
 /* ---- clients ---- */
@@ -169,7 +168,10 @@ bool hvcma_noncoherent_follow(struct hvcma_engine *e)
 
 	if (!e->noncoherent_lags)
 		return true;
-	for (uint64_t i = 0; hvcma_alloc_next_block(e->alloc, i, &first, &nr); i = first + nr) {
+	if (e->pins_all && !set_noncoherent(e, 0, e->nr_granules, any_client(e), &budget))
+		return false;
+	for (uint64_t i = 0; !e->pins_all && hvcma_alloc_next_block(e->alloc, i, &first, &nr);
+	     i = first + nr) {
 		uint64_t owner = hvcma_alloc_owner(e->alloc, first);
 
 		if (!(owner & HVCMA_OWNER_UNPINNED) &&
@@ -187,6 +189,11 @@ bool hvcma_noncoherent_is_valid(const struct hvcma_engine *e)
 
 	for (uint64_t i = 0; (i = next_that_is(e, true, i, e->nr_granules)) < e->nr_granules; i++)
 		nr_noncoherent++;
+	if (e->pins_all)
+		return nr_noncoherent == e->nr_noncoherent &&
+		       (e->noncoherent_lags ||
+			nr_noncoherent == (any_client(e) ? e->nr_granules : 0)) &&
+		       (e->keeps_off || (!any_client(e) && !nr_noncoherent));
 	for (uint64_t i = 0; hvcma_alloc_next_block(e->alloc, i, &first, &nr); i = first + nr) {
 		uint64_t owner = hvcma_alloc_owner(e->alloc, first), nr_of_block = 0;
 

@@ -31,7 +31,8 @@ uint8_t hvcma_engine_granule_state(const struct hvcma_engine *e, uint64_t granul
 
 	if (granule >= e->nr_granules)
 		return VIRTIO_CMA_GRANULE_UNBACKED;
-	if (hvcma_alloc_is_allocated(e->alloc, granule) && is_pinned(e, granule))
+	if (e->pins_all ||
+	    (hvcma_alloc_is_allocated(e->alloc, granule) && is_pinned(e, granule)))
 		state = VIRTIO_CMA_GRANULE_PINNED;
 	else if (hvcma_alloc_dma(e->alloc, granule) == HVCMA_DMA_UNKNOWN)
 		state = VIRTIO_CMA_GRANULE_UNBACKED;
@@ -51,7 +52,7 @@ uint64_t hvcma_engine_alike(const struct hvcma_engine *e, uint64_t first, uint64
 
 	if (!nr)
 		return 0;
-	if (e->nr_unpinned &&
+	if (e->nr_unpinned && !e->pins_all &&
 	    hvcma_alloc_block_around(e->alloc, first, &block, &block_nr) &&
 	    nr > block + block_nr - first)
 		nr = block + block_nr - first;
@@ -181,6 +182,9 @@ void hvcma_engine_get_config(const struct hvcma_engine *e,
 		.backed_bytes = hvcma_to_le64(hvcma_bytes(e, stats.nr_known)),
 	};
 	memcpy(config->name, e->name, sizeof(config->name));
+	/* Of the features that a driver of before there were any does not know. */
+	if (!e->pins_all || !hvcma_is_version_1(e) || !hvcma_has_feature(e, VIRTIO_CMA_F_PINNED))
+		config->flags &= hvcma_to_le32(~(uint32_t)VIRTIO_CMA_FLAG_PINNED);
 	if (!hvcma_has_feature(e, VIRTIO_CMA_F_REUSABLE) &&
 	    e->config.mode == VIRTIO_CMA_MODE_REUSABLE) {
 		config->mode = hvcma_to_le32(VIRTIO_CMA_MODE_PRIVATE);

@@ -420,6 +420,40 @@ static void without_suspend_a_reset_ends_all(void **state)
 	rig_free(r);
 }
 
+/* A driver that is not told has a region that is reusable as ever. */
+static void without_pinned_it_is_not_shown(void **state)
+{
+	struct hvcma_engine_config config = rig_config(NR_GRANULES);
+	const uint32_t flags = VIRTIO_CMA_FLAG_HPA | VIRTIO_CMA_FLAG_PINNED;
+	struct virtio_cma_config with, one;
+	struct rig *r;
+
+	(void)state;
+	config.mode = VIRTIO_CMA_MODE_REUSABLE;
+	config.flags = flags;
+	r = rig_make_config(&config, true);
+	/* Not before it is so, whoever asks. */
+	assert_int_equal(hvcma_from_le32(config_of(r, ALL).flags), VIRTIO_CMA_FLAG_HPA);
+	assert_int_equal(hvcma_engine_pin_all(r->engine), VIRTIO_CMA_S_OK);
+	with = config_of(r, ALL);
+	assert_int_equal(hvcma_from_le32(with.flags), flags);
+	assert_int_equal(hvcma_from_le64(with.pinned_bytes), NR_GRANULES * GRANULE);
+	one = config_of(r, ALL & ~BIT(PINNED));
+	assert_int_equal(hvcma_from_le32(one.flags), VIRTIO_CMA_FLAG_HPA);
+	one.flags = with.flags;
+	assert_memory_equal(&one, &with, sizeof(with));
+	assert_int_equal(hvcma_from_le32(config_of(r, 0).flags), VIRTIO_CMA_FLAG_HPA);
+	assert_int_equal(hvcma_from_le32(config_of(r, ALL & ~BIT(VERSION_1)).flags),
+			 VIRTIO_CMA_FLAG_HPA);
+
+	/* And is served alike. */
+	assert_int_equal(rig_alloc(r, 2, CONTIG), VIRTIO_CMA_S_OK);
+	assert_int_equal(rig_free_block(r, 0, 2), VIRTIO_CMA_S_OK);
+	assert_int_equal(query(r, VIRTIO_CMA_QUERY_EXTENTS), VIRTIO_CMA_S_OK);
+	assert_int_equal(rig_nr_pinned(r), NR_GRANULES);
+	rig_free(r);
+}
+
 /* --- longer and shorter ------------------------------------------------- */
 
 static void a_driver_may_count_more_or_less(void **state)
@@ -490,6 +524,7 @@ int main(void)
 		cmocka_unit_test(without_kinds_entries_have_none),
 		cmocka_unit_test(without_attributes_clients_are_as_memory),
 		cmocka_unit_test(without_suspend_a_reset_ends_all),
+		cmocka_unit_test(without_pinned_it_is_not_shown),
 		cmocka_unit_test(a_driver_may_count_more_or_less),
 		cmocka_unit_test(a_driver_gets_the_counters_that_it_knows),
 	};

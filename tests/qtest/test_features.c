@@ -56,6 +56,9 @@ static const struct {
 	{ "", CMA_FEATURES & ~CMA_F(REUSABLE) },
 	{ ",mode=reusable", CMA_FEATURES },
 	{ ",mode=auto", CMA_FEATURES },
+	{ ",mode=reusable,pin=blocks", CMA_FEATURES },
+	{ ",mode=reusable,pin=all", CMA_FEATURES | CMA_F(PINNED) },
+	{ ",mode=reusable,pin=all,version-1=off", 0 },
 	{ ",bulk=off", CMA_FEATURES & ~CMA_F(REUSABLE) & ~CMA_F(BULK) },
 	{ ",kinds=off", CMA_FEATURES & ~CMA_F(REUSABLE) & ~CMA_F(KINDS) },
 	{ ",client-attributes=off", CMA_FEATURES & ~CMA_F(REUSABLE) & ~CMA_F(ATTRIBUTES) },
@@ -71,7 +74,7 @@ static void test_offered(void **state)
 
 	for (i = 0; i < sizeof(offers) / sizeof(offers[0]); i++) {
 		start(t, offers[i].options);
-		cma_open(&c, q, t);
+		cma_open_as(&c, q, t, CMA_FEATURES | CMA_F(PINNED));
 		assert_int_equal(t->get_features_low(&c.v) & 0xffffff, offers[i].offered);
 		assert_int_equal(qtest_get(q, "/driver/features") & 0xffffff, offers[i].offered);
 		qtest_assert_text(q, "/driver/interface", offers[i].offered ?
@@ -94,6 +97,10 @@ static const struct {
 	{ ",mode=reusable", CMA_F(VERSION_1) | CMA_F(REUSABLE), true, VIRTIO_CMA_MODE_REUSABLE },
 	{ ",mode=reusable", CMA_F(REUSABLE) | CMA_F(BULK), false, 0 },
 	{ ",mode=reusable", CMA_FEATURES & ~CMA_F(REUSABLE), false, 0 },
+	{ ",mode=reusable,pin=all", CMA_FEATURES, true, VIRTIO_CMA_MODE_REUSABLE },
+	{ ",mode=reusable,pin=all", CMA_FEATURES | CMA_F(PINNED), true, VIRTIO_CMA_MODE_REUSABLE },
+	{ ",mode=reusable,pin=all", CMA_F(VERSION_1) | CMA_F(PINNED), false, 0 },
+	{ ",mode=reusable,pin=all", CMA_F(PINNED), false, 0 },
 	{ ",mode=auto", CMA_FEATURES & ~CMA_F(REUSABLE), true, VIRTIO_CMA_MODE_PRIVATE },
 	{ ",mode=auto", CMA_FEATURES, true, VIRTIO_CMA_MODE_REUSABLE },
 	{ ",mode=auto", 0, true, VIRTIO_CMA_MODE_REUSABLE },

@@ -72,6 +72,44 @@ static void test_host_physical(void **state)
 	qtest_stop(q);
 }
 
+/* pin=all: every page of the region where the host has it, before anything is asked for. */
+static void test_pin_all(void **state)
+{
+	struct virtio_cma_query_req req = {
+		.hdr = { .op = VIRTIO_CMA_OP_QUERY, .bytes = sizeof(req) },
+		.what = VIRTIO_CMA_QUERY_EXTENTS,
+	};
+	struct {
+		struct virtio_cma_query_resp head;
+		struct virtio_cma_extent extents[NR_PAGES];
+	} resp;
+	uint64_t bytes = 0, off;
+	unsigned int i;
+
+	(void)state;
+	q = qtest_start(QTEST_Q35, MEMDEV DEVICE ",mode=reusable,pin=all,unsafe-noiommu=on",
+			pages_folder());
+	cma_open_as(&c, q, &virtio_pci, CMA_FEATURES | CMA_F(PINNED));
+	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 64 * MIB);
+	assert_true(cma_raw(&c, VIRTIO_CMA_VQ_REQUEST, &req, sizeof(req), &resp, sizeof(resp)) > 0);
+	assert_in_range(resp.head.total, 1, NR_PAGES);
+	for (i = 0; i < resp.head.total; i++) {
+		struct virtio_cma_extent *e = &resp.extents[i];
+
+		assert_int_equal(e->base_gpa, c.base_gpa + bytes);
+		for (off = 0; off < e->bytes; off += CMA_GRANULE)
+			assert_true(e->base_dma + off == host_physical(e->base_gpa + off));
+		bytes += e->bytes;
+	}
+	assert_int_equal(bytes, 64 * MIB);
+	qtest_stop(q);
+
+	/* and the same where the guest's devices are emulated */
+	q = qtest_start(QTEST_Q35, MEMDEV DEVICE ",mode=reusable,pin=all", pages_folder());
+	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 64 * MIB);
+	qtest_stop(q);
+}
+
 /* States as the guest touches, pins and frees; contents stay. */
 static void test_states(void **state)
 {
@@ -298,7 +336,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_host_physical), TEST(test_states), TEST(test_discard),
-		TEST(test_pin_limit), TEST(test_killed), TEST(test_reset),
+		TEST(test_pin_limit), TEST(test_pin_all), TEST(test_killed), TEST(test_reset),
 		TEST(test_no_privilege), TEST(test_no_io_uring), TEST(test_too_few_hugepages),
 		TEST(test_granule_above_page), TEST(test_balloon), TEST(test_reusable),
 		TEST(test_reusable_unplug),
