@@ -89,9 +89,10 @@ static int vcma_start(struct vcma_transport *transport, struct vcma_region **out
 		*out = r;
 		return err;
 	}
-	dev_info(r->dev, "region %s: %s, %llu bytes at %#llx, granule %llu, pool %llu, %u clients%s\n",
+	dev_info(r->dev, "region %s: %s, %llu bytes at %#llx, granule %llu, pool %llu, %u clients%s%s\n",
 		 r->name, r->mode->name, r->bytes, r->base_gpa, r->granule_bytes,
 		 r->pools[0].high_bytes, r->nr_clients,
+		 r->extents ? ", pinned from the start" : "",
 		 vcma_is_version_1(transport) ? "" : ", legacy interface");
 	vcma_user_open(r);
 	vcma_debugfs_add(r);

@@ -12,7 +12,7 @@
 
 #include "virtio-cma.h"
 
-/** hvcma_pinned_is_all() - is it such a region, once its options are checked? */
+/** hvcma_pinned_is_all() - is it such a region? Once options are checked. */
 static inline bool hvcma_pinned_is_all(const VirtIOCMA *s)
 {
     return s->config.flags & VIRTIO_CMA_FLAG_PINNED;

@@ -13,6 +13,7 @@
 
 #include "block.h"
 #include "compat.h"
+#include "extents.h"
 #include "mode.h"
 #include "region.h"
 #include "request.h"
@@ -73,8 +74,6 @@ void vcma_region_break(struct vcma_region *r, const char *why)
 }
 
 /* ---- where its memory is ---- */
-
-#define VCMA_EXTENTS_AT_ONCE	512U
 
 void vcma_region_find_lowest(struct vcma_region *r)
 {
@@ -142,6 +141,11 @@ static const char *vcma_config_check(const struct virtio_cma_config *config,
 		return "alignment cap is above order 31";
 	if (le32_to_cpu(config->stage2) >= VIRTIO_CMA_NR_STAGE2)
 		return "unknown kind of second stage";
+	if (le32_to_cpu(config->flags) & VIRTIO_CMA_FLAG_PINNED &&
+	    (!vcma_is_version_1(t) || !vcma_has_feature(t, VIRTIO_CMA_F_PINNED) ||
+	     le32_to_cpu(config->mode) != VIRTIO_CMA_MODE_REUSABLE ||
+	     le32_to_cpu(config->flags) & VIRTIO_CMA_FLAG_AUTO))
+		return "pinned from the start, which was not negotiated, or is not of its mode";
 	if (config->reserved)
 		return "reserved field is not zero";
 	return NULL;
@@ -209,6 +213,33 @@ static int vcma_region_configure(struct vcma_region *r, const struct vcma_modes 
 	return vcma_region_choose_mode(r, le32_to_cpu(config.mode), modes);
 }
 
+/*
+ * Where all of it is for devices, if the host has pinned it. A crash kernel doesn't ask: the region
+ * is no RAM of its own.
+ */
+static int vcma_region_read_extents(struct vcma_region *r)
+{
+	int err;
+
+	if (!(r->flags & VIRTIO_CMA_FLAG_PINNED) || !r->mode->has_pages)
+		return 0;
+	err = vcma_extents_read(r, &r->extents);
+	if (err == -ENOMEM) {
+		dev_warn(r->dev, "region %s: no memory for a table of where it is pinned: streaming mappings are copied\n",
+			 r->name);
+		return 0;
+	}
+	if (err) {
+		dev_err(r->dev, "region %s: where it is pinned is not known: %pe\n", r->name,
+			ERR_PTR(err));
+		return err;
+	}
+	vcma_region_note_dma(r, r->extents->lowest_dma);
+	dev_dbg(r->dev, "region %s: pinned from the start, %u extents, DMA addresses %#llx to %#llx\n",
+		r->name, r->extents->nr, r->extents->lowest_dma, r->extents->highest_dma);
+	return 0;
+}
+
 int vcma_region_create(struct vcma_transport *transport, const struct vcma_modes *modes,
 		       struct vcma_region **out)
 {
@@ -247,12 +278,17 @@ int vcma_region_create(struct vcma_transport *transport, const struct vcma_modes
 		err = -ENOMEM;
 		goto free;
 	}
-	err = r->mode->start(r);
+	err = vcma_region_read_extents(r);
 	if (err)
 		goto destroy_wq;
+	err = r->mode->start(r);
+	if (err)
+		goto free_extents;
 	*out = r;
 	return 0;
 
+free_extents:
+	vcma_extents_free(r->extents);
 destroy_wq:
 	destroy_workqueue(r->wq);
 free:
@@ -279,5 +315,6 @@ void vcma_region_destroy(struct vcma_region *r)
 	xa_destroy(&r->by_gpa);
 	xa_destroy(&r->by_dma);
 	destroy_workqueue(r->wq);
+	vcma_extents_free(r->extents);
 	kvfree(r);
 }

@@ -49,6 +49,7 @@ struct hvcma_dma_windows;
 struct shrinker;
 struct vcma_client;
 struct vcma_client_ops;
+struct vcma_extents;
 struct vcma_memory;
 struct vcma_pool;
 struct vcma_slot;
@@ -190,6 +191,9 @@ struct vcma_region {
 	u32 max_bulk_blocks;
 	u32 max_align_order;		/* of guest pages; may be overridden */
 	char name[VIRTIO_CMA_NAME_BYTES + 1];
+
+	/* Of all of it, if it is pinned from the start; constant. NULL: blocks are, one by one. */
+	struct vcma_extents *extents;
 
 	spinlock_t state_lock;		/* a leaf: changes of state */
 	enum vcma_region_state state;	/* read anywhere */

@@ -103,6 +103,7 @@ int vcma_request_busy_clear(struct vcma_region *r, const struct virtio_cma_range
  * in whole granules
  * @nr, @total: entries filled, entries there are
  */
+#define VCMA_EXTENTS_AT_ONCE	512U	/* a good @max for who reads them all */
 int vcma_request_extents(struct vcma_region *r, u64 first, u32 max,
 			 struct virtio_cma_extent *extents, u32 *nr, u64 *total);
 

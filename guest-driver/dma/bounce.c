@@ -110,6 +110,9 @@ static struct vcma_slot *vcma_bounce_find(struct vcma_client *c, u64 dma,
 	struct vcma_block *b;
 	u64 start, from;
 
+	/* Who has mapped it knows that it is counted. */
+	if (!atomic64_read(&c->bounce_bytes))
+		return NULL;
 	rcu_read_lock();
 	b = vcma_block_by_dma(c->region, dma);
 	if (b && b->use == VCMA_BLOCK_POOL)

@@ -97,27 +97,19 @@ static void vcma_direct_put(struct vcma_direct_map *m)
 	kmem_cache_free(vcma_direct_cache, m);
 }
 
-/* Why can't the device have this part of an allocated block as it is? NULL: it can. */
-static const char *vcma_direct_obstacle(struct vcma_client *c, const struct vcma_block *block,
-					u64 off, u64 bytes, u64 dma, u64 max_dma,
-					enum dma_data_direction dir)
+const char *vcma_direct_obstacle(struct vcma_client *c, u64 phys, u64 dma, u64 bytes, u64 max_dma,
+				 void *alias, enum dma_data_direction dir)
 {
-	u64 phys = block->base_gpa + off;
-	void *alias;
-
 	if (dma == VCMA_NOWHERE)
 		return "in none of its windows";
 	if (dma > max_dma || bytes - 1 > max_dma - dma)
 		return "above the device's mask";
 	if ((dma ^ phys) & dma_get_min_align_mask(c->dev))
 		return "another offset than the device can bear";
-	alias = vcma_direct_alias(block, off);
 	if (alias && vcma_attr_bars_cached(c))
 		return "there is a cacheable alias";
-	if (!vcma_attr_needs_sync(c))
+	if (!alias || !vcma_attr_needs_sync(c))
 		return NULL;
-	if (!alias)	/* mapped cached, if at all, where we don't know */
-		return block->attr == VCMA_UNCACHED ? NULL : "cached elsewhere, perhaps";
 	if (dir == DMA_TO_DEVICE || vcma_cache_has_whole_lines(alias, bytes))
 		return NULL;
 	return "shares cache lines with what lies beside it";
@@ -143,8 +135,12 @@ dma_addr_t vcma_direct_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	if (!block)
 		return DMA_MAPPING_ERROR;
 	off = phys - block->base_gpa;
+	alias = vcma_direct_alias(block, off);
 	dma = vcma_to_bus(c, block->base_dma + off, bytes);
-	obstacle = vcma_direct_obstacle(c, block, off, bytes, dma, max_dma, dir);
+	obstacle = vcma_direct_obstacle(c, phys, dma, bytes, max_dma, alias, dir);
+	/* Mapped cached, if at all, where we don't know. */
+	if (!obstacle && !alias && vcma_attr_needs_sync(c) && block->attr != VCMA_UNCACHED)
+		obstacle = "cached elsewhere, perhaps";
 	if (obstacle)
 		goto put_block;
 	m = kmem_cache_alloc(vcma_direct_cache, GFP_ATOMIC | __GFP_NOWARN);
@@ -159,7 +155,6 @@ dma_addr_t vcma_direct_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	if (!vcma_pool_get_range(block, off, bytes, &m->slot))
 		goto free;
 
-	alias = vcma_direct_alias(block, off);
 	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC) && alias)
 		vcma_attr_sync_for_device(c, alias, bytes);
 	bucket = vcma_direct_bucket(c, m->dma);

@@ -25,6 +25,17 @@ void vcma_direct_unregister(void);
 void vcma_direct_init(struct vcma_direct *direct);
 
 /**
+ * vcma_direct_obstacle() - why can't the device have pinned memory as it is? Any context.
+ * @phys, @dma: where it is for the CPU and on the client's bus, VCMA_NOWHERE if it reaches it not
+ * @max_dma: highest bus address of the last byte
+ * @alias: a cacheable mapping of it, or NULL
+ *
+ * Return: a constant string, or NULL: it can.
+ */
+const char *vcma_direct_obstacle(struct vcma_client *c, u64 phys, u64 dma, u64 bytes, u64 max_dma,
+				 void *alias, enum dma_data_direction dir);
+
+/**
  * vcma_direct_map() - map [@phys, @phys + @bytes) as it is, if all of it lies in one allocated
  * block of the client's region and one of its windows, at or below @max_dma, and the bits that the device's
  * min_align_mask names agree. Any context.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * struct dma_map_ops for bound devices: sources, address limits, scatterlists, and the
- * shape of the API; the work is done in coherent.c, direct.c and bounce.c.
+ * shape of the API; the work is done in coherent.c, pinned.c, direct.c and bounce.c.
  *
  * Left out, because what the DMA API does without is right:
  *	alloc_noncontiguous	takes contiguous pages of alloc_pages: one DMA segment is
@@ -31,6 +31,7 @@
 #include "core/region.h"
 #include "direct.h"
 #include "dma_ops.h"
+#include "pinned.h"
 
 /* Highest bus address for @mask, as the device and the bus above it allow; 0: none. */
 static u64 vcma_max_dma(struct device *dev, u64 mask)
@@ -180,7 +181,40 @@ static void vcma_dma_free_pages(struct device *dev, size_t size, struct page *pa
 	vcma_dma_free(dev, size, NULL, dma, 0);
 }
 
-/* Memory of an allocated block as it is; whoever of the clients has it. */
+/*
+ * Memory that is pinned, as it is: all of the region, or allocated blocks of it. In the former
+ * records are the dma-bufs' alone, which find their mappings by them.
+ */
+static dma_addr_t vcma_dma_map_as_is(struct vcma_client *c, phys_addr_t phys, size_t size,
+				     u64 max_dma, enum dma_data_direction dir, unsigned long attrs)
+{
+	if (c->region->extents)
+		return vcma_pinned_map(c, phys, size, max_dma, dir, attrs);
+	return vcma_direct_map(c, phys, size, max_dma, dir, attrs);
+}
+
+/* Return: is it a mapping that was recorded? */
+static bool vcma_dma_unmap_recorded(struct vcma_client *c, dma_addr_t dma, size_t size,
+				    enum dma_data_direction dir, unsigned long attrs)
+{
+	return !c->region->extents && vcma_direct_unmap(c, dma, size, dir, attrs);
+}
+
+static bool vcma_dma_unmap_pinned(struct device *dev, dma_addr_t dma, size_t size,
+				  enum dma_data_direction dir, unsigned long attrs)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c;
+	unsigned int i = 0;
+
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (vcma_pinned_unmap(c, dma, size, dir, attrs))
+			return true;
+	}
+	return false;
+}
+
+/* Pinned memory as it is; whoever of the clients has it. */
 static dma_addr_t vcma_dma_map_direct(struct device *dev, phys_addr_t phys, size_t size,
 				      enum dma_data_direction dir, unsigned long attrs)
 {
@@ -191,7 +225,7 @@ static dma_addr_t vcma_dma_map_direct(struct device *dev, phys_addr_t phys, size
 	unsigned int i = 0;
 
 	while (dma == DMA_MAPPING_ERROR && (c = vcma_binding_next_claimed(b, &i)))
-		dma = vcma_direct_map(c, phys, size, max_dma, dir, attrs);
+		dma = vcma_dma_map_as_is(c, phys, size, max_dma, dir, attrs);
 	return dma;
 }
 
@@ -226,10 +260,13 @@ static void vcma_dma_unmap_ram(struct device *dev, dma_addr_t dma, size_t size,
 	unsigned int i = 0;
 
 	while ((c = vcma_binding_next_claimed(b, &i))) {
-		if (vcma_direct_unmap(c, dma, size, dir, attrs) ||
+		if (vcma_dma_unmap_recorded(c, dma, size, dir, attrs) ||
 		    vcma_bounce_unmap(c, dma, size, dir, attrs))
 			return;
 	}
+	/* Not before: bounce buffers lie in such regions, too. */
+	if (vcma_dma_unmap_pinned(dev, dma, size, dir, attrs))
+		return;
 	dev_WARN_ONCE(dev, !vcma_dma_is_nowhere(dev, dma),
 		      "unmaps %#zx bytes at %pad, which it has not mapped\n", size, &dma);
 }
@@ -277,9 +314,10 @@ static void vcma_dma_unmap_resource(struct device *dev, dma_addr_t dma, size_t s
 	unsigned int i = 0;
 
 	while ((c = vcma_binding_next_claimed(b, &i))) {
-		if (vcma_direct_unmap(c, dma, size, dir, attrs))
+		if (vcma_dma_unmap_recorded(c, dma, size, dir, attrs))
 			return;
 	}
+	vcma_dma_unmap_pinned(dev, dma, size, dir, attrs);
 }
 
 #ifdef VCMA_DMA_OPS_BY_PHYS
@@ -415,7 +453,8 @@ static void vcma_dma_sync(struct device *dev, dma_addr_t dma, size_t size,
 			return;
 	}
 	for (i = 0; (c = vcma_binding_next_claimed(b, &i));) {
-		if (vcma_direct_sync(c, dma, size, dir, for_cpu))
+		if (c->region->extents ? vcma_pinned_sync(c, dma, size, dir, for_cpu) :
+					 vcma_direct_sync(c, dma, size, dir, for_cpu))
 			return;
 	}
 	dev_WARN_ONCE(dev, !vcma_dma_is_nowhere(dev, dma),

@@ -292,6 +292,7 @@ static const unsigned int vcma_virtio_features[] = {
 	VIRTIO_CMA_F_ATTRIBUTES,
 	VIRTIO_CMA_F_SUSPEND,
 	VIRTIO_CMA_F_WINDOWS,
+	VIRTIO_CMA_F_PINNED,
 };
 
 /* Set up the queues and let the device run; it is not served yet. */

@@ -345,12 +345,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		if (hvcma_engine_check_config(&config))
 			config.nr_resvs = 0;
 	}
+	if (attr & 32 && how & 64 && !config.pin_limit_bytes && !config.unpin_discards) {
+		config.mode = VIRTIO_CMA_MODE_REUSABLE;
+		config.flags = VIRTIO_CMA_FLAG_PINNED;
+	}
 	r = rig_host(config.region_bytes / GRANULE, how & 64);
 	r->discards = config.unpin_discards;
 	for (uint64_t i = 0; extent && i < r->nr; i++)
 		r->host[i].dma = DMA + (i + i / extent) * GRANULE;
 	memset(begun, 0, sizeof(begun));
 	rig_start(r, &config);
+	if (config.flags & VIRTIO_CMA_FLAG_PINNED)
+		assert_int_equal(hvcma_engine_pin_all(r->engine), VIRTIO_CMA_S_OK);
 	rig_add_client(r, 0, VIRTIO_CMA_COHERENT_UNKNOWN);
 	rig_add_client(r, 1, attr & 128 ? VIRTIO_CMA_COHERENT_NO : VIRTIO_CMA_COHERENT_UNKNOWN);
 	while (in.left)

@@ -678,6 +678,7 @@ static int __init hostile_init(void)
 	test_extents();
 	test_late_event();
 	test_features();
+	test_pinned();
 	pr_info("vcma_hostile: 1..%u\n", nr_tests);
 	return 0;
 }

@@ -47,5 +47,6 @@ void test_claim(void);
 void test_windows(void);
 void test_late_event(void);
 void test_features(void);
+void test_pinned(void);
 
 #endif /* VCMA_HOSTILE_H */
