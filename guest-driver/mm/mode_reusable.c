@@ -95,8 +95,11 @@ static int vcma_reusable_isolate(struct vcma_block *block, unsigned long first_p
 	err = vcma_isolate_pages(pfn, nr_pages, flags, deadline, busy);
 	if (err == -EBUSY)
 		busy->first_page += first_page;
-	if (err)
+	if (err) {
+		/* Whoever has looked meanwhile took them for isolated. */
+		vcma_usage_online_changed(block->region);
 		return err;
+	}
 	vcma_reusable_add_isolated(block, first_page, nr_pages);
 	return 0;
 }

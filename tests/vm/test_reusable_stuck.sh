@@ -18,7 +18,8 @@ stuck_boot()
 	what="$1 $2"
 	# shellcheck disable=SC2046 # options are words
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" fuse \
-		"$(guest_module "$1" "$2" vcma_hang)" -- $(guest_programs "$1" dma_heap mute)
+		"$(guest_module "$1" "$2" vcma_hang)" "$(guest_module "$1" "$2" vcma_reuse)" \
+		-- $(guest_programs "$1" dma_heap mute)
 	# shellcheck disable=SC2046 # options are words
 	VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		-device pcie-root-port,id=port0,chassis=1 \
@@ -59,6 +60,26 @@ seconds()
 	se_status=$?
 	note "$what: $(($(date +%s) - se_begin)) s for: $*"
 	return $se_status
+}
+
+# The driver looks at what is online while an allocation has not got its pages yet; it gets none, and nothing
+# else changes after that.
+failed_case()
+{
+	limit_all
+	all=$((REGION_MIB << 20))
+	check "$what: nothing is allocated: all is online" wait_until 20 status_is /counters/online-bytes $all
+	guest 'insmod /modules/vcma_hang.ko function=vcma_isolate_pages'
+	guest "(insmod /modules/vcma_reuse.ko test=alloc mib=2 block_mib=2; echo >/tmp/taken) >/dev/null 2>&1 &"
+	check "$what: an allocation is under way" guest 'wait_for 10 grep -q Y /sys/module/vcma_hang/parameters/hangs'
+	check "$what: others come and go" guest "dma_heap fill $HEAP $GRANULE 12"
+	check "$what: the host takes the first one's memory for not online" \
+		wait_until 30 status_is /counters/online-bytes $((all - GRANULE))
+	guest rmmod vcma_hang
+	check "$what: it has failed" guest 'wait_for 10 test -e /tmp/taken && dmesg | grep -q "vcma_reuse: not ok"'
+	check "$what: it has failed: the host knows that all is online" \
+		wait_until 20 status_is /counters/online-bytes $all
+	guest 'rmmod vcma_reuse 2>/dev/null'
 }
 
 mute_case()
@@ -127,6 +148,7 @@ call_case()
 
 region_hugepages
 if stuck_boot amd64 6.12; then
+	failed_case
 	mute_case
 	call_case
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
