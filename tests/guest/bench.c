@@ -11,6 +11,8 @@
  *	dmapool BYTES COUNT		the same through a dma_pool
  *	map BYTES COUNT			of a mapping and its unmapping, memory from kmalloc
  *	direct BYTES COUNT		the same, memory from the device's own allocation
+ *	movable BYTES COUNT		the same, memory as files and programs have it
+ *	scatter PAGES COUNT		of a scatter list of so many pages, as files have them
  *	maintain BYTES COUNT		of a clean and invalidate of memory by virtio_cma
  *	maintain_kernel BYTES COUNT	of an invalidate by the kernel's own loop (arm64)
  *	singles BYTES COUNT LIMIT_MS	allocate one by one until COUNT, failure, or too late
@@ -189,6 +191,7 @@ struct bench_work {
 	size_t bytes;
 	struct dma_pool *pool;
 	void *buffer;
+	struct sg_table *sgt;
 };
 
 static bool bench_do_pair(const struct bench_work *w)
@@ -218,6 +221,14 @@ static bool bench_do_map(const struct bench_work *w)
 	if (dma_mapping_error(w->dev, dma))
 		return false;
 	dma_unmap_single(w->dev, dma, w->bytes, DMA_BIDIRECTIONAL);
+	return true;
+}
+
+static bool bench_do_scatter(const struct bench_work *w)
+{
+	if (dma_map_sgtable(w->dev, w->sgt, DMA_BIDIRECTIONAL, 0))
+		return false;
+	dma_unmap_sgtable(w->dev, w->sgt, DMA_BIDIRECTIONAL, 0);
 	return true;
 }
 
@@ -322,6 +333,53 @@ static int bench_direct(struct bench *b, size_t bytes, unsigned int count)
 	w.buffer = page_address(page);
 	err = bench_count(b, &w, count, bench_do_map);
 	dma_free_pages(b->dev, bytes, page, dma, DMA_BIDIRECTIONAL);
+	return err;
+}
+
+/* Where pages of files and programs lie: in movable zones as long as there is room. */
+static int bench_movable(struct bench *b, size_t bytes, unsigned int count)
+{
+	struct bench_work w = { .dev = b->dev, .bytes = bytes };
+	struct page *page;
+	int err;
+
+	page = alloc_pages(GFP_HIGHUSER_MOVABLE, get_order(bytes));
+	if (!page)
+		return -ENOMEM;
+	w.buffer = page_address(page);
+	err = bench_count(b, &w, count, bench_do_map);
+	__free_pages(page, get_order(bytes));
+	return err;
+}
+
+/* Pages that are neighbours by chance alone: every second one of those got is left out. */
+static int bench_scatter(struct bench *b, size_t nr, unsigned int count)
+{
+	struct bench_work w = { .dev = b->dev };
+	struct sg_table sgt;
+	struct scatterlist *sg;
+	struct page *page, *other;
+	int i, err;
+
+	err = sg_alloc_table(&sgt, nr, GFP_KERNEL);
+	if (err)
+		return err;
+	for_each_sgtable_sg(&sgt, sg, i) {
+		page = alloc_page(GFP_HIGHUSER_MOVABLE);
+		other = alloc_page(GFP_HIGHUSER_MOVABLE);
+		if (other)
+			__free_page(other);
+		err = page ? err : -ENOMEM;
+		sg_set_page(sg, page, page ? PAGE_SIZE : 0, 0);
+	}
+	w.sgt = &sgt;
+	if (!err)
+		err = bench_count(b, &w, count, bench_do_scatter);
+	for_each_sgtable_sg(&sgt, sg, i) {
+		if (sg_page(sg))
+			__free_page(sg_page(sg));
+	}
+	sg_free_table(&sgt);
 	return err;
 }
 
@@ -445,6 +503,8 @@ static int bench_run(struct bench *b, const char *text)
 		{ "dmapool", bench_dmapool },
 		{ "map", bench_map },
 		{ "direct", bench_direct },
+		{ "movable", bench_movable },
+		{ "scatter", bench_scatter },
 		{ "maintain", bench_maintain },
 		{ "maintain_kernel", bench_maintain_kernel },
 		{ "bulk", bench_bulk },
