@@ -27,8 +27,10 @@
 #include "client/windows.h"
 #include "coherent.h"
 #include "compat.h"
+#include "core/extents.h"
 #include "core/mode.h"
 #include "core/region.h"
+#include "core/trace.h"
 #include "direct.h"
 #include "dma_ops.h"
 #include "pinned.h"
@@ -229,9 +231,58 @@ static dma_addr_t vcma_dma_map_direct(struct device *dev, phys_addr_t phys, size
 	return dma;
 }
 
+/*
+ * The client of a device that has but one, of a region that is pinned from the start, and whose DMA
+ * goes through caches: its mappings are an addition each. NULL: the general case.
+ */
+static __always_inline struct vcma_client *vcma_dma_simple(const struct vcma_binding *b)
+{
+	struct vcma_client *c;
+
+	if (b->nr_clients != 1)
+		return NULL;
+	c = b->clients[0];
+	return c->region->extents && !c->maint && vcma_client_is_claimed(c) ? c : NULL;
+}
+
+static __always_inline dma_addr_t vcma_dma_map_simple(struct device *dev, phys_addr_t phys,
+						      size_t size)
+{
+	struct vcma_client *c = vcma_dma_simple(vcma_binding_of(dev));
+	u64 max_dma, dma;
+
+	if (!c || !size || !vcma_extents_dma(c->region->extents, phys, size, &dma))
+		return DMA_MAPPING_ERROR;
+	max_dma = vcma_max_dma(dev, dma_get_mask(dev));
+	if (dma > max_dma || size - 1 > max_dma - dma ||
+	    (dma ^ phys) & dma_get_min_align_mask(dev))
+		return DMA_MAPPING_ERROR;
+	atomic64_inc(&c->region->stats.nr_map_direct);
+	trace_vcma_direct_map(c, phys, size, dma);
+	return dma;
+}
+
+/* Of a device whose mappings leave nothing to undo: none of them is a copy now. NULL: some may. */
+static __always_inline struct vcma_client *vcma_dma_nothing_to_undo(struct device *dev)
+{
+	struct vcma_client *c = vcma_dma_simple(vcma_binding_of(dev));
+
+	return c && !atomic64_read(&c->bounce_bytes) && !trace_vcma_direct_unmap_enabled() ? c :
+											     NULL;
+}
+
+/* Return: was it such a mapping? What is far from all of them is looked at, and reported. */
+static __always_inline bool vcma_dma_unmap_simple(struct device *dev, dma_addr_t dma)
+{
+	struct vcma_client *c = vcma_dma_nothing_to_undo(dev);
+
+	return c && dma - c->region->extents->lowest_dma <=
+		    c->region->extents->highest_dma - c->region->extents->lowest_dma;
+}
+
 /* The one place where streaming mappings of RAM begin, however the API names them. */
-static dma_addr_t vcma_dma_map_ram(struct device *dev, phys_addr_t phys, size_t size,
-				   enum dma_data_direction dir, unsigned long attrs)
+static noinline dma_addr_t vcma_dma_map_any(struct device *dev, phys_addr_t phys, size_t size,
+					    enum dma_data_direction dir, unsigned long attrs)
 {
 	u64 max_dma = vcma_max_dma(dev, dma_get_mask(dev));
 	struct vcma_binding *b = vcma_binding_of(dev);
@@ -252,8 +303,16 @@ static dma_addr_t vcma_dma_map_ram(struct device *dev, phys_addr_t phys, size_t 
 	return dma;
 }
 
-static void vcma_dma_unmap_ram(struct device *dev, dma_addr_t dma, size_t size,
-			       enum dma_data_direction dir, unsigned long attrs)
+static __always_inline dma_addr_t vcma_dma_map_ram(struct device *dev, phys_addr_t phys, size_t size,
+						   enum dma_data_direction dir, unsigned long attrs)
+{
+	dma_addr_t dma = vcma_dma_map_simple(dev, phys, size);
+
+	return dma != DMA_MAPPING_ERROR ? dma : vcma_dma_map_any(dev, phys, size, dir, attrs);
+}
+
+static noinline void vcma_dma_unmap_any(struct device *dev, dma_addr_t dma, size_t size,
+					enum dma_data_direction dir, unsigned long attrs)
 {
 	struct vcma_binding *b = vcma_binding_of(dev);
 	struct vcma_client *c;
@@ -269,6 +328,13 @@ static void vcma_dma_unmap_ram(struct device *dev, dma_addr_t dma, size_t size,
 		return;
 	dev_WARN_ONCE(dev, !vcma_dma_is_nowhere(dev, dma),
 		      "unmaps %#zx bytes at %pad, which it has not mapped\n", size, &dma);
+}
+
+static void vcma_dma_unmap_ram(struct device *dev, dma_addr_t dma, size_t size,
+			       enum dma_data_direction dir, unsigned long attrs)
+{
+	if (!vcma_dma_unmap_simple(dev, dma))
+		vcma_dma_unmap_any(dev, dma, size, dir, attrs);
 }
 
 /*
@@ -359,6 +425,8 @@ static void vcma_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int n
 	struct scatterlist *sg;
 	int i;
 
+	if (vcma_dma_nothing_to_undo(dev))
+		return;
 	for_each_sg(sgl, sg, nents, i) {
 		if (sg_dma_len(sg))
 			vcma_dma_unmap_ram(dev, sg_dma_address(sg), sg_dma_len(sg), dir, attrs);
@@ -386,9 +454,12 @@ static int vcma_dma_sg_error(struct device *dev, struct scatterlist *sg)
  */
 static bool vcma_is_unsynced(struct page *page, unsigned long attrs)
 {
-	struct folio *folio = page_folio(page);
+	struct folio *folio;
 
-	return attrs & DMA_ATTR_SKIP_CPU_SYNC && !folio_test_anon(folio) && folio_mapping(folio);
+	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC))
+		return false;
+	folio = page_folio(page);
+	return !folio_test_anon(folio) && folio_mapping(folio);
 }
 
 /* As it is, or not at all. */
