@@ -232,8 +232,9 @@ static dma_addr_t vcma_dma_map_direct(struct device *dev, phys_addr_t phys, size
 }
 
 /*
- * The client of a device that has but one, of a region that is pinned from the start, and whose DMA
- * goes through caches: its mappings are an addition each. NULL: the general case.
+ * The client of a device that has but one, of a region that is pinned from the start, whose DMA
+ * goes through caches and whose bus has memory where it is: its mappings are an addition each.
+ * NULL: the general case.
  */
 static __always_inline struct vcma_client *vcma_dma_simple(const struct vcma_binding *b)
 {
@@ -242,7 +243,8 @@ static __always_inline struct vcma_client *vcma_dma_simple(const struct vcma_bin
 	if (b->nr_clients != 1)
 		return NULL;
 	c = b->clients[0];
-	return c->region->extents && !c->maint && vcma_client_is_claimed(c) ? c : NULL;
+	return c->region->extents && !c->windows && !c->maint && vcma_client_is_claimed(c) ? c :
+											     NULL;
 }
 
 static __always_inline dma_addr_t vcma_dma_map_simple(struct device *dev, phys_addr_t phys,
