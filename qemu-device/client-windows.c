@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Windows of clients, see client-windows.h. The text is hv/core's, the host's tree is
- * read by hv/host and fdt.
+ * Windows of clients, see client-windows.h. The text is hv/core's, the host's
+ * tree is read by hv/host and fdt.
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
@@ -73,8 +73,8 @@ bool hvcma_client_windows_check(VirtIOCMA *s, Error **errp)
         return false;
     }
     if (!*at) {
-        error_setg(errp, "virtio-cma '%s': dma-windows='' has no window, limit: "
-                   "1 to %d for each client", s->config.name,
+        error_setg(errp, "virtio-cma '%s': dma-windows='' has no window, "
+                   "limit: 1 to %d for each client", s->config.name,
                    HVCMA_MAX_DMA_WINDOWS);
         return false;
     }
@@ -225,13 +225,14 @@ bool hvcma_client_windows_reach(VirtIOCMA *s, const char *client,
         error_setg(errp, "virtio-cma '%s': client '%s' reaches nothing: no "
                    "granule of %" PRIu64 " bytes fits into its windows %s "
                    "(source: %s)", s->config.name, client,
-                   s->config.granule_bytes, text, hvcma_client_windows_source(source));
+                   s->config.granule_bytes, text,
+                   hvcma_client_windows_source(source));
     } else {
         error_setg(errp, "virtio-cma '%s': client '%s' reaches nothing: its "
                    "windows are %s (source: %s), but all %" PRIu64 " granules "
                    "lie from 0x%" PRIx64 " to 0x%" PRIx64, s->config.name,
-                   client, text, hvcma_client_windows_source(source), reach.nr_missed,
-                   reach.lowest_dma,
+                   client, text, hvcma_client_windows_source(source),
+                   reach.nr_missed, reach.lowest_dma,
                    reach.highest_dma + s->config.granule_bytes - 1);
     }
     return false;

@@ -12,14 +12,14 @@
 #include "virtio-cma.h"
 
 /**
- * hvcma_client_windows_check() - dma-windows= by itself: the text, no client twice, a
- * region whose addresses are host-physical. @s->config has flags and name.
+ * hvcma_client_windows_check() - dma-windows= by itself: the text, no client
+ * twice, a region whose addresses are host-physical. @s->config has its name.
  */
 bool hvcma_client_windows_check(VirtIOCMA *s, Error **errp);
 
 /**
- * hvcma_client_windows_check_clients() - whom dma-windows= names is a client; the
- * tables are there.
+ * hvcma_client_windows_check_clients() - whom dma-windows= names is a client;
+ * the tables are there.
  */
 bool hvcma_client_windows_check_clients(VirtIOCMA *s, Error **errp);
 
@@ -39,9 +39,9 @@ bool hvcma_client_windows_of(VirtIOCMA *s, const char *client, DeviceState *dev,
                       Error **errp);
 
 /**
- * hvcma_client_windows_reach() - is there anything in the region for a client with
- * these windows, or may there be? false with @errp naming client, windows and
- * what there is.
+ * hvcma_client_windows_reach() - is there anything in the region for a client
+ * with these windows, or may there be? false with @errp naming client, windows
+ * and what there is.
  */
 bool hvcma_client_windows_reach(VirtIOCMA *s, const char *client,
                          const struct hvcma_dma_windows *windows,
@@ -50,7 +50,7 @@ bool hvcma_client_windows_reach(VirtIOCMA *s, const char *client,
 /** hvcma_client_windows_text() - as dma-windows= takes them; g_free(). */
 char *hvcma_client_windows_text(const struct hvcma_dma_windows *windows);
 
-/** hvcma_client_windows_source() - VIRTIO_CMA_SOURCE_* as a word for reports. */
+/** hvcma_client_windows_source() - VIRTIO_CMA_SOURCE_* as a word. */
 const char *hvcma_client_windows_source(uint32_t source);
 
 #endif /* QEMU_DEVICE_CLIENT_WINDOWS_H */

@@ -113,7 +113,8 @@ static const Image *image_at(const Image *image, uint64_t base, uint64_t bytes)
 /* ---- windows ---- */
 
 /* The part of an extent that clients reach, or that of one window of theirs. */
-static void add_windows_of(VirtIOCMA *s, const struct hvcma_dma_windows *reached,
+static void add_windows_of(VirtIOCMA *s,
+                           const struct hvcma_dma_windows *reached,
                            uint64_t first, uint64_t nr, uint64_t dma,
                            GArray *windows)
 {

@@ -41,7 +41,7 @@ struct hvcma_dma_window {
 
 /*
  * Made by the functions below alone: sorted by dma_base, disjoint on both sides,
- * neighbours joined where they go on on both sides; so equal lists are equal in memory.
+ * neighbours joined where both sides go on; so equal lists are equal in memory.
  * All zero it reaches nothing.
  */
 struct hvcma_dma_windows {
