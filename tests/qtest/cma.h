@@ -26,7 +26,7 @@ struct cma {
 
 #define CMA_F(name)	(1u << VIRTIO_CMA_F_##name)
 /* Those that each region has a use for, and reusable ones. */
-#define CMA_FEATURES	((1u << (VIRTIO_CMA_F_SUSPEND + 1)) - 1)
+#define CMA_FEATURES	((1u << (VIRTIO_CMA_F_WINDOWS + 1)) - 1)
 
 /** cma_open() - find the device and start its driver, which accepts all features. */
 void cma_open(struct cma *c, struct qtest *q, const struct virtio_transport *t);
