@@ -171,10 +171,10 @@ static bool common_windows(struct hvcma_dma_windows *common, Error **errp)
                 first = id;
                 *common = *w;
             } else if (!hvcma_dma_windows_equal(common, w)) {
-                error_setg(errp, "virtio-cma: static regions: clients '%s' and "
-                           "'%s' have other windows (dma-windows=), but share a "
-                           "PCI host bridge in the guest, and with it its "
-                           "dma-ranges", first, id);
+                error_setg(errp, "virtio-cma: static regions: clients '%s' "
+                           "and '%s' have other windows (dma-windows=), but "
+                           "share a PCI host bridge in the guest, and with it "
+                           "its dma-ranges", first, id);
                 return false;
             }
         }

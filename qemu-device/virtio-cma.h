@@ -101,7 +101,7 @@ typedef struct HvcmaTesting {
     uint32_t fake_step;         /* granules in one go, 0: by their size */
     uint64_t fake_base_hpa;
     char *fake_fault;
-    char *bus_window;           /* what the bus does, whatever the guest hears */
+    char *bus_window;           /* what the bus does, whatever is told */
 
     HvcmaTestFault fault;
     uint64_t nr_closed;         /* gates, for the fault */
