@@ -16,19 +16,9 @@
 #include <cmocka.h>
 
 #include "tests/qtest/cma.h"
+#include "tests/qtest/edu.h"
 
-#define EDU_ID		0x11e81234u
 #define EDU_BAR		0xe0000000u
-#define EDU_BUFFER	0x40000u	/* in edu's own address space */
-#define EDU_SRC		0x80
-#define EDU_DST		0x88
-#define EDU_COUNT	0x90
-#define EDU_CMD		0x98
-#define EDU_RUN		1
-#define EDU_TO_MEMORY	2
-#define COMMAND		0x04
-#define COMMAND_ON	0x6		/* memory, bus master */
-#define BAR0		0x10
 
 #define Q35_PCIEXBAR	0x60		/* of device 0: where config space lies */
 #define Q35_ECAM	0xb0000000ull
@@ -67,23 +57,9 @@ static int stop(void **state)
 	return 0;
 }
 
-static void wait_dma(void)
-{
-	unsigned int i;
-
-	for (i = 0; qtest_readq(q, EDU_BAR + EDU_CMD) & EDU_RUN; i++) {
-		assert_true(i < QTEST_TIMEOUT_S * 100);
-		usleep(10000);
-	}
-}
-
 static void dma(uint64_t src, uint64_t dst, uint64_t bytes, uint64_t cmd)
 {
-	qtest_writeq(q, EDU_BAR + EDU_SRC, src);
-	qtest_writeq(q, EDU_BAR + EDU_DST, dst);
-	qtest_writeq(q, EDU_BAR + EDU_COUNT, bytes);
-	qtest_writeq(q, EDU_BAR + EDU_CMD, cmd | EDU_RUN);
-	wait_dma();
+	edu_dma(q, EDU_BAR, src, dst, bytes, cmd);
 }
 
 /* From @from to @to, both bus addresses, by way of edu's buffer. */
@@ -218,10 +194,7 @@ static void test_reset_in_flight(void **state)
 	qtest_writeq(q, block.base_gpa, 0xabcd);
 	dma(block.base_dma, EDU_BUFFER, 8, 0);
 	qtest_writeq(q, block.base_gpa, 0);
-	qtest_writeq(q, EDU_BAR + EDU_SRC, EDU_BUFFER);
-	qtest_writeq(q, EDU_BAR + EDU_DST, block.base_dma);
-	qtest_writeq(q, EDU_BAR + EDU_COUNT, 8);
-	qtest_writeq(q, EDU_BAR + EDU_CMD, EDU_TO_MEMORY | EDU_RUN);
+	edu_start(q, EDU_BAR, EDU_BUFFER, block.base_dma, 8, EDU_TO_MEMORY);
 	virtio_reset(&c.v);
 	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 0);
 	usleep(300000);

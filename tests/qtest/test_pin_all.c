@@ -14,20 +14,10 @@
 #include <cmocka.h>
 
 #include "tests/qtest/cma.h"
+#include "tests/qtest/edu.h"
 #include "tests/qtest/hotplug.h"
 
-#define EDU_ID		0x11e81234u
 #define EDU_BAR		0xe0000000u
-#define EDU_BUFFER	0x40000u	/* in edu's own address space */
-#define EDU_SRC		0x80
-#define EDU_DST		0x88
-#define EDU_COUNT	0x90
-#define EDU_CMD		0x98
-#define EDU_RUN		1
-#define EDU_TO_MEMORY	2
-#define COMMAND		0x04
-#define COMMAND_ON	0x6		/* memory, bus master */
-#define BAR0		0x10
 
 #define NR		32
 #define SHARED		VIRTIO_CMA_CLIENT_SHARED
@@ -94,16 +84,7 @@ static uint64_t dma_of(const struct virtio_cma_extent *list, uint64_t gpa)
 
 static void dma(uint64_t src, uint64_t dst, uint64_t cmd)
 {
-	unsigned int i;
-
-	qtest_writeq(q, EDU_BAR + EDU_SRC, src);
-	qtest_writeq(q, EDU_BAR + EDU_DST, dst);
-	qtest_writeq(q, EDU_BAR + EDU_COUNT, 8);
-	qtest_writeq(q, EDU_BAR + EDU_CMD, cmd | EDU_RUN);
-	for (i = 0; qtest_readq(q, EDU_BAR + EDU_CMD) & EDU_RUN; i++) {
-		assert_true(i < QTEST_TIMEOUT_S * 100);
-		usleep(10000);
-	}
+	edu_dma(q, EDU_BAR, src, dst, 8, cmd);
 }
 
 static void test_seen(void **state)

@@ -14,25 +14,14 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/qtest/cma.h"
+#include "tests/qtest/edu.h"
 
-#define EDU_ID		0x11e81234u
 #define EDU_BAR		0xe0000000u
 #define EDU_BAR_BYTES	0x100000u
-#define EDU_BUFFER	0x40000u	/* in edu's own address space */
-#define EDU_SRC		0x80
-#define EDU_DST		0x88
-#define EDU_COUNT	0x90
-#define EDU_CMD		0x98
-#define EDU_RUN		1
-#define EDU_TO_MEMORY	2
-#define COMMAND		0x04
-#define COMMAND_ON	0x6		/* memory, bus master */
-#define BAR0		0x10
 
 #define BASE		0x7f00000000ull
 #define NR_EDU		2
@@ -86,17 +75,7 @@ static void claim(unsigned int i)
 
 static void dma(unsigned int edu, uint64_t src, uint64_t dst, uint64_t cmd)
 {
-	uint64_t bar = EDU_BAR + edu * EDU_BAR_BYTES;
-	unsigned int i;
-
-	qtest_writeq(q, bar + EDU_SRC, src);
-	qtest_writeq(q, bar + EDU_DST, dst);
-	qtest_writeq(q, bar + EDU_COUNT, 8);
-	qtest_writeq(q, bar + EDU_CMD, cmd | EDU_RUN);
-	for (i = 0; qtest_readq(q, bar + EDU_CMD) & EDU_RUN; i++) {
-		assert_true(i < QTEST_TIMEOUT_S * 100);
-		usleep(10000);
-	}
+	edu_dma(q, EDU_BAR + edu * EDU_BAR_BYTES, src, dst, 8, cmd);
 }
 
 /* The device writes what it reads 64 bytes further, if it reaches it. */
