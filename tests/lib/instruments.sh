@@ -20,7 +20,7 @@ VM_INSTRUMENTS='checked|races|rt|64k'
 # machine. nohz=off: with these kernels timers of an idle processor came late under TCG, or never
 # (stalls of RCU without a report of anybody).
 # shellcheck disable=SC2034 # for vm_start
-INSTRUMENTS_APPEND='kasan_multi_shot nohz=off rcupdate.rcu_cpu_stall_timeout=120 workqueue.watchdog_thresh=120'
+INSTRUMENTS_APPEND='kasan_multi_shot nohz=off'
 [ "${HVCMA_INSTRUMENTS-}" != all ] ||
 	INSTRUMENTS_APPEND="$INSTRUMENTS_APPEND debug_objects debug_pagealloc=on page_owner=on page_poison=1 kmemleak=on"
 

@@ -182,10 +182,11 @@ disk_fill()
 		cp /tmp/source /mnt/file && sync && rm /tmp/source
 }
 
-# disk_check: the file's md5, read from the disk
+# disk_check: the file's md5, read from the disk. Of the caches only that of pages is dropped: the
+# others are asked together with the pools of regions, which are filled again seconds later.
 disk_check()
 {
-	echo 3 >/proc/sys/vm/drop_caches
+	echo 1 >/proc/sys/vm/drop_caches
 	md5sum </mnt/file | cut -c 1-32
 }
 
@@ -205,7 +206,7 @@ selftest()
 }
 
 # complaints [FILE...]: how often the kernel has warned of something wrong in itself, by its log and
-# what of it is in files; with instruments it is vm_quit that looks, which knows what of it is known
+# what of it is in files, and of what at first; with instruments it is vm_quit that looks, which knows what of it is known
 complaints()
 {
 	[ "$slow" -eq 1 ] || {
@@ -215,7 +216,9 @@ complaints()
 	{
 		dmesg
 		cat "$@" /dev/null
-	} | grep -cE 'WARNING:|BUG:|Oops|Call [Tt]race|DMA-API: .*: device driver'
+	} | awk '/WARNING:|BUG:|Oops|Call [Tt]race|DMA-API: .*: device driver/ && !nr++ { first = before " | " $0 }
+		{ before = $0 }
+		END { print nr + 0 (nr ? ": " first : "") }'
 }
 
 # cma_dir: sysfs group of the first virtio-cma device
