@@ -17,6 +17,12 @@ NEWEST = kernel-amd64-newest kernel-arm64-newest
 CHECKED = kernel-amd64-6.12-checked
 CHECKED_LONG = kernel-arm64-6.12-checked kernel-amd64-6.12-races kernel-amd64-6.12-rt \
 	kernel-arm64-6.12-64k
+# Of the others the one that T=NAME boots.
+checked_of_arm64 = arm64/6.12-checked
+checked_of_races = amd64/6.12-races
+checked_of_rt = amd64/6.12-rt
+checked_of_64k = arm64/6.12-64k
+CHECKED_T = $(checked_of_$(T:test_%=%))
 # Series that the demonstration is asked for, beside what it takes if not asked.
 DEMO_SERIES = 6.12 $(filter 6.1,$(DEMO_ARGS))
 
@@ -67,7 +73,8 @@ steps_check-vm = qemu-amd64 $(steps_plugin) $(steps_guest) busybox-amd64 busybox
 packages_check-nested = test plugin guest boot
 steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross firmware
 packages_check-instruments = test plugin vm kernel
-steps_check-instruments = qemu-amd64 $(steps_plugin) busybox-amd64 $(CHECKED)
+steps_check-instruments = qemu-amd64 $(steps_plugin) busybox-amd64 $(CHECKED) \
+	$(addprefix kernel-,$(subst /,-,$(CHECKED_T)))
 
 packages_bench = core plugin vm
 steps_bench = $(steps_check-vm) $(steps_check-nested)
