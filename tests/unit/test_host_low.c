@@ -189,6 +189,15 @@ static void wait_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
+/* A guard that has brought the pool back has a moment more to go: until then it has the lock. */
+static void wait_for_guard(void)
+{
+	int fd = open(POOL, O_RDWR | O_CLOEXEC);
+
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	close(fd);
+}
+
 /* The program, ended by @number while the pool is large. Return: its status. */
 static int end_by(int number)
 {
@@ -208,6 +217,7 @@ static int end_by(int number)
 	/* what it had mapped goes with it, then its guard is through */
 	for (turns = 1000; pool_size() != pool_before && --turns;)
 		wait_ms(10);
+	wait_for_guard();
 	assert_int_equal(pool_size(), pool_before);
 	return status;
 }
