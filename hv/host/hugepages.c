@@ -39,6 +39,8 @@ int hvcma_hugepages_read(uint64_t page_bytes, struct hvcma_hugepages *pool)
 	if (!ret)
 		ret = read_count(page_bytes, "resv_hugepages", &p.reserved);
 	if (!ret)
+		ret = read_count(page_bytes, "surplus_hugepages", &p.surplus);
+	if (!ret)
 		ret = read_count(page_bytes, "nr_overcommit_hugepages", &p.surplus_limit);
 	if (!ret)
 		*pool = p;

@@ -12,7 +12,8 @@ struct hvcma_hugepages {
 	uint64_t total;
 	uint64_t free;
 	uint64_t reserved;	/* of the free ones, promised to mappings */
-	uint64_t surplus_limit;	/* may be made on demand beyond the pool */
+	uint64_t surplus;	/* made on demand beyond the pool */
+	uint64_t surplus_limit;	/* so many may be, at most */
 };
 
 /**

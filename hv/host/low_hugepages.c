@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * More hugepages below an address: see low_hugepages.h. How a region gets them is
- * low_swap.c's.
+ * More hugepages below an address: see low_hugepages.h.
  */
 #define _GNU_SOURCE
 #include "hv/host/low_hugepages.h"

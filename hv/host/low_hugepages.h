@@ -11,7 +11,8 @@
  *	2. pages are taken and looked at; those below are kept, the others given back
  *	3. the pool shrinks to what it was and those that are kept, which can't go
  *
- * Nothing but what is taken and looked at is zeroed: a second or two.
+ * Nothing but what is taken and looked at is zeroed: a second or two. How a region gets them
+ * is contiguous.h's.
  */
 #ifndef HVCMA_HOST_LOW_HUGEPAGES_H
 #define HVCMA_HOST_LOW_HUGEPAGES_H
@@ -51,23 +52,5 @@ struct hvcma_low_result {
  */
 int hvcma_low_hugepages_add(const struct hvcma_low_request *request,
 			    struct hvcma_low_result *result, struct hvcma_error *err);
-
-/**
- * hvcma_low_hugepages_swap() - back granules of a file by pages below an address, in place of
- * what backs them; contents are lost.
- * @fd, @offset_bytes, @base: hugetlb file, where in it the granules begin, and where that is
- *	mapped, shared
- * @page_bytes: a granule, and a page of the file
- * @limit: as above
- * @nr_low: out, how many of the granules are below it now
- *
- * Takes from the pool as many pages as it finds, beside what others have reserved, and
- * gives back what it does not keep. Nobody may use the memory meanwhile. If others take
- * from the pool at the same time fewer are got than could be.
- *
- * Return: 0; -ENOMEM: the pool has no page for one of them (what was backed stays), -EIO.
- */
-int hvcma_low_hugepages_swap(int fd, uint64_t offset_bytes, void *base, uint64_t page_bytes,
-			     uint64_t nr, uint64_t limit, uint64_t *nr_low, struct hvcma_error *err);
 
 #endif /* HVCMA_HOST_LOW_HUGEPAGES_H */

@@ -46,6 +46,13 @@ struct hvcma_provider_config {
 	 * and need_hpa, and a granule that is one page. 0: wherever they are.
 	 */
 	uint64_t low_bytes;
+	/*
+	 * Granules are to be backed from the start by runs of hugepages that are as long as
+	 * can be had, of which one has run_bytes at least (0: as it comes). Contents, and what
+	 * it needs, as low_bytes.
+	 */
+	bool is_contiguous;
+	uint64_t run_bytes;
 };
 
 struct hvcma_provider_stats {
@@ -54,6 +61,8 @@ struct hvcma_provider_stats {
 	uint64_t nr_pin_calls;		/* refused ones, too */
 	uint64_t nr_unpin_calls;
 	uint64_t low_bytes;		/* of config.low_bytes, what was got */
+	uint64_t run_bytes;		/* with config.is_contiguous: the longest run that was got */
+	uint64_t nr_runs;		/* and how many there were; both 0 without */
 };
 
 struct hvcma_provider;
@@ -151,7 +160,8 @@ int hvcma_populate(void *base, uint64_t bytes);
  * be pinned and no CAP_IPC_LOCK), -EMFILE (too few file descriptors), -ENOSYS
  * (no io_uring, or one before Linux 5.19), -EINVAL (misaligned config),
  * -ENOMEM (also: no page for a granule that is to be low), -ENODATA (no page below
- * HVCMA_LOW_LIMIT at all, though some are wanted), or the errno of opening
+ * HVCMA_LOW_LIMIT at all, though some are wanted), -ENOSPC (no run of run_bytes; @err
+ * says how long the longest is), -EIO, or the errno of opening
  * /proc/self/pagemap; @err says it in words.
  */
 int hvcma_provider_local_create(const struct hvcma_provider_config *config,

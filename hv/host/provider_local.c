@@ -23,9 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hv/host/contiguous.h"
 #include "hv/host/granules.h"
 #include "hv/host/hugepages.h"
-#include "hv/host/low_hugepages.h"
 #include "hv/host/pagemap.h"
 #include "hv/host/pin.h"
 
@@ -55,6 +55,8 @@ struct local {
 	uint64_t nr_pin_calls;
 	uint64_t nr_unpin_calls;
 	uint64_t low_bytes;
+	uint64_t run_bytes;
+	uint64_t nr_runs;
 };
 
 static struct local *to_local(const struct hvcma_provider *p)
@@ -397,6 +399,8 @@ static void local_stats(const struct hvcma_provider *p, struct hvcma_provider_st
 	stats->nr_pin_calls = l->nr_pin_calls;
 	stats->nr_unpin_calls = l->nr_unpin_calls;
 	stats->low_bytes = l->low_bytes;
+	stats->run_bytes = l->run_bytes;
+	stats->nr_runs = l->nr_runs;
 }
 
 static void local_destroy(struct hvcma_provider *p)
@@ -469,30 +473,57 @@ static void name_region(struct hvcma_error *err, const char *name)
 	hvcma_error_set(err, "region %s: %s", name, why.text);
 }
 
-/* The first granules get pages below the limit, as far as there are any. */
-static int back_low(struct local *l, const struct hvcma_provider_config *config,
-		    struct hvcma_error *err)
+/* Where pages are is no matter of taste: they have to be a file's, a granule each. */
+static int check_places(const struct hvcma_provider_config *config, struct hvcma_error *err)
 {
-	uint64_t nr_low = 0;
-	int ret;
+	bool are_ours = config->fd >= 0 && config->need_hpa && config->granule_bytes == config->page_bytes;
 
-	if (!config->low_bytes)
-		return 0;
-	if (l->fd < 0 || !config->need_hpa || config->granule_bytes != config->page_bytes ||
-	    config->low_bytes % config->granule_bytes || config->low_bytes > config->bytes) {
+	if (config->low_bytes && (!are_ours || config->low_bytes % config->granule_bytes ||
+				  config->low_bytes > config->bytes)) {
 		hvcma_error_set(err, "region %s: %" PRIu64 " bytes below 0x%" PRIx64
 				" need a file, whole granules of one page each, and no more than there are",
 				config->name, config->low_bytes, HVCMA_LOW_LIMIT);
 		return -EINVAL;
 	}
-	ret = hvcma_low_hugepages_swap(l->fd, l->fd_offset_bytes, l->memory, l->page_bytes,
-				       config->low_bytes / l->page_bytes, HVCMA_LOW_LIMIT, &nr_low, err);
+	if (config->is_contiguous ? !are_ours || config->run_bytes % config->granule_bytes ||
+				    config->run_bytes > config->bytes : config->run_bytes) {
+		hvcma_error_set(err, "region %s: a run of %" PRIu64 " bytes needs is_contiguous, a file, whole "
+				"granules of one page each, and no more than there are",
+				config->name, config->run_bytes);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Pages of which it matters where they are: below the limit as far as there are any, in runs. */
+static int back_in_places(struct local *l, const struct hvcma_provider_config *config,
+			  struct hvcma_error *err)
+{
+	uint64_t low_nr = config->low_bytes / l->page_bytes;
+	const struct hvcma_contiguous_request request = {
+		.fd = l->fd, .offset_bytes = l->fd_offset_bytes, .base = l->memory,
+		.want = {
+			.page_bytes = l->page_bytes, .nr = config->is_contiguous ? l->granules.nr : low_nr,
+			.low_nr = low_nr, .low_limit = HVCMA_LOW_LIMIT,
+		},
+		.run_nr = config->run_bytes / l->page_bytes, .low_only = !config->is_contiguous,
+	};
+	struct hvcma_contiguous_result result;
+	int ret = check_places(config, err);
+
+	if (ret || (!config->low_bytes && !config->is_contiguous))
+		return ret;
+	ret = hvcma_contiguous_back(&request, &result, err);
 	if (ret) {
 		name_region(err, config->name);
 		return ret;
 	}
-	l->low_bytes = nr_low * l->page_bytes;
-	if (nr_low)
+	l->low_bytes = result.runs.nr_low * l->page_bytes;
+	if (config->is_contiguous) {
+		l->run_bytes = result.runs.longest * l->page_bytes;
+		l->nr_runs = result.runs.nr;
+	}
+	if (l->low_bytes || !config->low_bytes)
 		return 0;
 	hvcma_error_set(err, "region %s: %" PRIu64 " bytes below 0x%" PRIx64 " are wanted, but no free hugepage of %"
 			PRIu64 " bytes lies there: \"hvcma hugepages --low\" makes some, at boot",
@@ -546,7 +577,7 @@ int hvcma_provider_local_create(const struct hvcma_provider_config *config,
 		goto close_pagemap;
 	}
 
-	ret = back_low(l, config, err);
+	ret = back_in_places(l, config, err);
 	if (ret)
 		goto fini_pins;
 	ret = refresh(l, 0, l->granules.nr, false);

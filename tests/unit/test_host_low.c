@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "hv/cli/command.h"
+#include "hv/host/contiguous.h"
 #include "hv/host/hugepages.h"
 #include "hv/host/low_hugepages.h"
 #include "hv/host/pagemap.h"
@@ -249,11 +250,25 @@ static char *map_file(int *fd)
 	return base;
 }
 
+/* Return: how many of the pages from @first on are below @limit now. */
+static uint64_t get_low(int fd, char *base, uint64_t first, uint64_t nr, uint64_t limit)
+{
+	const struct hvcma_contiguous_request r = {
+		.fd = fd, .offset_bytes = first * PAGE, .base = base + first * PAGE, .low_only = true,
+		.want = { .page_bytes = PAGE, .nr = nr, .low_nr = nr, .low_limit = limit },
+	};
+	struct hvcma_contiguous_result got;
+
+	if (hvcma_contiguous_back(&r, &got, &err))
+		fail_msg("%s", err.text);
+	return got.runs.nr_low;
+}
+
 static void a_file_gets_them(void **state)
 {
 	struct hvcma_low_request r = request();
 	struct hvcma_low_result result;
-	uint64_t nr_low, free_before;
+	uint64_t free_before;
 	struct hvcma_hugepages pool;
 	char *base;
 	int fd;
@@ -271,16 +286,13 @@ static void a_file_gets_them(void **state)
 	free_before = pool.free;
 	memset(base, 0x5a, 2 * NR * PAGE);
 	/* not those at the start */
-	assert_int_equal(hvcma_low_hugepages_swap(fd, NR * PAGE, base + NR * PAGE, PAGE, NR, LIMIT, &nr_low, &err), 0);
-	assert_int_equal(nr_low, NR);
+	assert_int_equal(get_low(fd, base, NR, NR, LIMIT), NR);
 	assert_int_equal(base[NR * PAGE - 1], 0x5a);
 	assert_int_equal(hvcma_hugepages_read(PAGE, &pool), 0);
 	assert_int_equal(pool.free, free_before);
 	/* they stay; and where nothing is low enough, there is a page all the same */
-	assert_int_equal(hvcma_low_hugepages_swap(fd, NR * PAGE, base + NR * PAGE, PAGE, NR, LIMIT, &nr_low, &err), 0);
-	assert_int_equal(nr_low, NR);
-	assert_int_equal(hvcma_low_hugepages_swap(fd, 0, base, PAGE, 2 * NR, PAGE, &nr_low, &err), 0);
-	assert_int_equal(nr_low, 0);
+	assert_int_equal(get_low(fd, base, NR, NR, LIMIT), NR);
+	assert_int_equal(get_low(fd, base, 0, 2 * NR, PAGE), 0);
 	memset(base, 0xa5, 2 * NR * PAGE);
 	munmap(base, 2 * NR * PAGE);
 	close(fd);

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The unit tests of hv/host, on stock Debian kernels: the machine's own kernel need not have
-# what they look at (soft-offlining of hugepages), and old kernels pin and unpin by other code.
+# what they look at (soft-offlining of hugepages, two NUMA nodes), and old kernels pin and unpin by
+# other code, and have other free lists of hugepages.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
 # Programs of this machine run in a guest of its architecture, with the machine's libraries.
-tests='local refusals keeper'
+tests='local refusals keeper contiguous'
 unit=$HVCMA_BUILD/tests/unit
 keeper=$HVCMA_BUILD/$VM_NATIVE/hvcma-pin-keeper
 
@@ -31,7 +32,9 @@ host_cases()
 	shift
 	initramfs "$VM_TMP/initramfs" "$VM_NATIVE" "$series" -- "$@"
 	VM_NO_PRELOAD=1 VM_MEMORY=1G VM_LIMIT_S=250 \
-		vm_start "$VM_NATIVE" "$(kernel_dir "$VM_NATIVE" "$series")/vmlinuz" "$VM_TMP/initramfs"
+		vm_start "$VM_NATIVE" "$(kernel_dir "$VM_NATIVE" "$series")/vmlinuz" "$VM_TMP/initramfs" \
+		-object memory-backend-ram,id=n0,size=512M -numa node,memdev=n0,cpus=0 \
+		-object memory-backend-ram,id=n1,size=512M -numa node,memdev=n1,cpus=1
 	if ! vm_booted 1 60; then
 		tap_result 1 "$series: the guest boots"
 		return
