@@ -95,6 +95,8 @@ static bool provider_create(HvcmaBacking *b, Error **errp)
         .fd_offset_bytes = mr->ram_block->fd_offset,
         .need_hpa = s->opts.unsafe_noiommu,
         .low_bytes = s->opts.low_bytes,
+        .is_contiguous = s->contiguous != HVCMA_CONTIGUOUS_OFF,
+        .run_bytes = s->run_bytes,
     };
     struct hvcma_error err = { "" };
     int ret;

@@ -39,6 +39,10 @@ static const Description descriptions[] = {
     { "default", "region for devices that have none of their own" },
     { "pin-limit", "most bytes pinned at a time, 0: all of the region" },
     { "low", "so much of the region is backed by host memory below 4 GiB" },
+    { "contiguous", "host memory in runs as long as can be had: off (default), "
+      "best, required" },
+    { "run", "with contiguous=required: the longest has so much, 0: all of the "
+      "region" },
     { "granule", "unit of pinning and giving out, 0: the backend's page size" },
     { "max-align-order", "an allocation of 2^n pages is aligned to 2^n of them "
       "up to this order" },

@@ -56,6 +56,13 @@ static const Choice pins[] = {
     { }
 };
 
+static const Choice contiguous[] = {
+    { "off", HVCMA_CONTIGUOUS_OFF },
+    { "best", HVCMA_CONTIGUOUS_BEST },
+    { "required", HVCMA_CONTIGUOUS_REQUIRED },
+    { }
+};
+
 /* An absent word means the first choice. */
 static bool choose(const char *region, const char *property, const char *word,
                    const Choice *choices, uint32_t *value, Error **errp)
@@ -105,6 +112,7 @@ static bool check_text(VirtIOCMA *s, Error **errp)
         { "name", o->name ?: hvcma_device_id(s) },
         { "mode", o->mode },
         { "pin", o->pin },
+        { "contiguous", o->contiguous },
         { "clients", o->clients },
         { "regions", o->regions },
         { "policy", o->policy },
@@ -204,30 +212,76 @@ static bool check_memdev(VirtIOCMA *s, bool fake, Error **errp)
     return true;
 }
 
-/* Pages of the backend that lie low, from the region's start; they stay. */
-static bool check_low(VirtIOCMA *s, uint64_t granule_bytes, bool fake,
-                      Error **errp)
+/*
+ * Where pages of the backend lie, and stay: @option says it. Only a file's
+ * pages can be chosen, and whoever is told guest-physical addresses has no use
+ * for it.
+ */
+static bool check_pages_stay(VirtIOCMA *s, const char *option, Error **errp)
+{
+    const HvcmaOptions *o = &s->opts;
+
+    if (!o->unsafe_noiommu || hvcma_test_is_fake(s) || o->discard ||
+        !o->memdev->share || memory_region_get_fd(&o->memdev->mr) < 0) {
+        error_setg(errp, "virtio-cma '%s': %s is about where host pages lie, "
+                   "and stay: it needs unsafe-noiommu=on and a memdev of "
+                   "hugepages with share=on, and no discard=on", o->name,
+                   option);
+        return false;
+    }
+    return true;
+}
+
+/* Pages that lie low, from the region's start. */
+static bool check_low(VirtIOCMA *s, uint64_t granule_bytes, Error **errp)
 {
     const HvcmaOptions *o = &s->opts;
     uint64_t bytes = memory_region_size(&o->memdev->mr);
+    g_autofree char *option = g_strdup_printf("low=%" PRIu64, o->low_bytes);
 
     if (!o->low_bytes) {
         return true;
     }
-    if (!o->unsafe_noiommu || fake || o->discard || !o->memdev->share ||
-        memory_region_get_fd(&o->memdev->mr) < 0) {
-        error_setg(errp, "virtio-cma '%s': low=%" PRIu64 " is about where "
-                   "host pages lie, and stay: it needs unsafe-noiommu=on and a "
-                   "memdev of hugepages with share=on, and no discard=on",
-                   o->name, o->low_bytes);
+    if (!check_pages_stay(s, option, errp)) {
         return false;
     }
     if (!QEMU_IS_ALIGNED(o->low_bytes, granule_bytes) ||
         o->low_bytes > bytes) {
-        error_setg(errp, "virtio-cma '%s': low=%" PRIu64 " is not a multiple "
-                   "of the granule %" PRIu64 " up to the memdev's size %"
-                   PRIu64, o->name, o->low_bytes, granule_bytes, bytes);
+        error_setg(errp, "virtio-cma '%s': %s is not a multiple of the granule "
+                   "%" PRIu64 " up to the memdev's size %" PRIu64, o->name,
+                   option, granule_bytes, bytes);
         return false;
+    }
+    return true;
+}
+
+/* Pages that are neighbours in host memory, too. */
+static bool check_contiguous(VirtIOCMA *s, uint64_t granule_bytes, Error **errp)
+{
+    const HvcmaOptions *o = &s->opts;
+    uint64_t bytes = memory_region_size(&o->memdev->mr);
+    g_autofree char *option = g_strdup_printf("contiguous=%s", o->contiguous);
+
+    if (o->run_bytes && s->contiguous != HVCMA_CONTIGUOUS_REQUIRED) {
+        error_setg(errp, "virtio-cma '%s': run=%" PRIu64 " is of "
+                   "contiguous=required", o->name, o->run_bytes);
+        return false;
+    }
+    if (s->contiguous == HVCMA_CONTIGUOUS_OFF) {
+        return true;
+    }
+    if (!check_pages_stay(s, option, errp)) {
+        return false;
+    }
+    if (!QEMU_IS_ALIGNED(o->run_bytes, granule_bytes) ||
+        o->run_bytes > bytes) {
+        error_setg(errp, "virtio-cma '%s': run=%" PRIu64 " is not a multiple "
+                   "of the granule %" PRIu64 " up to the memdev's size %"
+                   PRIu64, o->name, o->run_bytes, granule_bytes, bytes);
+        return false;
+    }
+    if (s->contiguous == HVCMA_CONTIGUOUS_REQUIRED) {
+        s->run_bytes = o->run_bytes ?: bytes;
     }
     return true;
 }
@@ -271,7 +325,8 @@ static bool check_sizes(VirtIOCMA *s, bool fake, Error **errp)
         return false;
     }
 
-    if (!check_low(s, granule_bytes, fake, errp)) {
+    if (!check_low(s, granule_bytes, errp) ||
+        !check_contiguous(s, granule_bytes, errp)) {
         return false;
     }
     if (s->opts.align_bytes && (!is_power_of_2(s->opts.align_bytes) ||
@@ -305,14 +360,21 @@ static bool check_mode(VirtIOCMA *s, uint32_t mode, Error **errp)
     return true;
 }
 
+const char *hvcma_contiguous_name(const VirtIOCMA *s)
+{
+    return contiguous[s->contiguous].word;
+}
+
 bool hvcma_options_check(VirtIOCMA *s, Error **errp)
 {
     HvcmaOptions *o = &s->opts;
-    uint32_t policy, mode, pin;
+    uint32_t policy, mode, pin, runs;
 
     if (!check_text(s, errp) || !check_name(s, errp) ||
         !choose(o->name, "mode", o->mode, modes, &mode, errp) ||
         !choose(o->name, "pin", o->pin, pins, &pin, errp) ||
+        !choose(o->name, "contiguous", o->contiguous, contiguous, &runs,
+                errp) ||
         !choose(o->name, "policy", o->policy, policies, &policy, errp) ||
         !choose(o->name, "attr", o->attr, attrs, &s->config.attr_policy,
                 errp) ||
@@ -327,6 +389,7 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
     }
     s->config.max_align_order = o->max_align_order;
     s->config.policy = policy;
+    s->contiguous = runs;
     s->config.unpin_discards = o->discard;
     s->config.flags = (o->is_default ? VIRTIO_CMA_FLAG_DEFAULT : 0) |
                       (o->unsafe_noiommu ? VIRTIO_CMA_FLAG_HPA : 0) |

@@ -129,6 +129,10 @@ static void put_region(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     hvcma_backing_stats(s->backing, &stats);
     put_u64(v, "low-wanted-bytes", s->opts.low_bytes);
     put_u64(v, "low-bytes", stats.low_bytes);
+    put_str(v, "contiguous", hvcma_contiguous_name(s));
+    put_u64(v, "run-wanted-bytes", s->run_bytes);
+    put_u64(v, "run-bytes", stats.run_bytes);
+    put_u64(v, "runs", stats.nr_runs);
     end_struct(v);
 }
 

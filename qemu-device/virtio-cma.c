@@ -541,6 +541,8 @@ static const Property virtio_cma_properties[] = {
     DEFINE_PROP_BOOL("default", VirtIOCMA, opts.is_default, false),
     DEFINE_PROP_SIZE("pin-limit", VirtIOCMA, opts.pin_limit_bytes, 0),
     DEFINE_PROP_SIZE("low", VirtIOCMA, opts.low_bytes, 0),
+    DEFINE_PROP_STRING("contiguous", VirtIOCMA, opts.contiguous),
+    DEFINE_PROP_SIZE("run", VirtIOCMA, opts.run_bytes, 0),
     DEFINE_PROP_SIZE("granule", VirtIOCMA, opts.granule_bytes, 0),
     DEFINE_PROP_UINT32("max-align-order", VirtIOCMA, opts.max_align_order,
                        VIRTIO_CMA_DEFAULT_ALIGN_ORDER),

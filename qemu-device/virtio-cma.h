@@ -73,6 +73,13 @@ typedef struct HvcmaDrain HvcmaDrain;
 typedef struct HvcmaMigration HvcmaMigration;
 typedef struct HvcmaRequests HvcmaRequests;
 
+/* Is the region to be backed by long runs of host memory? */
+typedef enum HvcmaContiguous {
+    HVCMA_CONTIGUOUS_OFF,
+    HVCMA_CONTIGUOUS_BEST,
+    HVCMA_CONTIGUOUS_REQUIRED,
+} HvcmaContiguous;
+
 /* x-fake-fault: the nr-th call (from 0) of a method fails, count times. */
 typedef struct HvcmaTestFault {
     enum {
@@ -140,6 +147,8 @@ typedef struct HvcmaOptions {
     bool trace;
     uint64_t pin_limit_bytes;
     uint64_t low_bytes;
+    char *contiguous;
+    uint64_t run_bytes;         /* contiguous=required: 0: all of the region */
     uint64_t granule_bytes;
     uint32_t max_align_order;
     uint64_t features;          /* bits by VIRTIO_CMA_F_* that may be offered */
@@ -153,6 +162,8 @@ struct VirtIOCMA {
     HvcmaTesting testing;
     struct hvcma_engine_config config;
     uint64_t resv_bytes[HVCMA_MAX_RESVS];
+    HvcmaContiguous contiguous;
+    uint64_t run_bytes;         /* that one run has at least, else refuse */
 
     Object *transport;          /* that this device is a part of */
     HvcmaRequests *requests;
@@ -221,6 +232,9 @@ void hvcma_eject_stop(VirtIOCMA *s);
  * Return: false with @errp naming the region, the value and the limit.
  */
 bool hvcma_options_check(VirtIOCMA *s, Error **errp);
+
+/** hvcma_contiguous_name() - as the user says it: "off", "best", "required". */
+const char *hvcma_contiguous_name(const VirtIOCMA *s);
 
 /** hvcma_options_check_text() - false with @errp if @value can't be printed. */
 bool hvcma_options_check_text(VirtIOCMA *s, const char *property,

@@ -51,7 +51,7 @@ $(FUZZ_BIN): $(O)/tests/%: $(O)/tests/obj-fuzz/tests/%.o $(patsubst $(srcdir)/%.
 # The command itself, without its main().
 $(O)/tests/fuzz/fuzz_fdt_command: $(patsubst $(srcdir)/%.c,$(O)/tests/obj-fuzz/%.o,$(HOST_SRC) \
 	$(filter-out %/main.c,$(CLI_SRC)))
-$(QTEST_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(QTEST_LIB) $(CORE_SRC))
+$(QTEST_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(QTEST_LIB) $(CORE_SRC) $(HOST_SRC))
 	$(call link_test,$(CC) -rdynamic)
 # What tests put into QEMU beside the plugin.
 QTEST_PLUGIN = $(O)/tests/qtest/hvcma-test-devices.so

@@ -58,6 +58,20 @@ static void print_title(FILE *out, const char *device, struct json_object *regio
 		size_text(number(region, "granule-bytes")).text);
 }
 
+/* What the host had for it when the region was made; where granules are now: extents. */
+static void print_runs(FILE *out, struct json_object *region)
+{
+	uint64_t nr = number(region, "runs"), wanted = number(region, "run-wanted-bytes");
+
+	if (!nr)
+		return;			/* not asked for, or an older device */
+	fprintf(out, "  contiguous %s: %" PRIu64 " run%s, the longest %s", string(region, "contiguous"),
+		nr, nr == 1 ? "" : "s", size_text(number(region, "run-bytes")).text);
+	if (wanted)
+		fprintf(out, ", %s required", size_text(wanted).text);
+	fputc('\n', out);
+}
+
 static void print_setup(FILE *out, struct json_object *region)
 {
 	fprintf(out, "  mode %s%s%s, policy %s, provider %s, pin limit %s\n",
@@ -70,6 +84,7 @@ static void print_setup(FILE *out, struct json_object *region)
 		fprintf(out, "  below 4 GiB of host memory: %s of %s\n",
 			size_text(number(region, "low-bytes")).text,
 			size_text(number(region, "low-wanted-bytes")).text);
+	print_runs(out, region);
 	if (truth(region, "unsafe-noiommu"))
 		fputs("  UNSAFE: no IOMMU, DMA addresses are host-physical\n", out);
 }

@@ -23,7 +23,8 @@
 	"\"base-gpa\": 4294967296, \"bytes\": 16777216, \"granule-bytes\": 2097152," \
 	"\"policy\": \"best-fit\", \"default\": true, \"unsafe-noiommu\": true," \
 	"\"provider\": \"local\", \"pin-limit-bytes\": 16777216," \
-	"\"low-wanted-bytes\": 8388608, \"low-bytes\": 4194304}," \
+	"\"low-wanted-bytes\": 8388608, \"low-bytes\": 4194304," \
+	"\"contiguous\": \"required\", \"run-wanted-bytes\": 4194304, \"run-bytes\": 6291456, \"runs\": 3}," \
 	"\"granules\": [{\"first\": 0, \"nr\": 2, \"state\": \"pinned\", \"online\": false, \"busy\": false}," \
 	"{\"first\": 2, \"nr\": 1, \"state\": \"migratable\", \"online\": true, \"busy\": false}," \
 	"{\"first\": 3, \"nr\": 2, \"state\": \"unbacked\", \"online\": false, \"busy\": false}," \
@@ -56,6 +57,7 @@ static const char layout[] =
 	"  guest driver running (legacy interface)\n"
 	"  mode private (default region), policy best-fit, provider local, pin limit 16 MiB\n"
 	"  below 4 GiB of host memory: 4 MiB of 8 MiB\n"
+	"  contiguous required: 3 runs, the longest 6 MiB, 4 MiB required\n"
 	"  UNSAFE: no IOMMU, DMA addresses are host-physical\n"
 	"  pinned 4 MiB, migratable 2 MiB, unbacked 10 MiB, online 2 MiB, busy 2 MiB\n"
 	"  busy by reason: no room to migrate into 2 MiB\n"
