@@ -59,6 +59,12 @@ PLUGIN_SRC := $(sort $(filter-out %/loader.c,$(wildcard $(srcdir)/qemu-device/*.
 HOST_TESTING_SRC := $(sort $(wildcard $(srcdir)/hv/host/testing/*.c))
 TESTING_SRC := $(sort $(filter-out %/test-hooks-none.c,$(PLUGIN_SRC)) $(wildcard $(srcdir)/qemu-device/testing/*.c))
 
+# Of the one list of trace events, as QEMU would make it.
+PLUGIN_TRACE = $(O)/trace/trace.h
+$(PLUGIN_TRACE): $(srcdir)/qemu-device/trace-events $(srcdir)/qemu-device/trace.awk
+	$(say) AWK $(@:$(O)/%=%)
+	$(Q)mkdir -p $(@D) && awk -f $(srcdir)/qemu-device/trace.awk $< >$@
+
 VERSION = 0.1
 BASE_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(DEFS) -DHVCMA_VERSION='"$(VERSION)"' -fPIC -fvisibility=hidden \
 	-I$(srcdir) -MMD -MP
@@ -108,9 +114,9 @@ $(O)/$(1)/hvcma-pin-keeper: $(O)/$(1)/obj/hv/host/pin_keeper_main.o $(O)/$(1)/li
 	$(say) LD $$(@:$(O)/%=%)
 	$(Q)$$(CC_$(2)) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ -luring
 
-$(O)/$(1)/obj/qemu-device/%.o: $(srcdir)/qemu-device/%.c config.mak $$(QH_$(1))/cflags
+$(O)/$(1)/obj/qemu-device/%.o: $(srcdir)/qemu-device/%.c config.mak $$(QH_$(1))/cflags | $(PLUGIN_TRACE)
 	$(say) CC $(1)/qemu-device/$$*.o
-	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$$$(cat $$(QH_$(1))/cflags) -iquote $(srcdir) \
+	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$$$(cat $$(QH_$(1))/cflags) -iquote $(srcdir) -iquote $(dir $(PLUGIN_TRACE)) \
 		$(CFLAGS) -fPIC -fvisibility=hidden $(PLUGIN_WARN) \
 		$$(if $$(filter %/layout.o,$$@),-DHVCMA_QEMU_PACKAGE='"$$(call qemu_package,$$(QH_$(1)))"') \
 		-MMD -MP -c -o $$@ $$<

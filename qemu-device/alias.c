@@ -4,7 +4,9 @@
  * caches. See alias.h.
  */
 #include "qemu/osdep.h"
+#include "exec/gdbstub.h"
 #include "migration/blocker.h"
+#include "monitor/hmp.h"
 #include "monitor/monitor-internal.h"
 #include "qapi/qapi-commands-migration.h"
 #include "qobject/qdict.h"
@@ -12,7 +14,7 @@
 
 #include "alias.h"
 #include "attr.h"
-#include "debugger.h"
+#include "trace.h"
 #include "hv/host/arm_cache.h"
 
 #define WHY "virtio-cma: a client is doing DMA past the caches, so QEMU must " \
@@ -79,61 +81,13 @@ static const char *const hmp_names[] = {
     "calc_dirty_rate", "loadvm", "gdbserver",
 };
 
-typedef void HmpHandler(Monitor *mon, const QDict *qdict);
-
-static HmpHandler *hmp_originals[ARRAY_SIZE(hmp_names)];
-
-static void hmp_run(Monitor *mon, const QDict *qdict, size_t i)
+static void commands_allow(bool on)
 {
-    if (QLIST_EMPTY(&kept_off)) {
-        hmp_originals[i](mon, qdict);
-    } else {
-        monitor_printf(mon, "%s is refused: " WHY "\n", hmp_names[i]);
-    }
-}
-
-/* A handler does not learn by which name it was called: one for each. */
-#define HMP_HANDLER(i) \
-    static void hmp_run_ ## i(Monitor *mon, const QDict *qdict) \
-    { \
-        hmp_run(mon, qdict, i); \
-    }
-HMP_HANDLER(0)
-HMP_HANDLER(1)
-HMP_HANDLER(2)
-HMP_HANDLER(3)
-HMP_HANDLER(4)
-HMP_HANDLER(5)
-HMP_HANDLER(6)
-HMP_HANDLER(7)
-HMP_HANDLER(8)
-
-static HmpHandler *const hmp_handlers[] = {
-    hmp_run_0, hmp_run_1, hmp_run_2, hmp_run_3, hmp_run_4, hmp_run_5,
-    hmp_run_6, hmp_run_7, hmp_run_8,
-};
-QEMU_BUILD_BUG_ON(ARRAY_SIZE(hmp_handlers) != ARRAY_SIZE(hmp_names));
-
-/* A command has names, separated by '|'. */
-static bool hmp_is_called(const HMPCommand *cmd, const char *name)
-{
-    g_auto(GStrv) names = g_strsplit(cmd->name, "|", -1);
-
-    return g_strv_contains((const char *const *)names, name);
-}
-
-static void hmp_guard(void)
-{
-    HMPCommand *cmd;
     size_t i;
 
-    for (cmd = hmp_cmds; cmd->name; cmd++) {
-        for (i = 0; i < ARRAY_SIZE(hmp_names); i++) {
-            if (hmp_is_called(cmd, hmp_names[i])) {
-                hmp_originals[i] = cmd->cmd;
-                cmd->cmd = hmp_handlers[i];
-            }
-        }
+    qmp_allow(on);
+    for (i = 0; i < ARRAY_SIZE(hmp_names); i++) {
+        hmp_block_command(hmp_names[i], on ? NULL : WHY);
     }
 }
 
@@ -160,15 +114,19 @@ bool hvcma_alias_is_noncoherent(uint64_t gpa)
     return false;
 }
 
-static void guard_once(void)
+/*
+ * TCG's plugins translate without the big lock, which engines need; what they
+ * look at the guest reads through the same mapping anyhow.
+ */
+static bool is_out_of_reach(hwaddr gpa)
 {
-    static bool guarded;
-
-    if (!guarded) {
-        guarded = true;
-        hmp_guard();
-    }
+    return bql_locked() && hvcma_alias_is_noncoherent(gpa);
 }
+
+static const CPUDebugMemoryGuard debug_guard = {
+    .is_active = hvcma_alias_is_kept_off,
+    .covers = is_out_of_reach,
+};
 
 /*
  * By a thread of its own. Until that runs the state is still the first one, but
@@ -195,7 +153,10 @@ static bool block(VirtIOCMA *s, Error **errp)
         error_setg(errp, "the dirty rate of guest memory is being measured");
         return false;
     }
-    if (!hvcma_debugger_guard(errp)) {
+    cpu_set_debug_memory_guard(&debug_guard);
+    if (gdb_has_phy_memory_mode()) {
+        error_setg(errp, "the debugger's physical memory mode is on (in gdb, "
+                   "'maint packet Qqemu.PhyMemMode:0' ends it)");
         return false;
     }
     error_setg(&s->alias.migration_blocker, "virtio-cma '%s': a client is "
@@ -212,7 +173,7 @@ void hvcma_alias_forget(VirtIOCMA *s)
     QLIST_REMOVE(s, alias.next);
     migrate_del_blocker(&s->alias.migration_blocker);
     if (QLIST_EMPTY(&kept_off)) {
-        qmp_allow(true);
+        commands_allow(true);
     }
 }
 
@@ -233,15 +194,13 @@ enum virtio_cma_status hvcma_alias_keep_off(VirtIOCMA *s, bool on)
     }
     if (on) {
         s->alias.complained = false;
-        guard_once();
         if (QLIST_EMPTY(&kept_off)) {
-            qmp_allow(false);
+            commands_allow(false);
         }
         QLIST_INSERT_HEAD(&kept_off, s, alias.next);
     } else {
         hvcma_alias_forget(s);
     }
-    HVCMA_TRACE(s, "keeps %s the memory of its clients",
-                on ? "off" : "no longer off");
+    trace_virtio_cma_keep_off(s->config.name, on ? "off" : "no longer off");
     return VIRTIO_CMA_S_OK;
 }

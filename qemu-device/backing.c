@@ -15,6 +15,7 @@
 #include "populate.h"
 #include "requests.h"
 #include "test-hooks.h"
+#include "trace.h"
 
 /* Zeroing less than that takes a few milliseconds: not worth a thread. */
 #define PREPARE_MIN_BYTES (4 * MiB)
@@ -41,7 +42,8 @@ static void tell(HvcmaBacking *b, int ret)
     bool *warned = ret == -ENOMEM ? &b->warned_no_memory : &b->warned_failure;
 
     if (ret == -EDQUOT || *warned) {
-        HVCMA_TRACE(b->s, "%s", b->provider->error.text);
+        trace_virtio_cma_provider_error(b->s->config.name,
+                                        b->provider->error.text);
     } else {
         *warned = true;
         warn_report("virtio-cma: %s", b->provider->error.text);
@@ -155,10 +157,10 @@ static void populated(void *opaque)
     struct hvcma_provider *p = b->provider;
     int ret = hvcma_populate_result(b->populate);
 
-    HVCMA_TRACE(b->s, "populated %" PRIu64 " %" PRIu64 ": %d",
-                b->prepared_first, b->prepared_nr, ret);
+    trace_virtio_cma_populated(b->s->config.name, b->prepared_first,
+                               b->prepared_nr, ret);
     if (ret && p->ops->discard(p, b->prepared_first, b->prepared_nr)) {
-        HVCMA_TRACE(b->s, "%s", p->error.text);
+        trace_virtio_cma_provider_error(b->s->config.name, p->error.text);
     }
     hvcma_requests_resume(b->s);
     hvcma_drain_check(b->s);
@@ -240,7 +242,7 @@ bool hvcma_backing_prepare(HvcmaBacking *b, uint64_t first, uint64_t nr)
     }
     b->prepared_first = first;
     b->prepared_nr = nr;
-    HVCMA_TRACE(b->s, "populates %" PRIu64 " %" PRIu64, first, nr);
+    trace_virtio_cma_populate(b->s->config.name, first, nr);
     hvcma_populate_start(b->populate, base + first * granule_bytes,
                          nr * granule_bytes);
     return false;

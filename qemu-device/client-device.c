@@ -181,11 +181,6 @@ bool hvcma_device_is_bus_master(const HvcmaDeviceUser *u)
     return u->device && hvcma_gate_is_bus_master(u->device->gate);
 }
 
-void hvcma_device_set_trace(HvcmaDeviceUser *u)
-{
-    hvcma_gate_set_trace(u->device->gate, true);
-}
-
 DeviceState *hvcma_device_of(const HvcmaDeviceUser *u)
 {
     return u->device ? u->device->dev : NULL;

@@ -83,9 +83,6 @@ void hvcma_device_tell_quarantined(HvcmaDeviceUser *u);
 
 bool hvcma_device_is_bus_master(const HvcmaDeviceUser *u);
 
-/** hvcma_device_set_trace() - tell of each change of the gate; for good. */
-void hvcma_device_set_trace(HvcmaDeviceUser *u);
-
 /** hvcma_device_of() - the device on its bus; NULL if @u has not joined. */
 DeviceState *hvcma_device_of(const HvcmaDeviceUser *u);
 

@@ -19,6 +19,7 @@
 #include "requests.h"
 #include "static.h"
 #include "test-hooks.h"
+#include "trace.h"
 #include "turn.h"
 #include "vfio-noiommu.h"
 #include "client-windows.h"
@@ -155,9 +156,11 @@ static bool client_plug(HvcmaClient *cl, DeviceState *named, Error **errp)
         !hvcma_device_join(&cl->user, dev, errp)) {
         return false;
     }
+#ifdef HVCMA_STOCK_QEMU
     if (s->opts.trace) {
-        hvcma_device_set_trace(&cl->user);
+        hvcma_trace_start(dev->id ?: object_get_typename(OBJECT(dev)));
     }
+#endif
     if (!hvcma_client_windows_of(s, cl->id, dev, &windows, &source, errp) ||
         !client_agrees(cl, dev, &windows, errp) ||
         !hvcma_client_windows_reach(s, cl->id, &windows, source, errp) ||
@@ -183,7 +186,7 @@ static bool client_plug(HvcmaClient *cl, DeviceState *named, Error **errp)
         return false;
     }
     cl->plugged = true;
-    HVCMA_TRACE(s, "client %s is plugged at %s", cl->id, cl->place.path);
+    trace_virtio_cma_client_plugged(s->config.name, cl->id, cl->place.path);
     hvcma_send_event(s, cl->index, VIRTIO_CMA_EVENT_CLIENT_ADDED);
     hvcma_static_client_added(s, cl->index);
     return true;
@@ -196,7 +199,7 @@ static void client_unplug(HvcmaClient *cl, bool stay_off)
     bool quiesced;
 
     if (cl->plugged) {
-        HVCMA_TRACE(s, "client %s is being unplugged", cl->id);
+        trace_virtio_cma_client_unplugging(s->config.name, cl->id);
         quiesced = !hvcma_engine_client_removed(s->engine, cl->index);
         if (!cl->plugged) {
             return;             /* it went while it was being stopped */
@@ -328,7 +331,9 @@ static void device_realized(DeviceListener *listener, DeviceState *dev)
     HvcmaClient *cl = hvcma_clients_next_named(NULL, dev->id);
     Error *err = NULL;
 
+#ifdef HVCMA_STOCK_QEMU
     hvcma_gate_device_realized(dev);
+#endif
     if (client_plug_must_wait(dev)) {
         return;
     }

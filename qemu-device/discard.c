@@ -277,6 +277,7 @@ static int replay_populated(const RamDiscardManager *rdm,
     return for_each_part(of(rdm), s, true, replay, opaque);
 }
 
+#if HVCMA_QEMU < 1001
 typedef struct DiscardReplay {
     ReplayRamDiscard func;
     void *opaque;
@@ -298,6 +299,14 @@ static void replay_discarded(const RamDiscardManager *rdm,
 
     for_each_part(of(rdm), s, false, replay_part, &r);
 }
+#else
+static int replay_discarded(const RamDiscardManager *rdm,
+                            MemoryRegionSection *s,
+                            ReplayRamDiscardState replay, void *opaque)
+{
+    return for_each_part(of(rdm), s, false, replay, opaque);
+}
+#endif
 
 static void register_listener(RamDiscardManager *rdm, RamDiscardListener *l,
                               MemoryRegionSection *s)

@@ -4,7 +4,7 @@
  *
  * Ways to the bus-master bit of a closed device, and what is done about each:
  *  - guest or firmware writes configuration space: all accesses go through the
- *    device's config_write method, which the gate replaces;
+ *    device's configuration gate, pci_device_set_config_gate();
  *  - resets (FLR, secondary bus, power, system) clear the bit in QEMU; VFIO's
  *    kernel part restores what it found, hence off before the reset, and read
  *    again after it;
@@ -30,6 +30,7 @@
 
 #include "gate.h"
 #include "gate-bars.h"
+#include "trace.h"
 #include "vcpus.h"
 #include "vfio-noiommu.h"
 
@@ -53,7 +54,6 @@ struct HvcmaGate {
     PCIDevice *pci;                     /* NULL: has no bus-master bit */
     VFIODevice *vfio;                   /* NULL: emulated */
     uint64_t vfio_config_offset;
-    PCIConfigWriteFunc *config_write;   /* the device's own */
     HvcmaGateBars *bars;                /* hidden unless open; with pci */
     HvcmaGateGone *gone;
     void *gone_opaque;
@@ -63,7 +63,6 @@ struct HvcmaGate {
     unsigned int nr_holds;              /* by functions that come back to it */
     bool freed;                         /* meanwhile: the last hold frees it */
     bool needs_reset;                   /* may have been used since a reset */
-    bool trace;
     QLIST_ENTRY(HvcmaGate) next;
 };
 
@@ -88,14 +87,6 @@ static const char *gate_device_name(const DeviceState *dev)
     return dev->id ?: object_get_typename(OBJECT(dev));
 }
 
-#define GATE_TRACE(g, fmt, ...)                                         \
-    do {                                                                \
-        if ((g)->trace) {                                               \
-            info_report("virtio-cma gate of %s: " fmt,                  \
-                        gate_device_name((g)->dev), ## __VA_ARGS__);    \
-        }                                                               \
-    } while (0)
-
 static void gate_set_state(HvcmaGate *g, GateState state)
 {
     static const char *const names[GATE_NR_STATES] = {
@@ -111,7 +102,8 @@ static void gate_set_state(HvcmaGate *g, GateState state)
         [GATE_FAILED] = { [GATE_CLOSING] = true },
     };
 
-    GATE_TRACE(g, "%s to %s", names[g->state], names[state]);
+    trace_virtio_cma_gate(gate_device_name(g->dev), names[g->state],
+                          names[state]);
     if (!allowed[g->state][state]) {
         error_report("%s: gate can't go from %s to %s: it stays closed",
                      gate_device_name(g->dev), names[g->state], names[state]);
@@ -180,7 +172,7 @@ static bool gate_release(HvcmaGate *g)
  */
 static bool gate_write_config(HvcmaGate *g, uint32_t addr, uint16_t val)
 {
-    g->config_write(g->pci, addr, val, sizeof(val));
+    pci_device_config_write(g->pci, addr, val, sizeof(val));
     return !g->freed;
 }
 
@@ -253,13 +245,13 @@ static void gate_config_write(PCIDevice *pci, uint32_t addr, uint32_t val,
         uint32_t master = PCI_COMMAND_MASTER << (8 * (PCI_COMMAND - addr));
 
         if (val & master) {
-            GATE_TRACE(g, "the guest may not set the bus master bit");
+            trace_virtio_cma_gate_bus_master(gate_device_name(g->dev));
         }
         val &= ~master;
     }
     gate_hold(g);
     g->nr_writes++;
-    g->config_write(pci, addr, val, len);
+    pci_device_config_write(pci, addr, val, len);
     g->nr_writes--;
     gate_release(g);
 }
@@ -335,7 +327,7 @@ static void gate_reset_emulated(HvcmaGate *g)
     device_cold_reset(g->dev);
     for (i = 0; i < ARRAY_SIZE(kept) && !g->freed; i++) {
         if (pci_get_long(config + kept[i]) != val[i]) {
-            g->config_write(g->pci, kept[i], val[i], sizeof(val[i]));
+            pci_device_config_write(g->pci, kept[i], val[i], sizeof(val[i]));
         }
     }
     if (!g->freed && pci_get_word(config + PCI_COMMAND) != command) {
@@ -400,9 +392,6 @@ static bool gate_is_entered(const HvcmaGate *g)
 
 /* ---- end of the device ---- */
 
-/* DeviceClass to the unrealize method it had. */
-static GHashTable *unrealize_methods;
-
 static DeviceState *gate_above(const DeviceState *dev)
 {
     return dev->parent_bus ? dev->parent_bus->parent : NULL;
@@ -427,53 +416,26 @@ static void gate_tell_gone(DeviceState *dev)
     }
 }
 
-/*
- * DeviceListener.unrealize comes after the device has lost its configuration
- * space and its bus, hence this hook in the class.
- */
-static void gate_unrealize(DeviceState *dev)
+#ifndef HVCMA_STOCK_QEMU
+static void gate_unrealizing(DeviceListener *listener, DeviceState *dev)
 {
-    ObjectClass *k = object_get_class(OBJECT(dev));
-    DeviceUnrealize unrealize;
-
     gate_tell_gone(dev);
-    /* A class initialized after its parent was hooked inherited the hook. */
-    while (!g_hash_table_contains(unrealize_methods, k)) {
-        k = object_class_get_parent(k);
-    }
-    unrealize = g_hash_table_lookup(unrealize_methods, k);
-    if (unrealize) {
-        unrealize(dev);
-    }
 }
 
-static void gate_hook_class(DeviceState *dev)
+static DeviceListener gate_listener = {
+    .unrealizing = gate_unrealizing,
+};
+
+static void gate_listen_once(void)
 {
-    DeviceClass *dc = DEVICE_GET_CLASS(dev);
+    static bool listening;
 
-    if (dc->unrealize == gate_unrealize) {
-        return;
-    }
-    if (!unrealize_methods) {
-        unrealize_methods = g_hash_table_new(NULL, NULL);
-    }
-    g_hash_table_insert(unrealize_methods, dc, dc->unrealize);
-    dc->unrealize = gate_unrealize;
-}
-
-/* Of the device and of all that is behind it. */
-static void gate_hook_unrealize(DeviceState *dev)
-{
-    BusState *bus;
-    BusChild *kid;
-
-    gate_hook_class(dev);
-    QLIST_FOREACH(bus, &dev->child_bus, sibling) {
-        QTAILQ_FOREACH(kid, &bus->children, sibling) {
-            gate_hook_unrealize(kid->child);
-        }
+    if (!listening) {
+        listening = true;
+        device_listener_register(&gate_listener);
     }
 }
+#endif
 
 /* ---- interface ---- */
 
@@ -543,7 +505,6 @@ HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
     g->needs_reset = true;
     g->pci = (PCIDevice *)object_dynamic_cast(OBJECT(dev), TYPE_PCI_DEVICE);
     if (g->pci) {
-        g->config_write = g->pci->config_write;
         if (!gate_init_vfio(g, errp)) {
             return NULL;
         }
@@ -551,16 +512,21 @@ HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
         if (!gate_stop(g, errp)) {
             return NULL;
         }
-        g->pci->config_write = gate_config_write;
+        pci_device_set_config_gate(g->pci, gate_config_write);
         g->bars = hvcma_gate_bars_new(g->pci);
         g->vm_change = qemu_add_vm_change_state_handler_prio(
             gate_vm_change, g, GATE_VM_CHANGE_PRIORITY);
     }
-    gate_hook_unrealize(dev);
+#ifdef HVCMA_STOCK_QEMU
+    stock_watch_unrealize(dev, gate_tell_gone);
+#else
+    gate_listen_once();
+#endif
     QLIST_INSERT_HEAD(&gates, g, next);
     return g_steal_pointer(&g);
 }
 
+#ifdef HVCMA_STOCK_QEMU
 void hvcma_gate_device_realized(DeviceState *dev)
 {
     DeviceState *above = gate_above(dev);
@@ -569,14 +535,10 @@ void hvcma_gate_device_realized(DeviceState *dev)
         above = gate_above(above);
     }
     if (above) {
-        gate_hook_class(dev);
+        stock_watch_unrealize(dev, gate_tell_gone);
     }
 }
-
-void hvcma_gate_set_trace(HvcmaGate *g, bool on)
-{
-    g->trace = on;
-}
+#endif
 
 /* Of a closed gate: what it was not reset from when it was closed. */
 static bool gate_reset_again(HvcmaGate *g, Error **errp)
@@ -700,7 +662,7 @@ void hvcma_gate_free(HvcmaGate *g)
     }
     if (g->pci) {
         qemu_del_vm_change_state_handler(g->vm_change);
-        g->pci->config_write = g->config_write;
+        pci_device_set_config_gate(g->pci, NULL);
         hvcma_gate_bars_free(g->bars);
     }
     QLIST_REMOVE(g, next);

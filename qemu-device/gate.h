@@ -19,6 +19,8 @@
 
 #include "hw/qdev-core.h"
 
+#include "stock.h"
+
 typedef struct HvcmaGate HvcmaGate;
 
 /*
@@ -42,15 +44,14 @@ typedef void HvcmaGateGone(void *opaque);
 HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
                           Error **errp);
 
+#ifdef HVCMA_STOCK_QEMU
 /**
  * hvcma_gate_device_realized() - to be told of every device of the machine:
  * what comes to be behind a device with a gate goes before it, and closes it
  * then.
  */
 void hvcma_gate_device_realized(DeviceState *dev);
-
-/** hvcma_gate_set_trace() - tell of each change of state; off at first. */
-void hvcma_gate_set_trace(HvcmaGate *g, bool on);
+#endif
 
 /**
  * hvcma_gate_open() - from now on the guest decides about bus mastering.

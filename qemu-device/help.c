@@ -50,7 +50,9 @@ static const Description descriptions[] = {
     { "discard", "discard memory that the guest does not use" },
     { "unsafe-noiommu", "UNSAFE: tell the guest host-physical addresses, allow "
       "VFIO devices without an IOMMU" },
+#ifdef HVCMA_STOCK_QEMU
     { "trace", "print requests, state changes and clients' events" },
+#endif
     { "version-1", "offer features to the guest's driver; off: the legacy "
       "interface" },
     { "bulk", "offer VIRTIO_CMA_F_BULK" },

@@ -101,22 +101,28 @@ static uint64_t get_min_alignment(const MemoryDeviceState *md)
     return MAX(s->config.granule_bytes, MIN(natural, MAX_MEMORY_BLOCK_BYTES));
 }
 
+#ifdef HVCMA_STOCK_QEMU
 /*
  * MemoryDeviceInfo is a closed union: a pmem device is the member that says
  * what is true here (address, size, memdev). The rest is in QOM properties.
  */
+#define VirtioCMADeviceInfo VirtioPMEMDeviceInfo
+#define MEMORY_DEVICE_INFO_KIND_VIRTIO_CMA MEMORY_DEVICE_INFO_KIND_VIRTIO_PMEM
+#define virtio_cma virtio_pmem
+#endif
+
 static void fill_device_info(const MemoryDeviceState *md,
                              MemoryDeviceInfo *info)
 {
-    VirtioPMEMDeviceInfo *vi = g_new0(VirtioPMEMDeviceInfo, 1);
+    VirtioCMADeviceInfo *vi = g_new0(VirtioCMADeviceInfo, 1);
     VirtIOCMA *s = vcma_of(md);
 
     vi->id = g_strdup(DEVICE(md)->id);
     vi->memaddr = s->opts.memaddr;
     vi->size = memory_region_size(&s->opts.memdev->mr);
     vi->memdev = object_get_canonical_path(OBJECT(s->opts.memdev));
-    info->type = MEMORY_DEVICE_INFO_KIND_VIRTIO_PMEM;
-    info->u.virtio_pmem.data = vi;
+    info->type = MEMORY_DEVICE_INFO_KIND_VIRTIO_CMA;
+    info->u.virtio_cma.data = vi;
 }
 
 void hvcma_memory_device_class_init(ObjectClass *klass)

@@ -9,6 +9,7 @@
 
 #include "pin-keeper.h"
 #include "hv/host/keeper.h"
+#include "trace.h"
 
 #define KEEPER_PROGRAM "hvcma-pin-keeper"
 
@@ -39,7 +40,6 @@ static const bool allowed[KEEPER_NR_STATES][KEEPER_NR_STATES] = {
 /* Where a client was never quiesced it outlives the region's device. */
 struct HvcmaPinKeeper {
     char *region;
-    bool trace;
     const struct hvcma_provider *provider;
     struct hvcma_keeper *keeper;        /* while it runs */
     PinKeeperState state;
@@ -52,10 +52,8 @@ struct HvcmaPinKeeper {
 static void set_state(HvcmaPinKeeper *k, PinKeeperState state)
 {
     assert(allowed[k->state][state]);
-    if (k->trace) {
-        info_report("virtio-cma %s: pin keeper %s -> %s", k->region,
-                    state_names[k->state], state_names[state]);
-    }
+    trace_virtio_cma_pin_keeper(k->region, state_names[k->state],
+                                state_names[state]);
     k->state = state;
 }
 
@@ -185,7 +183,6 @@ HvcmaPinKeeper *hvcma_pin_keeper_new(VirtIOCMA *s,
     Error *err = NULL;
 
     k->region = g_strdup(s->config.name);
-    k->trace = s->opts.trace;
     k->provider = provider;
     k->paths = g_ptr_array_new_with_free_func(g_free);
     k->again = timer_new_ms(QEMU_CLOCK_REALTIME, start_again, k);

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * VFIO without IOMMU, see vfio-noiommu.h.
- *
- * vfio-pci asks the container class for the attach method; QEMU has no way to
- * add a class for another kind of group, so the methods of the existing classes
- * are replaced and call the originals for all that is not ours.
  */
 
 #include "qemu/osdep.h"
@@ -12,7 +8,13 @@
 #include <linux/vfio.h>
 
 #include "exec/address-spaces.h"
+#if HVCMA_QEMU < 1001
 #include "hw/vfio/vfio-common.h"
+#else
+#include "hw/vfio/vfio-container-legacy.h"
+#include "hw/vfio/vfio-device.h"
+#include "hw/vfio/vfio-helpers.h"
+#endif
 #include "migration/blocker.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
@@ -20,15 +22,12 @@
 #include "qemu/module.h"
 
 #include "clients.h"
-#include "layout.h"
 #include "vfio-noiommu.h"
-
-#define TYPE_NOIOMMU_CONTAINER TYPE_VFIO_IOMMU "-hvcma-noiommu"
 
 #define NOIOMMU_PARAMETER \
     "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 
-OBJECT_DECLARE_SIMPLE_TYPE(NoiommuContainer, NOIOMMU_CONTAINER)
+OBJECT_DECLARE_SIMPLE_TYPE(NoiommuContainer, VFIO_IOMMU_NOIOMMU)
 
 /*
  * A no-IOMMU group holds one device; it gets a container of its own. Both are
@@ -40,12 +39,6 @@ struct NoiommuContainer {
     VFIOGroup group;
     Error *migration_blocker;
 };
-
-typedef bool AttachFunc(const char *name, VFIODevice *vbasedev,
-                        AddressSpace *as, Error **errp);
-
-static AttachFunc *legacy_attach;
-static AttachFunc *iommufd_attach;
 
 /* ---- what kind of group ---- */
 
@@ -227,7 +220,7 @@ static void close_group(NoiommuContainer *c)
     }
 }
 
-static bool open_device(const NoiommuContainer *c, const char *name,
+static bool open_device(NoiommuContainer *c, const char *name,
                         VFIODevice *vbasedev, Error **errp)
 {
     g_autofree struct vfio_device_info *info = NULL;
@@ -246,10 +239,14 @@ static bool open_device(const NoiommuContainer *c, const char *name,
         return false;
     }
     vbasedev->fd = fd;
+#if HVCMA_QEMU < 1001
     vbasedev->num_irqs = info->num_irqs;
     vbasedev->num_regions = info->num_regions;
     vbasedev->flags = info->flags;
     vbasedev->reset_works = info->flags & VFIO_DEVICE_FLAGS_RESET;
+#else
+    vfio_device_prepare(vbasedev, VFIO_IOMMU(c), info);
+#endif
     return true;
 }
 
@@ -265,7 +262,7 @@ static bool block_migration(NoiommuContainer *c, const char *device,
 static void link_device(NoiommuContainer *c, VFIODevice *vbasedev,
                         AddressSpace *as)
 {
-    VFIOContainerBase *base = &c->parent_obj.bcontainer;
+    VFIOContainerBase *base = VFIO_IOMMU(c);
 
     vfio_address_space_insert(vfio_get_address_space(as), base);
     /*
@@ -280,18 +277,25 @@ static void link_device(NoiommuContainer *c, VFIODevice *vbasedev,
     QLIST_INSERT_HEAD(&vfio_group_list, &c->group, next);
 
     vbasedev->group = &c->group;
-    vbasedev->bcontainer = base;
     QLIST_INSERT_HEAD(&c->group.device_list, vbasedev, next);
+#if HVCMA_QEMU < 1001
+    vbasedev->bcontainer = base;
     QLIST_INSERT_HEAD(&base->device_list, vbasedev, container_next);
     QLIST_INSERT_HEAD(&vfio_device_list, vbasedev, global_next);
+#endif
 }
 
 static void unlink_device(NoiommuContainer *c, VFIODevice *vbasedev)
 {
+#if HVCMA_QEMU < 1001
     QLIST_REMOVE(vbasedev, global_next);
     QLIST_REMOVE(vbasedev, container_next);
-    QLIST_REMOVE(vbasedev, next);
     vbasedev->bcontainer = NULL;
+#else
+    vfio_device_unprepare(vbasedev);
+    object_unref(vbasedev->hiod);
+#endif
+    QLIST_REMOVE(vbasedev, next);
     vbasedev->group = NULL;
     QLIST_REMOVE(&c->group, next);
     QLIST_REMOVE(&c->group, container_next);
@@ -299,7 +303,8 @@ static void unlink_device(NoiommuContainer *c, VFIODevice *vbasedev)
 
 static NoiommuContainer *noiommu_container_new(const HostGroup *host)
 {
-    NoiommuContainer *c = NOIOMMU_CONTAINER(object_new(TYPE_NOIOMMU_CONTAINER));
+    Object *obj = object_new(TYPE_VFIO_IOMMU_NOIOMMU);
+    NoiommuContainer *c = VFIO_IOMMU_NOIOMMU(obj);
 
     c->parent_obj.fd = -1;
     c->parent_obj.iommu_type = VFIO_NOIOMMU_IOMMU;
@@ -309,26 +314,45 @@ static NoiommuContainer *noiommu_container_new(const HostGroup *host)
     return c;
 }
 
-static bool attach_noiommu(const HostGroup *host, const char *name,
-                           VFIODevice *vbasedev, AddressSpace *as, Error **errp)
+static bool noiommu_attach(const char *name, VFIODevice *vbasedev,
+                           AddressSpace *as, Error **errp)
 {
-    NoiommuContainer *c = noiommu_container_new(host);
+    HostGroup host = host_group_of(vbasedev);
+    NoiommuContainer *c = noiommu_container_new(&host);
     Error *err = NULL;
 
-    if (!open_group(c, host, errp) ||
-        !vfio_device_hiod_realize(vbasedev, errp) ||
-        !block_migration(c, vbasedev->name, errp)) {
+    if (!open_group(c, &host, errp)) {
         goto fail;
     }
+#if HVCMA_QEMU < 1001
+    if (!vfio_device_hiod_realize(vbasedev, errp)) {
+        goto fail;
+    }
+#endif
+    if (!block_migration(c, vbasedev->name, errp)) {
+        goto fail;
+    }
+#if HVCMA_QEMU < 1001
     if (!open_device(c, name, vbasedev, errp)) {
         goto unblock;
     }
+#else
+    if (!vfio_device_hiod_create_and_realize(vbasedev,
+            TYPE_HOST_IOMMU_DEVICE_LEGACY_VFIO, errp)) {
+        goto unblock;
+    }
+    if (!open_device(c, name, vbasedev, errp)) {
+        object_unref(vbasedev->hiod);
+        vbasedev->hiod = NULL;
+        goto unblock;
+    }
+#endif
     if (vfio_kvm_device_add_fd(c->group.fd, &err)) {
         warn_report_err(err);
     }
     link_device(c, vbasedev, as);
     warn_report("%s: UNSAFE: attached to %s without IOMMU, its DMA can reach "
-                "all memory of this host", vbasedev->name, host->path);
+                "all memory of this host", vbasedev->name, host.path);
     return true;
 
 unblock:
@@ -341,8 +365,8 @@ fail:
 
 static void noiommu_detach(VFIODevice *vbasedev)
 {
-    NoiommuContainer *c = NOIOMMU_CONTAINER(vbasedev->bcontainer);
-    VFIOAddressSpace *space = c->parent_obj.bcontainer.space;
+    NoiommuContainer *c = VFIO_IOMMU_NOIOMMU(vbasedev->bcontainer);
+    VFIOAddressSpace *space = VFIO_IOMMU(c)->space;
 
     unlink_device(c, vbasedev);
     close(vbasedev->fd);
@@ -354,25 +378,11 @@ static void noiommu_detach(VFIODevice *vbasedev)
     vfio_put_address_space(space);
 }
 
-/* ---- the hooks ---- */
+/* ---- interface ---- */
 
-static bool hook_legacy_attach(const char *name, VFIODevice *vbasedev,
-                               AddressSpace *as, Error **errp)
+static bool check_iommufd(const VFIODevice *vbasedev, const HostGroup *group,
+                          Error **errp)
 {
-    HostGroup group = host_group_of(vbasedev);
-
-    if (group.noiommu) {
-        return check_noiommu(vbasedev, &group, as, errp) &&
-               attach_noiommu(&group, name, vbasedev, as, errp);
-    }
-    return check_ordinary(vbasedev, &group, errp) &&
-           legacy_attach(name, vbasedev, as, errp);
-}
-
-static bool hook_iommufd_attach(const char *name, VFIODevice *vbasedev,
-                                AddressSpace *as, Error **errp)
-{
-    HostGroup group = host_group_of(vbasedev);
     const char *region = hvcma_clients_noiommu_region(vbasedev->dev->id);
 
     if (region) {
@@ -380,30 +390,27 @@ static bool hook_iommufd_attach(const char *name, VFIODevice *vbasedev,
                    "iommufd needs an IOMMU: leave out iommufd=", region);
         return false;
     }
-    if (group.noiommu) {
+    if (group->noiommu) {
         error_setg(errp, "group %s has no IOMMU and iommufd needs one",
-                   group.path);
+                   group->path);
         return false;
     }
-    return iommufd_attach(name, vbasedev, as, errp);
+    return true;
 }
 
-/* A QEMU without VFIO, or without iommufd, lacks the class: nothing to hook. */
-static void hook_attach(const char *class_name, AttachFunc *hook,
-                        AttachFunc **original)
+bool vfio_noiommu_select(VFIODevice *vbasedev, AddressSpace *as,
+                         const char **iommu_type, Error **errp)
 {
-    ObjectClass *klass = object_class_by_name(class_name);
+    HostGroup group = host_group_of(vbasedev);
 
-    if (klass) {
-        *original = VFIO_IOMMU_CLASS(klass)->attach_device;
-        VFIO_IOMMU_CLASS(klass)->attach_device = hook;
+    if (g_str_equal(*iommu_type, TYPE_VFIO_IOMMU_IOMMUFD)) {
+        return check_iommufd(vbasedev, &group, errp);
     }
-}
-
-static void noiommu_hook(void)
-{
-    hook_attach(TYPE_VFIO_IOMMU_LEGACY, hook_legacy_attach, &legacy_attach);
-    hook_attach(TYPE_VFIO_IOMMU_IOMMUFD, hook_iommufd_attach, &iommufd_attach);
+    if (!group.noiommu) {
+        return check_ordinary(vbasedev, &group, errp);
+    }
+    *iommu_type = TYPE_VFIO_IOMMU_NOIOMMU;
+    return check_noiommu(vbasedev, &group, as, errp);
 }
 
 bool hvcma_vfio_is_noiommu(Object *obj)
@@ -412,7 +419,7 @@ bool hvcma_vfio_is_noiommu(Object *obj)
 
     return vbasedev && vbasedev->bcontainer &&
            object_dynamic_cast(OBJECT(vbasedev->bcontainer),
-                               TYPE_NOIOMMU_CONTAINER);
+                               TYPE_VFIO_IOMMU_NOIOMMU);
 }
 
 void hvcma_vfio_noiommu_foreach(void (*func)(DeviceState *dev, void *opaque),
@@ -441,11 +448,12 @@ char *hvcma_vfio_enable_path(Object *obj)
 
 static void noiommu_class_init(ObjectClass *klass, void *data)
 {
+    VFIO_IOMMU_CLASS(klass)->attach_device = noiommu_attach;
     VFIO_IOMMU_CLASS(klass)->detach_device = noiommu_detach;
 }
 
 static const TypeInfo noiommu_info = {
-    .name = TYPE_NOIOMMU_CONTAINER,
+    .name = TYPE_VFIO_IOMMU_NOIOMMU,
     .parent = TYPE_VFIO_IOMMU_LEGACY,
     .instance_size = sizeof(NoiommuContainer),
     .class_init = noiommu_class_init,
@@ -456,5 +464,4 @@ static void noiommu_register_types(void)
     type_register_static(&noiommu_info);
 }
 
-hvcma_type_init(noiommu_register_types)
-hvcma_type_init(noiommu_hook)
+type_init(noiommu_register_types)

@@ -8,14 +8,31 @@
  * always took. Nothing is mapped for DMA: the guest uses the host-physical
  * addresses that virtio-cma gives it. UNSAFE: such a device can write to all of
  * the host's memory; the gate (gate.h) only guards against accidents.
- *
- * The code installs itself when the module is loaded.
  */
 #ifndef QEMU_DEVICE_VFIO_NOIOMMU_H
 #define QEMU_DEVICE_VFIO_NOIOMMU_H
 
+#include "exec/memory.h"
 #include "hw/qdev-core.h"
 #include "qom/object.h"
+
+#include "stock.h"
+
+#ifdef HVCMA_STOCK_QEMU
+#define TYPE_VFIO_IOMMU_NOIOMMU "vfio-iommu-noiommu"
+#endif
+
+typedef struct VFIODevice VFIODevice;
+
+/**
+ * vfio_noiommu_select() - which kind of container is the device to attach to?
+ * @iommu_type: as the user wants it; out, another one for a no-IOMMU group
+ *
+ * Return: false with @errp if it must not be attached, for the sake of the
+ * region that names it, or because none does.
+ */
+bool vfio_noiommu_select(VFIODevice *vbasedev, AddressSpace *as,
+                         const char **iommu_type, Error **errp);
 
 /** hvcma_vfio_is_noiommu() - is @obj a vfio-pci attached without IOMMU? */
 bool hvcma_vfio_is_noiommu(Object *obj);

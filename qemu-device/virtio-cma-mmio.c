@@ -12,12 +12,13 @@
 #include "standard-headers/linux/virtio_ids.h"
 #include "standard-headers/linux/virtio_mmio.h"
 
-#include "layout.h"
 #include "virtio-cma.h"
 
 typedef struct VirtIOCMADevice {
     VirtIOCMA parent_obj;
+#ifdef HVCMA_STOCK_QEMU
     MemoryRegion id_register;
+#endif
 } VirtIOCMADevice;
 
 DECLARE_INSTANCE_CHECKER(VirtIOCMADevice, VIRTIO_CMA_DEVICE,
@@ -28,6 +29,7 @@ static DeviceState *slot_of(DeviceState *dev)
     return qdev_get_parent_bus(dev)->parent;
 }
 
+#ifdef HVCMA_STOCK_QEMU
 /*
  * The guest reads the id from this register. It is laid over the slot's own so
  * that the device can have an id that QEMU's x-query-virtio-status knows: that
@@ -73,6 +75,7 @@ static void hide_id(DeviceState *dev)
     memory_region_del_subregion(slot_registers(dev), &d->id_register);
     object_unparent(OBJECT(&d->id_register));
 }
+#endif
 
 static bool check_slot(VirtIOCMA *s, Error **errp)
 {
@@ -106,12 +109,16 @@ static void virtio_cma_device_realize(DeviceState *dev, Error **errp)
         return;
     }
     memory_device_plug(MEMORY_DEVICE(dev), ms);
+#ifdef HVCMA_STOCK_QEMU
     show_id(dev);
+#endif
 }
 
 static void virtio_cma_device_unrealize(DeviceState *dev)
 {
+#ifdef HVCMA_STOCK_QEMU
     hide_id(dev);
+#endif
     memory_device_unplug(MEMORY_DEVICE(dev), MACHINE(qdev_get_machine()));
     virtio_cma_unrealize(dev);
 }
@@ -144,4 +151,4 @@ static void virtio_cma_device_register_types(void)
 {
     type_register_static(&virtio_cma_device_info);
 }
-hvcma_type_init(virtio_cma_device_register_types)
+type_init(virtio_cma_device_register_types)

@@ -11,7 +11,6 @@
 #include "standard-headers/linux/virtio_ids.h"
 
 #include "clients.h"
-#include "layout.h"
 #include "virtio-cma.h"
 
 typedef struct VirtIOCMAPCI {
@@ -32,12 +31,14 @@ static void virtio_cma_pci_realize(VirtIOPCIProxy *proxy, Error **errp)
     if (!qdev_realize(DEVICE(vdev), BUS(&proxy->bus), errp)) {
         return;
     }
+#ifdef HVCMA_STOCK_QEMU
     /*
      * The guest reads the id in PCI configuration space, where it is by now.
      * QEMU's x-query-virtio-status aborts on ids it does not know: leave it one
      * that it does, of a device without features of its own.
      */
     vdev->device_id = VIRTIO_ID_PMEM;
+#endif
 }
 
 /*
@@ -135,4 +136,4 @@ static void virtio_cma_pci_register_types(void)
 {
     virtio_pci_types_register(&virtio_cma_pci_info);
 }
-hvcma_type_init(virtio_cma_pci_register_types)
+type_init(virtio_cma_pci_register_types)

@@ -22,12 +22,12 @@
 #include "clients.h"
 #include "gate.h"
 #include "discard.h"
-#include "layout.h"
 #include "drain.h"
 #include "pinned.h"
 #include "requests.h"
 #include "static.h"
 #include "test-hooks.h"
+#include "trace.h"
 #include "turn.h"
 #include "virtio-cma.h"
 #include "client-windows.h"
@@ -114,7 +114,7 @@ static void op_trace(void *opaque, const char *event, uint64_t a, uint64_t b,
 {
     VirtIOCMA *s = opaque;
 
-    HVCMA_TRACE(s, "%s %" PRIu64 " %" PRIu64 " %" PRIu64, event, a, b, c);
+    trace_virtio_cma_engine(s->config.name, event, a, b, c);
 }
 
 static const struct hvcma_engine_ops engine_ops = {
@@ -237,16 +237,16 @@ static int virtio_cma_validate_features(VirtIODevice *vdev)
         return 0;               /* the legacy interface */
     }
     if (!(features & BIT_ULL(VIRTIO_CMA_F_VERSION_1))) {
-        HVCMA_TRACE(s, "features 0x%" PRIx64 " without version 1: refused",
-                    features);
+        trace_virtio_cma_features_refused(s->config.name, features,
+                                          "without version 1");
         return -EINVAL;
     }
     /* The user wants the guest to have the memory, or nobody. */
     if (s->config.mode == VIRTIO_CMA_MODE_REUSABLE &&
         !(s->config.flags & VIRTIO_CMA_FLAG_AUTO) &&
         !(features & BIT_ULL(VIRTIO_CMA_F_REUSABLE))) {
-        HVCMA_TRACE(s, "features 0x%" PRIx64 " don't fit mode=reusable: "
-                    "refused", features);
+        trace_virtio_cma_features_refused(s->config.name, features,
+                                          "don't fit mode=reusable");
         return -EINVAL;
     }
     return 0;
@@ -260,6 +260,9 @@ static void virtio_cma_set_status(VirtIODevice *vdev, uint8_t status)
     if (status & VIRTIO_CONFIG_S_DRIVER_OK && vdev->vm_running) {
         hvcma_requests_resume(s);
     }
+#if HVCMA_QEMU >= 1001
+    return 0;
+#endif
 }
 
 /*
@@ -420,6 +423,11 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
     if (!s->clients) {
         return;
     }
+#ifdef HVCMA_STOCK_QEMU
+    if (s->opts.trace) {
+        hvcma_trace_start(s->config.name);
+    }
+#endif
     s->config.nr_clients = hvcma_clients_nr(s->clients);
     if (!hvcma_attr_check_clients(s, errp) ||
         !hvcma_client_windows_check_clients(s, errp)) {
@@ -450,6 +458,7 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
         host_memory_backend_set_mapped(s->opts.memdev, true);
         vmstate_register_ram(&s->opts.memdev->mr, dev);
     }
+#ifdef HVCMA_STOCK_QEMU
     /*
      * virtio_init() has names for the ids it knows only and asserts on others;
      * it uses the id for nothing else.
@@ -457,6 +466,9 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
     virtio_init(vdev, VIRTIO_ID_PMEM, sizeof(struct virtio_cma_config));
     vdev->device_id = VIRTIO_ID_CMA;
     vdev->name = TYPE_VIRTIO_CMA;
+#else
+    virtio_init(vdev, VIRTIO_ID_CMA, sizeof(struct virtio_cma_config));
+#endif
     hvcma_requests_start(s);
     s->exit_notifier.notify = virtio_cma_exit;
     qemu_add_exit_notifier(&s->exit_notifier);
@@ -481,6 +493,11 @@ fail_discard:
 fail_clients:
     hvcma_clients_free(s->clients);
     s->clients = NULL;
+#ifdef HVCMA_STOCK_QEMU
+    if (s->opts.trace) {
+        hvcma_trace_stop(s->config.name);
+    }
+#endif
 }
 
 /* Nothing is pinned any more, or never will be let go. */
@@ -496,6 +513,11 @@ static void leave_at_last(VirtIOCMA *s)
     hvcma_clients_free(s->clients);
     s->clients = NULL;
     hvcma_requests_free(s);
+#ifdef HVCMA_STOCK_QEMU
+    if (s->opts.trace) {
+        hvcma_trace_stop(s->config.name);
+    }
+#endif
 }
 
 /* What is left when the queues are gone. */
@@ -549,7 +571,9 @@ static const Property virtio_cma_properties[] = {
     DEFINE_PROP_SIZE("pool", VirtIOCMA, opts.pool_bytes, 0),
     DEFINE_PROP_BOOL("discard", VirtIOCMA, opts.discard, false),
     DEFINE_PROP_BOOL("unsafe-noiommu", VirtIOCMA, opts.unsafe_noiommu, false),
+#ifdef HVCMA_STOCK_QEMU
     DEFINE_PROP_BOOL("trace", VirtIOCMA, opts.trace, false),
+#endif
     DEFINE_PROP_BIT64("version-1", VirtIOCMA, opts.features,
                       VIRTIO_CMA_F_VERSION_1, true),
     DEFINE_PROP_BIT64("bulk", VirtIOCMA, opts.features, VIRTIO_CMA_F_BULK,
@@ -640,4 +664,4 @@ static void virtio_cma_register_types(void)
     type_register_static(&machine_reset_info);
     type_register_static(&virtio_cma_info);
 }
-hvcma_type_init(virtio_cma_register_types)
+type_init(virtio_cma_register_types)

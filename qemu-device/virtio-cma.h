@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio-cma device: state shared by the files of the plugin.
+ * virtio-cma device: state shared by its files.
  *
  * virtio-cma.c      life of the device, reset
  * requests.c        requests and events: queues to the engine and back
@@ -23,7 +23,6 @@
  * report.c          QOM properties that tell the region's state
  * view.c            what one reading of them sees of the granules
  * migration.c       vmstate
- * layout.c          does this QEMU fit the plugin?
  * attr.c            memory attributes: what the user said, what the host is
  * alias.c           QEMU's own mapping of memory for non-coherent clients
  * memory-device.c   the region as a memory device
@@ -39,11 +38,6 @@
  * errno, which backing.c turns into a status.
  *
  * Everything runs under the big QEMU lock unless its comment says otherwise.
- *
- * Trace: property trace=on prints each request, state change and client event
- * of that device through info_report() (stderr, or the monitor that caused it).
- * It is a property because "-d trace:..." only knows events that were compiled
- * into QEMU.
  */
 #ifndef QEMU_DEVICE_VIRTIO_CMA_H
 #define QEMU_DEVICE_VIRTIO_CMA_H
@@ -58,6 +52,7 @@
 
 #include "hv/abi/virtio_cma.h"
 #include "hv/core/engine.h"
+#include "stock.h"
 
 /* Back end of the PCI proxy; the MMIO device is a subclass. */
 #define TYPE_VIRTIO_CMA "virtio-cma"
@@ -144,7 +139,9 @@ typedef struct HvcmaOptions {
     bool is_default;
     bool discard;
     bool unsafe_noiommu;
-    bool trace;
+#ifdef HVCMA_STOCK_QEMU
+    bool trace;                 /* print trace events, see stock-trace.h */
+#endif
     uint64_t pin_limit_bytes;
     uint64_t low_bytes;
     char *contiguous;
@@ -185,14 +182,6 @@ struct VirtIOCMA {
     bool static_pins;           /* static.c keeps the whole region pinned */
     QEMUTimer *eject_timer;      /* not NULL: hvcma_eject_check() */
 };
-
-#define HVCMA_TRACE(s, fmt, ...)                                        \
-    do {                                                                \
-        if ((s)->opts.trace) {                                          \
-            info_report("virtio-cma %s: " fmt, (s)->config.name,        \
-                        ## __VA_ARGS__);                                \
-        }                                                               \
-    } while (0)
 
 /* ---- virtio-cma.c ---- */
 

@@ -29,7 +29,7 @@
 #include "qemu/rcu.h"
 
 #include "fabric.h"
-#include "../layout.h"
+#include "../stock.h"
 
 #define TYPE_HVCMA_FABRIC_PORT "hvcma-fabric-port"
 #define FABRIC_PAGE_MASK 0xfffULL
@@ -307,4 +307,4 @@ static void fabric_register_types(void)
     type_register_static(&fabric_port_info);
 }
 
-hvcma_type_init(fabric_register_types)
+type_init(fabric_register_types)

@@ -6,9 +6,9 @@
 # with a fault planted, to be found; and counting which of its lines are run.
 # glue_rules FOLDER FLAGS
 define glue_rules
-$(O)/$(1)/obj/qemu-device/%.o: $(srcdir)/qemu-device/%.c config.mak $(QH_$(NATIVE))/cflags
+$(O)/$(1)/obj/qemu-device/%.o: $(srcdir)/qemu-device/%.c config.mak $(QH_$(NATIVE))/cflags | $(PLUGIN_TRACE)
 	$(say) CC $(1)/qemu-device/$$*.o
-	$(Q)mkdir -p $$(@D) && $$(CC) $$$$(cat $(QH_$(NATIVE))/cflags) -iquote $(srcdir) $(CFLAGS) -fPIC \
+	$(Q)mkdir -p $$(@D) && $$(CC) $$$$(cat $(QH_$(NATIVE))/cflags) -iquote $(srcdir) -iquote $(dir $(PLUGIN_TRACE)) $(CFLAGS) -fPIC \
 		-fvisibility=hidden $(PLUGIN_WARN) $(2) -MMD -MP -c -o $$@ $$<
 $(O)/$(1)/obj/%.o: $(srcdir)/%.c config.mak
 	$(say) CC $(1)/$$*.o

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Debugging accesses keep off memory in non-coherent use. See debugger.h.
+ * Memory that debuggers must leave alone: replaces the CPU classes' translation
+ * of addresses, and looks at what the server for gdb reads. Page tables are
+ * walked as ever. See stock.h.
+ *
+ * The physical memory mode (maintenance packet Qqemu.PhyMemMode) reads past
+ * every check, so it can't be had while the guard is active.
  */
 #include "qemu/osdep.h"
 #include "exec/hwaddr.h"
@@ -9,8 +14,10 @@
 #include "hw/core/sysemu-cpu-ops.h"
 #include "qemu/main-loop.h"
 
-#include "alias.h"
-#include "debugger.h"
+#include "stock.h"
+#include "stock-debugger.h"
+
+static const CPUDebugMemoryGuard *guard;
 
 /* ---- accesses by virtual address ---- */
 
@@ -23,11 +30,8 @@ typedef struct GuardedOps {
 /*
  * Every debugging access, software breakpoints that an accelerator writes by
  * itself included, translates here, page by page and right before it touches
- * memory, with registers fetched from KVM by then. Memory in non-coherent
- * use is shown as not mapped.
- *
- * TCG's plugins translate without the big lock, which engines need; what they
- * look at the guest reads through the same mapping anyhow.
+ * memory, with registers fetched from KVM by then. Memory that is guarded is
+ * shown as not mapped.
  */
 static hwaddr guarded_translation(CPUState *cpu, vaddr addr, MemTxAttrs *attrs)
 {
@@ -41,7 +45,7 @@ static hwaddr guarded_translation(CPUState *cpu, vaddr addr, MemTxAttrs *attrs)
         *attrs = MEMTXATTRS_UNSPECIFIED;
         gpa = ops->get_phys_page_debug(cpu, addr);
     }
-    if (gpa != (hwaddr)-1 && bql_locked() && hvcma_alias_is_noncoherent(gpa)) {
+    if (gpa != (hwaddr)-1 && guard->is_active() && guard->covers(gpa)) {
         return -1;
     }
     return gpa;
@@ -65,9 +69,9 @@ static void guard_translation(CPUClass *cc)
 static bool asked;      /* debug_access() was called */
 
 /*
- * is_physical() asks for no bytes in the middle of a CLAIM. Even for those
- * cpu_memory_rw_debug() would fetch registers from KVM, and let go of the big
- * lock while the guest runs: another processor could reset the device.
+ * gdb_has_phy_memory_mode() asks for no bytes in the middle of a CLAIM. Even
+ * for those cpu_memory_rw_debug() would fetch registers from KVM, and let go of
+ * the big lock while the guest runs: another processor could reset the device.
  */
 static int debug_access(CPUState *cpu, vaddr addr, uint8_t *buf, size_t len,
                         bool is_write)
@@ -93,16 +97,6 @@ static void guard_accesses(void)
 
 /* ---- the physical memory mode ---- */
 
-/* The server does not say; but in that mode it asks no CPU. */
-static bool is_physical(void)
-{
-    uint8_t none[1];
-
-    asked = false;
-    gdb_target_memory_rw_debug(first_cpu, 0, none, 0, false);
-    return !asked;
-}
-
 static IOReadHandler *server_reads;
 
 /*
@@ -114,7 +108,7 @@ static void judge_packet(void)
     static const char mode[] = "Qqemu.PhyMemMode:";
     char *packet = gdbserver_state.line_buf;
 
-    if (gdbserver_state.state == RS_CHKSUM2 && hvcma_alias_is_kept_off() &&
+    if (gdbserver_state.state == RS_CHKSUM2 && guard->is_active() &&
         g_str_has_prefix(packet, mode) &&
         !g_str_equal(packet + strlen(mode), "0")) {
         packet[strlen(mode)] = 0;
@@ -140,14 +134,19 @@ static void guard_packets(void)
     }
 }
 
-bool hvcma_debugger_guard(Error **errp)
+void cpu_set_debug_memory_guard(const CPUDebugMemoryGuard *g)
 {
+    guard = g;
     guard_accesses();
     guard_packets();
-    if (is_physical()) {
-        error_setg(errp, "the debugger's physical memory mode is on (in gdb, "
-                   "'maint packet Qqemu.PhyMemMode:0' ends it)");
-        return false;
-    }
-    return true;
+}
+
+/* The server does not say; but in that mode it asks no CPU. */
+bool gdb_has_phy_memory_mode(void)
+{
+    uint8_t none[1];
+
+    asked = false;
+    gdb_target_memory_rw_debug(first_cpu, 0, none, 0, false);
+    return !asked;
 }
