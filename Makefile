@@ -29,7 +29,7 @@ srcdir := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 endif
 # The test layers; those without a virtual machine that boots a kernel.
 QUICK_LAYERS = layers build unit fdt loopback asan fuzz conformance qtest
-LAYERS = $(QUICK_LAYERS) glue vm nested instruments
+LAYERS = $(QUICK_LAYERS) glue vm nested instruments intree
 include $(srcdir)/tests/needs.mk
 
 ifeq ($(V),1)
@@ -308,6 +308,7 @@ help:
 	@echo '  make check-long   what takes long for what it shows, and check leaves out'
 	@echo '  make check-fdt-corpus  hvcma fdt on all device trees of Debian'\''s kernels; check-fdt-linux:'
 	@echo '                  beside Linux'\''s own code'
+	@echo '  make check-intree-long  QEMU with virtio-cma built in, two releases, and the layer qtest on them'
 	@echo '  make check-L    one layer, L being one of: $(LAYERS)'
 	@echo '  make bench      the figures; B=name runs one'
 	@echo '  make fuzz       the fuzzers for FUZZ_SECONDS each (600); fuzz-coverage: what random guests reach'

@@ -76,6 +76,12 @@ packages_check-instruments = test plugin vm kernel
 steps_check-instruments = qemu-amd64 $(steps_plugin) busybox-amd64 $(CHECKED) \
 	$(addprefix kernel-,$(subst /,-,$(CHECKED_T)))
 
+packages_check-intree = test plugin series
+steps_check-intree = qemu-src
+# To build QEMU: "make check-long" does.
+packages_check-intree-long = $(packages_check-intree)
+steps_check-intree-long = $(steps_check-qtest) qemu-src qemu-src-newest meson
+
 packages_bench = core plugin vm
 steps_bench = $(steps_check-vm) $(steps_check-nested)
 packages_fuzz = $(packages_check-glue)
@@ -92,7 +98,7 @@ steps_check = $(call of_layers,steps,$(LAYERS))
 packages_check-quick = $(call of_layers,packages,$(QUICK_LAYERS))
 steps_check-quick = $(call of_layers,steps,$(QUICK_LAYERS))
 packages_check-long = $(packages_check)
-steps_check-long = $(steps_check) $(steps_guest-all) $(steps_check-fdt-linux) compilers \
+steps_check-long = $(steps_check) $(steps_guest-all) $(steps_check-fdt-linux) $(steps_check-intree-long) compilers \
 	$(CHECKED_LONG)
 # ------------------------------------------------------------------------------
 

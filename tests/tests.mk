@@ -102,6 +102,7 @@ need_vm = native plugin-testing arm64 guest $(call guest_ko,arm64/6.12-cloud) $(
 need_nested = arm64 arm64-plugin arm64-plugin-testing $(call guest_test_ko,arm64/6.12 arm64/6.1)
 need_instruments = native plugin-testing $(call guest_test_ko,$(GUEST_CHECKED) $(CHECKED_T)) \
 	$(filter $(O)/guest/$(NATIVE)/%,$(GUEST_BIN))
+need_intree =
 need = $(foreach l,$(1),$(need_$(l)))
 
 # T=NAME: also those that "make check" leaves to "make check-long".
@@ -111,8 +112,17 @@ check: $(call need,$(LAYERS))
 	$(Q)$(RUN) $(LAYERS)$(if $(T),, && ps -o etimes= -p $$PPID | tr -d ' ' >$(O)/logs/check.seconds)
 check-quick: $(call need,$(QUICK_LAYERS))
 	$(Q)$(RUN) $(QUICK_LAYERS)
-check-long: $(call need,$(LAYERS)) guest-all $(call guest_test_ko,$(GUEST_CHECKED_LONG))
+check-long: $(call need,$(LAYERS)) guest-all $(call guest_test_ko,$(GUEST_CHECKED_LONG)) in-tree
 	$(Q)$(RUN) -l $(LAYERS)
+# QEMU with virtio-cma built in, of the releases that there are sources of, and the layer that runs on it.
+check-intree-long: in-tree
+	$(Q)$(RUN) -l intree
+in-tree: $(need_qtest)
+	$(Q)for step in qemu-src qemu-src-newest; do \
+		[ ! -d $(ENV)/$$step ] || { echo "  NINJA   in-tree/$$step" && \
+		HVCMA_SRC=$(abspath $(srcdir)) HVCMA_BUILD=$(abspath $(O)) $(srcdir)/tests/intree/build $$step; } || exit; \
+	done
+.PHONY: in-tree check-intree-long
 
 define check_rule
 check-$(1): $$(need_$(1))

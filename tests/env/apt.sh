@@ -15,7 +15,7 @@ APT_CONF=$APT_DIR/conf
 HVCMA_TRUSTED=${HVCMA_TRUSTED-}	# for tests: archives that nobody signed
 GUEST_SUITE=bookworm	# what runs in virtual machines, wherever the builder runs
 SOURCE_SUITE=trixie	# the suite that holds the source of the QEMU that is backported
-NEWEST_SUITE=unstable	# has the newest kernel; everything else does without it
+NEWEST_SUITE=unstable	# has the newest kernel and QEMU; everything else does without it
 
 # The suite that fits this machine's own C library.
 host_suite()
@@ -127,6 +127,7 @@ apt_stable_sources()
 apt_newest_sources()
 {
 	echo "deb [arch=amd64,arm64 $signed] $main $NEWEST_SUITE main"
+	echo "deb-src [$signed] $main $NEWEST_SUITE main"
 }
 
 # Nothing of it is run: releases as they were made will do.
@@ -213,7 +214,7 @@ apt_refresh()
 		case $root in
 		newest)
 			newest apt_update apt_newest_sources '-name *newest*' "$when" ||
-				say "no package lists of $NEWEST_SUITE: going on without the newest kernel" ;;
+				say "no package lists of $NEWEST_SUITE: going on without the newest kernel and QEMU" ;;
 		armhf)
 			armhf apt_update apt_armhf_sources '-name *-armhf-*' "$when" ||
 				die "package lists of armhf cannot be fetched from the archives in $APT_DIR-armhf/sources.list" ;;
@@ -256,6 +257,16 @@ plan_packages()
 plan_source()
 {
 	apt_plan source --only-source -t "$SOURCE_SUITE" "$1"
+}
+
+# plan_source_series PACKAGE SERIES: of the newest suite, the newest version of the series.
+plan_source_series()
+{
+	versions=$(apt-cache -c "$APT_CONF" showsrc --only-source "$1" 2>/dev/null) || versions=
+	version=$(printf '%s\n' "$versions" | sed -n 's/^Version: //p' | grep -E "^([0-9]+:)?$2\." |
+		sort -rVu | head -n 1)
+	[ -n "$version" ] || die "no source of $1 $2 in $NEWEST_SUITE"
+	apt_plan source --only-source -t "$NEWEST_SUITE" "$1=$version"
 }
 
 # offered PACKAGE[:ARCH]...: "PACKAGE[:ARCH] VERSION" of all that the archives have, newest first for

@@ -18,7 +18,7 @@ fuzzer=$tree/qemu-fuzz-x86_64
 [ -x "$fuzzer" ] || skip_all "no fuzzer: make fuzz builds it"
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
-ln -sf hw/virtio-cma/hvcma-pin-keeper "$tree/"
+ln -sf hw/virtio/cma/hvcma-pin-keeper "$tree/"
 share=$HVCMA_BUILD/env/qemu-amd64/root/usr/share	# the firmware, which is no part of the source
 
 # region ID OPTIONS: 256 MiB that nobody backs before it is asked for
@@ -70,7 +70,7 @@ fuzz_case()
 mkdir -p "$HVCMA_BUILD/fuzz/seeds"
 "$HVCMA_BUILD/tests/generic/seed" "$HVCMA_BUILD/fuzz/seeds"
 check "the engine gets a request that a seed makes" \
-	eval 'run "$(region cma0 name=cma0,trace=on)" "$HVCMA_BUILD/fuzz/seeds/alloc" && grep -q "virtio-cma cma0: back 0 2 " "$out"'
+	eval 'run "$(region cma0 name=cma0) -trace virtio_cma_engine" "$HVCMA_BUILD/fuzz/seeds/alloc" && grep -q "cma0: back 0 2 " "$out"'
 fuzz_case plain "$(region cma0 name=cma0)"
 fuzz_case clients "-device edu,id=edu0 -device nvme,id=nv0,serial=a \
 	-blockdev null-co,node-name=d0,size=16777216 -device virtio-blk-pci,id=vb0,drive=d0,disable-legacy=on,iommu_platform=on \

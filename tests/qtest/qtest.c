@@ -71,11 +71,24 @@ static const char *build_folder(void)
 	return folder ? folder : "build";
 }
 
+/* Folder of a QEMU with virtio-cma built in, of its tests' devices and its pin keeper, or NULL. */
+static const char *built_in(void)
+{
+	return getenv("HVCMA_QEMU");
+}
+
+bool qtest_is_built_in(void)
+{
+	return built_in();
+}
+
 const char *qtest_plugin(void)
 {
 	static char path[4096];
 	const char *given = getenv("HVCMA_PRELOAD");
 
+	if (built_in())
+		return "";
 	if (given)
 		return given;
 	snprintf(path, sizeof(path), "%s/amd64/testing/hvcma-preload.so", build_folder());
@@ -86,7 +99,11 @@ static char more_preload[4096];
 
 void qtest_add_preload(const char *name)
 {
-	snprintf(more_preload, sizeof(more_preload), ":%s/tests/qtest/%s", build_folder(), name);
+	if (built_in())
+		snprintf(more_preload, sizeof(more_preload), "%s/%s", built_in(), name);
+	else
+		snprintf(more_preload, sizeof(more_preload), ":%s/tests/qtest/%s", build_folder(),
+			 name);
 }
 
 static void set_preload(void)
@@ -99,8 +116,11 @@ static void set_preload(void)
 
 static void qemu_path(enum qtest_machine machine, char *path, size_t bytes)
 {
-	snprintf(path, bytes, "%s/env/qemu-amd64/bin/%s", build_folder(),
-		 machines[machine].program);
+	if (built_in())
+		snprintf(path, bytes, "%s/%s", built_in(), machines[machine].program);
+	else
+		snprintf(path, bytes, "%s/env/qemu-amd64/bin/%s", build_folder(),
+			 machines[machine].program);
 }
 
 void qtest_skip_unless_built(void)
@@ -113,6 +133,8 @@ void qtest_skip_unless_built(void)
 		print_message("# skipped: no %s\n", path);
 		skip();
 	}
+	if (built_in())
+		return;
 	last = strrchr(qtest_plugin(), ':');
 	last = last ? last + 1 : qtest_plugin();
 	if (access(last, R_OK)) {
@@ -142,6 +164,20 @@ static void substitute(const char *format, const char *folder, char *out, size_t
 		snprintf(out, bytes, "%.*s%s%s", (int)(at - format), format, folder, at + 2);
 	else
 		snprintf(out, bytes, "%s", format);
+}
+
+/* The plugin has a property for what "-trace" says of a QEMU that it is built into. */
+static bool cut_trace(char *options)
+{
+	static const char property[] = ",trace=on";
+	char *at;
+	bool found = false;
+
+	while (built_in() && (at = strstr(options, property))) {
+		memmove(at, at + strlen(property), strlen(at + strlen(property)) + 1);
+		found = true;
+	}
+	return found;
 }
 
 static FILE *record;
@@ -233,6 +269,7 @@ void qtest_kill_leftover(void)
 static void run_qemu(struct qtest *q, const char *options, bool connect)
 {
 	char path[4096], format[1024], basic[4096], *more = strdup(options), *args[MAX_ARGS];
+	bool trace = cut_trace(more);
 	int nr = 0;
 
 	qemu_path(q->machine, path, sizeof(path));
@@ -242,6 +279,11 @@ static void run_qemu(struct qtest *q, const char *options, bool connect)
 	args[nr++] = path;
 	nr = split(basic, args, nr);
 	nr = split(more, args, nr);
+	if (trace) {
+		args[nr++] = "-trace";
+		args[nr++] = "virtio_cma_*";
+		args[nr] = NULL;
+	}
 	if (connect) {
 		static char qtest_arg[256], chardev_arg[256];
 

@@ -96,7 +96,13 @@ uint64_t qtest_ram_base(const struct qtest *q);
 /** qtest_skip_unless_built() - skip the test if QEMU or the plugin is missing. */
 void qtest_skip_unless_built(void);
 
-/** qtest_plugin() - path of hvcma-preload.so. */
+/**
+ * qtest_is_built_in() - is virtio-cma a part of QEMU? HVCMA_QEMU names the folder of its programs
+ * then. "trace=on" among the options becomes "-trace virtio_cma_*" there.
+ */
+bool qtest_is_built_in(void);
+
+/** qtest_plugin() - path of hvcma-preload.so; "" of a QEMU that has virtio-cma built in. */
 const char *qtest_plugin(void);
 
 /**

@@ -182,7 +182,7 @@ static void test_missing(void **state)
 	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_REFUSED);
 	assert_said("client 'edu0' is refused: the region has no pin keeper at present");
 	assert_said("virtio-cma 'banka': no new pin keeper: cannot start pin keeper");
-	assert_said("virtio-cma banka: pin keeper runs -> dead");
+	assert_said("banka: pin keeper runs -> dead");
 	show_program();
 	wait_state("runs");
 	assert_int_equal(cma_claim(&c, 0), VIRTIO_CMA_S_OK);
@@ -297,9 +297,14 @@ static int set_up(void **state)
 
 	build = build ? build : "build";
 	assert_non_null(mkdtemp(folder));
-	shell("cp %s/amd64/testing/hvcma-* %s/", build, folder);
-	snprintf(path, sizeof(path), "%s/hvcma-preload.so", folder);
-	setenv("HVCMA_PRELOAD", path, 1);
+	if (qtest_is_built_in()) {
+		shell("cp -a %s/. %s/", getenv("HVCMA_QEMU"), folder);
+		setenv("HVCMA_QEMU", folder, 1);
+	} else {
+		shell("cp %s/amd64/testing/hvcma-* %s/", build, folder);
+		snprintf(path, sizeof(path), "%s/hvcma-preload.so", folder);
+		setenv("HVCMA_PRELOAD", path, 1);
+	}
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return pages_mount(state);
 }

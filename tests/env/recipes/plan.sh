@@ -6,6 +6,7 @@
 # before it is filtered: only so a failure ends the plan.
 
 QEMU_SERIES=10.0	# the only one the plugin is for
+QEMU_NEWEST_SERIES=10.2	# that qemu-device/in-tree/patches is made for
 
 # What packages need to be installed and people to log in, and programs don't to run.
 NOT_TO_RUN='debconf|adduser|passwd|libpam.*|libsemanage.*|perl.*|gcc-.*-base'
@@ -78,6 +79,11 @@ plan_qemu_amd64()
 plan_qemu_src()
 {
 	plan_source qemu
+}
+
+plan_qemu_src_newest()
+{
+	newest plan_source_series qemu "$QEMU_NEWEST_SERIES"
 }
 
 plan_meson()

@@ -5,7 +5,7 @@
 # what it costs. Non-purpose: how steps are run (../steps.sh).
 
 # shellcheck disable=SC2034 # used by build
-STEPS='qemu-amd64 qemu-src meson qemu-headers-amd64
+STEPS='qemu-amd64 qemu-src qemu-src-newest meson qemu-headers-amd64
 sysroot-arm64 cross cross-amd64 kernel-amd64-6.12 kernel-arm64-6.12 busybox-amd64 busybox-arm64
 kernel-amd64-6.1 kernel-arm64-6.1 qemu-headers-arm64
 kernel-arm64-6.12-cloud kernel-arm64-6.1-cloud rootfs-arm64 e2fs-arm64 e2fs-amd64
@@ -34,6 +34,8 @@ step_define()
 	case $1 in
 	qemu-amd64) step_recipe=qemu step_verb=qemu_amd64 step_cost='195 3' ;;
 	qemu-src) step_recipe=qemu step_verb=qemu_src step_cost='412 12' ;;
+	qemu-src-newest)
+		step_recipe=qemu_newest step_verb=qemu_src_newest step_optional=1 step_cost='420 12' ;;
 	meson) step_recipe=qemu step_out='' step_cost='5 1' ;;
 	qemu-headers-amd64)
 		step_recipe=qemu step_verb=qemu_headers step_args=amd64 step_cost='10 30'
