@@ -319,5 +319,5 @@ help:
 	@echo '~/.cache/hvcma); DEMO_ARGS (see tests/nested/demo --help).'
 
 # Trees of other projects have dependencies, and folders, of that name.
--include $(shell find $(O) -name env -prune -o -name guest -prune -o -path $(O)/generic -prune -o \
-	-path $(O)/compat -prune -o -type f -name '*.d' -print 2>/dev/null)
+-include $(shell find $(O) -name env -prune -o -name guest -prune -o -path $(O)/in-tree -prune -o \
+	-path $(O)/generic -prune -o -path $(O)/compat -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -271,8 +271,8 @@ static bool is_populated(const RamDiscardManager *rdm,
 }
 
 static int replay_populated(const RamDiscardManager *rdm,
-                            MemoryRegionSection *s, ReplayRamPopulate replay,
-                            void *opaque)
+                            MemoryRegionSection *s,
+                            ReplayRamPopulate replay, void *opaque)
 {
     return for_each_part(of(rdm), s, true, replay, opaque);
 }

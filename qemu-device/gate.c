@@ -466,7 +466,8 @@ static bool gate_init_vfio(HvcmaGate *g, Error **errp)
     if (!g->vfio) {
         return true;
     }
-    ret = vfio_get_region_info(g->vfio, VFIO_PCI_CONFIG_REGION_INDEX, &info);
+    ret = vfio_get_region_info(g->vfio, VFIO_PCI_CONFIG_REGION_INDEX,
+                               &info);
     if (ret) {
         error_setg_errno(errp, -ret, "%s: VFIO does not tell where its "
                          "configuration space is", gate_device_name(g->dev));

@@ -31,7 +31,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(NoiommuContainer, VFIO_IOMMU_NOIOMMU)
 
 /*
  * A no-IOMMU group holds one device; it gets a container of its own. Both are
- * entered into QEMU's lists, which takes every container for a VFIOContainer.
+ * entered into QEMU's lists, which takes every container for one of this type.
  */
 struct NoiommuContainer {
     VFIOContainer parent_obj;

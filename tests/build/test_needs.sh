@@ -31,7 +31,7 @@ none()
 }
 
 # Whole trees of other projects, which tests build there: nothing in them is a dependency of ours.
-for tree in generic compat; do
+for tree in generic compat in-tree; do
 	mkdir -p "build/$tree/src/hook.d"
 	echo 'no rule' >"build/$tree/src/rules.d"
 	check "a tree in build/$tree: make goes on" eval 'make -s steps GOAL=all >"$tmp/out" 2>&1' || note "$(cat "$tmp/out")"
