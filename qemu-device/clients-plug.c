@@ -448,6 +448,9 @@ static void listen_once(void)
 
     if (!listening) {
         listening = true;
+#ifndef HVCMA_STOCK_QEMU
+        hvcma_gate_listen();
+#endif
         device_listener_register(&listener);
         if (!phase_check(PHASE_MACHINE_READY)) {
             qemu_add_machine_init_done_notifier(&machine_done_notifier);

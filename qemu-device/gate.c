@@ -426,14 +426,9 @@ static DeviceListener gate_listener = {
     .unrealizing = gate_unrealizing,
 };
 
-static void gate_listen_once(void)
+void hvcma_gate_listen(void)
 {
-    static bool listening;
-
-    if (!listening) {
-        listening = true;
-        device_listener_register(&gate_listener);
-    }
+    device_listener_register(&gate_listener);
 }
 #endif
 
@@ -520,8 +515,6 @@ HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
     }
 #ifdef HVCMA_STOCK_QEMU
     stock_watch_unrealize(dev, gate_tell_gone);
-#else
-    gate_listen_once();
 #endif
     QLIST_INSERT_HEAD(&gates, g, next);
     return g_steal_pointer(&g);

@@ -51,6 +51,15 @@ HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
  * then.
  */
 void hvcma_gate_device_realized(DeviceState *dev);
+#else
+/**
+ * hvcma_gate_listen() - to be called once, before anybody listens for clients:
+ * hear of devices that go.
+ *
+ * Not when the first gate comes: whoever registers a DeviceListener has all
+ * others told of every device again, and the client is being plugged then.
+ */
+void hvcma_gate_listen(void);
 #endif
 
 /**
