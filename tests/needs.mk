@@ -79,7 +79,7 @@ steps_check-instruments = qemu-amd64 $(steps_plugin) busybox-amd64 $(CHECKED) \
 packages_check-intree = test plugin series
 steps_check-intree = qemu-src
 # To build QEMU: "make check-long" does.
-packages_check-intree-long = $(packages_check-intree)
+packages_check-intree-long = $(packages_check-intree) intree
 steps_check-intree-long = $(steps_check-qtest) qemu-src qemu-src-newest meson
 
 packages_bench = core plugin vm
@@ -97,7 +97,7 @@ packages_check = $(call of_layers,packages,$(LAYERS))
 steps_check = $(call of_layers,steps,$(LAYERS))
 packages_check-quick = $(call of_layers,packages,$(QUICK_LAYERS))
 steps_check-quick = $(call of_layers,steps,$(QUICK_LAYERS))
-packages_check-long = $(packages_check)
+packages_check-long = $(packages_check) intree
 steps_check-long = $(steps_check) $(steps_guest-all) $(steps_check-fdt-linux) $(steps_check-intree-long) compilers \
 	$(CHECKED_LONG)
 # ------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ export GIT_AUTHOR_NAME=test GIT_AUTHOR_EMAIL=test@localhost GIT_COMMITTER_NAME=t
 
 # What no series is without: who maintains it is in the second patch, and headers come from Linux only
 # when Linux has them.
-known='added, moved or deleted file\(s\)( imported from Linux.*|:)$|Saw acceptable license .*'
+known='added, moved or deleted file\(s\)( imported from Linux.*|:|, does MAINTAINERS need updating\?)$|Saw acceptable license .*'
 
 # judge DIR PATCH: what checkpatch says of it, without what is known
 judge()
