@@ -28,7 +28,19 @@ qtest_layer()
 		note "${program##*/}: $(grep -c '^ok' "$out") passed, $(grep -c '# *SKIP' "$out") skipped"
 	done
 	check "the device is in QEMU's own lists" in_lists
+	check "nothing is imported in vain" equal '' "$(unused "$HVCMA_BUILD/in-tree/$1/build")"
 	tap_end
+}
+
+# unused BUILD: objects of the library that nothing of QEMU has anything of
+unused()
+{
+	nm "$1/qemu-system-x86_64" "$1/qemu-system-aarch64" "$1/hw/virtio/cma/hvcma-pin-keeper" |
+		sed 's/.* //' | sort -u >"$out"
+	for object in "$1"/hw/virtio/cma/libvirtio-cma-host.a.p/*.o; do
+		nm "$object" | sed -n 's/.* [TDBR] //p' | sort | comm -12 - "$out" | grep -q . ||
+			echo "${object##*/}"
+	done
 }
 
 # What a plugin can't have: an entry among the trace events and the kinds of memory devices.

@@ -47,6 +47,6 @@ checkpatch_case qemu-src
 [ ! -d "$HVCMA_BUILD/env/qemu-src-newest" ] || checkpatch_case qemu-src-newest
 
 # Negative control.
-sed 's/^+    VirtIOCMA \*s = /+  VirtIOCMA* s = /' "$tmp"/qemu-src/0002-*.patch >"$tmp/bad.patch"
+sed 's/^+    VirtIOCMA \*s = /+  VirtIOCMA* s = /' "$tmp"/qemu-src/0003-*.patch >"$tmp/bad.patch"
 check "negative control: another style is found" eval 'judge "$tmp/tree-qemu-src" "$tmp/bad.patch" | grep -q ERROR'
 tap_end

@@ -4,7 +4,8 @@
 # check: long
 #
 # Each patch of the series builds without those after it, of the release that the plugin is for, and
-# brings what it is to bring: the device without clients, the gate, VFIO without IOMMU.
+# brings what it is to bring: headers, the library and its program, the device without clients, the gate,
+# VFIO without IOMMU.
 
 . "$HVCMA_SRC/tests/lib/tap.sh"
 
@@ -12,7 +13,8 @@
 	skip_all "no source of QEMU in $HVCMA_BUILD/env"
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
-program=$HVCMA_BUILD/in-tree/qemu-src-parts/build/qemu-system-x86_64
+tree=$HVCMA_BUILD/in-tree/qemu-src-parts
+program=$tree/build/qemu-system-x86_64
 share=$(readlink -f "$HVCMA_BUILD/env/qemu-amd64/root/usr/share")
 
 # built PART
@@ -56,6 +58,20 @@ types()
 	nm "$program" | grep -c " $1\$"
 }
 
+# header_alone: what comes from Linux compiles by itself
+header_alone()
+{
+	echo '#include "standard-headers/linux/virtio_cma.h"' |
+		${CC:-cc} -xc -fsyntax-only -Wall -Wextra -Werror -I "$tree/src/include" - 2>"$out"
+}
+
+check "headers: what includes the ids builds" built headers
+check "headers: the new one compiles alone" header_alone || note "$(cat "$out")"
+check "headers: nothing else is there" [ ! -e "$tree/src/hw/virtio/cma" ]
+check "the library: builds" built library
+check "the library: no device yet" [ ! -e "$tree/src/hw/virtio/cma/virtio-cma.c" ]
+"$tree/build/hw/virtio/cma/hvcma-pin-keeper" --help >"$out" 2>&1
+check "the library: its program runs" said 'usage: hvcma-pin-keeper'
 check "the device: builds" built device
 check "the device: a region" with_region '' || note "$(cat "$out")"
 with_region ,clients=edu0 -device edu,id=edu0

@@ -34,7 +34,7 @@ names_all()
 	done
 	for folder in . testing; do
 		[ ! -d "$here/$folder" ] ||
-			(cd "$here/$folder" && grep -hoE '#include "(\.\./)?[a-z_-]*\.h"' ./*.[ch]) | sort -u | cut -d '"' -f 2 |
+			(cd "$here/$folder" && grep -hoE '#include "(\.\./)?[a-z_-]*\.h"' ./*.[ch]) 2>/dev/null | sort -u | cut -d '"' -f 2 |
 			while read -r file; do
 				[ -f "$here/$folder/$file" ] || echo "$file is included"
 			done
@@ -47,6 +47,15 @@ traces_all()
 	sed -n 's/^\(virtio_cma_[a-z_]*\)(.*/\1/p' "$1/hw/virtio/cma/trace-events" | sort >"$tmp/listed"
 	grep -rhoE 'trace_virtio_cma_[a-z_]*\(' "$1/hw/virtio/cma" --include='*.c' | tr -d '(' |
 		sed 's/^trace_//' | sort -u | diff "$tmp/listed" -
+}
+
+# features_all TREE: QEMU names those that the header has
+features_all()
+{
+	sed -n 's/^#define \(VIRTIO_CMA_F_[A-Z0-9_]*\)[[:blank:]].*/\1/p' \
+		"$1/include/standard-headers/linux/virtio_cma.h" >"$tmp/listed"
+	sed -n 's/^ *FEATURE_ENTRY(\(VIRTIO_CMA_F_[A-Z0-9_]*\),.*/\1/p' "$1/hw/virtio/virtio-qmp.c" |
+		diff "$tmp/listed" -
 }
 
 # stock TREE: of the plugin
@@ -67,7 +76,7 @@ series_case()
 	source=$HVCMA_BUILD/env/$1
 	version=$(cat "$source/VERSION")
 	check "$version: the series is written" eval "'$intree/series' '$source' '$tmp/$1' >'$tmp/out' 2>&1"
-	check "$version: five patches" [ "$(files_of "$tmp/$1" | wc -l)" = 5 ] || note "$(cat "$tmp/out")"
+	check "$version: six patches" [ "$(files_of "$tmp/$1" | wc -l)" = 6 ] || note "$(cat "$tmp/out")"
 	# As much of the tree as they touch.
 	tree=$tmp/tree-$1
 	mkdir "$tree"
@@ -81,6 +90,8 @@ series_case()
 		check "$name: applies" git -C "$tree" apply "$patch"
 		[ -d "$tree/hw/virtio/cma" ] || continue
 		check "$name: all that it names is there" nothing missing "$(names_all "$tree")"
+		[ -f "$tree/hw/virtio/cma/trace-events" ] || continue
+		check "$name: all features have names" features_all "$tree"
 		check "$name: its events are those that are called" traces_all "$tree"
 		check "$name: nothing of the plugin" nothing found "$(stock "$tree")"
 	done
@@ -106,6 +117,8 @@ echo '#ifdef HVCMA_STOCK_QEMU' >>"$tree/hw/virtio/cma/turn.c"
 names_all "$tree" >"$tmp/missing"
 check "negative control: what is missing is found" \
 	eval 'grep -q alias.c "$tmp/missing" && grep -q fabric.h "$tmp/missing" && grep -q noiommu.h "$tmp/missing"'
+check "negative control: a feature without a name is found" \
+	eval 'sed -i /F_PINNED/d "$tree/hw/virtio/virtio-qmp.c" && ! features_all "$tree" >/dev/null'
 check "negative control: an event that nobody calls is found" eval '! traces_all "$tree" >/dev/null'
 check "negative control: the plugin's is found" [ -n "$(stock "$tree")" ]
 echo 9.2.0 >"$tree/VERSION"
