@@ -35,10 +35,13 @@ run()
 region='-object memory-backend-memfd,id=m0,size=128M,share=on,hugetlb=on,hugetlbsize=2M,reserve=off
 	-device virtio-cma-pci,id=cma0,memdev=m0,name=banka'
 
+# with_region MORE [OPTION...]: MORE are properties of it
 # shellcheck disable=SC2086 # options are words
 with_region()
 {
-	run $region"$@"
+	more=$1
+	shift
+	run $region$more "$@"
 }
 
 said()
