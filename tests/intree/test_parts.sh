@@ -74,7 +74,7 @@ check "headers: nothing else is there" [ ! -e "$tree/src/hw/virtio/cma" ]
 check "the library: builds" built library
 check "the library: no device yet" [ ! -e "$tree/src/hw/virtio/cma/virtio-cma.c" ]
 "$tree/build/hw/virtio/cma/hvcma-pin-keeper" --help >"$out" 2>&1
-check "the library: its program runs" said 'usage: hvcma-pin-keeper'
+check "the library: its program runs" said 'Usage: hvcma-pin-keeper'
 check "the device: builds" built device
 check "the device: a region" with_region '' || note "$(cat "$out")"
 with_region ,clients=edu0 -device edu,id=edu0

@@ -226,14 +226,18 @@ static void test_none_at_start(void **state)
 static void test_sandbox(void **state)
 {
 	static const char *const denied[] = { "elevateprivileges=deny", "elevateprivileges=children" };
-	unsigned int i;
+	int i;
 
 	(void)state;
 	qtest_expect_refusal(QTEST_Q35, "hvcma-pin-keeper: Operation not permitted: a seccomp filter or "
 			     "security module forbids this process to start programs (of -sandbox, "
 			     "spawn=deny and elevateprivileges=deny or =children are in its way)",
 			     "-sandbox on,spawn=deny " REGION, pages_folder());
-	for (i = 0; i < 2; i++)
+	/*
+	 * QEMU itself fails with "children" where it is not optimised, as those that we build: it calls
+	 * prctl(PR_SET_NO_NEW_PRIVS) without the arguments that have to be 0.
+	 */
+	for (i = 0; i < (qtest_is_built_in() ? 1 : 2); i++)
 		qtest_expect_refusal(QTEST_Q35, "hvcma-pin-keeper was ended at its start: a seccomp filter "
 				     "of this process forbids it a session of its own (of -sandbox, ",
 				     "-sandbox on,%s " REGION, denied[i], pages_folder());

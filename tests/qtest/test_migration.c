@@ -444,7 +444,7 @@ static void test_old_stream(void **state)
 	save(&c, "file:");
 	version = find(name, sizeof(name)) + (long)sizeof(name);
 	assert_int_equal(put(version, 4, 3), 4);
-	qtest_expect_refusal(QTEST_Q35, "incoming version_id 3 is too old for local minimum version_id  4",
+	qtest_expect_refusal(QTEST_Q35, "incoming version_id 3 is too old for local minimum version_id",
 			     "-incoming file:%s %sclients=edu0:edu1", file, machine_options);
 	put(version, 4, 4);
 	q = load("file:");		/* control */
