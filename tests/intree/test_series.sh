@@ -110,6 +110,13 @@ check "nothing is written anew" equal '' "$(find "$tree" -type f -mmin -30 ! -pa
 check "what is not ours any more goes" [ ! -e "$tree/hw/virtio/cma/stale.c" ]
 check "the series wants a tree without it" eval '! "$intree/series" "$tree" "$tmp/none" 2>/dev/null'
 
+# The patches of the newest release here, for one that is not known yet.
+newest=$tmp/tree-qemu-src-newest
+if [ -d "$newest" ]; then
+	mkdir -p "$newest/hw" && touch "$newest/hw/Kconfig" && echo 99.0.0 >"$newest/VERSION"
+	check "a later release that they fit is taken" eval '"$intree/lay" "$newest" testing >"$tmp/out" 2>&1'
+fi
+
 # Negative controls.
 rm "$tree/hw/virtio/cma/alias.c" "$tree/hw/virtio/cma/testing/fabric.h" "$tree/include/hw/vfio/vfio-noiommu.h"
 echo 'virtio_cma_never(const char *region) "%s: x"' >>"$tree/hw/virtio/cma/trace-events"
