@@ -32,7 +32,7 @@ run()
 		-L "$share/qemu" -L "$share/seabios" -monitor stdio "$@" >"$out" 2>&1
 }
 
-region='-object memory-backend-memfd,id=m0,size=128M,share=on,hugetlb=on,hugetlbsize=2M,reserve=off
+region='-object memory-backend-memfd,id=m0,size=128M,share=on
 	-device virtio-cma-pci,id=cma0,memdev=m0,name=banka'
 
 # with_region MORE [OPTION...]: MORE are properties of it
@@ -86,7 +86,5 @@ check "the gate: its events" equal 1 "$(events virtio_cma_gate)"
 check "the gate: no VFIO without IOMMU" equal 0 "$(types noiommu_attach)"
 check "VFIO: builds" built vfio
 check "VFIO: a container of its own" equal 1 "$(types noiommu_attach)"
-check "VFIO: nothing of the tests" equal 0 "$("$program" -device virtio-cma-pci,help | grep -c ' x-')"
-with_region ,clients=nv0,unsafe-noiommu=on -device vfio-pci,id=nv0,host=ffff:1f:1f.7
-check "VFIO: a device that is not there is refused by VFIO" said 'ffff:1f:1f.7'
+check "VFIO: nothing of the tests" equal 0 "$("$program" -device virtio-cma-pci,help | grep -c " x-provider=")"
 tap_end
