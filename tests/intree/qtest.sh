@@ -28,22 +28,26 @@ qtest_layer()
 		note "${program##*/}: $(grep -c '^ok' "$out") passed, $(grep -c '# *SKIP' "$out") skipped"
 	done
 	check "the device is in QEMU's own lists" in_lists
-	check "nothing is imported in vain" equal '' "$(unused "$HVCMA_BUILD/in-tree/$1/build")"
+	build=$HVCMA_BUILD/in-tree/$1/build
+	keeper=hw/virtio/cma/hvcma-pin-keeper
+	check "nothing is imported in vain" equal '' "$(unused qemu-system-x86_64 qemu-system-aarch64 $keeper)"
+	check "negative control: what the pin keeper alone does not use is found" \
+		eval 'unused $keeper | grep -q core_alloc'
 	tap_end
 }
 
-# unused BUILD: objects of the library that nothing of QEMU has anything of
+# unused PROGRAM...: objects of the library that none of these has anything of
 unused()
 {
-	nm "$1/qemu-system-x86_64" "$1/qemu-system-aarch64" "$1/hw/virtio/cma/hvcma-pin-keeper" |
-		sed 's/.* //' | sort -u >"$out"
-	for object in "$1"/hw/virtio/cma/libvirtio-cma-host.a.p/*.o; do
+	(cd "$build" && nm "$@") | sed 's/.* //' | sort -u >"$out"
+	for object in "$build"/hw/virtio/cma/libvirtio-cma-host.a.p/*.o; do
 		nm "$object" | sed -n 's/.* [TDBR] //p' | sort | comm -12 - "$out" | grep -q . ||
 			echo "${object##*/}"
 	done
 }
 
-# What a plugin can't have: an entry among the trace events and the kinds of memory devices.
+# What a plugin can't have: events among QEMU's own, in place of a property. (Its names for the id, the
+# features and the kind of memory device: test_options.)
 in_lists()
 {
 	"$HVCMA_QEMU/qemu-system-x86_64" -trace help | grep -q '^virtio_cma_gate$' &&
