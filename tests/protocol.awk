@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Facts of the wire contract, one a line and in no order, out of docs/protocol.md (awk -v doc=1) or
+# Facts of a wire contract, one a line and in no order, out of docs/protocol.md (awk -v doc=1) or
 # of hv/abi/virtio_cma.h: the version, the device's id, fields of messages with their types, sizes,
 # operations, statuses, feature bits and all other constants. Both must give the same (tests/layers).
+# With -v prefix=HVCMAD_ it is docs/service.md beside hv/abi/hvcmad.h.
 # What values mean is not compared.
 #
 # In the document fields are `name type, name type` in a span or a line of layout, or rows
 # "| offset | `name type` |" of a table; "`struct NAME`, N bytes" tells a size; constants are rows
 # "| NAME | value |", in decimal.
+
+BEGIN {
+	if (prefix == "")
+		prefix = "VIRTIO_CMA_"
+	define = "^#define " prefix
+	struct = "struct " tolower(prefix)
+	field_type = "^\t(__(le|u)64|__(le|u)32|__u8|" struct "[a-z_]+) "
+	no_constant = "_NR_|_FLAGS$|_(NAME|PATH|KIND|VM)_BYTES$"
+}
 
 function bytes_of(type,    n)
 {
@@ -116,29 +126,28 @@ function doc_end(    i, n, piece, word)
 
 # ---- the header
 
-!doc && /^#define VIRTIO_CMA_SPEC_VERSION[ \t]/ {
+!doc && $0 ~ define "SPEC_VERSION[ \t]" {
 	gsub(/"/, "", $3)
 	print "version " $3
 	next
 }
 !doc && /^#define VIRTIO_ID_CMA[ \t]/ { print "id " $3 }
-!doc && /^#define VIRTIO_CMA_[A-Z0-9_]+[ \t]+[0-9(]/ {
+!doc && $0 ~ define "[A-Z0-9_]+[ \t]+[0-9(]" {
 	name = $2
 	text = $0
 	sub(/^#define [A-Z0-9_]+[ \t]+/, "", text)
 	sub(/[ \t]*\/\*.*/, "", text)
 	value[name] = text
-	if (sub(/^VIRTIO_CMA_OP_/, "", name))
+	if (sub("^" prefix "OP_", "", name))
 		print "op " text " " name
-	else if (sub(/^VIRTIO_CMA_MAINT_/, "", name) && name != "FLAGS")
+	else if (sub("^" prefix "MAINT_", "", name) && name != "FLAGS")
 		print "maint " number_of(text) " " name
-	else if (name ~ /^VIRTIO_CMA_/ && name !~ /_NR_|_FLAGS$|_(NAME|PATH|KIND)_BYTES$/)
-		constant(substr(name, 12), number_of(text))
+	else if (name ~ "^" prefix && name !~ no_constant)
+		constant(substr(name, length(prefix) + 1), number_of(text))
 	name = ""
 }
-!doc && /^#define VIRTIO_CMA_(STATUS|REASON|TYPE|SOURCE)_TABLE/ {
-	table = $2
-	sub(/^VIRTIO_CMA_/, "", table)
+!doc && $0 ~ define "(STATUS|REASON|TYPE|SOURCE)_TABLE" {
+	table = substr($2, length(prefix) + 1)
 	sub(/TABLE.*/, "", table)
 }
 !doc && table && /^\tX\(/ {
@@ -149,12 +158,12 @@ function doc_end(    i, n, piece, word)
 		constant(table cell[2], cell[3])
 }
 !doc && !/\\$/ { table = "" }
-!doc && /^struct virtio_cma_[a-z_]+ \{/ {
+!doc && $0 ~ "^" struct "[a-z_]+ [{]" {
 	name = $2
 	size = 0
 	list = ""
 }
-!doc && name && /^\t(__le64|__le32|__u8|struct virtio_cma_[a-z_]+) / {
+!doc && name && $0 ~ field_type {
 	type = $1
 	field = $2
 	if (type == "struct") {
@@ -178,7 +187,8 @@ function doc_end(    i, n, piece, word)
 	list = list (list == "" ? "" : ", ") field " " type
 }
 !doc && name && /^};/ {
-	print "fields " list
+	if (list != "")
+		print "fields " list
 	sizes[name] = size
 	if (size > 64)
 		print "size " name " " size

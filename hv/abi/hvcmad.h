@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The socket of hvcmad, the host's service: requests, responses, limits.
+ *
+ * Shared by the service, its clients (QEMU's plugin, hvcma), tests and fuzzers.
+ * docs/service.md is the normative text; this file is its machine-readable form. It
+ * declares layout only.
+ *
+ * One Unix socket of type SEQPACKET is one session; a message is a request or a
+ * response, whole. Both ends are programs of one machine: integers have its byte order.
+ * Every field named "reserved" is zero when sent and is checked when received.
+ * Addresses and sizes are in bytes. No layout depends on the width of a pointer.
+ */
+#ifndef HVCMA_ABI_HVCMAD_H
+#define HVCMA_ABI_HVCMAD_H
+
+#include <linux/types.h>
+#include <stddef.h>
+
+#define HVCMAD_ASSERT(cond)	_Static_assert(cond, #cond)
+
+/* Of the specification that this file is the machine-readable form of. */
+#define HVCMAD_SPEC_VERSION		"1.0"
+
+#define HVCMAD_MAGIC			0x64434d48U	/* hello.magic; "HMCd" in the order of x86 */
+#define HVCMAD_VERSION			1		/* hello.version */
+#define HVCMAD_FEATURES			0		/* hello.features: none yet */
+
+#define HVCMAD_MAX_REQUEST_BYTES	256
+#define HVCMAD_MAX_RESPONSE_BYTES	65536
+#define HVCMAD_MAX_TEXT_BYTES		384		/* words of a refusal */
+#define HVCMAD_MAX_DESCRIPTORS		1		/* in one message, either way */
+#define HVCMAD_MAX_GRANULES		4096		/* in one request */
+
+#define HVCMAD_NAME_BYTES		32		/* of a region; NUL padded and terminated */
+#define HVCMAD_VM_BYTES			64		/* of a VM; NUL padded and terminated */
+
+/* Operations: request.op */
+#define HVCMAD_OP_HELLO			1
+#define HVCMAD_OP_REGISTER		2
+#define HVCMAD_OP_UNREGISTER		3
+#define HVCMAD_OP_BACK			4
+#define HVCMAD_OP_PIN			5
+#define HVCMAD_OP_UNPIN			6
+#define HVCMAD_OP_ADDRESSES		7
+#define HVCMAD_OP_DISCARD		8
+#define HVCMAD_OP_STATUS		9
+#define HVCMAD_NR_OPS			10		/* one beyond the last */
+
+/* X(name, number, errno, text): errno is what a client in C is to be told. */
+#define HVCMAD_STATUS_TABLE(X)							\
+	X(OK,		0,  0,		"success")				\
+	X(MALFORMED,	1,  EPROTO,	"malformed message")			\
+	X(VERSION,	2,  EPROTONOSUPPORT, "not a version that is spoken here")	\
+	X(UNSUPP,	3,  EOPNOTSUPP,	"unknown operation or flag")		\
+	X(ORDER,	4,  EPROTO,	"not the time for this request")	\
+	X(INVAL,	5,  EINVAL,	"values that are no good")		\
+	X(REFUSED,	6,  EACCES,	"not allowed by the configuration")	\
+	X(QUOTA,	7,  EDQUOT,	"over a quota")				\
+	X(DESCRIPTOR,	8,  EBADF,	"not a descriptor that can be used")	\
+	X(EXISTS,	9,  EEXIST,	"memory that is registered already")	\
+	X(NO_REGION,	10, ENOENT,	"no such region")			\
+	X(RANGE,	11, ERANGE,	"granules outside the region")		\
+	X(TOO_BIG,	12, EMSGSIZE,	"more than one request may ask for")	\
+	X(STATE,	13, EBUSY,	"granules that are not in the state for this") \
+	X(NO_BACKING,	14, ENOBUFS,	"out of hugepages")			\
+	X(NO_MEMORY,	15, ENOMEM,	"the host is short of memory")		\
+	X(IO,		16, EIO,	"the host failed")			\
+	X(STOPPING,	17, ESHUTDOWN,	"the service is about to end")
+
+#define HVCMAD_STATUS_ENUM(name, nr, err, text) HVCMAD_S_##name = nr,
+enum hvcmad_status {
+	HVCMAD_STATUS_TABLE(HVCMAD_STATUS_ENUM)
+	HVCMAD_NR_STATUS
+};
+
+/* Every request starts with this; bytes is the length of the whole message. */
+struct hvcmad_req_hdr {
+	__u32 op;
+	__u32 bytes;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_req_hdr) == 8);
+
+/*
+ * Every response starts with this; bytes is the length of the whole message. If the
+ * status is not OK, text follows, up to HVCMAD_MAX_TEXT_BYTES, not terminated.
+ */
+struct hvcmad_resp_hdr {
+	__u32 status;
+	__u32 bytes;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_resp_hdr) == 8);
+
+/* HELLO: the first request of a session, and the only one of its kind. */
+struct hvcmad_hello_req {
+	struct hvcmad_req_hdr hdr;
+	__u32 magic;
+	__u32 version;
+	__u64 features;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_hello_req) == 24);
+HVCMAD_ASSERT(offsetof(struct hvcmad_hello_req, features) == 16);
+
+/* hello.allowed: what the configuration lets this VM do */
+#define HVCMAD_ALLOW_MEMORY		0x1	/* REGISTER and what follows */
+#define HVCMAD_ALLOW_ADDRESSES		0x2	/* host-physical addresses: unsafe-noiommu */
+#define HVCMAD_ALLOW_STATUS_ALL		0x4	/* STATUS of all VMs */
+
+struct hvcmad_hello_resp {
+	struct hvcmad_resp_hdr hdr;
+	__u32 version;
+	__u32 allowed;			/* HVCMAD_ALLOW_* */
+	__u64 features;			/* of those asked for */
+	__u64 max_range_bytes;		/* of memory in one request; a single granule may be larger */
+	__u64 quota_memory_bytes;	/* of this VM, registered */
+	__u64 quota_pinned_bytes;
+	__u32 quota_regions;
+	__u32 reserved;
+	__u8 vm[HVCMAD_VM_BYTES];	/* which VM this is taken for; empty: none */
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_hello_resp) == 120);
+HVCMAD_ASSERT(offsetof(struct hvcmad_hello_resp, vm) == 56);
+
+/* register.flags */
+#define HVCMAD_REGISTER_MAKE		0x1	/* the service makes the file, and passes it back */
+#define HVCMAD_REGISTER_FLAGS		0x1
+
+struct hvcmad_register_req {
+	struct hvcmad_req_hdr hdr;
+	__u8 name[HVCMAD_NAME_BYTES];
+	__u64 bytes;
+	__u64 offset;			/* in the file; 0 with MAKE */
+	__u64 granule_bytes;
+	__u64 page_bytes;		/* hugepage of the file with MAKE; else 0 */
+	__u32 flags;			/* HVCMAD_REGISTER_* */
+	__u32 reserved;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_register_req) == 80);
+HVCMAD_ASSERT(offsetof(struct hvcmad_register_req, flags) == 72);
+
+struct hvcmad_register_resp {
+	struct hvcmad_resp_hdr hdr;
+	__u32 region;			/* number of the region, in this session */
+	__u32 reserved;
+	__u64 page_bytes;
+	__u64 nr_granules;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_register_resp) == 32);
+
+struct hvcmad_unregister_req {
+	struct hvcmad_req_hdr hdr;
+	__u32 region;
+	__u32 reserved;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_unregister_req) == 16);
+
+/* range.flags */
+#define HVCMAD_PIN_ADDRESSES		0x1	/* PIN: answer as ADDRESSES does */
+
+/* BACK, PIN, UNPIN, ADDRESSES, DISCARD: granules [first, first + nr) of a region */
+struct hvcmad_range_req {
+	struct hvcmad_req_hdr hdr;
+	__u32 region;
+	__u32 flags;
+	__u64 first;
+	__u64 nr;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_range_req) == 32);
+
+/* In place of the address of a granule that is not pinned. */
+#define HVCMAD_ADDRESS_NONE		0xffffffffffffffffULL
+
+/* ADDRESSES, and PIN with PIN_ADDRESSES: host-physical base of each granule */
+struct hvcmad_addresses_resp {
+	struct hvcmad_resp_hdr hdr;
+	__u64 address[];
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_addresses_resp) == 8);
+HVCMAD_ASSERT(8 + HVCMAD_MAX_GRANULES * 8 <= HVCMAD_MAX_RESPONSE_BYTES);
+
+/* status.flags */
+#define HVCMAD_STATUS_ALL		0x1	/* regions of all VMs, not of this session alone */
+#define HVCMAD_STATUS_FLAGS		0x1
+
+struct hvcmad_status_req {
+	struct hvcmad_req_hdr hdr;
+	__u32 flags;			/* HVCMAD_STATUS_* */
+	__u32 after;			/* regions with numbers above this, in their order */
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_status_req) == 16);
+
+struct hvcmad_region_status {
+	__u8 vm[HVCMAD_VM_BYTES];
+	__u8 name[HVCMAD_NAME_BYTES];
+	__u32 region;
+	__u32 pid;			/* of the client */
+	__u64 bytes;
+	__u64 granule_bytes;
+	__u64 backed_bytes;
+	__u64 pinned_bytes;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_region_status) == 136);
+HVCMAD_ASSERT(offsetof(struct hvcmad_region_status, region) == 96);
+
+struct hvcmad_status_resp {
+	struct hvcmad_resp_hdr hdr;
+	__u32 nr_total;			/* regions that there are, above after or not */
+	__u32 nr;			/* that follow; 0: these were all */
+	__u64 memory_bytes;		/* registered, of nr_total regions */
+	__u64 pinned_bytes;
+	__u64 quota_memory_bytes;	/* with ALL of the whole service, else of this VM */
+	__u64 quota_pinned_bytes;
+	struct hvcmad_region_status regions[];
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_status_resp) == 48);
+
+#endif /* HVCMA_ABI_HVCMAD_H */

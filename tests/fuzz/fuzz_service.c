@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Fuzzer: any bytes as a message of the service's socket. What is taken is what was sent, and
+ * obeys each rule of docs/service.md that one message can break; what is refused has a status and
+ * a sentence, and changes nothing. The first byte says how many descriptors come along, the second
+ * how much of what follows is made right beforehand, so that more than headers is reached.
+ *
+ * runs: 10000000
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/core/service_wire.h"
+#include "tests/fuzz/input.h"
+
+static void expect(bool condition)
+{
+	if (!condition)
+		abort();
+}
+
+static const size_t bytes_of[HVCMAD_NR_OPS] = {
+	[HVCMAD_OP_HELLO] = sizeof(struct hvcmad_hello_req),
+	[HVCMAD_OP_REGISTER] = sizeof(struct hvcmad_register_req),
+	[HVCMAD_OP_UNREGISTER] = sizeof(struct hvcmad_unregister_req),
+	[HVCMAD_OP_BACK] = sizeof(struct hvcmad_range_req),
+	[HVCMAD_OP_PIN] = sizeof(struct hvcmad_range_req),
+	[HVCMAD_OP_UNPIN] = sizeof(struct hvcmad_range_req),
+	[HVCMAD_OP_ADDRESSES] = sizeof(struct hvcmad_range_req),
+	[HVCMAD_OP_DISCARD] = sizeof(struct hvcmad_range_req),
+	[HVCMAD_OP_STATUS] = sizeof(struct hvcmad_status_req),
+};
+
+static void check_register(const struct hvcmad_register_req *r, size_t nr_descriptors)
+{
+	bool make = r->flags & HVCMAD_REGISTER_MAKE;
+
+	expect(!r->reserved && !(r->flags & ~HVCMAD_REGISTER_FLAGS));
+	expect(nr_descriptors == !make);
+	expect(r->name[0] && !r->name[HVCMAD_NAME_BYTES - 1]);
+	expect(r->granule_bytes && r->bytes && !(r->bytes % r->granule_bytes));
+	expect(r->bytes + r->offset >= r->bytes && r->bytes + r->offset <= INT64_MAX);
+	expect(make ? r->page_bytes && !r->offset && !(r->granule_bytes % r->page_bytes) : !r->page_bytes);
+}
+
+static void check_request(const union hvcma_service_request *r, size_t bytes, size_t nr_descriptors)
+{
+	expect(r->hdr.op < HVCMAD_NR_OPS && bytes == bytes_of[r->hdr.op] && r->hdr.bytes == bytes);
+	switch (r->hdr.op) {
+	case HVCMAD_OP_HELLO:
+		expect(r->hello.magic == HVCMAD_MAGIC && r->hello.version == HVCMAD_VERSION);
+		break;
+	case HVCMAD_OP_REGISTER:
+		check_register(&r->reg, nr_descriptors);
+		return;
+	case HVCMAD_OP_UNREGISTER:
+		expect(!r->unregister.reserved);
+		break;
+	case HVCMAD_OP_STATUS:
+		expect(!(r->status.flags & ~HVCMAD_STATUS_FLAGS));
+		break;
+	default:
+		expect(r->range.nr && r->range.nr <= HVCMAD_MAX_GRANULES);
+		expect(!(r->range.flags & ~(r->hdr.op == HVCMAD_OP_PIN ? HVCMAD_PIN_ADDRESSES : 0U)));
+	}
+	expect(!nr_descriptors);
+}
+
+/* Headers, then magic and sizes, are made right as far as @how says. */
+static void mend(unsigned char *message, size_t bytes, uint8_t how)
+{
+	struct hvcmad_req_hdr hdr;
+
+	if (!(how & 1) || bytes < sizeof(hdr))
+		return;
+	memcpy(&hdr, message, sizeof(hdr));
+	hdr.bytes = (uint32_t)bytes;
+	if (how & 2)
+		hdr.op %= HVCMAD_NR_OPS;
+	memcpy(message, &hdr, sizeof(hdr));
+	if ((how & 4) && hdr.op == HVCMAD_OP_HELLO && bytes == sizeof(struct hvcmad_hello_req)) {
+		struct hvcmad_hello_req *hello = (void *)message;
+
+		hello->magic = HVCMAD_MAGIC;
+		hello->version %= 3;
+	}
+	if ((how & 4) && hdr.op == HVCMAD_OP_REGISTER && bytes == sizeof(struct hvcmad_register_req)) {
+		struct hvcmad_register_req *reg = (void *)message;
+
+		reg->granule_bytes = UINT64_C(1) << (reg->granule_bytes % 64);
+		reg->bytes *= reg->granule_bytes;
+		reg->flags %= 4;
+		reg->reserved %= 2;
+		memcpy(reg->name, "banka", how & 8 ? 6 : 0);
+		memset(reg->name + 6, 0, how & 8 ? sizeof(reg->name) - 6 : 0);
+	}
+}
+
+static void as_response(const unsigned char *message, size_t bytes)
+{
+	enum hvcmad_status status;
+	const char *text;
+	size_t text_bytes;
+
+	if (hvcma_service_response_parse(message, bytes, 32, &status, &text, &text_bytes))
+		return;
+	expect(status < HVCMAD_NR_STATUS);
+	expect(text_bytes <= HVCMAD_MAX_TEXT_BYTES && text_bytes <= bytes - 8);
+	expect(status || (bytes >= 32 && !text_bytes));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t nr)
+{
+	struct input in = { bytes, nr };
+	size_t nr_descriptors = input_u8(&in) % 4;
+	uint8_t how = input_u8(&in);
+	union hvcma_service_request r, before;
+	size_t length = in.left;
+	unsigned char *message;
+	enum hvcmad_status status;
+	const char *why = NULL;
+
+	/* Often a message as long as its operation wants it. */
+	if ((how & 16) && length)
+		length = bytes_of[in.bytes[0] % HVCMAD_NR_OPS];
+	message = calloc(1, length ? length : 1);
+	input_copy(&in, message, length);
+	mend(message, length, how);
+
+	memset(&r, how, sizeof(r));
+	before = r;
+	status = hvcma_service_request_parse(message, length, nr_descriptors, &r, &why);
+	if (status) {
+		expect(status < HVCMAD_NR_STATUS && why && !memcmp(&r, &before, sizeof(r)));
+	} else {
+		expect(!memcmp(&r, message, length));
+		check_request(&r, length, nr_descriptors);
+	}
+	as_response(message, length);
+	free(message);
+	return 0;
+}
