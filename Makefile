@@ -28,7 +28,7 @@ ifndef srcdir
 srcdir := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 endif
 # The test layers; those without a virtual machine that boots a kernel.
-QUICK_LAYERS = layers build unit fdt loopback asan fuzz conformance qtest
+QUICK_LAYERS = layers build unit service fdt loopback asan fuzz conformance qtest
 LAYERS = $(QUICK_LAYERS) glue vm nested instruments intree
 include $(srcdir)/tests/needs.mk
 
@@ -44,7 +44,7 @@ endif
 .DELETE_ON_ERROR:
 # What was built on the way is no intermediate file.
 .SECONDARY:
-.PHONY: all world plugin plugin-testing guest guest-all guest-others env demo check check-quick check-long bench \
+.PHONY: all world plugin plugin-testing service guest guest-all guest-others env demo check check-quick check-long bench \
 	fuzz fuzz-coverage lint format-check install install-guest uninstall uninstall-guest help clean distclean FORCE
 
 all: native
@@ -54,6 +54,7 @@ CORE_SRC := $(sort $(wildcard $(srcdir)/hv/core/*.c))
 HOST_SRC := $(sort $(filter-out %_main.c,$(wildcard $(srcdir)/hv/host/*.c)))
 FDT_SRC := $(sort $(wildcard $(srcdir)/fdt/*.c))
 CLI_SRC := $(sort $(wildcard $(srcdir)/hv/cli/*.c))
+SERVICE_SRC := $(sort $(filter-out %_main.c,$(wildcard $(srcdir)/hv/service/*.c)))
 PLUGIN_SRC := $(sort $(filter-out %/loader.c,$(wildcard $(srcdir)/qemu-device/*.c)))
 # What only tests may ask for: in the plugin that they load, in nothing that is installed.
 HOST_TESTING_SRC := $(sort $(wildcard $(srcdir)/hv/host/testing/*.c))
@@ -79,6 +80,10 @@ AR_cross = $(CROSS)ar
 JSON_cross = -I$(abspath $(ENV))/sysroot-arm64/usr/include/json-c
 JSON_LIBS_cross = -ljson-c
 
+# The service is for the machine it is built on.
+SERVICE_CFLAGS = $(LIBCONFIG_CFLAGS) $(LIBSYSTEMD_CFLAGS) -DHVCMAD_CONFIG='"$(sysconfdir)/hvcma/hvcmad.conf"'
+SERVICE_LIBS = $(LIBCONFIG_LIBS) $(LIBSYSTEMD_LIBS) -luring -pthread
+
 # arch_rules ARCH KIND: ARCH names the output folder, KIND the tool set
 define arch_rules
 A_$(1) = $(O)/$(1)
@@ -88,7 +93,8 @@ obj_$(1) = $$(patsubst $(srcdir)/%.c,$(O)/$(1)/obj/%.o,$$(1))
 
 $(O)/$(1)/obj/hv/%.o: $(srcdir)/hv/%.c config.mak | $$(ready_$(2))
 	$(say) CC $(1)/hv/$$*.o
-	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$(BASE_CFLAGS) $$(if $$(findstring /cli/,$$@),$$(JSON_$(2))) -c -o $$@ $$<
+	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$(BASE_CFLAGS) $$(if $$(findstring /cli/,$$@),$$(JSON_$(2))) \
+		$$(if $$(findstring /service/,$$@),$(SERVICE_CFLAGS)) -c -o $$@ $$<
 
 $(O)/$(1)/obj/fdt/%.o: $(srcdir)/fdt/%.c config.mak | $$(ready_$(2))
 	$(say) CC $(1)/fdt/$$*.o

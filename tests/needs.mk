@@ -53,6 +53,7 @@ packages_check-layers = core
 packages_check-build = core plugin
 steps_check-build = $(steps_plugin)
 packages_check-unit = test
+packages_check-service = test
 packages_check-fdt = test schema
 packages_check-fdt-corpus = test
 steps_check-fdt-corpus = dtbs-arm64-6.1 dtbs-arm64-6.12 dtbs-armhf-6.1 dtbs-armhf-6.12
@@ -123,6 +124,7 @@ config.mak: $(srcdir)/configure
 # Whoever asks by name for what configure lacked something for is told.
 parts_plugin = plugin keeper
 parts_plugin-testing = $(parts_plugin)
+parts_service = service
 parts_install = command plugin keeper
 parts_$(NATIVE) = command keeper
 parts_world = command plugin keeper

@@ -3,16 +3,17 @@
 # Tests, figures, the demonstration: what is built for each, and who runs it. What they need from
 # outside is in needs.mk.
 
-TEST_CFLAGS = $(BASE_CFLAGS) $(CMOCKA_CFLAGS) $(JSON_C_CFLAGS) -UNDEBUG -DHVCMA_DEBUG
+TEST_CFLAGS = $(BASE_CFLAGS) $(CMOCKA_CFLAGS) $(JSON_C_CFLAGS) $(SERVICE_CFLAGS) -UNDEBUG -DHVCMA_DEBUG
 HV_TEST_SRC = $(CORE_SRC) $(HOST_SRC) $(HOST_TESTING_SRC) $(FDT_SRC)
 UNIT_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/unit/test_*.c)))
 LOOPBACK_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/loopback/test_*.c)))
+SERVICE_BIN = $(if $(MISSING_service),,$(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/service/test_*.c))))
 FDT_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/fdt/test_*.c)))
 QTEST_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/qtest/test_*.c)))
 QTEST_LIB = $(sort $(filter-out $(srcdir)/tests/qtest/test_%,$(wildcard $(srcdir)/tests/qtest/*.c)))
 FUZZ_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/fuzz/fuzz_*.c)))
 BENCH_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/bench/bench_*.c)))
-ASAN_BIN = $(patsubst $(O)/tests/%,$(O)/tests/asan/%,$(UNIT_BIN) $(LOOPBACK_BIN) $(FDT_BIN))
+ASAN_BIN = $(patsubst $(O)/tests/%,$(O)/tests/asan/%,$(UNIT_BIN) $(SERVICE_BIN) $(LOOPBACK_BIN) $(FDT_BIN))
 
 # Tests compile the engine with its invariants checked after every change.
 hv_test_objs = $(patsubst $(srcdir)/%.c,$(O)/tests/$(1)/%.o,$(HV_TEST_SRC))
@@ -36,16 +37,21 @@ $(O)/tests/obj-fuzz/%.o: $(srcdir)/%.c config.mak
 		$(FUZZ_COVERAGE) -fsanitize=address,undefined -fno-sanitize=null,object-size \
 		-fno-sanitize-recover=undefined -c -o $@ $<
 
-# link_test CC FLAGS: the test's own object, the parts under test, libraries
-link_test = $(say) LD $(@:$(O)/%=%) ; mkdir -p $(@D) && $(1) -o $@ $^ -lcmocka -luring -ljson-c -lfdt
+# link_test CC FLAGS, LIBRARIES: the test's own object, the parts under test, libraries
+link_test = $(say) LD $(@:$(O)/%=%) ; mkdir -p $(@D) && $(1) -o $@ $^ -lcmocka -luring -ljson-c -lfdt $(2)
 ifneq ($(V),1)
-link_test = @printf '  %-7s %s\n' LD $(@:$(O)/%=%) && mkdir -p $(@D) && $(1) -o $@ $^ -lcmocka -luring -ljson-c -lfdt
+link_test = @printf '  %-7s %s\n' LD $(@:$(O)/%=%) && mkdir -p $(@D) && $(1) -o $@ $^ -lcmocka -luring -ljson-c -lfdt $(2)
 endif
 
 $(UNIT_BIN) $(LOOPBACK_BIN) $(FDT_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(call hv_test_objs,obj)
 	$(call link_test,$(CC))
+# The service's own parts, too.
+service_test_objs = $(patsubst $(srcdir)/%.c,$(O)/tests/$(1)/%.o,$(SERVICE_SRC))
+$(SERVICE_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(call hv_test_objs,obj) $(call service_test_objs,obj)
+	$(call link_test,$(CC),$(SERVICE_LIBS))
 $(ASAN_BIN): $(O)/tests/asan/%: $(O)/tests/obj-asan/tests/%.o $(call hv_test_objs,obj-asan)
-	$(call link_test,$(CC) $(ASAN))
+	$(call link_test,$(CC) $(ASAN),$(if $(findstring /service/,$@),$(SERVICE_LIBS)))
+$(SERVICE_BIN:$(O)/tests/%=$(O)/tests/asan/%): $(call service_test_objs,obj-asan)
 $(FUZZ_BIN): $(O)/tests/%: $(O)/tests/obj-fuzz/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj-fuzz/%.o,$(CORE_SRC) $(FDT_SRC))
 	$(call link_test,$(CLANG) $(FUZZ))
 # The command itself, without its main().
@@ -91,6 +97,7 @@ include $(srcdir)/tests/glue/glue.mk
 need_layers = $(NATIVE)
 need_build = plugin plugin-testing
 need_unit = $(NATIVE) $(UNIT_BIN)
+need_service = $(SERVICE_BIN)
 need_fdt = $(NATIVE) $(FDT_BIN)
 need_loopback = $(LOOPBACK_BIN)
 need_asan = $(NATIVE) $(ASAN_BIN)

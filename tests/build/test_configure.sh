@@ -94,6 +94,11 @@ lacks glib-2.0 libglib2.0-dev "the hvcma command" "the QEMU plugin"
 lacks cmocka libcmocka-dev "the hvcma command" tests
 lacks libfdt libfdt-dev "the pin keeper" "the hvcma command" "the QEMU plugin" tests
 
+for module in libconfig libsystemd; do
+	lacks $module $module-dev "tests" "the host service"
+done
+check "without it: the rest can be built" eval 'says "the hvcma command: yes" && says "the QEMU plugin: yes"'
+
 without json-c
 configured
 check "without json-c: make builds the rest" \

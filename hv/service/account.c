@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * VMs and what they have: see account.h.
+ */
+#include "hv/service/account.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void apply_rule(struct hvcmad_vm *vm, const struct hvcmad_rule *rule)
+{
+	if (!rule) {
+		vm->quota = (struct hvcmad_quota){ 0 };
+		vm->unsafe_noiommu = false;
+		return;
+	}
+	memcpy(vm->name, rule->name, sizeof(vm->name));
+	vm->quota = rule->quota;
+	vm->unsafe_noiommu = rule->unsafe_noiommu;
+}
+
+void hvcmad_accounts_reload(struct hvcmad_accounts *accounts, const struct hvcmad_config *config)
+{
+	struct hvcmad_vm *vm;
+
+	accounts->quota = config->total;
+	for (vm = accounts->vms; vm; vm = vm->next)
+		apply_rule(vm, hvcmad_config_match(config, &vm->id));
+}
+
+static void vm_put(struct hvcmad_vm *vm)
+{
+	struct hvcmad_vm **at = &vm->accounts->vms;
+
+	if (--vm->refs)
+		return;
+	while (*at != vm)
+		at = &(*at)->next;
+	*at = vm->next;
+	free(vm);
+}
+
+int hvcmad_vm_join(struct hvcmad_accounts *accounts, const struct hvcmad_config *config,
+		   const struct hvcmad_identity *id, struct hvcmad_vm **out, struct hvcma_error *err)
+{
+	const struct hvcmad_rule *rule = hvcmad_config_match(config, id);
+	struct hvcmad_vm *vm;
+
+	if (!rule) {
+		hvcma_error_set(err, "process %d of user %u in control group %s is no VM of the configuration",
+				(int)id->pid, id->uid, id->cgroup);
+		return -EACCES;
+	}
+	for (vm = accounts->vms; vm; vm = vm->next) {
+		if (!strcmp(vm->name, rule->name) && !strcmp(vm->id.cgroup, id->cgroup))
+			break;
+	}
+	if (vm && vm->sessions >= HVCMAD_MAX_SESSIONS_PER_VM) {
+		hvcma_error_set(err, "VM %s has %u sessions, no more can be had", vm->name, vm->sessions);
+		return -EDQUOT;
+	}
+	if (!vm) {
+		vm = calloc(1, sizeof(*vm));
+		if (!vm) {
+			hvcma_error_set(err, "no memory for VM %s", rule->name);
+			return -ENOMEM;
+		}
+		vm->accounts = accounts;
+		vm->id = *id;
+		apply_rule(vm, rule);
+		vm->next = accounts->vms;
+		accounts->vms = vm;
+	}
+	vm->sessions++;
+	vm->refs++;
+	*out = vm;
+	return 0;
+}
+
+void hvcmad_vm_leave(struct hvcmad_vm *vm)
+{
+	vm->sessions--;
+	vm_put(vm);
+}
+
+static bool fits(uint64_t used, uint64_t more, uint64_t quota)
+{
+	return used <= quota && more <= quota - used;
+}
+
+static int over(const char *whose, const char *what, uint64_t used, uint64_t more, uint64_t quota,
+		struct hvcma_error *err)
+{
+	hvcma_error_set(err, "%s: %" PRIu64 " more beside %" PRIu64 " would pass the quota '%s', %" PRIu64,
+			whose, more, used, what, quota);
+	return -EDQUOT;
+}
+
+static int check_allowed(const struct hvcmad_vm *vm, struct hvcma_error *err)
+{
+	if (vm->quota.regions)
+		return 0;
+	hvcma_error_set(err, "VM %s may have nothing, as the configuration is now", vm->name);
+	return -EACCES;
+}
+
+int hvcmad_vm_add_region(struct hvcmad_vm *vm, uint64_t bytes, struct hvcma_error *err)
+{
+	struct hvcmad_accounts *all = vm->accounts;
+	int ret = check_allowed(vm, err);
+
+	if (ret)
+		return ret;
+	if (!fits(vm->used.regions, 1, vm->quota.regions))
+		return over(vm->name, "regions", vm->used.regions, 1, vm->quota.regions, err);
+	if (!fits(vm->used.memory_bytes, bytes, vm->quota.memory_bytes))
+		return over(vm->name, "memory", vm->used.memory_bytes, bytes, vm->quota.memory_bytes, err);
+	if (!fits(all->used.regions, 1, all->quota.regions))
+		return over("all VMs", "regions", all->used.regions, 1, all->quota.regions, err);
+	if (!fits(all->used.memory_bytes, bytes, all->quota.memory_bytes))
+		return over("all VMs", "memory", all->used.memory_bytes, bytes, all->quota.memory_bytes, err);
+
+	vm->refs++;
+	vm->used.regions++;
+	vm->used.memory_bytes += bytes;
+	all->used.regions++;
+	all->used.memory_bytes += bytes;
+	return 0;
+}
+
+void hvcmad_vm_remove_region(struct hvcmad_vm *vm, uint64_t bytes)
+{
+	struct hvcmad_accounts *all = vm->accounts;
+
+	vm->used.regions--;
+	vm->used.memory_bytes -= bytes;
+	all->used.regions--;
+	all->used.memory_bytes -= bytes;
+	vm_put(vm);
+}
+
+int hvcmad_vm_may_pin(const struct hvcmad_vm *vm, uint64_t bytes, struct hvcma_error *err)
+{
+	const struct hvcmad_accounts *all = vm->accounts;
+	int ret = check_allowed(vm, err);
+
+	if (ret)
+		return ret;
+	if (!fits(vm->used.pinned_bytes, bytes, vm->quota.pinned_bytes))
+		return over(vm->name, "pinned", vm->used.pinned_bytes, bytes, vm->quota.pinned_bytes, err);
+	if (!fits(all->used.pinned_bytes, bytes, all->quota.pinned_bytes))
+		return over("all VMs", "pinned", all->used.pinned_bytes, bytes, all->quota.pinned_bytes, err);
+	return 0;
+}
+
+void hvcmad_vm_pinned(struct hvcmad_vm *vm, uint64_t before, uint64_t after)
+{
+	vm->used.pinned_bytes += after - before;	/* modulo 2^64: also less */
+	vm->accounts->used.pinned_bytes += after - before;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VMs that are there, and what each has of its quotas. Counts what others do, and says
+ * whether they may. Touches no memory and no socket.
+ *
+ * A VM is a rule of the configuration together with the unit of systemd that its
+ * processes are in: two units that fit one rule are two VMs, each with these quotas. It
+ * lasts while somebody refers to it.
+ *
+ * Quotas that a new configuration makes smaller than what is used take nothing away;
+ * they keep more from being had.
+ */
+#ifndef HVCMA_SERVICE_ACCOUNT_H
+#define HVCMA_SERVICE_ACCOUNT_H
+
+#include "hv/service/config.h"
+
+#define HVCMAD_MAX_SESSIONS_PER_VM	16
+
+struct hvcmad_usage {
+	uint64_t memory_bytes;
+	uint64_t pinned_bytes;
+	uint32_t regions;
+};
+
+struct hvcmad_vm {
+	struct hvcmad_accounts *accounts;
+	struct hvcmad_vm *next;
+	char name[HVCMAD_VM_BYTES];
+	struct hvcmad_identity id;	/* of the first process */
+	struct hvcmad_quota quota;	/* all 0: no rule fits any more */
+	bool unsafe_noiommu;
+	struct hvcmad_usage used;
+	uint32_t sessions;
+	unsigned int refs;
+};
+
+struct hvcmad_accounts {
+	struct hvcmad_vm *vms;
+	struct hvcmad_quota quota;
+	struct hvcmad_usage used;
+};
+
+/**
+ * hvcmad_accounts_reload() - what @config says holds from now on, for VMs that are there, too.
+ *
+ * A VM is looked up again by what its first process was.
+ */
+void hvcmad_accounts_reload(struct hvcmad_accounts *accounts, const struct hvcmad_config *config);
+
+/**
+ * hvcmad_vm_join() - a session of this process begins.
+ * @out: out: the VM; the caller's until hvcmad_vm_leave()
+ *
+ * Return: 0, -EACCES (no rule fits), -EDQUOT (it has HVCMAD_MAX_SESSIONS_PER_VM), -ENOMEM;
+ * @err says it in words.
+ */
+int hvcmad_vm_join(struct hvcmad_accounts *accounts, const struct hvcmad_config *config,
+		   const struct hvcmad_identity *id, struct hvcmad_vm **out, struct hvcma_error *err);
+
+/** hvcmad_vm_leave() - the session ends. The VM is freed when nobody refers to it. */
+void hvcmad_vm_leave(struct hvcmad_vm *vm);
+
+/**
+ * hvcmad_vm_add_region() - one region more, which refers to the VM.
+ *
+ * Return: 0, -EACCES (nothing is allowed any more), or -EDQUOT; @err names the quota.
+ */
+int hvcmad_vm_add_region(struct hvcmad_vm *vm, uint64_t bytes, struct hvcma_error *err);
+void hvcmad_vm_remove_region(struct hvcmad_vm *vm, uint64_t bytes);
+
+/** hvcmad_vm_may_pin() - so much more? 0, -EACCES or -EDQUOT; @err names the quota. */
+int hvcmad_vm_may_pin(const struct hvcmad_vm *vm, uint64_t bytes, struct hvcma_error *err);
+
+/** hvcmad_vm_pinned() - of a region @before bytes were pinned, and now are @after. */
+void hvcmad_vm_pinned(struct hvcmad_vm *vm, uint64_t before, uint64_t after);
+
+#endif /* HVCMA_SERVICE_ACCOUNT_H */
