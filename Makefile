@@ -162,8 +162,15 @@ ifneq ($(NATIVE),arm64)
 $(eval $(call arch_rules,arm64,cross))
 endif
 
+$(O)/$(NATIVE)/hvcmad: $(call obj_$(NATIVE),$(SERVICE_SRC) $(srcdir)/hv/service/hvcmad_main.c) \
+		$(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
+	$(say) LD $(@:$(O)/%=%)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(SERVICE_LIBS)
+service: $(O)/$(NATIVE)/hvcmad
+
 # What configure found no library for is left out; whoever asks for it by name is told.
-native: $(if $(MISSING_command),,$(O)/$(NATIVE)/hvcma) $(if $(MISSING_keeper),,$(O)/$(NATIVE)/hvcma-pin-keeper)
+native: $(if $(MISSING_command),,$(O)/$(NATIVE)/hvcma) $(if $(MISSING_keeper),,$(O)/$(NATIVE)/hvcma-pin-keeper) \
+	$(if $(MISSING_service),,$(O)/$(NATIVE)/hvcmad)
 plugin: $(NATIVE)-plugin
 plugin-testing: $(NATIVE)-plugin-testing
 
@@ -297,7 +304,7 @@ help:
 	@echo 'Both fetch what they need, and no more, and say how much before they begin.'
 	@echo
 	@echo 'Building:'
-	@echo '  make            libraries, the hvcma command, the pin keeper'
+	@echo '  make            libraries, the hvcma command, the pin keeper, the service hvcmad'
 	@echo '  make plugin     the QEMU plugin for this machine, with the headers of Debian'\''s QEMU'
 	@echo '                  or those of --qemu-headers; plugin-testing: the one that tests load, with'
 	@echo '                  properties x-* that the other does not have'

@@ -52,6 +52,10 @@ $(SERVICE_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(call hv_test_objs,obj) 
 $(ASAN_BIN): $(O)/tests/asan/%: $(O)/tests/obj-asan/tests/%.o $(call hv_test_objs,obj-asan)
 	$(call link_test,$(CC) $(ASAN),$(if $(findstring /service/,$@),$(SERVICE_LIBS)))
 $(SERVICE_BIN:$(O)/tests/%=$(O)/tests/asan/%): $(call service_test_objs,obj-asan)
+# The service under the sanitizers: tests of the layer asan run this one.
+$(O)/tests/asan/hvcmad: $(O)/tests/obj-asan/hv/service/hvcmad_main.o $(call hv_test_objs,obj-asan) \
+		$(call service_test_objs,obj-asan)
+	$(call link_test,$(CC) $(ASAN),$(SERVICE_LIBS))
 $(FUZZ_BIN): $(O)/tests/%: $(O)/tests/obj-fuzz/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj-fuzz/%.o,$(CORE_SRC) $(FDT_SRC))
 	$(call link_test,$(CLANG) $(FUZZ))
 # The command itself, without its main().
@@ -97,10 +101,10 @@ include $(srcdir)/tests/glue/glue.mk
 need_layers = $(NATIVE)
 need_build = plugin plugin-testing
 need_unit = $(NATIVE) $(UNIT_BIN)
-need_service = $(SERVICE_BIN)
+need_service = $(SERVICE_BIN) $(if $(MISSING_service),,$(O)/$(NATIVE)/hvcmad)
 need_fdt = $(NATIVE) $(FDT_BIN)
 need_loopback = $(LOOPBACK_BIN)
-need_asan = $(NATIVE) $(ASAN_BIN)
+need_asan = $(NATIVE) $(ASAN_BIN) $(if $(MISSING_service),,$(O)/tests/asan/hvcmad)
 need_fuzz = $(FUZZ_BIN)
 need_conformance = $(CONFORMANCE_BIN)
 need_qtest = plugin plugin-testing $(QTEST_BIN) $(QTEST_PLUGIN) $(QTEST_MISFIT)

@@ -61,6 +61,11 @@ int hvcmad_vm_join(struct hvcmad_accounts *accounts, const struct hvcmad_config 
 		hvcma_error_set(err, "VM %s has %u sessions, no more can be had", vm->name, vm->sessions);
 		return -EDQUOT;
 	}
+	if (vm && vm->closing >= HVCMAD_MAX_CLOSING) {
+		hvcma_error_set(err, "VM %s has sent %zu descriptors that can't be closed", vm->name,
+				vm->closing);
+		return -EDQUOT;
+	}
 	if (!vm) {
 		vm = calloc(1, sizeof(*vm));
 		if (!vm) {
@@ -138,6 +143,18 @@ void hvcmad_vm_remove_region(struct hvcmad_vm *vm, uint64_t bytes)
 	vm->used.memory_bytes -= bytes;
 	all->used.regions--;
 	all->used.memory_bytes -= bytes;
+	vm_put(vm);
+}
+
+void hvcmad_vm_add_closing(struct hvcmad_vm *vm, size_t nr)
+{
+	vm->closing += nr;
+	vm->refs++;
+}
+
+void hvcmad_vm_remove_closing(struct hvcmad_vm *vm, size_t nr)
+{
+	vm->closing -= nr;
 	vm_put(vm);
 }
 

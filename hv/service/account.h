@@ -14,8 +14,10 @@
 #define HVCMA_SERVICE_ACCOUNT_H
 
 #include "hv/service/config.h"
+#include "hv/service/log.h"
 
 #define HVCMAD_MAX_SESSIONS_PER_VM	16
+#define HVCMAD_MAX_CLOSING		64	/* descriptors of a VM that are not closed yet */
 
 struct hvcmad_usage {
 	uint64_t memory_bytes;
@@ -32,6 +34,8 @@ struct hvcmad_vm {
 	bool unsafe_noiommu;
 	struct hvcmad_usage used;
 	uint32_t sessions;
+	size_t closing;			/* descriptors that are not closed yet (closer.h) */
+	struct hvcmad_log_limit log;
 	unsigned int refs;
 };
 
@@ -52,7 +56,8 @@ void hvcmad_accounts_reload(struct hvcmad_accounts *accounts, const struct hvcma
  * hvcmad_vm_join() - a session of this process begins.
  * @out: out: the VM; the caller's until hvcmad_vm_leave()
  *
- * Return: 0, -EACCES (no rule fits), -EDQUOT (it has HVCMAD_MAX_SESSIONS_PER_VM), -ENOMEM;
+ * Return: 0, -EACCES (no rule fits), -EDQUOT (it has HVCMAD_MAX_SESSIONS_PER_VM, or
+ * HVCMAD_MAX_CLOSING), -ENOMEM;
  * @err says it in words.
  */
 int hvcmad_vm_join(struct hvcmad_accounts *accounts, const struct hvcmad_config *config,
@@ -68,6 +73,10 @@ void hvcmad_vm_leave(struct hvcmad_vm *vm);
  */
 int hvcmad_vm_add_region(struct hvcmad_vm *vm, uint64_t bytes, struct hvcma_error *err);
 void hvcmad_vm_remove_region(struct hvcmad_vm *vm, uint64_t bytes);
+
+/** hvcmad_vm_add_closing() - so many descriptors that it sent are being closed; refers to it. */
+void hvcmad_vm_add_closing(struct hvcmad_vm *vm, size_t nr);
+void hvcmad_vm_remove_closing(struct hvcmad_vm *vm, size_t nr);
 
 /** hvcmad_vm_may_pin() - so much more? 0, -EACCES or -EDQUOT; @err names the quota. */
 int hvcmad_vm_may_pin(const struct hvcmad_vm *vm, uint64_t bytes, struct hvcma_error *err);

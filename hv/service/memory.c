@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Regions that there are: see memory.h. What is done with their granules is in memory_range.c.
+ */
+#define _GNU_SOURCE	/* memfd_create, F_GET_SEALS */
+#include "hv/service/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "hv/host/hugepages.h"
+
+#ifndef MFD_HUGE_SHIFT
+#define MFD_HUGE_SHIFT	26
+#endif
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE	0x10
+#endif
+
+void hvcmad_memory_init(struct hvcmad_memory *m, const struct hvcmad_config *config)
+{
+	*m = (struct hvcmad_memory){ .config = config };
+	m->end = &m->first;
+}
+
+static enum hvcmad_status status_of(int ret)
+{
+	switch (ret) {
+	case 0:
+		return HVCMAD_S_OK;
+	case -EINVAL:
+		return HVCMAD_S_INVAL;
+	case -EACCES:
+		return HVCMAD_S_REFUSED;
+	case -EDQUOT:
+		return HVCMAD_S_QUOTA;
+	case -EBADF:
+		return HVCMAD_S_DESCRIPTOR;
+	case -EEXIST:
+		return HVCMAD_S_EXISTS;
+	case -ENOMEM:
+	case -EMFILE:
+	case -ENFILE:
+		return HVCMAD_S_NO_MEMORY;
+	default:
+		return HVCMAD_S_IO;
+	}
+}
+
+/*
+ * Is it memory that can be pinned? The seals are asked for first: only memfds and files of hugetlbfs
+ * have them, and no other file's owner is asked (FUSE may never answer an fstat()).
+ */
+static int look_at_file(struct hvcmad_region *r, int fd, struct hvcma_error *err)
+{
+	const int no_writing = F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+	int flags = fcntl(fd, F_GETFL), seals = fcntl(fd, F_GET_SEALS);
+	struct statfs fs;
+	struct stat st;
+
+	if (flags < 0 || seals < 0 || fstatfs(fd, &fs) || fs.f_type != HUGETLBFS_MAGIC || fstat(fd, &st) ||
+	    !S_ISREG(st.st_mode)) {
+		hvcma_error_set(err, "region %s: the descriptor is not of a memfd with hugepages, nor of a file of a hugetlbfs",
+				r->name);
+		return -EBADF;
+	}
+	if ((flags & O_ACCMODE) != O_RDWR || flags & O_PATH) {
+		hvcma_error_set(err, "region %s: the file is not open for reading and writing", r->name);
+		return -EBADF;
+	}
+	if (seals & no_writing) {
+		hvcma_error_set(err, "region %s: the file is sealed against writing", r->name);
+		return -EBADF;
+	}
+	r->page_bytes = (uint64_t)fs.f_bsize;
+	if (r->granule_bytes % r->page_bytes || r->offset % r->page_bytes) {
+		hvcma_error_set(err, "region %s: granules of %" PRIu64 " bytes at offset %" PRIu64
+				" are not whole hugepages of the file, %" PRIu64, r->name, r->granule_bytes,
+				r->offset, r->page_bytes);
+		return -EINVAL;
+	}
+	if ((uint64_t)st.st_size < r->offset + r->bytes) {
+		hvcma_error_set(err, "region %s: the file has %" PRIu64 " bytes, the region would end at %" PRIu64,
+				r->name, (uint64_t)st.st_size, r->offset + r->bytes);
+		return -EINVAL;
+	}
+	r->dev = st.st_dev;
+	r->ino = st.st_ino;
+	return 0;
+}
+
+/* One that can't shrink under the region, for whoever has it. */
+static int make_file(struct hvcmad_region *r, struct hvcma_error *err)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	unsigned int shift = (unsigned int)__builtin_ctzll(r->page_bytes);
+	struct hvcma_hugepages pool;
+	int fd, ret;
+
+	if (hvcma_hugepages_read(r->page_bytes, &pool)) {
+		hvcma_error_set(err, "region %s: this kernel has no hugepages of %" PRIu64 " bytes", r->name,
+				r->page_bytes);
+		return -EINVAL;
+	}
+	fd = memfd_create(r->name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | shift << MFD_HUGE_SHIFT);
+	if (fd >= 0 && !ftruncate(fd, (off_t)r->bytes) && !fcntl(fd, F_ADD_SEALS, seals)) {
+		r->fd = fd;
+		return 0;
+	}
+	ret = -errno;
+	hvcma_error_set(err, "region %s: cannot make a memfd of %" PRIu64 " bytes: %s", r->name, r->bytes,
+			strerror(-ret));
+	if (fd >= 0)
+		close(fd);
+	return ret == -EINVAL ? -EIO : ret;
+}
+
+static int check_others(const struct hvcmad_memory *m, const struct hvcmad_region *r, struct hvcma_error *err)
+{
+	const struct hvcmad_region *o;
+
+	for (o = m->first; o; o = o->next) {
+		if (o->vm == r->vm && !strcmp(o->name, r->name)) {
+			hvcma_error_set(err, "region %s: the VM has one of this name", r->name);
+			return -EEXIST;
+		}
+		if (o->dev == r->dev && o->ino == r->ino && o->offset < r->offset + r->bytes &&
+		    r->offset < o->offset + o->bytes) {
+			hvcma_error_set(err, "region %s: this memory is in a region already", r->name);
+			return -EEXIST;
+		}
+	}
+	return 0;
+}
+
+static int map_and_provide(struct hvcmad_region *r, struct hvcma_error *err)
+{
+	struct hvcma_provider_config config;
+	int ret;
+
+	r->pinned = calloc(r->bytes / r->granule_bytes, sizeof(*r->pinned));
+	if (!r->pinned) {
+		hvcma_error_set(err, "region %s: no memory for its table", r->name);
+		return -ENOMEM;
+	}
+	r->base = mmap(NULL, r->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, r->fd,
+		       (off_t)r->offset);
+	if (r->base == MAP_FAILED) {
+		ret = -errno;
+		hvcma_error_set(err, "region %s: cannot map %" PRIu64 " bytes: %s", r->name, r->bytes,
+				strerror(-ret));
+		ret = ret == -EINVAL ? -EIO : ret;
+		goto free_table;
+	}
+	/* Were this process to fork, pages that are pinned would have to stay its own. */
+	madvise(r->base, r->bytes, MADV_DONTFORK);
+
+	r->has_addresses = r->vm->unsafe_noiommu;
+	config = (struct hvcma_provider_config){
+		.name = r->name, .base = r->base, .bytes = r->bytes, .granule_bytes = r->granule_bytes,
+		.page_bytes = r->page_bytes, .fd = r->fd, .fd_offset_bytes = r->offset,
+		.need_hpa = r->has_addresses,
+	};
+	ret = hvcma_provider_local_create(&config, &r->provider, err);
+	if (!ret)
+		return 0;
+	munmap(r->base, r->bytes);
+free_table:
+	free(r->pinned);
+	return ret;
+}
+
+enum hvcmad_status hvcmad_memory_register(struct hvcmad_memory *m, struct hvcmad_vm *vm, const void *owner,
+					  pid_t pid, const struct hvcmad_register_req *request, int fd,
+					  struct hvcmad_region **out, struct hvcma_error *err)
+{
+	struct hvcmad_region *r;
+	int ret;
+
+	if (m->last_id == UINT32_MAX) {
+		hvcma_error_set(err, "all numbers of regions are used up: start the service again");
+		return HVCMAD_S_NO_MEMORY;
+	}
+	r = calloc(1, sizeof(*r));
+	if (!r) {
+		hvcma_error_set(err, "no memory for a region");
+		return HVCMAD_S_NO_MEMORY;
+	}
+	memcpy(r->name, request->name, sizeof(r->name));
+	r->vm = vm;
+	r->owner = owner;
+	r->pid = pid;
+	r->bytes = request->bytes;
+	r->granule_bytes = request->granule_bytes;
+	r->page_bytes = request->page_bytes;
+	r->offset = request->offset;
+
+	/* First what is cheap to refuse; nothing is made for one who may not. */
+	ret = hvcmad_vm_add_region(vm, r->bytes, err);
+	if (ret)
+		goto free_region;
+	if (request->flags & HVCMAD_REGISTER_MAKE) {
+		ret = make_file(r, err);
+	} else {
+		r->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		ret = r->fd < 0 ? -errno : 0;
+		if (ret)
+			hvcma_error_set(err, "region %s: no descriptor more: %s", r->name, strerror(-ret));
+	}
+	if (ret)
+		goto remove_from_vm;
+	ret = look_at_file(r, r->fd, err);
+	if (!ret)
+		ret = check_others(m, r, err);
+	if (!ret)
+		ret = map_and_provide(r, err);
+	if (ret)
+		goto close_file;
+
+	r->id = ++m->last_id;
+	*m->end = r;
+	m->end = &r->next;
+	*out = r;
+	return HVCMAD_S_OK;
+
+close_file:
+	close(r->fd);
+remove_from_vm:
+	hvcmad_vm_remove_region(vm, r->bytes);
+free_region:
+	free(r);
+	return status_of(ret);
+}
+
+struct hvcma_provider_stats hvcmad_region_stats(const struct hvcmad_region *region)
+{
+	struct hvcma_provider_stats stats = { 0 };
+
+	region->provider->ops->stats(region->provider, &stats);
+	return stats;
+}
+
+void hvcmad_memory_unregister(struct hvcmad_memory *m, struct hvcmad_region *region)
+{
+	struct hvcmad_region **at = &m->first;
+
+	while (*at != region)
+		at = &(*at)->next;
+	*at = region->next;
+	if (!*at)
+		m->end = at;
+
+	hvcmad_vm_pinned(region->vm, hvcmad_region_stats(region).pinned_bytes, 0);
+	region->provider->ops->destroy(region->provider);
+	munmap(region->base, region->bytes);
+	close(region->fd);
+	free(region->pinned);
+	hvcmad_vm_remove_region(region->vm, region->bytes);
+	free(region);
+}
+
+struct hvcmad_region *hvcmad_memory_find(const struct hvcmad_memory *m, const void *owner, uint32_t id)
+{
+	struct hvcmad_region *r;
+
+	for (r = m->first; r; r = r->next) {
+		if (r->id == id && r->owner == owner)
+			return r;
+	}
+	return NULL;
+}
+
+unsigned int hvcmad_memory_end(struct hvcmad_memory *m, const void *owner)
+{
+	struct hvcmad_region *r = m->first, *next;
+	unsigned int nr = 0;
+
+	for (; r; r = next) {
+		next = r->next;
+		if (r->owner != owner)
+			continue;
+		hvcmad_memory_unregister(m, r);
+		nr++;
+	}
+	return nr;
+}

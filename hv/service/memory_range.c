@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Granules of a region: backed, pinned, located, unpinned, discarded, as far as quotas and the
+ * reserve of hugepages allow. How it is done is the provider's affair.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#include "hv/host/hugepages.h"
+#include "hv/service/memory.h"
+
+#define LOOK_GRANULES	256
+
+static enum hvcmad_status status_of(int ret)
+{
+	switch (ret) {
+	case 0:
+		return HVCMAD_S_OK;
+	case -EACCES:
+		return HVCMAD_S_REFUSED;
+	case -EDQUOT:
+		return HVCMAD_S_QUOTA;
+	case -ERANGE:
+		return HVCMAD_S_RANGE;
+	case -EBUSY:		/* to pin: pinned already; to discard: pinned */
+	case -ENODATA:		/* to pin: unbacked */
+	case -EINVAL:		/* to unpin: not pinned */
+		return HVCMAD_S_STATE;
+	case -ENOBUFS:
+		return HVCMAD_S_NO_BACKING;
+	case -ENOMEM:
+		return HVCMAD_S_NO_MEMORY;
+	default:
+		return HVCMAD_S_IO;
+	}
+}
+
+/* What the provider's method has returned, with its words. */
+static enum hvcmad_status provided(const struct hvcmad_region *r, int ret, struct hvcma_error *err)
+{
+	if (ret)
+		*err = r->provider->error;
+	return status_of(ret);
+}
+
+/*
+ * Hugepages that the range may take at most: those of its granules that are not mapped here, but no
+ * more than the file lacks (who has the file may have made them).
+ */
+static int missing_pages(const struct hvcmad_region *r, uint64_t first, uint64_t nr, uint64_t *missing)
+{
+	uint64_t hpa[LOOK_GRANULES], absent = 0, lacking, have;
+	struct hvcma_provider *p = r->provider;
+	struct stat st;
+
+	while (nr) {
+		uint64_t n = nr < LOOK_GRANULES ? nr : LOOK_GRANULES, i;
+		int ret = p->ops->look(p, first, n, hpa);
+
+		if (ret)
+			return ret;
+		for (i = 0; i < n; i++)
+			absent += hpa[i] == HVCMA_HPA_ABSENT;
+		first += n;
+		nr -= n;
+	}
+	absent *= r->granule_bytes / r->page_bytes;
+	if (fstat(r->fd, &st))
+		return -EIO;
+	lacking = (uint64_t)st.st_size / r->page_bytes;
+	have = (uint64_t)st.st_blocks * 512 / r->page_bytes;
+	lacking -= have < lacking ? have : lacking;
+	*missing = absent < lacking ? absent : lacking;
+	return 0;
+}
+
+/* Would less stay free than the configuration keeps back? */
+static int check_reserve(const struct hvcmad_memory *m, const struct hvcmad_region *r, uint64_t first,
+			 uint64_t nr, struct hvcma_error *err)
+{
+	uint64_t keep = hvcmad_config_keep_bytes(m->config, r->page_bytes) / r->page_bytes;
+	uint64_t missing = 0, available;
+	struct hvcma_hugepages pool;
+	int ret;
+
+	if (!keep)
+		return 0;
+	ret = missing_pages(r, first, nr, &missing);
+	if (!ret)
+		ret = hvcma_hugepages_read(r->page_bytes, &pool);
+	if (ret) {
+		hvcma_error_set(err, "region %s: cannot find out how many hugepages are free", r->name);
+		return -EIO;
+	}
+	available = pool.free - (pool.reserved < pool.free ? pool.reserved : pool.free);
+	if (!missing || (available >= keep && missing <= available - keep))
+		return 0;
+	hvcma_error_set(err, "region %s: %" PRIu64 " hugepages more of the %" PRIu64
+			" that are free would leave less than the %" PRIu64 " that the configuration keeps back",
+			r->name, missing, available, keep);
+	return -ENOBUFS;
+}
+
+static enum hvcmad_status back(struct hvcmad_memory *m, struct hvcmad_region *r, uint64_t first, uint64_t nr,
+			       struct hvcma_error *err)
+{
+	int ret = hvcmad_vm_may_pin(r->vm, 0, err);	/* is it allowed anything? */
+
+	if (!ret)
+		ret = check_reserve(m, r, first, nr, err);
+	if (ret)
+		return status_of(ret);
+	ret = r->provider->ops->back(r->provider, first, nr);
+	return provided(r, ret == -ENOMEM ? -ENOBUFS : ret, err);
+}
+
+static int check_addresses(const struct hvcmad_region *r, struct hvcma_error *err)
+{
+	if (r->has_addresses && r->vm->unsafe_noiommu)
+		return 0;
+	hvcma_error_set(err, r->vm->unsafe_noiommu ?
+			"region %s: it was registered when VM %s might not see host-physical addresses" :
+			"region %s: VM %s may not see host-physical addresses: the configuration lacks unsafe-noiommu",
+			r->name, r->vm->name);
+	return -EACCES;
+}
+
+static enum hvcmad_status addresses(struct hvcmad_region *r, uint64_t first, uint64_t nr, uint64_t *address,
+				    struct hvcma_error *err)
+{
+	struct hvcma_provider *p = r->provider;
+	uint64_t i;
+	int ret = p->ops->hpa(p, first, nr, address);
+
+	for (i = 0; !ret && i < nr; i++) {
+		if (!r->pinned[first + i] || address[i] >= HVCMA_HPA_SWAPPED)
+			address[i] = HVCMAD_ADDRESS_NONE;
+	}
+	return provided(r, ret, err);
+}
+
+/* A change of the provider's pins from @first on, up or down, counts for the VM, too. */
+static void account(struct hvcmad_region *r, uint64_t first, uint64_t before)
+{
+	uint64_t after = hvcmad_region_stats(r).pinned_bytes, i;
+	bool more = after > before;
+	uint64_t nr = (more ? after - before : before - after) / r->granule_bytes;
+
+	for (i = 0; i < nr; i++)
+		r->pinned[first + i] = more;
+	hvcmad_vm_pinned(r->vm, before, after);
+}
+
+static enum hvcmad_status unpin(struct hvcmad_region *r, uint64_t first, uint64_t nr, struct hvcma_error *err)
+{
+	uint64_t before = hvcmad_region_stats(r).pinned_bytes;
+	int ret = r->provider->ops->unpin(r->provider, first, nr);
+
+	account(r, first, before);
+	return provided(r, ret, err);
+}
+
+static enum hvcmad_status pin(struct hvcmad_region *r, const struct hvcmad_range_req *q, uint64_t *address,
+			      struct hvcma_error *err)
+{
+	bool wanted = q->flags & HVCMAD_PIN_ADDRESSES;
+	uint64_t before = hvcmad_region_stats(r).pinned_bytes;
+	struct hvcma_error ignored;
+	enum hvcmad_status status;
+	int ret = hvcmad_vm_may_pin(r->vm, q->nr * r->granule_bytes, err);
+
+	if (!ret && wanted)
+		ret = check_addresses(r, err);
+	if (ret)
+		return status_of(ret);
+	status = provided(r, r->provider->ops->pin(r->provider, q->first, q->nr), err);
+	account(r, q->first, before);
+	if (status || !wanted)
+		return status;
+	status = addresses(r, q->first, q->nr, address, err);
+	if (status)
+		unpin(r, q->first, q->nr, &ignored);
+	return status;
+}
+
+static enum hvcmad_status check_size(const struct hvcmad_region *r, const struct hvcmad_range_req *q,
+				     struct hvcma_error *err)
+{
+	uint64_t first = q->first, nr = q->nr, all = r->bytes / r->granule_bytes;
+
+	if (first >= all || nr > all - first) {
+		hvcma_error_set(err, "region %s: %" PRIu64 " granules from %" PRIu64 " on: there are only %" PRIu64,
+				r->name, nr, first, all);
+		return HVCMAD_S_RANGE;
+	}
+	if (nr > 1 && nr > HVCMAD_MAX_RANGE_BYTES / r->granule_bytes) {
+		hvcma_error_set(err, "region %s: %" PRIu64 " granules of %" PRIu64 " bytes: one request is for %" PRIu64
+				" bytes at most, or one granule", r->name, nr, r->granule_bytes,
+				HVCMAD_MAX_RANGE_BYTES);
+		return HVCMAD_S_TOO_BIG;
+	}
+	return HVCMAD_S_OK;
+}
+
+enum hvcmad_status hvcmad_region_range(struct hvcmad_memory *m, struct hvcmad_region *region,
+				       const struct hvcmad_range_req *request, uint64_t *address,
+				       struct hvcma_error *err)
+{
+	uint64_t first = request->first, nr = request->nr;
+	struct hvcma_provider *p = region->provider;
+	enum hvcmad_status status = check_size(region, request, err);
+	int ret;
+
+	if (status)
+		return status;
+	switch (request->hdr.op) {
+	case HVCMAD_OP_BACK:
+		return back(m, region, first, nr, err);
+	case HVCMAD_OP_PIN:
+		return pin(region, request, address, err);
+	case HVCMAD_OP_UNPIN:
+		return unpin(region, first, nr, err);
+	case HVCMAD_OP_ADDRESSES:
+		ret = check_addresses(region, err);
+		return ret ? status_of(ret) : addresses(region, first, nr, address, err);
+	case HVCMAD_OP_DISCARD:
+		return provided(region, p->ops->discard(p, first, nr), err);
+	default:
+		hvcma_error_set(err, "unknown operation %" PRIu32, request->hdr.op);
+		return HVCMAD_S_UNSUPP;
+	}
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What requests do: may this session, then account.h and memory.h, then the response. The message
+ * was judged before (service_wire.h); sockets are session.c's.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hv/service/session.h"
+
+/* Responses are made in place. */
+#define RESPONSE(s, type)	((struct type *)(s)->response.bytes)
+
+size_t hvcmad_request_refuse(struct hvcmad_server *s, enum hvcmad_status status, const char *words)
+{
+	struct hvcmad_resp_hdr *hdr = RESPONSE(s, hvcmad_resp_hdr);
+	size_t bytes = strlen(words);
+
+	if (bytes > HVCMAD_MAX_TEXT_BYTES)
+		bytes = HVCMAD_MAX_TEXT_BYTES;
+	hdr->status = status;
+	hdr->bytes = (uint32_t)(sizeof(*hdr) + bytes);
+	memcpy(hdr + 1, words, bytes);
+	return hdr->bytes;
+}
+
+/* A response of @bytes, all zero but its header. */
+static void *succeed(struct hvcmad_server *s, size_t bytes)
+{
+	struct hvcmad_resp_hdr *hdr = RESPONSE(s, hvcmad_resp_hdr);
+
+	memset(hdr, 0, bytes);
+	hdr->status = HVCMAD_S_OK;
+	hdr->bytes = (uint32_t)bytes;
+	return hdr;
+}
+
+static struct hvcmad_about about(const struct hvcmad_session *session, const char *region)
+{
+	return (struct hvcmad_about){
+		.vm = session->vm ? session->vm->name : NULL, .region = region, .pid = session->id.pid,
+	};
+}
+
+static bool may_see_all(const struct hvcmad_session *session)
+{
+	return session->id.uid == 0;
+}
+
+static size_t do_hello(struct hvcmad_session *session, const struct hvcmad_hello_req *q)
+{
+	struct hvcmad_hello_resp *r = succeed(session->server, sizeof(*r));
+	const struct hvcmad_vm *vm = session->vm;
+
+	r->version = HVCMAD_VERSION;
+	r->features = q->features & HVCMAD_FEATURES;
+	r->max_range_bytes = HVCMAD_MAX_RANGE_BYTES;
+	if (may_see_all(session))
+		r->allowed |= HVCMAD_ALLOW_STATUS_ALL;
+	if (vm) {
+		if (vm->quota.regions)
+			r->allowed |= HVCMAD_ALLOW_MEMORY;
+		if (vm->unsafe_noiommu)
+			r->allowed |= HVCMAD_ALLOW_ADDRESSES;
+		r->quota_memory_bytes = vm->quota.memory_bytes;
+		r->quota_pinned_bytes = vm->quota.pinned_bytes;
+		r->quota_regions = vm->quota.regions;
+		memcpy(r->vm, vm->name, sizeof(r->vm));
+	}
+	hvcmad_session_set_state(session, HVCMAD_SESSION_READY);
+	return sizeof(*r);
+}
+
+static size_t do_register(struct hvcmad_session *session, const struct hvcmad_register_req *q, int fd,
+			  int *answer_fd)
+{
+	struct hvcmad_server *s = session->server;
+	struct hvcma_error err = { "" };
+	struct hvcmad_register_resp *r;
+	struct hvcmad_region *region;
+	struct hvcmad_about who;
+	enum hvcmad_status status;
+
+	status = hvcmad_memory_register(&s->memory, session->vm, session, session->id.pid, q, fd, &region, &err);
+	if (status)
+		return hvcmad_request_refuse(s, status, err.text);
+
+	who = about(session, region->name);
+	hvcmad_log(LOG_INFO, HVCMAD_EVENT_REGION, &who, "VM %s: region %s, number %" PRIu32 ", of %" PRIu64 " bytes",
+		   session->vm->name, region->name, region->id, region->bytes);
+	r = succeed(s, sizeof(*r));
+	r->region = region->id;
+	r->page_bytes = region->page_bytes;
+	r->nr_granules = region->bytes / region->granule_bytes;
+	if (q->flags & HVCMAD_REGISTER_MAKE)
+		*answer_fd = region->fd;
+	return sizeof(*r);
+}
+
+static size_t no_region(struct hvcmad_server *s, uint32_t id)
+{
+	char words[64];
+
+	snprintf(words, sizeof(words), "this session has no region %" PRIu32, id);
+	return hvcmad_request_refuse(s, HVCMAD_S_NO_REGION, words);
+}
+
+static size_t do_unregister(struct hvcmad_session *session, const struct hvcmad_unregister_req *q)
+{
+	struct hvcmad_server *s = session->server;
+	struct hvcmad_region *region = hvcmad_memory_find(&s->memory, session, q->region);
+	struct hvcmad_about who;
+
+	if (!region)
+		return no_region(s, q->region);
+	who = about(session, region->name);
+	hvcmad_log(LOG_INFO, HVCMAD_EVENT_REGION, &who, "VM %s: region %s ends", session->vm->name, region->name);
+	hvcmad_memory_unregister(&s->memory, region);
+	hvcmad_server_region_gone(s);
+	succeed(s, sizeof(struct hvcmad_resp_hdr));
+	return sizeof(struct hvcmad_resp_hdr);
+}
+
+static size_t do_range(struct hvcmad_session *session, const struct hvcmad_range_req *q)
+{
+	struct hvcmad_server *s = session->server;
+	struct hvcmad_region *region = hvcmad_memory_find(&s->memory, session, q->region);
+	struct hvcmad_addresses_resp *r = RESPONSE(s, hvcmad_addresses_resp);
+	bool addresses = q->hdr.op == HVCMAD_OP_ADDRESSES || q->flags & HVCMAD_PIN_ADDRESSES;
+	struct hvcma_error err = { "" };
+	enum hvcmad_status status;
+
+	if (!region)
+		return no_region(s, q->region);
+	/* The addresses are written where the response has them. */
+	status = hvcmad_region_range(&s->memory, region, q, (uint64_t *)r->address, &err);
+	if (status)
+		return hvcmad_request_refuse(s, status, err.text);
+	r->hdr.status = HVCMAD_S_OK;
+	r->hdr.bytes = (uint32_t)(sizeof(*r) + (addresses ? q->nr * sizeof(r->address[0]) : 0));
+	return r->hdr.bytes;
+}
+
+static void describe(const struct hvcmad_region *region, struct hvcmad_region_status *out)
+{
+	struct hvcma_provider_stats stats = hvcmad_region_stats(region);
+
+	memset(out, 0, sizeof(*out));
+	memcpy(out->vm, region->vm->name, sizeof(out->vm));
+	memcpy(out->name, region->name, sizeof(out->name));
+	out->region = region->id;
+	out->pid = (uint32_t)region->pid;
+	out->bytes = region->bytes;
+	out->granule_bytes = region->granule_bytes;
+	out->backed_bytes = stats.backed_bytes;
+	out->pinned_bytes = stats.pinned_bytes;
+}
+
+static size_t do_status(struct hvcmad_session *session, const struct hvcmad_status_req *q)
+{
+	const size_t room = (HVCMAD_MAX_RESPONSE_BYTES - sizeof(struct hvcmad_status_resp)) /
+			    sizeof(struct hvcmad_region_status);
+	struct hvcmad_server *s = session->server;
+	bool all = q->flags & HVCMAD_STATUS_ALL;
+	const struct hvcmad_quota *quota;
+	const struct hvcmad_region *region;
+	struct hvcmad_status_resp *r;
+
+	if (all && !may_see_all(session))
+		return hvcmad_request_refuse(s, HVCMAD_S_REFUSED, "the state of all VMs is for the user root");
+	if (!all && !session->vm)
+		return hvcmad_request_refuse(s, HVCMAD_S_REFUSED, "this process is no VM: it has no state of its own");
+	quota = all ? &s->accounts.quota : &session->vm->quota;
+	r = succeed(s, sizeof(*r));
+	r->quota_memory_bytes = quota->memory_bytes;
+	r->quota_pinned_bytes = quota->pinned_bytes;
+	for (region = s->memory.first; region; region = region->next) {
+		if (!all && region->owner != session)
+			continue;
+		r->nr_total++;
+		r->memory_bytes += region->bytes;
+		r->pinned_bytes += hvcmad_region_stats(region).pinned_bytes;
+		if (region->id > q->after && r->nr < room)
+			describe(region, &r->regions[r->nr++]);
+	}
+	r->hdr.bytes = (uint32_t)(sizeof(*r) + r->nr * sizeof(r->regions[0]));
+	return r->hdr.bytes;
+}
+
+/* What the session may ask for at all, now. NULL: go on. */
+static const char *out_of_place(const struct hvcmad_session *session, uint32_t op, enum hvcmad_status *status)
+{
+	bool stopping = session->server->stopping;
+
+	*status = HVCMAD_S_REFUSED;
+	if (!session->vm && !may_see_all(session))
+		return "this process is no VM of the service's configuration";
+	*status = HVCMAD_S_ORDER;
+	if (op == HVCMAD_OP_HELLO && session->state != HVCMAD_SESSION_GREETING)
+		return "HELLO comes once, at the beginning";
+	if (op != HVCMAD_OP_HELLO && session->state == HVCMAD_SESSION_GREETING)
+		return "the first request is HELLO";
+	*status = HVCMAD_S_REFUSED;
+	if (!session->vm && op != HVCMAD_OP_HELLO && op != HVCMAD_OP_STATUS)
+		return "this process is no VM of the service's configuration";
+	*status = HVCMAD_S_STOPPING;
+	if (stopping && (op == HVCMAD_OP_REGISTER || op == HVCMAD_OP_BACK || op == HVCMAD_OP_PIN))
+		return "the service is about to end: it waits for what is there";
+	return NULL;
+}
+
+size_t hvcmad_request_do(struct hvcmad_session *session, const union hvcma_service_request *request, int fd,
+			 int *answer_fd)
+{
+	enum hvcmad_status status;
+	const char *words = out_of_place(session, request->hdr.op, &status);
+
+	if (words)
+		return hvcmad_request_refuse(session->server, status, words);
+	switch (request->hdr.op) {
+	case HVCMAD_OP_HELLO:
+		return do_hello(session, &request->hello);
+	case HVCMAD_OP_REGISTER:
+		return do_register(session, &request->reg, fd, answer_fd);
+	case HVCMAD_OP_UNREGISTER:
+		return do_unregister(session, &request->unregister);
+	case HVCMAD_OP_STATUS:
+		return do_status(session, &request->status);
+	default:
+		return do_range(session, &request->range);
+	}
+}

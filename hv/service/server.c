@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The service as a whole: see server.h. Signals, systemd, the end.
+ *
+ * SIGTERM does not take memory from under anybody: the service takes no new clients, says who holds
+ * what, and ends when the last region has ended.
+ */
+#include "hv/service/server.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hv/service/session.h"
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void say_what_holds(const struct hvcmad_server *s)
+{
+	const struct hvcmad_region *r;
+
+	for (r = s->memory.first; r; r = r->next) {
+		struct hvcmad_about about = { .vm = r->vm->name, .region = r->name, .pid = r->pid };
+
+		hvcmad_log(LOG_WARNING, HVCMAD_EVENT_HELD, &about,
+			   "cannot end yet: VM %s, process %d, has region %s with %" PRIu64 " bytes pinned",
+			   r->vm->name, (int)r->pid, r->name, hvcmad_region_stats(r).pinned_bytes);
+	}
+	sd_notifyf(0, "STOPPING=1\nSTATUS=Ends when %" PRIu32 " regions have ended, %" PRIu64 " bytes pinned",
+		   s->accounts.used.regions, s->accounts.used.pinned_bytes);
+}
+
+void hvcmad_server_region_gone(struct hvcmad_server *s)
+{
+	if (s->stopping && !s->memory.first)
+		sd_event_exit(s->event, 0);
+}
+
+static int on_term(sd_event_source *source, const struct signalfd_siginfo *si, void *opaque)
+{
+	struct hvcmad_server *s = opaque;
+
+	(void)source;
+	(void)si;
+	s->stopping = true;
+	hvcmad_listen_end(s);
+	if (s->memory.first)
+		say_what_holds(s);
+	hvcmad_server_region_gone(s);
+	return 0;
+}
+
+/* A configuration that is no good changes nothing. */
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si, void *opaque)
+{
+	struct hvcmad_server *s = opaque;
+	struct hvcma_error err = { "" };
+	struct hvcmad_config *config;
+
+	(void)source;
+	(void)si;
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_us());
+	if (hvcmad_config_read(s->config_path, &config, &err)) {
+		hvcmad_log(LOG_ERR, HVCMAD_EVENT_SERVICE, NULL, "%s; the configuration stays as it was", err.text);
+	} else {
+		hvcmad_config_free(s->config);
+		s->config = config;
+		s->memory.config = config;
+		hvcmad_accounts_reload(&s->accounts, config);
+		hvcmad_log(LOG_NOTICE, HVCMAD_EVENT_SERVICE, NULL, "new configuration: %zu VMs", config->nr_rules);
+	}
+	sd_notify(0, "READY=1");
+	return 0;
+}
+
+/* Before any thread is made: they have the mask, too. */
+static int take_signals(struct hvcmad_server *s)
+{
+	sigset_t set;
+	int ret;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	ret = sd_event_add_signal(s->event, NULL, SIGTERM, on_term, s);
+	if (ret >= 0)
+		ret = sd_event_add_signal(s->event, NULL, SIGINT, on_term, s);
+	if (ret >= 0)
+		ret = sd_event_add_signal(s->event, NULL, SIGHUP, on_hangup, s);
+	return ret < 0 ? ret : 0;
+}
+
+int hvcmad_server_init(struct hvcmad_server *s, const char *config_path, struct hvcmad_config *config,
+		       struct hvcma_error *err)
+{
+	int ret;
+
+	memset(s, 0, sizeof(*s));
+	s->config_path = config_path;
+	s->config = config;
+	s->listener = -1;
+	s->lock = -1;
+	hvcmad_memory_init(&s->memory, config);
+	hvcmad_accounts_reload(&s->accounts, config);
+	ret = sd_event_new(&s->event);
+	if (ret >= 0)
+		ret = take_signals(s);
+	if (ret >= 0)
+		ret = hvcmad_closer_new(s->event, &s->closer);
+	if (ret >= 0)
+		ret = sd_event_set_watchdog(s->event, true);
+	if (ret >= 0)
+		return 0;
+	hvcma_error_set(err, "no event loop: %s", strerror(-ret));
+	hvcmad_server_fini(s);
+	return ret;
+}
+
+void hvcmad_server_fini(struct hvcmad_server *s)
+{
+	while (s->sessions)
+		hvcmad_session_end(s->sessions);
+	hvcmad_listen_end(s);
+	hvcmad_closer_free(s->closer);
+	if (s->lock >= 0)
+		close(s->lock);
+	sd_event_unref(s->event);
+	hvcmad_config_free(s->config);
+}
+
+int hvcmad_server_run(struct hvcmad_server *s)
+{
+	int ret;
+
+	hvcmad_log(LOG_NOTICE, HVCMAD_EVENT_SERVICE, NULL, "ready, %zu VMs in the configuration", s->config->nr_rules);
+	sd_notify(0, "READY=1\nSTATUS=Serves");
+	ret = sd_event_loop(s->event);
+	hvcmad_log(LOG_NOTICE, HVCMAD_EVENT_SERVICE, NULL, "ends");
+	return ret;
+}

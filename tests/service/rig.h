@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * For the tests of hvcmad: the real program on a socket in a folder of its own, and a client that
+ * can send what no client should. In the layer asan it is the program with the sanitizers. Include
+ * after <cmocka.h>.
+ */
+#ifndef HVCMA_TESTS_SERVICE_RIG_H
+#define HVCMA_TESTS_SERVICE_RIG_H
+
+#include "tests/unit/host_memory.h"
+
+#include <dirent.h>
+#include <grp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "hv/core/service_wire.h"
+
+/* Users of VMs: root has a; what is told of others in test_memory.c and test_session.c. */
+#define USER_B		12345
+#define USER_C		12346
+#define USER_STRANGER	12347
+#define GROUP		65534	/* nogroup: all of them */
+
+#define RIG_CONFIG								\
+	"socket-group = \"nogroup\";\n"						\
+	"totals = { memory = \"128M\"; pinned = \"24M\"; regions = 8; };\n"	\
+	"vms = ( { name = \"a\"; user = 0; memory = \"128M\"; pinned = \"16M\"; regions = 5;\n" \
+	"          unsafe-noiommu = true; },\n"					\
+	"        { name = \"b\"; user = 12345; memory = \"64M\"; pinned = \"12M\"; regions = 4; },\n" \
+	"        { name = \"c\"; user = 12346; memory = \"2M\"; pinned = \"2M\"; regions = 1; } );\n"
+
+struct daemon {
+	pid_t pid;
+	char folder[32];
+	char socket[64];
+	char config[64];
+	char log[64];
+	int idle;	/* descriptors that it has without any session */
+};
+
+static struct daemon rig;
+
+static inline const char *daemon_program(void)
+{
+	static char path[4096];
+	const char *build = getenv("HVCMA_BUILD");
+	char self[4096] = "";
+
+#ifdef __aarch64__
+	static const char arch[] = "arm64";
+#else
+	static const char arch[] = "amd64";
+#endif
+	if (!build)
+		build = "build";
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) > 0 && strstr(self, "/tests/asan/"))
+		snprintf(path, sizeof(path), "%s/tests/asan/hvcmad", build);
+	else
+		snprintf(path, sizeof(path), "%s/%s/hvcmad", build, arch);
+	return path;
+}
+
+static inline void write_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Paths, folder, configuration; no process. */
+static inline void daemon_prepare(struct daemon *d, const char *config)
+{
+	*d = (struct daemon){ .folder = "/tmp/hvcmad-XXXXXX" };
+	assert_non_null(mkdtemp(d->folder));
+	assert_int_equal(chmod(d->folder, 0711), 0);
+	snprintf(d->socket, sizeof(d->socket), "%s/socket", d->folder);
+	snprintf(d->config, sizeof(d->config), "%s/config", d->folder);
+	snprintf(d->log, sizeof(d->log), "%s/log", d->folder);
+	write_text(d->config, config);
+}
+
+/* In the child: becomes the program. */
+static inline void daemon_exec(const struct daemon *d)
+{
+	int fd = open(d->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	const char *program = daemon_program();
+
+	must(fd >= 0, d->log);
+	must(dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0, "dup2");
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	execl(program, program, "--config", d->config, "--socket", d->socket, NULL);
+	must(false, program);
+}
+
+/* What it has said up to now. */
+static inline const char *daemon_log(const struct daemon *d)
+{
+	static char text[65536];
+	FILE *f = fopen(d->log, "re");
+
+	text[0] = '\0';
+	if (f) {
+		text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+		fclose(f);
+	}
+	return text;
+}
+
+static inline void daemon_says(const struct daemon *d, const char *words)
+{
+	int i;
+
+	for (i = 0; i < 500 && !strstr(daemon_log(d), words); i++)
+		usleep(10000);
+	assert_words(daemon_log(d), words);
+}
+
+static inline void daemon_spawn(struct daemon *d)
+{
+	fflush(NULL);
+	d->pid = fork();
+	assert_true(d->pid >= 0);
+	if (!d->pid) {
+		be_a_child();
+		daemon_exec(d);
+	}
+}
+
+/* Ends within ten seconds; its exit status. */
+static inline int daemon_wait(struct daemon *d)
+{
+	int status = -1, i;
+
+	for (i = 0; i < 1000; i++) {
+		pid_t got = waitpid(d->pid, &status, WNOHANG);
+
+		assert_true(got >= 0);
+		if (got) {
+			d->pid = 0;
+			if (!WIFEXITED(status))
+				fail_msg("hvcmad ended with status %#x: %s", status, daemon_log(d));
+			return WEXITSTATUS(status);
+		}
+		usleep(10000);
+	}
+	fail_msg("hvcmad does not end: %s", daemon_log(d));
+	return -1;
+}
+
+static inline void daemon_remove(struct daemon *d)
+{
+	static const char *const files[] = { "socket", "socket.lock", "config", "log", "notify" };
+	char path[96];
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", d->folder, files[i]);
+		unlink(path);
+	}
+	assert_int_equal(rmdir(d->folder), 0);
+}
+
+static inline void daemon_stop(struct daemon *d)
+{
+	assert_int_equal(kill(d->pid, SIGTERM), 0);
+	if (daemon_wait(d))
+		fail_msg("hvcmad failed: %s", daemon_log(d));
+	daemon_remove(d);
+}
+
+static inline int daemon_descriptors(const struct daemon *d)
+{
+	char path[64];
+	DIR *dir;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)d->pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static inline void daemon_start(struct daemon *d, const char *config)
+{
+	daemon_prepare(d, config);
+	daemon_spawn(d);
+	daemon_says(d, "ready");
+	d->idle = daemon_descriptors(d);
+}
+
+/* Does the number of its descriptors come back to @n within five seconds? */
+static inline void daemon_settles(const struct daemon *d, int n)
+{
+	int i;
+
+	for (i = 0; i < 500 && daemon_descriptors(d) != n; i++)
+		usleep(10000);
+	assert_int_equal(daemon_descriptors(d), n);
+}
+
+static inline int rig_start(void **state)
+{
+	(void)state;
+	daemon_start(&rig, RIG_CONFIG);
+	return 0;
+}
+
+/* With all sessions over, it has nothing that holds it. */
+static inline int rig_stop(void **state)
+{
+	(void)state;
+	daemon_stop(&rig);
+	return 0;
+}
+
+/* ---- a client ---- */
+
+static inline int client_connect(const struct daemon *d)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct timeval patience = { .tv_sec = 10 };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	must(fd >= 0, "socket");
+	memcpy(address.sun_path, d->socket, sizeof(d->socket));
+	must(!connect(fd, (void *)&address, sizeof(address)), d->socket);
+	must(!setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), "timeout");
+	return fd;
+}
+
+/* A message, with descriptors; what send says. */
+static inline ssize_t client_send(int fd, const void *bytes, size_t nr, const int *fds, size_t nr_fds, int flags)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int) * 256)];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { (void *)bytes, nr };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (nr_fds) {
+		struct cmsghdr *c;
+
+		memset(&control, 0, sizeof(control));
+		m.msg_control = control.bytes;
+		m.msg_controllen = CMSG_SPACE(sizeof(int) * nr_fds);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * nr_fds);
+		memcpy(CMSG_DATA(c), fds, sizeof(int) * nr_fds);
+	}
+	return sendmsg(fd, &m, flags | MSG_NOSIGNAL);
+}
+
+/* What came last: the response, and its descriptor (-1: none). */
+static struct {
+	union {
+		struct hvcmad_resp_hdr hdr;
+		struct hvcmad_hello_resp hello;
+		struct hvcmad_register_resp reg;
+		struct hvcmad_addresses_resp addresses;
+		struct hvcmad_status_resp status;
+		unsigned char bytes[HVCMAD_MAX_RESPONSE_BYTES];
+	};
+	char text[HVCMAD_MAX_TEXT_BYTES + 1];
+	int fd;
+} got;
+
+/* The status; -1: the session is over. */
+static inline int client_receive(int fd, size_t min_bytes)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int) * 4)];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { got.bytes, sizeof(got.bytes) };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	enum hvcmad_status status;
+	const char *text, *wrong;
+	struct cmsghdr *c;
+	size_t bytes;
+	ssize_t nr;
+
+	do {	/* io_uring of the test's own interrupts it */
+		nr = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+	} while (nr < 0 && errno == EINTR);
+
+	got.fd = -1;
+	got.text[0] = '\0';
+	if (nr == 0 || (nr < 0 && errno == ECONNRESET))
+		return -1;
+	must(nr > 0, "no answer");
+	c = CMSG_FIRSTHDR(&m);
+	if (c && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&got.fd, CMSG_DATA(c), sizeof(int));
+	wrong = hvcma_service_response_parse(got.bytes, (size_t)nr, min_bytes, &status, &text, &bytes);
+	must(!wrong, wrong);
+	memcpy(got.text, text, bytes);
+	got.text[bytes] = '\0';
+	return (int)status;
+}
+
+static inline int client_call_fds(int fd, const void *request, size_t bytes, size_t min_bytes, const int *fds,
+				  size_t nr_fds)
+{
+	if (client_send(fd, request, bytes, fds, nr_fds, 0) < 0)
+		return -1;
+	return client_receive(fd, min_bytes);
+}
+
+static inline int client_hello(int fd)
+{
+	const struct hvcmad_hello_req q = {
+		.hdr = { HVCMAD_OP_HELLO, sizeof(q) }, .magic = HVCMAD_MAGIC, .version = HVCMAD_VERSION,
+	};
+
+	return client_call_fds(fd, &q, sizeof(q), sizeof(got.hello), NULL, 0);
+}
+
+/* Connected, and greeted. */
+static inline int client_open(const struct daemon *d)
+{
+	int fd = client_connect(d);
+
+	must(client_hello(fd) == HVCMAD_S_OK, "HELLO");
+	return fd;
+}
+
+static inline struct hvcmad_register_req register_request(const char *name, uint64_t bytes, uint32_t flags)
+{
+	struct hvcmad_register_req q = {
+		.hdr = { HVCMAD_OP_REGISTER, sizeof(q) }, .bytes = bytes, .granule_bytes = HUGE_BYTES,
+		.page_bytes = flags & HVCMAD_REGISTER_MAKE ? HUGE_BYTES : 0, .flags = flags,
+	};
+
+	memcpy(q.name, name, strlen(name));
+	return q;
+}
+
+/* Status; the region's number is in got.reg.region. */
+static inline int client_register(int fd, const char *name, uint64_t bytes, int file)
+{
+	struct hvcmad_register_req q = register_request(name, bytes, file < 0 ? HVCMAD_REGISTER_MAKE : 0);
+
+	return client_call_fds(fd, &q, sizeof(q), sizeof(got.reg), &file, file >= 0);
+}
+
+static inline int client_unregister(int fd, uint32_t region)
+{
+	const struct hvcmad_unregister_req q = {
+		.hdr = { HVCMAD_OP_UNREGISTER, sizeof(q) }, .region = region,
+	};
+
+	return client_call_fds(fd, &q, sizeof(q), sizeof(got.hdr), NULL, 0);
+}
+
+static inline int client_range(int fd, uint32_t op, uint32_t region, uint64_t first, uint64_t nr, uint32_t flags)
+{
+	const struct hvcmad_range_req q = {
+		.hdr = { op, sizeof(q) }, .region = region, .flags = flags, .first = first, .nr = nr,
+	};
+	bool addresses = op == HVCMAD_OP_ADDRESSES || flags & HVCMAD_PIN_ADDRESSES;
+
+	return client_call_fds(fd, &q, sizeof(q), sizeof(got.hdr) + (addresses ? nr * 8 : 0), NULL, 0);
+}
+
+static inline int client_status(int fd, uint32_t flags, uint32_t after)
+{
+	const struct hvcmad_status_req q = {
+		.hdr = { HVCMAD_OP_STATUS, sizeof(q) }, .flags = flags, .after = after,
+	};
+
+	return client_call_fds(fd, &q, sizeof(q), sizeof(got.status), NULL, 0);
+}
+
+#define assert_status(expected, call)						\
+	do {									\
+		int status_ = call;						\
+										\
+		if (status_ != HVCMAD_S_##expected)				\
+			fail_msg("%s: %s, not " #expected ": %s", #call,	\
+				 status_ < 0 ? "over" : hvcma_service_status_name((uint32_t)status_), got.text); \
+	} while (0)
+
+#define assert_refused(expected, words, call)					\
+	do {									\
+		assert_status(expected, call);					\
+		assert_words(got.text, words);					\
+	} while (0)
+
+#define assert_over(call)							\
+	do {									\
+		if ((call) != -1)						\
+			fail_msg("%s: the session goes on: %s", #call, got.text); \
+	} while (0)
+
+/* A child of another user, that works there as the tests do; it ends with 0 if all went well. */
+static inline pid_t as_user(uid_t uid, void (*body)(void))
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid)
+		return pid;
+	be_a_child();
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	must(!setgroups(0, NULL) && !setgid(GROUP) && !setuid(uid), "setuid");
+	body();
+	fflush(NULL);
+	_exit(0);
+}
+
+static inline void ends_well(pid_t pid)
+{
+	int status = -1;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+#endif /* HVCMA_TESTS_SERVICE_RIG_H */
