@@ -244,16 +244,31 @@ include $(srcdir)/tests/tests.mk
 
 # ---- installation ------------------------------------------------------------
 # A blank in one of these would make two names of it, and "rm -rf" of each.
-whole_names = $(foreach v,DESTDIR GUEST_PREFIX bindir libdir mandir,$(if $(word 2,[$($(v))]),$(error \
+whole_names = $(foreach v,DESTDIR GUEST_PREFIX bindir libdir mandir sbindir sysconfdir datarootdir prefix,$(if $(word 2,[$($(v))]),$(error \
 	$(v): folder names with blanks are not supported: '$($(v))')))
 PLUGINDIR = $(libdir)/hvcma
 MAN_SECTIONS = 1 4 7
+# The service comes along where it could be built; its configuration is its owner's to write.
+SERVICE_MAN = $(srcdir)/docs/man/hvcmad.8
+SERVICE_FILES = $(sbindir)/hvcmad $(prefix)/lib/systemd/system/hvcmad.service $(prefix)/lib/systemd/system/hvcmad.socket \
+	$(prefix)/lib/sysusers.d/hvcmad.conf $(prefix)/lib/tmpfiles.d/hvcmad.conf \
+	$(datarootdir)/doc/hvcma/hvcmad.conf $(mandir)/man8/hvcmad.8
+define install_service
+	install -D -m 755 $(O)/$(NATIVE)/hvcmad $(DESTDIR)$(sbindir)/hvcmad
+	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/systemd/system $(srcdir)/packaging/hvcmad.service $(srcdir)/packaging/hvcmad.socket
+	sed -i 's,@SBINDIR@,$(sbindir),' $(DESTDIR)$(prefix)/lib/systemd/system/hvcmad.service
+	install -D -m 644 $(srcdir)/packaging/hvcmad.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/hvcmad.conf
+	install -D -m 644 $(srcdir)/packaging/hvcmad.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/hvcmad.conf
+	install -D -m 644 $(srcdir)/packaging/hvcmad.conf $(DESTDIR)$(datarootdir)/doc/hvcma/hvcmad.conf
+	install -D -m 644 -t $(DESTDIR)$(mandir)/man8 $(SERVICE_MAN)
+endef
 install: native plugin
 	$(whole_names)
 	install -D -m 755 $(O)/$(NATIVE)/hvcma $(DESTDIR)$(bindir)/hvcma
 	install -D -m 644 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-preload.so $(O)/$(NATIVE)/hvcma-qemu.so
 	install -D -m 755 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-pin-keeper
 	$(foreach s,$(MAN_SECTIONS),install -D -m 644 -t $(DESTDIR)$(mandir)/man$(s) $(wildcard $(srcdir)/docs/man/*.$(s)) &&) true
+	$(if $(MISSING_service),,$(install_service))
 
 # For guests: sources for dkms, and what loads the module in time. No kernel is needed for it.
 # Sources of earlier versions go; dkms is asked by whoever installs.
@@ -286,6 +301,8 @@ uninstall:
 	$(whole_names)
 	rm -f $(DESTDIR)$(bindir)/hvcma
 	rm -rf $(DESTDIR)$(PLUGINDIR)
+	rm -f $(SERVICE_FILES:%=$(DESTDIR)%)
+	@rmdir $(DESTDIR)$(datarootdir)/doc/hvcma 2>/dev/null || true
 	rm -f $(foreach s,$(MAN_SECTIONS),$(patsubst $(srcdir)/docs/man/%,$(DESTDIR)$(mandir)/man$(s)/%,$(wildcard $(srcdir)/docs/man/*.$(s))))
 
 clean:
@@ -310,9 +327,10 @@ help:
 	@echo '                  properties x-* that the other does not have'
 	@echo '  make guest      virtio_cma.ko for the kernels that tests boot; guest-all: for every'
 	@echo '                  kernel of the test environment'
+	@echo '  make service    the host service hvcmad, which make without a goal builds, too'
 	@echo '  make world      make, plugin and guest, the first two for this machine and for arm64'
 	@echo '  make env        the test environment: stock QEMU, kernels, cross tools, from packages'
-	@echo '  make install    command, plugin, manual pages (DESTDIR, and the folders of configure)'
+	@echo '  make install    command, plugin, service, manual pages (DESTDIR, and the folders of configure)'
 	@echo '  make install-guest  for guests: sources for dkms, softdeps, initramfs hook, dracut module, udev rule'
 	@echo '  make clean      remove what was built, keep the environment; distclean removes that too'
 	@echo

@@ -77,6 +77,7 @@ static int remove_stale(const char *path, struct hvcma_error *err)
 static int make_socket(struct hvcmad_server *s, const char *path, struct hvcma_error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const int on = 1;
 	mode_t mask;
 	int fd, ret;
 
@@ -94,6 +95,9 @@ static int make_socket(struct hvcmad_server *s, const char *path, struct hvcma_e
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return failed(err, "no socket for", path);
+	s->listener = fd;
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)))
+		return failed(err, "no credentials by", path);
 	mask = umask(0177);
 	ret = bind(fd, (void *)&address, sizeof(address)) ? failed(err, "cannot bind", path) : 0;
 	umask(mask);
@@ -105,16 +109,19 @@ static int make_socket(struct hvcmad_server *s, const char *path, struct hvcma_e
 		ret = failed(err, "cannot open to its group", path);
 	if (!ret && listen(fd, BACKLOG))
 		ret = failed(err, "cannot listen at", path);
-	s->listener = fd;
 	return ret;
 }
 
+/*
+ * Each message says who has sent it, from the first on. Clients' sockets have that from this one, by
+ * when they have connected (since Linux 6.16), so it can't be said later.
+ */
 static int take_passed(struct hvcmad_server *s, int nr, struct hvcma_error *err)
 {
 	struct sockaddr_un address = { 0 };
 	char path[sizeof(address.sun_path) + 1] = "";
-	socklen_t bytes = sizeof(address);
-	int fd = SD_LISTEN_FDS_START;
+	socklen_t bytes = sizeof(address), passes_bytes = sizeof(int);
+	int passes = 0, fd = SD_LISTEN_FDS_START;
 
 	if (nr != 1 || sd_is_socket_unix(fd, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
 		hvcma_error_set(err, "what was passed is not one Unix socket of type SEQPACKET that listens "
@@ -122,6 +129,10 @@ static int take_passed(struct hvcmad_server *s, int nr, struct hvcma_error *err)
 		return -EINVAL;
 	}
 	s->listener = fd;
+	if (getsockopt(fd, SOL_SOCKET, SO_PASSCRED, &passes, &passes_bytes) || !passes) {
+		hvcma_error_set(err, "the socket that was passed does not say who sends (PassCredentials=yes)");
+		return -EINVAL;
+	}
 	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK))
 		return failed(err, "the passed socket", "");
 	if (getsockname(fd, (void *)&address, &bytes))
@@ -168,7 +179,6 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *op
 
 int hvcmad_listen(struct hvcmad_server *s, const char *path, struct hvcma_error *err)
 {
-	const int on = 1;
 	int nr = sd_listen_fds(1);
 	int ret;
 
@@ -179,9 +189,6 @@ int hvcmad_listen(struct hvcmad_server *s, const char *path, struct hvcma_error 
 	ret = nr ? take_passed(s, nr, err) : make_socket(s, path, err);
 	if (ret)
 		return ret;
-	/* Each message says who has sent it, from the first on: clients' sockets have it from this one. */
-	if (setsockopt(s->listener, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)))
-		return failed(err, "the socket", path);
 	ret = sd_event_add_io(s->event, &s->listener_source, s->listener, EPOLLIN, on_client, s);
 	if (ret < 0) {
 		hvcma_error_set(err, "the socket can't be watched: %s", strerror(-ret));

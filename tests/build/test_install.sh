@@ -78,19 +78,22 @@ echo 'PACKAGES_CHECKED = plugin' >>config.mak
 mkdir -p "build/$arch" "build/env/qemu-headers-$arch"
 touch "build/env/qemu-headers-$arch/cflags"
 mv "$tmp/environment.mak" build/
-for file in hvcma hvcma-pin-keeper hvcma-preload.so hvcma-qemu.so; do
+for file in hvcma hvcma-pin-keeper hvcmad hvcma-preload.so hvcma-qemu.so; do
 	touch "build/$arch/$file"
 done
 rm -rf "$root"
 check "install" eval 'make -o "build/$arch/hvcma" -o "build/$arch/hvcma-pin-keeper" -o "build/$arch/hvcma-preload.so" \
-	-o "build/$arch/hvcma-qemu.so" install DESTDIR="$root" >"$tmp/out" 2>&1 || { note "$(cat "$tmp/out")"; false; }'
+	-o "build/$arch/hvcmad" -o "build/$arch/hvcma-qemu.so" install DESTDIR="$root" >"$tmp/out" 2>&1 || { note "$(cat "$tmp/out")"; false; }'
 for file in bin/hvcma lib/hvcma/hvcma-preload.so lib/hvcma/hvcma-qemu.so lib/hvcma/hvcma-pin-keeper \
-	share/man/man1/hvcma.1 share/man/man7/virtio-cma.7; do
+	share/man/man1/hvcma.1 share/man/man7/virtio-cma.7 sbin/hvcmad share/man/man8/hvcmad.8 \
+	lib/systemd/system/hvcmad.service lib/systemd/system/hvcmad.socket lib/sysusers.d/hvcmad.conf \
+	lib/tmpfiles.d/hvcmad.conf share/doc/hvcma/hvcmad.conf; do
 	check "installed: /usr/$file" [ -e "$root/usr/$file" ]
 done
+check "the service's unit names where it is" grep -qx 'ExecStart=/usr/sbin/hvcmad' "$root/usr/lib/systemd/system/hvcmad.service"
 for goal in install uninstall; do
 	check "$goal, a blank in a folder: refused" eval '! make -o "build/$arch/hvcma" -o "build/$arch/hvcma-pin-keeper" \
-		-o "build/$arch/hvcma-preload.so" -o "build/$arch/hvcma-qemu.so" $goal DESTDIR="$root" prefix="/my folder" \
+		-o "build/$arch/hvcma-preload.so" -o "build/$arch/hvcmad" -o "build/$arch/hvcma-qemu.so" $goal DESTDIR="$root" prefix="/my folder" \
 		>"$tmp/out" 2>&1 && grep -q "bindir: folder names with blanks" "$tmp/out"'
 done
 touch "$root/usr/bin/other"

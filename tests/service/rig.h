@@ -221,6 +221,21 @@ static inline int rig_stop(void **state)
 	return 0;
 }
 
+/*
+ * Pages of the host's pool, kept from other tests until pool_unlock(): to be called when the service
+ * has them. Or the test is skipped.
+ */
+static inline int pool_take(uint64_t pages)
+{
+	int lock = pool_lock();
+
+	if (!have_hugepages(pages)) {
+		pool_unlock(lock);
+		skip_because("no %llu free hugepages of 2 MiB", (unsigned long long)pages);
+	}
+	return lock;
+}
+
 /* ---- a client ---- */
 
 static inline int client_connect(const struct daemon *d)

@@ -108,11 +108,11 @@ static void a_pin_keeps_the_page(void **state)
 static void the_service_makes_memory(void **state)
 {
 	struct memory m = { .bytes = 2 * HUGE_BYTES, .page_bytes = HUGE_BYTES };
-	int fd = client_open(&rig);
+	int fd = client_open(&rig), lock;
 	uint32_t r;
 
 	(void)state;
-	need_huge(2);
+	lock = pool_take(2);
 	assert_status(OK, client_register(fd, "made", m.bytes, -1));
 	r = got.reg.region;
 	m.fd = got.fd;
@@ -122,6 +122,7 @@ static void the_service_makes_memory(void **state)
 	m.base = mmap(NULL, m.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, m.fd, 0);
 	assert_true(m.base != MAP_FAILED);
 	assert_status(OK, client_range(fd, HVCMAD_OP_BACK, r, 0, 2, 0));
+	pool_unlock(lock);
 	assert_status(OK, client_range(fd, HVCMAD_OP_PIN, r, 0, 2, HVCMAD_PIN_ADDRESSES));
 	expect_addresses(&m, 0, 2);
 	assert_status(OK, client_unregister(fd, r));
@@ -372,7 +373,7 @@ static void small_quota(void)
 static void quotas_hold(void **state)
 {
 	struct memory m = four_pages();
-	int fd = client_open(&rig), i;
+	int fd = client_open(&rig), i, lock;
 	uint32_t r = registered(fd, "banka", &m), made;
 
 	(void)state;
@@ -380,13 +381,14 @@ static void quotas_hold(void **state)
 	ends_well(as_user(USER_C, small_quota));
 	memory_free(&others_memory);
 
-	need_huge(6);
+	lock = pool_take(6);
 	assert_status(OK, client_register(fd, "made", 6 * HUGE_BYTES, -1));
 	close(got.fd);
 	made = got.reg.region;
 	assert_status(OK, client_range(fd, HVCMAD_OP_BACK, r, 0, 4, 0));
 	assert_status(OK, client_range(fd, HVCMAD_OP_PIN, r, 0, 4, 0));
 	assert_status(OK, client_range(fd, HVCMAD_OP_BACK, made, 0, 6, 0));
+	pool_unlock(lock);
 	assert_refused(QUOTA, "a: 10485760 more beside 8388608 would pass the quota 'pinned', 16777216",
 		       client_range(fd, HVCMAD_OP_PIN, made, 0, 5, 0));
 	assert_status(OK, client_range(fd, HVCMAD_OP_PIN, made, 0, 4, 0));
@@ -453,15 +455,16 @@ static void memory_ends_with_its_client(void **state)
 static void a_file_that_shrinks_harms_its_client_alone(void **state)
 {
 	int file = memfd_create("shrinks", MFD_CLOEXEC | MFD_HUGETLB | (21u << MFD_HUGE_SHIFT));
-	int fd = client_open(&rig);
+	int fd = client_open(&rig), lock;
 	uint32_t r;
 
 	(void)state;
-	need_huge(2);
+	lock = pool_take(2);
 	assert_int_equal(ftruncate(file, (off_t)(4 * HUGE_BYTES)), 0);
 	assert_status(OK, client_register(fd, "shrinks", 4 * HUGE_BYTES, file));
 	r = got.reg.region;
 	assert_status(OK, client_range(fd, HVCMAD_OP_BACK, r, 0, 2, 0));
+	pool_unlock(lock);
 	assert_status(OK, client_range(fd, HVCMAD_OP_PIN, r, 0, 1, 0));
 	assert_int_equal(ftruncate(file, 0), 0);
 	assert_status(NO_BACKING, client_range(fd, HVCMAD_OP_BACK, r, 2, 2, 0));
@@ -495,10 +498,9 @@ static void a_reserve_is_kept_back(void **state)
 		"vms = ( { name = \"a\"; user = 0; pinned = \"64M\"; regions = 4; } );\n";
 	char text[512];
 	uint32_t r;
-	int fd, file, lock = pool_lock();
+	int fd, file, lock = pool_take(4);
 
 	(void)state;
-	need_huge(4);
 	rig_stop(NULL);
 	snprintf(text, sizeof(text), config, "1T");	/* more than there can be */
 	daemon_start(&rig, text);
