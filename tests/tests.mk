@@ -101,7 +101,7 @@ include $(srcdir)/tests/glue/glue.mk
 need_layers = $(NATIVE)
 need_build = plugin plugin-testing
 need_unit = $(NATIVE) $(UNIT_BIN)
-need_service = $(SERVICE_BIN) $(if $(MISSING_service),,$(O)/$(NATIVE)/hvcmad)
+need_service = $(NATIVE) $(SERVICE_BIN) $(if $(MISSING_service),,$(O)/$(NATIVE)/hvcmad)
 need_fdt = $(NATIVE) $(FDT_BIN)
 need_loopback = $(LOOPBACK_BIN)
 need_asan = $(NATIVE) $(ASAN_BIN) $(if $(MISSING_service),,$(O)/tests/asan/hvcmad)

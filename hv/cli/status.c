@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hvcma status: asks a running QEMU for the reports of its virtio-cma devices
- * and prints them for people, as JSON, or one field for scripts.
+ * hvcma status: asks a running QEMU for the reports of its virtio-cma devices, or
+ * the host's service for what it has, and prints that for people, as JSON, or one
+ * field for scripts.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -15,13 +16,16 @@
 #include "hv/cli/devices.h"
 #include "hv/cli/options.h"
 #include "hv/cli/report.h"
+#include "hv/cli/service_report.h"
 #include "hv/cli/text.h"
+#include "hv/host/service_client.h"
 
 #define DEFAULT_TIMEOUT_S	10u
 #define MAX_TIMEOUT_S		3600u
 
 struct options {
-	const char *socket;
+	const char *socket;		/* QEMU's */
+	const char *service;		/* the service's */
 	const char *device;		/* NULL: all */
 	const char *field;		/* JSON pointer, NULL: the whole report */
 	unsigned int timeout_s;
@@ -30,11 +34,14 @@ struct options {
 
 static const char help[] =
 	"usage: hvcma status --qmp SOCKET [OPTION...]\n"
+	"       hvcma status --service[=SOCKET] [OPTION...]\n"
 	"Shows what a virtual machine's virtio-cma regions have: pinned, migratable and\n"
 	"unbacked memory, extents, DMA window, clients, blocks and counters, but for what is\n"
-	"zero. First of all whether the guest has a driver for it.\n"
+	"zero. First of all whether the guest has a driver for it. Or what the host's service\n"
+	"(hvcmad) has of all virtual machines.\n"
 	"\n"
 	"  --qmp SOCKET      QEMU's QMP unix socket (-qmp unix:SOCKET,server=on,wait=off)\n"
+	"  --service[=SOCKET]  the service's socket (" HVCMA_SERVICE_SOCKET ")\n"
 	"  --device ID       only this device: its id, or its QOM path\n"
 	"  --json            as JSON: an object with one report per device\n"
 	"  --field POINTER   only this field of the report, by JSON pointer, for scripts\n"
@@ -67,6 +74,9 @@ static int take_option(void *opaque, int c, char *arg)
 	case 'q':
 		opt->socket = arg;
 		break;
+	case 's':
+		opt->service = arg ? arg : HVCMA_SERVICE_SOCKET;
+		break;
 	case 'd':
 		opt->device = arg;
 		break;
@@ -86,6 +96,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 {
 	static const struct option longs[] = {
 		{ "qmp", required_argument, NULL, 'q' },
+		{ "service", optional_argument, NULL, 's' },
 		{ "device", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "field", required_argument, NULL, 'f' },
@@ -101,8 +112,12 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		return ret;
 	if (optind < argc)
 		return hvcma_usage_error("unexpected argument '%s'", argv[optind]);
-	if (!opt->socket)
-		return hvcma_usage_error("option --qmp is missing");
+	if (opt->socket && opt->service)
+		return hvcma_usage_error("--qmp and --service are two things to ask");
+	if (!opt->socket && !opt->service)
+		return hvcma_usage_error("option --qmp or --service is missing");
+	if (opt->service && opt->device)
+		return hvcma_usage_error("--device is of QEMU, not of the service");
 	if (opt->field && *opt->field && *opt->field != '/')
 		return hvcma_usage_error("--field is a JSON pointer such as /counters/pinned-bytes, not '%s'",
 					 opt->field);
@@ -127,16 +142,21 @@ static int take_field(struct json_object *reports, const char *field, struct jso
 	return HVCMA_EXIT_OK;
 }
 
+static void print_value(struct json_object *value)
+{
+	if (json_object_is_type(value, json_type_string)) {
+		hvcma_put_printable(stdout, json_object_get_string(value));
+		putchar('\n');
+	} else {
+		hvcma_print_json(value, JSON_C_TO_STRING_PLAIN);
+	}
+}
+
 static void print_values(struct json_object *fields)
 {
 	json_object_object_foreach(fields, device, value) {
 		(void)device;
-		if (json_object_is_type(value, json_type_string)) {
-			hvcma_put_printable(stdout, json_object_get_string(value));
-			putchar('\n');
-		} else {
-			hvcma_print_json(value, JSON_C_TO_STRING_PLAIN);
-		}
+		print_value(value);
 	}
 }
 
@@ -223,6 +243,34 @@ static int status(struct hvcma_qmp *qmp, const struct options *opt,
 	return print_reports(reports, opt);
 }
 
+/* One report, not one for each device. */
+static int service_status(const struct options *opt)
+{
+	struct json_object *report, *value, *printable;
+	struct hvcma_error err;
+
+	if (hvcma_service_report(opt->service, opt->timeout_s * 1000, &report, &err))
+		return hvcma_failed(err.text);
+	value = report;
+	if (opt->field && *opt->field && json_pointer_get(report, opt->field, &value)) {
+		hvcma_error_set(&err, "the service reports no field '%s'", opt->field);
+		hvcma_failed(err.text);
+		json_object_put(report);
+		return HVCMA_EXIT_NO_DEVICE;
+	}
+	if (opt->json) {
+		hvcma_print_json(value, JSON_C_TO_STRING_PRETTY);
+	} else if (opt->field) {
+		print_value(value);
+	} else {
+		printable = hvcma_json_printable(report);
+		hvcma_service_report_print(stdout, printable);
+		json_object_put(printable);
+	}
+	json_object_put(report);
+	return HVCMA_EXIT_OK;
+}
+
 static int run(int argc, char **argv)
 {
 	struct json_object *devices, *reports;
@@ -234,6 +282,8 @@ static int run(int argc, char **argv)
 	ret = parse_options(argc, argv, &opt);
 	if (ret)
 		return ret;
+	if (opt.service)
+		return service_status(&opt);
 	if (hvcma_qmp_connect(opt.socket, opt.timeout_s * 1000, &qmp, &err))
 		return hvcma_failed(err.text);
 	devices = json_object_new_object();

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What hvcmad has: see service_report.h.
+ */
+#include "hv/cli/service_report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hv/cli/size_text.h"
+#include "hv/host/service_client.h"
+
+static void add_number(struct json_object *o, const char *key, uint64_t value)
+{
+	json_object_object_add(o, key, json_object_new_uint64(value));
+}
+
+static void add_text(struct json_object *o, const char *key, const __u8 *text, size_t room)
+{
+	size_t bytes = strnlen((const char *)text, room);
+
+	json_object_object_add(o, key, json_object_new_string_len((const char *)text, (int)bytes));
+}
+
+static struct json_object *region_of(const struct hvcmad_region_status *r)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_text(o, "vm", r->vm, sizeof(r->vm));
+	add_text(o, "name", r->name, sizeof(r->name));
+	add_number(o, "number", r->region);
+	add_number(o, "pid", r->pid);
+	add_number(o, "bytes", r->bytes);
+	add_number(o, "granule-bytes", r->granule_bytes);
+	add_number(o, "backed-bytes", r->backed_bytes);
+	add_number(o, "pinned-bytes", r->pinned_bytes);
+	return o;
+}
+
+static void add_totals(struct json_object *report, const struct hvcmad_status_resp *r)
+{
+	add_number(report, "memory-bytes", r->memory_bytes);
+	add_number(report, "pinned-bytes", r->pinned_bytes);
+	add_number(report, "quota-memory-bytes", r->quota_memory_bytes);
+	add_number(report, "quota-pinned-bytes", r->quota_pinned_bytes);
+}
+
+/* As many answers as it takes. Numbers rise, so it comes to an end, whatever the service says. */
+static int ask_all(int fd, struct json_object *report, struct json_object *regions,
+		   struct hvcmad_status_resp *r, struct hvcma_error *err)
+{
+	struct hvcmad_status_req q = {
+		.hdr = { HVCMAD_OP_STATUS, sizeof(q) }, .flags = HVCMAD_STATUS_ALL,
+	};
+	uint32_t i;
+
+	do {
+		size_t bytes;
+		int ret = hvcma_service_ask(fd, &q, r, HVCMAD_MAX_RESPONSE_BYTES, sizeof(*r), &bytes, err);
+
+		if (ret)
+			return ret;
+		if (r->nr != (bytes - sizeof(*r)) / sizeof(r->regions[0]) ||
+		    (bytes - sizeof(*r)) % sizeof(r->regions[0])) {
+			hvcma_error_set(err, "the service's answer has not the length of its regions");
+			return -EPROTO;
+		}
+		if (!q.after)
+			add_totals(report, r);
+		for (i = 0; i < r->nr; i++) {
+			if (r->regions[i].region <= q.after) {
+				hvcma_error_set(err, "the service's regions are not in their order");
+				return -EPROTO;
+			}
+			q.after = r->regions[i].region;
+			json_object_array_add(regions, region_of(&r->regions[i]));
+		}
+	} while (r->nr);
+	return 0;
+}
+
+int hvcma_service_report(const char *path, unsigned int timeout_ms, struct json_object **report,
+			 struct hvcma_error *err)
+{
+	struct json_object *whole, *regions;
+	struct hvcmad_status_resp *r;
+	struct hvcmad_hello_resp hello;
+	int fd, ret = hvcma_service_open(path, timeout_ms, &fd, &hello, err);
+
+	if (ret)
+		return ret;
+	r = malloc(HVCMAD_MAX_RESPONSE_BYTES);
+	if (!r) {
+		hvcma_error_set(err, "no memory for the service's answer");
+		close(fd);
+		return -ENOMEM;
+	}
+	whole = json_object_new_object();
+	regions = json_object_new_array();
+	ret = ask_all(fd, whole, regions, r, err);
+	json_object_object_add(whole, "regions", regions);
+	free(r);
+	close(fd);
+	if (ret) {
+		json_object_put(whole);
+		return ret;
+	}
+	*report = whole;
+	return 0;
+}
+
+static struct json_object *member(struct json_object *o, const char *key)
+{
+	struct json_object *value = NULL;
+
+	json_object_object_get_ex(o, key, &value);
+	return value;
+}
+
+static uint64_t number(struct json_object *o, const char *key)
+{
+	return json_object_get_uint64(member(o, key));
+}
+
+void hvcma_service_report_print(FILE *out, struct json_object *report)
+{
+	struct json_object *regions = member(report, "regions");
+	size_t nr = json_object_array_length(regions), i;
+
+	fprintf(out, "service: %zu regions, %s of %s, pinned %s of %s\n", nr,
+		size_text(number(report, "memory-bytes")).text, size_text(number(report, "quota-memory-bytes")).text,
+		size_text(number(report, "pinned-bytes")).text, size_text(number(report, "quota-pinned-bytes")).text);
+	if (nr)
+		fprintf(out, "  %-20s %-16s %8s %10s %10s %10s %10s\n", "VM", "region", "process", "size", "granule",
+			"backed", "pinned");
+	for (i = 0; i < nr; i++) {
+		struct json_object *r = json_object_array_get_idx(regions, i);
+
+		fprintf(out, "  %-20s %-16s %8" PRIu64 " %10s %10s %10s %10s\n",
+			json_object_get_string(member(r, "vm")), json_object_get_string(member(r, "name")),
+			number(r, "pid"), size_text(number(r, "bytes")).text,
+			size_text(number(r, "granule-bytes")).text, size_text(number(r, "backed-bytes")).text,
+			size_text(number(r, "pinned-bytes")).text);
+	}
+}
