@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 
 #define SLOT_MAX_BYTES	(UINT64_C(1) << 30)
 #define RING_MIN_SLOTS	UINT64_C(512)
@@ -157,6 +158,8 @@ void hvcma_pins_fini(struct hvcma_pins *pins)
 static int update(struct hvcma_pins *pins, uint64_t slot, uint64_t nr, bool pin,
 		  uint64_t *done)
 {
+	struct iovec iov[HVCMA_PIN_BATCH];	/* 8 KiB, which no region keeps */
+
 	*done = 0;
 	while (*done < nr) {
 		uint64_t at = slot + *done;
@@ -170,7 +173,7 @@ static int update(struct hvcma_pins *pins, uint64_t slot, uint64_t nr, bool pin,
 		if (n > HVCMA_PIN_BATCH)
 			n = HVCMA_PIN_BATCH;
 		for (i = 0; i < n; i++) {
-			struct iovec *v = &pins->iov[i];
+			struct iovec *v = &iov[i];
 
 			v->iov_base = pin ? pins->base + (at + i) * pins->slot_bytes : NULL;
 			v->iov_len = pin ? pins->slot_bytes : 0;
@@ -178,7 +181,7 @@ static int update(struct hvcma_pins *pins, uint64_t slot, uint64_t nr, bool pin,
 
 		/* Returns how many slots it updated before the first that failed. */
 		ret = io_uring_register_buffers_update_tag(&pins->ring[at / pins->slots_per_ring],
-							   (unsigned int)offset, pins->iov,
+							   (unsigned int)offset, iov,
 							   NULL, (unsigned int)n);
 		if (ret <= 0)
 			return ret ? ret : -EIO;

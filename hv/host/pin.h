@@ -10,7 +10,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
 #include "hv/host/provider.h"
 
@@ -27,7 +26,6 @@ struct hvcma_pins {
 	size_t nr_rings;
 	struct io_uring *ring;
 	int *ring_fd;
-	struct iovec iov[HVCMA_PIN_BATCH];
 };
 
 /**
