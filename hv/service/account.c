@@ -73,11 +73,11 @@ int hvcmad_vm_join(struct hvcmad_accounts *accounts, const struct hvcmad_config 
 			return -ENOMEM;
 		}
 		vm->accounts = accounts;
-		vm->id = *id;
-		apply_rule(vm, rule);
 		vm->next = accounts->vms;
 		accounts->vms = vm;
 	}
+	vm->id = *id;		/* one that fits, for the next configuration */
+	apply_rule(vm, rule);
 	vm->sessions++;
 	vm->refs++;
 	*out = vm;

@@ -29,7 +29,7 @@ struct hvcmad_vm {
 	struct hvcmad_accounts *accounts;
 	struct hvcmad_vm *next;
 	char name[HVCMAD_VM_BYTES];
-	struct hvcmad_identity id;	/* of the first process */
+	struct hvcmad_identity id;	/* of the last process that joined */
 	struct hvcmad_quota quota;	/* all 0: no rule fits any more */
 	bool unsafe_noiommu;
 	struct hvcmad_usage used;
@@ -48,7 +48,7 @@ struct hvcmad_accounts {
 /**
  * hvcmad_accounts_reload() - what @config says holds from now on, for VMs that are there, too.
  *
- * A VM is looked up again by what its first process was.
+ * A VM is looked up again by what its last process was.
  */
 void hvcmad_accounts_reload(struct hvcmad_accounts *accounts, const struct hvcmad_config *config);
 

@@ -36,6 +36,7 @@ struct hvcmad_closer {
 	unsigned int refs;		/* threads, and the owner */
 	/* ---- */
 	int event_fd;			/* something is done */
+	size_t pending;			/* as the event loop's thread knows it */
 	sd_event_source *source;
 };
 
@@ -119,6 +120,7 @@ static int on_done(sd_event_source *source, int fd, uint32_t revents, void *opaq
 		pthread_mutex_unlock(&closer->lock);
 		if (!j)
 			return 0;
+		closer->pending -= j->nr;
 		j->done(j->opaque, j->nr);
 		free(j);
 	}
@@ -179,7 +181,13 @@ int hvcmad_closer_close(struct hvcmad_closer *closer, const int *fds, size_t nr,
 	}
 	pthread_mutex_unlock(&closer->lock);
 	pthread_attr_destroy(&attr);
+	closer->pending += nr;
 	return 0;
+}
+
+bool hvcmad_closer_is_full(const struct hvcmad_closer *closer)
+{
+	return closer->pending >= HVCMAD_CLOSER_PENDING;
 }
 
 void hvcmad_closer_free(struct hvcmad_closer *closer)

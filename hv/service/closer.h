@@ -12,11 +12,13 @@
 #ifndef HVCMA_SERVICE_CLOSER_H
 #define HVCMA_SERVICE_CLOSER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct sd_event;
 struct hvcmad_closer;
 
+#define HVCMAD_CLOSER_PENDING	128	/* descriptors; with more no new clients are taken in */
 #define HVCMAD_CLOSER_THREADS	32	/* at most; each ends when there is nothing to do */
 
 /** hvcmad_closer_new() - Return: 0 with *@out owned by the caller, or a negative errno. */
@@ -30,6 +32,9 @@ int hvcmad_closer_new(struct sd_event *event, struct hvcmad_closer **out);
  */
 int hvcmad_closer_close(struct hvcmad_closer *closer, const int *fds, size_t nr,
 			void (*done)(void *opaque, size_t nr), void *opaque);
+
+/** hvcmad_closer_is_full() - are HVCMAD_CLOSER_PENDING waiting to be closed, or more? */
+bool hvcmad_closer_is_full(const struct hvcmad_closer *closer);
 
 /** hvcmad_closer_free() - what is not closed yet is the process's end to close. */
 void hvcmad_closer_free(struct hvcmad_closer *closer);

@@ -152,11 +152,16 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *opaque)
 	return 0;
 }
 
-/* Out of descriptors or memory: not to be woken at once again, and again. */
-static void pause_listening(struct hvcmad_server *s, int error)
+/* Not to be woken at once again, and again. */
+static void pause_listening(struct hvcmad_server *s, const char *why)
 {
-	hvcmad_log(LOG_ERR, HVCMAD_EVENT_FAULT, NULL, "cannot take a client in, and wait for a second: %s",
-		   strerror(error));
+	unsigned int kept;
+	uint64_t now = 0;
+
+	sd_event_now(s->event, CLOCK_MONOTONIC, &now);
+	if (hvcmad_log_passes(&s->pause_log, now, &kept))
+		hvcmad_log(LOG_ERR, HVCMAD_EVENT_FAULT, NULL,
+			   "cannot take a client in, and waits for a second: %s", why);
 	if (s->retry || sd_event_add_time_relative(s->event, &s->retry, CLOCK_MONOTONIC, RETRY_US, 0,
 						   on_retry, s) < 0)
 		return;
@@ -166,14 +171,19 @@ static void pause_listening(struct hvcmad_server *s, int error)
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *opaque)
 {
 	struct hvcmad_server *s = opaque;
-	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int client;
 
 	(void)source;
 	(void)revents;
+	if (hvcmad_closer_is_full(s->closer)) {
+		pause_listening(s, "too many descriptors of clients can't be closed");
+		return 0;
+	}
+	client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (client >= 0)
 		hvcmad_session_begin(s, client);
 	else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-		pause_listening(s, errno);
+		pause_listening(s, strerror(errno));
 	return 0;
 }
 

@@ -67,7 +67,7 @@ void hvcmad_log(int priority, enum hvcmad_event event, const struct hvcmad_about
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
 	for (c = message; *c; c++) {
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
+		if ((unsigned char)*c < 32 || (unsigned char)*c >= 0x7f)
 			*c = '?';
 	}
 	if (to_journal)

@@ -16,8 +16,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "hv/host/hugepages.h"
-
 #ifndef MFD_HUGE_SHIFT
 #define MFD_HUGE_SHIFT	26
 #endif
@@ -102,20 +100,19 @@ static int make_file(struct hvcmad_region *r, struct hvcma_error *err)
 {
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	unsigned int shift = (unsigned int)__builtin_ctzll(r->page_bytes);
-	struct hvcma_hugepages pool;
 	int fd, ret;
 
-	if (hvcma_hugepages_read(r->page_bytes, &pool)) {
-		hvcma_error_set(err, "region %s: this kernel has no hugepages of %" PRIu64 " bytes", r->name,
-				r->page_bytes);
-		return -EINVAL;
-	}
 	fd = memfd_create(r->name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | shift << MFD_HUGE_SHIFT);
 	if (fd >= 0 && !ftruncate(fd, (off_t)r->bytes) && !fcntl(fd, F_ADD_SEALS, seals)) {
 		r->fd = fd;
 		return 0;
 	}
 	ret = -errno;
+	if (fd < 0 && ret == -ENODEV) {
+		hvcma_error_set(err, "region %s: this kernel has no hugepages of %" PRIu64 " bytes", r->name,
+				r->page_bytes);
+		return -EINVAL;
+	}
 	hvcma_error_set(err, "region %s: cannot make a memfd of %" PRIu64 " bytes: %s", r->name, r->bytes,
 			strerror(-ret));
 	if (fd >= 0)

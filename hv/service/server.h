@@ -26,6 +26,7 @@ struct hvcmad_server {
 	unsigned int nr_strangers;		/* sessions that are no VM's */
 	unsigned int strangers_closing;		/* descriptors of such that are not closed yet */
 	struct hvcmad_log_limit strangers_log;
+	struct hvcmad_log_limit pause_log;
 	bool stopping;				/* since SIGTERM: until the last region ends */
 
 	int listener;

@@ -88,6 +88,13 @@ static void close_foreign(struct hvcmad_server *s, struct hvcmad_vm *vm, const i
 		close(fds[i]);
 }
 
+/* A session's socket: its peer is told now, whenever it is closed. */
+static void close_socket(struct hvcmad_server *s, struct hvcmad_vm *vm, int fd)
+{
+	shutdown(fd, SHUT_RDWR);
+	close_foreign(s, vm, &fd, 1);
+}
+
 static bool has_too_many_closing(const struct hvcmad_session *session)
 {
 	return session->vm ? session->vm->closing >= HVCMAD_MAX_CLOSING :
@@ -122,7 +129,7 @@ void hvcmad_session_end(struct hvcmad_session *session)
 	if (session->drained)
 		close(session->fd);
 	else
-		close_foreign(s, session->vm, &session->fd, 1);
+		close_socket(s, session->vm, session->fd);
 	close(session->pidfd);
 	if (session->vm)
 		hvcmad_vm_leave(session->vm);
@@ -308,7 +315,7 @@ static bool take_request(struct hvcmad_session *session)
 	if (session->state == HVCMAD_SESSION_ENDING)
 		say(session, LOG_WARNING, HVCMAD_EVENT_PEER, "a malformed message ends its session");
 	close_foreign(session->server, session->vm, m.fd, m.nr_fds);
-	if (has_too_many_closing(session)) {
+	if (m.nr_fds && has_too_many_closing(session)) {
 		say(session, LOG_WARNING, HVCMAD_EVENT_PEER,
 		    "its session ends: it has sent descriptors that can't be closed");
 		return false;
@@ -381,7 +388,7 @@ void hvcmad_session_begin(struct hvcmad_server *s, int fd)
 	struct hvcma_error err = { "" };
 
 	if (!session) {
-		close_foreign(s, NULL, &fd, 1);
+		close_socket(s, NULL, fd);
 		return;
 	}
 	session->server = s;
@@ -405,6 +412,6 @@ void hvcmad_session_begin(struct hvcmad_server *s, int fd)
 	return;
 
 close_fd:
-	close_foreign(s, NULL, &fd, 1);
+	close_socket(s, NULL, fd);
 	free(session);
 }

@@ -332,6 +332,30 @@ static void the_journal_has_fields(void **state)
 	assert_words(o.err.text, "HVCMA_PID=");
 }
 
+static void without_descriptors_clients_wait(void **state)
+{
+	struct rlimit limit, none;
+	struct daemon d;
+	int fd, other;
+
+	(void)state;
+	daemon_start(&d, config);
+	fd = client_open(&d);
+	assert_int_equal(prlimit(d.pid, RLIMIT_NOFILE, NULL, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3;	/* those that it has stay */
+	assert_int_equal(prlimit(d.pid, RLIMIT_NOFILE, &none, NULL), 0);
+	assert_status(NO_MEMORY, client_register(fd, "banka", HUGE_BYTES, -1));
+	other = client_connect(&d);
+	daemon_says(&d, "cannot take a client in, and waits for a second: Too many open files");
+	assert_status(OK, client_status(fd, 0, 0));
+	assert_int_equal(prlimit(d.pid, RLIMIT_NOFILE, &limit, NULL), 0);
+	assert_status(OK, client_hello(other));
+	close(fd);
+	close(other);
+	daemon_stop(&d);
+}
+
 /* ---- configuration and end ---- */
 
 static void a_new_configuration_counts_at_once(void **state)
@@ -506,6 +530,7 @@ int main(void)
 		T(systemd_is_told),
 		T(the_watchdog_is_fed),
 		T(the_journal_has_fields),
+		T(without_descriptors_clients_wait),
 		T(a_new_configuration_counts_at_once),
 		T(the_end_waits_for_what_is_pinned),
 		T(its_unit_leaves_it_what_it_needs),

@@ -240,16 +240,18 @@ static void descriptors_that_nobody_asked_for_are_closed(void **state)
  */
 static int socket_that_lingers(int *peer)
 {
+	const int small = 4096;
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	const struct linger linger = { .l_onoff = 1, .l_linger = 20 };
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
 	socklen_t bytes = sizeof(address);
 	char block[4096] = "";
 
-	if (listener < 0 || bind(listener, (void *)&address, bytes) || listen(listener, 1) ||
+	if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)) || bind(listener, (void *)&address, bytes) || listen(listener, 1) ||
 	    getsockname(listener, (void *)&address, &bytes))
 		return -1;
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
 	assert_int_equal(connect(fd, (void *)&address, sizeof(address)), 0);
 	*peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	close(listener);
@@ -306,6 +308,55 @@ static void descriptors_that_cannot_be_closed_delay_nobody(void **state)
 		usleep(10000);
 	assert_int_equal(number_of("Threads"), 1);
 	daemon_settles(&rig, rig.idle);
+}
+
+/* 32 that the threads wait for, 32 more of theirs, then clients that are turned away, until it is full. */
+static void who_stuffs_it_is_not_taken_in(void **state)
+{
+	struct hvcmad_register_req q = register_request("x", HUGE_BYTES, 0);
+	int fd, quiet, peer[32], bad[32], pipes[2], i, over = 0, last[80];
+
+	(void)state;
+	for (i = 0; i < 32; i++) {
+		bad[i] = socket_that_lingers(&peer[i]);
+		if (bad[i] < 0)
+			skip_because("no TCP on this machine's loopback: %s", strerror(errno));
+	}
+	rig_again();
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	quiet = client_open(&rig);
+	fd = client_open(&rig);
+	assert_int_equal(kill(rig.pid, SIGSTOP), 0);
+	for (i = 0; i < 64; i++)
+		assert_true(client_send(fd, &q, sizeof(q), i < 32 ? &bad[i] : &pipes[i % 2], 1, 0) > 0);
+	for (i = 0; i < 32; i++)
+		close(bad[i]);
+	assert_int_equal(kill(rig.pid, SIGCONT), 0);
+	while (client_receive(fd, 8) != -1)	/* what was refused, then the end */
+		;
+	close(fd);
+	assert_int_equal(number_of("Threads"), 33);
+	for (i = 0; i < 63; i++) {
+		fd = client_connect(&rig);
+		over += client_hello(fd) == -1;
+		close(fd);
+	}
+	assert_int_equal(over, 63);
+	daemon_says(&rig, "VM a has sent 65 descriptors that can't be closed");
+	assert_status(OK, client_status(quiet, 0, 0));	/* who is in is served */
+	for (i = 0; i < 2; i++)
+		last[i] = client_connect(&rig);
+	daemon_says(&rig, "waits for a second: too many descriptors of clients can't be closed");
+	for (i = 0; i < 32; i++)
+		close(peer[i]);
+	assert_status(OK, client_hello(last[1]));	/* taken in after all */
+	close(last[0]);
+	close(last[1]);
+	close(quiet);
+	close(pipes[0]);
+	close(pipes[1]);
+	daemon_settles(&rig, rig.idle + 1);	/* the timer of its event loop */
+	rig_again();
 }
 
 static void clients_that_never_read_wait_for_themselves(void **state)
@@ -454,6 +505,7 @@ int main(void)
 		T(an_empty_message_is_the_end),
 		T(descriptors_that_nobody_asked_for_are_closed),
 		T(descriptors_that_cannot_be_closed_delay_nobody),
+		T(who_stuffs_it_is_not_taken_in),
 		T(clients_that_never_read_wait_for_themselves),
 		T(clients_that_vanish_leave_nothing),
 		T(a_fork_does_not_speak_for_its_parent),
