@@ -20,6 +20,7 @@ CHECKED_LONG = kernel-arm64-6.12-checked kernel-amd64-6.12-races kernel-amd64-6.
 # Of the others the one that T=NAME boots.
 checked_of_arm64 = arm64/6.12-checked
 checked_of_races = amd64/6.12-races
+checked_of_races_stress = amd64/6.12-races
 checked_of_rt = amd64/6.12-rt
 checked_of_64k = arm64/6.12-64k
 CHECKED_T = $(checked_of_$(T:test_%=%))

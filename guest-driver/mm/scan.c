@@ -58,6 +58,21 @@ static struct folio *vcma_folio_get(struct page *page)
 	return NULL;
 }
 
+/*
+ * Of a page that is in no list of those in use, nor part of a larger one: as the pages of blocks are.
+ * No reference is taken: a block that is put back meanwhile would be found in use.
+ */
+static enum vcma_page_kind vcma_lone_page_kind(struct page *page)
+{
+	unsigned int refs = page_ref_count(page);
+
+	if (!refs)	/* in a per-CPU list of free pages, too */
+		return VCMA_PAGE_FREE;
+	if (PageLocked(page) && !PageUptodate(page))
+		return VCMA_PAGE_READ;
+	return refs >= GUP_PIN_COUNTING_BIAS ? VCMA_PAGE_PINNED : VCMA_PAGE_MOVABLE;
+}
+
 /* @nr: how many pages the answer is for, from @page on */
 static enum vcma_page_kind vcma_page_kind(struct page *page, unsigned long *nr)
 {
@@ -75,8 +90,10 @@ static enum vcma_page_kind vcma_page_kind(struct page *page, unsigned long *nr)
 	}
 	if (PageReserved(page) || PageOffline(page) || PageHWPoison(page))
 		return VCMA_PAGE_UNMOVABLE;
+	if (!PageLRU(page) && !PageCompound(page))
+		return vcma_lone_page_kind(page);
 	folio = vcma_folio_get(page);
-	if (!folio)	/* in a per-CPU list of free pages, too */
+	if (!folio)
 		return VCMA_PAGE_FREE;
 	if (folio_test_locked(folio) && !folio_test_uptodate(folio))
 		kind = VCMA_PAGE_READ;
