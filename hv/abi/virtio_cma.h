@@ -29,7 +29,7 @@
 #define VIRTIO_ID_CMA			63
 
 /* Of the specification that this file is the machine-readable form of. */
-#define VIRTIO_CMA_SPEC_VERSION		"1.1"
+#define VIRTIO_CMA_SPEC_VERSION		"1.2"
 
 /*
  * Feature bits. A driver that accepts none of them gets the legacy interface: all
@@ -43,7 +43,8 @@
 #define VIRTIO_CMA_F_SUSPEND		5	/* SUSPEND, RESUME */
 #define VIRTIO_CMA_F_WINDOWS		6	/* WINDOWS; blocks are placed by them; ALLOC_SHARED */
 #define VIRTIO_CMA_F_PINNED		7	/* all of the region is pinned from the start: FLAG_PINNED */
-#define VIRTIO_CMA_NR_FEATURES		8
+#define VIRTIO_CMA_F_RAM		8	/* mode ram, QUERY of ranges; needs PINNED */
+#define VIRTIO_CMA_NR_FEATURES		9
 
 /* What is there without bits, where they are unknown: the legacy interface. */
 #define VIRTIO_CMA_LEGACY_FEATURES	62	/* 1 to 5 */
@@ -66,11 +67,13 @@
 #define VIRTIO_CMA_MAX_BULK_BLOCKS	8192
 #define VIRTIO_CMA_MAX_CLIENTS		4096
 #define VIRTIO_CMA_MAX_GRANULES		(1U << 30)
+#define VIRTIO_CMA_MAX_RANGES		16	/* of a region, in guest-physical addresses */
 
 /* config.mode */
 #define VIRTIO_CMA_MODE_PRIVATE		0
 #define VIRTIO_CMA_MODE_REUSABLE	1
 #define VIRTIO_CMA_MODE_STATIC		2
+#define VIRTIO_CMA_MODE_RAM		3	/* the guest's own RAM, with VIRTIO_CMA_F_RAM alone */
 
 /* config.attr_policy: how the guest maps blocks */
 #define VIRTIO_CMA_ATTR_AUTO		0	/* by the coherency of the client */
@@ -96,8 +99,8 @@
 #define VIRTIO_CMA_NR_STAGE2		4
 
 struct virtio_cma_config {
-	__le64 region_base_gpa;
-	__le64 region_bytes;
+	__le64 region_base_gpa;		/* of its first range */
+	__le64 region_bytes;		/* of all its ranges together */
 	__le64 granule_bytes;		/* power of two */
 	__le32 mode;
 	__le32 attr_policy;
@@ -453,6 +456,7 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_busy_req) == 40);
 #define VIRTIO_CMA_QUERY_STATES		0	/* one byte per granule */
 #define VIRTIO_CMA_QUERY_EXTENTS	1	/* struct virtio_cma_extent each */
 #define VIRTIO_CMA_QUERY_COUNTERS	2	/* struct virtio_cma_counters, first and nr 0 */
+#define VIRTIO_CMA_QUERY_RANGES		3	/* struct virtio_cma_range each, with VIRTIO_CMA_F_RAM */
 
 /*
  * Counters, of either side, and events may be longer or shorter than here, by whole

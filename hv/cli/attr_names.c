@@ -72,6 +72,7 @@ const struct hvcma_attr_word hvcma_attr_mode_words[] = {
 	{ "private", VIRTIO_CMA_MODE_PRIVATE },
 	{ "reusable", VIRTIO_CMA_MODE_REUSABLE },
 	{ "static", VIRTIO_CMA_MODE_STATIC },
+	{ "ram", VIRTIO_CMA_MODE_RAM },
 	{ 0 },
 };
 

@@ -90,6 +90,14 @@ struct hvcma_alloc *hvcma_alloc_init(void *buffer, size_t buffer_bytes,
 	return a;
 }
 
+bool hvcma_alloc_cut(struct hvcma_alloc *a, uint64_t granule)
+{
+	if (!granule || granule >= a->nr_granules || a->nr_cuts == HVCMA_ALLOC_MAX_CUTS)
+		return false;
+	a->cuts[a->nr_cuts++] = (uint32_t)granule;
+	return true;
+}
+
 /* --- runs ------------------------------------------------------------- */
 
 static void run_add(struct hvcma_alloc *a, uint32_t head, uint32_t nr)

@@ -42,6 +42,9 @@ enum hvcma_policy {
 	HVCMA_NR_POLICIES
 };
 
+/* Most granules that do not follow the one before them: hvcma_alloc_cut(). */
+#define HVCMA_ALLOC_MAX_CUTS	16
+
 struct hvcma_alloc;		/* lives in the caller's buffer */
 struct hvcma_bitset;
 struct hvcma_dma_windows;
@@ -104,6 +107,14 @@ struct hvcma_alloc *hvcma_alloc_init(void *buffer, size_t buffer_bytes,
 				     uint64_t nr_granules,
 				     uint64_t granule_bytes,
 				     enum hvcma_policy policy);
+
+/**
+ * hvcma_alloc_cut() - @granule does not follow the one before it, whatever their addresses: no
+ * run, block or extent goes across. Before the first hvcma_alloc_learn().
+ *
+ * Return: false if @granule is 0 or out of range, or there are HVCMA_ALLOC_MAX_CUTS.
+ */
+bool hvcma_alloc_cut(struct hvcma_alloc *a, uint64_t granule);
 
 /**
  * hvcma_alloc_learn() - tell the DMA address of a granule that is not allocated.

@@ -53,6 +53,8 @@ struct hvcma_alloc {
 	uint32_t shift;			/* log2 of granule_bytes */
 	enum hvcma_policy policy;
 	uint32_t cursor;		/* next-fit: where the last block ended */
+	uint32_t nr_cuts;
+	uint32_t cuts[HVCMA_ALLOC_MAX_CUTS];
 	struct hvcma_granule *granules;
 	struct hvcma_bitset heads;	/* of runs and of blocks */
 	struct hvcma_bitset unknown;
@@ -94,10 +96,18 @@ static inline bool hvcma_granule_is_free(const struct hvcma_alloc *a, uint32_t i
 	return a->granules[i].tag == HVCMA_TAG_KNOWN;
 }
 
+static inline bool hvcma_granule_is_cut(const struct hvcma_alloc *a, uint32_t i)
+{
+	for (uint32_t k = 0; k < a->nr_cuts; k++)
+		if (a->cuts[k] == i)
+			return true;
+	return false;
+}
+
 static inline bool hvcma_granule_follows(const struct hvcma_alloc *a, uint32_t i)
 {
-	return a->granules[i - 1].dma + (UINT64_C(1) << a->shift) ==
-	       a->granules[i].dma;
+	return a->granules[i - 1].dma + (UINT64_C(1) << a->shift) == a->granules[i].dma &&
+	       !hvcma_granule_is_cut(a, i);
 }
 
 /* The same as hvcma_usable(), of a request with windows: of several parts the first that will do. */

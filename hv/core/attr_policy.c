@@ -75,14 +75,14 @@ static const struct rule rules[] = {
 	{ COH(NO), ANY, MODE(PRIVATE), ANY, ANY,
 	  DECIDE(UNCACHED, MAINT(BLOCK) | MAINT(NO_CACHED_ALIAS)),
 	  VIRTIO_CMA_REASON_NONCOHERENT },
-	{ COH(NO), ANY, MODE(REUSABLE), ANY, ANY,
+	{ COH(NO), ANY, MODE(REUSABLE) | MODE(RAM), ANY, ANY,
 	  DECIDE(UNCACHED, MAINT(BLOCK) | MAINT(SYNC)), VIRTIO_CMA_REASON_LINEAR_ALIAS },
 };
 
 static bool is_known(const struct hvcma_attr_case *c)
 {
 	return c->coherent < HVCMA_NR_COHERENT && c->stage2 < VIRTIO_CMA_NR_STAGE2 &&
-	       c->mode <= VIRTIO_CMA_MODE_STATIC &&
+	       c->mode <= VIRTIO_CMA_MODE_RAM &&
 	       c->attr_policy <= VIRTIO_CMA_ATTR_UNCACHED &&
 	       (unsigned int)c->alias < HVCMA_NR_ALIASES;
 }

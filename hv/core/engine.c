@@ -43,7 +43,7 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 		return "region wraps around the address space";
 	if (config->pin_limit_bytes && config->pin_limit_bytes < granule)
 		return "pin limit is smaller than a granule";
-	if (config->mode > VIRTIO_CMA_MODE_STATIC)
+	if (config->mode > VIRTIO_CMA_MODE_RAM)
 		return "mode is unknown";
 	if (config->attr_policy > VIRTIO_CMA_ATTR_UNCACHED)
 		return "memory attribute policy is unknown";
@@ -51,8 +51,11 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 		return "a flag is unknown";
 	if ((config->flags & VIRTIO_CMA_FLAG_AUTO) && config->mode != VIRTIO_CMA_MODE_REUSABLE)
 		return "only a reusable region can be private by choice of the guest";
+	if (config->mode == VIRTIO_CMA_MODE_RAM && !(config->flags & VIRTIO_CMA_FLAG_PINNED))
+		return "the guest's RAM as a region is pinned from the start";
 	if (config->flags & VIRTIO_CMA_FLAG_PINNED &&
-	    (config->mode != VIRTIO_CMA_MODE_REUSABLE || config->flags & VIRTIO_CMA_FLAG_AUTO))
+	    ((config->mode != VIRTIO_CMA_MODE_REUSABLE && config->mode != VIRTIO_CMA_MODE_RAM) ||
+	     config->flags & VIRTIO_CMA_FLAG_AUTO))
 		return "only a region that is reusable in any case can be pinned from the start";
 	if (config->flags & VIRTIO_CMA_FLAG_PINNED &&
 	    (pin_limit_bytes(config) != config->region_bytes || config->unpin_discards))
@@ -78,7 +81,7 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 	}
 	if (!name_bytes || name_bytes >= VIRTIO_CMA_NAME_BYTES)
 		return "name is empty or longer than 31 bytes";
-	return NULL;
+	return hvcma_ranges_check(config);
 }
 
 /* --- one buffer for everything ---------------------------------------- */
@@ -175,6 +178,7 @@ enum virtio_cma_status hvcma_engine_init(void *buffer, size_t buffer_bytes,
 				    config->granule_bytes, config->policy);
 	if (!e->alloc)
 		return VIRTIO_CMA_S_INVAL;
+	hvcma_ranges_init(e, config);
 
 	status = hvcma_learn_range(e, 0, e->nr_granules, false);
 	if (status)
@@ -229,18 +233,19 @@ enum virtio_cma_status hvcma_engine_set_base(struct hvcma_engine *e, uint64_t re
 	struct hvcma_alloc_stats stats;
 
 	if ((region_base_gpa & (e->config.granule_bytes - 1)) ||
-	    region_base_gpa > UINT64_MAX - e->config.region_bytes)
+	    region_base_gpa > UINT64_MAX - e->config.region_bytes || e->nr_ranges > 1)
 		return VIRTIO_CMA_S_INVAL;
 	hvcma_alloc_stats(e->alloc, &stats);
 	if (stats.nr_blocks || e->pins_all)
 		return VIRTIO_CMA_S_BUSY;
 	e->config.region_base_gpa = region_base_gpa;
+	e->ranges[0].base_gpa = region_base_gpa;
 	return hvcma_engine_refresh(e);
 }
 
 /*
  * The range at @offset of the request, the @index-th of its kind, in granules:
- * whole ones, inside the region.
+ * whole ones, inside one range of the region.
  */
 enum virtio_cma_status hvcma_range_get(const struct hvcma_engine *e,
 				       struct hvcma_call *call, size_t offset,
@@ -259,12 +264,8 @@ enum virtio_cma_status hvcma_range_get(const struct hvcma_engine *e,
 	if (!bytes || (bytes & mask))
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offset + offsetof(struct virtio_cma_range, bytes));
-	if (base < e->config.region_base_gpa ||
-	    base - e->config.region_base_gpa >= e->config.region_bytes ||
-	    bytes > e->config.region_bytes - (base - e->config.region_base_gpa))
+	if (!hvcma_ranges_find(e, base, bytes, granules))
 		return hvcma_refuse(call, VIRTIO_CMA_S_RANGE, index);
-	granules->first = (uint32_t)((base - e->config.region_base_gpa) >> e->granule_shift);
-	granules->nr = (uint32_t)(bytes >> e->granule_shift);
 	return VIRTIO_CMA_S_OK;
 }
 

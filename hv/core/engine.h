@@ -110,9 +110,22 @@ struct hvcma_engine_ops {
 
 #define HVCMA_MAX_RESVS	255
 
+/* A piece of the region in guest-physical addresses. */
+struct hvcma_range {
+	uint64_t base_gpa;
+	uint64_t bytes;
+};
+
 struct hvcma_engine_config {
 	uint64_t region_base_gpa;	/* granule-aligned */
 	uint64_t region_bytes;		/* whole granules, > 0 */
+	/*
+	 * With VIRTIO_CMA_MODE_RAM: the pieces that make up region_bytes, ascending, whole granules
+	 * each, the first at region_base_gpa; copied. Granules are counted through them. None: the
+	 * region is in one piece.
+	 */
+	const struct hvcma_range *ranges;
+	uint32_t nr_ranges;		/* at most VIRTIO_CMA_MAX_RANGES */
 	uint64_t granule_bytes;		/* power of two, >= 4096 */
 	uint64_t pin_limit_bytes;	/* 0: the whole region */
 	uint32_t mode;			/* VIRTIO_CMA_MODE_* */
@@ -282,6 +295,17 @@ bool hvcma_engine_is_draining(const struct hvcma_engine *e);
  */
 enum virtio_cma_status hvcma_engine_pin_all(struct hvcma_engine *e);
 
+/** hvcma_engine_gpa() - guest-physical address of @granule, which is in range. */
+uint64_t hvcma_engine_gpa(const struct hvcma_engine *e, uint64_t granule);
+
+/**
+ * hvcma_engine_ranges() - where the region is in guest-physical addresses.
+ * @ranges: out, the engine's own, until hvcma_engine_fini()
+ *
+ * Return: how many, at least 1.
+ */
+uint32_t hvcma_engine_ranges(const struct hvcma_engine *e, const struct hvcma_range **ranges);
+
 /** hvcma_engine_get_config() - fill the device configuration space, as the driver may see it. */
 void hvcma_engine_get_config(const struct hvcma_engine *e,
 			     struct virtio_cma_config *config);
@@ -291,7 +315,7 @@ void hvcma_engine_get_config(const struct hvcma_engine *e,
  * Only without allocated blocks, and before hvcma_engine_pin_all(). In guest-physical regions the host re-learns
  * DMA addresses through ops->dma_addr.
  *
- * Return: OK, VIRTIO_CMA_S_INVAL (misaligned or wraps), VIRTIO_CMA_S_BUSY
+ * Return: OK, VIRTIO_CMA_S_INVAL (misaligned, wraps, or several ranges), VIRTIO_CMA_S_BUSY
  * (blocks held, or all pinned), or what ops->dma_addr returned (the base is set all the same).
  */
 enum virtio_cma_status hvcma_engine_set_base(struct hvcma_engine *e, uint64_t region_base_gpa);

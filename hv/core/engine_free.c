@@ -129,8 +129,6 @@ static enum virtio_cma_status touched_get(const struct hvcma_engine *e,
 {
 	size_t offset = sizeof(struct virtio_cma_busy_req) +
 			i * sizeof(struct virtio_cma_range);
-	uint64_t region_gpa = hvcma_gpa(e, within->first);
-	uint64_t region_bytes = hvcma_bytes(e, within->nr);
 	struct virtio_cma_range range;
 	uint64_t base, bytes;
 
@@ -140,12 +138,9 @@ static enum virtio_cma_status touched_get(const struct hvcma_engine *e,
 	if (!bytes)
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offset + offsetof(struct virtio_cma_range, bytes));
-	if (base < region_gpa || base - region_gpa >= region_bytes ||
-	    bytes > region_bytes - (base - region_gpa))
+	if (!hvcma_ranges_find(e, base, bytes, touched) || touched->first < within->first ||
+	    touched->first + touched->nr > within->first + within->nr)
 		return hvcma_refuse(call, VIRTIO_CMA_S_RANGE, i);
-	base -= e->config.region_base_gpa;
-	touched->first = (uint32_t)(base >> e->granule_shift);
-	touched->nr = (uint32_t)((base + bytes - 1) >> e->granule_shift) - touched->first + 1;
 	return VIRTIO_CMA_S_OK;
 }
 

@@ -5,6 +5,7 @@
  *   engine.c         configuration, start, header checks, dispatch, base
  *   engine_client.c  client states, CLIENTS, CLAIM, RELEASE, quiescing
  *   engine_attr.c    memory attributes of clients
+ *   engine_ranges.c  where granules are in guest-physical addresses
  *   engine_windows.c what of memory clients reach: WINDOWS, and what that means for blocks
  *   engine_noncoherent.c  what the host does not touch while clients bypass the caches
  *   engine_job.c     finding, backing, pinning and verifying blocks; undoing it
@@ -132,6 +133,9 @@ struct hvcma_engine {
 	uint64_t features;		/* accepted; 0: the legacy interface */
 	uint32_t granule_shift;
 	uint32_t nr_granules;
+	uint32_t nr_ranges;		/* at least 1 */
+	struct hvcma_range ranges[VIRTIO_CMA_MAX_RANGES];
+	uint32_t range_first[VIRTIO_CMA_MAX_RANGES];	/* granule that each begins with */
 	uint32_t pin_limit;		/* granules */
 	struct hvcma_alloc *alloc;	/* pinned granules are allocated ones */
 	struct hvcma_client *clients;
@@ -202,11 +206,6 @@ static inline void hvcma_trace(const struct hvcma_engine *e, const char *event,
 		e->ops->trace(e->opaque, event, a, b, c);
 }
 
-static inline uint64_t hvcma_gpa(const struct hvcma_engine *e, uint64_t granule)
-{
-	return e->config.region_base_gpa + (granule << e->granule_shift);
-}
-
 static inline uint64_t hvcma_bytes(const struct hvcma_engine *e, uint64_t granules)
 {
 	return granules << e->granule_shift;
@@ -251,6 +250,15 @@ enum virtio_cma_status hvcma_learn_range(struct hvcma_engine *e, uint64_t first,
 void hvcma_client_judge(const struct hvcma_engine *e, uint32_t id, uint32_t guest_says,
 			struct hvcma_attr_decision *decision);
 uint32_t hvcma_client_attr(const struct hvcma_engine *e, uint32_t client);
+
+/* engine_ranges.c */
+const char *hvcma_ranges_check(const struct hvcma_engine_config *config);
+/* Once e->alloc is there, and knows nothing yet. */
+void hvcma_ranges_init(struct hvcma_engine *e, const struct hvcma_engine_config *config);
+uint64_t hvcma_gpa(const struct hvcma_engine *e, uint64_t granule);
+/* The granules that [@base_gpa, + @bytes) touches; false unless all of it is in one range. */
+bool hvcma_ranges_find(const struct hvcma_engine *e, uint64_t base_gpa, uint64_t bytes,
+		       struct hvcma_granule_range *touched);
 
 /* engine_windows.c */
 bool hvcma_client_needs_windows(const struct hvcma_engine *e, uint32_t id);

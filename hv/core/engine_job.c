@@ -37,15 +37,14 @@ static bool take_hinted(struct hvcma_engine *e, const struct hvcma_fit_request *
 			struct hvcma_job *job, uint64_t *first)
 {
 	for (uint32_t i = 0; i < job->nr_hints && job->hint_budget; i++) {
+		struct hvcma_granule_range at = { 0 };
 		struct virtio_cma_range hint;
-		uint64_t from, nr;
 
 		memcpy(&hint, job->hints + i * sizeof(hint), sizeof(hint));
-		from = (hvcma_from_le64(hint.base_gpa) - e->config.region_base_gpa) >>
-		       e->granule_shift;
-		nr = hvcma_from_le64(hint.bytes) >> e->granule_shift;
 		job->hint_budget--;
-		if (hvcma_alloc_block_within(e->alloc, from, nr, fit, &job->hint_budget,
+		if (hvcma_ranges_find(e, hvcma_from_le64(hint.base_gpa),
+				      hvcma_from_le64(hint.bytes), &at) &&
+		    hvcma_alloc_block_within(e->alloc, at.first, at.nr, fit, &job->hint_budget,
 					     first))
 			return true;
 	}

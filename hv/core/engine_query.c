@@ -251,6 +251,19 @@ static void fill_counters(const struct hvcma_engine *e, uint64_t first, uint64_t
 	memcpy(items, &wire, item_bytes);
 }
 
+static void fill_ranges(const struct hvcma_engine *e, uint64_t first, uint64_t nr,
+			uint8_t *items, size_t item_bytes)
+{
+	for (uint64_t i = first; i < first + nr; i++, items += item_bytes) {
+		struct virtio_cma_range range = {
+			.base_gpa = hvcma_to_le64(e->ranges[i].base_gpa),
+			.bytes = hvcma_to_le64(e->ranges[i].bytes),
+		};
+
+		memcpy(items, &range, sizeof(range));
+	}
+}
+
 enum virtio_cma_status hvcma_serve_query(struct hvcma_engine *e, struct hvcma_call *call)
 {
 	static const struct {
@@ -262,6 +275,7 @@ enum virtio_cma_status hvcma_serve_query(struct hvcma_engine *e, struct hvcma_ca
 		[VIRTIO_CMA_QUERY_EXTENTS] = { sizeof(struct virtio_cma_extent), fill_extents },
 		[VIRTIO_CMA_QUERY_COUNTERS] = { sizeof(struct virtio_cma_counters),
 						fill_counters },
+		[VIRTIO_CMA_QUERY_RANGES] = { sizeof(struct virtio_cma_range), fill_ranges },
 	};
 	struct virtio_cma_query_req req;
 	struct virtio_cma_query_resp resp = { 0 };
@@ -278,7 +292,8 @@ enum virtio_cma_status hvcma_serve_query(struct hvcma_engine *e, struct hvcma_ca
 		return hvcma_refuse(call, VIRTIO_CMA_S_INVAL,
 				    offsetof(struct virtio_cma_query_req, reserved));
 	what = hvcma_from_le32(req.what);
-	if (what >= sizeof(whats) / sizeof(whats[0]))
+	if (what >= sizeof(whats) / sizeof(whats[0]) ||
+	    (what == VIRTIO_CMA_QUERY_RANGES && !hvcma_has_feature(e, VIRTIO_CMA_F_RAM)))
 		return hvcma_refuse(call, VIRTIO_CMA_S_UNSUPP,
 				    offsetof(struct virtio_cma_query_req, what));
 	first = hvcma_from_le64(req.first);
@@ -290,6 +305,9 @@ enum virtio_cma_status hvcma_serve_query(struct hvcma_engine *e, struct hvcma_ca
 		break;
 	case VIRTIO_CMA_QUERY_EXTENTS:
 		total = stats.nr_extents;
+		break;
+	case VIRTIO_CMA_QUERY_RANGES:
+		total = e->nr_ranges;
 		break;
 	default:
 		total = 1;

@@ -177,7 +177,8 @@ static void host_event(struct rig *r, struct input *in)
 		hvcma_engine_client_quarantined(r->engine, input_u8(in) % 4);
 		break;
 	case 8:
-		hvcma_engine_set_features(r->engine, input_u8(in));
+		hvcma_engine_set_features(r->engine, input_u8(in) |
+					  UINT64_C(1) << VIRTIO_CMA_F_RAM);
 		break;
 	default:
 		hvcma_engine_restore_block(r->engine, granule, input_number(in),
@@ -325,6 +326,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	uint8_t how = input_u8(&in);
 	uint8_t extent = input_u8(&in);
 	uint8_t attr = input_u8(&in);
+	struct hvcma_range ranges[2];
 	uint64_t resv_bytes[2];
 	struct rig *r;
 
@@ -348,6 +350,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (attr & 32 && how & 64 && !config.pin_limit_bytes && !config.unpin_discards) {
 		config.mode = VIRTIO_CMA_MODE_REUSABLE;
 		config.flags = VIRTIO_CMA_FLAG_PINNED;
+		if (attr & 16 && config.region_bytes > 3 * GRANULE) {
+			config.mode = VIRTIO_CMA_MODE_RAM;
+			config.ranges = ranges;
+			config.nr_ranges = 2;
+			ranges[0] = (struct hvcma_range){ GPA, 3 * GRANULE };
+			ranges[1] = (struct hvcma_range){ GPA + 5 * GRANULE,
+							  config.region_bytes - 3 * GRANULE };
+		}
 	}
 	r = rig_host(config.region_bytes / GRANULE, how & 64);
 	r->discards = config.unpin_discards;

@@ -246,7 +246,7 @@ static void types_and_words(void **state)
 
 /* ---- the policy ---------------------------------------------------------- */
 
-#define NR_MODES	(VIRTIO_CMA_MODE_STATIC + 1)
+#define NR_MODES	(VIRTIO_CMA_MODE_RAM + 1)
 #define NR_MAPS		(VIRTIO_CMA_ATTR_UNCACHED + 1)
 #define NR_CASES	(HVCMA_NR_COHERENT * VIRTIO_CMA_NR_STAGE2 * NR_MODES * NR_MAPS * \
 			 HVCMA_NR_ALIASES)
@@ -400,7 +400,7 @@ static void unknown_values_are_refused(void **state)
 	static const struct hvcma_attr_case bad[] = {
 		{ .coherent = HVCMA_NR_COHERENT },
 		{ .stage2 = VIRTIO_CMA_NR_STAGE2 },
-		{ .mode = VIRTIO_CMA_MODE_STATIC + 1 },
+		{ .mode = VIRTIO_CMA_MODE_RAM + 1 },
 		{ .attr_policy = VIRTIO_CMA_ATTR_UNCACHED + 1 },
 		{ .alias = HVCMA_NR_ALIASES },
 		{ .coherent = UINT32_MAX },

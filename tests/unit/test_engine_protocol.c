@@ -555,7 +555,8 @@ static void bad_configurations_are_named(void **state)
 	refuse_config(max_align_order, 32, "order 31");
 	refuse_config(stage2, 4, "second stage");
 	refuse_config(flags, VIRTIO_CMA_FLAG_AUTO, "reusable");
-	refuse_config(mode, 3, "mode");
+	refuse_config(mode, VIRTIO_CMA_MODE_RAM, "pinned from the start");
+	refuse_config(mode, VIRTIO_CMA_MODE_RAM + 1, "mode");
 	refuse_config(max_align_order, 32, "order 31");
 	refuse_config(attr_policy, 3, "attribute");
 	refuse_config(policy, HVCMA_NR_POLICIES, "policy");
