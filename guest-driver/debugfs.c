@@ -51,7 +51,8 @@ static char vcma_granule_letter(struct vcma_region *r, u64 nr)
 	rcu_read_unlock();
 	if (letter)
 		return letter;
-	if (!r->usage || nr >= r->usage->nr)
+	if (!r->usage || nr >= r->usage->nr ||
+	    !vcma_region_has(r, r->base_gpa + (nr << r->granule_shift), r->granule_bytes))
 		return '-';
 	if (test_bit(nr, r->usage->busy))
 		return '!';
@@ -62,7 +63,7 @@ static char vcma_granule_letter(struct vcma_region *r, u64 nr)
 static int granules_show(struct seq_file *m, void *v)
 {
 	struct vcma_region *r = m->private;
-	u64 nr, total = r->bytes >> r->granule_shift;
+	u64 nr, total = r->span_bytes >> r->granule_shift;
 
 	for (nr = 0; nr < total; nr++) {
 		if (!(nr % VCMA_MAP_WIDTH))

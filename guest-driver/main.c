@@ -61,6 +61,7 @@ static void vcma_retire(struct vcma_region *r)
  */
 static int vcma_start(struct vcma_transport *transport, struct vcma_region **out)
 {
+	char ranges[24] = "";
 	struct vcma_region *r;
 	int err;
 
@@ -89,8 +90,10 @@ static int vcma_start(struct vcma_transport *transport, struct vcma_region **out
 		*out = r;
 		return err;
 	}
-	dev_info(r->dev, "region %s: %s, %llu bytes at %#llx, granule %llu, pool %llu, %u clients%s%s\n",
-		 r->name, r->mode->name, r->bytes, r->base_gpa, r->granule_bytes,
+	if (r->nr_ranges > 1)
+		snprintf(ranges, sizeof(ranges), " in %u ranges", r->nr_ranges);
+	dev_info(r->dev, "region %s: %s, %llu bytes at %#llx%s, granule %llu, pool %llu, %u clients%s%s\n",
+		 r->name, r->mode->name, r->bytes, r->base_gpa, ranges, r->granule_bytes,
 		 r->pools[0].high_bytes, r->nr_clients,
 		 r->extents ? ", pinned from the start" : "",
 		 vcma_is_version_1(transport) ? "" : ", legacy interface");

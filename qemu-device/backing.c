@@ -13,6 +13,7 @@
 #include "drain.h"
 #include "pin-keeper.h"
 #include "populate.h"
+#include "ram.h"
 #include "requests.h"
 #include "test-hooks.h"
 #include "trace.h"
@@ -130,20 +131,21 @@ static bool reuse_start(HvcmaBacking *b, Error **errp)
     VirtIOCMA *s = b->s;
     uint64_t nr = s->config.region_bytes / s->config.granule_bytes;
 
-    if (s->config.mode != VIRTIO_CMA_MODE_REUSABLE) {
+    if (s->config.mode != VIRTIO_CMA_MODE_REUSABLE &&
+        s->config.mode != VIRTIO_CMA_MODE_RAM) {
         return true;
     }
     if (ram_block_uncoordinated_discard_disable(true)) {
         error_setg(errp, "virtio-cma '%s': mode=%s gives the guest RAM, "
                    "but another device depends on discarding guest memory",
-                   s->config.name, s->opts.mode);
+                   s->config.name, hvcma_mode_name(s));
         return false;
     }
     b->lendable = true;
     if (b->provider->ops->back(b->provider, 0, nr)) {
         error_setg(errp, "virtio-cma '%s': mode=%s needs all of its %" PRIu64
                    " bytes before the guest starts: %s", s->config.name,
-                   s->opts.mode, s->config.region_bytes,
+                   hvcma_mode_name(s), s->config.region_bytes,
                    b->provider->error.text);
         return false;
     }
@@ -257,11 +259,6 @@ enum virtio_cma_status hvcma_backing_back(HvcmaBacking *b, uint64_t first,
     return ret == -ENOMEM ? VIRTIO_CMA_S_NO_BACKING : status;
 }
 
-static uint64_t granule_gpa(HvcmaBacking *b, uint64_t granule)
-{
-    return b->s->opts.memaddr + granule * b->s->config.granule_bytes;
-}
-
 /* Host-physical addresses become what the guest is told. */
 static void hpa_to_dma(HvcmaBacking *b, uint64_t first, uint64_t nr,
                        uint64_t *dma)
@@ -270,7 +267,7 @@ static void hpa_to_dma(HvcmaBacking *b, uint64_t first, uint64_t nr,
 
     for (i = 0; i < nr && !b->s->opts.unsafe_noiommu; i++) {
         if (dma[i] < HVCMA_HPA_SWAPPED) {
-            dma[i] = granule_gpa(b, first + i);
+            dma[i] = hvcma_granule_gpa(b->s, first + i);
         }
     }
 }

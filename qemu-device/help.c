@@ -13,14 +13,15 @@ typedef struct Description {
 } Description;
 
 static const Description descriptions[] = {
-    { "memdev", "memory backend that is the region" },
+    { "memdev", "memory backend that is the region (mode=ram: the machine's)" },
     { "memaddr", "guest-physical base of the region, 0: chosen by QEMU" },
     { "align", "alignment of a base that QEMU chooses, 0: by mode and size" },
     { "name", "of the region, up to 31 bytes (default: the device's id)" },
     { "mode", "private (default), reusable: RAM of the guest while idle, auto: "
-      "that if the guest can, static: without a driver in the guest" },
+      "the best that can be, static: without a driver in the guest, ram: the "
+      "machine's RAM" },
     { "pin", "what is pinned: blocks (default) while the guest has them, all "
-      "of a region with mode=reusable from the start" },
+      "of a region with mode=reusable from the start, as with mode=ram" },
     { "clients", "ids of devices that the region serves, ID:ID..." },
     { "regions", "reservations and limits as text, see hvcma(1)" },
     { "spare-clients", "with default=on: entries for devices that no region or "

@@ -8,7 +8,7 @@
 #include "qapi/qapi-types-machine.h"
 #include "qemu/units.h"
 
-#include "static.h"
+#include "ram.h"
 #include "virtio-cma.h"
 
 static VirtIOCMA *vcma_of(const MemoryDeviceState *md)
@@ -38,7 +38,7 @@ static bool check_maxmem(VirtIOCMA *s, Error **errp)
     uint64_t limit = ms->maxram_size - ms->ram_size;
     uint64_t used;
 
-    if (!ms->device_memory || hvcma_static_is_ram(s)) {
+    if (!ms->device_memory || hvcma_is_machine_ram(s)) {
         return true;            /* the machine's own message says it */
     }
     used = ms->device_memory->used_region_size;
@@ -64,7 +64,7 @@ static MemoryRegion *get_memory_region(MemoryDeviceState *md, Error **errp)
      * The machine's own RAM is there already: an empty memory device. What is
      * wrong with it, realize says again.
      */
-    if (hvcma_static_is_ram(s)) {
+    if (hvcma_is_machine_ram(s)) {
         error_free(err);
         return NULL;
     }
@@ -77,7 +77,10 @@ static MemoryRegion *get_memory_region(MemoryDeviceState *md, Error **errp)
 
 static uint64_t get_plugged_size(const MemoryDeviceState *md, Error **errp)
 {
-    return memory_region_size(&vcma_of(md)->opts.memdev->mr);
+    VirtIOCMA *s = vcma_of(md);
+
+    /* The machine's RAM is counted already. */
+    return hvcma_is_machine_ram(s) ? 0 : memory_region_size(&s->opts.memdev->mr);
 }
 
 /*
@@ -141,7 +144,7 @@ bool hvcma_memory_device_check(VirtIOCMA *s, Error **errp)
 {
     MachineState *ms = MACHINE(qdev_get_machine());
 
-    if (!ms->device_memory && !hvcma_static_is_ram(s)) {
+    if (!ms->device_memory && !hvcma_is_machine_ram(s)) {
         error_setg(errp, "virtio-cma '%s': machine '%s' has no device memory "
                    "(-m SIZE,maxmem=SIZE with maxmem above the RAM size; some "
                    "machines such as microvm have none at all)",

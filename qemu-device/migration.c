@@ -529,10 +529,13 @@ const VMStateDescription vmstate_virtio_cma = {
 
 bool hvcma_migration_init(VirtIOCMA *s, Error **errp)
 {
-    if (s->opts.unsafe_noiommu) {
-        error_setg(&s->migration_blocker, "virtio-cma '%s': "
+    if (s->opts.unsafe_noiommu || s->config.mode == VIRTIO_CMA_MODE_RAM) {
+        error_setg(&s->migration_blocker, "virtio-cma '%s': %s",
+                   s->config.name,
+                   s->config.mode == VIRTIO_CMA_MODE_RAM ?
+                   "mode=ram: the guest's RAM is pinned where it is" :
                    "unsafe-noiommu=on: the guest's devices hold physical "
-                   "addresses of this host", s->config.name);
+                   "addresses of this host");
         if (migrate_add_blocker(&s->migration_blocker, errp)) {
             return false;
         }

@@ -14,6 +14,7 @@
 #include "client-spec.h"
 #include "pinned.h"
 #include "printable.h"
+#include "ram.h"
 #include "static.h"
 #include "test-hooks.h"
 #include "virtio-cma.h"
@@ -38,13 +39,14 @@ static const Choice attrs[] = {
     { }
 };
 
-enum { MODE_PRIVATE, MODE_REUSABLE, MODE_AUTO, MODE_STATIC };
+enum { MODE_PRIVATE, MODE_REUSABLE, MODE_AUTO, MODE_STATIC, MODE_RAM };
 
 static const Choice modes[] = {
     { "private", MODE_PRIVATE },
     { "reusable", MODE_REUSABLE },
     { "auto", MODE_AUTO },
     { "static", MODE_STATIC },
+    { "ram", MODE_RAM },
     { }
 };
 
@@ -172,13 +174,15 @@ static bool check_memdev(VirtIOCMA *s, bool fake, Error **errp)
     size_t page_bytes;
 
     if (!memdev) {
-        error_setg(errp, "virtio-cma '%s': property 'memdev' is not set",
-                   region);
+        error_setg(errp, "virtio-cma '%s': property 'memdev' is not set%s",
+                   region, s->config.flags & VIRTIO_CMA_FLAG_AUTO ?
+                   " (mode=auto is mode=ram only with the machine's RAM on "
+                   "hugepages, unsafe-noiommu=on and a client)" : "");
         return false;
     }
 
     memdev_id = g_strdup(object_get_canonical_path_component(OBJECT(memdev)));
-    if (host_memory_backend_is_mapped(memdev) && !hvcma_static_is_ram(s)) {
+    if (host_memory_backend_is_mapped(memdev) && !hvcma_is_machine_ram(s)) {
         error_setg(errp, "virtio-cma '%s': memdev '%s' is already used",
                    region, memdev_id);
         return false;
@@ -346,6 +350,13 @@ static bool check_sizes(VirtIOCMA *s, bool fake, Error **errp)
 /* Online memory is the guest's RAM: nobody may take pages out of it. */
 static bool check_mode(VirtIOCMA *s, uint32_t mode, Error **errp)
 {
+    static const uint32_t wire[] = {
+        [MODE_PRIVATE] = VIRTIO_CMA_MODE_PRIVATE,
+        [MODE_REUSABLE] = VIRTIO_CMA_MODE_REUSABLE,
+        [MODE_AUTO] = VIRTIO_CMA_MODE_REUSABLE,
+        [MODE_STATIC] = VIRTIO_CMA_MODE_STATIC,
+        [MODE_RAM] = VIRTIO_CMA_MODE_RAM,
+    };
     const HvcmaOptions *o = &s->opts;
 
     if (mode != MODE_PRIVATE && mode != MODE_STATIC && o->discard) {
@@ -353,16 +364,31 @@ static bool check_mode(VirtIOCMA *s, uint32_t mode, Error **errp)
                    "mode=%s gives to the guest as RAM", o->name, o->mode);
         return false;
     }
-    s->config.mode = mode == MODE_PRIVATE ? VIRTIO_CMA_MODE_PRIVATE :
-                     mode == MODE_STATIC ? VIRTIO_CMA_MODE_STATIC :
-                     VIRTIO_CMA_MODE_REUSABLE;
-    s->config.flags |= mode == MODE_AUTO ? VIRTIO_CMA_FLAG_AUTO : 0;
+    if (mode == MODE_AUTO && hvcma_ram_auto(s)) {
+        mode = MODE_RAM;
+    }
+    s->config.mode = wire[mode];
+    s->config.flags |= mode == MODE_AUTO ? VIRTIO_CMA_FLAG_AUTO :
+                       mode == MODE_RAM ? VIRTIO_CMA_FLAG_PINNED : 0;
     return true;
 }
 
 const char *hvcma_contiguous_name(const VirtIOCMA *s)
 {
     return contiguous[s->contiguous].word;
+}
+
+const char *hvcma_mode_name(const VirtIOCMA *s)
+{
+    static const char *const names[] = {
+        [VIRTIO_CMA_MODE_PRIVATE] = "private",
+        [VIRTIO_CMA_MODE_REUSABLE] = "reusable",
+        [VIRTIO_CMA_MODE_STATIC] = "static",
+        [VIRTIO_CMA_MODE_RAM] = "ram",
+    };
+
+    return s->config.flags & VIRTIO_CMA_FLAG_AUTO ? "auto" :
+                                                    names[s->config.mode];
 }
 
 bool hvcma_options_check(VirtIOCMA *s, Error **errp)
@@ -396,6 +422,7 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
                       (pin == PIN_ALL ? VIRTIO_CMA_FLAG_PINNED : 0);
 
     return check_mode(s, mode, errp) &&
+           hvcma_ram_take_memdev(s, errp) &&
            hvcma_attr_check(s, errp) &&
            hvcma_client_windows_check(s, errp) &&
            check_memdev(s, hvcma_test_is_fake(s), errp) &&
@@ -403,6 +430,7 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
            check_sizes(s, hvcma_test_is_fake(s), errp) &&
            hvcma_test_check_options(s, errp) &&
            hvcma_regions_check(s, errp) &&
+           hvcma_ram_check(s, errp) &&
            hvcma_pinned_check(s, errp) &&
            hvcma_static_check(s, errp);
 }

@@ -10,6 +10,12 @@
 #include "backing.h"
 #include "pinned.h"
 
+/* What the user said that it is asked for by. */
+static const char *word_of(const VirtIOCMA *s)
+{
+    return s->config.mode == VIRTIO_CMA_MODE_RAM ? "mode=ram" : "pin=all";
+}
+
 bool hvcma_pinned_check(VirtIOCMA *s, Error **errp)
 {
     uint64_t limit = s->config.pin_limit_bytes;
@@ -17,16 +23,17 @@ bool hvcma_pinned_check(VirtIOCMA *s, Error **errp)
     if (!hvcma_pinned_is_all(s)) {
         return true;
     }
-    if (s->config.mode != VIRTIO_CMA_MODE_REUSABLE ||
+    if ((s->config.mode != VIRTIO_CMA_MODE_REUSABLE &&
+         s->config.mode != VIRTIO_CMA_MODE_RAM) ||
         s->config.flags & VIRTIO_CMA_FLAG_AUTO) {
         error_setg(errp, "virtio-cma '%s': pin=all is of mode=reusable, not of "
                    "mode=%s", s->config.name, s->opts.mode ?: "private");
         return false;
     }
     if (limit && limit < s->config.region_bytes) {
-        error_setg(errp, "virtio-cma '%s': pin=all pins all of the %" PRIu64
+        error_setg(errp, "virtio-cma '%s': %s pins all of the %" PRIu64
                    " bytes, but %s= allows %" PRIu64, s->config.name,
-                   s->config.region_bytes, s->opts.pin_limit_bytes == limit ?
+                   word_of(s), s->config.region_bytes, s->opts.pin_limit_bytes == limit ?
                    "pin-limit" : "regions", limit);
         return false;
     }
@@ -42,8 +49,8 @@ static int postcopy_event(NotifierWithReturn *n, void *data, Error **errp)
     if (event->reason != POSTCOPY_NOTIFY_PROBE) {
         return 0;
     }
-    error_setg(errp, "virtio-cma '%s': pin=all can't be migrated by postcopy",
-               s->config.name);
+    error_setg(errp, "virtio-cma '%s': %s can't be migrated by postcopy",
+               s->config.name, word_of(s));
     return -ENOTSUP;
 }
 
@@ -56,8 +63,9 @@ bool hvcma_pinned_realize(VirtIOCMA *s, Error **errp)
     }
     status = hvcma_engine_pin_all(s->engine);
     if (status) {
-        error_setg(errp, "virtio-cma '%s': pin=all can't pin the region's %"
-                   PRIu64 " bytes: %s", s->config.name, s->config.region_bytes,
+        error_setg(errp, "virtio-cma '%s': %s can't pin the region's %" PRIu64
+                   " bytes: %s", s->config.name, word_of(s),
+                   s->config.region_bytes,
                    hvcma_backing_error(s->backing) ?:
                    hvcma_status_text(status));
         return false;

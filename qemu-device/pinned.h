@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pin=all: a reusable region whose granules are all pinned from before the
+ * pin=all, and mode=ram: a region whose granules are all pinned from before the
  * guest runs until the device is gone and no client could write any more. The
  * guest maps any page of it without asking. Which pins come and go otherwise is
  * the engine's to know; mode=static has its own, static.h.

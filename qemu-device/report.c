@@ -16,6 +16,7 @@
 #include "backing.h"
 #include "clients.h"
 #include "pinned.h"
+#include "ram.h"
 #include "static.h"
 #include "test-hooks.h"
 #include "view.h"
@@ -89,15 +90,20 @@ static uint64_t nr_granules(VirtIOCMA *s)
     return s->config.region_bytes / s->config.granule_bytes;
 }
 
-static const char *mode_name(VirtIOCMA *s)
+/* Granules are counted through them. */
+static void put_ranges(VirtIOCMA *s, Visitor *v, const char *name)
 {
-    if (s->config.mode == VIRTIO_CMA_MODE_PRIVATE) {
-        return "private";
+    const struct hvcma_gpa_range *ranges;
+    uint32_t nr = hvcma_engine_ranges(s->engine, &ranges), i;
+
+    start_list(v, name);
+    for (i = 0; i < nr; i++) {
+        start_struct(v, NULL);
+        put_u64(v, "base-gpa", ranges[i].base_gpa);
+        put_u64(v, "bytes", ranges[i].bytes);
+        end_struct(v);
     }
-    if (s->config.mode == VIRTIO_CMA_MODE_STATIC) {
-        return "static";
-    }
-    return s->config.flags & VIRTIO_CMA_FLAG_AUTO ? "auto" : "reusable";
+    end_list(v);
 }
 
 static void put_region(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
@@ -112,11 +118,12 @@ static void put_region(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
 
     start_struct(v, name);
     put_str(v, "name", s->config.name);
-    put_str(v, "mode", mode_name(s));
+    put_str(v, "mode", hvcma_mode_name(s));
     put_str(v, "pin", hvcma_pinned_is_all(s) || hvcma_static_pins(s) ? "all" :
                                                                     "blocks");
     put_u64(v, "base-gpa", s->config.region_base_gpa);
     put_u64(v, "bytes", s->config.region_bytes);
+    put_ranges(s, v, "ranges");
     put_u64(v, "granule-bytes", s->config.granule_bytes);
     put_str(v, "policy", policies[s->config.policy]);
     put_u64(v, "max-align-order", s->config.max_align_order);
@@ -338,8 +345,7 @@ static void put_extents_before(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
             break;
         }
         start_struct(v, NULL);
-        put_u64(v, "base-gpa", s->config.region_base_gpa +
-                               e->first * s->config.granule_bytes);
+        put_u64(v, "base-gpa", hvcma_granule_gpa(s, e->first));
         put_u64(v, "base-dma", e->dma);
         put_u64(v, "bytes", MIN(e->nr, end - e->first) *
                             s->config.granule_bytes);

@@ -24,6 +24,7 @@
 #include "discard.h"
 #include "drain.h"
 #include "pinned.h"
+#include "ram.h"
 #include "requests.h"
 #include "static.h"
 #include "test-hooks.h"
@@ -214,6 +215,9 @@ static uint64_t virtio_cma_get_features(VirtIODevice *vdev, uint64_t features,
     if (hvcma_pinned_is_all(s)) {
         features |= BIT_ULL(VIRTIO_CMA_F_PINNED);
     }
+    if (s->config.mode == VIRTIO_CMA_MODE_RAM) {
+        features |= BIT_ULL(VIRTIO_CMA_F_RAM);
+    }
     return features | s->opts.features;
 }
 
@@ -233,12 +237,25 @@ static int virtio_cma_validate_features(VirtIODevice *vdev)
     VirtIOCMA *s = VIRTIO_CMA(vdev);
     uint64_t features = vdev->guest_features & ALL_FEATURES;
 
+    /* To a driver that does not know of it the region is not what it seems. */
+    if (s->config.mode == VIRTIO_CMA_MODE_RAM &&
+        !(features & BIT_ULL(VIRTIO_CMA_F_RAM))) {
+        HVCMA_TRACE(s, "features 0x%" PRIx64 " don't fit mode=ram: refused",
+                    features);
+        return -EINVAL;
+    }
     if (!features) {
         return 0;               /* the legacy interface */
     }
     if (!(features & BIT_ULL(VIRTIO_CMA_F_VERSION_1))) {
         trace_virtio_cma_features_refused(s->config.name, features,
                                           "without version 1");
+        return -EINVAL;
+    }
+    if (features & BIT_ULL(VIRTIO_CMA_F_RAM) &&
+        !(features & BIT_ULL(VIRTIO_CMA_F_PINNED))) {
+        HVCMA_TRACE(s, "features 0x%" PRIx64 " without pinned: refused",
+                    features);
         return -EINVAL;
     }
     /* The user wants the guest to have the memory, or nobody. */
@@ -416,6 +433,8 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
     }
     if (hvcma_static_is_ram(s)) {
         s->opts.memaddr = hvcma_static_ram_base(s);
+    } else if (s->config.mode == VIRTIO_CMA_MODE_RAM) {
+        s->opts.memaddr = s->ranges[0].base_gpa;
     }
     s->config.region_base_gpa = s->opts.memaddr;
 
@@ -433,8 +452,11 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
         !hvcma_client_windows_check_clients(s, errp)) {
         goto fail_clients;
     }
-    if (!hvcma_discard_init(s, errp)) {
+    if (!hvcma_ram_realize(s, errp)) {
         goto fail_clients;
+    }
+    if (!hvcma_discard_init(s, errp)) {
+        goto fail_ram;
     }
     s->backing = hvcma_backing_new(s, errp);
     if (!s->backing) {
@@ -454,7 +476,7 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
         goto fail_static;
     }
 
-    if (!hvcma_static_is_ram(s)) {
+    if (!hvcma_is_machine_ram(s)) {
         host_memory_backend_set_mapped(s->opts.memdev, true);
         vmstate_register_ram(&s->opts.memdev->mr, dev);
     }
@@ -490,6 +512,8 @@ fail_backing:
     s->backing = NULL;
 fail_discard:
     hvcma_discard_cleanup(s);
+fail_ram:
+    hvcma_ram_unrealize(s);
 fail_clients:
     hvcma_clients_free(s->clients);
     s->clients = NULL;
@@ -505,10 +529,11 @@ static void leave_at_last(VirtIOCMA *s)
 {
     qemu_remove_exit_notifier(&s->exit_notifier);
     hvcma_drain_stop(s);
-    if (engine_stop(s) && !hvcma_static_is_ram(s)) {
+    if (engine_stop(s) && !hvcma_is_machine_ram(s)) {
         host_memory_backend_set_mapped(s->opts.memdev, false);
     }
     hvcma_discard_cleanup(s);
+    hvcma_ram_unrealize(s);
     hvcma_static_unrealize(s);
     hvcma_clients_free(s->clients);
     s->clients = NULL;
@@ -538,7 +563,7 @@ void virtio_cma_unrealize(DeviceState *dev)
     hvcma_eject_stop(s);
     hvcma_requests_stop(s);
     virtio_cleanup(VIRTIO_DEVICE(dev));
-    if (!hvcma_static_is_ram(s)) {
+    if (!hvcma_is_machine_ram(s)) {
         vmstate_unregister_ram(&s->opts.memdev->mr, dev);
     }
     hvcma_turn_run(s, leave_host);

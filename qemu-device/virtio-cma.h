@@ -30,6 +30,8 @@
  * virtio-cma-pci.c  PCI proxy
  * virtio-cma-mmio.c the device on a virtio-mmio slot
  * gate.c, vfio-noiommu.c  what clients can do on the bus
+ * pinned.c          pin=all: pins from the start
+ * ram.c             mode=ram: the machine's RAM as the region
  * static.c, static-fdt.c  mode=static: pins and a device tree, no guest driver
  * testing/          what only tests can ask for; else test-hooks-none.c
  *
@@ -161,6 +163,7 @@ struct VirtIOCMA {
     uint64_t resv_bytes[HVCMA_MAX_RESVS];
     HvcmaContiguous contiguous;
     uint64_t run_bytes;         /* that one run has at least, else refuse */
+    struct hvcma_gpa_range ranges[VIRTIO_CMA_MAX_RANGES];   /* mode=ram */
 
     Object *transport;          /* that this device is a part of */
     HvcmaRequests *requests;
@@ -224,6 +227,11 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp);
 
 /** hvcma_contiguous_name() - as the user says it: "off", "best", "required". */
 const char *hvcma_contiguous_name(const VirtIOCMA *s);
+
+/** hvcma_mode_name() - the mode, as it is for the user; auto if the guest has
+ * the choice.
+ */
+const char *hvcma_mode_name(const VirtIOCMA *s);
 
 /** hvcma_options_check_text() - false with @errp if @value can't be printed. */
 bool hvcma_options_check_text(VirtIOCMA *s, const char *property,

@@ -41,6 +41,7 @@ enum vcma_kind {
 enum {
 	VCMA_BINDING_WARNED_REACH,
 	VCMA_BINDING_WARNED_UNSYNCED,
+	VCMA_BINDING_WARNED_BESIDE,	/* RAM that is in no region */
 };
 
 struct vcma_binding {

@@ -42,7 +42,7 @@ struct vcma_block *vcma_block_by_dma(struct vcma_region *r, u64 dma)
 
 struct vcma_block *vcma_block_by_gpa(struct vcma_region *r, u64 gpa)
 {
-	if (gpa < r->base_gpa || gpa - r->base_gpa >= r->bytes)
+	if (gpa < r->base_gpa || gpa - r->base_gpa >= r->span_bytes)
 		return NULL;
 	return xa_load(&r->by_gpa, vcma_gpa_key(r, gpa));
 }

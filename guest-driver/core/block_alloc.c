@@ -60,8 +60,7 @@ static const char *vcma_block_desc_check(const struct vcma_region *r,
 
 	if (desc->bytes != vcma_region_round_up(r, want->bytes))
 		return "block of another size than asked for";
-	if (desc->base_gpa < r->base_gpa || desc->bytes > r->bytes ||
-	    desc->base_gpa - r->base_gpa > r->bytes - desc->bytes)
+	if (!vcma_region_has(r, desc->base_gpa, desc->bytes))
 		return "block outside the region";
 	if (!IS_ALIGNED(desc->base_gpa - r->base_gpa, r->granule_bytes))
 		return "misaligned block";

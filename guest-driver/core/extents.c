@@ -2,12 +2,13 @@
 /*
  * Extents of a region that is pinned from the start: reading, checking, and translation back
  * (extents.h). The host is not trusted with more than it has to be: what it tells must be a
- * partition of the region into whole granules, each granule somewhere else for devices.
+ * partition of the region's ranges into whole granules, each granule somewhere else for devices.
  */
 #include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/string.h>
 
 #include "extents.h"
 #include "region.h"
@@ -19,12 +20,42 @@ static int vcma_extents_refuse(struct vcma_region *r, const char *why)
 	return -EPROTO;
 }
 
+/* How much of the region is known, in order: all ranges before one, and this up to @end. */
+struct vcma_extents_known {
+	u32 range;
+	u64 end;			/* guest-physical */
+};
+
+/* Is @e, which lies in one range, what comes next? Then it is known, too. */
+static bool vcma_extents_follow(const struct vcma_region *r, const struct vcma_extent *e,
+				struct vcma_extents_known *known)
+{
+	const struct vcma_range *range = &r->ranges[known->range];
+
+	if (known->end == range->base_gpa + range->bytes && known->range + 1 < r->nr_ranges) {
+		known->range++;
+		known->end = range[1].base_gpa;
+	}
+	if (e->base_gpa != known->end)
+		return false;
+	known->end += e->bytes;
+	return true;
+}
+
+static bool vcma_extents_are_all(const struct vcma_region *r, const struct vcma_extents_known *known)
+{
+	const struct vcma_range *range = &r->ranges[known->range];
+
+	return known->range + 1 == r->nr_ranges && known->end == range->base_gpa + range->bytes;
+}
+
 /*
  * Read those from number @first on, as far as @buffer goes, and append them.
- * @end: where the ones before end, in guest-physical addresses; moved on
+ * @known: by the ones before; moved on
  */
 static int vcma_extents_read_some(struct vcma_region *r, struct vcma_extents *x, u32 first,
-				  struct virtio_cma_extent *buffer, u64 *end)
+				  struct virtio_cma_extent *buffer,
+				  struct vcma_extents_known *known)
 {
 	u64 total;
 	u32 nr, i;
@@ -43,9 +74,8 @@ static int vcma_extents_read_some(struct vcma_region *r, struct vcma_extents *x,
 			.bytes = le64_to_cpu(buffer[i].bytes),
 		};
 
-		if (e.base_gpa != *end)
+		if (!vcma_extents_follow(r, &e, known))
 			return vcma_extents_refuse(r, "QUERY: extents overlap, or leave something out");
-		*end += e.bytes;
 		x->by_dma[first + i] = e;
 	}
 	return nr;
@@ -75,10 +105,11 @@ static int vcma_extents_index(struct vcma_region *r, struct vcma_extents *x)
 	x->highest_dma = last->base_dma + last->bytes - 1;
 	if (x->nr == 1)
 		return 0;
-	x->granule_dma = kvmalloc_array(r->bytes >> r->granule_shift, sizeof(*x->granule_dma),
+	x->granule_dma = kvmalloc_array(r->span_bytes >> r->granule_shift, sizeof(*x->granule_dma),
 					GFP_KERNEL | __GFP_NOWARN);
 	if (!x->granule_dma)
 		return -ENOMEM;
+	memset64(x->granule_dma, VCMA_NO_EXTENT, r->span_bytes >> r->granule_shift);
 	for (i = 0; i < x->nr; i++) {
 		const struct vcma_extent *e = &x->by_dma[i];
 
@@ -109,7 +140,7 @@ int vcma_extents_read(struct vcma_region *r, struct vcma_extents **out)
 {
 	struct virtio_cma_extent *buffer;
 	struct vcma_extents *x = NULL;
-	u64 end = r->base_gpa;
+	struct vcma_extents_known known = { .end = r->base_gpa };
 	u32 nr, first = 0;
 	int err;
 
@@ -124,16 +155,16 @@ int vcma_extents_read(struct vcma_region *r, struct vcma_extents **out)
 	if (!x)
 		goto out;
 	x->base_gpa = r->base_gpa;
-	x->bytes = r->bytes;
+	x->bytes = r->span_bytes;
 	x->granule_shift = r->granule_shift;
 	x->nr = nr;
 	for (; first < nr; first += err) {
-		err = vcma_extents_read_some(r, x, first, buffer, &end);
+		err = vcma_extents_read_some(r, x, first, buffer, &known);
 		if (err < 0)
 			goto out;
 	}
 	err = 0;
-	if (end != r->base_gpa + r->bytes)
+	if (!vcma_extents_are_all(r, &known))
 		err = vcma_extents_refuse(r, "QUERY: the extents of pinned memory are not all of it");
 	if (!err)
 		err = vcma_extents_index(r, x);

@@ -10,9 +10,12 @@
 #ifndef VCMA_EXTENTS_H
 #define VCMA_EXTENTS_H
 
+#include <linux/limits.h>
 #include <linux/types.h>
 
 struct vcma_region;
+
+#define VCMA_NO_EXTENT	U64_MAX
 
 struct vcma_extent {
 	u64 base_gpa;
@@ -21,14 +24,15 @@ struct vcma_extent {
 };
 
 struct vcma_extents {
-	u64 base_gpa;			/* of the region, as bytes and granule_shift */
-	u64 bytes;
+	u64 base_gpa;			/* of the region, as granule_shift */
+	u64 bytes;			/* its span, holes between its ranges included */
 	unsigned int granule_shift;
 	u64 lowest_dma;			/* of all of it */
 	u64 highest_dma;		/* last byte */
 	/*
 	 * DMA address of each granule: one load whatever the number of extents, where a search
-	 * through thousands would cost more than all the rest of a mapping. NULL: one extent.
+	 * through thousands would cost more than all the rest of a mapping. Of a hole it is
+	 * VCMA_NO_EXTENT. NULL: one extent.
 	 */
 	u64 *granule_dma;
 	u32 nr;
@@ -36,8 +40,8 @@ struct vcma_extents {
 };
 
 /**
- * vcma_extents_read() - ask the host for all extents of @r, whose configuration is known. May
- * sleep.
+ * vcma_extents_read() - ask the host for all extents of @r, whose configuration and ranges are
+ * known. May sleep.
  * @out: the table, to be freed by vcma_extents_free()
  *
  * Return: 0; -ENOMEM (the region can be used without); -EPROTO (the answers contradict the
@@ -58,7 +62,7 @@ bool vcma_extents_is_contiguous(const struct vcma_extents *x, u64 off, u64 bytes
  */
 static inline bool vcma_extents_dma(const struct vcma_extents *x, u64 gpa, u64 bytes, u64 *dma)
 {
-	u64 off = gpa - x->base_gpa, in_granule;
+	u64 off = gpa - x->base_gpa, in_granule, at;
 
 	if (off >= x->bytes || bytes > x->bytes - off)
 		return false;
@@ -70,8 +74,9 @@ static inline bool vcma_extents_dma(const struct vcma_extents *x, u64 gpa, u64 b
 	if (in_granule + bytes > 1ULL << x->granule_shift &&
 	    !vcma_extents_is_contiguous(x, off, bytes))
 		return false;
-	*dma = x->granule_dma[off >> x->granule_shift] + in_granule;
-	return true;
+	at = x->granule_dma[off >> x->granule_shift];
+	*dma = at + in_granule;
+	return at != VCMA_NO_EXTENT;
 }
 
 /**

@@ -40,6 +40,12 @@ struct vcma_mode {
 	const char *name;
 	/* Every page of the region has a struct page and a linear address. */
 	bool has_pages;
+	/*
+	 * The region is what RAM this guest has that devices may be given: a page outside of it is
+	 * not copied for them, but refused. Not all that lies at its addresses need be RAM for the
+	 * guest.
+	 */
+	bool is_ram;
 
 	/*
 	 * Why can a region not be used so by this guest? May be NULL: it always can.
@@ -125,6 +131,8 @@ struct vcma_modes {
 	const struct vcma_mode *private;
 	/* Movable RAM of the guest until it is taken. */
 	const struct vcma_mode *reusable;
+	/* The RAM that the guest has been started with. */
+	const struct vcma_mode *ram;
 };
 
 /* Who isolates memory waits for work on every CPU: others may run after so much. */

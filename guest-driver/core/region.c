@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "extents.h"
 #include "mode.h"
+#include "ranges.h"
 #include "region.h"
 #include "request.h"
 #include "trace.h"
@@ -114,7 +115,7 @@ static const char *vcma_config_check(const struct virtio_cma_config *config,
 		return "granule is not a power of two of at least a page";
 	if (!bytes || !IS_ALIGNED(bytes, granule))
 		return "size is not a multiple of the granule";
-	if (!base)
+	if (!base && le32_to_cpu(config->mode) != VIRTIO_CMA_MODE_RAM)
 		return "region has no address yet";
 	if (!IS_ALIGNED(base, granule) || base > U64_MAX - bytes)
 		return "base is misaligned or wraps";
@@ -143,9 +144,15 @@ static const char *vcma_config_check(const struct virtio_cma_config *config,
 		return "unknown kind of second stage";
 	if (le32_to_cpu(config->flags) & VIRTIO_CMA_FLAG_PINNED &&
 	    (!vcma_is_version_1(t) || !vcma_has_feature(t, VIRTIO_CMA_F_PINNED) ||
-	     le32_to_cpu(config->mode) != VIRTIO_CMA_MODE_REUSABLE ||
+	     (le32_to_cpu(config->mode) != VIRTIO_CMA_MODE_REUSABLE &&
+	      le32_to_cpu(config->mode) != VIRTIO_CMA_MODE_RAM) ||
 	     le32_to_cpu(config->flags) & VIRTIO_CMA_FLAG_AUTO))
 		return "pinned from the start, which was not negotiated, or is not of its mode";
+	if ((le32_to_cpu(config->mode) == VIRTIO_CMA_MODE_RAM) !=
+	    (vcma_is_version_1(t) && vcma_has_feature(t, VIRTIO_CMA_F_RAM)) ||
+	    (le32_to_cpu(config->mode) == VIRTIO_CMA_MODE_RAM &&
+	     !(le32_to_cpu(config->flags) & VIRTIO_CMA_FLAG_PINNED)))
+		return "mode ram without its feature, or the feature without the mode, or not pinned";
 	if (config->reserved)
 		return "reserved field is not zero";
 	return NULL;
@@ -158,9 +165,15 @@ static int vcma_region_choose_mode(struct vcma_region *r, u32 mode, const struct
 	r->mode = modes->private;
 	if (mode == VIRTIO_CMA_MODE_PRIVATE)
 		return 0;
+	if (mode == VIRTIO_CMA_MODE_RAM) {
+		/* A crash kernel's, too: what it runs in is a part of it. */
+		r->mode = modes->ram;
+		return 0;
+	}
 	if (mode != VIRTIO_CMA_MODE_REUSABLE) {
-		dev_err(r->dev, "region %s: mode %u is not supported, only private (%u) and reusable (%u)\n",
-			r->name, mode, VIRTIO_CMA_MODE_PRIVATE, VIRTIO_CMA_MODE_REUSABLE);
+		dev_err(r->dev, "region %s: mode %u is not supported, only private (%u), reusable (%u) and ram (%u)\n",
+			r->name, mode, VIRTIO_CMA_MODE_PRIVATE, VIRTIO_CMA_MODE_REUSABLE,
+			VIRTIO_CMA_MODE_RAM);
 		return -EOPNOTSUPP;
 	}
 	if (is_kdump_kernel()) {
@@ -278,7 +291,7 @@ int vcma_region_create(struct vcma_transport *transport, const struct vcma_modes
 		err = -ENOMEM;
 		goto free;
 	}
-	err = vcma_region_read_extents(r);
+	err = vcma_ranges_read(r) ?: vcma_region_read_extents(r);
 	if (err)
 		goto destroy_wq;
 	err = r->mode->start(r);

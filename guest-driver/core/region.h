@@ -84,6 +84,12 @@ enum vcma_block_use {
 /* Only what costs neither migration in the guest nor new pages on the host. */
 #define VCMA_FAST	0x1
 
+/* A piece of a region. */
+struct vcma_range {
+	u64 base_gpa;
+	u64 bytes;
+};
+
 /* What a block must satisfy. */
 struct vcma_constraints {
 	u64 bytes;		/* > 0; rounded up to whole granules */
@@ -180,7 +186,8 @@ struct vcma_region {
 
 	/* Configuration, checked, constant. */
 	u64 base_gpa;
-	u64 bytes;
+	u64 bytes;			/* of memory */
+	u64 span_bytes;			/* from base_gpa to the end of the last range */
 	u64 granule_bytes;
 	unsigned int granule_shift;
 	u32 attr_policy;
@@ -191,6 +198,13 @@ struct vcma_region {
 	u32 max_bulk_blocks;
 	u32 max_align_order;		/* of guest pages; may be overridden */
 	char name[VIRTIO_CMA_NAME_BYTES + 1];
+
+	/*
+	 * Where it is, ascending, constant. One range, but of mode ram, where holes may be between
+	 * them; granules are numbered from base_gpa on, holes included.
+	 */
+	u32 nr_ranges;
+	struct vcma_range ranges[VIRTIO_CMA_MAX_RANGES];
 
 	/* Of all of it, if it is pinned from the start; constant. NULL: blocks are, one by one. */
 	struct vcma_extents *extents;
@@ -263,6 +277,20 @@ void vcma_region_destroy(struct vcma_region *r);
 /** vcma_region_set_state() - the one setter; an illegal step is a WARN, ignored. */
 void vcma_region_set_state(struct vcma_region *r, enum vcma_region_state state);
 const char *vcma_region_state_name(enum vcma_region_state state);
+
+/** vcma_region_has() - is [@gpa, @gpa + @bytes), @bytes > 0, in one range of the region? */
+static inline bool vcma_region_has(const struct vcma_region *r, u64 gpa, u64 bytes)
+{
+	u32 i;
+
+	for (i = 0; i < r->nr_ranges; i++) {
+		const struct vcma_range *range = &r->ranges[i];
+
+		if (gpa - range->base_gpa < range->bytes)
+			return bytes <= range->bytes - (gpa - range->base_gpa);
+	}
+	return false;
+}
 
 /** vcma_region_note_dma() - there is memory at DMA address @dma. */
 static inline void vcma_region_note_dma(struct vcma_region *r, u64 dma)

@@ -467,24 +467,23 @@ static bool vcma_extent_is_sane(const struct vcma_region *r,
 	u64 gpa = le64_to_cpu(extent->base_gpa), bytes = le64_to_cpu(extent->bytes);
 	u64 dma = le64_to_cpu(extent->base_dma);
 
-	return gpa >= r->base_gpa && bytes && bytes <= r->bytes &&
-	       gpa - r->base_gpa <= r->bytes - bytes && dma <= U64_MAX - bytes &&
+	return bytes && vcma_region_has(r, gpa, bytes) && dma <= U64_MAX - bytes &&
 	       IS_ALIGNED(gpa - r->base_gpa, r->granule_bytes) &&
 	       IS_ALIGNED(dma | bytes, r->granule_bytes);
 }
 
-int vcma_request_extents(struct vcma_region *r, u64 first, u32 max,
-			 struct virtio_cma_extent *extents, u32 *nr, u64 *total)
+/* Items of a list, @item_bytes each, from number @first on, at most @max. */
+static int vcma_query(struct vcma_region *r, u32 what, u64 first, u32 max, size_t item_bytes,
+		      void *items, u32 *nr, u64 *total)
 {
 	struct virtio_cma_query_req req = {
-		.what = cpu_to_le32(VIRTIO_CMA_QUERY_EXTENTS),
+		.what = cpu_to_le32(what),
 		.first = cpu_to_le64(first),
 		.nr = cpu_to_le64(max),
 	};
 	struct virtio_cma_query_resp *resp;
-	size_t items_bytes = array_size(max, sizeof(*extents));
-	size_t resp_bytes = size_add(sizeof(*resp), items_bytes);
-	u64 got, left, i;
+	size_t resp_bytes = size_add(sizeof(*resp), array_size(max, item_bytes));
+	u64 got, left;
 	size_t bytes;
 	int err;
 
@@ -499,22 +498,52 @@ int vcma_request_extents(struct vcma_region *r, u64 first, u32 max,
 	got = le64_to_cpu(resp->nr);
 	left = le64_to_cpu(resp->total) - first;
 	if (le64_to_cpu(resp->total) < first || got != min_t(u64, left, max) ||
-	    bytes != sizeof(*resp) + got * sizeof(*extents)) {
+	    bytes != sizeof(*resp) + got * item_bytes) {
 		err = vcma_protocol_error(r, "QUERY: count contradicts the length");
 		goto out;
 	}
-	memcpy(extents, resp + 1, got * sizeof(*extents));
-	for (i = 0; i < got; i++) {
-		if (!vcma_extent_is_sane(r, &extents[i])) {
-			err = vcma_protocol_error(r, "QUERY: extent outside the region");
-			goto out;
-		}
-	}
+	memcpy(items, resp + 1, got * item_bytes);
 	*nr = got;
 	*total = le64_to_cpu(resp->total);
 out:
 	kvfree(resp);
 	return err;
+}
+
+int vcma_request_extents(struct vcma_region *r, u64 first, u32 max,
+			 struct virtio_cma_extent *extents, u32 *nr, u64 *total)
+{
+	u64 all;
+	u32 got, i;
+	int err;
+
+	err = vcma_query(r, VIRTIO_CMA_QUERY_EXTENTS, first, max, sizeof(*extents), extents, &got,
+			 &all);
+	if (err)
+		return err;
+	for (i = 0; i < got; i++) {
+		if (!vcma_extent_is_sane(r, &extents[i]))
+			return vcma_protocol_error(r, "QUERY: extent outside the region");
+	}
+	*nr = got;
+	*total = all;
+	return 0;
+}
+
+int vcma_request_ranges(struct vcma_region *r, struct virtio_cma_range *ranges, u32 *nr)
+{
+	u64 total;
+	u32 got;
+	int err;
+
+	err = vcma_query(r, VIRTIO_CMA_QUERY_RANGES, 0, VIRTIO_CMA_MAX_RANGES, sizeof(*ranges),
+			 ranges, &got, &total);
+	if (err)
+		return err;
+	if (total != got)
+		return vcma_protocol_error(r, "QUERY: more ranges than there can be");
+	*nr = got;
+	return 0;
 }
 
 int vcma_request_report_online(struct vcma_region *r, u64 first, u32 nr,

@@ -107,6 +107,12 @@ int vcma_request_busy_clear(struct vcma_region *r, const struct virtio_cma_range
 int vcma_request_extents(struct vcma_region *r, u64 first, u32 max,
 			 struct virtio_cma_extent *extents, u32 *nr, u64 *total);
 
+/**
+ * vcma_request_ranges() - where a region of mode ram is. Nothing of the answer is judged.
+ * @ranges: room for VIRTIO_CMA_MAX_RANGES, filled as on the wire
+ */
+int vcma_request_ranges(struct vcma_region *r, struct virtio_cma_range *ranges, u32 *nr);
+
 /** vcma_request_report_online() - bit i of @online: granule @first + i is online. */
 int vcma_request_report_online(struct vcma_region *r, u64 first, u32 nr,
 			       const unsigned long *online);

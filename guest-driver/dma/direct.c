@@ -127,7 +127,7 @@ dma_addr_t vcma_direct_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	u64 off, dma;
 	void *alias;
 
-	if (!bytes || phys < r->base_gpa || phys - r->base_gpa >= r->bytes ||
+	if (!bytes || phys < r->base_gpa || phys - r->base_gpa >= r->span_bytes ||
 	    !vcma_client_is_claimed(c) ||
 	    (attrs & VCMA_DMA_ATTR_REQUIRE_COHERENT && vcma_attr_needs_sync(c)))
 		return DMA_MAPPING_ERROR;

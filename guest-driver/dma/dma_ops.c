@@ -282,6 +282,28 @@ static __always_inline bool vcma_dma_unmap_simple(struct device *dev, dma_addr_t
 		    c->region->extents->highest_dma - c->region->extents->lowest_dma;
 }
 
+/*
+ * Has the device the guest's RAM for a region, and is this RAM beside it, plugged later? Then
+ * somebody has given the guest memory that its devices must not have; that is told, once.
+ */
+static bool vcma_dma_is_beside_ram(struct device *dev, phys_addr_t phys, size_t size)
+{
+	struct vcma_binding *b = vcma_binding_of(dev);
+	struct vcma_client *c, *ram = NULL;
+	unsigned int i = 0;
+
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (size && vcma_region_has(c->region, phys, size))
+			return false;
+		if (c->region->mode->is_ram)
+			ram = c;
+	}
+	if (ram && !test_and_set_bit(VCMA_BINDING_WARNED_BESIDE, &b->warned))
+		dev_err(dev, "region %s is all the RAM that devices can be given, %llu bytes: memory at %pap, plugged beside it, is refused\n",
+			ram->region->name, ram->region->bytes, &phys);
+	return ram;
+}
+
 /* The one place where streaming mappings of RAM begin, however the API names them. */
 static noinline dma_addr_t vcma_dma_map_any(struct device *dev, phys_addr_t phys, size_t size,
 					    enum dma_data_direction dir, unsigned long attrs)
@@ -295,6 +317,8 @@ static noinline dma_addr_t vcma_dma_map_any(struct device *dev, phys_addr_t phys
 	dma = vcma_dma_map_direct(dev, phys, size, dir, attrs);
 	/* A copy is not what both sides use at once. */
 	if (attrs & VCMA_DMA_ATTR_REQUIRE_COHERENT)
+		return dma;
+	if (dma == DMA_MAPPING_ERROR && vcma_dma_is_beside_ram(dev, phys, size))
 		return dma;
 	if (dma == DMA_MAPPING_ERROR)
 		dev_dbg_ratelimited(dev, "virtio_cma: %#llx+%#zx is not mapped as it is: copied\n",
@@ -339,6 +363,19 @@ static void vcma_dma_unmap_ram(struct device *dev, dma_addr_t dma, size_t size,
 		vcma_dma_unmap_any(dev, dma, size, dir, attrs);
 }
 
+/* Is it no RAM for this guest, though the region has that address? */
+static bool vcma_dma_is_over_ram(const struct vcma_binding *b, phys_addr_t phys)
+{
+	struct vcma_client *c;
+	unsigned int i = 0;
+
+	while ((c = vcma_binding_next_claimed(b, &i))) {
+		if (c->region->mode->is_ram && vcma_region_has(c->region, phys, 1))
+			return !page_is_ram(PHYS_PFN(phys));
+	}
+	return false;
+}
+
 /*
  * Memory without struct pages of an allocated block, or registers of a device. Where those are
  * on the bus is known if DMA addresses are guest-physical, as all addresses of emulated
@@ -353,9 +390,12 @@ static dma_addr_t vcma_dma_map_resource(struct device *dev, phys_addr_t phys, si
 	unsigned int i = 0;
 	dma_addr_t dma;
 
-	dma = vcma_dma_map_direct(dev, phys, size, dir, attrs);
-	if (dma != DMA_MAPPING_ERROR)
-		return dma;
+	/* On x86 there are registers at addresses that are the region's, too, as of VGA. */
+	if (!vcma_dma_is_over_ram(b, phys)) {
+		dma = vcma_dma_map_direct(dev, phys, size, dir, attrs);
+		if (dma != DMA_MAPPING_ERROR)
+			return dma;
+	}
 	if (!size || phys > max_dma || size - 1 > max_dma - phys ||
 	    !vcma_binding_is_claimed(b))
 		return DMA_MAPPING_ERROR;
@@ -442,6 +482,8 @@ static int vcma_dma_sg_error(struct device *dev, struct scatterlist *sg)
 	struct vcma_client *c;
 	unsigned int i;
 
+	if (vcma_dma_is_beside_ram(dev, sg_phys(sg), sg->length))
+		return -EIO;
 	for (i = 0; (c = vcma_binding_source(b, VCMA_KIND_STREAMING, i)); i++) {
 		if (vcma_bounce_may_fit(c, sg_phys(sg), sg->length))
 			return -ENOMEM;
@@ -609,7 +651,7 @@ static u64 vcma_dma_get_required_mask(struct device *dev)
 		if (c->region->flags & VIRTIO_CMA_FLAG_HPA && !c->windows)
 			return DMA_BIT_MASK(64);
 		end = max(end, c->windows ? vcma_windows_highest(c) :
-					    c->region->base_gpa + c->region->bytes - 1);
+					    c->region->base_gpa + c->region->span_bytes - 1);
 	}
 	return DMA_BIT_MASK(fls64(end));
 }

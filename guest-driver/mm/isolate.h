@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Getting a range of pages out of the page allocator, moving what is in it
- * elsewhere, and putting it back. Works on page frame numbers of online movable
+ * elsewhere, and putting it back. Works on page frame numbers of online
  * memory; knows neither blocks nor the host.
  */
 #ifndef VCMA_ISOLATE_H

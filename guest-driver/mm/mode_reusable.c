@@ -4,21 +4,14 @@
  * pages of it are isolated, their contents moved elsewhere, while a device needs
  * them. Puts together what memory.c, isolate.c and usage.c do.
  *
- * Every page has a cacheable linear address. An uncached mapping is made beside
- * it, after the caches have given up what they have of the pages; as long as it
- * exists nothing uses the linear one: the pages are fake-offline. On x86, where two
- * memory types for one page are not allowed, the linear address itself changes.
+ * Every page has a cacheable linear address; how pages are mapped otherwise is mapping.h's.
  */
 #include <linux/mm.h>
-#include <linux/slab.h>
-#include <linux/vmalloc.h>
-#ifdef CONFIG_X86
-#include <asm/set_memory.h>
-#endif
 
 #include "compat.h"
 #include "core/region.h"
 #include "isolate.h"
+#include "mapping.h"
 #include "memory.h"
 #include "modes.h"
 #include "usage.h"
@@ -119,71 +112,6 @@ static void vcma_reusable_putback(struct vcma_block *block, unsigned long first_
 	vcma_usage_online_changed(block->region);
 }
 
-/* ---- mappings ---- */
-
-#ifdef CONFIG_X86
-static void *vcma_map_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr)
-{
-	void *linear = page_address(pfn_to_page(pfn));
-
-	return set_memory_wc((unsigned long)linear, nr) ? NULL : linear;
-}
-
-static int vcma_unmap_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr,
-			       void *cpu)
-{
-	return set_memory_wb((unsigned long)cpu, nr);
-}
-#else
-static void *vcma_map_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr)
-{
-	struct page **pages;
-	unsigned long i;
-	void *cpu;
-
-	pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL);
-	if (!pages)
-		return NULL;
-	for (i = 0; i < nr; i++)
-		pages[i] = pfn_to_page(pfn + i);
-	vcma_region_hand_over(r, page_address(pages[0]), PFN_PHYS(nr));
-	cpu = vmap(pages, nr, VM_MAP, pgprot_dmacoherent(PAGE_KERNEL));
-	kvfree(pages);
-	return cpu;
-}
-
-/* Reads ahead of need may have brought stale lines into the caches. */
-static int vcma_unmap_uncached(struct vcma_region *r, unsigned long pfn, unsigned long nr,
-			       void *cpu)
-{
-	vunmap(cpu);
-	vcma_region_hand_over(r, page_address(pfn_to_page(pfn)), PFN_PHYS(nr));
-	return 0;
-}
-#endif
-
-static int vcma_reusable_map(struct vcma_block *block, unsigned long first_page,
-			     unsigned long nr_pages, enum vcma_attr attr, void **cpu)
-{
-	unsigned long pfn = vcma_block_pfn(block, first_page);
-	void *mapped;
-
-	mapped = attr == VCMA_UNCACHED ? vcma_map_uncached(block->region, pfn, nr_pages) :
-					 page_address(pfn_to_page(pfn));
-	if (!mapped)
-		return -ENOMEM;
-	*cpu = mapped;
-	return 0;
-}
-
-static int vcma_reusable_unmap(struct vcma_block *block, unsigned long first_page,
-			       unsigned long nr_pages, enum vcma_attr attr, void *cpu)
-{
-	if (attr != VCMA_UNCACHED)
-		return 0;
-	return vcma_unmap_uncached(block->region, vcma_block_pfn(block, first_page), nr_pages, cpu);
-}
-
 const struct vcma_mode vcma_mode_reusable = {
 	.name = "reusable",
 	.has_pages = true,
@@ -196,8 +124,8 @@ const struct vcma_mode vcma_mode_reusable = {
 	.zeroes = vcma_pages_come_zeroed,
 	.add_isolated = vcma_reusable_add_isolated,
 	.putback = vcma_reusable_putback,
-	.map = vcma_reusable_map,
-	.unmap = vcma_reusable_unmap,
+	.map = vcma_mapping_make,
+	.unmap = vcma_mapping_end,
 	.rank = vcma_usage_rank,
 	.busy = vcma_usage_busy,
 	.clear_busy = vcma_usage_clear_busy,
@@ -206,4 +134,5 @@ const struct vcma_mode vcma_mode_reusable = {
 const struct vcma_modes vcma_mm_modes = {
 	.private = &vcma_mode_private,
 	.reusable = &vcma_mode_reusable,
+	.ram = &vcma_mode_ram,
 };

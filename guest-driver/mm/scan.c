@@ -44,6 +44,17 @@ static bool vcma_folio_is_pinned(struct folio *folio)
 	return folio_ref_count(folio) > users + 1;
 }
 
+/*
+ * In ZONE_MOVABLE all can be moved, if not now. Elsewhere there is what the kernel has for itself;
+ * what has a mapping is a program's or a file's, or its owner can move it.
+ */
+static bool vcma_folio_is_kernels(struct page *page, struct folio *folio)
+{
+	if (is_zone_movable_page(page) || folio_test_lru(folio) || folio_test_hugetlb(folio))
+		return false;
+	return folio_test_slab(folio) || !READ_ONCE(folio->mapping);
+}
+
 /* Return: the folio that @page is part of, with a reference; or NULL if it is free. */
 static struct folio *vcma_folio_get(struct page *page)
 {
@@ -95,7 +106,9 @@ static enum vcma_page_kind vcma_page_kind(struct page *page, unsigned long *nr)
 	folio = vcma_folio_get(page);
 	if (!folio)
 		return VCMA_PAGE_FREE;
-	if (folio_test_locked(folio) && !folio_test_uptodate(folio))
+	if (vcma_folio_is_kernels(page, folio))
+		kind = VCMA_PAGE_UNMOVABLE;
+	else if (folio_test_locked(folio) && !folio_test_uptodate(folio))
 		kind = VCMA_PAGE_READ;
 	else
 		kind = vcma_folio_is_pinned(folio) ? VCMA_PAGE_PINNED : VCMA_PAGE_MOVABLE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is in a range of pages of online movable memory: how much would have to be
+ * What is in a range of pages of online memory: how much would have to be
  * moved to isolate it, and what can't be. Read without locks while the pages are in
  * use: true a moment ago, good for choosing, not for relying on. Each page has one
  * reference more while it is looked at.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Usage of a reusable region (usage.h).
+ * Usage of a reusable region, or of the guest's RAM (usage.h).
  *
  * Looking at every page of a large region before every allocation would cost more
  * than the allocation. So what was seen is kept per granule for a while, and one
@@ -26,6 +26,7 @@
 #include "core/request.h"
 #include "hv/core/dma_windows.h"
 #include "memory.h"
+#include "mode_ram.h"
 #include "scan.h"
 #include "usage.h"
 
@@ -51,7 +52,10 @@ static bool vcma_granule_is_out(struct vcma_usage *o, unsigned long i)
 {
 	struct vcma_region *r = o->region;
 
-	return xa_load(&r->by_gpa, i) || test_bit(i, o->busy) ||
+	if (xa_load(&r->by_gpa, i) || test_bit(i, o->busy))
+		return true;
+	return r->mode->is_ram ?
+	       !vcma_ram_is_usable(r, vcma_granule_gpa(o, i), r->granule_bytes) :
 	       !vcma_memory_is_online(r->memory, vcma_granule_gpa(o, i), r->granule_bytes);
 }
 
@@ -276,7 +280,7 @@ static void vcma_search_refresh(struct vcma_search *s)
 	unsigned long i = READ_ONCE(o->cursor) % o->nr;
 	unsigned long used = 0;
 
-	if (PHYS_PFN(o->region->bytes) <= s->budget)
+	if (PHYS_PFN(o->region->span_bytes) <= s->budget)
 		return;
 	for (; used < s->budget / 2; i = i + 1 == o->nr ? 0 : i + 1) {
 		if (vcma_granule_is_out(o, i))
@@ -454,7 +458,7 @@ int vcma_usage_create(struct vcma_region *r)
 	if (!o)
 		return -ENOMEM;
 	o->region = r;
-	o->nr = r->bytes >> r->granule_shift;
+	o->nr = r->span_bytes >> r->granule_shift;
 	o->granules = kvcalloc(o->nr, sizeof(*o->granules), GFP_KERNEL);
 	o->busy = kvcalloc(BITS_TO_LONGS(o->nr), sizeof(long), GFP_KERNEL);
 	o->online = kvcalloc(BITS_TO_LONGS(o->nr), sizeof(long), GFP_KERNEL);

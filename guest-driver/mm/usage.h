@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is in each granule of a reusable region, and so where a block is cheapest to
+ * What is in each granule of a reusable region, or of the guest's RAM, and so where a block is cheapest to
  * isolate; which granules turned out busy; and telling the host which are online.
  */
 #ifndef VCMA_USAGE_H

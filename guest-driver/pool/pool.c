@@ -32,6 +32,7 @@
 #define VCMA_PRESSURE_PAUSE	(10 * HZ)	/* after the guest needed it back */
 #define VCMA_REFILL_LIMIT_MS	2000		/* nobody waits for it */
 #define VCMA_POOL_DEFAULT	SZ_16M
+#define VCMA_POOL_PART_OF_RAM	64
 #define VCMA_POOL_PART_PAGES	(SZ_64K / PAGE_SIZE)	/* parts of granules are no smaller */
 #define VCMA_POOL_PART_TRIES	8
 
@@ -743,6 +744,10 @@ static void vcma_pool_set_size(struct vcma_pool *pool, u64 size_bytes)
 
 	if (!size_bytes)
 		size_bytes = min_t(u64, r->bytes / 2, VCMA_POOL_DEFAULT);
+	/* Of the guest's own RAM, of which a crash kernel has but a small part. */
+	if (r->mode->is_ram)
+		size_bytes = min_t(u64, size_bytes,
+				   PFN_PHYS(totalram_pages()) / VCMA_POOL_PART_OF_RAM);
 	size_bytes = vcma_region_round_up(r, min(size_bytes, r->bytes));
 	WRITE_ONCE(pool->high_bytes, size_bytes);
 	WRITE_ONCE(pool->target_bytes, size_bytes / 2);

@@ -293,6 +293,7 @@ static const unsigned int vcma_virtio_features[] = {
 	VIRTIO_CMA_F_SUSPEND,
 	VIRTIO_CMA_F_WINDOWS,
 	VIRTIO_CMA_F_PINNED,
+	VIRTIO_CMA_F_RAM,
 };
 
 /* Set up the queues and let the device run; it is not served yet. */

@@ -47,7 +47,7 @@ static const char help[] =
 	"  --client WHAT     coherent, noncoherent, emulated, unknown\n"
 	"  --kind STAGE2     the host: fwb, no-fwb, none (x86, emulation), unknown;\n"
 	"                    default: as --fwb and --no-fwb say\n"
-	"  --mode MODE       region: private (default), reusable, static\n"
+	"  --mode MODE       region: private (default), reusable, static, ram\n"
 	"  --attr POLICY     region: auto (default), cached, uncached\n"
 	"  --alias HOW       the host's own mapping: maintained (default), busy\n"
 	"\n"

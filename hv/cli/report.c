@@ -72,6 +72,34 @@ static void print_runs(FILE *out, struct json_object *region)
 	fputc('\n', out);
 }
 
+/* Guest-physical address of a granule; of a device that tells no ranges, there is one. */
+static uint64_t gpa_of(struct json_object *region, uint64_t granule)
+{
+	uint64_t offset = granule * number(region, "granule-bytes");
+	struct json_object *ranges = member(region, "ranges");
+
+	for (size_t i = 0; i < length(ranges); i++) {
+		struct json_object *range = json_object_array_get_idx(ranges, i);
+
+		if (offset < number(range, "bytes"))
+			return number(range, "base-gpa") + offset;
+		offset -= number(range, "bytes");
+	}
+	return number(region, "base-gpa") + offset;
+}
+
+static void print_ranges(FILE *out, struct json_object *region)
+{
+	struct json_object *ranges = member(region, "ranges");
+
+	for (size_t i = 0; length(ranges) > 1 && i < length(ranges); i++) {
+		struct json_object *range = json_object_array_get_idx(ranges, i);
+
+		fprintf(out, "  range gpa 0x%09" PRIx64 "  %s\n", number(range, "base-gpa"),
+			size_text(number(range, "bytes")).text);
+	}
+}
+
 static void print_setup(FILE *out, struct json_object *region)
 {
 	fprintf(out, "  mode %s%s%s, policy %s, provider %s, pin limit %s\n",
@@ -406,8 +434,7 @@ static void print_blocks(FILE *out, struct json_object *report)
 		struct json_object *b = json_object_array_get_idx(blocks, i);
 
 		fprintf(out, "    gpa 0x%09" PRIx64 "  %-8s %-10s %s\n",
-			number(region, "base-gpa") +
-				number(b, "first") * granule_bytes,
+			gpa_of(region, number(b, "first")),
 			size_text(number(b, "nr") * granule_bytes).text,
 			string(b, "client"), string(b, "purpose"));
 	}
@@ -535,6 +562,7 @@ void hvcma_report_print(FILE *out, const char *device, struct json_object *repor
 	else
 		count_granules(runs, counts);
 	print_title(out, device, region);
+	print_ranges(out, region);
 	print_driver(out, report);
 	print_setup(out, region);
 	print_totals(out, counts, granule_bytes);

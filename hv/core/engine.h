@@ -111,7 +111,7 @@ struct hvcma_engine_ops {
 #define HVCMA_MAX_RESVS	255
 
 /* A piece of the region in guest-physical addresses. */
-struct hvcma_range {
+struct hvcma_gpa_range {
 	uint64_t base_gpa;
 	uint64_t bytes;
 };
@@ -124,7 +124,7 @@ struct hvcma_engine_config {
 	 * each, the first at region_base_gpa; copied. Granules are counted through them. None: the
 	 * region is in one piece.
 	 */
-	const struct hvcma_range *ranges;
+	const struct hvcma_gpa_range *ranges;
 	uint32_t nr_ranges;		/* at most VIRTIO_CMA_MAX_RANGES */
 	uint64_t granule_bytes;		/* power of two, >= 4096 */
 	uint64_t pin_limit_bytes;	/* 0: the whole region */
@@ -304,7 +304,7 @@ uint64_t hvcma_engine_gpa(const struct hvcma_engine *e, uint64_t granule);
  *
  * Return: how many, at least 1.
  */
-uint32_t hvcma_engine_ranges(const struct hvcma_engine *e, const struct hvcma_range **ranges);
+uint32_t hvcma_engine_ranges(const struct hvcma_engine *e, const struct hvcma_gpa_range **ranges);
 
 /** hvcma_engine_get_config() - fill the device configuration space, as the driver may see it. */
 void hvcma_engine_get_config(const struct hvcma_engine *e,

@@ -134,7 +134,7 @@ struct hvcma_engine {
 	uint32_t granule_shift;
 	uint32_t nr_granules;
 	uint32_t nr_ranges;		/* at least 1 */
-	struct hvcma_range ranges[VIRTIO_CMA_MAX_RANGES];
+	struct hvcma_gpa_range ranges[VIRTIO_CMA_MAX_RANGES];
 	uint32_t range_first[VIRTIO_CMA_MAX_RANGES];	/* granule that each begins with */
 	uint32_t pin_limit;		/* granules */
 	struct hvcma_alloc *alloc;	/* pinned granules are allocated ones */

@@ -24,7 +24,7 @@ const char *hvcma_ranges_check(const struct hvcma_engine_config *config)
 	if (config->nr_ranges > VIRTIO_CMA_MAX_RANGES)
 		return "region is in more than 16 ranges";
 	for (uint32_t k = 0; k < config->nr_ranges; k++) {
-		const struct hvcma_range *range = &config->ranges[k];
+		const struct hvcma_gpa_range *range = &config->ranges[k];
 
 		if (!range->bytes || (range->base_gpa | range->bytes) & mask)
 			return "a range of the region is empty, or not of whole granules";
@@ -50,7 +50,7 @@ void hvcma_ranges_init(struct hvcma_engine *e, const struct hvcma_engine_config 
 	uint64_t first = 0;
 
 	e->nr_ranges = config->nr_ranges ? config->nr_ranges : 1;
-	e->ranges[0] = (struct hvcma_range){
+	e->ranges[0] = (struct hvcma_gpa_range){
 		.base_gpa = config->region_base_gpa,
 		.bytes = config->region_bytes,
 	};
@@ -79,7 +79,7 @@ bool hvcma_ranges_find(const struct hvcma_engine *e, uint64_t base_gpa, uint64_t
 		       struct hvcma_granule_range *touched)
 {
 	for (uint32_t k = 0; k < e->nr_ranges; k++) {
-		const struct hvcma_range *range = &e->ranges[k];
+		const struct hvcma_gpa_range *range = &e->ranges[k];
 		uint64_t off = base_gpa - range->base_gpa, first;
 
 		if (off >= range->bytes)
@@ -99,7 +99,7 @@ uint64_t hvcma_engine_gpa(const struct hvcma_engine *e, uint64_t granule)
 	return hvcma_gpa(e, granule);
 }
 
-uint32_t hvcma_engine_ranges(const struct hvcma_engine *e, const struct hvcma_range **ranges)
+uint32_t hvcma_engine_ranges(const struct hvcma_engine *e, const struct hvcma_gpa_range **ranges)
 {
 	*ranges = e->ranges;
 	return e->nr_ranges;

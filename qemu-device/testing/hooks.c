@@ -10,6 +10,7 @@
 
 #include "../backing.h"
 #include "../printable.h"
+#include "../ram.h"
 #include "../test-hooks.h"
 #include "fabric.h"
 #include "hv/core/window_text.h"
@@ -301,7 +302,7 @@ static bool pins_lookup(void *opaque, uint64_t dma, uint64_t *gpa,
     if (!g_hash_table_lookup_extended(pins->granules, &base, NULL, &granule)) {
         return false;
     }
-    *gpa = s->opts.memaddr + GPOINTER_TO_SIZE(granule) * granule_bytes + offset;
+    *gpa = hvcma_granule_gpa(s, GPOINTER_TO_SIZE(granule)) + offset;
     *bytes_left = granule_bytes - offset;
     return true;
 }

@@ -326,7 +326,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	uint8_t how = input_u8(&in);
 	uint8_t extent = input_u8(&in);
 	uint8_t attr = input_u8(&in);
-	struct hvcma_range ranges[2];
+	struct hvcma_gpa_range ranges[2];
 	uint64_t resv_bytes[2];
 	struct rig *r;
 
@@ -354,8 +354,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 			config.mode = VIRTIO_CMA_MODE_RAM;
 			config.ranges = ranges;
 			config.nr_ranges = 2;
-			ranges[0] = (struct hvcma_range){ GPA, 3 * GRANULE };
-			ranges[1] = (struct hvcma_range){ GPA + 5 * GRANULE,
+			ranges[0] = (struct hvcma_gpa_range){ GPA, 3 * GRANULE };
+			ranges[1] = (struct hvcma_gpa_range){ GPA + 5 * GRANULE,
 							  config.region_bytes - 3 * GRANULE };
 		}
 	}

@@ -679,6 +679,7 @@ static int __init hostile_init(void)
 	test_late_event();
 	test_features();
 	test_pinned();
+	test_ranges();
 	pr_info("vcma_hostile: 1..%u\n", nr_tests);
 	return 0;
 }

@@ -37,7 +37,8 @@ struct host {
 /* One line of TAP. */
 void result(bool good, const char *what, const char *how);
 
-#define ALL_FEATURES	GENMASK_ULL(VIRTIO_CMA_NR_FEATURES - 1, 0)
+/* But F_RAM, which is of one mode alone. */
+#define ALL_FEATURES	(GENMASK_ULL(VIRTIO_CMA_NR_FEATURES - 1, 0) & ~BIT_ULL(VIRTIO_CMA_F_RAM))
 
 /* An honest host, with one client; all features are negotiated. */
 void host_init(struct host *h);
@@ -48,5 +49,6 @@ void test_windows(void);
 void test_late_event(void);
 void test_features(void);
 void test_pinned(void);
+void test_ranges(void);
 
 #endif /* VCMA_HOSTILE_H */

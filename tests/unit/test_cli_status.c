@@ -103,6 +103,28 @@ static void test_layout(void **state)
 	assert_string_equal(f->out, layout);
 }
 
+/* The machine's RAM, around a hole: granules are counted through both. */
+static void test_ranges(void **state)
+{
+	static const char *const answers[] = {
+		GREETING, DONE,
+		"{\"return\": {\"region\": {\"name\": \"ram\", \"mode\": \"ram\", \"base-gpa\": 0,"
+		"\"bytes\": 16777216, \"granule-bytes\": 2097152, \"ranges\": ["
+		"{\"base-gpa\": 0, \"bytes\": 6291456}, {\"base-gpa\": 4294967296, \"bytes\": 10485760}]},"
+		"\"blocks\": [{\"first\": 2, \"nr\": 1, \"client\": \"\", \"purpose\": \"pool\"},"
+		"{\"first\": 4, \"nr\": 1, \"client\": \"\", \"purpose\": \"user\"}]}}\r\n", NULL
+	};
+	struct fixture *f = *state;
+
+	start_qemu(f, answers, SIZE_MAX, true);
+	assert_int_equal(run_status(f, " cma0"), HVCMA_EXIT_OK);
+	assert_non_null(strstr(f->out, "region ram (cma0): 16 MiB at gpa 0x0, granule 2 MiB\n"
+			       "  range gpa 0x000000000  6 MiB\n"
+			       "  range gpa 0x100000000  10 MiB\n"));
+	assert_non_null(strstr(f->out, "    gpa 0x000400000  2 MiB "));
+	assert_non_null(strstr(f->out, "    gpa 0x100200000  2 MiB "));
+}
+
 /* A list of one element says only how many there were. */
 static void test_one_latency(void **state)
 {
@@ -478,6 +500,7 @@ int main(void)
 		FIXTURE_TEST(test_split_messages_and_events),
 		FIXTURE_TEST(test_idle_layout),
 		FIXTURE_TEST(test_driver_states),
+		FIXTURE_TEST(test_ranges),
 		FIXTURE_TEST(test_one_latency),
 		FIXTURE_TEST(test_cut_lists),
 		FIXTURE_TEST(test_combinations),

@@ -13,7 +13,7 @@
 #define HIGH_GPA	(UINT64_C(2) << 32)
 #define FEATURES	((UINT64_C(1) << VIRTIO_CMA_NR_FEATURES) - 1)
 
-static const struct hvcma_range ranges[] = {
+static const struct hvcma_gpa_range ranges[] = {
 	{ .base_gpa = 0, .bytes = LOW * GRANULE },
 	{ .base_gpa = HIGH_GPA, .bytes = HIGH * GRANULE },
 };
@@ -86,7 +86,7 @@ static void the_driver_learns_them(void **state)
 	struct virtio_cma_range told[2];
 	struct virtio_cma_extent extents[2];
 	struct virtio_cma_config config;
-	const struct hvcma_range *own;
+	const struct hvcma_gpa_range *own;
 
 	(void)state;
 	hvcma_engine_get_config(r->engine, &config);
@@ -248,7 +248,7 @@ static void the_base_does_not_move(void **state)
 static void ranges_that_contradict_it(void **state)
 {
 	static const struct {
-		struct hvcma_range ranges[2];
+		struct hvcma_gpa_range ranges[2];
 		const char *word;
 	} bad[] = {
 		{ { { 0, LOW * GRANULE }, { HIGH_GPA, 0 } }, "empty" },
@@ -261,7 +261,7 @@ static void ranges_that_contradict_it(void **state)
 		{ { { 0, LOW * GRANULE }, { HIGH_GPA, (HIGH + 1) * GRANULE } }, "more" },
 		{ { { GRANULE, LOW * GRANULE }, { HIGH_GPA, HIGH * GRANULE } }, "not at its base" },
 	};
-	struct hvcma_range many[VIRTIO_CMA_MAX_RANGES + 1];
+	struct hvcma_gpa_range many[VIRTIO_CMA_MAX_RANGES + 1];
 	struct hvcma_engine_config config = ram_config();
 
 	(void)state;
@@ -275,7 +275,7 @@ static void ranges_that_contradict_it(void **state)
 		assert_non_null(strstr(why, bad[i].word));
 	}
 	for (uint32_t k = 0; k <= VIRTIO_CMA_MAX_RANGES; k++)
-		many[k] = (struct hvcma_range){ .base_gpa = 2 * k * GRANULE, .bytes = GRANULE };
+		many[k] = (struct hvcma_gpa_range){ .base_gpa = 2 * k * GRANULE, .bytes = GRANULE };
 	config.ranges = many;
 	config.nr_ranges = VIRTIO_CMA_MAX_RANGES;
 	config.region_bytes = VIRTIO_CMA_MAX_RANGES * GRANULE;
@@ -297,14 +297,14 @@ static void ranges_that_contradict_it(void **state)
 
 static void most_ranges(void **state)
 {
-	struct hvcma_range many[VIRTIO_CMA_MAX_RANGES];
+	struct hvcma_gpa_range many[VIRTIO_CMA_MAX_RANGES];
 	struct hvcma_engine_config config = ram_config();
 	struct hvcma_engine_counters counters;
 	struct rig *r;
 
 	(void)state;
 	for (uint32_t k = 0; k < VIRTIO_CMA_MAX_RANGES; k++)
-		many[k] = (struct hvcma_range){ .base_gpa = 3 * k * GRANULE, .bytes = 2 * GRANULE };
+		many[k] = (struct hvcma_gpa_range){ .base_gpa = 3 * k * GRANULE, .bytes = 2 * GRANULE };
 	config.ranges = many;
 	config.nr_ranges = VIRTIO_CMA_MAX_RANGES;
 	config.region_bytes = 2 * VIRTIO_CMA_MAX_RANGES * GRANULE;

@@ -1,0 +1,179 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# mode=ram: the guest's own RAM is the region, all of it pinned before the guest runs, around x86's hole.
+# A stock NVMe driver and a stock network driver do their DMA there, with nothing copied but what crosses
+# two granules, and their controllers see pinned granules only, at host-physical addresses. Swap to the
+# client, the balloon, unloading, a reset: nothing is unpinned, nothing faults.
+#
+#	guest-physical	| RAM below |  hole  | RAM above 4 GiB |
+#	host-physical	hugepages wherever they are, all pinned: direct
+
+. "$HVCMA_SRC/tests/lib/testbed.sh"
+
+RAM_MIB=512
+RAM_BYTES=$((RAM_MIB * 1024 * 1024))
+
+# ram_options CLIENTS: the machine's RAM on hugepages, and the region that it is
+ram_options()
+{
+	echo "-object memory-backend-memfd,id=ram0,size=${RAM_MIB}M,hugetlb=on,hugetlbsize=${REGION_PAGE_KIB}k,share=on" \
+		"-device virtio-cma-pci,id=cma0,clients=$1,unsafe-noiommu=on,x-fabric=on,mode=ram"
+}
+
+# Bytes that were mapped as they are, and copied; and of the latter what crosses a granule.
+mapped()
+{
+	guest 'cat /sys/kernel/tracing/trace; echo >/sys/kernel/tracing/trace' | awk -v granule=2097152 '
+		function number(hex,    i, n)
+		{
+			sub(/^0x/, "", hex)
+			for (i = 1; i <= length(hex); i++)
+				n = n * 16 + index("0123456789abcdef", substr(hex, i, 1)) - 1
+			return n
+		}
+		/vcma_(direct|bounce)_map:/ {
+			kind = /vcma_direct_map/ ? "direct" : "bounce"
+			for (i = 1; i <= NF; i++) {
+				if ($i ~ /^phys=/)
+					phys = number(substr($i, 6))
+				if ($i ~ /^bytes=/)
+					size = substr($i, 7) + 0
+			}
+			sum[kind] += size
+			if (kind == "bounce" && int(phys / granule) != int((phys + size - 1) / granule))
+				crosses += size
+		}
+		END {
+			printf "%d %d %d\n", sum["direct"], sum["bounce"], crosses
+		}'
+}
+
+# not_copied WHAT LEAST: since the last look that much was mapped, and none of it copied
+not_copied()
+{
+	nc_what=$1 nc_least=$2
+	# shellcheck disable=SC2046 # three numbers
+	set -- $(mapped)
+	note "$what: $nc_what: $1 bytes mapped as they are, $2 copied, of which $3 cross a granule"
+	check "$what: $nc_what: mapped as they are" test "$1" -ge "$nc_least"
+	check "$what: $nc_what: nothing is copied but what crosses a granule" equal 0 $(($2 - $3))
+}
+
+# all_pinned WHEN: no more and no less than the machine's RAM
+all_pinned()
+{
+	check "$what: $1: all of it is pinned" equal "$RAM_BYTES $RAM_BYTES" \
+		"$(status /counters/pinned-bytes) $(pinned_by_kernel)"
+}
+
+mem_total_below()
+{
+	[ "$(guest 'meminfo_mib MemTotal')" -lt "$1" ]
+}
+
+# The guest's programs and the kernel at once, as far as 512 MiB of RAM go.
+swap_goes_on()
+{
+	guest 'rm -f /tmp/swapped; (swapped 420 >/tmp/swapped 2>&1 &); wait_for 100 eval '"'"'[ $(grep -c ^round /tmp/swapped) -gt 1 ] && [ $(meminfo_mib SwapFree) -lt 250 ]'"'"'; killall swapped; ! grep -v ^round /tmp/swapped'
+}
+
+# Which of the disks is which differs from boot to boot.
+DISK='disk_of() { grep -l "^$1 *$" /sys/block/nvme[0-9]n1/device/serial | cut -d / -f 4 | head -n 1; }; has_disk() { disk=$(disk_of "$1") && test -b "/dev/$disk"; }; has() { wait_for 20 has_disk "$1"; }'
+
+# disk COMMAND...: in the guest, with $disk, once it has that of the serial number
+disk()
+{
+	disk_serial=$1
+	shift
+	guest "$DISK; has $disk_serial && $*"
+}
+
+# ram_case ARCH SERIES RANGES
+ram_case()
+{
+	what="$1 $2"
+	image=$VM_TMP/disk
+	rm -f "$image" "$VM_TMP/swap"
+	truncate -s 64M "$image"
+	truncate -s 256M "$VM_TMP/swap"
+	# shellcheck disable=SC2046 # options are words
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci crc32c_generic ext4 virtio_balloon virtio_net \
+		"$(guest_module "$1" "$2" virtio_cma)" nvme e1000e -- $(guest_programs "$1" frames swapped) \
+		-f "$HVCMA_SRC/tests/lib/guest/controllers.sh:/controllers.sh"
+	# shellcheck disable=SC2046 # options are words
+	VM_LIMIT_S=560 VM_MACHINE="memory-backend=ram0${4-}" VM_MEMORY=${RAM_MIB}M vm_start "$1" \
+		"$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" $(ram_options nv0:nv1:net0) \
+		$(disk_options nv0 "$image") $(disk_options nv1 "$VM_TMP/swap") \
+		-device virtio-balloon-pci,id=balloon0 -netdev hubport,id=n0,hubid=0 -netdev hubport,id=p0,hubid=0 \
+		-device e1000e,id=net0,netdev=n0,addr=6,romfile= -device virtio-net-pci,netdev=p0,addr=1d.0,romfile=
+	if ! vm_booted 1 120; then
+		tap_result 1 "$what: the guest boots"
+		return
+	fi
+	check "$what: the report says what it is" equal "ram all" \
+		"$(status /region/mode) $(status /region/pin)"
+	all_pinned "before the guest driver"
+	total=$(guest 'meminfo_mib MemTotal')
+	check "$what: the stock drivers load" guest load ext4 virtio_balloon virtio_net nvme e1000e
+	check "$what: the guest driver tells of the RAM" \
+		guest 'dmesg | grep -q "region cma0: ram, 536870912 bytes .*, pinned from the start"'
+	check "$what: no memory came, none went" equal "$total" "$(guest 'meminfo_mib MemTotal')"
+	[ "$3" -eq 1 ] || check "$what: in $3 ranges" guest "dmesg | grep -q 'bytes at 0x0 in $3 ranges'"
+
+	check "$what: the stock driver finds its disks" disk nv1 has nv0
+	disk nv0 'disk_format $disk'
+	guest 'mount -t tracefs none /sys/kernel/tracing; cd /sys/kernel/tracing; echo 16384 >buffer_size_kb; echo 1 >events/virtio_cma/vcma_direct_map/enable; echo 1 >events/virtio_cma/vcma_bounce_map/enable'
+	source=$(disk nv0 'mount -t ext4 /dev/$disk /mnt && dd if=/dev/urandom of=/mnt/file bs=1M count=24 2>/dev/null && md5sum </mnt/file | cut -c 1-32; sync')
+	check "$what: 24 MiB read back are what was written" equal "$source" "$(guest disk_check)"
+	not_copied "a file on the disk" $((40 << 20))
+	all_pinned "with clients"
+
+	check "$what: the stock network driver sends and receives" \
+		guest '. /controllers.sh; nic_works 0000:00:06.0 0000:00:1d.0 60 513 1514'
+	not_copied "frames" $((64 * 3 * 500))
+
+	check "$what: no failure to map" equal 0 "$(guest 'cat $(cma_dir)/nr_map_failed')"
+	check "$what: swap to a client" disk nv1 'mkswap /dev/$disk >/dev/null && swapon /dev/$disk'
+	GUEST_LIMIT_S=200 check "$what: a program that swaps goes on, every page as it was left" swap_goes_on
+	not_copied "swap" $((16 << 20))
+	check "$what: swap goes" disk nv1 'swapoff /dev/$disk'
+
+	monitor balloon $((RAM_MIB - 128))
+	check "$what: the balloon is inflated" wait_until 30 mem_total_below $((total - 100))
+	all_pinned "the balloon inflated"
+	check "$what: the file is there" equal "$source" "$(guest disk_check)"
+	monitor balloon $RAM_MIB
+	check "$what: the balloon is deflated" wait_until 30 eval '! mem_total_below $((total - 8))'
+	check "$what: the file is there" equal "$source" "$(guest disk_check)"
+	not_copied "after the balloon" $((20 << 20))
+
+	note "$what: $(guest 'cat $(cma_dir)/nr_map_failed') mappings failed while it swapped, and were tried again"
+	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
+	guest umount /mnt
+	check "$what: the image outside holds the file" equal "$source" "$(disk_outside "$image")"
+	check "$what: the drivers go" guest 'rmmod nvme e1000e && rmmod virtio_cma'
+	check "$what: none of them may master the bus" status_is /clients/0/bus-master false
+	check "$what: nothing is allocated" status_is /counters/allocated-bytes 0
+	check "$what: no memory came, none went" equal "$total" "$(guest 'meminfo_mib MemTotal')"
+	all_pinned "without drivers"
+	check "$what: and come again" guest load virtio_cma nvme
+	check "$what: with the disk" disk nv0 'mount -t ext4 /dev/$disk /mnt'
+	check "$what: the file is there" equal "$source" "$(guest disk_check)"
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+
+	monitor system_reset
+	check "$what: the guest boots again" vm_booted 2 120
+	all_pinned "after a reset"
+	check "$what: and loads its drivers" guest load ext4 nvme
+	check "$what: and has its disk" disk nv0 'mount -t ext4 /dev/$disk /mnt'
+	check "$what: the file is there" equal "$source" "$(guest disk_check)"
+	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	check "$what: QEMU ends well" vm_quit
+}
+
+[ "$(id -u)" -eq 0 ] || skip_all "host-physical addresses are shown to root only"
+hugepages_need "$REGION_PAGE_KIB" $((RAM_MIB * 1024 / REGION_PAGE_KIB))
+ram_case amd64 6.12 2 ,max-ram-below-4g=256M
+tap_end
