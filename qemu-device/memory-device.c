@@ -80,7 +80,10 @@ static uint64_t get_plugged_size(const MemoryDeviceState *md, Error **errp)
     VirtIOCMA *s = vcma_of(md);
 
     /* The machine's RAM is counted already. */
-    return hvcma_is_machine_ram(s) ? 0 : memory_region_size(&s->opts.memdev->mr);
+    if (hvcma_is_machine_ram(s)) {
+        return 0;
+    }
+    return memory_region_size(&s->opts.memdev->mr);
 }
 
 /*

@@ -33,8 +33,9 @@ bool hvcma_pinned_check(VirtIOCMA *s, Error **errp)
     if (limit && limit < s->config.region_bytes) {
         error_setg(errp, "virtio-cma '%s': %s pins all of the %" PRIu64
                    " bytes, but %s= allows %" PRIu64, s->config.name,
-                   word_of(s), s->config.region_bytes, s->opts.pin_limit_bytes == limit ?
-                   "pin-limit" : "regions", limit);
+                   word_of(s), s->config.region_bytes,
+                   s->opts.pin_limit_bytes == limit ? "pin-limit" : "regions",
+                   limit);
         return false;
     }
     return true;

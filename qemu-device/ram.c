@@ -204,7 +204,7 @@ static bool check_memdev(VirtIOCMA *s, Error **errp)
     return true;
 }
 
-/* Of another region: is it RAM beside the machine's, or the machine's itself? */
+/* Of another region: RAM beside the machine's, or the machine's itself? */
 static bool check_beside(VirtIOCMA *s, const VirtIOCMA *ram, Error **errp)
 {
     if (s->config.mode == VIRTIO_CMA_MODE_REUSABLE || is_ram(s) ||

@@ -228,9 +228,7 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp);
 /** hvcma_contiguous_name() - as the user says it: "off", "best", "required". */
 const char *hvcma_contiguous_name(const VirtIOCMA *s);
 
-/** hvcma_mode_name() - the mode, as it is for the user; auto if the guest has
- * the choice.
- */
+/** hvcma_mode_name() - for the user; auto if the guest has the choice. */
 const char *hvcma_mode_name(const VirtIOCMA *s);
 
 /** hvcma_options_check_text() - false with @errp if @value can't be printed. */

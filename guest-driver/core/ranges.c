@@ -54,7 +54,7 @@ int vcma_ranges_read(struct vcma_region *r)
 		return 0;
 	err = vcma_request_ranges(r, told, &nr);
 	if (err) {
-		dev_err(r->dev, "region %s: where it is is not known: %pe\n", r->name, ERR_PTR(err));
+		dev_err(r->dev, "region %s: its ranges are not known: %pe\n", r->name, ERR_PTR(err));
 		return err;
 	}
 	if (!nr || le64_to_cpu(told[0].base_gpa) != r->base_gpa)

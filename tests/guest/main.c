@@ -34,6 +34,10 @@ static bool guest_physical;
 module_param(guest_physical, bool, 0444);
 MODULE_PARM_DESC(guest_physical, "DMA addresses are those of the processor (no unsafe-noiommu=on)");
 
+static bool direct;
+module_param(direct, bool, 0444);
+MODULE_PARM_DESC(direct, "all of this guest's memory is pinned (mode=ram): no mapping is a copy");
+
 static unsigned int region_mib;
 module_param(region_mib, uint, 0444);
 MODULE_PARM_DESC(region_mib, "size of the region, of which nobody else has any, and which is in one piece");
@@ -136,6 +140,7 @@ static int selftest_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	t->quick = quick;
 	t->has_pages = has_pages;
 	t->guest_physical = guest_physical;
+	t->direct = direct;
 	t->region_mib = region_mib;
 	t->aligned_mib = aligned_mib;
 	t->slot_bytes = slot_bytes;

@@ -21,6 +21,7 @@ struct selftest {
 	bool quick;			/* nothing that takes all memory */
 	bool has_pages;			/* the region's memory has struct pages */
 	bool guest_physical;		/* DMA addresses are the processor's */
+	bool direct;			/* all memory is pinned, and nothing is copied */
 	unsigned int region_mib;	/* 0: not known */
 	unsigned int aligned_mib;	/* that much is aligned to its size; 0: don't look */
 	unsigned int slot_bytes;	/* a mapping of a few bytes takes no more */

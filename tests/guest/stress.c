@@ -41,8 +41,9 @@ static void stress_free(struct stress *s, struct held *h)
 		s->nr_bad += !selftest_is_filled(h->cpu, h->bytes, s->seed);
 		dma_free_coherent(s->t->dev, h->bytes, h->cpu, h->dma);
 	} else {
-		/* Overwritten on this side; the mapping must still hold the marks. */
-		memset(h->cpu, 0, h->bytes);
+		/* Overwritten on this side; a copy must still hold the marks. */
+		if (!s->t->direct)
+			memset(h->cpu, 0, h->bytes);
 		dma_unmap_single(s->t->dev, h->dma, h->bytes, DMA_FROM_DEVICE);
 		s->nr_bad += !selftest_is_filled(h->cpu, h->bytes, s->seed);
 		kfree(h->cpu);

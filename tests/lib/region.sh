@@ -21,6 +21,27 @@ region_hugepages()
 	hugepages_need "$REGION_PAGE_KIB" $((REGION_MIB * 1024 / REGION_PAGE_KIB))
 }
 
+# ram_options CLIENTS PROPERTIES: a machine of RAM_MIB whose RAM is on hugepages, and is the region; with
+# VM_MACHINE=memory-backend=ram0 and VM_MEMORY=${RAM_MIB}M
+ram_options()
+{
+	echo "-object memory-backend-memfd,id=ram0,size=${RAM_MIB}M,hugetlb=on,hugetlbsize=${REGION_PAGE_KIB}k,share=on" \
+		"-device virtio-cma-pci,id=cma0,mode=ram,clients=$1,$2"
+}
+
+# ram_hugepages: has them, or the test is skipped
+ram_hugepages()
+{
+	[ "$(id -u)" -eq 0 ] || skip_all "host-physical addresses are shown to root only"
+	hugepages_need "$REGION_PAGE_KIB" $((RAM_MIB * 1024 / REGION_PAGE_KIB))
+}
+
+# ram_is_pinned: no more and no less than the machine's RAM
+ram_is_pinned()
+{
+	equal "$((RAM_MIB << 20)) $((RAM_MIB << 20))" "$(status /counters/pinned-bytes) $(pinned_by_kernel)"
+}
+
 # disk_options ID IMAGE [NVME-PROPERTY]
 disk_options()
 {

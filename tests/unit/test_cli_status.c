@@ -117,7 +117,7 @@ static void test_ranges(void **state)
 	struct fixture *f = *state;
 
 	start_qemu(f, answers, SIZE_MAX, true);
-	assert_int_equal(run_status(f, " cma0"), HVCMA_EXIT_OK);
+	assert_int_equal(run_status(f, "--device cma0"), HVCMA_EXIT_OK);
 	assert_non_null(strstr(f->out, "region ram (cma0): 16 MiB at gpa 0x0, granule 2 MiB\n"
 			       "  range gpa 0x000000000  6 MiB\n"
 			       "  range gpa 0x100000000  10 MiB\n"));

@@ -12,14 +12,6 @@
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
 RAM_MIB=512
-RAM_BYTES=$((RAM_MIB * 1024 * 1024))
-
-# ram_options CLIENTS: the machine's RAM on hugepages, and the region that it is
-ram_options()
-{
-	echo "-object memory-backend-memfd,id=ram0,size=${RAM_MIB}M,hugetlb=on,hugetlbsize=${REGION_PAGE_KIB}k,share=on" \
-		"-device virtio-cma-pci,id=cma0,clients=$1,unsafe-noiommu=on,x-fabric=on,mode=ram"
-}
 
 # Bytes that were mapped as they are, and copied; and of the latter what crosses a granule.
 mapped()
@@ -60,13 +52,6 @@ not_copied()
 	check "$what: $nc_what: nothing is copied but what crosses a granule" equal 0 $(($2 - $3))
 }
 
-# all_pinned WHEN: no more and no less than the machine's RAM
-all_pinned()
-{
-	check "$what: $1: all of it is pinned" equal "$RAM_BYTES $RAM_BYTES" \
-		"$(status /counters/pinned-bytes) $(pinned_by_kernel)"
-}
-
 mem_total_below()
 {
 	[ "$(guest 'meminfo_mib MemTotal')" -lt "$1" ]
@@ -103,7 +88,7 @@ ram_case()
 		-f "$HVCMA_SRC/tests/lib/guest/controllers.sh:/controllers.sh"
 	# shellcheck disable=SC2046 # options are words
 	VM_LIMIT_S=560 VM_MACHINE="memory-backend=ram0${4-}" VM_MEMORY=${RAM_MIB}M vm_start "$1" \
-		"$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" $(ram_options nv0:nv1:net0) \
+		"$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" $(ram_options nv0:nv1:net0 unsafe-noiommu=on,x-fabric=on) \
 		$(disk_options nv0 "$image") $(disk_options nv1 "$VM_TMP/swap") \
 		-device virtio-balloon-pci,id=balloon0 -netdev hubport,id=n0,hubid=0 -netdev hubport,id=p0,hubid=0 \
 		-device e1000e,id=net0,netdev=n0,addr=6,romfile= -device virtio-net-pci,netdev=p0,addr=1d.0,romfile=
@@ -113,7 +98,7 @@ ram_case()
 	fi
 	check "$what: the report says what it is" equal "ram all" \
 		"$(status /region/mode) $(status /region/pin)"
-	all_pinned "before the guest driver"
+	check "$what: before the guest driver: all of it is pinned" ram_is_pinned
 	total=$(guest 'meminfo_mib MemTotal')
 	check "$what: the stock drivers load" guest load ext4 virtio_balloon virtio_net nvme e1000e
 	check "$what: the guest driver tells of the RAM" \
@@ -127,7 +112,7 @@ ram_case()
 	source=$(disk nv0 'mount -t ext4 /dev/$disk /mnt && dd if=/dev/urandom of=/mnt/file bs=1M count=24 2>/dev/null && md5sum </mnt/file | cut -c 1-32; sync')
 	check "$what: 24 MiB read back are what was written" equal "$source" "$(guest disk_check)"
 	not_copied "a file on the disk" $((40 << 20))
-	all_pinned "with clients"
+	check "$what: with clients: all of it is pinned" ram_is_pinned
 
 	check "$what: the stock network driver sends and receives" \
 		guest '. /controllers.sh; nic_works 0000:00:06.0 0000:00:1d.0 60 513 1514'
@@ -141,7 +126,7 @@ ram_case()
 
 	monitor balloon $((RAM_MIB - 128))
 	check "$what: the balloon is inflated" wait_until 30 mem_total_below $((total - 100))
-	all_pinned "the balloon inflated"
+	check "$what: the balloon inflated: all of it is pinned" ram_is_pinned
 	check "$what: the file is there" equal "$source" "$(guest disk_check)"
 	monitor balloon $RAM_MIB
 	check "$what: the balloon is deflated" wait_until 30 eval '! mem_total_below $((total - 8))'
@@ -156,7 +141,7 @@ ram_case()
 	check "$what: none of them may master the bus" status_is /clients/0/bus-master false
 	check "$what: nothing is allocated" status_is /counters/allocated-bytes 0
 	check "$what: no memory came, none went" equal "$total" "$(guest 'meminfo_mib MemTotal')"
-	all_pinned "without drivers"
+	check "$what: without drivers: all of it is pinned" ram_is_pinned
 	check "$what: and come again" guest load virtio_cma nvme
 	check "$what: with the disk" disk nv0 'mount -t ext4 /dev/$disk /mnt'
 	check "$what: the file is there" equal "$source" "$(guest disk_check)"
@@ -164,7 +149,7 @@ ram_case()
 
 	monitor system_reset
 	check "$what: the guest boots again" vm_booted 2 120
-	all_pinned "after a reset"
+	check "$what: after a reset: all of it is pinned" ram_is_pinned
 	check "$what: and loads its drivers" guest load ext4 nvme
 	check "$what: and has its disk" disk nv0 'mount -t ext4 /dev/$disk /mnt'
 	check "$what: the file is there" equal "$source" "$(guest disk_check)"
@@ -173,7 +158,90 @@ ram_case()
 	check "$what: QEMU ends well" vm_quit
 }
 
-[ "$(id -u)" -eq 0 ] || skip_all "host-physical addresses are shown to root only"
-hugepages_need "$REGION_PAGE_KIB" $((RAM_MIB * 1024 / REGION_PAGE_KIB))
+# api_case ARCH SERIES: the DMA API, of a device that copies from and to memory of the kernel
+api_case()
+{
+	what="$1 $2, the DMA API"
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci "$(guest_module "$1" "$2" virtio_cma)" \
+		"$(guest_module "$1" "$2" vcma_selftest)"
+	# shellcheck disable=SC2046 # options are words
+	VM_LIMIT_S=400 VM_MACHINE="memory-backend=ram0${3-}" VM_MEMORY=${RAM_MIB}M vm_start "$1" \
+		"$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+		$(ram_options edu0 unsafe-noiommu=on,x-fabric=on) -device edu,id=edu0,dma_mask=0xffffffffff
+	if ! vm_booted 1 120; then
+		tap_result 1 "$what: the guest boots"
+		return
+	fi
+	GUEST_LIMIT_S=300 guest selftest fragmented=1 has_pages=1 direct=1 >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what"
+	check "$what: nothing was copied" equal 0 "$(guest 'cat $(cma_dir)/nr_map_bounced')"
+	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
+	check "$what: nothing is allocated or mapped any more" \
+		guest '[ "$(cat $(cma_dir)/coherent_bytes) $(cat $(cma_dir)/bounce_bytes)" = "0 0" ]'
+	check "$what: all of it is pinned" ram_is_pinned
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	check "$what: QEMU ends well" vm_quit
+}
+
+# Bytes that were mapped as they are and copied, of RAM below the hole and above: four numbers.
+mapped_where()
+{
+	guest 'cat /sys/kernel/tracing/trace' | awk '
+		/vcma_(direct|bounce)_map:/ {
+			kind = /vcma_direct_map/ ? "direct" : "bounce"
+			for (i = 1; i <= NF; i++) {
+				if ($i ~ /^phys=/)
+					where = length($i) > length("phys=0xffffffff") ? "high" : "low"
+				if ($i ~ /^bytes=/)
+					sum[kind, where] += substr($i, 7)
+			}
+		}
+		END {
+			printf "%d %d %d %d\n", sum["direct", "low"], sum["direct", "high"],
+				sum["bounce", "low"], sum["bounce", "high"]
+		}'
+}
+
+# reach_case ARCH SERIES: a SCSI adapter whose window has what of RAM lies below the hole, at 0 on its bus, and
+# not the rest. It writes a file before
+# the RAM above is full of another one's pages, and one after.
+reach_case()
+{
+	what="$1 $2, a device that reaches half of it"
+	truncate -s 64M "$VM_TMP/wide"
+	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci crc32c_generic ext4 sd_mod \
+		"$(guest_module "$1" "$2" virtio_cma)" am53c974
+	VM_LIMIT_S=400 VM_MACHINE="memory-backend=ram0${3-}" VM_MEMORY=${RAM_MIB}M vm_start "$1" \
+		"$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+		-object memory-backend-memfd,id=ram0,size=${RAM_MIB}M \
+		-device virtio-cma-pci,id=cma0,mode=ram,clients=sc0,granule=2M,unsafe-noiommu=on,x-fabric=on,x-provider=fake,x-fake-base=0x80000000 \
+		-set device.cma0.dma-windows=sc0=0:0x80000000:256M \
+		-device am53c974,id=sc0 -drive "if=none,id=d0,format=raw,file=$VM_TMP/wide" \
+		-device scsi-hd,drive=d0,bus=sc0.0
+	if ! vm_booted 1 120; then
+		tap_result 1 "$what: the guest boots"
+		return
+	fi
+	check "$what: the stock driver loads" guest 'load virtio_cma && load ext4 sd_mod am53c974 && disk_ready sda'
+	guest disk_format sda
+	guest 'mount -t tracefs none /sys/kernel/tracing; cd /sys/kernel/tracing; echo 32768 >buffer_size_kb; echo 1 >events/virtio_cma/vcma_direct_map/enable; echo 1 >events/virtio_cma/vcma_bounce_map/enable'
+	guest 'mount -t ext4 /dev/sda /mnt && dd if=/dev/urandom of=/mnt/first bs=1M count=6 2>/dev/null && sync; dd if=/dev/zero of=/tmp/fill bs=1M count=210 2>/dev/null'
+	source=$(guest 'dd if=/dev/urandom of=/mnt/file bs=1M count=6 2>/dev/null && md5sum </mnt/file | cut -c 1-32; sync')
+	check "$what: what is read back is what was written" equal "$source" "$(guest disk_check)"
+	# shellcheck disable=SC2046 # four numbers
+	set -- $(mapped_where)
+	note "$what: below: $1 bytes mapped as they are, $3 copied; above: $2 and $4"
+	check "$what: what it reaches is mapped as it is" test "$1" -gt $((1 << 20))
+	check "$what: what it does not is copied" test "$4" -gt $((1 << 20))
+	check "$what: and never mapped as it is" equal 0 "$2"
+	check "$what: what it reaches is not copied but where a granule ends" test "$3" -lt $(($1 / 8))
+	check "$what: not one DMA outside of pinned granules" equal 0 "$(fabric_faults)"
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	check "$what: QEMU ends well" vm_quit
+}
+
+ram_hugepages
+api_case amd64 6.12 ,max-ram-below-4g=256M
+reach_case amd64 6.12 ,max-ram-below-4g=256M
 ram_case amd64 6.12 2 ,max-ram-below-4g=256M
 tap_end
