@@ -249,7 +249,14 @@ reach_case()
 }
 
 ram_hugepages
-api_case amd64 6.12 ,max-ram-below-4g=256M
-reach_case amd64 6.12 ,max-ram-below-4g=256M
-ram_case amd64 6.12 2 ,max-ram-below-4g=256M
+if [ -z "${HVCMA_KERNELS-}" ]; then
+	api_case amd64 6.12 ,max-ram-below-4g=256M
+	reach_case amd64 6.12 ,max-ram-below-4g=256M
+fi
+for ram_kernel in $(vm_kernels amd64/6.12); do
+	case $ram_kernel in
+	amd64/*) ram_case amd64 "${ram_kernel#*/}" 2 ,max-ram-below-4g=256M ;;
+	arm64/*) ram_case arm64 "${ram_kernel#*/}" 1 ;;
+	esac
+done
 tap_end
