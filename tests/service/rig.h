@@ -278,6 +278,8 @@ static inline ssize_t client_send(int fd, const void *bytes, size_t nr, const in
 
 /* What came last: the response, and its descriptor (-1: none). */
 static struct {
+	char text[HVCMAD_MAX_TEXT_BYTES + 1];
+	int fd;
 	union {
 		struct hvcmad_resp_hdr hdr;
 		struct hvcmad_hello_resp hello;
@@ -286,8 +288,6 @@ static struct {
 		struct hvcmad_status_resp status;
 		unsigned char bytes[HVCMAD_MAX_RESPONSE_BYTES];
 	};
-	char text[HVCMAD_MAX_TEXT_BYTES + 1];
-	int fd;
 } got;
 
 /* The status; -1: the session is over. */

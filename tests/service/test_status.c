@@ -172,13 +172,14 @@ static void services_that_are_none_are_told(void **state)
 	struct hvcmad_hello_resp hello = {
 		.hdr = { 0, sizeof(hello) }, .version = HVCMAD_VERSION,
 	}, other;
-	struct {
-		struct hvcmad_status_resp r;
-		struct hvcmad_region_status region[2];
-	} answer = { .r = { .hdr = { 0, sizeof(answer) }, .nr_total = 2, .nr = 2 } };
+	const size_t bytes = sizeof(struct hvcmad_status_resp) + 2 * sizeof(struct hvcmad_region_status);
+	struct hvcmad_status_resp *answer = calloc(1, bytes);
 	static unsigned char long_answer[HVCMAD_MAX_RESPONSE_BYTES + 64];
 
 	(void)state;
+	assert_non_null(answer);
+	answer->hdr.bytes = (uint32_t)bytes;
+	answer->nr_total = 2;
 	play(NULL, 0, NULL, 0);
 	expect("the service has ended the session");
 	play(NULL, 0, NULL, 1);
@@ -200,17 +201,18 @@ static void services_that_are_none_are_told(void **state)
 
 	play(&hello, sizeof(hello), long_answer, sizeof(long_answer));
 	expect("which is too long");
-	answer.r.nr = 1;
-	play(&hello, sizeof(hello), &answer, sizeof(answer));
+	answer->nr = 1;
+	play(&hello, sizeof(hello), answer, bytes);
 	expect("has not the length of its regions");
-	answer.r.nr = 2;
-	answer.region[0].region = 5;
-	answer.region[1].region = 5;
-	play(&hello, sizeof(hello), &answer, sizeof(answer));
+	answer->nr = 2;
+	answer->regions[0].region = 5;
+	answer->regions[1].region = 5;
+	play(&hello, sizeof(hello), answer, bytes);
 	expect("the service's regions are not in their order");
-	answer.region[1].region = 6;	/* the same again, and again */
-	play(&hello, sizeof(hello), &answer, sizeof(answer));
+	answer->regions[1].region = 6;	/* the same again, and again */
+	play(&hello, sizeof(hello), answer, bytes);
 	expect("the service's regions are not in their order");
+	free(answer);
 	unlink(played);
 }
 
