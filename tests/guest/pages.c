@@ -158,22 +158,23 @@ free:
 
 static void test_sgtable(struct selftest *t)
 {
+	const size_t size = max_t(size_t, SZ_64K, 2 * PAGE_SIZE);
 	struct sg_table sgt;
 	phys_addr_t phys;
 	dma_addr_t dma;
 	u8 *cpu;
 	int err;
 
-	cpu = dma_alloc_coherent(t->dev, SZ_64K, &dma, GFP_KERNEL);
+	cpu = dma_alloc_coherent(t->dev, size, &dma, GFP_KERNEL);
 	if (!cpu)
 		return;
-	err = dma_get_sgtable(t->dev, &sgt, cpu, dma, SZ_64K);
-	if (!selftest_result(t, !err && sgt.orig_nents == 1 && sgt.sgl->length == SZ_64K,
-			     "sgtable: of 64 KiB coherent memory (%d)", err))
+	err = dma_get_sgtable(t->dev, &sgt, cpu, dma, size);
+	if (!selftest_result(t, !err && sgt.orig_nents == 1 && sgt.sgl->length == size,
+			     "sgtable: of %zu bytes of coherent memory (%d)", size, err))
 		goto free;
 	err = dma_map_sgtable(t->dev, &sgt, DMA_TO_DEVICE, 0);
 	if (selftest_result(t, !err && sg_dma_address(sgt.sgl) == dma &&
-			    sg_dma_len(sgt.sgl) == SZ_64K,
+			    sg_dma_len(sgt.sgl) == size,
 			    "sgtable: mapped as it is, not copied")) {
 		selftest_fill(cpu, PART, 23);
 		err = device_copies(t, sg_dma_address(sgt.sgl), dma + SZ_32K);
@@ -183,16 +184,16 @@ static void test_sgtable(struct selftest *t)
 	}
 	phys = sg_phys(sgt.sgl);
 	sg_free_table(&sgt);
-	err = dma_get_sgtable(t->dev, &sgt, cpu + SZ_32K, dma + SZ_32K, SZ_32K);
-	if (selftest_result(t, !err && sg_phys(sgt.sgl) == phys + SZ_32K &&
-			    sgt.sgl->length == SZ_32K, "sgtable: of its second half (%d)", err))
+	err = dma_get_sgtable(t->dev, &sgt, cpu + size / 2, dma + size / 2, size / 2);
+	if (selftest_result(t, !err && sg_phys(sgt.sgl) == phys + size / 2 &&
+			    sgt.sgl->length == size / 2, "sgtable: of its second half (%d)", err))
 		sg_free_table(&sgt);
-	err = dma_get_sgtable(t->dev, &sgt, cpu, dma, SZ_128K);
+	err = dma_get_sgtable(t->dev, &sgt, cpu, dma, 2 * size);
 	selftest_result(t, err < 0, "sgtable: of more than was allocated: refused (%d)", err);
 	if (!err)
 		sg_free_table(&sgt);
 free:
-	dma_free_coherent(t->dev, SZ_64K, cpu, dma);
+	dma_free_coherent(t->dev, size, cpu, dma);
 }
 
 /* ---- mappings without copy ---- */
@@ -237,12 +238,12 @@ static void test_mixed(struct selftest *t, struct page *page, dma_addr_t dma)
 	sg_init_table(sgl, 3);
 	sg_set_page(&sgl[0], page, SZ_4K, 0);
 	sg_set_buf(&sgl[1], other, SZ_4K);
-	sg_set_page(&sgl[2], page + 2, SZ_4K, 0);
+	sg_set_page(&sgl[2], page, SZ_4K, SZ_8K);
 	selftest_fill(cpu, SZ_4K, 25);
 	memset(other, 0, SZ_4K);
 	nents = dma_map_sg(t->dev, sgl, 3, DMA_BIDIRECTIONAL);
 	if (!selftest_result(t, nents == 3 && sg_dma_address(&sgl[0]) == dma &&
-			     sg_dma_address(&sgl[2]) == dma + 2 * PAGE_SIZE &&
+			     sg_dma_address(&sgl[2]) == dma + SZ_8K &&
 			     selftest_in_reach(t, sg_dma_address(&sgl[1]), SZ_4K),
 			     "mixed: a list of both kinds, each as it needs"))
 		goto out;

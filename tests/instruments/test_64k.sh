@@ -3,6 +3,6 @@
 #
 # check: long
 #
-# test_short with pages of 64 KiB.
+# test_short with pages of 64 KiB, where memory comes online in blocks of 512 MiB.
 
-HVCMA_KERNELS='arm64/6.12-64k' exec "$HVCMA_SRC/tests/instruments/test_short.sh"
+SHORT_REGION_MIB=512 HVCMA_KERNELS='arm64/6.12-64k' exec "$HVCMA_SRC/tests/instruments/test_short.sh"

@@ -138,7 +138,7 @@ short_case()
 }
 
 # shellcheck disable=SC2034 # for region_options
-REGION_MIB=128
+REGION_MIB=${SHORT_REGION_MIB:-128}
 region_hugepages
 for kernel in $(vm_kernels amd64/6.12-checked); do
 	short_case "${kernel%/*}" "${kernel#*/}"
