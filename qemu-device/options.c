@@ -225,6 +225,12 @@ static bool check_pages_stay(VirtIOCMA *s, const char *option, Error **errp)
 {
     const HvcmaOptions *o = &s->opts;
 
+    if (s->config.mode == VIRTIO_CMA_MODE_RAM) {
+        error_setg(errp, "virtio-cma '%s': mode=ram has the pages that the "
+                   "guest starts with: %s is of a region beside it, which the "
+                   "same device may use", o->name, option);
+        return false;
+    }
     if (!o->unsafe_noiommu || hvcma_test_is_fake(s) || o->discard ||
         !o->memdev->share || memory_region_get_fd(&o->memdev->mr) < 0) {
         error_setg(errp, "virtio-cma '%s': %s is about where host pages lie, "

@@ -167,9 +167,6 @@ static bool check_properties(VirtIOCMA *s, Error **errp)
     const char *wrong = o->memaddr || o->align_bytes ?
                         "has the addresses that the machine gives it: no "
                         "memaddr=, align= or @BASE" :
-                        o->low_bytes ?
-                        "has the pages that the guest starts with: low= is of "
-                        "a region beside it, which the same device may use" :
                         o->pin && strcmp(o->pin, "all") ?
                         "is pinned from the start: no pin=blocks" : NULL;
 

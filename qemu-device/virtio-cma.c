@@ -240,8 +240,8 @@ static int virtio_cma_validate_features(VirtIODevice *vdev)
     /* To a driver that does not know of it the region is not what it seems. */
     if (s->config.mode == VIRTIO_CMA_MODE_RAM &&
         !(features & BIT_ULL(VIRTIO_CMA_F_RAM))) {
-        HVCMA_TRACE(s, "features 0x%" PRIx64 " don't fit mode=ram: refused",
-                    features);
+        trace_virtio_cma_features_refused(s->config.name, features,
+                                          "don't fit mode=ram");
         return -EINVAL;
     }
     if (!features) {
@@ -254,8 +254,8 @@ static int virtio_cma_validate_features(VirtIODevice *vdev)
     }
     if (features & BIT_ULL(VIRTIO_CMA_F_RAM) &&
         !(features & BIT_ULL(VIRTIO_CMA_F_PINNED))) {
-        HVCMA_TRACE(s, "features 0x%" PRIx64 " without pinned: refused",
-                    features);
+        trace_virtio_cma_features_refused(s->config.name, features,
+                                          "without pinned");
         return -EINVAL;
     }
     /* The user wants the guest to have the memory, or nobody. */
