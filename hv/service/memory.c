@@ -275,6 +275,15 @@ struct hvcmad_region *hvcmad_memory_find(const struct hvcmad_memory *m, const vo
 	return NULL;
 }
 
+bool hvcmad_memory_has(const struct hvcmad_memory *m, const void *owner)
+{
+	const struct hvcmad_region *r = m->first;
+
+	while (r && r->owner != owner)
+		r = r->next;
+	return r;
+}
+
 unsigned int hvcmad_memory_end(struct hvcmad_memory *m, const void *owner)
 {
 	struct hvcmad_region *r = m->first, *next;

@@ -64,6 +64,9 @@ void hvcmad_memory_unregister(struct hvcmad_memory *m, struct hvcmad_region *reg
 /** hvcmad_memory_find() - NULL: not one of this owner's. */
 struct hvcmad_region *hvcmad_memory_find(const struct hvcmad_memory *m, const void *owner, uint32_t id);
 
+/** hvcmad_memory_has() - has this owner a region? */
+bool hvcmad_memory_has(const struct hvcmad_memory *m, const void *owner);
+
 /** hvcmad_memory_end() - unregister all of this owner. Return: how many. */
 unsigned int hvcmad_memory_end(struct hvcmad_memory *m, const void *owner);
 

@@ -23,7 +23,8 @@
 
 static const bool transition_ok[HVCMAD_SESSION_NR_STATES][HVCMAD_SESSION_NR_STATES] = {
 	[HVCMAD_SESSION_GREETING] = { [HVCMAD_SESSION_READY] = true, [HVCMAD_SESSION_ENDING] = true },
-	[HVCMAD_SESSION_READY] = { [HVCMAD_SESSION_ENDING] = true },
+	[HVCMAD_SESSION_READY] = { [HVCMAD_SESSION_ENDING] = true, [HVCMAD_SESSION_CLOSED] = true },
+	[HVCMAD_SESSION_ENDING] = { [HVCMAD_SESSION_CLOSED] = true },
 };
 
 void hvcmad_session_set_state(struct hvcmad_session *session, enum hvcmad_session_state state)
@@ -103,6 +104,44 @@ static bool has_too_many_closing(const struct hvcmad_session *session)
 
 /* ---- the end ---- */
 
+static void drop_socket(struct hvcmad_session *session)
+{
+	struct hvcmad_server *s = session->server;
+
+	session->io = sd_event_source_disable_unref(session->io);
+	if (session->answer_fd >= 0)
+		close(session->answer_fd);
+	session->answer_fd = -1;
+	free(session->answer);
+	session->answer = NULL;
+	/* What is in its queue may have descriptors with it, which the kernel would close here. */
+	if (session->fd >= 0 && session->drained)
+		close(session->fd);
+	else if (session->fd >= 0)
+		close_socket(s, session->vm, session->fd);
+	session->fd = -1;
+}
+
+/*
+ * The socket is of no use any more, yet its process may live: it may have closed it, or it is dying, and
+ * the kernel has closed this file and not yet those of its devices. Memory stays pinned until it has
+ * ended; a pidfd tells, when all its files are closed.
+ */
+static void session_close(struct hvcmad_session *session)
+{
+	struct hvcmad_server *s = session->server;
+
+	if (!hvcmad_memory_has(&s->memory, session)) {
+		hvcmad_session_end(session);
+		return;
+	}
+	drop_socket(session);
+	hvcmad_session_set_state(session, HVCMAD_SESSION_CLOSED);
+	if (!hvcmad_is_dead(session->pidfd))
+		say(session, LOG_NOTICE, HVCMAD_EVENT_PEER,
+		    "its session is over, and it has regions: they stay until it has ended");
+}
+
 void hvcmad_session_end(struct hvcmad_session *session)
 {
 	struct hvcmad_server *s = session->server;
@@ -114,7 +153,7 @@ void hvcmad_session_end(struct hvcmad_session *session)
 	*at = session->next;
 
 	sd_event_source_disable_unref(session->process);
-	sd_event_source_disable_unref(session->io);
+	drop_socket(session);
 	nr = hvcmad_memory_end(&s->memory, session);
 	if (nr && session->vm) {
 		struct hvcmad_about about = { .vm = session->vm->name, .pid = session->id.pid };
@@ -123,19 +162,11 @@ void hvcmad_session_end(struct hvcmad_session *session)
 			   "VM %s: process %d has gone; %u of its regions end", session->vm->name,
 			   (int)session->id.pid, nr);
 	}
-	if (session->answer_fd >= 0)
-		close(session->answer_fd);
-	/* What is in its queue may have descriptors with it, which the kernel would close here. */
-	if (session->drained)
-		close(session->fd);
-	else
-		close_socket(s, session->vm, session->fd);
 	close(session->pidfd);
 	if (session->vm)
 		hvcmad_vm_leave(session->vm);
 	else
 		s->nr_strangers--;
-	free(session->answer);
 	free(session);
 	if (nr)
 		hvcmad_server_region_gone(s);
@@ -335,7 +366,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *opaque
 	else
 		goes_on = take_request(session);
 	if (!goes_on)
-		hvcmad_session_end(session);
+		session_close(session);
 	return 0;
 }
 

@@ -13,12 +13,14 @@
 
 /*
  *	GREETING --HELLO--> READY
- *	   '-------------------'---> ENDING (its last answer is on the way)
+ *	   '-------------------+---> ENDING (its last answer is on the way)
+ *	                       '---------'---> CLOSED (no socket; regions, until its process has ended)
  */
 enum hvcmad_session_state {
 	HVCMAD_SESSION_GREETING,
 	HVCMAD_SESSION_READY,
 	HVCMAD_SESSION_ENDING,
+	HVCMAD_SESSION_CLOSED,
 	HVCMAD_SESSION_NR_STATES
 };
 
@@ -43,7 +45,7 @@ struct hvcmad_session {
 /** hvcmad_session_begin() - takes over @fd, just accepted. */
 void hvcmad_session_begin(struct hvcmad_server *s, int fd);
 
-/** hvcmad_session_end() - regions and all. */
+/** hvcmad_session_end() - regions and all: its process has ended, or the service does. */
 void hvcmad_session_end(struct hvcmad_session *session);
 
 /* ---- request.c ---- */

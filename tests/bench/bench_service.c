@@ -76,7 +76,7 @@ static void one_request(void)
 	printf("BENCH service_pin_bulk%d ours=%.3fus local=%.3fus ratio=%.2f goal=<=%.1f %s\n", NR, service / NR,
 	       local / NR, service / local, RATIO_GOAL, service <= RATIO_GOAL * local ? "PASS" : "FAIL");
 	all_pass &= service <= RATIO_GOAL * local;
-	close(fd);
+	client_close(fd);
 	p->ops->destroy(p);
 	memory_free(&m);
 }

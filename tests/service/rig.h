@@ -400,6 +400,14 @@ static inline int client_status(int fd, uint32_t flags, uint32_t after)
 	return client_call_fds(fd, &q, sizeof(q), sizeof(got.status), NULL, 0);
 }
 
+/* Without its regions; close() alone leaves them until the process has ended. */
+static inline void client_close(int fd)
+{
+	while (client_status(fd, 0, 0) == HVCMAD_S_OK && got.status.nr)
+		client_unregister(fd, got.status.regions[0].region);
+	close(fd);
+}
+
 #define assert_status(expected, call)						\
 	do {									\
 		int status_ = call;						\
@@ -432,8 +440,8 @@ static inline pid_t as_user(uid_t uid, void (*body)(void))
 	if (pid)
 		return pid;
 	be_a_child();
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	must(!setgroups(0, NULL) && !setgid(GROUP) && !setuid(uid), "setuid");
+	prctl(PR_SET_PDEATHSIG, SIGKILL);	/* setuid() forgets it */
 	body();
 	fflush(NULL);
 	_exit(0);

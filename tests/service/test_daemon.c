@@ -257,7 +257,7 @@ static void systemd_is_told(void **state)
 	close(got.fd);
 	assert_int_equal(kill(d.pid, SIGTERM), 0);
 	assert_int_equal(notified(fd, "STOPPING=1\nSTATUS=Ends when 1 regions have ended, 0 bytes pinned"), 0);
-	close(client);
+	client_close(client);
 	assert_int_equal(daemon_wait(&d), 0);
 	close(fd);
 	daemon_remove(&d);
@@ -397,7 +397,7 @@ static void a_new_configuration_counts_at_once(void **state)
 	assert_int_equal(kill(d.pid, SIGHUP), 0);
 	daemon_says(&d, "new configuration: 1 VMs");
 	assert_status(OK, client_range(fd, HVCMAD_OP_PIN, r, 0, 2, HVCMAD_PIN_ADDRESSES));
-	close(fd);
+	client_close(fd);
 	daemon_stop(&d);
 }
 
@@ -512,7 +512,7 @@ static void its_unit_leaves_it_what_it_needs(void **state)
 	pool_unlock(lock);
 	assert_status(OK, client_range(fd, HVCMAD_OP_PIN, r, 0, 2, HVCMAD_PIN_ADDRESSES));
 	assert_true(got.addresses.address[0] && got.addresses.address[1]);
-	close(fd);
+	client_close(fd);
 	daemon_stop(&d);
 }
 

@@ -82,7 +82,7 @@ static void memory_is_backed_pinned_and_located(void **state)
 	assert_status(OK, client_unregister(fd, r));
 	assert_refused(NO_REGION, "no region", client_range(fd, HVCMAD_OP_BACK, r, 0, 1, 0));
 	assert_refused(NO_REGION, "no region", client_unregister(fd, r));
-	close(fd);
+	client_close(fd);
 	memory_free(&m);
 }
 
@@ -101,7 +101,7 @@ static void a_pin_keeps_the_page(void **state)
 	assert_refused(IO, "someone else discarded it", client_range(fd, HVCMAD_OP_ADDRESSES, r, 1, 1, 0));
 	assert_status(OK, client_range(fd, HVCMAD_OP_UNPIN, r, 1, 2, 0));
 	assert_true(small_pool_settles(&pool, 0));
-	close(fd);
+	client_close(fd);
 	memory_free(&m);
 }
 
@@ -126,7 +126,7 @@ static void the_service_makes_memory(void **state)
 	assert_status(OK, client_range(fd, HVCMAD_OP_PIN, r, 0, 2, HVCMAD_PIN_ADDRESSES));
 	expect_addresses(&m, 0, 2);
 	assert_status(OK, client_unregister(fd, r));
-	close(fd);
+	client_close(fd);
 	munmap(m.base, m.bytes);
 	close(m.fd);
 }
@@ -140,7 +140,7 @@ static void bad_page_sizes_are_refused(void **state)
 	q.granule_bytes = 4096;
 	q.page_bytes = 4096;
 	assert_refused(INVAL, "no hugepages of 4096 bytes", client_call_fds(fd, &q, sizeof(q), 32, NULL, 0));
-	close(fd);
+	client_close(fd);
 }
 
 /* Refused; takes the descriptor over. */
@@ -192,7 +192,7 @@ static void files_of_other_kinds_are_refused(void **state)
 	assert_status(OK, client_status(fd, 0, 0));
 	assert_int_equal(got.status.nr_total, 0);
 	registered(fd, "good", &m);		/* the negative control */
-	close(fd);
+	client_close(fd);
 	memory_free(&m);
 	daemon_settles(&rig, rig.idle);
 }
@@ -216,7 +216,7 @@ static void what_does_not_fit_the_file_is_refused(void **state)
 	assert_status(OK, call());
 	assert_int_equal(got.reg.nr_granules, 2);
 #undef call
-	close(fd);
+	client_close(fd);
 	memory_free(&m);
 }
 
@@ -238,8 +238,8 @@ static void memory_is_in_one_region_only(void **state)
 	q = register_request("behind", HUGE_BYTES, 0);
 	q.offset = 3 * HUGE_BYTES;
 	assert_status(OK, client_call_fds(other, &q, sizeof(q), 32, &same, 1));
-	close(fd);
-	close(other);
+	client_close(fd);
+	client_close(other);
 	close(same);
 	memory_free(&m);
 }
@@ -261,7 +261,7 @@ static void granules_have_their_states(void **state)
 	assert_refused(STATE, "cannot be discarded", client_range(fd, HVCMAD_OP_DISCARD, r, 1, 2, 0));
 	assert_status(OK, client_status(fd, 0, 0));
 	assert_int_equal(got.status.pinned_bytes, 2 * HUGE_BYTES);
-	close(fd);
+	client_close(fd);
 	memory_free(&m);
 }
 
@@ -286,7 +286,7 @@ static void ranges_are_inside_and_not_too_long(void **state)
 	}
 	assert_status(OK, client_unregister(fd, r));
 	memory_free(&m);
-	close(fd);
+	client_close(fd);
 
 	/* More than one request may ask for, by bytes: quotas of this size are another service's. */
 	rig_stop(NULL);
@@ -298,7 +298,7 @@ static void ranges_are_inside_and_not_too_long(void **state)
 	r = got.reg.region;
 	assert_refused(TOO_BIG, "one request is for 268435456 bytes", client_range(fd, HVCMAD_OP_BACK, r, 0, 129, 0));
 	assert_status(OK, client_range(fd, HVCMAD_OP_DISCARD, r, 0, 128, 0));
-	close(fd);
+	client_close(fd);
 	close(big);
 	rig_stop(NULL);
 	rig_start(NULL);
@@ -333,8 +333,8 @@ static void regions_are_their_owners(void **state)
 	ends_well(as_user(USER_B, other_vm));
 	assert_status(NO_REGION, client_unregister(same_vm, r));
 	assert_status(OK, client_range(fd, HVCMAD_OP_UNPIN, r, 0, 1, 0));
-	close(fd);
-	close(same_vm);
+	client_close(fd);
+	client_close(same_vm);
 	memory_free(&others_memory);
 }
 
@@ -396,16 +396,18 @@ static void quotas_hold(void **state)
 	assert_status(OK, client_range(fd, HVCMAD_OP_UNPIN, r, 3, 1, 0));
 	assert_status(OK, client_range(fd, HVCMAD_OP_PIN, made, 4, 1, 0));
 	/* What a session had is had again when it has ended. */
-	close(fd);
+	client_close(fd);
 	for (i = 0; i < 3; i++) {
 		fd = client_open(&rig);
 		assert_status(OK, client_register(fd, "made", 128 * MIB, -1));
 		close(got.fd);
-		close(fd);
+		client_close(fd);
 		daemon_settles(&rig, rig.idle);
 	}
 	memory_free(&m);
 }
+
+static enum { STAYS, CLOSES, SENDS_GARBAGE } what_it_does;
 
 static void pin_and_wait(void)
 {
@@ -418,6 +420,10 @@ static void pin_and_wait(void)
 	close(others_memory.fd);
 	assert_status(OK, client_range(fd, HVCMAD_OP_BACK, r, 0, 4, 0));
 	assert_status(OK, client_range(fd, HVCMAD_OP_PIN, r, 0, 4, 0));
+	if (what_it_does == CLOSES)
+		close(fd);
+	if (what_it_does == SENDS_GARBAGE)
+		assert_status(MALFORMED, client_call_fds(fd, "garbage", 7, 8, NULL, 0));
 	if (!fork()) {
 		sleep(5);	/* has the socket, too, and lives on */
 		_exit(0);
@@ -425,12 +431,11 @@ static void pin_and_wait(void)
 	pause();
 }
 
-static void memory_ends_with_its_client(void **state)
+static void ends_with_its_client(void)
 {
 	int fd = client_open(&rig), status;
 	pid_t pid;
 
-	(void)state;
 	others_memory = four_pages();
 	pid = as_user(USER_B, pin_and_wait);
 	memory_free(&others_memory);
@@ -443,13 +448,26 @@ static void memory_ends_with_its_client(void **state)
 	assert_int_equal(got.status.regions[0].pid, pid);
 	assert_int_equal(got.status.quota_pinned_bytes, 24 * MIB);
 
+	/* A device of its may still write there, whatever it has done with its socket. */
+	usleep(300000);
+	assert_status(OK, client_status(fd, HVCMAD_STATUS_ALL, 0));
+	assert_int_equal(got.status.pinned_bytes, 4 * HUGE_BYTES);
+
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(small_pool_settles(&pool, 0));
 	assert_status(OK, client_status(fd, HVCMAD_STATUS_ALL, 0));
 	assert_int_equal(got.status.nr_total, 0);
 	assert_int_equal(got.status.pinned_bytes, 0);
-	close(fd);
+	client_close(fd);
+}
+
+static void memory_ends_with_its_client(void **state)
+{
+	(void)state;
+	for (what_it_does = STAYS; what_it_does <= SENDS_GARBAGE; what_it_does++)
+		ends_with_its_client();
+	daemon_settles(&rig, rig.idle);
 }
 
 static void a_file_that_shrinks_harms_its_client_alone(void **state)
@@ -472,7 +490,7 @@ static void a_file_that_shrinks_harms_its_client_alone(void **state)
 	assert_status(IO, client_range(fd, HVCMAD_OP_ADDRESSES, r, 0, 1, 0));
 	assert_status(OK, client_range(fd, HVCMAD_OP_UNPIN, r, 0, 1, 0));
 	assert_status(OK, client_unregister(fd, r));
-	close(fd);
+	client_close(fd);
 	close(file);
 }
 
@@ -486,7 +504,7 @@ static void out_of_hugepages_is_an_answer(void **state)
 	assert_status(NO_BACKING, client_range(fd, HVCMAD_OP_BACK, r, 0, NR_PAGES + 1, 0));
 	assert_true(small_pool_settles(&pool, 0));	/* all or nothing */
 	assert_status(OK, client_range(fd, HVCMAD_OP_BACK, r, 0, NR_PAGES, 0));
-	close(fd);
+	client_close(fd);
 	memory_free(&m);
 }
 
@@ -525,7 +543,7 @@ static void a_reserve_is_kept_back(void **state)
 	assert_status(OK, client_range(fd, HVCMAD_OP_BACK, r, 0, 1, 0));	/* it is there */
 	assert_status(NO_BACKING, client_range(fd, HVCMAD_OP_BACK, r, 0, 2, 0));
 	close(file);
-	close(fd);
+	client_close(fd);
 	pool_unlock(lock);
 	rig_stop(NULL);
 	rig_start(NULL);

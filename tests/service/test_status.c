@@ -88,7 +88,7 @@ static void what_is_there_is_shown(void **state)
 	assert_string_equal(out, "2097152\n");
 	assert_int_equal(status(rig.socket, "--field /none"), 3);
 	assert_words(out, "the service reports no field '/none'");
-	close(fd);
+	client_close(fd);
 }
 
 #define CANNOT_RUN	77
