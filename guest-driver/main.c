@@ -104,7 +104,7 @@ static int vcma_start(struct vcma_transport *transport, struct vcma_region **out
 }
 
 /*
- * Unbind the drivers of all clients, release them, give back what is held, and end the
+ * Unbind the drivers of all clients, release them, free what they have allocated, and end the
  * use of the memory.
  */
 static void vcma_stop(struct vcma_region *r)
@@ -117,7 +117,7 @@ static void vcma_stop(struct vcma_region *r)
 	vcma_report_stop(r);
 	vcma_region_wait_idle(r);
 	/* What a client may still write to stays as it is until the reset has quiesced it. */
-	if (vcma_clients_are_quiet(r))
+	if (vcma_clients_are_quiesced(r))
 		vcma_retire(r);
 }
 

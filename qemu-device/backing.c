@@ -29,7 +29,7 @@ struct HvcmaBacking {
     uint64_t prepared_first;    /* granules that its thread is or was at */
     uint64_t prepared_nr;       /* 0: none */
     uint64_t nr_pinned;         /* granules; discards are off while not 0 */
-    bool lendable;              /* discards are off all the time */
+    bool reusable;              /* discards are off all the time */
     bool warned_no_memory;
     bool warned_failure;
 };
@@ -141,7 +141,7 @@ static bool reuse_start(HvcmaBacking *b, Error **errp)
                    s->config.name, hvcma_mode_name(s));
         return false;
     }
-    b->lendable = true;
+    b->reusable = true;
     if (b->provider->ops->back(b->provider, 0, nr)) {
         error_setg(errp, "virtio-cma '%s': mode=%s needs all of its %" PRIu64
                    " bytes before the guest starts: %s", s->config.name,
@@ -193,7 +193,7 @@ void hvcma_backing_free(HvcmaBacking *b)
     if (b->nr_pinned) {
         ram_block_uncoordinated_discard_disable(false);
     }
-    if (b->lendable) {
+    if (b->reusable) {
         ram_block_uncoordinated_discard_disable(false);
     }
     hvcma_populate_free(b->populate);

@@ -119,7 +119,7 @@ static void claim(VirtIOCMA *s, uint32_t client)
 }
 
 /* One block per extent: reports show who has the memory, and why. */
-static void hold_all(VirtIOCMA *s)
+static void allocate_all(VirtIOCMA *s)
 {
     uint64_t from = 0, first, nr, dma;
     enum virtio_cma_status status;
@@ -150,7 +150,7 @@ void hvcma_static_client_added(VirtIOCMA *s, uint32_t client)
  * reset, and what starts after it finds them open. If a client is not quiesced,
  * everything stays as it is, which was reported.
  */
-static void hold_again(VirtIOCMA *s)
+static void start_again(VirtIOCMA *s)
 {
     uint32_t i;
 
@@ -159,7 +159,7 @@ static void hold_again(VirtIOCMA *s)
         return;
     }
     hvcma_drain_finish(s);    /* its pins stay: that is quick */
-    hold_all(s);
+    allocate_all(s);
     for (i = 0; i < s->config.nr_clients; i++) {
         if (hvcma_engine_client_state(s->engine, i) ==
             VIRTIO_CMA_CLIENT_PRESENT) {
@@ -171,7 +171,7 @@ static void hold_again(VirtIOCMA *s)
 void hvcma_static_machine_reset(VirtIOCMA *s)
 {
     if (s->static_pins) {
-        hvcma_turn_run(s, hold_again);
+        hvcma_turn_run(s, start_again);
     }
 }
 

@@ -423,7 +423,7 @@ static int vcma_client_release(struct vcma_client *c)
 			c->name, ERR_PTR(err));
 		return err;
 	}
-	dev_dbg(r->dev, "region %s: client '%s' is quiet\n", r->name, c->name);
+	dev_dbg(r->dev, "region %s: client '%s' is quiesced\n", r->name, c->name);
 	vcma_client_free_all(c);
 	vcma_region_retry_frees(r);
 	return 0;
@@ -542,17 +542,17 @@ void vcma_clients_stop(struct vcma_region *r)
 	mutex_unlock(&vcma_bindings_lock);
 }
 
-bool vcma_clients_are_quiet(struct vcma_region *r)
+bool vcma_clients_are_quiesced(struct vcma_region *r)
 {
 	struct vcma_client *c;
-	bool quiet = true;
+	bool quiesced = true;
 	unsigned long id;
 
 	mutex_lock(&vcma_bindings_lock);
 	xa_for_each(&r->clients.by_id, id, c)
-		quiet &= !c->has_pool;
+		quiesced &= !c->has_pool;
 	mutex_unlock(&vcma_bindings_lock);
-	return quiet;
+	return quiesced;
 }
 
 void vcma_clients_forget(struct vcma_region *r)

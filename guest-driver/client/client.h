@@ -133,8 +133,8 @@ int vcma_clients_start(struct vcma_region *r);
  */
 void vcma_clients_stop(struct vcma_region *r);
 
-/** vcma_clients_are_quiet() - after that: is there none that may still do DMA? */
-bool vcma_clients_are_quiet(struct vcma_region *r);
+/** vcma_clients_are_quiesced() - after that: is there none that may still do DMA? */
+bool vcma_clients_are_quiesced(struct vcma_region *r);
 
 /** vcma_clients_forget() - the device was reset: free the clients and all they have. */
 void vcma_clients_forget(struct vcma_region *r);

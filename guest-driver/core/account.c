@@ -38,14 +38,14 @@ static u64 *vcma_account_find(struct vcma_region *r, unsigned int id)
 
 int vcma_account_charge(struct vcma_region *r, unsigned int id, u64 bytes)
 {
-	u64 *held = vcma_account_find(r, id);
+	u64 *allocated = vcma_account_find(r, id);
 	unsigned long flags;
 	int err = 0;
 
 	spin_lock_irqsave(&r->resv_lock, flags);
-	*held += bytes;
+	*allocated += bytes;
 	if (vcma_shared_used(r) > r->shared_limit_bytes) {
-		*held -= bytes;
+		*allocated -= bytes;
 		err = -EDQUOT;
 	}
 	spin_unlock_irqrestore(&r->resv_lock, flags);
@@ -54,10 +54,10 @@ int vcma_account_charge(struct vcma_region *r, unsigned int id, u64 bytes)
 
 void vcma_account_uncharge(struct vcma_region *r, unsigned int id, u64 bytes)
 {
-	u64 *held = vcma_account_find(r, id);
+	u64 *allocated = vcma_account_find(r, id);
 	unsigned long flags;
 
 	spin_lock_irqsave(&r->resv_lock, flags);
-	*held -= bytes;
+	*allocated -= bytes;
 	spin_unlock_irqrestore(&r->resv_lock, flags);
 }

@@ -177,8 +177,8 @@ void vcma_block_putback(struct vcma_block *block, unsigned long first_page,
 }
 EXPORT_SYMBOL_GPL(vcma_block_putback);	/* for tests/guest/reuse.c */
 
-void vcma_block_give_taken(struct vcma_block *block, unsigned long first_page,
-			   unsigned long nr_pages)
+void vcma_block_putback_isolated(struct vcma_block *block, unsigned long first_page,
+				 unsigned long nr_pages)
 {
 	unsigned long stop = first_page + nr_pages, first, end;
 
@@ -260,18 +260,18 @@ int vcma_block_map(struct vcma_block *block)
 }
 
 /* Pages that nobody may have any more: they stay isolated, and their memory where it is, for ever. */
-static void vcma_block_lose(struct vcma_block *block, unsigned long first_page,
+static void vcma_block_leak(struct vcma_block *block, unsigned long first_page,
 			    unsigned long nr_pages, int err)
 {
 	unsigned long irq;
 
-	dev_err(block->region->dev, "region %s: memory %#llx+%#llx of '%s' can't be made cacheable again, and is lost: %pe\n",
+	dev_err(block->region->dev, "region %s: memory %#llx+%#llx of '%s' can't be made cacheable again, and is leaked: %pe\n",
 		block->region->name, block->base_gpa + PFN_PHYS(first_page), PFN_PHYS(nr_pages),
 		block->owner_name, ERR_PTR(err));
 	spin_lock_irqsave(&block->isolated_lock, irq);
 	bitmap_clear(block->isolated, first_page, nr_pages);
 	block->nr_isolated -= nr_pages;
-	block->has_lost = true;
+	block->has_leaked = true;
 	spin_unlock_irqrestore(&block->isolated_lock, irq);
 }
 
@@ -281,7 +281,7 @@ void vcma_block_unmap(struct vcma_block *block, unsigned long first_page,
 	int err = block->region->mode->unmap(block, first_page, nr_pages, block->attr, cpu);
 
 	if (err)
-		vcma_block_lose(block, first_page, nr_pages, err);
+		vcma_block_leak(block, first_page, nr_pages, err);
 }
 
 void vcma_block_release_pages(struct vcma_block *block)
@@ -291,8 +291,8 @@ void vcma_block_release_pages(struct vcma_block *block)
 	if (block->cpu)
 		vcma_block_unmap(block, 0, vcma_block_pages(block), block->cpu);
 	block->cpu = NULL;
-	vcma_block_give_taken(block, 0, vcma_block_pages(block));
-	if (mode->put && !block->has_lost)
+	vcma_block_putback_isolated(block, 0, vcma_block_pages(block));
+	if (mode->put && !block->has_leaked)
 		mode->put(block);
 }
 

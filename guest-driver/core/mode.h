@@ -129,7 +129,7 @@ struct vcma_mode {
 struct vcma_modes {
 	/* Never in the page allocator, never in the linear map: no cacheable alias. */
 	const struct vcma_mode *private;
-	/* Movable RAM of the guest until it is taken. */
+	/* Movable RAM of the guest until it is isolated. */
 	const struct vcma_mode *reusable;
 	/* The RAM that the guest has been started with. */
 	const struct vcma_mode *ram;

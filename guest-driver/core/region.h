@@ -138,7 +138,7 @@ struct vcma_block {
 	 */
 	spinlock_t isolated_lock;		/* a leaf */
 	unsigned long nr_isolated;	/* isolated_lock */
-	bool has_lost;			/* pages that were taken, and can't go back */
+	bool has_leaked;		/* pages that were isolated, and can't go back */
 
 	/*
 	 * The owner's, and one per tryget. 0 until it is whole: who finds it in the index before
@@ -305,10 +305,10 @@ static inline void vcma_region_note_dma(struct vcma_region *r, u64 dma)
 void vcma_region_find_lowest(struct vcma_region *r);
 
 /**
- * vcma_region_hand_over() - memory, @cpu being any mapping of it, begins or ends to be mapped
+ * vcma_region_clean_inval() - memory, @cpu being any mapping of it, begins or ends to be mapped
  * uncached: caches give up what they have of it. Does nothing where nothing is maintained.
  */
-static inline void vcma_region_hand_over(struct vcma_region *r, void *cpu, size_t bytes)
+static inline void vcma_region_clean_inval(struct vcma_region *r, void *cpu, size_t bytes)
 {
 	if (!vcma_cache_is_maintained())
 		return;
@@ -424,13 +424,13 @@ void vcma_block_add_isolated(struct vcma_block *block, unsigned long first_page,
 void vcma_block_putback(struct vcma_block *block, unsigned long first_page,
 			unsigned long nr_pages);
 
-/** vcma_block_give_taken() - the same, of pages of which some may not be taken. */
-void vcma_block_give_taken(struct vcma_block *block, unsigned long first_page,
-			   unsigned long nr_pages);
+/** vcma_block_putback_isolated() - the same, of pages of which some may not be isolated. */
+void vcma_block_putback_isolated(struct vcma_block *block, unsigned long first_page,
+				 unsigned long nr_pages);
 
 /**
  * vcma_block_unmap() - undo one mode->map. May sleep. Where that fails, which is logged, the pages
- * are taken no longer, and yet nobody's: the device does not need them, and the guest can't have
+ * are isolated no longer, and yet nobody's: the device does not need them, and the guest can't have
  * them.
  */
 void vcma_block_unmap(struct vcma_block *block, unsigned long first_page,

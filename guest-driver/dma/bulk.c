@@ -403,7 +403,7 @@ void vcma_bulk_free(struct vcma_region *r, const struct vcma_piece_addr *pieces,
 			vcma_bulk_unmap(block, first / part_pages, j - i);
 			/* What a device may still use goes back with the block. */
 			if (refcount_read(&block->refs) == 1)
-				vcma_block_give_taken(block, first, (j - i) * part_pages);
+				vcma_block_putback_isolated(block, first, (j - i) * part_pages);
 		}
 		vcma_bulk_put(block, j - i);
 	}

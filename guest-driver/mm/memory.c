@@ -94,7 +94,7 @@ bool vcma_memory_is_valid(const struct vcma_memory *memory)
 
 	lockdep_assert_held(&memory->lock);
 	for (block = memory->blocks; block < memory->blocks + memory->nr_blocks; block++) {
-		if (block->nr_held && (block->state != VCMA_MEMORY_ONLINE || block->isolated))
+		if (block->nr_gets && (block->state != VCMA_MEMORY_ONLINE || block->isolated))
 			return false;
 		if (block->isolated &&
 		    (block->state == VCMA_MEMORY_OFFLINE || !memory->removing))
@@ -143,7 +143,7 @@ int vcma_memory_get_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
 			err = -EBUSY;
 	}
 	for (i = first; !err && i <= last; i++)
-		memory->blocks[i].nr_held++;
+		memory->blocks[i].nr_gets++;
 	vcma_assert_valid(vcma_memory_is_valid(memory));
 	spin_unlock_irqrestore(&memory->lock, irq);
 	return err;
@@ -157,7 +157,7 @@ void vcma_memory_put_online(struct vcma_memory *memory, u64 base_gpa, u64 bytes)
 
 	spin_lock_irqsave(&memory->lock, irq);
 	for (i = first; i <= last; i++)
-		memory->blocks[i].nr_held--;
+		memory->blocks[i].nr_gets--;
 	vcma_assert_valid(vcma_memory_is_valid(memory));
 	spin_unlock_irqrestore(&memory->lock, irq);
 }
@@ -226,17 +226,17 @@ static int vcma_memory_going_offline(struct vcma_memory *memory, unsigned int i,
 				     unsigned long pfn, unsigned long nr)
 {
 	struct vcma_memory_block *block = &memory->blocks[i];
-	bool held, isolated;
+	bool kept, isolated;
 	unsigned long irq;
 
 	spin_lock_irqsave(&memory->lock, irq);
 	isolated = block->isolated;
-	held = block->nr_held || (memory->removing && !isolated);
-	if (!held)
+	kept = block->nr_gets || (memory->removing && !isolated);
+	if (!kept)
 		vcma_memory_set_state(memory, i, VCMA_MEMORY_GOING_OFFLINE);
 	spin_unlock_irqrestore(&memory->lock, irq);
 
-	if (held) {
+	if (kept) {
 		/* Then the region is there, and stays: its end waits for this lock's holder. */
 		vcma_memory_blame(memory, PFN_PHYS(pfn));
 		return notifier_from_errno(-EBUSY);

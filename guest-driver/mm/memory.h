@@ -34,7 +34,7 @@ enum vcma_memory_state {
 /* One memory block; vcma_memory.lock. */
 struct vcma_memory_block {
 	enum vcma_memory_state state;
-	u32 nr_held;			/* > 0: stays ONLINE */
+	u32 nr_gets;			/* > 0: stays ONLINE */
 	bool isolated;			/* to be removed: all its pages are ours */
 };
 

@@ -52,7 +52,7 @@ static int vcma_private_map(struct vcma_block *block, unsigned long first_page,
 		return -ENOMEM;
 	/* Another client, or what ran before us, may have had it cached. */
 	if (attr == VCMA_UNCACHED)
-		vcma_region_hand_over(block->region, mapped, PFN_PHYS(nr_pages));
+		vcma_region_clean_inval(block->region, mapped, PFN_PHYS(nr_pages));
 	*cpu = mapped;
 	return 0;
 }
@@ -61,7 +61,7 @@ static int vcma_private_unmap(struct vcma_block *block, unsigned long first_page
 			      unsigned long nr_pages, enum vcma_attr attr, void *cpu)
 {
 	if (attr == VCMA_UNCACHED)
-		vcma_region_hand_over(block->region, cpu, PFN_PHYS(nr_pages));
+		vcma_region_clean_inval(block->region, cpu, PFN_PHYS(nr_pages));
 	memunmap(cpu);
 	return 0;
 }

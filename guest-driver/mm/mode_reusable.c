@@ -17,7 +17,7 @@
 #include "usage.h"
 
 /* Put back before others may run. */
-#define VCMA_GIVE_PAGES		((unsigned long)SZ_16M >> PAGE_SHIFT)
+#define VCMA_PUTBACK_PAGES	((unsigned long)SZ_16M >> PAGE_SHIFT)
 
 static int vcma_reusable_start(struct vcma_region *r)
 {
@@ -103,7 +103,7 @@ static void vcma_reusable_putback(struct vcma_block *block, unsigned long first_
 	unsigned long pfn = vcma_block_pfn(block, first_page), end = pfn + nr_pages, some;
 
 	for (; pfn < end; pfn += some) {
-		some = min(end - pfn, VCMA_GIVE_PAGES);
+		some = min(end - pfn, VCMA_PUTBACK_PAGES);
 		vcma_memory_fake_online(pfn, some);
 		vcma_putback_pages(pfn, some);
 		cond_resched();

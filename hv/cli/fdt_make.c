@@ -208,11 +208,11 @@ static int print_irqs(const struct xen *x)
 	return HVCMA_EXIT_OK;
 }
 
-/* Are these pages among those that were told before? */
-static bool is_warned(const struct hvcma_range *told, size_t nr, uint64_t first, uint64_t pages)
+/* Are these pages among those that were warned of before? */
+static bool is_warned(const struct hvcma_range *warned, size_t nr, uint64_t first, uint64_t pages)
 {
 	for (size_t i = 0; i < nr; i++)
-		if (first >= told[i].base && first + pages <= told[i].base + told[i].bytes)
+		if (first >= warned[i].base && first + pages <= warned[i].base + warned[i].bytes)
 			return true;
 	return false;
 }
@@ -220,7 +220,7 @@ static bool is_warned(const struct hvcma_range *told, size_t nr, uint64_t first,
 /* Pages, each once, though registers may share them. */
 static int print_iomem(const struct xen *x)
 {
-	struct hvcma_range told[MAX_LIST * MAX_REGISTERS];
+	struct hvcma_range warned[MAX_LIST * MAX_REGISTERS];
 	struct hvcma_xen_register regs[MAX_REGISTERS];
 	struct hvcma_fdt_error err;
 	size_t nr_warned = 0, nr;
@@ -233,10 +233,10 @@ static int print_iomem(const struct xen *x)
 			uint64_t first = regs[k].host >> 12;
 			uint64_t pages = ((regs[k].host + regs[k].bytes - 1) >> 12) - first + 1;
 
-			if (is_warned(told, nr_warned, first, pages))
+			if (is_warned(warned, nr_warned, first, pages))
 				continue;
 			printf("%s\"0x%" PRIx64 ",%" PRIx64 "\"", nr_warned ? ", " : "", first, pages);
-			told[nr_warned++] = (struct hvcma_range){ first, pages };
+			warned[nr_warned++] = (struct hvcma_range){ first, pages };
 		}
 	}
 	fputs(" ]\n", stdout);

@@ -246,8 +246,8 @@ static int check_base(const struct options *opt, const struct entry *entries, si
 	return 0;
 }
 
-static int check_set_asides(const char *text, const struct entry *region,
-			    const struct entry *entries, size_t nr)
+static int check_resvs(const char *text, const struct entry *region,
+		       const struct entry *entries, size_t nr)
 {
 	uint64_t aside = 0;
 
@@ -288,7 +288,7 @@ static int check_meaning(const struct options *opt, const struct entry *entries,
 		if (e->has_base)
 			ret = check_base(opt, entries, nr, i);
 		if (!ret && !e->clients.bytes)
-			ret = check_set_asides(opt->text, region, entries, nr);
+			ret = check_resvs(opt->text, region, entries, nr);
 	}
 	return ret;
 }

@@ -101,7 +101,7 @@ enum virtio_cma_status hvcma_quarantine_check(const struct hvcma_engine *e,
  * it is where that brought it.
  */
 static enum virtio_cma_status quiesce(struct hvcma_engine *e, uint32_t id,
-				      enum hvcma_client_state quiet,
+				      enum hvcma_client_state quiesced,
 				      enum hvcma_client_state quarantined)
 {
 	enum hvcma_client_state before = e->clients[id].state;
@@ -110,7 +110,7 @@ static enum virtio_cma_status quiesce(struct hvcma_engine *e, uint32_t id,
 	if (e->clients[id].state != before)
 		return status;
 	if (!status)
-		set_state(e, id, quiet);
+		set_state(e, id, quiesced);
 	else if (e->clients[id].state != quarantined)
 		set_state(e, id, quarantined);
 	return status;

@@ -43,7 +43,7 @@ enum hvcma_client_state {
 };
 
 struct hvcma_client {
-	enum hvcma_client_state state;	/* by hvcma_client_set_state() only */
+	enum hvcma_client_state state;	/* by set_state() of engine_client.c only */
 	struct virtio_cma_client wire;	/* its state field is filled when sent */
 	uint8_t coherent;		/* by the guest's last CLAIM: VIRTIO_CMA_COHERENT_* */
 	bool emulated;

@@ -258,8 +258,8 @@ static enum virtio_cma_status settle(struct hvcma_engine *e, struct hvcma_job *j
 }
 
 /* Forget granted [from, to), whose blocks are back in the allocator. */
-static void drop_grants(struct hvcma_engine *e, struct hvcma_job *job,
-			uint32_t from, uint32_t to)
+static void forget_granted(struct hvcma_engine *e, struct hvcma_job *job,
+			   uint32_t from, uint32_t to)
 {
 	for (uint32_t i = from; i < to; i++)
 		job->left += e->granted[i].nr;
@@ -289,7 +289,7 @@ static enum virtio_cma_status verify(struct hvcma_engine *e, struct hvcma_job *j
 		if (kept) {
 			i++;
 		} else {
-			drop_grants(e, job, i, i + 1);
+			forget_granted(e, job, i, i + 1);
 			--*to;
 		}
 	}
@@ -299,7 +299,7 @@ static enum virtio_cma_status verify(struct hvcma_engine *e, struct hvcma_job *j
 		hvcma_unpin(e, e->granted[k].first, e->granted[k].nr);
 		hvcma_block_release(e, e->granted[k].first);
 	}
-	drop_grants(e, job, from, *to);
+	forget_granted(e, job, from, *to);
 	*to = from;
 	return status;
 }
@@ -332,7 +332,7 @@ static uint32_t adjacent_end(const struct hvcma_engine *e, const struct hvcma_jo
 }
 
 /* The granted block that is pinned in part is undone: what is pinned of it drains. */
-static void drop_part(struct hvcma_engine *e, struct hvcma_job *job)
+static void drain_part(struct hvcma_engine *e, struct hvcma_job *job)
 {
 	const struct hvcma_granule_range g = e->granted[job->nr_pinned];
 
@@ -341,7 +341,7 @@ static void drop_part(struct hvcma_engine *e, struct hvcma_job *job)
 	job->part_drains |= job->nr_part;
 	if (job->nr_part < g.nr)
 		hvcma_block_release(e, g.first + job->nr_part);
-	drop_grants(e, job, job->nr_pinned, job->nr_pinned + 1);
+	forget_granted(e, job, job->nr_pinned, job->nr_pinned + 1);
 	job->nr_part = 0;
 }
 
@@ -372,7 +372,7 @@ static enum virtio_cma_status pin_piece(struct hvcma_engine *e, struct hvcma_job
 		return status;
 	if (!same) {
 		hvcma_trace(e, "moved", piece.first, piece.nr, 0);
-		drop_part(e, job);
+		drain_part(e, job);
 		return hvcma_learn_range(e, piece.first, piece.nr, false);
 	}
 
@@ -414,12 +414,12 @@ static enum virtio_cma_status pin_stretch(struct hvcma_engine *e, struct hvcma_j
 	if (status)
 		return status;
 	hvcma_block_release(e, g.first);
-	drop_grants(e, job, job->nr_pinned, end);
+	forget_granted(e, job, job->nr_pinned, end);
 	return hvcma_learn_range(e, g.first, g.nr, false);
 }
 
 /* OK when all granted are pinned and have their final address. */
-static enum virtio_cma_status pin_grants(struct hvcma_engine *e, struct hvcma_job *job)
+static enum virtio_cma_status pin_granted(struct hvcma_engine *e, struct hvcma_job *job)
 {
 	enum virtio_cma_status status = VIRTIO_CMA_S_OK;
 
@@ -442,14 +442,14 @@ static void undo(struct hvcma_engine *e, struct hvcma_job *job, uint32_t from)
 	bool drains = job->nr_part || job->nr_pinned > from;
 
 	if (job->nr_part)
-		drop_part(e, job);
+		drain_part(e, job);
 	for (uint32_t i = from; i < job->nr_granted; i++) {
 		if (i < job->nr_pinned)
 			hvcma_drain_block(e, e->granted[i].first);
 		else
 			hvcma_block_release(e, e->granted[i].first);
 	}
-	drop_grants(e, job, from, job->nr_granted);
+	forget_granted(e, job, from, job->nr_granted);
 	if (job->nr_pinned > from)
 		job->nr_pinned = from;
 	if (drains)
@@ -508,7 +508,7 @@ enum virtio_cma_status hvcma_job_run(struct hvcma_engine *e, struct hvcma_job *j
 			return status;
 		if (status && !job->partial)
 			break;
-		pin_status = pin_grants(e, job);
+		pin_status = pin_granted(e, job);
 		if (pin_status == HVCMA_AGAIN)
 			return pin_status;
 		if (pin_status)

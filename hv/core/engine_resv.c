@@ -74,7 +74,7 @@ bool hvcma_engine_resv(const struct hvcma_engine *e, uint32_t resv, uint64_t *by
 
 bool hvcma_resvs_are_valid(const struct hvcma_engine *e)
 {
-	uint64_t first, nr, set_aside = 0;
+	uint64_t first, nr, reserved = 0;
 
 	for (uint32_t k = 0; k <= e->config.nr_resvs; k++) {
 		uint64_t used = 0;
@@ -85,7 +85,7 @@ bool hvcma_resvs_are_valid(const struct hvcma_engine *e)
 				used += nr;
 		if (used != e->resvs[k].used)
 			return false;
-		set_aside += e->resvs[k].size;
+		reserved += e->resvs[k].size;
 	}
-	return set_aside == e->pin_limit && shared_used(e) <= e->resvs[0].size;
+	return reserved == e->pin_limit && shared_used(e) <= e->resvs[0].size;
 }

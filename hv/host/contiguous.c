@@ -306,7 +306,7 @@ static void count_looked(struct search *s)
 }
 
 /* More surplus pages than are allowed by now: the pool gives none out for those that it gets. */
-static bool is_stuck(const struct search *s)
+static bool is_exhausted(const struct search *s)
 {
 	return s->pool.surplus > s->pool.surplus_limit;
 }
@@ -324,7 +324,7 @@ static int search(struct search *s)
 			return ret;
 		count_looked(s);
 		hvcma_runs_count(s->hpa, want, &s->out.runs);
-		if (is_stuck(s))
+		if (is_exhausted(s))
 			can = s->out.runs;
 		if (can.longest < s->r->run_nr)
 			return too_short(s, &can);

@@ -164,7 +164,7 @@ static enum look look(struct watch *w)
 }
 
 /* Of a dead owner. */
-static bool is_quiet(struct watch *w, unsigned long long dead_ms)
+static bool is_quiesced(struct watch *w, unsigned long long dead_ms)
 {
 	switch (look(w)) {
 	case DEVICE_CLOSED:
@@ -192,7 +192,7 @@ static void wait_for_devices(struct keeper *k)
 		struct watch **w = &k->watches;
 
 		while (*w) {
-			if (is_quiet(*w, waited_ms))
+			if (is_quiesced(*w, waited_ms))
 				watch_drop(w);
 			else
 				w = &(*w)->next;

@@ -108,7 +108,7 @@ void guest_place_all(struct guest *g)
 /* A client's rings may lie in a block: memory that it is allowed to see. */
 static void place_rings(struct guest *g, struct driver *d)
 {
-	struct driver *lender = &g->region[random_below(g->r, g->m->nr_regions)];
+	struct driver *owner = &g->region[random_below(g->r, g->m->nr_regions)];
 	unsigned int i;
 
 	for (i = 0; i < NR_QUEUES; i++) {
@@ -117,11 +117,11 @@ static void place_rings(struct guest *g, struct driver *d)
 		memset(ring, 0, sizeof(*ring));
 		ring->gpa = ring->dma = d->memory + RING_OFFSET(i);
 		ring->nr = random_one_in(g->r, 4) ? 16 : QUEUE_ENTRIES;
-		if (!d->region && lender->nr_blocks && !random_one_in(g->r, 4)) {
-			unsigned int b = (unsigned int)random_below(g->r, lender->nr_blocks);
+		if (!d->region && owner->nr_blocks && !random_one_in(g->r, 4)) {
+			unsigned int b = (unsigned int)random_below(g->r, owner->nr_blocks);
 
-			ring->gpa = lender->block[b].gpa + RING_OFFSET(i) % lender->block[b].bytes;
-			ring->dma = lender->block[b].dma + RING_OFFSET(i) % lender->block[b].bytes;
+			ring->gpa = owner->block[b].gpa + RING_OFFSET(i) % owner->block[b].bytes;
+			ring->dma = owner->block[b].dma + RING_OFFSET(i) % owner->block[b].bytes;
 		}
 		qtest_memset(g->q, ring->gpa, 0, INDIRECT_OFFSET);
 	}
@@ -511,15 +511,15 @@ static void client_config(struct guest *g)
 static void nvme_step(struct guest *g)
 {
 	uint64_t bar = SLOT_BAR(SLOT_NVME), dma;
-	struct driver *lender = &g->region[random_below(g->r, g->m->nr_regions)];
+	struct driver *owner = &g->region[random_below(g->r, g->m->nr_regions)];
 	uint32_t command[16] = { 0 };
 
 	if (!g->nvme_gpa || g->nvme_tail >= 30 || random_one_in(g->r, 8)) {
 		g->nvme_tail = 0;
 		g->nvme_gpa = dma = NVME_QUEUES;
-		if (lender->nr_blocks && !random_one_in(g->r, 3)) {
-			g->nvme_gpa = lender->block[0].gpa;
-			dma = lender->block[0].dma;
+		if (owner->nr_blocks && !random_one_in(g->r, 3)) {
+			g->nvme_gpa = owner->block[0].gpa;
+			dma = owner->block[0].dma;
 		}
 		qtest_writel(g->q, bar + 0x14, 0);
 		qtest_writel(g->q, bar + 0x24, 31 << 16 | 31);

@@ -119,7 +119,7 @@ static bool is_ours(struct vcma_block *block, u8 pattern)
 	return true;
 }
 
-static int hold_all(u64 bytes, u64 block_bytes)
+static int allocate_all(u64 bytes, u64 block_bytes)
 {
 	struct vcma_constraints want = want_of(block_bytes);
 	ktime_t start = ktime_get();
@@ -151,7 +151,7 @@ static void test_hold(void)
 	unsigned int i;
 	int err;
 
-	err = hold_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M);
+	err = allocate_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M);
 	result(!err, "as many blocks as asked for");
 	for (i = 0; i < nr_blocks; i++)
 		good &= is_ours(blocks[i], i);
@@ -177,7 +177,7 @@ static void test_stale(void)
 	bool promised = vcma_mode_zeroes(region->mode), zero = true;
 	unsigned int i;
 
-	result(!hold_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M), "as many blocks as asked for");
+	result(!allocate_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M), "as many blocks as asked for");
 	for (i = 0; i < nr_blocks; i++)
 		zero &= !memchr_inv(blocks[i]->cpu, 0, blocks[i]->bytes);
 	result(zero == promised, promised ? "zero, as the page allocator promises" :
@@ -192,7 +192,7 @@ static void test_most(void)
 	unsigned int i;
 	int err;
 
-	err = hold_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M);
+	err = allocate_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M);
 	result(!err || err == -ENOMEM || err == -EBUSY || err == -ENOSPC || err == -ETIMEDOUT,
 	       "refused for lack of room, or because pages are busy");
 	result(nr_blocks >= least, "as many as there must be");
@@ -588,7 +588,7 @@ static void test_busy(void)
 	unmovable_page = take_page(is_of_region, NULL, UNMOVABLE_TRIES);
 	if (!result(unmovable_page, "a page of the region is the kernel's"))
 		return;
-	err = hold_all(region->bytes, region->granule_bytes);
+	err = allocate_all(region->bytes, region->granule_bytes);
 	result(err == -EBUSY, "the last granule is busy");
 	result(nr_blocks == (region->bytes >> region->granule_shift) - 1, "all others are allocated");
 	result(atomic64_read(&region->stats.nr_busy_retries) > retries, "retries are counted");
@@ -650,7 +650,7 @@ static int __init reuse_init(void)
 	else if (!strcmp(test, "busy"))
 		test_busy();
 	else if (!strcmp(test, "keep"))
-		result(!hold_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M), "allocated and kept");
+		result(!allocate_all((u64)mib * SZ_1M, (u64)block_mib * SZ_1M), "allocated and kept");
 	else
 		result(false, "unknown test");
 	pr_info("vcma_reuse: 1..%u\n", nr_tests);

@@ -42,7 +42,7 @@ struct setup {
 	struct hvcma_fake_config fake;
 	uint64_t pin_limit_granules;
 	bool discard;
-	bool set_aside;			/* for each client but the first; backing in turns */
+	bool with_resvs;		/* for each client but the first; backing in turns */
 };
 
 struct block {
@@ -54,7 +54,7 @@ struct bench {
 	void *buffer;
 	struct hvcma_provider *provider;
 	bool discard;
-	bool set_aside;
+	bool with_resvs;
 	bool windows;			/* the guest knows of them */
 	uint64_t random;
 
@@ -172,7 +172,7 @@ static uint32_t send(struct bench *b, void *req, uint32_t op, size_t bytes)
 	/* between the turns of a slow request the host goes on */
 	while (!hvcma_engine_request(b->engine, req, bytes, b->resp, sizeof(b->resp), false,
 				     &used)) {
-		assert_true(b->set_aside);
+		assert_true(b->with_resvs);
 		host_move(b);
 	}
 	assert_true(used >= sizeof(resp));
@@ -277,7 +277,7 @@ static void guest_claim(struct bench *b)
 
 static uint32_t some_client(struct bench *b)
 {
-	return b->set_aside && below(b, 3) ? (uint32_t)below(b, NR_CLIENTS)
+	return b->with_resvs && below(b, 3) ? (uint32_t)below(b, NR_CLIENTS)
 					   : VIRTIO_CMA_CLIENT_SHARED;
 }
 
@@ -443,7 +443,7 @@ static enum virtio_cma_status host_plug(struct bench *b, uint32_t id)
 		.windows = &windows,
 		.windows_source = VIRTIO_CMA_SOURCE_OPTION,
 		.name = "nv",
-		.resv = b->set_aside ? (uint8_t)id : 0,
+		.resv = b->with_resvs ? (uint8_t)id : 0,
 	};
 
 	windows_make(&windows, id);
@@ -535,17 +535,17 @@ static struct bench *bench_make(const struct setup *setup, uint64_t seed)
 		.region_base_gpa = GPA, .region_bytes = NR * GRANULE, .granule_bytes = GRANULE,
 		.nr_clients = NR_CLIENTS, .policy = setup->policy, .name = "banka",
 		.unpin_discards = setup->discard,
-		.nr_resvs = setup->set_aside ? NR_CLIENTS - 1 : 0,
+		.nr_resvs = setup->with_resvs ? NR_CLIENTS - 1 : 0,
 		.resv_bytes = resv_bytes,
-		.back_max_granules = setup->set_aside ? 13 : 0,
-		.pin_max_granules = setup->set_aside ? 5 : 0,
+		.back_max_granules = setup->with_resvs ? 13 : 0,
+		.pin_max_granules = setup->with_resvs ? 5 : 0,
 	};
 	size_t bytes = hvcma_engine_buffer_bytes(&config);
 
 	assert_non_null(b);
 	b->random = seed;
 	b->discard = setup->discard;
-	b->set_aside = setup->set_aside;
+	b->with_resvs = setup->with_resvs;
 	assert_int_equal(hvcma_provider_fake_create(&provider, &setup->fake, &b->provider, NULL),
 			 0);
 	b->buffer = aligned_alloc(64, bytes);

@@ -108,7 +108,7 @@ static struct qtest *start_quarantined(struct cma *c, const char *options)
  * A client can't be quiesced at a reset: everything stays pinned, nothing
  * can be freed, the operator is warned once; until a later reset succeeds.
  */
-static void test_reset_without_quiet(void **state)
+static void test_reset_not_quiesced(void **state)
 {
 	struct virtio_cma_block block;
 	struct qtest *q;
@@ -132,7 +132,7 @@ static void test_reset_without_quiet(void **state)
 	qtest_stop(q);
 }
 
-static void test_release_without_quiet(void **state)
+static void test_release_not_quiesced(void **state)
 {
 	struct qtest *q;
 	struct cma c;
@@ -159,7 +159,7 @@ static void eject(struct qtest *q)
 }
 
 /* The client goes and nobody knows what it still does: no end to the pins. */
-static void test_unplug_without_quiet(void **state)
+static void test_unplug_not_quiesced(void **state)
 {
 	struct virtio_cma_block block;
 	struct qtest *q;
@@ -185,7 +185,7 @@ static void test_unplug_without_quiet(void **state)
 }
 
 /* Even without its region the memory is not given to anyone else. */
-static void test_eject_without_quiet(void **state)
+static void test_eject_not_quiesced(void **state)
 {
 	struct qtest *q;
 	struct cma c;
@@ -213,9 +213,9 @@ int main(void)
 		tests[i] = (struct CMUnitTest){ .name = faults[i].name, .test_func = test_fault,
 						.initial_state = (void *)&faults[i] };
 	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_discard_fails);
-	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_reset_without_quiet);
-	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_release_without_quiet);
-	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_unplug_without_quiet);
-	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_eject_without_quiet);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_reset_not_quiesced);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_release_not_quiesced);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_unplug_not_quiesced);
+	tests[i++] = (struct CMUnitTest)cmocka_unit_test(test_eject_not_quiesced);
 	return cmocka_run_group_tests_name("host faults", tests, NULL, NULL);
 }

@@ -244,7 +244,7 @@ static const char sharing[] =
 	"-device virtio-cma-pci,id=cma0,memdev=m0,granule=2M,name=banka,x-provider=fake,";
 #define SET_ASIDES	"regions=banka/edu0=4M;banka/edu1=2M"
 
-static void save_with_set_asides(struct cma *c)
+static void save_with_resvs(struct cma *c)
 {
 	struct virtio_cma_block block;
 	struct qtest *q;
@@ -270,7 +270,7 @@ static void test_reservations(void **state)
 	struct cma c;
 
 	(void)state;
-	save_with_set_asides(&c);
+	save_with_resvs(&c);
 	q = qtest_start(QTEST_Q35, "-incoming defer %s" SET_ASIDES, sharing);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate-incoming', 'arguments': {"
 				     "'uri': 'file:%s'}}", file));
@@ -416,7 +416,7 @@ static void test_hostile_streams(void **state)
 }
 
 /* A stream whose blocks eat what is reserved for others. */
-static void test_hostile_set_asides(void **state)
+static void test_hostile_resvs(void **state)
 {
 	static const struct edit edits[] = {
 		/* edu0's block, called everybody's: 7 where 5 is all. */
@@ -427,7 +427,7 @@ static void test_hostile_set_asides(void **state)
 	struct cma c;
 
 	(void)state;
-	save_with_set_asides(&c);
+	save_with_resvs(&c);
 	snprintf(options, sizeof(options), "%s" SET_ASIDES, sharing);
 	try_edits(find_region(&c, 16 << 20), edits, 1, options);
 }
@@ -459,7 +459,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_file), TEST(test_child_process), TEST(test_refused),
 		TEST(test_online_memory), TEST(test_left_memory), TEST(test_reservations),
-		TEST(test_hostile_streams), TEST(test_hostile_set_asides), TEST(test_old_stream),
+		TEST(test_hostile_streams), TEST(test_hostile_resvs), TEST(test_old_stream),
 	};
 
 	return cmocka_run_group_tests_name("migration", tests, NULL, NULL);

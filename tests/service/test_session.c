@@ -212,7 +212,7 @@ static void an_empty_message_is_the_end(void **state)
 static void descriptors_that_nobody_asked_for_are_closed(void **state)
 {
 	const struct hvcmad_status_req status = { .hdr = { HVCMAD_OP_STATUS, sizeof(status) } };
-	struct hvcmad_register_req adopt = register_request("x", HUGE_BYTES, 0);
+	struct hvcmad_register_req with_file = register_request("x", HUGE_BYTES, 0);
 	int fd = client_open(&rig), pipes[2], many[253], i;
 
 	(void)state;
@@ -220,12 +220,12 @@ static void descriptors_that_nobody_asked_for_are_closed(void **state)
 	for (i = 0; i < 253; i++)
 		many[i] = pipes[i % 2];
 	assert_refused(DESCRIPTOR, "REGISTER alone", client_call_fds(fd, &status, sizeof(status), 8, pipes, 1));
-	assert_refused(DESCRIPTOR, "with one", client_call_fds(fd, &adopt, sizeof(adopt), 8, pipes, 2));
-	assert_refused(DESCRIPTOR, "with one", client_call_fds(fd, &adopt, sizeof(adopt), 8, NULL, 0));
+	assert_refused(DESCRIPTOR, "with one", client_call_fds(fd, &with_file, sizeof(with_file), 8, pipes, 2));
+	assert_refused(DESCRIPTOR, "with one", client_call_fds(fd, &with_file, sizeof(with_file), 8, NULL, 0));
 	assert_status(OK, client_status(fd, 0, 0));
 	daemon_settles(&rig, rig.idle + 2);	/* this session's socket and process */
 	/* As many as a message can have: whose they are is told by what is not closed yet. */
-	client_send(fd, &adopt, sizeof(adopt), many, 253, 0);
+	client_send(fd, &with_file, sizeof(with_file), many, 253, 0);
 	client_receive(fd, 8);
 	close(fd);
 	daemon_settles(&rig, rig.idle);

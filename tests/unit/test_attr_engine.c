@@ -183,7 +183,7 @@ static void a_host_that_uses_its_mapping_refuses(void **state)
  * the shared block, when it is claimed and when it is quiesced again; and what is
  * allocated or freed between.
  */
-static void blocks_are_noncoherent_over_and_taken_back(void **state)
+static void blocks_come_into_noncoherent_use_and_out_of_it(void **state)
 {
 	struct rig *r = rig_arm(VIRTIO_CMA_STAGE2_NO_FWB);
 	uint32_t attr;
@@ -290,7 +290,7 @@ int main(void)
 		cmocka_unit_test(the_guest_or_emulation_decides_without_a_word),
 		cmocka_unit_test(a_refusal_says_why),
 		cmocka_unit_test(a_host_that_uses_its_mapping_refuses),
-		cmocka_unit_test(blocks_are_noncoherent_over_and_taken_back),
+		cmocka_unit_test(blocks_come_into_noncoherent_use_and_out_of_it),
 		cmocka_unit_test(reset_maintains_before_it_unpins),
 		cmocka_unit_test(a_quarantined_client_keeps_the_host_off),
 		cmocka_unit_test(the_host_can_refuse_to_keep_off),

@@ -266,7 +266,7 @@ static void a_failed_release_can_be_repeated(void **state)
 	rig_free(r);
 }
 
-static void an_unplugged_client_that_was_not_quiet_is_remembered(void **state)
+static void an_unplugged_client_that_was_not_quiesced_is_remembered(void **state)
 {
 	struct rig *r = rig_make(8, true);
 	struct hvcma_client_info info = { .bus = VIRTIO_CMA_BUS_PCI };
@@ -347,7 +347,7 @@ int main(void)
 		cmocka_unit_test(a_failed_reset_keeps_everything_pinned),
 		cmocka_unit_test(a_client_quarantined_elsewhere_is_quarantined_here),
 		cmocka_unit_test(a_failed_release_can_be_repeated),
-		cmocka_unit_test(an_unplugged_client_that_was_not_quiet_is_remembered),
+		cmocka_unit_test(an_unplugged_client_that_was_not_quiesced_is_remembered),
 		cmocka_unit_test(a_quarantined_client_can_be_unplugged),
 		cmocka_unit_test(release_keeps_blocks),
 	};

@@ -114,7 +114,7 @@ static void every_way_back_counts(void **state)
 	rig_free(r);
 }
 
-static void bulks_stop_at_the_set_aside(void **state)
+static void bulks_stop_at_the_reservation(void **state)
 {
 	struct rig *r = make_resvs(0);
 	struct virtio_cma_bulk_resp resp;
@@ -178,7 +178,7 @@ static void migrated_blocks_count(void **state)
  *	client 2   |       |     | x x x x x |  no sixth, which would be of the others
  *	client 1   |       | x . |           |  not plugged yet
  */
-static void migrated_blocks_obey_set_asides(void **state)
+static void migrated_blocks_obey_reservations(void **state)
 {
 	struct rig *r = make_resvs(0);
 
@@ -240,18 +240,18 @@ struct model {
 	unsigned int own[3], shared[3];	/* in use, by whom and where */
 };
 
-static const unsigned int set_aside[3] = { 0, 3, 2 };
+static const unsigned int resv_sizes[3] = { 0, 3, 2 };
 
 static unsigned int model_room(const struct model *m, unsigned int resv)
 {
-	return set_aside[resv] - m->own[resv] +
+	return resv_sizes[resv] - m->own[resv] +
 	       5 - m->shared[0] - m->shared[1] - m->shared[2];
 }
 
 static void model_take(struct model *m, unsigned int resv, unsigned int nr)
 {
 	while (nr--) {
-		if (m->own[resv] < set_aside[resv])
+		if (m->own[resv] < resv_sizes[resv])
 			m->own[resv]++;
 		else
 			m->shared[resv]++;
@@ -449,11 +449,11 @@ int main(void)
 		cmocka_unit_test(others_cannot_have_what_is_reserved),
 		cmocka_unit_test(freeing_empties_the_shared_part_first),
 		cmocka_unit_test(every_way_back_counts),
-		cmocka_unit_test(bulks_stop_at_the_set_aside),
+		cmocka_unit_test(bulks_stop_at_the_reservation),
 		cmocka_unit_test(the_pin_limit_is_what_is_divided),
 		cmocka_unit_test(failures_leave_resvs_alone),
 		cmocka_unit_test(migrated_blocks_count),
-		cmocka_unit_test(migrated_blocks_obey_set_asides),
+		cmocka_unit_test(migrated_blocks_obey_reservations),
 		cmocka_unit_test(bad_resvs_are_refused),
 		cmocka_unit_test(random_requests_agree_with_the_model),
 		cmocka_unit_test(backing_is_bounded_per_turn),

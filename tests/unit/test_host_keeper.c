@@ -439,7 +439,7 @@ static void watch_file_that_goes(struct holder *h)
 	unlink(path);
 }
 
-static void a_device_that_is_gone_is_quiet(void **state)
+static void a_device_that_is_gone_is_quiesced(void **state)
 {
 	pid_t victim = victim_start(true, watch_file_that_goes), keeper = keeper_pid();
 
@@ -787,7 +787,7 @@ int main(void)
 		cmocka_unit_test(every_device_must_be_closed),
 		cmocka_unit_test(an_unwatched_device_is_not_awaited),
 		cmocka_unit_test(in_doubt_pages_stay),
-		cmocka_unit_test(a_device_that_is_gone_is_quiet),
+		cmocka_unit_test(a_device_that_is_gone_is_quiesced),
 		cmocka_unit_test(signals_do_not_end_it),
 		cmocka_unit_test(it_has_a_session_and_no_descriptor_of_ours),
 		cmocka_unit_test(it_does_not_keep_a_pipe_open),

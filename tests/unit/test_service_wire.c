@@ -81,17 +81,17 @@ static void what_is_right_is_taken(void **state)
 		{ HVCMAD_OP_STATUS, sizeof(status) }, .flags = HVCMAD_STATUS_ALL, .after = 9,
 	};
 	struct hvcmad_hello_req h = hello();
-	struct hvcmad_register_req adopt = reg(0), make = reg(HVCMAD_REGISTER_MAKE);
+	struct hvcmad_register_req with_file = reg(0), make = reg(HVCMAD_REGISTER_MAKE);
 	uint32_t op;
 
 	(void)state;
 	assert_parse(OK, h, 0);
 	h.features = UINT64_MAX;	/* for the service to leave out */
 	assert_parse(OK, h, 0);
-	assert_parse(OK, adopt, 1);
+	assert_parse(OK, with_file, 1);
 	assert_parse(OK, make, 0);
-	adopt.offset = 4 * MIB;
-	assert_parse(OK, adopt, 1);
+	with_file.offset = 4 * MIB;
+	assert_parse(OK, with_file, 1);
 	assert_parse(OK, unregister, 0);
 	assert_parse(OK, status, 0);
 	for (op = HVCMAD_OP_BACK; op <= HVCMAD_OP_DISCARD; op++) {
@@ -161,22 +161,22 @@ static void hello_is_for_this_protocol_and_version(void **state)
 
 static void register_refuses_what_does_not_fit(void **state)
 {
-	struct hvcmad_register_req adopt = reg(0), make = reg(HVCMAD_REGISTER_MAKE);
+	struct hvcmad_register_req with_file = reg(0), make = reg(HVCMAD_REGISTER_MAKE);
 
 	(void)state;
-	assert_refused(MALFORMED, adopt, 1, reserved, 1);
-	assert_refused(UNSUPP, adopt, 1, flags, HVCMAD_REGISTER_FLAGS + 1);
-	assert_parse(DESCRIPTOR, adopt, 0);
-	assert_parse(DESCRIPTOR, adopt, 2);
+	assert_refused(MALFORMED, with_file, 1, reserved, 1);
+	assert_refused(UNSUPP, with_file, 1, flags, HVCMAD_REGISTER_FLAGS + 1);
+	assert_parse(DESCRIPTOR, with_file, 0);
+	assert_parse(DESCRIPTOR, with_file, 2);
 	assert_parse(DESCRIPTOR, make, 1);
-	assert_refused(INVAL, adopt, 1, granule_bytes, 0);
-	assert_refused(INVAL, adopt, 1, granule_bytes, 3 * MIB);
-	assert_refused(INVAL, adopt, 1, bytes, 0);
-	assert_refused(INVAL, adopt, 1, bytes, 3 * MIB);
-	assert_refused(INVAL, adopt, 1, bytes, UINT64_C(1) << 63);
-	assert_refused(INVAL, adopt, 1, offset, INT64_MAX - 64 * MIB + 1);
-	assert_refused(OK, adopt, 1, offset, INT64_MAX - 64 * MIB);
-	assert_refused(INVAL, adopt, 1, page_bytes, 2 * MIB);
+	assert_refused(INVAL, with_file, 1, granule_bytes, 0);
+	assert_refused(INVAL, with_file, 1, granule_bytes, 3 * MIB);
+	assert_refused(INVAL, with_file, 1, bytes, 0);
+	assert_refused(INVAL, with_file, 1, bytes, 3 * MIB);
+	assert_refused(INVAL, with_file, 1, bytes, UINT64_C(1) << 63);
+	assert_refused(INVAL, with_file, 1, offset, INT64_MAX - 64 * MIB + 1);
+	assert_refused(OK, with_file, 1, offset, INT64_MAX - 64 * MIB);
+	assert_refused(INVAL, with_file, 1, page_bytes, 2 * MIB);
 	assert_refused(INVAL, make, 0, page_bytes, 0);
 	assert_refused(INVAL, make, 0, page_bytes, 3 * MIB);
 	assert_refused(INVAL, make, 0, page_bytes, 4 * MIB);

@@ -31,7 +31,7 @@ old_build()
 
 git -C "$HVCMA_SRC" rev-parse -q --verify "$OLD^{commit}" >/dev/null 2>&1 ||
 	skip_all "commit $OLD is not in this repository's history (a shallow clone, or no clone)"
-export REGION_MIB=128	# whole memory blocks of the guest, as lending needs
+export REGION_MIB=128	# whole memory blocks of the guest, as a reusable region needs
 region_hugepages
 if ! old_build; then
 	tail -n 20 "$old/log" | sed 's/^/# /'

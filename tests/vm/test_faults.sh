@@ -56,7 +56,7 @@ no_memory_case()
 	check "$what: QEMU ends well" vm_quit
 }
 
-not_quiet_case()
+not_quiesced_case()
 {
 	what="not quiesced after the second unbind"
 	faults_boot quiesce:1:1:5 || return
@@ -77,7 +77,7 @@ not_quiet_case()
 }
 
 # The host gives in when the device is reset, which is after the driver has let go.
-never_quiet_case()
+never_quiesced_case()
 {
 	what="not quiesced until virtio-cma is reset"
 	faults_boot quiesce:0:2:5 || return
@@ -95,6 +95,6 @@ never_quiet_case()
 
 region_hugepages
 no_memory_case
-not_quiet_case
-never_quiet_case
+not_quiesced_case
+never_quiesced_case
 tap_end

@@ -9,7 +9,7 @@
 
 modules=$HVCMA_BUILD/guest/amd64/6.12
 
-export REGION_MIB=128	# whole memory blocks of the guest, as lending needs
+export REGION_MIB=128	# whole memory blocks of the guest, as a reusable region needs
 region_hugepages
 what="no bulk, kinds, attributes, suspend"
 if compat_boot "$modules" private ,bulk=off,kinds=off,client-attributes=off,suspend=off; then

@@ -70,7 +70,7 @@ region_case()
 EOPNOTSUPP=95
 region_hugepages
 foreign_case amd64 6.12
-export REGION_MIB=256	# whole memory blocks of the guest, as lending needs
+export REGION_MIB=256	# whole memory blocks of the guest, as a reusable region needs
 hugepages_need "$REGION_PAGE_KIB" $((2 * REGION_MIB * 1024 / REGION_PAGE_KIB))
 region_case amd64 6.12
 tap_end

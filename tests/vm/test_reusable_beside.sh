@@ -101,7 +101,7 @@ unplug_case()
 		'(echo 1 >/sys/bus/pci/rescan; echo online >/sys/devices/system/memory/memory0/state; echo >/tmp/found) 2>/dev/null & wait_for 20 test -e /tmp/found'
 	check "$what: unplug with pinned pages: it is plugged in again, and the driver uses its orphaned memory" \
 		guest 'wait_for 40 eval "dmesg | grep -q \"uses its orphaned memory\""'
-	check "$what: adopted: nothing is left" wait_until 20 status_is /counters/orphaned-bytes 0
+	check "$what: used again: nothing is orphaned" wait_until 20 status_is /counters/orphaned-bytes 0
 	guest 'kill $(pidof pin)'
 	monitor device_del cma0
 	check "$what: unpinned: unplugged" wait_until 30 unplugged

@@ -6,7 +6,7 @@
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
-export REGION_MIB=128	# whole memory blocks of the guest, as lending needs
+export REGION_MIB=128	# whole memory blocks of the guest, as a reusable region needs
 FILE=/dev/vcma/cma0
 INJECT=/sys/module/vcma_inject/parameters
 
@@ -20,8 +20,8 @@ mem_total_is()
 	[ "$(mem_total)" -eq "$1" ]
 }
 
-# lost_boot ARCH SERIES
-lost_boot()
+# leak_boot ARCH SERIES
+leak_boot()
 {
 	what="$1 $2"
 	# shellcheck disable=SC2046 # options are words
@@ -57,24 +57,24 @@ lost_case()
 	check "$what: uncached, and back: all is online again" wait_until 20 mem_total_is "$online_total"
 	guest "echo 1 >$INJECT/fail; vcma_user each $FILE"
 	check "$what: once the kernel refuses" equal set_memory_wb "$(guest "cat $INJECT/failed")"
-	guest 'dmesg | grep "made cacheable again, and is lost"' | sed -n 's/.*: memory 0x[0-9a-f]*+\(0x[0-9a-f]*\) of .*/\1/p' >"$VM_TMP/lost"
+	guest 'dmesg | grep "made cacheable again, and is leaked"' | sed -n 's/.*: memory 0x[0-9a-f]*+\(0x[0-9a-f]*\) of .*/\1/p' >"$VM_TMP/lost"
 	lost=$(($(head -n 1 "$VM_TMP/lost")))
-	check "$what: it is said how much is lost" [ $lost -gt 0 ]
+	check "$what: it is said how much is leaked" [ $lost -gt 0 ]
 	check "$what: so much is not the guest's any more" wait_until 20 mem_total_is $((online_total - lost / 1024))
 	guest "vcma_user each $FILE"
 	check "$what: all else comes and goes as before" wait_until 20 mem_total_is $((online_total - lost / 1024))
 	guest "rmmod virtio_cma"
 	check "$what: unloaded: the memory stays, and why" \
 		guest 'dmesg | grep -q "memory in use at .* (not movable): all of .* stays RAM"'
-	check "$what: loaded again: it is adopted" guest "load virtio_cma && wait_for 20 test -c $FILE"
+	check "$what: loaded again: its memory is used again" guest "load virtio_cma && wait_for 20 test -c $FILE"
 	guest "vcma_user each $FILE"
-	check "$what: loaded again: all but what is lost" wait_until 20 mem_total_is $((online_total - lost / 1024))
+	check "$what: loaded again: all but what is leaked" wait_until 20 mem_total_is $((online_total - lost / 1024))
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	check "$what: QEMU ends well" vm_quit
 }
 
 region_hugepages
-lost_boot amd64 6.12 || tap_end
+leak_boot amd64 6.12 || tap_end
 records_case __kvmalloc_node_noprof
 lost_case
 tap_end

@@ -12,8 +12,8 @@ HEAP=/dev/dma_heap/cma0
 GRANULE=$((2 << 20))
 LIMIT_MS=12000		# alloc_timeout_ms and some
 
-# stuck_boot ARCH SERIES
-stuck_boot()
+# waiting_boot ARCH SERIES
+waiting_boot()
 {
 	what="$1 $2"
 	# shellcheck disable=SC2046 # options are words
@@ -147,7 +147,7 @@ call_case()
 }
 
 region_hugepages
-if stuck_boot amd64 6.12; then
+if waiting_boot amd64 6.12; then
 	failed_case
 	mute_case
 	call_case
