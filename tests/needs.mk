@@ -102,10 +102,17 @@ steps_check-quick = $(call of_layers,steps,$(QUICK_LAYERS))
 packages_check-long = $(packages_check) intree
 steps_check-long = $(steps_check) $(steps_guest-all) $(steps_check-fdt-linux) $(steps_check-intree-long) compilers \
 	$(CHECKED_LONG)
+# A file for one guest kernel: build/guest/ARCH/SERIES/...
+kernel_of_file = $(subst $() ,-,$(wordlist 1,2,$(subst /, ,$(patsubst $(O)/guest/%,%,$(filter-out \
+	$(O)/guest/%/bin/%,$(filter $(O)/guest/%,$(1)))))))
+steps_of_file = $(if $(kernel_of_file),$(filter %-$(kernel_of_file),$(sort $(steps_guest-all) $(CHECKED) $(CHECKED_LONG))) \
+	$(if $(filter arm64-%,$(kernel_of_file)),cross))
+packages_of = $(or $(packages_$(1)),$(if $(kernel_of_file),$(packages_guest)))
+steps_of = $(or $(steps_$(1)),$(steps_of_file))
 # ------------------------------------------------------------------------------
 
-PACKAGES = $(sort $(foreach g,$(GOALS),$(packages_$(g))))
-STEPS = $(sort $(foreach g,$(GOALS),$(steps_$(g))))
+PACKAGES = $(sort $(foreach g,$(GOALS),$(call packages_of,$(g))))
+STEPS = $(sort $(foreach g,$(GOALS),$(call steps_of,$(g))))
 
 ifneq ($(filter-out $(NO_CONFIG_GOALS),$(GOALS)),)
 include config.mak
@@ -151,7 +158,7 @@ $(O)/environment.mak:
 
 # make steps GOAL=NAME: those of a goal
 steps:
-	@echo $(sort $(steps_$(GOAL)))
+	@echo $(sort $(call steps_of,$(GOAL)))
 .PHONY: steps
 
 # Everything that there is.

@@ -43,6 +43,10 @@ done
 for goal in plugin install check-build; do
 	check "$goal: QEMU's headers for this machine" equal "qemu-headers-$arch" "$(steps $goal)"
 done
+check "a file for one guest kernel: that kernel" equal kernel-amd64-6.12 "$(steps build/guest/amd64/6.12/virtio_cma.ko)"
+check "... for Arm: the cross compiler, too" equal "cross kernel-arm64-6.12" \
+	"$(steps build/guest/arm64/6.12/debug/virtio_cma.ko)"
+check "... that only has headers: these" equal headers-amd64-6.12-cloud "$(steps build/guest/amd64/6.12-cloud/virtio_cma.ko)"
 check "demo: kernels of its two machines only" none "$(steps demo)" '^kernel-amd64|6\.1$|6\.1-|newest'
 check "demo: nothing for tests" none "$(steps demo)" '^(udev|kexec|initramfs|headers|e2fs-amd64)'
 check "demo with another kernel: that too" \
