@@ -242,7 +242,7 @@ static void test_refused(void **state)
 static const char sharing[] =
 	"-object memory-backend-memfd,id=m0,size=16M -device edu,id=edu0 -device edu,id=edu1 "
 	"-device virtio-cma-pci,id=cma0,memdev=m0,granule=2M,name=banka,x-provider=fake,";
-#define SET_ASIDES	"regions=banka/edu0=4M;banka/edu1=2M"
+#define RESVS	"regions=banka/edu0=4M;banka/edu1=2M"
 
 static void save_with_resvs(struct cma *c)
 {
@@ -251,7 +251,7 @@ static void save_with_resvs(struct cma *c)
 
 	qtest_skip_unless_built();
 	snprintf(file, sizeof(file), "/tmp/hvcma-migration-%d", getpid());
-	q = qtest_start(QTEST_Q35, "%s" SET_ASIDES, sharing);
+	q = qtest_start(QTEST_Q35, "%s" RESVS, sharing);
 	cma_open(c, q, &virtio_pci);
 	assert_int_equal(cma_alloc(c, 3 * CMA_GRANULE, 0, &block), VIRTIO_CMA_S_OK);
 	assert_int_equal(cma_alloc(c, 4 * CMA_GRANULE, VIRTIO_CMA_CLIENT_SHARED, &block),
@@ -271,7 +271,7 @@ static void test_reservations(void **state)
 
 	(void)state;
 	save_with_resvs(&c);
-	q = qtest_start(QTEST_Q35, "-incoming defer %s" SET_ASIDES, sharing);
+	q = qtest_start(QTEST_Q35, "-incoming defer %s" RESVS, sharing);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'migrate-incoming', 'arguments': {"
 				     "'uri': 'file:%s'}}", file));
 	qtest_wait_migrated(q);
@@ -428,7 +428,7 @@ static void test_hostile_resvs(void **state)
 
 	(void)state;
 	save_with_resvs(&c);
-	snprintf(options, sizeof(options), "%s" SET_ASIDES, sharing);
+	snprintf(options, sizeof(options), "%s" RESVS, sharing);
 	try_edits(find_region(&c, 16 << 20), edits, 1, options);
 }
 
