@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Between pool.c (blocks come and go) and pool_pages.c (slots of the blocks): nobody
- * else includes this.
+ * Between pool.c (blocks come and go), pool_grow.c (where from) and pool_pages.c (slots of the
+ * blocks): nobody else includes this.
  */
 #ifndef VCMA_POOL_PAGES_H
 #define VCMA_POOL_PAGES_H
@@ -10,7 +10,35 @@
 
 #define VCMA_ZERO_DELAY		1	/* a tick: what is freed in between goes along */
 
+struct hvcma_dma_windows;
 struct vcma_partial;
+
+/* In whose name memory is got: the host lets him draw on the pool's reservation, and he reaches it. */
+struct vcma_pool_name {
+	u32 id;
+	const struct hvcma_dma_windows *windows;
+};
+
+/**
+ * vcma_pool_grow() - get @bytes from the host, for nobody in particular. May sleep; caller holds no
+ * lock.
+ *
+ * Return: 0 if any came, else why not.
+ */
+int vcma_pool_grow(struct vcma_pool *pool, const struct vcma_pool_name *name, u64 bytes,
+		   u64 max_dma);
+
+/** vcma_pool_small_bytes() - what is to be kept in single granules. */
+u64 vcma_pool_small_bytes(const struct vcma_pool *pool);
+
+/** vcma_pool_granule_bytes() - what there is in single granules. Caller holds vcma_pool.lock. */
+u64 vcma_pool_granule_bytes(const struct vcma_pool *pool);
+
+/**
+ * vcma_pool_add() - a new block becomes the pool's; @isolated_bytes of it are in use already. Takes
+ * vcma_pool.lock.
+ */
+void vcma_pool_add(struct vcma_pool *pool, struct vcma_block *block, u64 isolated_bytes);
 
 /**
  * vcma_pages_init() - the records of a new block's slots; all are free and dirty.

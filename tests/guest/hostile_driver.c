@@ -34,6 +34,7 @@
 #include "guest-driver/mm/partial.c"
 #include "guest-driver/client/poison.c"
 #include "guest-driver/pool/pool.c"
+#include "guest-driver/pool/pool_grow.c"
 #include "guest-driver/pool/pool_pages.c"
 #include "guest-driver/core/region.c"
 #include "guest-driver/pool/region_text.c"
