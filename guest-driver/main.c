@@ -3,6 +3,8 @@
  * virtio_cma: contiguous, pinned memory from the hypervisor for devices that no
  * IOMMU serves. Module parameters, and the order in which the parts of a region
  * start and stop.
+ *
+ * Locks: none here: the transport calls start, stop and finish of a region one after the other.
  */
 #include <linux/module.h>
 

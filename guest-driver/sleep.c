@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Suspend and hibernation (sleep.h).
+ *
+ * Locks: none here: the flag is one word, the suspend code calls one after the other.
  */
 #include <linux/notifier.h>
 #include <linux/printk.h>

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory types of clients (attr.h).
+ *
+ * Locks: none here. A client's attributes are written under vcma_bindings_lock, which callers hold, and
+ * are constant while its driver is bound.
  */
 #include <linux/bitops.h>
 #include <linux/device.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Reports of the guest's counters to the host (report.h).
+ *
+ * Locks: none: counters are atomic, and only the work sends.
  */
 #include <linux/jiffies.h>
 #include <linux/string.h>

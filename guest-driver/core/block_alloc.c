@@ -11,6 +11,8 @@
  * A block is in the index, for those who watch what becomes of memory, while its pages are being
  * isolated; others may keep it, and map parts of it, only once it is whole. So one that can't be
  * had is freed when nobody knows its addresses any more.
+ *
+ * Locks: none here, and callers hold none that spins: the host is asked, pages are moved.
  */
 #include <linux/delay.h>
 #include <linux/export.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Cache maintenance (cache.h). The kernel's own routines are not for modules.
+ *
+ * Locks: none: the memory is the caller's.
  */
 #include <linux/align.h>
 #include <linux/compiler.h>

@@ -3,6 +3,8 @@
  * Extents of a region that is pinned from the start: reading, checking, and translation back
  * (extents.h). The host is not trusted with more than it has to be: what it tells must be a
  * partition of the region's ranges into whole granules, each granule somewhere else for devices.
+ *
+ * Locks: none: read before the region serves anybody, constant from then on.
  */
 #include <linux/kernel.h>
 #include <linux/minmax.h>

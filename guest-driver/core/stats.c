@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Counting (stats.h).
+ *
+ * Locks: none: counters are atomic.
  */
 #include <linux/bitops.h>
 #include <linux/errno.h>

@@ -9,6 +9,8 @@
  *	get_merge_boundary	no segments are joined
  *	opt_mapping_size	no size costs more than its bytes: the longest is best
  * Peer-to-peer pages are refused, and that is why flags lacks DMA_F_PCI_P2PDMA_SUPPORTED.
+ *
+ * Locks: none here: a device's binding and its clients stay while its driver is bound (client/binding.h).
  */
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>

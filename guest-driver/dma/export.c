@@ -2,6 +2,8 @@
 /*
  * What other modules may call (include/vcma.h), in terms of bulk.c: regions in fallback
  * order, and the two structures of a block.
+ *
+ * Locks: none here, those of bulk.c inside.
  */
 #include <linux/dma-mapping.h>
 #include <linux/export.h>

@@ -3,6 +3,8 @@
  * Streaming mappings in regions that are pinned from the start (pinned.h). Such a region is RAM of
  * the guest: every page has a linear address, and none is mapped uncached while it is not in a
  * block.
+ *
+ * Locks: none: where memory is for devices never changes.
  */
 #include <linux/dma-mapping.h>
 #include <linux/io.h>

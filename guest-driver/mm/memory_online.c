@@ -2,6 +2,8 @@
 /*
  * Region memory is brought online the way user space would do it, through sysfs: there is no
  * other way for a module. Which zone it may be online in is memory.c's to say.
+ *
+ * Locks: none here, nor held by callers: sysfs takes those of device hotplug.
  */
 #include <linux/device.h>
 #include <linux/fs.h>

@@ -6,6 +6,8 @@
  * Poisoned pages (memory_failure()) are nobody's: left out where pages are isolated, and never
  * fake-offline. Memory goes offline with them. One that is poisoned while it is fake-offline stays
  * so until its turn comes, and does not come back.
+ *
+ * Locks: none but the kernel's own around PageOffline(): the pages are the caller's.
  */
 #include <linux/mm.h>
 #include <linux/page-flags.h>

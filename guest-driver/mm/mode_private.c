@@ -4,6 +4,8 @@
  * mapped when they are isolated and only then, so nothing touches a granule that the
  * host has not pinned, and no second mapping with another memory type exists.
  * There are no struct pages.
+ *
+ * Locks: none: pages of a block are its owner's.
  */
 #include <linux/device.h>
 #include <linux/io.h>

@@ -5,6 +5,8 @@
  * them. Puts together what memory.c, isolate.c and usage.c do.
  *
  * Every page has a cacheable linear address; how pages are mapped otherwise is mapping.h's.
+ *
+ * Locks: none here, those of memory.c, isolate.c and usage.c inside: pages of a block are its owner's.
  */
 #include <linux/mm.h>
 

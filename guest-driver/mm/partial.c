@@ -6,6 +6,8 @@
  * CPUs, whatever the size. Pages that are free can be had for much less: the page
  * allocator is asked for blocks of the part's size; those that lie in a block of ours are
  * kept, the others go back. What is then missing is isolated in runs as long as possible.
+ *
+ * Locks: none here: a struct vcma_partial and its block are the caller's.
  */
 #include <linux/bitmap.h>
 #include <linux/gfp.h>

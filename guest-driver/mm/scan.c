@@ -11,6 +11,8 @@
  * Without a reference of our own a folio may be freed, or split, or become part of another one
  * while it is looked at, and the kernel's debug checks take that for a mistake. Who migrates the
  * page at that very moment tries again.
+ *
+ * Locks: none: what is read was true a moment ago.
  */
 #include <linux/mm.h>
 #include <linux/page-flags.h>

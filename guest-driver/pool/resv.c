@@ -2,8 +2,8 @@
 /*
  * Reservations of a region and their pools (resv.h).
  *
- * The list only ever grows while the region lives: it is walked without a lock. It is
- * added to under vcma_bindings_lock.
+ * Locks: none here. The list only ever grows while the region lives: it is walked without a lock, and
+ * added to under vcma_bindings_lock, or before the region serves anybody.
  */
 #include <linux/device.h>
 #include <linux/math.h>

@@ -4,6 +4,8 @@
  *
  * Freeing a block means asking the host, which takes memory and time: that is left
  * to the pools' own work. A scan counts what has gone back since the one before it.
+ *
+ * Locks: none here: pools are walked as in resv.c, and count atomically.
  */
 #include <linux/errno.h>
 #include <linux/mm.h>
