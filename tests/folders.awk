@@ -5,8 +5,7 @@
 #	awk -v root=.../guest-driver -f folders.awk RULES FILE... FILE...
 #
 # A rule is "FOLDER: FOLDER...": what may be used, by name or by an included header; each was
-# ruled before, so the arrows can't go in a circle. "." is the folder itself, whose compat.h all may
-# include. Prints what is wrong, one a line. Knows the kernel's style, not C: a definition begins
+# ruled before, so the arrows can't go in a circle. "." is the folder itself. Prints what is wrong, one a line. Knows the kernel's style, not C: a definition begins
 # in the first column.
 
 function say(what) { print name ": " what }
@@ -74,7 +73,7 @@ function use(line,    word)
 
 function include(header,    parts)
 {
-	if (header ~ /^(hv|uapi|include)\// || header == "compat.h")
+	if (header ~ /^(hv|uapi|include)\//)
 		return
 	if (split(header, parts, "/") == 1) {
 		if (!((folder, header) in there))

@@ -26,7 +26,7 @@
 
 #include "binding.h"
 #include "client.h"
-#include "compat.h"
+#include "compat/compat.h"
 #include "core/region.h"
 #include "reprobe.h"
 #include "windows.h"

@@ -16,7 +16,7 @@
 #include "attr.h"
 #include "binding.h"
 #include "client.h"
-#include "compat.h"
+#include "compat/compat.h"
 #include "core/region.h"
 #include "core/request.h"
 #include "core/trace.h"

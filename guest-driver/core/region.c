@@ -12,7 +12,7 @@
 #include <linux/string.h>
 
 #include "block.h"
-#include "compat.h"
+#include "compat/compat.h"
 #include "extents.h"
 #include "mode.h"
 #include "ranges.h"

@@ -10,7 +10,7 @@
 
 #include <linux/tracepoint.h>
 
-#include "compat.h"
+#include "compat/compat.h"
 #include "region.h"
 
 struct vcma_client;

@@ -20,7 +20,7 @@
 
 #include "client/attr.h"
 #include "client/windows.h"
-#include "compat.h"
+#include "compat/compat.h"
 #include "core/cache.h"
 #include "core/mode.h"
 #include "core/region.h"

@@ -28,7 +28,7 @@
 #include "client/client.h"
 #include "client/windows.h"
 #include "coherent.h"
-#include "compat.h"
+#include "compat/compat.h"
 #include "core/extents.h"
 #include "core/mode.h"
 #include "core/region.h"

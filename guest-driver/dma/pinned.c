@@ -11,7 +11,7 @@
 
 #include "client/attr.h"
 #include "client/windows.h"
-#include "compat.h"
+#include "compat/compat.h"
 #include "core/extents.h"
 #include "core/trace.h"
 #include "direct.h"

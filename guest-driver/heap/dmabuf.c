@@ -29,7 +29,7 @@
 #include "client/attr.h"
 #include "client/binding.h"
 #include "client/report.h"
-#include "compat.h"
+#include "compat/compat.h"
 #include "core/mode.h"
 #include "core/region.h"
 #include "dma/bulk.h"

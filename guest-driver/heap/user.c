@@ -18,7 +18,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "compat.h"
+#include "compat/compat.h"
 #include "core/mode.h"
 #include "core/region.h"
 #include "dma/bulk.h"

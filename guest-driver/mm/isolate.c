@@ -36,7 +36,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "compat.h"
+#include "compat/compat.h"
 #include "core/region.h"
 #include "core/request.h"
 #include "isolate.h"

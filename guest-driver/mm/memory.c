@@ -33,7 +33,7 @@
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
-#include "compat.h"
+#include "compat/compat.h"
 #include "core/region.h"
 #include "core/request.h"
 #include "core/trace.h"

@@ -12,7 +12,7 @@
 #include <linux/mm.h>
 #include <linux/page-flags.h>
 
-#include "compat.h"
+#include "compat/compat.h"
 #include "isolate.h"
 #include "memory.h"
 

@@ -10,7 +10,7 @@
  */
 #include <linux/mm.h>
 
-#include "compat.h"
+#include "compat/compat.h"
 #include "core/region.h"
 #include "isolate.h"
 #include "mapping.h"

@@ -19,7 +19,7 @@
 #include <linux/pagemap.h>
 #include <linux/string.h>
 
-#include "compat.h"
+#include "compat/compat.h"
 #include "scan.h"
 
 enum vcma_page_kind {

@@ -11,7 +11,7 @@
 #include <linux/mm.h>
 #include <linux/shrinker.h>
 
-#include "compat.h"
+#include "compat/compat.h"
 #include "core/mode.h"
 #include "core/region.h"
 #include "resv.h"

@@ -30,7 +30,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "compat.h"
+#include "compat/compat.h"
 #include "transport.h"
 
 #define VCMA_NR_EVENTS		16

@@ -22,7 +22,7 @@
 #include "find_region.h"
 #include "take_page.h"
 
-#include "guest-driver/compat.h"
+#include "guest-driver/compat/compat.h"
 #include "guest-driver/core/mode.h"
 #include "guest-driver/core/region.h"
 

@@ -38,7 +38,7 @@
 #include "find_region.h"
 #include "take_page.h"
 
-#include "guest-driver/compat.h"
+#include "guest-driver/compat/compat.h"
 #include "guest-driver/core/mode.h"
 #include "guest-driver/core/region.h"
 #include "guest-driver/mm/partial.h"
