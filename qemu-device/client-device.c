@@ -67,7 +67,8 @@ static bool platform_path(SysBusDevice *dev, char *path, size_t path_bytes)
     return true;
 }
 
-int hvcma_device_locate(DeviceState *dev, HvcmaDevicePlace *place)
+bool hvcma_device_locate(DeviceState *dev, HvcmaDevicePlace *place,
+                         Error **errp)
 {
     HvcmaDevicePlace p = { };
     bool located;
@@ -79,13 +80,18 @@ int hvcma_device_locate(DeviceState *dev, HvcmaDevicePlace *place)
         p.bus = VIRTIO_CMA_BUS_PLATFORM;
         located = platform_path(SYS_BUS_DEVICE(dev), p.path, sizeof(p.path));
     } else {
-        return -ENODEV;
+        error_setg(errp, "(%s) is neither a PCI nor a platform device",
+                   object_get_typename(OBJECT(dev)));
+        return false;
     }
     if (!located) {
-        return -ENAMETOOLONG;
+        error_setg(errp, "(%s) has no path of at most %d bytes that the guest "
+                   "could know it by", object_get_typename(OBJECT(dev)),
+                   VIRTIO_CMA_PATH_BYTES - 1);
+        return false;
     }
     *place = p;
-    return 0;
+    return true;
 }
 
 /* ---- users ---- */

@@ -45,12 +45,12 @@ typedef struct HvcmaDevicePlace {
 DeviceState *hvcma_device_on_bus(DeviceState *dev);
 
 /**
- * hvcma_device_locate() - where the guest finds @dev.
- *
- * Return: 0, -ENODEV (neither PCI nor platform), -ENAMETOOLONG (no path, or one
- * that does not fit).
+ * hvcma_device_locate() - where the guest finds @dev. False if it is neither
+ * a PCI nor a platform device, or has no path, or one that does not fit; the
+ * words follow on the client's name.
  */
-int hvcma_device_locate(DeviceState *dev, HvcmaDevicePlace *place);
+bool hvcma_device_locate(DeviceState *dev, HvcmaDevicePlace *place,
+                         Error **errp);
 
 /**
  * hvcma_device_join() - start to use @dev; the first user puts the gate on it,

@@ -28,22 +28,14 @@
 
 static bool client_locate(HvcmaClient *cl, DeviceState *dev, Error **errp)
 {
-    switch (hvcma_device_locate(dev, &cl->place)) {
-    case 0:
+    ERRP_GUARD();
+
+    if (hvcma_device_locate(dev, &cl->place, errp)) {
         return true;
-    case -ENODEV:
-        error_setg(errp, "virtio-cma '%s': client '%s' (%s) is neither a PCI "
-                   "nor a platform device", cl->table->s->config.name, cl->id,
-                   object_get_typename(OBJECT(dev)));
-        return false;
-    default:
-        error_setg(errp, "virtio-cma '%s': client '%s' (%s) has no path of at "
-                   "most %d bytes that the guest could know it by",
-                   cl->table->s->config.name, cl->id,
-                   object_get_typename(OBJECT(dev)),
-                   VIRTIO_CMA_PATH_BYTES - 1);
-        return false;
     }
+    error_prepend(errp, "virtio-cma '%s': client '%s' ",
+                  cl->table->s->config.name, cl->id);
+    return false;
 }
 
 /*
