@@ -2,6 +2,8 @@
 /*
  * Ranges of a region (ranges.h). What the host tells is the whole region, in order, in whole
  * granules, nothing twice; anything else is refused before an address of it is used.
+ *
+ * Locks: none: read before the region serves anybody, constant from then on.
  */
 #include <linux/device.h>
 #include <linux/kernel.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * CPU mappings of isolated pages (mapping.h).
+ *
+ * Locks: none: pages of a block are its owner's.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -9,7 +11,7 @@
 #include <asm/set_memory.h>
 #endif
 
-#include "compat.h"
+#include "compat/compat.h"
 #include "core/region.h"
 #include "mapping.h"
 
@@ -38,7 +40,7 @@ static void *vcma_map_uncached(struct vcma_region *r, unsigned long pfn, unsigne
 		return NULL;
 	for (i = 0; i < nr; i++)
 		pages[i] = pfn_to_page(pfn + i);
-	vcma_region_hand_over(r, page_address(pages[0]), PFN_PHYS(nr));
+	vcma_region_clean_inval(r, page_address(pages[0]), PFN_PHYS(nr));
 	cpu = vmap(pages, nr, VM_MAP, pgprot_dmacoherent(PAGE_KERNEL));
 	kvfree(pages);
 	return cpu;
@@ -49,7 +51,7 @@ static int vcma_unmap_uncached(struct vcma_region *r, unsigned long pfn, unsigne
 			       void *cpu)
 {
 	vunmap(cpu);
-	vcma_region_hand_over(r, page_address(pfn_to_page(pfn)), PFN_PHYS(nr));
+	vcma_region_clean_inval(r, page_address(pfn_to_page(pfn)), PFN_PHYS(nr));
 	return 0;
 }
 #endif

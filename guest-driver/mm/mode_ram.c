@@ -8,6 +8,8 @@
  * Zones differ from reusable mode's: pages here may be the kernel's own, which don't move
  * (scan.c), and at the region's addresses there can be what is no RAM: firmware, holes, memory
  * that the guest has taken offline.
+ *
+ * Locks: none here, those of isolate.c and usage.c inside: pages of a block are its owner's.
  */
 #include <linux/errno.h>
 #include <linux/memory_hotplug.h>
@@ -16,7 +18,7 @@
 #include <linux/sched.h>
 #include <linux/sizes.h>
 
-#include "compat.h"
+#include "compat/compat.h"
 #include "core/region.h"
 #include "isolate.h"
 #include "mapping.h"

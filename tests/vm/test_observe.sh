@@ -114,7 +114,7 @@ debug_case()
 		source 0 of coherent memory: region cma0, client 'edu0'
 		0x[0-9a-f]*+0x1000 is not mapped as it is: copied
 		33554432 bytes: not in the ready pool
-		client 'edu0' is quiet
+		client 'edu0' is quiesced
 	EOL
 }
 
