@@ -25,6 +25,10 @@
 #define POOL_PAGE	(UINT64_C(2) << 20)
 #define POOL_WAIT_S	60		/* for others to end */
 #define POOL_FOLDER	"/sys/kernel/mm/hugepages/hugepages-2048kB/"
+#define POOL_GIGANTIC	"/sys/kernel/mm/hugepages/hugepages-1048576kB/"
+#define POOL_GIGANTIC_NR	UINT64_C(512)	/* pages in a gigantic one */
+#define POOL_MORE_AT_FIRST	96
+#define POOL_MORE_AT_MOST	1536
 
 struct pool_page {
 	uint64_t hpa;
@@ -40,17 +44,22 @@ struct pool_pages {
 	uint64_t pool_before, surplus_before;
 };
 
-static inline bool pool_write(const char *name, uint64_t value)
+static inline bool pool_write_to(const char *folder, const char *name, uint64_t value)
 {
 	char path[128];
 	FILE *f;
 
-	snprintf(path, sizeof(path), POOL_FOLDER "%s", name);
+	snprintf(path, sizeof(path), "%s%s", folder, name);
 	f = fopen(path, "we");
 	if (!f)
 		return false;
 	fprintf(f, "%" PRIu64, value);
 	return !fclose(f);
+}
+
+static inline bool pool_write(const char *name, uint64_t value)
+{
+	return pool_write_to(POOL_FOLDER, name, value);
 }
 
 static inline int pool_page_order(const void *a, const void *b)
@@ -158,9 +167,29 @@ static inline bool pool_lock_idle(int *lock, struct hvcma_hugepages *pool)
 	return false;
 }
 
-/** pool_pages_take() - all that is free, and @more. Return: true, or nothing is changed. */
-static inline bool pool_pages_take(struct pool_pages *p, uint64_t more)
+/*
+ * The pool gets the pages of a gigantic one, which are a run, wherever those in the kernel's lists
+ * lie: it moves what is in their way.
+ */
+static inline bool pool_grow_by_gigantic(void)
 {
+	struct hvcma_hugepages gigantic, after;
+	bool ok;
+
+	if (hvcma_hugepages_read(POOL_PAGE * POOL_GIGANTIC_NR, &gigantic) ||
+	    !pool_write_to(POOL_GIGANTIC, "nr_hugepages", gigantic.total + 1))
+		return false;
+	ok = !hvcma_hugepages_read(POOL_PAGE * POOL_GIGANTIC_NR, &after) &&
+	     after.total == gigantic.total + 1 && pool_write_to(POOL_GIGANTIC, "demote", 1);
+	if (!ok)
+		pool_write_to(POOL_GIGANTIC, "nr_hugepages", gigantic.total);
+	return ok;
+}
+
+/* @more of the kernel's lists, or the pages of a gigantic one. */
+static inline bool pool_pages_take_by(struct pool_pages *p, uint64_t more, bool gigantic)
+{
+	uint64_t nr = gigantic ? POOL_GIGANTIC_NR : more;
 	struct hvcma_hugepages pool;
 
 	*p = (struct pool_pages){ .fd = -1 };
@@ -168,14 +197,21 @@ static inline bool pool_pages_take(struct pool_pages *p, uint64_t more)
 		return false;
 	p->pool_before = pool.total;
 	p->surplus_before = pool.surplus_limit;
-	p->most = pool.free + more;
+	p->most = pool.free + nr;
 	p->page = calloc(p->most, sizeof(*p->page));
 	p->base = pool_file(p->most, &p->fd);
 	if (p->page && p->base && pool_write("nr_overcommit_hugepages", 0) &&
-	    pool_write("nr_hugepages", p->pool_before + more) && pool_pages_fill(p) && p->nr >= more)
+	    (gigantic ? pool_grow_by_gigantic() : pool_write("nr_hugepages", p->pool_before + more)) && pool_pages_fill(p) &&
+	    p->nr >= nr)
 		return true;
 	pool_pages_end(p);
 	return false;
+}
+
+/** pool_pages_take() - all that is free, and @more. Return: true, or nothing is changed. */
+static inline bool pool_pages_take(struct pool_pages *p, uint64_t more)
+{
+	return pool_pages_take_by(p, more, false);
 }
 
 /** pool_pages_give() - the @i-th page by address is the next that the pool gives out. */
@@ -197,6 +233,24 @@ static inline uint64_t pool_pages_run(const struct pool_pages *p, uint64_t nr)
 			return first;
 	}
 	return p->nr;
+}
+
+/** pool_pages_take_run() - all that is free, and more, so that @nr of them are a run. Return: as above. */
+static inline bool pool_pages_take_run(struct pool_pages *p, uint64_t nr)
+{
+	for (uint64_t more = POOL_MORE_AT_FIRST; ; more *= 2) {
+		bool gigantic = more > POOL_MORE_AT_MOST;
+
+		if (!pool_pages_take_by(p, more, gigantic))
+			break;
+		if (pool_pages_run(p, nr) < p->nr)
+			return true;
+		pool_pages_end(p);
+		if (gigantic)
+			break;
+	}
+	p->nr = 0;
+	return false;
 }
 
 #endif /* TESTS_LIB_POOL_PAGES_H */
