@@ -78,6 +78,7 @@ static void give(uint64_t step, uint64_t nr)
 {
 	uint64_t first = pool_pages_run(&pool, 2 * NR), at = 1;
 
+	qtest_skip_unless_built();
 	assert_true(first < pool.nr);
 	for (uint64_t i = 0; i < nr; i++, at = (at + 11) % nr)
 		assert_true(pool_pages_give(&pool, first + step * at));
@@ -189,8 +190,8 @@ int main(void)
 	};
 
 	take_pool(NULL);
-	if (access(qtest_plugin(), R_OK) || !pool.nr) {
-		printf("1..0 # SKIP no plugin is built, or no %d hugepages are in one run, others have some, or not root\n", 2 * NR);
+	if (!pool.nr) {
+		printf("1..0 # SKIP no %d hugepages are in one run, others have some, or not root\n", 2 * NR);
 		leave_pool(NULL);
 		return 77;
 	}
