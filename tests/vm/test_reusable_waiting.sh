@@ -34,11 +34,16 @@ limit_all()
 	guest 'cat $(cma_dir)/region_bytes >$(cma_dir)/user_limit_bytes'
 }
 
-# fills NAME: as many granules as can be had; sets $got and $slowest_ms
+# fills NAME: as many granules as can be had; sets $got and $slowest_ms. Of one that is late the guest
+# keeps where in the kernel it waits.
 fills()
 {
-	GUEST_LIMIT_S=200 guest "dma_heap fill $HEAP $GRANULE 12" >"$VM_TMP/fill"
-	read -r got slowest_ms <"$VM_TMP/fill" || got=0 slowest_ms=-1
+	late='sleep 100; for pid in $(pidof dma_heap); do echo "pid $pid"; cat /proc/$pid/stack; done; dmesg | tail -n 20'
+	GUEST_LIMIT_S=200 guest "($late) >/tmp/late 2>/dev/null & dma_heap fill $HEAP $GRANULE 12; kill \$!" >"$VM_TMP/fill"
+	read -r got slowest_ms <"$VM_TMP/fill" || {
+		got=0 slowest_ms=-1
+		note "$(guest cat /tmp/late)"
+	}
 	note "$what: $1: $got granules, the slowest took $slowest_ms ms"
 }
 
