@@ -14,11 +14,11 @@ region_options()
 		"-device ${3:-virtio-cma-pci},id=$1,memdev=$1-mem,$2"
 }
 
-# region_hugepages: has them, or the test is skipped; also if this user can't see where they are.
+# region_hugepages [MIB]: has them, or the test is skipped; also if this user can't see where they are.
 region_hugepages()
 {
 	[ "$(id -u)" -eq 0 ] || skip_all "host-physical addresses are shown to root only"
-	hugepages_need "$REGION_PAGE_KIB" $((REGION_MIB * 1024 / REGION_PAGE_KIB))
+	hugepages_need "$REGION_PAGE_KIB" $((${1:-$REGION_MIB} * 1024 / REGION_PAGE_KIB))
 }
 
 # ram_options CLIENTS PROPERTIES: a machine of RAM_MIB whose RAM is on hugepages, and is the region; with
@@ -29,11 +29,10 @@ ram_options()
 		"-device virtio-cma-pci,id=cma0,mode=ram,clients=$1,$2"
 }
 
-# ram_hugepages: has them, or the test is skipped
+# ram_hugepages: as region_hugepages, for the machine
 ram_hugepages()
 {
-	[ "$(id -u)" -eq 0 ] || skip_all "host-physical addresses are shown to root only"
-	hugepages_need "$REGION_PAGE_KIB" $((RAM_MIB * 1024 / REGION_PAGE_KIB))
+	region_hugepages "$RAM_MIB"
 }
 
 # ram_is_pinned: no more and no less than the machine's RAM
@@ -150,4 +149,43 @@ data_disk_options()
 {
 	echo "-blockdev driver=file,node-name=data,filename=$1,read-only=on" \
 		"-device virtio-blk-pci,drive=data${2:+,$2}"
+}
+
+# mapped_begin KIB: from now on the guest keeps what is mapped, in a buffer of that size
+mapped_begin()
+{
+	guest "mount -t tracefs none /sys/kernel/tracing; cd /sys/kernel/tracing; echo $1 >buffer_size_kb; echo 1 >events/virtio_cma/vcma_direct_map/enable; echo 1 >events/virtio_cma/vcma_bounce_map/enable"
+}
+
+# mapped BASE BYTES: bytes that were mapped since: as they are and copied, of pages in that range; the
+# same of any other; and of those in the range that were copied, what crosses a granule
+mapped()
+{
+	guest 'cat /sys/kernel/tracing/trace' |
+		awk -v base="$1" -v bytes="$2" -v granule=$((REGION_PAGE_KIB << 10)) '
+		function number(hex,    i, n)
+		{
+			sub(/^0x/, "", hex)
+			for (i = 1; i <= length(hex); i++)
+				n = n * 16 + index("0123456789abcdef", substr(hex, i, 1)) - 1
+			return n
+		}
+		/vcma_(direct|bounce)_map:/ {
+			kind = /vcma_direct_map/ ? "direct" : "bounce"
+			for (i = 1; i <= NF; i++) {
+				if ($i ~ /^phys=/)
+					phys = number(substr($i, 6))
+				if ($i ~ /^bytes=/)
+					size = substr($i, 7) + 0
+			}
+			where = phys >= base && phys < base + bytes ? "in" : "out"
+			sum[kind, where] += size
+			if (where == "in" && kind == "bounce" &&
+			    int(phys / granule) != int((phys + size - 1) / granule))
+				crosses += size
+		}
+		END {
+			printf "%d %d %d %d %d\n", sum["direct", "in"], sum["bounce", "in"],
+				sum["direct", "out"], sum["bounce", "out"], crosses
+		}'
 }

@@ -16,38 +16,6 @@
 export REGION_MIB=128	# whole memory blocks of the guest, as reusable ones need
 REGION_BYTES=$((REGION_MIB * 1024 * 1024))
 
-# Bytes that were mapped since: as they are and copied, of pages in the region; the same of any other;
-# and of those in the region that were copied, what crosses a granule.
-mapped()
-{
-	guest 'cat /sys/kernel/tracing/trace' | awk -v base="$base" -v bytes="$REGION_BYTES" -v granule=2097152 '
-		function number(hex,    i, n)
-		{
-			sub(/^0x/, "", hex)
-			for (i = 1; i <= length(hex); i++)
-				n = n * 16 + index("0123456789abcdef", substr(hex, i, 1)) - 1
-			return n
-		}
-		/vcma_(direct|bounce)_map:/ {
-			kind = /vcma_direct_map/ ? "direct" : "bounce"
-			for (i = 1; i <= NF; i++) {
-				if ($i ~ /^phys=/)
-					phys = number(substr($i, 6))
-				if ($i ~ /^bytes=/)
-					size = substr($i, 7) + 0
-			}
-			where = phys >= base && phys < base + bytes ? "in" : "out"
-			sum[kind, where] += size
-			if (where == "in" && kind == "bounce" &&
-			    int(phys / granule) != int((phys + size - 1) / granule))
-				crosses += size
-		}
-		END {
-			printf "%d %d %d %d %d\n", sum["direct", "in"], sum["bounce", "in"],
-				sum["direct", "out"], sum["bounce", "out"], crosses
-		}'
-}
-
 # copied PIN: what a file of 24 MiB that is read and written has to be
 copied()
 {
@@ -98,11 +66,11 @@ pin_all_case()
 	base=$(($(guest 'cat $(cma_dir)/region_base_gpa')))
 	check "$what: the stock driver finds its disk" guest disk_ready nvme0n1
 	guest disk_format nvme0n1
-	guest 'mount -t tracefs none /sys/kernel/tracing; cd /sys/kernel/tracing; echo 16384 >buffer_size_kb; echo 1 >events/virtio_cma/vcma_direct_map/enable; echo 1 >events/virtio_cma/vcma_bounce_map/enable'
+	mapped_begin 16384
 	source=$(guest 'mount -t ext4 /dev/nvme0n1 /mnt && dd if=/dev/urandom of=/mnt/file bs=1M count=24 2>/dev/null && md5sum </mnt/file | cut -c 1-32; sync')
 	check "$what: 24 MiB read back are what was written" equal "$source" "$(guest disk_check)"
 	# shellcheck disable=SC2046 # five numbers
-	set -- "$@" $(mapped)
+	set -- "$@" $(mapped "$base" "$REGION_BYTES")
 	direct_in=$4 bounce_in=$5 direct_out=$6 crosses=$8
 	note "$what: in the region $4 bytes as they are, $5 copied, of which $8 cross a granule; elsewhere $6 and $7"
 	copied "$3"
