@@ -25,7 +25,7 @@
 #define VCMA_REFILL_PAUSE	(HZ / 2)	/* after the host had nothing to give */
 #define VCMA_PRESSURE_PAUSE	(10 * HZ)	/* after the guest needed it back */
 #define VCMA_POOL_DEFAULT	SZ_16M
-#define VCMA_POOL_PART_OF_RAM	64
+#define VCMA_POOL_PART_OF_RAM	32
 
 bool vcma_pool_is_valid(struct vcma_pool *pool)
 {
