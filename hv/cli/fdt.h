@@ -16,6 +16,7 @@
 #include "fdt/bus.h"
 #include "fdt/guard.h"
 #include "hv/cli/options.h"
+#include "hv/core/dma_windows.h"
 
 struct hvcma_fdt_command {
 	const char *name;
@@ -107,15 +108,34 @@ struct hvcma_window_list {
 
 /**
  * hvcma_windows_from_file() - lines "GUEST-PHYSICAL DMA SIZE", "#" for comments.
- * hvcma_windows_from_vm() - extents that a running QEMU reports.
- * @device: one region only; NULL: all
  *
- * Both append to @list.
+ * Appends to @list.
  * Return: 0, or an exit value after saying why on stderr.
  */
 int hvcma_windows_from_file(const char *path, struct hvcma_window_list *list);
-int hvcma_windows_from_vm(const char *socket, const char *device,
-			  struct hvcma_window_list *list);
 void hvcma_windows_free(struct hvcma_window_list *list);
+
+/* What clients of a running QEMU reach, which share a bus of the guest. */
+struct hvcma_vm_clients {
+	const char *only;		/* this one; NULL: all that are plugged */
+	char name[64];			/* the first that was found; "": none */
+	char source[32];		/* whose word it is, "device-tree" */
+	struct hvcma_dma_windows windows;	/* of all of them; with @name */
+};
+
+/**
+ * hvcma_windows_from_vm() - extents that a running QEMU reports, host-physical, and the
+ * windows that make bus addresses of them.
+ * @device: one region only; NULL: all
+ * @list: appended to
+ * @clients: @only is set, and all else zero or what an earlier call has left
+ *
+ * Refused are clients whose windows differ, unless one is named, windows that are no good,
+ * and a report that has not all extents.
+ *
+ * Return: 0, or an exit value after saying why on stderr.
+ */
+int hvcma_windows_from_vm(const char *socket, const char *device,
+			  struct hvcma_window_list *list, struct hvcma_vm_clients *clients);
 
 #endif /* HVCMA_CLI_FDT_H */

@@ -25,6 +25,9 @@ struct dma_ranges {
 	const char *bus;		/* NULL: the only PCI host bridge */
 	const char *device;
 	struct hvcma_window_list list;
+	struct hvcma_window_list vm;	/* of running machines, until their clients' windows are known */
+	struct hvcma_vm_clients clients;
+	const char *unused;		/* --device or --client that no --qmp has followed */
 	uint64_t align_bytes;
 	bool guards;
 	bool has_identity, has_host;
@@ -72,11 +75,17 @@ static int set_dma_ranges(void *opaque, int c, char *arg)
 		return 0;
 	case 'd':
 		d->device = arg;
+		d->unused = "--device";
 		return 0;
 	case 'e':
 		return hvcma_windows_from_file(arg, &d->list);
 	case 'q':
-		return hvcma_windows_from_vm(arg, d->device, &d->list);
+		d->unused = NULL;
+		return hvcma_windows_from_vm(arg, d->device, &d->vm, &d->clients);
+	case 'c':
+		d->clients.only = arg;
+		d->unused = "--client";
+		return 0;
 	case 'a':
 		if (!hvcma_fdt_number(arg, &d->align_bytes) || !d->align_bytes ||
 		    d->align_bytes & (d->align_bytes - 1))
@@ -178,22 +187,22 @@ static int edit_dma_ranges(void *fdt, void *opaque, struct hvcma_fdt_error *err)
 }
 
 /* What the device finds of the extents, in place of where they are in the host's memory. */
-static int pass_host(struct dma_ranges *d)
+static int pass_windows(struct hvcma_window_list *list, const struct hvcma_dma_windows *windows)
 {
 	struct hvcma_window reach[HVCMA_MAX_DMA_WINDOWS], *found;
-	size_t nr_reach = hvcma_fdt_reach(&d->host, reach);
+	size_t nr_reach = hvcma_fdt_reach(windows, reach);
 	struct hvcma_fdt_error err;
 	uint64_t lost_bytes;
 	size_t nr;
 
-	found = calloc(d->list.nr * nr_reach, sizeof(*found));
+	found = calloc(list->nr * nr_reach, sizeof(*found));
 	if (!found) {
-		hvcma_fdt_fail(&err, 0, "out of memory for %zu windows", d->list.nr * nr_reach);
+		hvcma_fdt_fail(&err, 0, "out of memory for %zu windows", list->nr * nr_reach);
 		return hvcma_failed(err.text);
 	}
-	nr = hvcma_windows_on_bus(d->list.window, d->list.nr, reach, nr_reach, found, &lost_bytes);
-	hvcma_windows_free(&d->list);
-	d->list = (struct hvcma_window_list){ found, nr };
+	nr = hvcma_windows_on_bus(list->window, list->nr, reach, nr_reach, found, &lost_bytes);
+	hvcma_windows_free(list);
+	*list = (struct hvcma_window_list){ found, nr };
 	if (!nr) {
 		hvcma_fdt_fail(&err, 0, "the device reaches nothing of these extents on its host: 0x%" PRIx64
 			       " bytes are in none of its windows", lost_bytes);
@@ -204,7 +213,67 @@ static int pass_host(struct dma_ranges *d)
 			       lost_bytes);
 		hvcma_note(err.text);
 	}
-	return hvcma_windows_check(found, nr, HVCMA_GUARD_BYTES, &err) ? hvcma_failed(err.text) : 0;
+	return 0;
+}
+
+/* What a machine says of its clients holds for its own extents, unless the user says it. */
+static int pass_clients(struct dma_ranges *d)
+{
+	struct hvcma_fdt_error err;
+
+	if (d->has_host || !*d->clients.name || hvcma_dma_windows_is_identity(&d->clients.windows))
+		return 0;
+	hvcma_fdt_fail(&err, 0, "addresses are those that client '%s' has on its bus (source: %s)", d->clients.name,
+		       d->clients.source);
+	hvcma_note(err.text);
+	return pass_windows(&d->vm, &d->clients.windows);
+}
+
+/* The second list goes to the end of the first. */
+static int join(struct hvcma_window_list *list, struct hvcma_window_list *more)
+{
+	struct hvcma_window *all = realloc(list->window, (list->nr + more->nr) * sizeof(*all));
+	struct hvcma_fdt_error err;
+
+	if (!all) {
+		hvcma_fdt_fail(&err, 0, "out of memory for %zu windows", list->nr + more->nr);
+		return hvcma_failed(err.text);
+	}
+	list->window = all;
+	if (more->nr)
+		memcpy(all + list->nr, more->window, more->nr * sizeof(*all));
+	list->nr += more->nr;
+	return 0;
+}
+
+static int check_list(const struct hvcma_window_list *list, uint64_t align_bytes)
+{
+	struct hvcma_fdt_error err;
+
+	return hvcma_windows_check(list->window, list->nr, align_bytes, &err) ? hvcma_failed(err.text) : 0;
+}
+
+/* From what was read to what is written, in the list. */
+static int make_windows(struct dma_ranges *d)
+{
+	int ret;
+
+	if (d->unused)
+		return hvcma_usage_error("%s is of the --qmp that follows it: there is none", d->unused);
+	if (!d->list.nr && !d->vm.nr)
+		return hvcma_usage_error("no window: --extents, --qmp or --identity must give one");
+	if (d->has_host && d->has_identity)
+		return hvcma_usage_error("--identity is memory that is 1:1: not with --host-device or --host-windows");
+	ret = check_list(&d->list, d->align_bytes);
+	ret = ret ? ret : check_list(&d->vm, d->align_bytes);
+	ret = ret ? ret : pass_clients(d);
+	ret = ret ? ret : join(&d->list, &d->vm);
+	if (!ret && d->has_host)
+		ret = pass_windows(&d->list, &d->host);
+	ret = ret ? ret : check_list(&d->list, HVCMA_GUARD_BYTES);
+	if (!ret)
+		hvcma_windows_merge(d->list.window, &d->list.nr);
+	return ret;
 }
 
 static int run_dma_ranges(int argc, char **argv)
@@ -214,6 +283,7 @@ static int run_dma_ranges(int argc, char **argv)
 		{ "extents", required_argument, NULL, 'e' },
 		{ "qmp", required_argument, NULL, 'q' },
 		{ "device", required_argument, NULL, 'd' },
+		{ "client", required_argument, NULL, 'c' },
 		{ "identity", required_argument, NULL, 'i' },
 		{ "host-device", required_argument, NULL, 'H' },
 		{ "host-windows", required_argument, NULL, 'W' },
@@ -225,44 +295,31 @@ static int run_dma_ranges(int argc, char **argv)
 	};
 	struct dma_ranges d = { .align_bytes = HVCMA_GUARD_BYTES };
 	const char *output = NULL;
-	struct hvcma_fdt_error err;
 	int ret;
 
 	ret = hvcma_fdt_options(&hvcma_fdt_dma_ranges_command, argc, argv, longs, set_dma_ranges,
 				&d, &output);
-	if (ret)
-		goto out;
-	if (!d.list.nr) {
-		ret = hvcma_usage_error("no window: --extents, --qmp or --identity must give one");
-		goto out;
-	}
-	if (hvcma_windows_check(d.list.window, d.list.nr, d.align_bytes, &err)) {
-		ret = hvcma_failed(err.text);
-		goto out;
-	}
-	if (d.has_host && d.has_identity)
-		ret = hvcma_usage_error("--identity is memory that is 1:1: not with --host-device or --host-windows");
-	else if (d.has_host)
-		ret = pass_host(&d);
-	if (ret)
-		goto out;
-	hvcma_windows_merge(d.list.window, &d.list.nr);
-	ret = hvcma_fdt_edit_file(argc, argv, output, edit_dma_ranges, &d);
+	if (!ret)
+		ret = make_windows(&d);
+	if (!ret)
+		ret = hvcma_fdt_edit_file(argc, argv, output, edit_dma_ranges, &d);
 	if (!ret)
 		print_notes(&d.notes);
-out:
+	hvcma_windows_free(&d.vm);
 	hvcma_windows_free(&d.list);
 	return ret;
 }
 
 const struct hvcma_fdt_command hvcma_fdt_dma_ranges_command = {
 	.name = "dma-ranges",
-	.usage = "(--extents FILE | [--device ID] --qmp SOCKET | --identity BASE,SIZE)... [--host-device BDF | --host-windows TEXT] FILE [-o OUT]",
+	.usage = "(--extents FILE | [--device ID] [--client ID] --qmp SOCKET | --identity BASE,SIZE)... [--host-device BDF | --host-windows TEXT] FILE [-o OUT]",
 	.help = "tells a bus where its devices find memory\n"
 		"\n"
 		"  --extents FILE       lines \"GUEST-PHYSICAL DMA SIZE\", # for comments\n"
 		"  --qmp SOCKET         extents that the virtio-cma regions of a running QEMU report\n"
+		"                       at the addresses that its clients have on their bus\n"
 		"  --device ID          of this region only; before --qmp\n"
+		"  --client ID          as this client has them, where not all have the same; before --qmp\n"
 		"  --identity BASE,SIZE memory that devices find where it is\n"
 		"  --host-device BDF    the device has them as PCI device BDF of this host does: at\n"
 		"                       addresses of its bus there (hvcma windows)\n"

@@ -14,6 +14,7 @@
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
+hvcma=$HVCMA_BUILD/$VM_NATIVE/hvcma
 REGION_MIB=128
 BASE=0x7f00000000
 EDU_WINDOWS="edu0=0x1000000000:$BASE:64M+0x2000000000:0x7f04000000:64M"
@@ -101,6 +102,12 @@ control_case()
 	check "$what: and has no disk" guest '! test -b /dev/nvme0n1'
 }
 
+# tree_windows FILE: where memory is on the bus, a line for each window
+tree_windows()
+{
+	"$hvcma" fdt show --json "$1" | sed -n 's/.*"dma": *\([0-9]*\).*/\1/p'
+}
+
 # static_case SERIES: no driver of ours; a stock kernel has the windows from its device tree
 static_case()
 {
@@ -132,8 +139,13 @@ static_case()
 	# The fake host's extents have 128 MiB, and 2 MiB between them; the second lies in both windows.
 	check "$what: dma-ranges have each extent, at its bus address, cut where a window ends" \
 		equal "0x1000000000 0x1008200000 0x2000000000 0x2000400000 0x2008600000 " \
-		"$("$HVCMA_BUILD/$VM_NATIVE/hvcma" fdt show --json "$VM_TMP/vm.dtb" |
-			sed -n 's/.*"dma": *\([0-9]*\).*/\1/p' | xargs printf '0x%x ')"
+		"$(tree_windows "$VM_TMP/vm.dtb" | xargs printf '0x%x ')"
+	cp "$VM_TMP/vm.dtb" "$VM_TMP/again.dtb"
+	"$hvcma" fdt drop-windows "$VM_TMP/again.dtb" 2>/dev/null
+	check "$what: hvcma fdt makes the same of the running machine" eval \
+		'"$hvcma" fdt dma-ranges --guards --granule 2M --qmp "$VM_DIR/qmp" "$VM_TMP/again.dtb" 2>"$VM_TMP/notes"'
+	check "$what: which are the client's" grep -q "addresses are those that client 'nv0' has on its bus (source: option)" "$VM_TMP/notes"
+	check "$what: window by window" equal "$(tree_windows "$VM_TMP/vm.dtb")" "$(tree_windows "$VM_TMP/again.dtb")"
 	check "$what: QEMU ends well" vm_quit
 }
 
