@@ -6,13 +6,21 @@
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
 
+#include "hw/pci/pci.h"
+#include "hw/pci/pci_device.h"
+
+#include "backing.h"
 #include "clients.h"
 #include "fdt/device_windows.h"
 #include "hv/core/window_text.h"
 #include "hv/host/bus_windows.h"
+#include "hv/host/host_memory.h"
 #include "printable.h"
 #include "vfio-noiommu.h"
 #include "client-windows.h"
+
+#define CLASS_UHCI 0x0c0300
+#define CLASS_OHCI 0x0c0310
 
 char *hvcma_client_windows_text(const struct hvcma_dma_windows *windows)
 {
@@ -206,34 +214,93 @@ bool hvcma_client_windows_of(VirtIOCMA *s, const char *client, DeviceState *dev,
 
 /* ---- is there anything for it? ---- */
 
-bool hvcma_client_windows_reach(VirtIOCMA *s, const char *client,
-                         const struct hvcma_dma_windows *windows,
-                         uint32_t source, Error **errp)
+uint64_t hvcma_client_highest_bus(DeviceState *dev)
 {
-    g_autofree char *text = NULL;
-    struct hvcma_reach reach;
+    PCIDevice *pci = (PCIDevice *)object_dynamic_cast(OBJECT(dev),
+                                                      TYPE_PCI_DEVICE);
+    uint32_t class = pci ? pci_get_long(pci->config + PCI_CLASS_REVISION) >> 8
+                         : 0;
 
-    if (hvcma_dma_windows_is_identity(windows)) {
+    /* their lists have pointers of 32 bits, whoever made them */
+    return class == CLASS_UHCI || class == CLASS_OHCI ? UINT32_MAX : UINT64_MAX;
+}
+
+/*
+ * Pages that are not there yet come from where the host has RAM. What tests
+ * make up has no such place.
+ */
+static bool host_may_have(VirtIOCMA *s, const struct hvcma_dma_windows *windows,
+                          uint64_t max_bus, const char *who, Error **errp)
+{
+    struct hvcma_host_memory memory;
+
+    if (strcmp(hvcma_backing_type(s->backing), "local") ||
+        hvcma_host_memory_reach(HVCMA_IOMEM, windows, max_bus,
+                                s->config.granule_bytes, &memory) ||
+        memory.is_reached) {
         return true;
     }
-    hvcma_engine_reach(s->engine, windows, &reach);
-    if (reach.has_room && (reach.nr_reached || reach.nr_unknown)) {
+    error_setg(errp, "%s, but of this host's RAM, from 0x%" PRIx64 " to 0x%"
+               PRIx64 ", no granule of %" PRIu64 " bytes lies there", who,
+               memory.lowest_hpa, memory.highest_hpa, s->config.granule_bytes);
+    return false;
+}
+
+/* The engine learns where a page is when it pins it; some may be there now. */
+static void look(VirtIOCMA *s, const struct hvcma_dma_windows *windows,
+                 uint64_t max_bus, struct hvcma_reach *reach)
+{
+    uint64_t nr = s->config.region_bytes / s->config.granule_bytes, i;
+    g_autofree uint64_t *dma = g_new(uint64_t, nr);
+
+    if (hvcma_backing_look(s->backing, 0, nr, dma)) {
+        return;
+    }
+    for (i = 0; i < nr; i++) {
+        if (dma[i] >= HVCMA_HPA_SWAPPED) {
+            dma[i] = HVCMA_DMA_UNKNOWN;
+        }
+    }
+    hvcma_engine_reach_at(s->engine, windows, max_bus, dma, nr, reach);
+}
+
+bool hvcma_client_windows_reach(VirtIOCMA *s, const char *client,
+                         const struct hvcma_dma_windows *windows,
+                         uint32_t source, uint64_t max_bus, Error **errp)
+{
+    g_autofree char *text = NULL;
+    g_autofree char *bits = NULL;
+    g_autofree char *who = NULL;
+    struct hvcma_reach reach;
+
+    if (hvcma_dma_windows_is_identity(windows) && max_bus == UINT64_MAX) {
+        return true;
+    }
+    hvcma_engine_reach(s->engine, windows, max_bus, &reach);
+    if (reach.has_room && !reach.nr_reached && reach.nr_unknown) {
+        look(s, windows, max_bus, &reach);
+    }
+    if (reach.has_room && reach.nr_reached) {
         return true;
     }
     text = hvcma_client_windows_text(windows);
+    bits = max_bus == UINT64_MAX ? g_strdup("") :
+           g_strdup_printf(", its addresses on the bus end at 0x%" PRIx64,
+                           max_bus);
+    who = g_strdup_printf("virtio-cma '%s': client '%s' reaches nothing: its "
+                          "windows are %s (source: %s)%s", s->config.name,
+                          client, text, hvcma_client_windows_source(source),
+                          bits);
     if (!reach.has_room) {
-        error_setg(errp, "virtio-cma '%s': client '%s' reaches nothing: no "
-                   "granule of %" PRIu64 " bytes fits into its windows %s "
-                   "(source: %s)", s->config.name, client,
-                   s->config.granule_bytes, text,
-                   hvcma_client_windows_source(source));
-    } else {
-        error_setg(errp, "virtio-cma '%s': client '%s' reaches nothing: its "
-                   "windows are %s (source: %s), but all %" PRIu64 " granules "
-                   "lie from 0x%" PRIx64 " to 0x%" PRIx64, s->config.name,
-                   client, text, hvcma_client_windows_source(source),
-                   reach.nr_missed, reach.lowest_dma,
-                   reach.highest_dma + s->config.granule_bytes - 1);
+        error_setg(errp, "%s, and no granule of %" PRIu64 " bytes fits into "
+                   "them", who, s->config.granule_bytes);
+        return false;
     }
+    if (reach.nr_unknown) {
+        return host_may_have(s, windows, max_bus, who, errp);
+    }
+    error_setg(errp, "%s, but all %" PRIu64 " granules lie from 0x%" PRIx64
+               " to 0x%" PRIx64, who, reach.nr_missed, reach.lowest_dma,
+               reach.highest_dma + s->config.granule_bytes - 1);
     return false;
 }

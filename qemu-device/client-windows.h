@@ -40,12 +40,20 @@ bool hvcma_client_windows_of(VirtIOCMA *s, const char *client, DeviceState *dev,
 
 /**
  * hvcma_client_windows_reach() - is there anything in the region for a client
- * with these windows, or may there be? false with @errp naming client, windows
- * and what there is.
+ * with these windows, or may there be, wherever the host has pages?
+ * @max_bus: the highest address on its bus that the client has bits for
+ *
+ * false with @errp naming client, windows, bits and what there is.
  */
 bool hvcma_client_windows_reach(VirtIOCMA *s, const char *client,
                          const struct hvcma_dma_windows *windows,
-                         uint32_t source, Error **errp);
+                         uint32_t source, uint64_t max_bus, Error **errp);
+
+/**
+ * hvcma_client_highest_bus() - the highest bus address that a device of this
+ * kind has bits for; UINT64_MAX if that is its driver's to know.
+ */
+uint64_t hvcma_client_highest_bus(DeviceState *dev);
 
 /** hvcma_client_windows_text() - as dma-windows= takes them; g_free(). */
 char *hvcma_client_windows_text(const struct hvcma_dma_windows *windows);

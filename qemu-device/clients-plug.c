@@ -155,7 +155,8 @@ static bool client_plug(HvcmaClient *cl, DeviceState *named, Error **errp)
 #endif
     if (!hvcma_client_windows_of(s, cl->id, dev, &windows, &source, errp) ||
         !client_agrees(cl, dev, &windows, errp) ||
-        !hvcma_client_windows_reach(s, cl->id, &windows, source, errp) ||
+        !hvcma_client_windows_reach(s, cl->id, &windows, source, UINT64_MAX,
+                                    errp) ||
         !client_connect(cl, dev, &windows, errp)) {
         return false;
     }
@@ -235,6 +236,43 @@ static const HvcmaDeviceUserOps user_ops = {
     .gone = client_gone,
     .quarantined = client_quarantined,
 };
+
+/* Does its own region have memory that its address bits are enough for? */
+static bool region_reached(HvcmaClient *cl, Error **errp)
+{
+    VirtIOCMA *s = cl->table->s;
+    const struct hvcma_dma_windows *windows;
+    uint64_t highest;
+    uint32_t source;
+
+    if (!s->opts.unsafe_noiommu) {
+        return true;
+    }
+    highest = hvcma_client_highest_bus(hvcma_device_of(&cl->user));
+    windows = hvcma_engine_client_windows(s->engine, cl->index, &source);
+    return hvcma_client_windows_reach(s, cl->id, windows, source, highest,
+                                      errp);
+}
+
+/* A device may be a client of several regions: one has to have some. */
+static bool client_has_memory(HvcmaClient *cl, Error **errp)
+{
+    HvcmaClients *c;
+    uint32_t i;
+
+    for (c = hvcma_clients_next(NULL); c; c = hvcma_clients_next(c)) {
+        for (i = 0; i < c->nr; i++) {
+            HvcmaClient *other = &c->client[i];
+
+            if (other->plugged &&
+                hvcma_device_of(&other->user) == hvcma_device_of(&cl->user) &&
+                region_reached(other, NULL)) {
+                return true;
+            }
+        }
+    }
+    return region_reached(cl, errp);
+}
 
 /* ---- spare entries of the default region ---- */
 
@@ -401,6 +439,24 @@ static void warn_if_booted(DeviceState *dev, void *opaque)
                        (void *)(dev->id ?: object_get_typename(OBJECT(dev))));
 }
 
+/* All regions are there, and so are all their clients. */
+static void check_memory_of_clients(void)
+{
+    HvcmaClients *c;
+    Error *err = NULL;
+    uint32_t i;
+
+    for (c = hvcma_clients_next(NULL); c; c = hvcma_clients_next(c)) {
+        for (i = 0; i < c->nr; i++) {
+            if (c->client[i].plugged &&
+                !client_has_memory(&c->client[i], &err)) {
+                error_report_err(err);
+                exit(1);
+            }
+        }
+    }
+}
+
 /* Every client named on the command line must be there now. */
 static void machine_done(Notifier *notifier, void *data)
 {
@@ -428,6 +484,7 @@ static void machine_done(Notifier *notifier, void *data)
             }
         }
     }
+    check_memory_of_clients();
     hvcma_device_foreach(take_spare, NULL);
     hvcma_device_foreach(warn_if_booted, NULL);
 }

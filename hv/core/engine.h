@@ -368,16 +368,28 @@ const struct hvcma_dma_windows *hvcma_engine_client_windows(const struct hvcma_e
 
 /* What windows reach of a region, in granules. */
 struct hvcma_reach {
-	uint64_t nr_reached;		/* backed, and wholly in one window */
+	uint64_t nr_reached;		/* backed, and wholly in one window, below the highest address */
 	uint64_t nr_missed;		/* backed, and not */
 	uint64_t nr_unknown;		/* not backed: who knows */
 	uint64_t lowest_dma, highest_dma;	/* of what is backed; HVCMA_DMA_UNKNOWN if nothing is */
 	bool has_room;			/* is there a window that could hold a granule? */
 };
 
-/** hvcma_engine_reach() - O(granules). */
+/**
+ * hvcma_engine_reach() - O(granules).
+ * @max_bus: the highest bus address that there are bits for
+ */
 void hvcma_engine_reach(const struct hvcma_engine *e, const struct hvcma_dma_windows *windows,
-			struct hvcma_reach *reach);
+			uint64_t max_bus, struct hvcma_reach *reach);
+
+/**
+ * hvcma_engine_reach_at() - likewise of granules at @dma (HVCMA_DMA_UNKNOWN: not backed), for
+ * who has looked where they are.
+ * @reach: as hvcma_engine_reach() has left it; what it says of granules is replaced
+ */
+void hvcma_engine_reach_at(const struct hvcma_engine *e, const struct hvcma_dma_windows *windows,
+			   uint64_t max_bus, const uint64_t *dma, uint64_t nr,
+			   struct hvcma_reach *reach);
 
 /** hvcma_engine_client_coherent() - the guest's word at its last CLAIM. */
 uint8_t hvcma_engine_client_coherent(const struct hvcma_engine *e, uint32_t id);

@@ -81,36 +81,66 @@ enum virtio_cma_status hvcma_serve_windows(struct hvcma_engine *e, struct hvcma_
 }
 
 /* Is there room for a granule, aligned in memory as granules are? */
-static bool has_room(const struct hvcma_engine *e, const struct hvcma_dma_window *w)
+static bool has_room(const struct hvcma_engine *e, const struct hvcma_dma_window *w,
+		     uint64_t max_bus)
 {
 	uint64_t mask = e->config.granule_bytes - 1, pad = -w->dma_base & mask;
 
-	return pad < w->bytes && w->bytes - pad > mask;
+	return pad < w->bytes && w->bytes - pad > mask && w->bus_base <= max_bus &&
+	       max_bus - w->bus_base >= pad + mask;
 }
 
-void hvcma_engine_reach(const struct hvcma_engine *e, const struct hvcma_dma_windows *windows,
-			struct hvcma_reach *reach)
+static bool is_reached(const struct hvcma_engine *e, const struct hvcma_dma_windows *windows,
+		       uint64_t max_bus, uint64_t dma)
+{
+	uint64_t bus, last = e->config.granule_bytes - 1;
+
+	return hvcma_dma_windows_to_bus(windows, dma, last + 1, &bus) && bus <= max_bus &&
+	       max_bus - bus >= last;
+}
+
+static void forget_granules(struct hvcma_reach *reach)
 {
 	*reach = (struct hvcma_reach){
+		.has_room = reach->has_room,
 		.lowest_dma = HVCMA_DMA_UNKNOWN,
 		.highest_dma = HVCMA_DMA_UNKNOWN,
 	};
-	for (uint32_t i = 0; i < windows->nr; i++)
-		reach->has_room |= has_room(e, &windows->window[i]);
-	for (uint64_t i = 0; i < e->nr_granules; i++) {
-		uint64_t dma = hvcma_alloc_dma(e->alloc, i), bus;
+}
 
-		if (dma == HVCMA_DMA_UNKNOWN) {
-			reach->nr_unknown++;
-			continue;
-		}
-		if (hvcma_dma_windows_to_bus(windows, dma, e->config.granule_bytes, &bus))
-			reach->nr_reached++;
-		else
-			reach->nr_missed++;
-		if (dma < reach->lowest_dma)
-			reach->lowest_dma = dma;
-		if (reach->highest_dma == HVCMA_DMA_UNKNOWN || dma > reach->highest_dma)
-			reach->highest_dma = dma;
+static void count(const struct hvcma_engine *e, const struct hvcma_dma_windows *windows,
+		  uint64_t max_bus, uint64_t dma, struct hvcma_reach *reach)
+{
+	if (dma == HVCMA_DMA_UNKNOWN) {
+		reach->nr_unknown++;
+		return;
 	}
+	if (is_reached(e, windows, max_bus, dma))
+		reach->nr_reached++;
+	else
+		reach->nr_missed++;
+	if (dma < reach->lowest_dma)
+		reach->lowest_dma = dma;
+	if (reach->highest_dma == HVCMA_DMA_UNKNOWN || dma > reach->highest_dma)
+		reach->highest_dma = dma;
+}
+
+void hvcma_engine_reach(const struct hvcma_engine *e, const struct hvcma_dma_windows *windows,
+			uint64_t max_bus, struct hvcma_reach *reach)
+{
+	reach->has_room = false;
+	for (uint32_t i = 0; i < windows->nr; i++)
+		reach->has_room |= has_room(e, &windows->window[i], max_bus);
+	forget_granules(reach);
+	for (uint64_t i = 0; i < e->nr_granules; i++)
+		count(e, windows, max_bus, hvcma_alloc_dma(e->alloc, i), reach);
+}
+
+void hvcma_engine_reach_at(const struct hvcma_engine *e, const struct hvcma_dma_windows *windows,
+			   uint64_t max_bus, const uint64_t *dma, uint64_t nr,
+			   struct hvcma_reach *reach)
+{
+	forget_granules(reach);
+	for (uint64_t i = 0; i < nr; i++)
+		count(e, windows, max_bus, dma[i], reach);
 }

@@ -242,6 +242,20 @@ static void test_granule_above_page(void **state)
 			     MEMDEV DEVICE ",unsafe-noiommu=on,low=4M,discard=on", pages_folder());
 }
 
+/* No page is there yet, and none could be where the client's windows lead: by the host's own RAM. */
+static void test_no_such_memory(void **state)
+{
+	static const char client[] = ",unsafe-noiommu=on,x-fabric=on,clients=edu0,dma-windows=";
+
+	(void)state;
+	qtest_expect_refusal(QTEST_Q35, "virtio-cma 'banka': client 'edu0' reaches nothing: its windows are "
+			     "0x0:0x7f0000000000:0x40000000 (source: option), but of this host's RAM, from 0x",
+			     MEMDEV DEVICE "%s0:0x7f0000000000:1G -device edu,id=edu0", pages_folder(), client);
+	q = qtest_start(QTEST_Q35, MEMDEV DEVICE "%s0x1000000000:0:1T -device edu,id=edu0",
+			pages_folder(), client);
+	qtest_stop(q);
+}
+
 /*
  * A guest may inflate a balloon with pages of the region. What is pinned must
  * not be discarded under a device; what is not may.
@@ -338,7 +352,7 @@ int main(void)
 		TEST(test_host_physical), TEST(test_states), TEST(test_discard),
 		TEST(test_pin_limit), TEST(test_pin_all), TEST(test_killed), TEST(test_reset),
 		TEST(test_no_privilege), TEST(test_no_io_uring), TEST(test_too_few_hugepages),
-		TEST(test_granule_above_page), TEST(test_balloon), TEST(test_reusable),
+		TEST(test_granule_above_page), TEST(test_no_such_memory), TEST(test_balloon), TEST(test_reusable),
 		TEST(test_reusable_unplug),
 	};
 

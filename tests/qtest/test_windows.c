@@ -262,11 +262,20 @@ static const struct refusal refusals[] = {
 	{ "unknown client", REGION ",dma-windows=edu7=identity" EDUS,
 	  "no client of the region at byte 0 ('edu7')" },
 	{ "leaves nothing", REGION ",x-fake-shuffle=on,dma-windows=edu1=0:0x7f00100000:2M" EDUS,
-	  "virtio-cma 'banka': client 'edu1' reaches nothing: no granule of 2097152 bytes fits into "
-	  "its windows 0x0:0x7f00100000:0x200000 (source: option)" },
+	  "virtio-cma 'banka': client 'edu1' reaches nothing: its windows are 0x0:0x7f00100000:0x200000 "
+	  "(source: option), and no granule of 2097152 bytes fits into them" },
 	{ "nothing is in reach", REGION ",mode=reusable,dma-windows=edu1=0:0:1G" EDUS,
 	  "virtio-cma 'banka': client 'edu1' reaches nothing: its windows are 0x0:0x0:0x40000000 "
 	  "(source: option), but all 32 granules lie from 0x7f00000000 to 0x7f03ffffff" },
+	{ "address bits", REGION ",mode=reusable,clients=u0 -device piix4-usb-uhci,id=u0",
+	  "virtio-cma 'banka': client 'u0' reaches nothing: its windows are identity (source: none), "
+	  "its addresses on the bus end at 0xffffffff, but all 32 granules lie from 0x7f00000000 to "
+	  "0x7f03ffffff" },
+	{ "address bits, nothing is backed", REGION ",clients=u0,dma-windows=0x100000000:0x7f00000000:1G "
+	  "-device pci-ohci,id=u0",
+	  "client 'u0' reaches nothing: its windows are 0x100000000:0x7f00000000:0x40000000 (source: "
+	  "option), its addresses on the bus end at 0xffffffff, and no granule of 2097152 bytes fits "
+	  "into them" },
 	{ "two regions disagree", REGION ",dma-windows=edu0=0x1000000000:0:0x10000000000" SECOND EDUS,
 	  "dma-windows= must agree" },
 };
@@ -293,22 +302,37 @@ static void test_two_regions(void **state)
 	qtest_stop(q);
 }
 
+/* One region with memory for its address bits is enough, and so is a window that leads down. */
+static void test_address_bits(void **state)
+{
+	(void)state;
+	qtest_skip_unless_built();
+	q = qtest_start(QTEST_Q35, REGION ",mode=reusable,clients=u0:u1,dma-windows=u1=0x40000000:0x7f00000000:64M "
+			"-object memory-backend-memfd,id=m1,size=64M "
+			"-device virtio-cma-pci,id=cma1,memdev=m1,name=bankb,granule=2M,x-provider=fake,"
+			"mode=reusable,clients=u0,unsafe-noiommu=on,x-fabric=on,x-fake-base=0x40000000 "
+			"-device piix4-usb-uhci,id=u0 -device pci-ohci,id=u1");
+	qtest_run(q);
+	qtest_stop(q);
+}
+
 #define NR_REFUSALS	(sizeof(refusals) / sizeof(refusals[0]))
 
 int main(void)
 {
-	struct CMUnitTest tests[NR_REFUSALS + 6] = {
+	struct CMUnitTest tests[NR_REFUSALS + 7] = {
 		cmocka_unit_test_setup_teardown(test_told, start, stop),
 		cmocka_unit_test_setup_teardown(test_two_buses, start, stop),
 		cmocka_unit_test_setup_teardown(test_wrong_address, start, stop),
 		cmocka_unit_test(test_lying_option),
 		cmocka_unit_test(test_old_driver),
 		cmocka_unit_test(test_two_regions),
+		cmocka_unit_test(test_address_bits),
 	};
 	size_t i;
 
 	for (i = 0; i < NR_REFUSALS; i++)
-		tests[6 + i] = (struct CMUnitTest){
+		tests[7 + i] = (struct CMUnitTest){
 			.name = refusals[i].name,
 			.test_func = test_refusal,
 			.initial_state = (void *)&refusals[i],

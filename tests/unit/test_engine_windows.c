@@ -348,27 +348,51 @@ static void the_host_can_ask_what_is_reached(void **state)
 		{ 0, 0x1000, GRANULE },		/* no aligned granule in it */
 		{ GRANULE, 0x10000000, GRANULE / 2 },
 	};
+	static const uint64_t seen[] = {
+		4 * GRANULE, HVCMA_DMA_UNKNOWN, 3 * GRANULE, 5 * GRANULE,
+	};
 	struct hvcma_dma_windows_error err;
 	struct hvcma_dma_windows w;
 	struct hvcma_reach reach;
 	struct rig *r = make(true);
 
 	(void)state;
-	hvcma_engine_reach(r->engine, hvcma_engine_client_windows(r->engine, 0, NULL), &reach);
+	hvcma_engine_reach(r->engine, hvcma_engine_client_windows(r->engine, 0, NULL), UINT64_MAX,
+			   &reach);
 	assert_int_equal(reach.nr_reached, 6);
 	assert_int_equal(reach.nr_missed, 2);
 	assert_int_equal(reach.nr_unknown, 0);
 	assert_int_equal(reach.lowest_dma, DMA);
 	assert_int_equal(reach.highest_dma, DMA + 7 * GRANULE);
 	assert_true(reach.has_room);
+	/* by address bits: 1:1, all but what ends above */
+	hvcma_dma_windows_identity(&w);
+	hvcma_engine_reach(r->engine, &w, DMA + 3 * GRANULE - 1, &reach);
+	assert_int_equal(reach.nr_reached, 3);
+	assert_int_equal(reach.nr_missed, 5);
+	hvcma_engine_reach(r->engine, &w, DMA + 3 * GRANULE - 2, &reach);
+	assert_int_equal(reach.nr_reached, 2);
+	hvcma_engine_reach(r->engine, &w, GRANULE - 2, &reach);
+	assert_int_equal(reach.nr_reached, 0);
+	assert_false(reach.has_room);
 	assert_int_equal(hvcma_dma_windows_set(&w, nothing, 2, &err), 0);
-	hvcma_engine_reach(r->engine, &w, &reach);
+	hvcma_engine_reach(r->engine, &w, UINT64_MAX, &reach);
 	assert_int_equal(reach.nr_reached, 0);
 	assert_false(reach.has_room);
 	rig_free(r);
 
 	r = make(false);
-	hvcma_engine_reach(r->engine, &w, &reach);
+	hvcma_dma_windows_identity(&w);
+	hvcma_engine_reach(r->engine, &w, UINT64_MAX, &reach);
+	hvcma_engine_reach_at(r->engine, &w, 4 * GRANULE - 1, seen, 4, &reach);
+	assert_int_equal(reach.nr_reached, 1);
+	assert_int_equal(reach.nr_missed, 2);
+	assert_int_equal(reach.nr_unknown, 1);
+	assert_int_equal(reach.lowest_dma, 3 * GRANULE);
+	assert_int_equal(reach.highest_dma, 5 * GRANULE);
+	assert_true(reach.has_room);
+	assert_int_equal(hvcma_dma_windows_set(&w, nothing, 2, &err), 0);
+	hvcma_engine_reach(r->engine, &w, UINT64_MAX, &reach);
 	assert_int_equal(reach.nr_unknown, 8);
 	assert_int_equal(reach.lowest_dma, HVCMA_DMA_UNKNOWN);
 	rig_free(r);

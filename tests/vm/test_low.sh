@@ -45,7 +45,8 @@ low_extents()
 	echo $le_sum
 }
 
-clients='usb-ehci piix3-usb-uhci pci-ohci megasas'
+four='usb-ehci piix3-usb-uhci pci-ohci megasas'
+two='usb-ehci megasas'	# of which only their drivers know how many bits they have
 modules='sd_mod ehci-pci uhci-hcd ohci-pci usb-storage megaraid_sas'
 
 # control: pages that are new come from high memory, and are given out first
@@ -53,7 +54,7 @@ LOW=
 REGION_MIB=64
 echo $((before + REGION_MIB)) >$POOL
 # shellcheck disable=SC2086 # names are words
-controllers_start amd64 6.12 SeaBIOS "$modules" $clients
+controllers_start amd64 6.12 SeaBIOS "$modules" $two
 if vm_booted 1 $BOOT_LIMIT_S; then
 	low=$(low_extents)
 	if [ "$low" -eq 0 ]; then
@@ -62,6 +63,12 @@ if vm_booted 1 $BOOT_LIMIT_S; then
 		check "control: a region above 4 GiB has nothing for 32 address bits" eval \
 			'! controller "disk_works 0000:00:04.0"'
 		check "which is said" guest 'dmesg | grep "virtio_cma: no .* 0xffffffff"'
+		vm_quit
+		# shellcheck disable=SC2086
+		controllers_start amd64 6.12 SeaBIOS "$modules" $four
+		wait_until 30 vm_dead
+		check "control: one that has 32 bits whoever made it is refused at the start, with what there is" \
+			grep "client 'piix3-usb-uhci0' reaches nothing: .* end at 0xffffffff, but all 32 granules lie from 0x" "$VM_DIR/qemu.log"
 	else
 		tap_result 0 "control: # SKIP $low bytes of the region are low by chance"
 	fi
@@ -82,7 +89,7 @@ grep -q "\"added\":$((LOW_MIB / 2))" "$VM_TMP/low" || {
 
 LOW=" -set device.cma0.low=${LOW_MIB}M"
 # shellcheck disable=SC2086
-if controllers_boot amd64 6.12 SeaBIOS "$modules" $clients; then
+if controllers_boot amd64 6.12 SeaBIOS "$modules" $four; then
 	check "the report has how much is low" status_is /region/low-bytes $((LOW_MIB << 20))
 	check "hvcma status, too" eval '"$hvcma" status --qmp "$VM_DIR/qmp" | grep -q "below 4 GiB of host memory: 32 MiB of 32 MiB"'
 	check "and the extents" test "$(low_extents)" -ge $((LOW_MIB << 20))
