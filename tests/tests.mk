@@ -79,10 +79,17 @@ $(QTEST_MISFIT): $(srcdir)/qemu-device/layout.c $(O)/$(NATIVE)/hvcma-qemu.so $(O
 		$(addprefix $(O)/$(NATIVE)/libhvcma-,fdt.a host.a core.a) -luring -lfdt -lglib-2.0 && \
 	cp $(O)/$(NATIVE)/hvcma-preload.so $(@D)/
 # Figures are taken from what ships: optimised, without invariant checks.
+$(BENCH_BIN): $(srcdir)/tests/bench/verdict.h
 $(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-fdt.a $(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
 	$(say) LD $(@:$(O)/%=%)
 	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $< $(if $(findstring qtest/,$(shell grep -h "include .tests/" $<)),$(QTEST_LIB)) \
 		$(filter %.a,$^) -luring -lcmocka -ljson-c -lfdt
+
+# What judges the figures of scripts.
+BENCH_VERDICT = $(O)/tests/bench/verdict
+$(BENCH_VERDICT): $(srcdir)/tests/bench/verdict.c $(srcdir)/tests/bench/verdict.h
+	$(say) LD $(@:$(O)/%=%)
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $<
 
 # Bare metal for arm64, and what judges its answers.
 CONFORMANCE_BIN = $(O)/tests/conformance/el2.elf $(O)/tests/conformance/compare
@@ -147,7 +154,7 @@ check-fdt-corpus check-fdt-linux: check-fdt-%: $(need_fdt)
 	$(Q)$(RUN) -t $* fdt
 .PHONY: check-fdt-corpus check-fdt-linux
 
-bench: native plugin-testing arm64 arm64-plugin-testing guest $(BENCH_BIN)
+bench: native plugin-testing arm64 arm64-plugin-testing guest $(BENCH_BIN) $(BENCH_VERDICT)
 	$(Q)$(RUN) $(if $(B),-t $(B)) bench
 
 # FUZZ_SECONDS per fuzzer; "make check" uses a few.

@@ -26,6 +26,7 @@
 #include <time.h>
 
 #include "hv/host/contiguous.h"
+#include "tests/bench/verdict.h"
 #include "tests/lib/pool_pages.h"
 
 #define MIB		(UINT64_C(1) << 20)
@@ -34,7 +35,7 @@
 #define TENANTS		2048
 #define TENANT_PAGES	96
 #define TURNS		20
-#define ROUNDS		5		/* of which the shortest time counts, and the most runs */
+#define ROUNDS		7		/* of which the most runs count */
 #define TIME_GOAL	1.5
 
 struct tenant {
@@ -320,16 +321,17 @@ static struct hvcma_runs possible(uint64_t nr)
 	return runs;
 }
 
-static bool judge(const char *what, uint64_t nr, double mine, const char *baseline, double theirs,
+static void judge(const char *what, uint64_t nr, double mine, const char *baseline, double theirs,
 		  const char *unit, bool more_is_better, double goal)
 {
-	double ratio = mine / theirs;
-	bool pass = more_is_better ? ratio >= goal : ratio <= goal;
+	char name[64];
+	struct bench_figure f = {
+		.name = name, .unit = unit, .baseline = baseline, .goal = goal, .at_least = more_is_better,
+	};
 
-	printf("BENCH contiguous_%s_%" PRIu64 "m ours=%.4g%s %s=%.4g%s ratio=%.3f goal=%s%.1f %s\n", what,
-	       nr * 2, mine, unit, baseline, theirs, unit, ratio, more_is_better ? ">=" : "<=", goal,
-	       pass ? "PASS" : "FAIL");
-	return pass;
+	snprintf(name, sizeof(name), "contiguous_%s_%" PRIu64 "m", what, nr * 2);
+	bench_add(&f, mine, theirs);
+	bench_counted(&f);
 }
 
 typedef void contender(uint64_t nr, struct outcome *o);
@@ -338,7 +340,6 @@ typedef void contender(uint64_t nr, struct outcome *o);
 static void run_again(contender *c, uint64_t nr, struct outcome *o)
 {
 	const struct hvcma_runs_want want = { .page_bytes = POOL_PAGE, .nr = nr };
-	double least = o->ms;
 	struct hvcma_runs runs;
 
 	restore_order();
@@ -346,15 +347,15 @@ static void run_again(contender *c, uint64_t nr, struct outcome *o)
 	hvcma_runs_count(o->hpa, &want, &runs);
 	if (runs.nr > o->runs.nr)
 		o->runs = runs;
-	if (least && least < o->ms)
-		o->ms = least;
 }
 
 static bool bench(uint64_t nr)
 {
 	static struct outcome by_plain, by_dpdk, by_us;
 	struct hvcma_runs best = possible(nr), p, d, u;
+	struct bench_figure took = { .unit = "ms", .baseline = "dpdk", .goal = TIME_GOAL };
 	bool same = true, pass;
+	char name[64];
 
 	by_plain = by_dpdk = by_us = (struct outcome){ .ms = 0 };
 	for (int round = 0; round < ROUNDS; round++) {
@@ -362,6 +363,7 @@ static bool bench(uint64_t nr)
 		same &= !memcmp(by_plain.hpa, order, nr * sizeof(*order));
 		run_again(dpdk, nr, &by_dpdk);
 		run_again(ours, nr, &by_us);
+		bench_pair(&took, by_us.ms, by_dpdk.ms);
 	}
 	p = by_plain.runs;
 	d = by_dpdk.runs;
@@ -373,13 +375,15 @@ static bool bench(uint64_t nr)
 	printf("CONTROL plain_%" PRIu64 "m has the pages that come first: %s, and many runs (%" PRIu64 " of %"
 	       PRIu64 " at most): %s\n", nr * 2, same ? "yes" : "NO", p.nr, nr, p.nr > 2 * best.nr ? "yes" : "NO");
 	pass = same && p.nr > 2 * best.nr;
-	pass &= judge("runs", nr, (double)u.nr, "plain", (double)p.nr, "", false, 0.5);
-	pass &= judge("runs", nr, (double)u.nr, "dpdk", (double)d.nr, "", false, 1);
-	pass &= judge("runs", nr, (double)u.nr, "possible", (double)best.nr, "", false, 1);
-	pass &= judge("longest", nr, (double)u.longest * 2, "plain", (double)p.longest * 2, "MiB", true, 1);
-	pass &= judge("longest", nr, (double)u.longest * 2, "dpdk", (double)d.longest * 2, "MiB", true, 1);
-	pass &= judge("longest", nr, (double)u.longest * 2, "possible", (double)best.longest * 2, "MiB", true, 1);
-	pass &= judge("time", nr, by_us.ms, "dpdk", by_dpdk.ms, "ms", false, TIME_GOAL);
+	judge("runs", nr, (double)u.nr, "plain", (double)p.nr, "", false, 0.5);
+	judge("runs", nr, (double)u.nr, "dpdk", (double)d.nr, "", false, 1);
+	judge("runs", nr, (double)u.nr, "possible", (double)best.nr, "", false, 1);
+	judge("longest", nr, (double)u.longest * 2, "plain", (double)p.longest * 2, "MiB", true, 1);
+	judge("longest", nr, (double)u.longest * 2, "dpdk", (double)d.longest * 2, "MiB", true, 1);
+	judge("longest", nr, (double)u.longest * 2, "possible", (double)best.longest * 2, "MiB", true, 1);
+	snprintf(name, sizeof(name), "contiguous_time_%" PRIu64 "m", nr * 2);
+	took.name = name;
+	bench_judge(&took);
 	return pass;
 }
 
@@ -424,5 +428,5 @@ int main(void)
 	umount2(folder, MNT_DETACH);
 	rmdir(folder);
 	pool_pages_end(&pool);
-	return !pass;
+	return bench_exit() || !pass;
 }

@@ -293,31 +293,34 @@ static void end_tree(struct hvcma_fdt_writer *w, char path[64], const char *name
 	}
 }
 
-static int check(const char *name, void (*make)(struct hvcma_fdt_writer *w))
+static void judge(const char *what, const char *name, double goal_ms, char *const *argv, int runs)
+{
+	char title[96];
+	struct bench_figure f = { .name = title, .unit = "ms", .goal = goal_ms };
+
+	snprintf(title, sizeof(title), "%s_%s", what, name);
+	printf("# %s: %u bytes\n", title, fdt_totalsize(blob));
+	cpu_time_rounds(&f, argv, runs);
+	bench_judge(&f);
+}
+
+static void check(const char *name, void (*make)(struct hvcma_fdt_writer *w))
 {
 	char path[64], *argv[] = { program, "fdt", "check", "--quiet", path, NULL };
 	struct hvcma_fdt_writer w;
-	double ms;
-	int ok;
 
 	begin_tree(&w);
 	make(&w);
 	end_tree(&w, path, "tree");
-	ms = cpu_time_least(argv, RUNS);
-	ok = ms >= 0 && ms <= CHECK_MS;
-	printf("BENCH fdt_check_%s ours=%.1fms bytes=%u goal=<=%.0fms %s\n", name, ms,
-	       fdt_totalsize(blob), CHECK_MS, ok ? "PASS" : "FAIL");
+	judge("fdt_check", name, CHECK_MS, argv, RUNS);
 	unlink(path);
-	return ok;
 }
 
-static int overlay(const char *name, void (*make)(struct hvcma_fdt_writer *w, uint32_t value))
+static void overlay(const char *name, void (*make)(struct hvcma_fdt_writer *w, uint32_t value))
 {
-	char base[64], edited[64], out[64];
+	char base[64], edited[64], out[64], what[32];
 	char *argv[] = { program, "fdt", "overlay", base, edited, "-o", out, NULL };
 	struct hvcma_fdt_writer w;
-	double ms;
-	int ok;
 
 	begin_tree(&w);
 	make(&w, 1);
@@ -326,20 +329,16 @@ static int overlay(const char *name, void (*make)(struct hvcma_fdt_writer *w, ui
 	make(&w, 2);
 	end_tree(&w, edited, "edited");
 	snprintf(out, sizeof(out), "%s/overlay", folder);
-	ms = cpu_time_least(argv, 3);
-	ok = ms >= 0 && ms <= OVERLAY_MS;
-	printf("BENCH fdt_overlay_%d_%s ours=%.1fms bytes=%u goal=<=%.0fms %s\n", NR_PLACES, name, ms,
-	       fdt_totalsize(blob), OVERLAY_MS, ok ? "PASS" : "FAIL");
+	snprintf(what, sizeof(what), "fdt_overlay_%d", NR_PLACES);
+	judge(what, name, OVERLAY_MS, argv, 3);
 	unlink(base);
 	unlink(edited);
 	unlink(out);
-	return ok;
 }
 
 int main(void)
 {
 	const char *build = getenv("HVCMA_BUILD");
-	int ok = 1;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);	/* children must inherit nothing unwritten */
 	if (!mkdtemp(folder))
@@ -349,15 +348,15 @@ int main(void)
 #else
 	snprintf(program, sizeof(program), "%s/amd64/hvcma", build ? build : "build");
 #endif
-	ok &= check("deep", deep);
-	ok &= check("deep_buses", deep_buses);
-	ok &= check("flat", flat);
-	ok &= check("6000_regions", regions);
-	ok &= check("4600_buses", buses);
-	ok &= check("20000_windows_6000_clients", windows);
-	ok &= check("2_levels_of_windows", levels);
-	ok &= overlay("properties", properties);
-	ok &= overlay("nodes", nodes);
+	check("deep", deep);
+	check("deep_buses", deep_buses);
+	check("flat", flat);
+	check("6000_regions", regions);
+	check("4600_buses", buses);
+	check("20000_windows_6000_clients", windows);
+	check("2_levels_of_windows", levels);
+	overlay("properties", properties);
+	overlay("nodes", nodes);
 	rmdir(folder);
-	return !ok;
+	return bench_exit();
 }

@@ -17,6 +17,7 @@
 
 #include "hv/host/hugepages.h"
 #include "hv/host/provider.h"
+#include "tests/bench/verdict.h"
 
 #define HUGE_BYTES	(UINT64_C(2) << 20)
 #define NR		512
@@ -31,12 +32,9 @@ static double now_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
 }
 
-static void keep_least(double *least, double began_us)
+static double per_page(double began_us)
 {
-	double us = (now_us() - began_us) / NR;
-
-	if (!*least || us < *least)
-		*least = us;
+	return (now_us() - began_us) / NR;
 }
 
 static bool bare_round(struct io_uring *ring, char *base, double *pin_us, double *unpin_us)
@@ -50,7 +48,7 @@ static bool bare_round(struct io_uring *ring, char *base, double *pin_us, double
 		if (io_uring_register_buffers_update_tag(ring, i, &page, NULL, 1) != 1)
 			return false;
 	}
-	keep_least(pin_us, began_us);
+	*pin_us = per_page(began_us);
 
 	began_us = now_us();
 	for (i = 0; i < NR; i++) {
@@ -59,7 +57,7 @@ static bool bare_round(struct io_uring *ring, char *base, double *pin_us, double
 		if (io_uring_register_buffers_update_tag(ring, i, &none, NULL, 1) != 1)
 			return false;
 	}
-	keep_least(unpin_us, began_us);
+	*unpin_us = per_page(began_us);
 	return true;
 }
 
@@ -69,27 +67,23 @@ static bool our_round(struct hvcma_provider *p, double *pin_us, double *unpin_us
 
 	if (p->ops->pin(p, 0, NR))
 		return false;
-	keep_least(pin_us, began_us);
+	*pin_us = per_page(began_us);
 
 	began_us = now_us();
 	if (p->ops->unpin(p, 0, NR))
 		return false;
-	keep_least(unpin_us, began_us);
+	*unpin_us = per_page(began_us);
 	return true;
-}
-
-static bool report(const char *name, double ours, double bare)
-{
-	bool pass = ours <= GOAL * bare;
-
-	printf("BENCH %s ours=%.3fus syscall=%.3fus ratio=%.2f goal=<=%.0f %s\n", name, ours, bare,
-	       ours / bare, GOAL, pass ? "PASS" : "FAIL");
-	return pass;
 }
 
 static int run(struct hvcma_provider *p, char *base)
 {
-	double our_pin = 0, our_unpin = 0, bare_pin = 0, bare_unpin = 0;
+	static struct bench_figure pin = {
+		.name = "pin_bulk512", .unit = "us", .baseline = "syscall", .goal = GOAL,
+	}, unpin = {
+		.name = "unpin_bulk512", .unit = "us", .baseline = "syscall", .goal = GOAL,
+	};
+	double our_pin, our_unpin, bare_pin, bare_unpin;
 	struct io_uring ring;
 	int round, ret;
 
@@ -109,10 +103,13 @@ static int run(struct hvcma_provider *p, char *base)
 			fprintf(stderr, "%s\n", p->error.text);
 			return 1;
 		}
+		bench_pair(&pin, our_pin, bare_pin);
+		bench_pair(&unpin, our_unpin, bare_unpin);
 	}
 	io_uring_queue_exit(&ring);
-	ret = !report("pin_bulk512", our_pin, bare_pin);
-	return !report("unpin_bulk512", our_unpin, bare_unpin) || ret;
+	bench_judge(&pin);
+	bench_judge(&unpin);
+	return bench_exit();
 }
 
 static bool raise_pool(void)

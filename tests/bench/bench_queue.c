@@ -29,6 +29,7 @@
 #include <cmocka.h>
 
 #include "hv/host/hugepages.h"
+#include "tests/bench/verdict.h"
 #include "tests/qtest/cma.h"
 
 #define NR		512
@@ -51,12 +52,6 @@ static double now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
-}
-
-static void keep_least(double *least, double us)
-{
-	if (!*least || us < *least)
-		*least = us;
 }
 
 /* ---- pages ---- */
@@ -110,33 +105,32 @@ static void unmap_file(char *base)
 
 /* ---- the bare system call ---- */
 
-static double bare_pin_us(char *base)
-{
-	struct io_uring ring;
-	double least = 0;
-	int round, i;
+static struct io_uring ring;
 
+static void open_ring(void)
+{
 	assert_int_equal(io_uring_queue_init(1, &ring, 0), 0);
 	assert_int_equal(io_uring_register_buffers_sparse(&ring, NR), 0);
-	for (round = 0; round < ROUNDS; round++) {
-		double began_us = now_us();
+}
 
-		for (i = 0; i < NR; i++) {
-			struct iovec page = { base + i * CMA_GRANULE, CMA_GRANULE };
+/* One page, one call; 512 of them. */
+static double bare_pin_us(char *base)
+{
+	double began_us = now_us(), us;
+	int i;
 
-			assert_int_equal(io_uring_register_buffers_update_tag(&ring, i, &page,
-									      NULL, 1), 1);
-		}
-		keep_least(&least, (now_us() - began_us) / NR);
-		for (i = 0; i < NR; i++) {
-			struct iovec none = { NULL, 0 };
+	for (i = 0; i < NR; i++) {
+		struct iovec page = { base + i * CMA_GRANULE, CMA_GRANULE };
 
-			assert_int_equal(io_uring_register_buffers_update_tag(&ring, i, &none,
-									      NULL, 1), 1);
-		}
+		assert_int_equal(io_uring_register_buffers_update_tag(&ring, i, &page, NULL, 1), 1);
 	}
-	io_uring_queue_exit(&ring);
-	return least;
+	us = (now_us() - began_us) / NR;
+	for (i = 0; i < NR; i++) {
+		struct iovec none = { NULL, 0 };
+
+		assert_int_equal(io_uring_register_buffers_update_tag(&ring, i, &none, NULL, 1), 1);
+	}
+	return us;
 }
 
 /* ---- through the queue ---- */
@@ -153,11 +147,13 @@ static double kick_us(unsigned int nr_answers)
 
 static double empty_kick_us(void)
 {
-	double least = 0;
+	double least = kick_us(0), us;
 	int i;
 
-	for (i = 0; i < 100 * ROUNDS; i++)
-		keep_least(&least, kick_us(0));
+	for (i = 1; i < 100 * ROUNDS; i++) {
+		us = kick_us(0);
+		least = us < least ? us : least;
+	}
 	return least;
 }
 
@@ -256,11 +252,13 @@ static int skip_bench(const char *reason)
 
 int main(void)
 {
-	double bare, empty, bulk = 0, single = 0;
+	static struct bench_figure bulk = {
+		.name = "queue_bulk512", .unit = "us", .baseline = "pin_syscall", .goal = GOAL,
+	};
+	double bare, empty, single, least = 0;
 	struct qtest *q;
 	char *base;
 	int round;
-	bool pass;
 
 	if (access(qtest_plugin(), R_OK))
 		return skip_bench("the plugin is not built");
@@ -273,22 +271,19 @@ int main(void)
 	q = qtest_start(QTEST_Q35, "-object memory-backend-file,id=m0,mem-path=%s,size=1G,share=on,prealloc=on "
 			"-device virtio-cma-pci,id=cma0,memdev=m0,unsafe-noiommu=on", file);
 	cma_open(&c, q, &virtio_pci);
+	open_ring();
 	empty = empty_kick_us();
-	bare = bare_pin_us(base);
 	for (round = 0; round < ROUNDS; round++) {
-		keep_least(&bulk, bulk_round_us() - empty);
-		keep_least(&single, single_round_us() - empty);
+		bare = bare_pin_us(base);
+		bench_pair(&bulk, (bulk_round_us() - empty) / NR, bare);
+		single = (single_round_us() - empty) / NR_SINGLE;
+		least = !round || single < least ? single : least;
 	}
-	keep_least(&bare, bare_pin_us(base));
+	io_uring_queue_exit(&ring);
 	qtest_stop(q);
 	unmap_file(base);
 
-	bulk /= NR;
-	single /= NR_SINGLE;
-	pass = bulk <= GOAL * bare;
-	printf("BENCH queue_bulk512 ours=%.3fus pin_syscall=%.3fus ratio=%.2f goal=<=%.0f %s\n",
-	       bulk, bare, bulk / bare, GOAL, pass ? "PASS" : "FAIL");
-	printf("BENCH queue_alloc1 ours=%.3fus pin_syscall=%.3fus ratio=%.2f goal=- PASS\n",
-	       single, bare, single / bare);
-	return !pass;
+	bench_judge(&bulk);
+	printf("# queue_alloc1: %.3f us\n", least);
+	return bench_exit();
 }

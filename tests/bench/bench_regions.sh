@@ -8,7 +8,7 @@
 #
 # The ready pools are small: neither they nor their refill is what is measured. Real time, so that
 # the host's part counts: other load on the machine shows; what two CPUs can clear at once says how
-# much. Each figure is the one in the middle of five rounds.
+# much. Each figure is of pairs, taken in turns (tests/bench/verdict.h).
 #
 # On amd64 judged beside one region. The arm64 kernels have no preemptible RCU: there
 # alloc_contig_range(), which waits for a grace period, waits until no other is clearing what it
@@ -20,7 +20,7 @@
 SERIES=6.12
 REGION_MIB=512
 BLOCKS=30 CMA_BLOCKS=7	# of 16 MiB, for each device
-ROUNDS=5
+ROUNDS=7
 
 # regions_boot ARCH [APPEND]
 regions_boot()
@@ -62,23 +62,32 @@ taken()
 		while read -r ta_ns ta_got; do [ "$ta_got" -ne $(($1 * $3)) ] || echo "$ta_ns"; done
 }
 
-# middle OURS BASE: awk expressions of columns one, two, four; sets "ours" and "base" to those of
-# the round in the middle
-middle()
-{
-	awk "{ printf \"%f %.0f %.0f\\n\", ($1) / ($2), $1, $2 }" "$VM_TMP/rounds" |
-		sort -n | sed -n "$((ROUNDS / 2 + 1))s/^[^ ]* //p" >"$VM_TMP/middle"
-	read -r ours base <"$VM_TMP/middle" || ours='' base=''
-}
-
-# rounds WHOSE FIRST-SLOT BLOCKS
+# rounds: of ours, one, two, four at once; each beside what was taken right before
 rounds()
 {
-	: >"$VM_TMP/rounds"
 	for _ in $(seq $ROUNDS); do
-		echo "$(taken 1 "$2" "$3") $(taken 2 "$2" "$3") $(taken 4 "$2" "$3")" >>"$VM_TMP/rounds"
+		one=$(taken 1 8 $BLOCKS)
+		two=$(taken 2 8 $BLOCKS)
+		four=$(taken 4 8 $BLOCKS)
+		echo "# $arch: one, two, four at once, ns: $one $two $four"
+		figure_sample regions_two_at_once_ns "$two" "$one"
+		figure_sample regions_four_at_once_ns "$four" "$((2 * ${one:-0}))"
 	done
-	sed "s/^/# $arch $1: one, two, four at once, ns: /" "$VM_TMP/rounds"
+	figure_pairs regions_two_at_once_ns ns one 1.20
+	figure_pairs regions_four_at_once_ns ns two_rounds_of_one 1.20
+}
+
+# rounds_beside_cma: four at once, then the same of the kernel's own CMA; ns for each block
+rounds_beside_cma()
+{
+	for _ in $(seq $ROUNDS); do
+		four=$(taken 4 8 $BLOCKS)
+		cma=$(taken 4 16 $CMA_BLOCKS)
+		echo "# $arch: four at once, ns: $four, CMA $cma"
+		figure_sample regions_four_at_once_arm64_per_block_ns "$((${four:-0} / (4 * BLOCKS)))" \
+			"$((${cma:-0} / (4 * CMA_BLOCKS)))"
+	done
+	figure_pairs regions_four_at_once_arm64_per_block_ns ns cma 1.00
 }
 
 # regions_case ARCH [APPEND]
@@ -90,19 +99,10 @@ regions_case()
 	# shellcheck disable=SC2034 # for guest
 	VM_CALM=1
 	echo "# $arch: clearing alone, ns: one $(at_once 1 8 'clear 8388608 100') two $(at_once 2 8 'clear 8388608 100')"
-	rounds ours 8 $BLOCKS
-	if [ "$arch" = amd64 ]; then
-		middle '$2' '$1'
-		figure regions_two_at_once_ns "$ours" one "$base" 1.20
-		middle '$3' '$1 * 2'
-		figure regions_four_at_once_ns "$ours" two_rounds_of_one "$base" 1.20
-	else
-		middle "\$3 / $((4 * BLOCKS))" 1
-		re_ours=$ours
-		rounds cma 16 $CMA_BLOCKS
-		middle "\$3 / $((4 * CMA_BLOCKS))" 1
-		figure regions_four_at_once_arm64_per_block_ns "$re_ours" cma "$ours" 1.00
-	fi
+	case $arch in
+	amd64) rounds ;;
+	*) rounds_beside_cma ;;
+	esac
 	check "$arch: no warning, oops or stack dump in the guest" equal 0 "$(guest complaints)"
 	check "$arch: QEMU ends well" vm_quit
 }

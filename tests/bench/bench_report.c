@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "tests/bench/verdict.h"
 #include "tests/qtest/cma.h"
 
 #define ROUNDS		15
@@ -81,42 +82,27 @@ static void read_property(struct qtest *q, const char *property)
 				     property));
 }
 
-static int compare(const void *a, const void *b)
+/* The main loop's own time. */
+static void turn(struct qtest *q, const char *name, const char *property)
 {
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double time_ms(struct qtest *q, const char *property)
-{
-	double ms[ROUNDS];
+	struct bench_figure f = { .name = name, .unit = "ms", .goal = TURN_LIMIT_MS };
+	double ms;
 	int i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		ms[i] = ran_ms(q);
+		ms = ran_ms(q);
 		read_property(q, property);
-		ms[i] = ran_ms(q) - ms[i];
+		bench_round(&f, ran_ms(q) - ms);
 	}
-	qsort(ms, ROUNDS, sizeof(ms[0]), compare);
-	return ms[ROUNDS / 2];
+	bench_judge(&f);
 }
 
-static bool judge(const char *name, const char *unit, double ours, double limit)
-{
-	bool pass = ours <= limit;
-
-	printf("BENCH %s ours=%.1f%s limit=%.0f%s ratio=%.2f goal=<=1 %s\n", name, ours, unit,
-	       limit, unit, ours / limit, pass ? "PASS" : "FAIL");
-	fflush(stdout);
-	return pass;
-}
-
-static bool bench_memory(void)
+static void bench_memory(void)
 {
 	struct qtest *q = qtest_start(QTEST_Q35, "-object memory-backend-memfd,id=m0,size=1G "
 				      "-device virtio-cma-pci,id=cma0,memdev=m0,granule=4K,"
 				      "x-provider=fake,x-fake-extent=1,unsafe-noiommu=on");
+	struct bench_figure f = { .name = "report_memory_262144", .unit = "MB", .goal = MEMORY_LIMIT_MB };
 	double before, most = 0;
 	struct cma c;
 	int i;
@@ -131,37 +117,33 @@ static bool bench_memory(void)
 			most = status_mb(q, "VmHWM:") - before;
 	}
 	qtest_stop(q);
-	return judge("report_memory_262144", "MB", most, MEMORY_LIMIT_MB);
+	bench_add(&f, most, 1);
+	bench_counted(&f);
 }
 
-static bool bench_turn(void)
+static void bench_turn(void)
 {
 	struct qtest *q = qtest_start(QTEST_VIRT, "-m 256M,maxmem=4T "
 				      "-object memory-backend-memfd,id=m0,size=1T "
 				      "-device virtio-cma-device,id=cma0,memdev=m0,granule=2M,"
 				      "x-provider=fake,x-fake-extent=1,unsafe-noiommu=on");
-	double whole, shattered, part;
 	struct cma c;
 
 	cma_open(&c, q, &virtio_mmio);
-	whole = time_ms(q, "report");
+	turn(q, "report_turn_1tib_unbacked", "report");
 	cma_shatter(&c, 2 << 20, 524288);
-	shattered = time_ms(q, "report");
-	part = time_ms(q, "report-part");
+	turn(q, "report_turn_1tib_shattered", "report");
+	turn(q, "report_turn_1tib_part", "report-part");
 	qtest_stop(q);
-	return judge("report_turn_1tib_unbacked", "ms", whole, TURN_LIMIT_MS) &
-	       judge("report_turn_1tib_shattered", "ms", shattered, TURN_LIMIT_MS) &
-	       judge("report_turn_1tib_part", "ms", part, TURN_LIMIT_MS);
 }
 
 int main(void)
 {
-	bool pass;
-
 	if (access(qtest_plugin(), R_OK)) {
 		printf("1..0 # SKIP the plugin is not built\n");
 		return 77;
 	}
-	pass = bench_memory();
-	return !(bench_turn() & pass);
+	bench_memory();
+	bench_turn();
+	return bench_exit();
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "tests/bench/verdict.h"
 #include "tests/service/rig.h"
 
 #include <time.h>
@@ -24,8 +25,6 @@
 #define STATUS_GOAL_MS	50.0
 #define MEMORY_GOAL_MIB	20.0
 
-static bool all_pass = true;
-
 static double now_us(void)
 {
 	struct timespec t;
@@ -34,25 +33,13 @@ static double now_us(void)
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
 }
 
-static void keep_least(double *least, double us)
-{
-	if (!*least || us < *least)
-		*least = us;
-}
-
-static void judge(const char *name, double ours, const char *unit, double goal)
-{
-	bool pass = ours <= goal;
-
-	printf("BENCH %s ours=%.2f%s goal=<=%.0f%s %s\n", name, ours, unit, goal, unit, pass ? "PASS" : "FAIL");
-	all_pass &= pass;
-}
-
 static void one_request(void)
 {
 	struct memory m = huge_memory(NR);
 	struct hvcma_provider_config config = config_of(&m);
-	double service = 0, local = 0, began;
+	static struct bench_figure f = { .unit = "us", .baseline = "local", .goal = RATIO_GOAL };
+	double service, local, began;
+	char name[32];
 	struct hvcma_provider *p = local_provider(&config);
 	uint64_t hpa[NR];
 	int fd = client_open(&rig), i;
@@ -65,17 +52,18 @@ static void one_request(void)
 	for (i = 0; i < ROUNDS; i++) {
 		began = now_us();
 		assert_status(OK, client_range(fd, HVCMAD_OP_PIN, r, 0, NR, HVCMAD_PIN_ADDRESSES));
-		keep_least(&service, now_us() - began);
+		service = now_us() - began;
 		assert_status(OK, client_range(fd, HVCMAD_OP_UNPIN, r, 0, NR, 0));
 		began = now_us();
 		assert_int_equal(p->ops->pin(p, 0, NR), 0);
 		assert_int_equal(p->ops->hpa(p, 0, NR, hpa), 0);
-		keep_least(&local, now_us() - began);
+		local = now_us() - began;
 		assert_int_equal(p->ops->unpin(p, 0, NR), 0);
+		bench_pair(&f, service / NR, local / NR);
 	}
-	printf("BENCH service_pin_bulk%d ours=%.3fus local=%.3fus ratio=%.2f goal=<=%.1f %s\n", NR, service / NR,
-	       local / NR, service / local, RATIO_GOAL, service <= RATIO_GOAL * local ? "PASS" : "FAIL");
-	all_pass &= service <= RATIO_GOAL * local;
+	snprintf(name, sizeof(name), "service_pin_bulk%d", NR);
+	f.name = name;
+	bench_judge(&f);
 	client_close(fd);
 	p->ops->destroy(p);
 	memory_free(&m);
@@ -115,7 +103,12 @@ static double resident_mib(void)
 static void a_thousand_regions(void)
 {
 	pid_t child[NR_VMS];
-	double least = 0, began;
+	static struct bench_figure turn = {
+		.name = "service_status_1000_regions", .unit = "ms", .goal = STATUS_GOAL_MS,
+	}, memory = {
+		.name = "service_resident_1000_regions", .unit = "MiB", .goal = MEMORY_GOAL_MIB,
+	};
+	double began;
 	uint32_t nr, after;
 	int fd, i;
 	char c;
@@ -135,11 +128,12 @@ static void a_thousand_regions(void)
 			nr += got.status.nr;
 			after = got.status.nr ? got.status.regions[got.status.nr - 1].region : 0;
 		} while (got.status.nr);
-		keep_least(&least, now_us() - began);
+		bench_round(&turn, (now_us() - began) / 1000);
 		assert_int_equal(nr, NR_VMS * NR_REGIONS);
 	}
-	judge("service_status_1000_regions", least / 1000, "ms", STATUS_GOAL_MS);
-	judge("service_resident_1000_regions", resident_mib(), "MiB", MEMORY_GOAL_MIB);
+	bench_judge(&turn);
+	bench_add(&memory, resident_mib(), 1);
+	bench_counted(&memory);
 	close(fd);
 	for (i = 0; i < NR_VMS; i++) {
 		assert_int_equal(kill(child[i], SIGKILL), 0);
@@ -179,5 +173,5 @@ int main(void)
 		puts("# SKIP no 64 free hugepages of 2 MiB");
 	pool_unlock(lock);
 	daemon_stop(&rig);
-	return all_pass ? 0 : 1;
+	return bench_exit();
 }

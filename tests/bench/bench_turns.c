@@ -9,7 +9,7 @@
  * QEMU answers qtest commands between turns, so it is asked for something small
  * without a pause. The turn took no longer than the answer, nor than the processor
  * time of QEMU's main thread meanwhile: the lesser one of each look, the longest
- * of all looks, the least of some rounds, as other load only makes it longer.
+ * of all looks, in some rounds.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "tests/bench/verdict.h"
 #include "tests/qtest/cma.h"
 
 #define ROUNDS		3
@@ -179,12 +180,6 @@ static double report_ms(void)
 	return longest;
 }
 
-static void keep_least(double *least, double ms)
-{
-	if (!*least || ms < *least)
-		*least = ms;
-}
-
 static void start(const char *size, const char *memdev, const char *options)
 {
 	q = qtest_start(QTEST_Q35, "-m 256M,maxmem=1200G,slots=4 -cpu qemu64,phys-bits=46 "
@@ -195,49 +190,51 @@ static void start(const char *size, const char *memdev, const char *options)
 }
 
 /* All of the region was pinned once, and unpinned: in how many calls? */
-static int step(const char *what, const char *size, uint64_t bytes)
+static void step(const char *what, const char *size, uint64_t bytes)
 {
-	char counter[64];
+	char counter[64], name[64];
+	struct bench_figure f = { .name = name, .unit = "granules", .goal = GOAL_GRANULES };
 	uint64_t granules, nr_calls;
 
 	snprintf(counter, sizeof(counter), "/counters/%s-calls", what);
 	nr_calls = (uint64_t)qtest_get(q, counter);
 	granules = (bytes / CMA_GRANULE + nr_calls - 1) / nr_calls;
-	printf("BENCH step_%s_%s ours=%llu granules goal=<=%d %s\n", what, size,
-	       (unsigned long long)granules, GOAL_GRANULES,
-	       granules <= GOAL_GRANULES ? "PASS" : "FAIL");
-	return granules > GOAL_GRANULES;
+	snprintf(name, sizeof(name), "step_%s_%s", what, size);
+	bench_add(&f, (double)granules, 1);
+	bench_counted(&f);
 }
 
-static int bench(const char *name, const char *size, uint64_t bytes, const char *memdev,
-		 const char *options)
+static void bench(const char *name, const char *size, uint64_t bytes, const char *memdev,
+		  const char *options)
 {
 	static const char *const names[NR_WHATS] = {
 		"alloc", "bulk", "free", "reset", "report", "search",
 	};
-	double least[NR_WHATS] = { 0 };
-	int round, what, failed = 0;
+	struct bench_figure f[NR_WHATS] = { 0 };
+	char title[64];
+	int round, what;
 
 	for (round = 0; round < ROUNDS; round++) {
 		start(size, memdev, options);	/* new each time, so that all is backed anew */
-		keep_least(&least[ALLOC], alloc_ms(bytes, 0, VIRTIO_CMA_S_OK));
-		keep_least(&least[REPORT], report_ms());
-		keep_least(&least[FREE], free_ms(bytes));
-		if (!round)
-			failed |= step("pin", name, bytes) | step("unpin", name, bytes);
-		keep_least(&least[BULK], bulk_ms(bytes));
-		keep_least(&least[RESET], reset_ms());
-		keep_least(&least[SEARCH], search_ms(bytes));
+		bench_round(&f[ALLOC], alloc_ms(bytes, 0, VIRTIO_CMA_S_OK));
+		bench_round(&f[REPORT], report_ms());
+		bench_round(&f[FREE], free_ms(bytes));
+		if (!round) {
+			step("pin", name, bytes);
+			step("unpin", name, bytes);
+		}
+		bench_round(&f[BULK], bulk_ms(bytes));
+		bench_round(&f[RESET], reset_ms());
+		bench_round(&f[SEARCH], search_ms(bytes));
 		qtest_stop(q);
 	}
 	for (what = 0; what < NR_WHATS; what++) {
-		bool pass = least[what] <= GOAL_MS;
-
-		printf("BENCH turn_%s_%s ours=%.2fms goal=<=%.0f %s\n", names[what], name,
-		       least[what], GOAL_MS, pass ? "PASS" : "FAIL");
-		failed |= !pass;
+		snprintf(title, sizeof(title), "turn_%s_%s", names[what], name);
+		f[what].name = title;
+		f[what].unit = "ms";
+		f[what].goal = GOAL_MS;
+		bench_judge(&f[what]);
 	}
-	return failed;
 }
 
 static bool read_pool(const char *file, long *value)
@@ -266,19 +263,17 @@ static bool set_pool(long nr_pages)
 }
 
 /* Pages of the pool for as long as it takes, if the machine has them. */
-static int bench_real(void)
+static void bench_real(void)
 {
 	const long wanted = (long)(REAL_BYTES / CMA_GRANULE);
 	long before = 0, free_pages = 0;
-	int failed = 0;
 
 	if (!read_pool("nr_hugepages", &before) || !set_pool(before + wanted) ||
 	    !read_pool("free_hugepages", &free_pages) || free_pages < wanted)
 		printf("# real pins: skipped, no %ld free hugepages of 2 MiB\n", wanted);
 	else
-		failed = bench("real_1G", "1G", REAL_BYTES, "hugetlb=on,hugetlbsize=2M", "");
+		bench("real_1G", "1G", REAL_BYTES, "hugetlb=on,hugetlbsize=2M", "");
 	set_pool(before);
-	return failed;
 }
 
 int main(void)
@@ -290,10 +285,11 @@ int main(void)
 		return 77;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	failed = bench("1G", "1G", 1024 * MIB, FAKE);
-	failed |= bench("64G", "64G", 64 * 1024 * MIB, FAKE);
-	failed |= bench("1T", "1T", 1024 * 1024 * MIB, FAKE);
-	failed |= bench_real();
+	bench("1G", "1G", 1024 * MIB, FAKE);
+	bench("64G", "64G", 64 * 1024 * MIB, FAKE);
+	bench("1T", "1T", 1024 * 1024 * MIB, FAKE);
+	bench_real();
+	failed = bench_exit();
 	printf("%sok 1 - turns of the main loop\n1..1\n", failed ? "not " : "");
 	return failed;
 }

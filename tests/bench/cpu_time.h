@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Processor time, user and system, of a whole program from exec to exit, the least of many runs:
- * the time that passes on a machine with nothing else to do, and the same on one that has.
+ * Processor time, user and system, of a whole program from exec to exit: the time that passes on a
+ * machine with nothing else to do, and nearly the same on one that has.
  */
 #ifndef HVCMA_TESTS_BENCH_CPU_TIME_H
 #define HVCMA_TESTS_BENCH_CPU_TIME_H
@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/bench/verdict.h"
 
 static inline double cpu_time_ms_of(const struct timeval *tv)
 {
@@ -35,19 +37,11 @@ static inline double cpu_time_run(char *const *argv)
 	return cpu_time_ms_of(&usage.ru_utime) + cpu_time_ms_of(&usage.ru_stime);
 }
 
-static inline double cpu_time_least(char *const *argv, int runs)
+/* So many rounds of a figure. */
+static inline void cpu_time_rounds(struct bench_figure *f, char *const *argv, int runs)
 {
-	double best = -1;
-
-	for (int i = 0; i < runs; i++) {
-		double ms = cpu_time_run(argv);
-
-		if (ms < 0)
-			return -1;
-		if (best < 0 || ms < best)
-			best = ms;
-	}
-	return best;
+	for (int i = 0; i < runs; i++)
+		bench_round(f, cpu_time_run(argv));
 }
 
 #endif /* HVCMA_TESTS_BENCH_CPU_TIME_H */
