@@ -20,7 +20,7 @@
 #define HVCMAD_ASSERT(cond)	_Static_assert(cond, #cond)
 
 /* Of the specification that this file is the machine-readable form of. */
-#define HVCMAD_SPEC_VERSION		"1.0"
+#define HVCMAD_SPEC_VERSION		"1.1"
 
 #define HVCMAD_MAGIC			0x64434d48U	/* hello.magic; "HMCd" in the order of x86 */
 #define HVCMAD_VERSION			1		/* hello.version */
@@ -45,7 +45,9 @@
 #define HVCMAD_OP_ADDRESSES		7
 #define HVCMAD_OP_DISCARD		8
 #define HVCMAD_OP_STATUS		9
-#define HVCMAD_NR_OPS			10		/* one beyond the last */
+#define HVCMAD_OP_RESUME		10
+#define HVCMAD_OP_PINNED		11
+#define HVCMAD_NR_OPS			12		/* one beyond the last */
 
 /* X(name, number, errno, text): errno is what a client in C is to be told. */
 #define HVCMAD_STATUS_TABLE(X)							\
@@ -154,10 +156,29 @@ struct hvcmad_unregister_req {
 };
 HVCMAD_ASSERT(sizeof(struct hvcmad_unregister_req) == 16);
 
+/* RESUME: a region of a session that is over, of the same process */
+struct hvcmad_resume_req {
+	struct hvcmad_req_hdr hdr;
+	__u8 name[HVCMAD_NAME_BYTES];
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_resume_req) == 40);
+
+struct hvcmad_resume_resp {
+	struct hvcmad_resp_hdr hdr;
+	__u32 region;			/* its number, as it was */
+	__u32 reserved;
+	__u64 bytes;
+	__u64 offset;			/* in the file */
+	__u64 granule_bytes;
+	__u64 page_bytes;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_resume_resp) == 48);
+HVCMAD_ASSERT(offsetof(struct hvcmad_resume_resp, bytes) == 16);
+
 /* range.flags */
 #define HVCMAD_PIN_ADDRESSES		0x1	/* PIN: answer as ADDRESSES does */
 
-/* BACK, PIN, UNPIN, ADDRESSES, DISCARD: granules [first, first + nr) of a region */
+/* BACK, PIN, UNPIN, ADDRESSES, DISCARD, PINNED: granules [first, first + nr) of a region */
 struct hvcmad_range_req {
 	struct hvcmad_req_hdr hdr;
 	__u32 region;
@@ -177,6 +198,15 @@ struct hvcmad_addresses_resp {
 };
 HVCMAD_ASSERT(sizeof(struct hvcmad_addresses_resp) == 8);
 HVCMAD_ASSERT(8 + HVCMAD_MAX_GRANULES * 8 <= HVCMAD_MAX_RESPONSE_BYTES);
+
+/* PINNED: one bit for each granule, from the lowest of the first word on; the rest is zero */
+struct hvcmad_pinned_resp {
+	struct hvcmad_resp_hdr hdr;
+	__u64 pinned[];
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_pinned_resp) == 8);
+
+#define HVCMAD_PINNED_WORDS(nr)		(((nr) + 63) / 64)
 
 /* status.flags */
 #define HVCMAD_STATUS_ALL		0x1	/* regions of all VMs, not of this session alone */

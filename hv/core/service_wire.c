@@ -32,6 +32,8 @@ static const struct {
 	[HVCMAD_OP_ADDRESSES] = { "ADDRESSES", sizeof(struct hvcmad_range_req), 0 },
 	[HVCMAD_OP_DISCARD] = { "DISCARD", sizeof(struct hvcmad_range_req), 0 },
 	[HVCMAD_OP_STATUS] = { "STATUS", sizeof(struct hvcmad_status_req), 0 },
+	[HVCMAD_OP_RESUME] = { "RESUME", sizeof(struct hvcmad_resume_req), 0 },
+	[HVCMAD_OP_PINNED] = { "PINNED", sizeof(struct hvcmad_range_req), 0 },
 };
 
 static enum hvcmad_status fault(const char **why, enum hvcmad_status status, const char *sentence)
@@ -60,6 +62,8 @@ static bool is_name(const __u8 *name, size_t room)
 	return at == room;
 }
 
+static const char no_name[] = "a region's name is 1 to 31 letters, digits, '-', '_' or '.', then zeroes";
+
 static bool is_power_of_two(uint64_t v)
 {
 	return v && !(v & (v - 1));
@@ -87,8 +91,7 @@ static enum hvcmad_status check_register(const struct hvcmad_register_req *r, si
 		return fault(why, HVCMAD_S_DESCRIPTOR, make ? "REGISTER with MAKE comes with no descriptor" :
 			     "REGISTER comes with one descriptor, that of the memory's file");
 	if (!is_name(r->name, sizeof(r->name)))
-		return fault(why, HVCMAD_S_INVAL,
-			     "a region's name is 1 to 31 letters, digits, '-', '_' or '.', then zeroes");
+		return fault(why, HVCMAD_S_INVAL, no_name);
 	if (!is_power_of_two(r->granule_bytes))
 		return fault(why, HVCMAD_S_INVAL, "the granule is not a power of two");
 	if (!r->bytes || r->bytes % r->granule_bytes)
@@ -150,6 +153,10 @@ enum hvcmad_status hvcma_service_request_parse(const void *message, size_t bytes
 	case HVCMAD_OP_STATUS:
 		if (r.status.flags & ~HVCMAD_STATUS_FLAGS)
 			status = fault(why, HVCMAD_S_UNSUPP, "STATUS has an unknown flag");
+		break;
+	case HVCMAD_OP_RESUME:
+		if (!is_name(r.resume.name, sizeof(r.resume.name)))
+			status = fault(why, HVCMAD_S_INVAL, no_name);
 		break;
 	default:
 		status = check_range(&r.range, why);

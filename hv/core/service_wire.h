@@ -19,6 +19,7 @@ union hvcma_service_request {
 	struct hvcmad_unregister_req unregister;
 	struct hvcmad_range_req range;
 	struct hvcmad_status_req status;
+	struct hvcmad_resume_req resume;
 };
 
 /**

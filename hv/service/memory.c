@@ -124,11 +124,11 @@ static int check_others(const struct hvcmad_memory *m, const struct hvcmad_regio
 {
 	const struct hvcmad_region *o;
 
+	if (hvcmad_memory_find_name(m, r->vm, r->name)) {
+		hvcma_error_set(err, "region %s: the VM has one of this name", r->name);
+		return -EEXIST;
+	}
 	for (o = m->first; o; o = o->next) {
-		if (o->vm == r->vm && !strcmp(o->name, r->name)) {
-			hvcma_error_set(err, "region %s: the VM has one of this name", r->name);
-			return -EEXIST;
-		}
 		if (o->dev == r->dev && o->ino == r->ino && o->offset < r->offset + r->bytes &&
 		    r->offset < o->offset + o->bytes) {
 			hvcma_error_set(err, "region %s: this memory is in a region already", r->name);
@@ -175,7 +175,7 @@ free_table:
 	return ret;
 }
 
-enum hvcmad_status hvcmad_memory_register(struct hvcmad_memory *m, struct hvcmad_vm *vm, const void *owner,
+enum hvcmad_status hvcmad_memory_register(struct hvcmad_memory *m, struct hvcmad_vm *vm, void *owner,
 					  pid_t pid, const struct hvcmad_register_req *request, int fd,
 					  struct hvcmad_region **out, struct hvcma_error *err)
 {
@@ -270,6 +270,18 @@ struct hvcmad_region *hvcmad_memory_find(const struct hvcmad_memory *m, const vo
 
 	for (r = m->first; r; r = r->next) {
 		if (r->id == id && r->owner == owner)
+			return r;
+	}
+	return NULL;
+}
+
+struct hvcmad_region *hvcmad_memory_find_name(const struct hvcmad_memory *m, const struct hvcmad_vm *vm,
+					      const char *name)
+{
+	struct hvcmad_region *r;
+
+	for (r = m->first; r; r = r->next) {
+		if (r->vm == vm && !strcmp(r->name, name))
 			return r;
 	}
 	return NULL;

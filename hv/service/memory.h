@@ -17,7 +17,7 @@
 
 struct hvcmad_region {
 	struct hvcmad_region *next;
-	const void *owner;		/* the session */
+	void *owner;			/* the session */
 	struct hvcmad_vm *vm;
 	pid_t pid;
 	uint32_t id;
@@ -54,7 +54,7 @@ void hvcmad_memory_init(struct hvcmad_memory *m, const struct hvcmad_config *con
  *
  * Return: OK, INVAL, REFUSED, QUOTA, DESCRIPTOR, EXISTS, NO_MEMORY, IO.
  */
-enum hvcmad_status hvcmad_memory_register(struct hvcmad_memory *m, struct hvcmad_vm *vm, const void *owner,
+enum hvcmad_status hvcmad_memory_register(struct hvcmad_memory *m, struct hvcmad_vm *vm, void *owner,
 					  pid_t pid, const struct hvcmad_register_req *request, int fd,
 					  struct hvcmad_region **out, struct hvcma_error *err);
 
@@ -64,6 +64,10 @@ void hvcmad_memory_unregister(struct hvcmad_memory *m, struct hvcmad_region *reg
 /** hvcmad_memory_find() - NULL: not one of this owner's. */
 struct hvcmad_region *hvcmad_memory_find(const struct hvcmad_memory *m, const void *owner, uint32_t id);
 
+/** hvcmad_memory_find_name() - NULL: the VM has none of this name. */
+struct hvcmad_region *hvcmad_memory_find_name(const struct hvcmad_memory *m, const struct hvcmad_vm *vm,
+					      const char *name);
+
 /** hvcmad_memory_has() - has this owner a region? */
 bool hvcmad_memory_has(const struct hvcmad_memory *m, const void *owner);
 
@@ -71,15 +75,15 @@ bool hvcmad_memory_has(const struct hvcmad_memory *m, const void *owner);
 unsigned int hvcmad_memory_end(struct hvcmad_memory *m, const void *owner);
 
 /**
- * hvcmad_region_range() - BACK, PIN, UNPIN, ADDRESSES or DISCARD.
+ * hvcmad_region_range() - BACK, PIN, UNPIN, ADDRESSES, DISCARD or PINNED.
  * @request: well-formed
- * @address: out, for what is answered with addresses: one for each granule
+ * @answer: out, for what is answered with addresses: one for each granule; with PINNED: its bits
  *
  * Return: OK, UNSUPP, REFUSED, QUOTA, RANGE, TOO_BIG, STATE, NO_BACKING, NO_MEMORY, IO. UNPIN that
  * fails with IO may have unpinned the first ones.
  */
 enum hvcmad_status hvcmad_region_range(struct hvcmad_memory *m, struct hvcmad_region *region,
-				       const struct hvcmad_range_req *request, uint64_t *address,
+				       const struct hvcmad_range_req *request, uint64_t *answer,
 				       struct hvcma_error *err);
 
 /** hvcmad_region_stats() - as its provider has them. */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "hv/host/hugepages.h"
@@ -184,6 +185,15 @@ static enum hvcmad_status pin(struct hvcmad_region *r, const struct hvcmad_range
 	return status;
 }
 
+static void tell_pinned(const struct hvcmad_region *r, uint64_t first, uint64_t nr, uint64_t *bits)
+{
+	uint64_t i;
+
+	memset(bits, 0, HVCMAD_PINNED_WORDS(nr) * sizeof(*bits));
+	for (i = 0; i < nr; i++)
+		bits[i / 64] |= (uint64_t)r->pinned[first + i] << i % 64;
+}
+
 static enum hvcmad_status check_size(const struct hvcmad_region *r, const struct hvcmad_range_req *q,
 				     struct hvcma_error *err)
 {
@@ -204,7 +214,7 @@ static enum hvcmad_status check_size(const struct hvcmad_region *r, const struct
 }
 
 enum hvcmad_status hvcmad_region_range(struct hvcmad_memory *m, struct hvcmad_region *region,
-				       const struct hvcmad_range_req *request, uint64_t *address,
+				       const struct hvcmad_range_req *request, uint64_t *answer,
 				       struct hvcma_error *err)
 {
 	uint64_t first = request->first, nr = request->nr;
@@ -218,12 +228,15 @@ enum hvcmad_status hvcmad_region_range(struct hvcmad_memory *m, struct hvcmad_re
 	case HVCMAD_OP_BACK:
 		return back(m, region, first, nr, err);
 	case HVCMAD_OP_PIN:
-		return pin(region, request, address, err);
+		return pin(region, request, answer, err);
 	case HVCMAD_OP_UNPIN:
 		return unpin(region, first, nr, err);
 	case HVCMAD_OP_ADDRESSES:
 		ret = check_addresses(region, err);
-		return ret ? status_of(ret) : addresses(region, first, nr, address, err);
+		return ret ? status_of(ret) : addresses(region, first, nr, answer, err);
+	case HVCMAD_OP_PINNED:
+		tell_pinned(region, first, nr, answer);
+		return HVCMAD_S_OK;
 	case HVCMAD_OP_DISCARD:
 		return provided(region, p->ops->discard(p, first, nr), err);
 	default:

@@ -99,6 +99,39 @@ static size_t do_register(struct hvcmad_session *session, const struct hvcmad_re
 	return sizeof(*r);
 }
 
+/* Is the client that had it this very process, which has lost the session that it had it by? */
+static bool may_resume(const struct hvcmad_session *session, const struct hvcmad_session *former)
+{
+	return former->state == HVCMAD_SESSION_CLOSED && former->id.pid == session->id.pid &&
+	       !hvcmad_is_dead(former->pidfd);
+}
+
+static size_t do_resume(struct hvcmad_session *session, const struct hvcmad_resume_req *q, int *answer_fd)
+{
+	struct hvcmad_server *s = session->server;
+	struct hvcmad_region *region = hvcmad_memory_find_name(&s->memory, session->vm, (const char *)q->name);
+	struct hvcmad_session *former = region ? region->owner : NULL;
+	struct hvcmad_resume_resp *r;
+	char words[128];
+
+	if (!former || !may_resume(session, former)) {
+		snprintf(words, sizeof(words), "no session of this process that is over has a region %.31s", q->name);
+		return hvcmad_request_refuse(s, HVCMAD_S_NO_REGION, words);
+	}
+	region->owner = session;
+	if (!hvcmad_memory_has(&s->memory, former))
+		hvcmad_session_end(former);
+
+	r = succeed(s, sizeof(*r));
+	r->region = region->id;
+	r->bytes = region->bytes;
+	r->offset = region->offset;
+	r->granule_bytes = region->granule_bytes;
+	r->page_bytes = region->page_bytes;
+	*answer_fd = region->fd;
+	return sizeof(*r);
+}
+
 static size_t no_region(struct hvcmad_server *s, uint32_t id)
 {
 	char words[64];
@@ -128,18 +161,22 @@ static size_t do_range(struct hvcmad_session *session, const struct hvcmad_range
 	struct hvcmad_server *s = session->server;
 	struct hvcmad_region *region = hvcmad_memory_find(&s->memory, session, q->region);
 	struct hvcmad_addresses_resp *r = RESPONSE(s, hvcmad_addresses_resp);
-	bool addresses = q->hdr.op == HVCMAD_OP_ADDRESSES || q->flags & HVCMAD_PIN_ADDRESSES;
 	struct hvcma_error err = { "" };
+	uint64_t words = 0;
 	enum hvcmad_status status;
 
 	if (!region)
 		return no_region(s, q->region);
-	/* The addresses are written where the response has them. */
+	if (q->hdr.op == HVCMAD_OP_ADDRESSES || q->flags & HVCMAD_PIN_ADDRESSES)
+		words = q->nr;
+	else if (q->hdr.op == HVCMAD_OP_PINNED)
+		words = HVCMAD_PINNED_WORDS(q->nr);
+	/* What is answered is written where the response has it. */
 	status = hvcmad_region_range(&s->memory, region, q, (uint64_t *)r->address, &err);
 	if (status)
 		return hvcmad_request_refuse(s, status, err.text);
 	r->hdr.status = HVCMAD_S_OK;
-	r->hdr.bytes = (uint32_t)(sizeof(*r) + (addresses ? q->nr * sizeof(r->address[0]) : 0));
+	r->hdr.bytes = (uint32_t)(sizeof(*r) + words * sizeof(r->address[0]));
 	return r->hdr.bytes;
 }
 
@@ -224,6 +261,8 @@ size_t hvcmad_request_do(struct hvcmad_session *session, const union hvcma_servi
 		return do_hello(session, &request->hello);
 	case HVCMAD_OP_REGISTER:
 		return do_register(session, &request->reg, fd, answer_fd);
+	case HVCMAD_OP_RESUME:
+		return do_resume(session, &request->resume, answer_fd);
 	case HVCMAD_OP_UNREGISTER:
 		return do_unregister(session, &request->unregister);
 	case HVCMAD_OP_STATUS:

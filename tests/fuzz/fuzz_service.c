@@ -30,6 +30,8 @@ static const size_t bytes_of[HVCMAD_NR_OPS] = {
 	[HVCMAD_OP_ADDRESSES] = sizeof(struct hvcmad_range_req),
 	[HVCMAD_OP_DISCARD] = sizeof(struct hvcmad_range_req),
 	[HVCMAD_OP_STATUS] = sizeof(struct hvcmad_status_req),
+	[HVCMAD_OP_RESUME] = sizeof(struct hvcmad_resume_req),
+	[HVCMAD_OP_PINNED] = sizeof(struct hvcmad_range_req),
 };
 
 static void check_register(const struct hvcmad_register_req *r, size_t nr_descriptors)
@@ -59,6 +61,9 @@ static void check_request(const union hvcma_service_request *r, size_t bytes, si
 		break;
 	case HVCMAD_OP_STATUS:
 		expect(!(r->status.flags & ~HVCMAD_STATUS_FLAGS));
+		break;
+	case HVCMAD_OP_RESUME:
+		expect(r->resume.name[0] && !r->resume.name[HVCMAD_NAME_BYTES - 1]);
 		break;
 	default:
 		expect(r->range.nr && r->range.nr <= HVCMAD_MAX_GRANULES);
@@ -94,6 +99,11 @@ static void mend(unsigned char *message, size_t bytes, uint8_t how)
 		reg->reserved %= 2;
 		memcpy(reg->name, "banka", how & 8 ? 6 : 0);
 		memset(reg->name + 6, 0, how & 8 ? sizeof(reg->name) - 6 : 0);
+	}
+	if ((how & 4) && hdr.op == HVCMAD_OP_RESUME && bytes == sizeof(struct hvcmad_resume_req)) {
+		struct hvcmad_resume_req *resume = (void *)message;
+
+		memset(resume->name + how % HVCMAD_NAME_BYTES, 0, HVCMAD_NAME_BYTES - how % HVCMAD_NAME_BYTES);
 	}
 }
 

@@ -285,6 +285,8 @@ static struct {
 		struct hvcmad_hello_resp hello;
 		struct hvcmad_register_resp reg;
 		struct hvcmad_addresses_resp addresses;
+		struct hvcmad_pinned_resp pinned;
+		struct hvcmad_resume_resp resume;
 		struct hvcmad_status_resp status;
 		unsigned char bytes[HVCMAD_MAX_RESPONSE_BYTES];
 	};
@@ -387,8 +389,18 @@ static inline int client_range(int fd, uint32_t op, uint32_t region, uint64_t fi
 		.hdr = { op, sizeof(q) }, .region = region, .flags = flags, .first = first, .nr = nr,
 	};
 	bool addresses = op == HVCMAD_OP_ADDRESSES || flags & HVCMAD_PIN_ADDRESSES;
+	uint64_t words = addresses ? nr : op == HVCMAD_OP_PINNED ? HVCMAD_PINNED_WORDS(nr) : 0;
 
-	return client_call_fds(fd, &q, sizeof(q), sizeof(got.hdr) + (addresses ? nr * 8 : 0), NULL, 0);
+	return client_call_fds(fd, &q, sizeof(q), sizeof(got.hdr) + words * 8, NULL, 0);
+}
+
+/* Its number is in got.resume.region. */
+static inline int client_resume(int fd, const char *name)
+{
+	struct hvcmad_resume_req q = { .hdr = { HVCMAD_OP_RESUME, sizeof(q) } };
+
+	memcpy(q.name, name, strlen(name));
+	return client_call_fds(fd, &q, sizeof(q), sizeof(got.resume), NULL, 0);
 }
 
 static inline int client_status(int fd, uint32_t flags, uint32_t after)

@@ -80,6 +80,7 @@ static void what_is_right_is_taken(void **state)
 	struct hvcmad_status_req status = {
 		{ HVCMAD_OP_STATUS, sizeof(status) }, .flags = HVCMAD_STATUS_ALL, .after = 9,
 	};
+	struct hvcmad_resume_req resume = { { HVCMAD_OP_RESUME, sizeof(resume) }, .name = "banka" };
 	struct hvcmad_hello_req h = hello();
 	struct hvcmad_register_req with_file = reg(0), make = reg(HVCMAD_REGISTER_MAKE);
 	uint32_t op;
@@ -94,9 +95,12 @@ static void what_is_right_is_taken(void **state)
 	assert_parse(OK, with_file, 1);
 	assert_parse(OK, unregister, 0);
 	assert_parse(OK, status, 0);
-	for (op = HVCMAD_OP_BACK; op <= HVCMAD_OP_DISCARD; op++) {
+	assert_parse(OK, resume, 0);
+	for (op = HVCMAD_OP_BACK; op <= HVCMAD_OP_PINNED; op++) {
 		struct hvcmad_range_req r = range(op);
 
+		if (op == HVCMAD_OP_STATUS || op == HVCMAD_OP_RESUME)
+			continue;
 		assert_parse(OK, r, 0);
 		r.nr = HVCMAD_MAX_GRANULES;
 		r.first = UINT64_MAX;	/* only who knows the region can say that it is too much */
