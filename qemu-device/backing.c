@@ -24,7 +24,7 @@
 struct HvcmaBacking {
     VirtIOCMA *s;
     struct hvcma_provider *provider;
-    HvcmaPinKeeper *keeper;     /* with unsafe-noiommu=on */
+    HvcmaPinKeeper *keeper;     /* with unsafe-noiommu=on, and no service */
     HvcmaPopulate *populate;    /* local memory only */
     uint64_t prepared_first;    /* granules that its thread is or was at */
     uint64_t prepared_nr;       /* 0: none */
@@ -106,6 +106,9 @@ static bool provider_create(HvcmaBacking *b, Error **errp)
 
     if (hvcma_test_is_fake(s)) {
         ret = hvcma_test_provider_create(s, &config, &b->provider, &err);
+    } else if (s->service_path) {
+        ret = hvcma_provider_service_create(s->service_path, &config,
+                                            &b->provider, &err);
     } else {
         ret = hvcma_provider_local_create(&config, &b->provider, &err);
     }
@@ -119,7 +122,9 @@ static bool provider_create(HvcmaBacking *b, Error **errp)
 
 static bool keeper_start(HvcmaBacking *b, Error **errp)
 {
-    if (!b->s->opts.unsafe_noiommu || hvcma_test_is_fake(b->s)) {
+    /* A service outlives us, and keeps pins until devices are stopped. */
+    if (!b->s->opts.unsafe_noiommu || hvcma_test_is_fake(b->s) ||
+        b->s->service_path) {
         return true;
     }
     b->keeper = hvcma_pin_keeper_new(b->s, b->provider, errp);
@@ -174,7 +179,8 @@ HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp)
 
     b->s = s;
     hvcma_test_memory_new(s);
-    if (!hvcma_test_is_fake(s)) {
+    /* A service makes pages by itself, as its configuration lets it. */
+    if (!hvcma_test_is_fake(s) && !s->service_path) {
         b->populate = hvcma_populate_new(populated, b);
     }
     if (!provider_create(b, errp) || !keeper_start(b, errp) ||

@@ -7,8 +7,8 @@
  * with unsafe-noiommu=on, else guest-physical. Knows no client and no request.
  *
  * While a granule is pinned, or may be online, RAM discards by others (balloon)
- * are off. With unsafe-noiommu=on a keeper process keeps the pins beyond QEMU's
- * death.
+ * are off. With unsafe-noiommu=on a keeper process, or the service, keeps the pins
+ * beyond QEMU's death.
  */
 #ifndef QEMU_DEVICE_BACKING_H
 #define QEMU_DEVICE_BACKING_H
@@ -33,7 +33,7 @@ HvcmaBacking *hvcma_backing_new(VirtIOCMA *s, Error **errp);
  */
 void hvcma_backing_free(HvcmaBacking *b);
 
-/** hvcma_backing_type() - "local" or "fake". */
+/** hvcma_backing_type() - "local", "service" or "fake". */
 const char *hvcma_backing_type(const HvcmaBacking *b);
 
 void hvcma_backing_stats(const HvcmaBacking *b,

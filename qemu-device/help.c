@@ -51,6 +51,8 @@ static const Description descriptions[] = {
     { "discard", "discard memory that the guest does not use" },
     { "unsafe-noiommu", "UNSAFE: tell the guest host-physical addresses, allow "
       "VFIO devices without an IOMMU" },
+    { "service", "host service that pins and locates the memory, for a QEMU "
+      "without privileges: on, off (default) or its socket's path" },
 #ifdef HVCMA_STOCK_QEMU
     { "trace", "print requests, state changes and clients' events" },
 #endif

@@ -19,6 +19,7 @@
 #include "test-hooks.h"
 #include "virtio-cma.h"
 #include "client-windows.h"
+#include "hv/host/service_client.h"
 
 typedef struct Choice {
     const char *word;
@@ -122,6 +123,7 @@ static bool check_text(VirtIOCMA *s, Error **errp)
         { "stage2", o->stage2 },
         { "coherent", o->coherent },
         { "dma-windows", o->dma_window },
+        { "service", o->service },
     };
     size_t i;
 
@@ -164,6 +166,41 @@ static bool check_machine(VirtIOCMA *s, Error **errp)
         return false;
     }
     return true;
+}
+
+bool hvcma_service_path(const char *region, const char *service,
+                        const char **path, Error **errp)
+{
+    if (!service || g_str_equal(service, "off")) {
+        *path = NULL;
+    } else if (g_str_equal(service, "on")) {
+        *path = HVCMA_SERVICE_SOCKET;
+    } else if (g_path_is_absolute(service)) {
+        *path = service;
+    } else {
+        error_setg(errp, "virtio-cma '%s': service='%s' is neither on, off nor "
+                   "the absolute path of a socket", region, service);
+        return false;
+    }
+    return true;
+}
+
+/* The service takes files, by their descriptors, of hugepages. */
+static bool check_service(VirtIOCMA *s, size_t page_bytes, Error **errp)
+{
+    HostMemoryBackend *memdev = s->opts.memdev;
+
+    if (!s->service_path) {
+        return true;
+    }
+    if (memdev->share && memory_region_get_fd(&memdev->mr) >= 0 &&
+        page_bytes > qemu_real_host_page_size()) {
+        return true;
+    }
+    error_setg(errp, "virtio-cma '%s': service= needs a memdev of hugepages "
+               "that is a file, with share=on (memory-backend-memfd or "
+               "-file)", s->opts.name);
+    return false;
 }
 
 static bool check_memdev(VirtIOCMA *s, bool fake, Error **errp)
@@ -213,7 +250,7 @@ static bool check_memdev(VirtIOCMA *s, bool fake, Error **errp)
                    "'%s' has none or share=off", region, memdev_id);
         return false;
     }
-    return true;
+    return fake || check_service(s, page_bytes, errp);
 }
 
 /*
@@ -407,6 +444,7 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
         !choose(o->name, "pin", o->pin, pins, &pin, errp) ||
         !choose(o->name, "contiguous", o->contiguous, contiguous, &runs,
                 errp) ||
+        !hvcma_service_path(o->name, o->service, &s->service_path, errp) ||
         !choose(o->name, "policy", o->policy, policies, &policy, errp) ||
         !choose(o->name, "attr", o->attr, attrs, &s->config.attr_policy,
                 errp) ||

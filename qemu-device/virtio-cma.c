@@ -596,6 +596,7 @@ static const Property virtio_cma_properties[] = {
     DEFINE_PROP_SIZE("pool", VirtIOCMA, opts.pool_bytes, 0),
     DEFINE_PROP_BOOL("discard", VirtIOCMA, opts.discard, false),
     DEFINE_PROP_BOOL("unsafe-noiommu", VirtIOCMA, opts.unsafe_noiommu, false),
+    DEFINE_PROP_STRING("service", VirtIOCMA, opts.service),
 #ifdef HVCMA_STOCK_QEMU
     DEFINE_PROP_BOOL("trace", VirtIOCMA, opts.trace, false),
 #endif

@@ -141,6 +141,7 @@ typedef struct HvcmaOptions {
     bool is_default;
     bool discard;
     bool unsafe_noiommu;
+    char *service;
 #ifdef HVCMA_STOCK_QEMU
     bool trace;                 /* print trace events, see stock-trace.h */
 #endif
@@ -163,6 +164,7 @@ struct VirtIOCMA {
     uint64_t resv_bytes[HVCMA_MAX_RESVS];
     HvcmaContiguous contiguous;
     uint64_t run_bytes;         /* that one run has at least, else refuse */
+    const char *service_path;   /* of the service's socket; NULL: without one */
     struct hvcma_gpa_range ranges[VIRTIO_CMA_MAX_RANGES];   /* mode=ram */
 
     Object *transport;          /* that this device is a part of */
@@ -224,6 +226,13 @@ void hvcma_eject_stop(VirtIOCMA *s);
  * Return: false with @errp naming the region, the value and the limit.
  */
 bool hvcma_options_check(VirtIOCMA *s, Error **errp);
+
+/**
+ * hvcma_service_path() - what service= means: the socket's path, or NULL for
+ * none; false with @errp if it is neither "on", "off" nor an absolute path.
+ */
+bool hvcma_service_path(const char *region, const char *service,
+                        const char **path, Error **errp);
 
 /** hvcma_contiguous_name() - as the user says it: "off", "best", "required". */
 const char *hvcma_contiguous_name(const VirtIOCMA *s);

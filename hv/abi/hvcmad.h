@@ -177,6 +177,7 @@ HVCMAD_ASSERT(offsetof(struct hvcmad_resume_resp, bytes) == 16);
 
 /* range.flags */
 #define HVCMAD_PIN_ADDRESSES		0x1	/* PIN: answer as ADDRESSES does */
+#define HVCMAD_ADDRESSES_NOW		0x1	/* ADDRESSES: also of what is not pinned, as it is now */
 
 /* BACK, PIN, UNPIN, ADDRESSES, DISCARD, PINNED: granules [first, first + nr) of a region */
 struct hvcmad_range_req {
@@ -188,7 +189,7 @@ struct hvcmad_range_req {
 };
 HVCMAD_ASSERT(sizeof(struct hvcmad_range_req) == 32);
 
-/* In place of the address of a granule that is not pinned. */
+/* In place of the address of a granule that is not pinned; with NOW, that has no pages. */
 #define HVCMAD_ADDRESS_NONE		0xffffffffffffffffULL
 
 /* ADDRESSES, and PIN with PIN_ADDRESSES: host-physical base of each granule */

@@ -29,7 +29,7 @@ static const struct {
 	[HVCMAD_OP_BACK] = { "BACK", sizeof(struct hvcmad_range_req), 0 },
 	[HVCMAD_OP_PIN] = { "PIN", sizeof(struct hvcmad_range_req), HVCMAD_PIN_ADDRESSES },
 	[HVCMAD_OP_UNPIN] = { "UNPIN", sizeof(struct hvcmad_range_req), 0 },
-	[HVCMAD_OP_ADDRESSES] = { "ADDRESSES", sizeof(struct hvcmad_range_req), 0 },
+	[HVCMAD_OP_ADDRESSES] = { "ADDRESSES", sizeof(struct hvcmad_range_req), HVCMAD_ADDRESSES_NOW },
 	[HVCMAD_OP_DISCARD] = { "DISCARD", sizeof(struct hvcmad_range_req), 0 },
 	[HVCMAD_OP_STATUS] = { "STATUS", sizeof(struct hvcmad_status_req), 0 },
 	[HVCMAD_OP_RESUME] = { "RESUME", sizeof(struct hvcmad_resume_req), 0 },

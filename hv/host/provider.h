@@ -2,9 +2,9 @@
 /*
  * Provider contract: who backs, pins and locates the granules of one region.
  *
- * Providers: local (this process, privileged), and for tests fake
- * (testing/provider_fake.h). A service client comes later. A provider knows host
- * memory only: no guest-physical address, no client, no wire format.
+ * Providers: local (this process, privileged), service (hvcmad, for a process
+ * without privileges), and for tests fake (testing/provider_fake.h). A provider
+ * knows host memory only: no guest-physical address, no client.
  *
  * A provider serves one caller at a time: the caller serialises.
  *
@@ -79,7 +79,7 @@ struct hvcma_provider;
  * where said.
  */
 struct hvcma_provider_ops {
-	const char *type;		/* "local", "fake" */
+	const char *type;		/* "local", "service", "fake" */
 	/*
 	 * Populate unbacked granules with host pages (zeroed; backed ones keep theirs).
 	 * -ENOMEM: out of (huge)pages; never SIGBUS. -EIO: a page is poisoned;
@@ -167,6 +167,25 @@ int hvcma_populate(void *base, uint64_t bytes);
 int hvcma_provider_local_create(const struct hvcma_provider_config *config,
 				struct hvcma_provider **out,
 				struct hvcma_error *err);
+
+/**
+ * hvcma_provider_service_create() - provider that has a service do it.
+ * @path: of the service's socket; copied
+ * @config: low_bytes and is_contiguous are refused; fd is needed, base is not used. The service
+ *	decides what is a pin too much beside pin_limit_bytes
+ *
+ * This process needs no privilege: the service's configuration says what is allowed. What methods
+ * see of granules that nobody has backed by the provider is what the service sees, and only with
+ * need_hpa. Where the service refuses, is about to end, or has gone, they return -EIO, -ENOMEM
+ * (hugepages, memory) or -EDQUOT (quotas), within HVCMA_SERVICE_TIMEOUT_MS
+ * (service_link.h), with its words.
+ *
+ * Return: 0 with *@out owned by the caller, -EINVAL, -EOPNOTSUPP (low_bytes, is_contiguous),
+ * -ENOMEM, as hvcma_service_link_get(), or the errno of what the service answered to REGISTER,
+ * or to ADDRESSES with need_hpa; @err says it in words.
+ */
+int hvcma_provider_service_create(const char *path, const struct hvcma_provider_config *config,
+				  struct hvcma_provider **out, struct hvcma_error *err);
 
 /**
  * hvcma_provider_local_pin_fds() - the descriptors that hold a local provider's

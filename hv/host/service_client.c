@@ -5,6 +5,7 @@
 #include "hv/host/service_client.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -27,25 +28,67 @@ static int failed(struct hvcma_error *err, const char *what)
 	return ret;
 }
 
-int hvcma_service_ask(int fd, const void *request, void *response, size_t room, size_t min_bytes,
-		      size_t *bytes, struct hvcma_error *err)
+/* One message, with a descriptor (-1: none). */
+static ssize_t send_with(int fd, const void *message, size_t bytes, int passed)
 {
-	const struct hvcmad_req_hdr *q = request;
-	enum hvcmad_status status;
-	size_t text_bytes;
-	const char *text, *wrong;
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { { 0 } };
+	struct iovec iov = { (void *)message, bytes };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+	ssize_t sent;
+
+	if (passed >= 0) {
+		m.msg_control = control.bytes;
+		m.msg_controllen = sizeof(control.bytes);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &passed, sizeof(int));
+	}
+	do {
+		sent = sendmsg(fd, &m, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	return sent;
+}
+
+/* One message, and the descriptor that came with it, the caller's (-1: none). */
+static ssize_t receive_with(int fd, void *message, size_t room, int *received)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { message, room };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct cmsghdr *c;
 	ssize_t got;
 
 	do {
-		got = send(fd, request, q->bytes, MSG_NOSIGNAL);
+		got = recvmsg(fd, &m, MSG_TRUNC | MSG_CMSG_CLOEXEC);
 	} while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return failed(err, "cannot ask the service");
-	do {
-		got = recv(fd, response, room, MSG_TRUNC);
-	} while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return failed(err, "the service does not answer");
+	*received = -1;
+	c = got < 0 ? NULL : CMSG_FIRSTHDR(&m);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(received, CMSG_DATA(c), sizeof(int));
+	return got;
+}
+
+/* What came, a descriptor or none, as the caller expects it. */
+static int judge(const struct hvcmad_req_hdr *q, const void *response, ssize_t got, size_t room,
+		 size_t min_bytes, bool wants_descriptor, bool has_descriptor, struct hvcma_error *err)
+{
+	enum hvcmad_status status;
+	size_t text_bytes;
+	const char *text, *wrong;
+
 	if (!got) {
 		hvcma_error_set(err, "the service has ended the session");
 		return -ECONNRESET;
@@ -55,17 +98,48 @@ int hvcma_service_ask(int fd, const void *request, void *response, size_t room, 
 		return -EPROTO;
 	}
 	wrong = hvcma_service_response_parse(response, (size_t)got, min_bytes, &status, &text, &text_bytes);
+	if (!wrong && has_descriptor != (wants_descriptor && status == HVCMAD_S_OK))
+		wrong = has_descriptor ? "the service's answer has a descriptor, which was not asked for" :
+			"the service's answer lacks the descriptor";
 	if (wrong) {
 		hvcma_error_set(err, "%s", wrong);
 		return -EPROTO;
 	}
-	if (status != HVCMAD_S_OK) {
-		hvcma_error_set(err, "the service refuses %s: %s%s%.*s", hvcma_service_op_name(q->op),
-				hvcma_service_status_text(status), text_bytes ? ": " : "", (int)text_bytes, text);
-		return -status_errno[status];
+	if (status == HVCMAD_S_OK)
+		return 0;
+	hvcma_error_set(err, "the service refuses %s: %s%s%.*s", hvcma_service_op_name(q->op),
+			hvcma_service_status_text(status), text_bytes ? ": " : "", (int)text_bytes, text);
+	return -status_errno[status];
+}
+
+int hvcma_service_ask_passing(int fd, const void *request, int passed, void *response, size_t room,
+			      size_t min_bytes, size_t *bytes, int *received, struct hvcma_error *err)
+{
+	const struct hvcmad_req_hdr *q = request;
+	int descriptor, ret;
+	ssize_t got;
+
+	if (send_with(fd, request, q->bytes, passed) < 0)
+		return failed(err, "cannot ask the service");
+	got = receive_with(fd, response, room, &descriptor);
+	if (got < 0)
+		return failed(err, "the service does not answer");
+	ret = judge(q, response, got, room, min_bytes, received, descriptor >= 0, err);
+	if (ret) {
+		if (descriptor >= 0)
+			close(descriptor);
+		return ret;
 	}
 	*bytes = (size_t)got;
+	if (received)
+		*received = descriptor;
 	return 0;
+}
+
+int hvcma_service_ask(int fd, const void *request, void *response, size_t room, size_t min_bytes,
+		      size_t *bytes, struct hvcma_error *err)
+{
+	return hvcma_service_ask_passing(fd, request, -1, response, room, min_bytes, bytes, NULL, err);
 }
 
 static int connect_to(const char *path, unsigned int timeout_ms, int *out, struct hvcma_error *err)

@@ -30,8 +30,8 @@ int hvcma_service_open(const char *path, unsigned int timeout_ms, int *fd,
 /**
  * hvcma_service_ask() - a request, and its answer.
  * @request: begins with struct hvcmad_req_hdr, whose bytes are its length
- * @response: out, on success, beginning with the header: of @room bytes,
- *	HVCMAD_MAX_RESPONSE_BYTES is enough for any; undefined on failure
+ * @response: out, on success, beginning with the header: of @room bytes, enough for the words of
+ *	a refusal, too; HVCMAD_MAX_RESPONSE_BYTES is enough for any; undefined on failure
  * @min_bytes: least length of the answer, header included
  * @bytes: out, on success: its length
  *
@@ -43,5 +43,15 @@ int hvcma_service_open(const char *path, unsigned int timeout_ms, int *fd,
  */
 int hvcma_service_ask(int fd, const void *request, void *response, size_t room, size_t min_bytes,
 		      size_t *bytes, struct hvcma_error *err);
+
+/**
+ * hvcma_service_ask_passing() - the same with descriptors.
+ * @passed: goes with the request, -1: none; stays the caller's
+ * @received: out, on success: the one that came with the answer, the caller's; NULL: none is to come
+ *
+ * Return: as hvcma_service_ask(); -EPROTO also if a descriptor is missing, or is one too many.
+ */
+int hvcma_service_ask_passing(int fd, const void *request, int passed, void *response, size_t room,
+			      size_t min_bytes, size_t *bytes, int *received, struct hvcma_error *err);
 
 #endif /* HVCMA_HOST_SERVICE_CLIENT_H */

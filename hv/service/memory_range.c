@@ -127,15 +127,15 @@ static int check_addresses(const struct hvcmad_region *r, struct hvcma_error *er
 	return -EACCES;
 }
 
-static enum hvcmad_status addresses(struct hvcmad_region *r, uint64_t first, uint64_t nr, uint64_t *address,
-				    struct hvcma_error *err)
+static enum hvcmad_status addresses(struct hvcmad_region *r, uint64_t first, uint64_t nr, bool now,
+				    uint64_t *address, struct hvcma_error *err)
 {
 	struct hvcma_provider *p = r->provider;
 	uint64_t i;
 	int ret = p->ops->hpa(p, first, nr, address);
 
 	for (i = 0; !ret && i < nr; i++) {
-		if (!r->pinned[first + i] || address[i] >= HVCMA_HPA_SWAPPED)
+		if ((!r->pinned[first + i] && !now) || address[i] >= HVCMA_HPA_SWAPPED)
 			address[i] = HVCMAD_ADDRESS_NONE;
 	}
 	return provided(r, ret, err);
@@ -179,7 +179,7 @@ static enum hvcmad_status pin(struct hvcmad_region *r, const struct hvcmad_range
 	account(r, q->first, before);
 	if (status || !wanted)
 		return status;
-	status = addresses(r, q->first, q->nr, address, err);
+	status = addresses(r, q->first, q->nr, false, address, err);
 	if (status)
 		unpin(r, q->first, q->nr, &ignored);
 	return status;
@@ -233,7 +233,8 @@ enum hvcmad_status hvcmad_region_range(struct hvcmad_memory *m, struct hvcmad_re
 		return unpin(region, first, nr, err);
 	case HVCMAD_OP_ADDRESSES:
 		ret = check_addresses(region, err);
-		return ret ? status_of(ret) : addresses(region, first, nr, answer, err);
+		return ret ? status_of(ret) : addresses(region, first, nr, request->flags & HVCMAD_ADDRESSES_NOW,
+							answer, err);
 	case HVCMAD_OP_PINNED:
 		tell_pinned(region, first, nr, answer);
 		return HVCMAD_S_OK;

@@ -67,7 +67,8 @@ static void check_request(const union hvcma_service_request *r, size_t bytes, si
 		break;
 	default:
 		expect(r->range.nr && r->range.nr <= HVCMAD_MAX_GRANULES);
-		expect(!(r->range.flags & ~(r->hdr.op == HVCMAD_OP_PIN ? HVCMAD_PIN_ADDRESSES : 0U)));
+		expect(!(r->range.flags & ~(r->hdr.op == HVCMAD_OP_PIN ? HVCMAD_PIN_ADDRESSES :
+					    r->hdr.op == HVCMAD_OP_ADDRESSES ? HVCMAD_ADDRESSES_NOW : 0U)));
 	}
 	expect(!nr_descriptors);
 }

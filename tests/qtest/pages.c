@@ -71,7 +71,7 @@ int pages_mount(void **state)
 	want_pages(PAGES_NR + 8);
 	folder = mkdtemp(name) ? strdup(name) : NULL;
 	if (!folder ||
-	    mount("none", folder, "hugetlbfs", 0, "pagesize=2M,size=64M,min_size=64M"))
+	    mount("none", folder, "hugetlbfs", 0, "pagesize=2M,size=64M,min_size=64M,mode=1777"))
 		skip_reason = "no 32 free hugepages of 2 MiB";
 	pool_unlock(lock);
 	return 0;
@@ -107,13 +107,13 @@ void pages_assert_free(long nr)
 	}
 }
 
-long pages_nr_mapped(const struct qtest *q)
+long pages_nr_mapped_by(pid_t pid)
 {
 	char path[64], line[256];
 	long kib = 0;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%d/smaps", qtest_pid(q));
+	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
 	f = fopen(path, "r");
 	assert_non_null(f);
 	while (fgets(line, sizeof(line), f))
@@ -121,6 +121,11 @@ long pages_nr_mapped(const struct qtest *q)
 			kib += strtol(strchr(line, ':') + 1, NULL, 10);
 	fclose(f);
 	return kib / 2048;
+}
+
+long pages_nr_mapped(const struct qtest *q)
+{
+	return pages_nr_mapped_by(qtest_pid(q));
 }
 
 int pages_check(void **state)

@@ -32,5 +32,7 @@ void pages_assert_free(long nr);
 
 /** pages_nr_mapped() - hugepages QEMU has mapped now: those touched or pinned. */
 long pages_nr_mapped(const struct qtest *q);
+/** pages_nr_mapped_by() - hugepages that a process has mapped now. */
+long pages_nr_mapped_by(pid_t pid);
 
 #endif /* TESTS_QTEST_PAGES_H */

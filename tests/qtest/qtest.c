@@ -196,6 +196,42 @@ void qtest_deny(unsigned int what)
 	denied = what;
 }
 
+static uid_t user;
+
+void qtest_as_user(uid_t uid)
+{
+	user = uid;
+}
+
+/* Before the program itself; @nr: words that there are already. */
+static int prepend_user(char **args, int nr)
+{
+	static char program[4096], uid[16];
+	const char *src = getenv("HVCMA_SRC");
+
+	if (!user)
+		return nr;
+	snprintf(program, sizeof(program), "%s/tests/lib/as_user", src ? src : ".");
+	snprintf(uid, sizeof(uid), "%u", user);
+	args[nr++] = program;
+	args[nr++] = uid;
+	return nr;
+}
+
+/* Sockets that it connects to, and its firmware. */
+static void give_folder(const struct qtest *q)
+{
+	static const char *const files[] = { "", "/qtest", "/qmp", "/halt.rom" };
+	char path[256];
+	size_t i;
+
+	for (i = 0; user && i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", q->folder, files[i]);
+		if (chown(path, user, (gid_t)-1) && errno != ENOENT)
+			fail_msg("%s: %s", path, strerror(errno));
+	}
+}
+
 /* In the child, as root: a file run by uid 0 gets all capabilities but these. */
 static void deny(void)
 {
@@ -276,6 +312,7 @@ static void run_qemu(struct qtest *q, const char *options, bool connect)
 	snprintf(format, sizeof(format), "%s -accel tcg -S -display none -nodefaults",
 		 machines[q->machine].options);
 	substitute(format, q->folder, basic, sizeof(basic));
+	nr = prepend_user(args, nr);
 	args[nr++] = path;
 	nr = split(basic, args, nr);
 	nr = split(more, args, nr);
@@ -302,6 +339,7 @@ static void run_qemu(struct qtest *q, const char *options, bool connect)
 	}
 
 	qtest_kill_leftover();
+	give_folder(q);
 	q->pid = fork();
 	assert_true(q->pid >= 0);
 	if (!q->pid) {
@@ -310,7 +348,7 @@ static void run_qemu(struct qtest *q, const char *options, bool connect)
 		set_preload();
 		dup2(q->stderr_fd, STDERR_FILENO);
 		dup2(q->stderr_fd, STDOUT_FILENO);
-		execv(path, args);
+		execv(args[0], args);
 		_exit(127);
 	}
 	live = q;

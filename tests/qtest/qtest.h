@@ -44,6 +44,12 @@ struct qtest *qtest_start(enum qtest_machine machine, const char *options, ...)
 void qtest_deny(unsigned int what);
 
 /**
+ * qtest_as_user() - from now on QEMU runs as this user, without capabilities and with the usual
+ * RLIMIT_MEMLOCK (tests/lib/as_user); 0: as the tests do.
+ */
+void qtest_as_user(uid_t uid);
+
+/**
  * qtest_record() - write down all that is sent to QEMUs from now on.
  * @to: a line each, "start OPTIONS", "qtest COMMAND", "qmp COMMAND", "stop"; may be NULL
  * @stderr_path: what they print, appended

@@ -62,6 +62,9 @@ static void memory_is_backed_pinned_and_located(void **state)
 	assert_int_equal(got.addresses.address[1], HVCMAD_ADDRESS_NONE);	/* backed */
 	assert_int_equal(got.addresses.address[2], HVCMAD_ADDRESS_NONE);	/* not even that */
 	expect_addresses(&m, 1, 1);
+	assert_status(OK, client_range(fd, HVCMAD_OP_ADDRESSES, r, 1, 3, HVCMAD_ADDRESSES_NOW));
+	assert_int_equal(got.addresses.address[2], HVCMAD_ADDRESS_NONE);	/* no pages */
+	expect_addresses(&m, 1, 2);
 
 	assert_status(OK, client_status(fd, 0, 0));
 	assert_int_equal(got.status.nr, 1);

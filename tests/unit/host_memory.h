@@ -29,17 +29,12 @@
 
 #include "hv/host/hugepages.h"
 #include "hv/host/provider.h"
+#include "tests/lib/child.h"
 #include "tests/lib/pool_lock.h"
 
 #define MIB		(UINT64_C(1) << 20)
 #define HUGE_BYTES	(2 * MIB)
 #define SMALL_BYTES	((uint64_t)sysconf(_SC_PAGESIZE))
-
-#define assert_words(text, words)						\
-	do {									\
-		if (!strstr(text, words))					\
-			fail_msg("'%s' is not in '%s'", words, text);		\
-	} while (0)
 
 /* At the start of main(). */
 #define SKIP_ALL_UNLESS_ROOT()							\
@@ -214,12 +209,6 @@ struct outcome {
 	struct hvcma_error err;
 };
 
-/* In a child: a failing assertion must not carry on with the parent's tests. */
-static inline void be_a_child(void)
-{
-	setenv("CMOCKA_TEST_ABORT", "1", 1);
-}
-
 /* @body runs in a child, which it may spoil at will. */
 static inline struct outcome in_child(void (*body)(struct outcome *o))
 {
@@ -246,15 +235,6 @@ static inline struct outcome in_child(void (*body)(struct outcome *o))
 }
 
 /* In a child: there is no cmocka to report to. */
-static inline void must(bool ok, const char *what)
-{
-	if (ok)
-		return;
-	printf("# child: %s: %s\n", what, strerror(errno));
-	fflush(NULL);
-	_exit(99);
-}
-
 static inline void drop_capability(int capability)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
