@@ -80,6 +80,9 @@ AR_cross = $(CROSS)ar
 JSON_cross = -I$(abspath $(ENV))/sysroot-arm64/usr/include/json-c
 JSON_LIBS_cross = -ljson-c
 
+# Where the command finds the plugin that was installed with it.
+CLI_DEFS = -DHVCMA_PLUGINDIR='"$(libdir)/hvcma"'
+
 # The service is for the machine it is built on.
 SERVICE_CFLAGS = $(LIBCONFIG_CFLAGS) $(LIBSYSTEMD_CFLAGS) -DHVCMAD_CONFIG='"$(sysconfdir)/hvcma/hvcmad.conf"'
 SERVICE_LIBS = $(LIBCONFIG_LIBS) $(LIBSYSTEMD_LIBS) -luring -pthread
@@ -93,7 +96,7 @@ obj_$(1) = $$(patsubst $(srcdir)/%.c,$(O)/$(1)/obj/%.o,$$(1))
 
 $(O)/$(1)/obj/hv/%.o: $(srcdir)/hv/%.c config.mak | $$(ready_$(2))
 	$(say) CC $(1)/hv/$$*.o
-	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$(BASE_CFLAGS) $$(if $$(findstring /cli/,$$@),$$(JSON_$(2))) \
+	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$(BASE_CFLAGS) $$(if $$(findstring /cli/,$$@),$$(JSON_$(2)) $(CLI_DEFS)) \
 		$$(if $$(findstring /service/,$$@),$(SERVICE_CFLAGS)) -c -o $$@ $$<
 
 $(O)/$(1)/obj/fdt/%.o: $(srcdir)/fdt/%.c config.mak | $$(ready_$(2))

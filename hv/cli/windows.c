@@ -54,10 +54,9 @@ static int take_option(void *opaque, int c, char *arg)
 	return 0;
 }
 
-/* hvcma_tree_reader_fn, by fdt/ */
-static int read_tree(const void *blob, size_t bytes, const char *node,
-		     struct hvcma_dma_windows *windows, char bus[HVCMA_NODE_PATH_BYTES],
-		     struct hvcma_error *err)
+int hvcma_windows_read_tree(const void *blob, size_t bytes, const char *node,
+			    struct hvcma_dma_windows *windows, char bus[HVCMA_NODE_PATH_BYTES],
+			    struct hvcma_error *err)
 {
 	char path[HVCMA_FDT_PATH_BYTES];
 	struct hvcma_fdt_error why;
@@ -82,7 +81,7 @@ static int of_file(const struct request *r, struct hvcma_bus_windows *found)
 	if (ret)
 		return ret;
 	*found = (struct hvcma_bus_windows){ .origin = HVCMA_WINDOWS_TREE, .note = "" };
-	ret = read_tree(dtb.blob, dtb.bytes, r->node, &found->windows, bus, &err);
+	ret = hvcma_windows_read_tree(dtb.blob, dtb.bytes, r->node, &found->windows, bus, &err);
 	hvcma_dtb_free(&dtb);
 	if (ret)
 		return hvcma_failed(err.text);
@@ -101,8 +100,8 @@ int hvcma_windows_of_host(const char *sysfs, const char *bdf, const char *node,
 
 	if (sysfs)
 		machine.sysfs = sysfs;
-	ret = bdf ? hvcma_bus_windows_of_pci(&machine, bdf, read_tree, found, &err) :
-		    hvcma_bus_windows_of_node(&machine, node, read_tree, found, &err);
+	ret = bdf ? hvcma_bus_windows_of_pci(&machine, bdf, hvcma_windows_read_tree, found, &err) :
+		    hvcma_bus_windows_of_node(&machine, node, hvcma_windows_read_tree, found, &err);
 	if (!ret)
 		return 0;
 	hvcma_failed(err.text);

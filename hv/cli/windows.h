@@ -18,4 +18,9 @@
 int hvcma_windows_of_host(const char *sysfs, const char *bdf, const char *node,
 			  struct hvcma_bus_windows *found);
 
+/** hvcma_windows_read_tree() - a hvcma_tree_reader_fn, by fdt/. */
+int hvcma_windows_read_tree(const void *blob, size_t bytes, const char *node,
+			    struct hvcma_dma_windows *windows, char bus[HVCMA_NODE_PATH_BYTES],
+			    struct hvcma_error *err);
+
 #endif /* HVCMA_CLI_WINDOWS_H */

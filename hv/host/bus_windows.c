@@ -56,8 +56,7 @@ static const char *skip_place(const char *at)
 	return skip_digits(skip_char(skip_digits(at, 2, 2), '.'), 1, 1);
 }
 
-/* As sysfs names it. */
-static int full_name(const char *bdf, char name[32], struct hvcma_error *err)
+int hvcma_pci_name(const char *bdf, char name[HVCMA_PCI_NAME_BYTES], struct hvcma_error *err)
 {
 	const char *end = skip_place(skip_char(skip_digits(bdf, 4, 8), ':'));
 	bool is_short = false;
@@ -71,7 +70,7 @@ static int full_name(const char *bdf, char name[32], struct hvcma_error *err)
 				bdf);
 		return -EINVAL;
 	}
-	snprintf(name, 32, "%s%s", is_short ? "0000:" : "", bdf);
+	snprintf(name, HVCMA_PCI_NAME_BYTES, "%s%s", is_short ? "0000:" : "", bdf);
 	for (char *at = name; *at; at++)
 		*at = (char)tolower((unsigned char)*at);
 	return 0;
@@ -239,8 +238,8 @@ int hvcma_bus_windows_of_pci(const struct hvcma_machine *machine, const char *bd
 			     hvcma_tree_reader_fn *read, struct hvcma_bus_windows *found,
 			     struct hvcma_error *err)
 {
-	char link[PATH_MAX], path[PATH_MAX], name[32], node[HVCMA_NODE_PATH_BYTES];
-	int ret = full_name(bdf, name, err);
+	char link[PATH_MAX], path[PATH_MAX], name[HVCMA_PCI_NAME_BYTES], node[HVCMA_NODE_PATH_BYTES];
+	int ret = hvcma_pci_name(bdf, name, err);
 
 	if (ret)
 		return ret;

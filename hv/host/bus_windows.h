@@ -21,6 +21,7 @@
 #include "hv/host/provider.h"
 
 #define HVCMA_NODE_PATH_BYTES	512
+#define HVCMA_PCI_NAME_BYTES	32
 
 /* Where windows are known from. */
 enum hvcma_windows_origin {
@@ -61,6 +62,14 @@ struct hvcma_machine {
 
 /** hvcma_this_machine - the one that this runs on: "/sys". */
 extern const struct hvcma_machine hvcma_this_machine;
+
+/**
+ * hvcma_pci_name() - the device that is meant, as sysfs names it.
+ * @bdf: "0000:01:00.0", or "01:00.0" in domain 0
+ *
+ * Return: 0, or -EINVAL with words if it has not that form; nothing is looked for.
+ */
+int hvcma_pci_name(const char *bdf, char name[HVCMA_PCI_NAME_BYTES], struct hvcma_error *err);
 
 /**
  * hvcma_bus_windows_of_pci() - windows of the PCI device at @bdf.

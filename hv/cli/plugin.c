@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * QEMU and the plugin: see plugin.h.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hv/cli/plugin.h"
+#include "hv/host/host_run.h"
+
+#ifndef HVCMA_PLUGINDIR
+#define HVCMA_PLUGINDIR "/usr/local/lib/hvcma"
+#endif
+
+#define QEMU_SECONDS	20
+
+void hvcma_plugin_find(char path[PATH_MAX])
+{
+	ssize_t bytes = readlink("/proc/self/exe", path, PATH_MAX - sizeof(HVCMA_PRELOAD_FILE) - 1);
+	char *slash;
+
+	if (bytes > 0) {
+		path[bytes] = '\0';
+		slash = strrchr(path, '/');
+		strcpy(slash ? slash + 1 : path, HVCMA_PRELOAD_FILE);
+		if (!access(path, R_OK))
+			return;
+	}
+	snprintf(path, PATH_MAX, "%s/%s", HVCMA_PLUGINDIR, HVCMA_PRELOAD_FILE);
+	if (access(path, R_OK))
+		path[0] = '\0';
+}
+
+/* Does it know the device? What it says is in @text. */
+static bool ask_device(const char *qemu, const char *plugin, char *text, size_t room)
+{
+	char preload[PATH_MAX + 16];
+	const char *const argv[] = {
+		"env", preload, qemu, "-M", "none", "-display", "none", "-device", "virtio-cma-pci,help", NULL,
+	};
+
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", plugin);
+	return !hvcma_host_run(argv, NULL, text, room, QEMU_SECONDS) && strstr(text, "memdev=");
+}
+
+/* The plugin's own words, if there are some; else QEMU's. */
+static void take_complaint(char *text, char *complaint, size_t room)
+{
+	const char *own = strstr(text, "virtio-cma: ");
+
+	if (own)
+		text = (char *)own;
+	snprintf(complaint, room, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+void hvcma_qemu_ask(const char *qemu, const char *plugin, struct hvcma_qemu_answer *answer)
+{
+	const char *const version[] = { qemu, "--version", NULL };
+	static char text[65536];
+
+	memset(answer, 0, sizeof(*answer));
+	if (hvcma_host_run(version, NULL, text, sizeof(text), QEMU_SECONDS))
+		return;
+	snprintf(answer->version, sizeof(answer->version), "%.*s", (int)strcspn(text, "\n"), text);
+	if (*plugin && ask_device(qemu, plugin, text, sizeof(text))) {
+		answer->has_device = true;
+		snprintf(answer->plugin, sizeof(answer->plugin), "%s", plugin);
+		return;
+	}
+	if (*plugin)
+		take_complaint(text, answer->complaint, sizeof(answer->complaint));
+	answer->has_device = ask_device(qemu, "", text, sizeof(text));
+	if (!*plugin)
+		take_complaint(text, answer->complaint, sizeof(answer->complaint));
+}

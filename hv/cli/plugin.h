@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QEMU and the plugin: where they are, whether they fit. QEMU itself is asked: nothing else knows.
+ */
+#ifndef HVCMA_CLI_PLUGIN_H
+#define HVCMA_CLI_PLUGIN_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#define HVCMA_PRELOAD_FILE	"hvcma-preload.so"
+
+struct hvcma_qemu_answer {
+	char version[160];	/* its first line; "": there is no such program */
+	bool has_device;	/* virtio-cma-pci can be made */
+	char plugin[PATH_MAX];	/* by this plugin; "": without one */
+	char complaint[240];	/* what it says if not */
+};
+
+/**
+ * hvcma_plugin_find() - the plugin that belongs to this program: beside it, or where it is installed.
+ * @path: out; "": there is none
+ */
+void hvcma_plugin_find(char path[PATH_MAX]);
+
+/**
+ * hvcma_qemu_ask() - start @qemu for its version, and again, with the plugin, for the device.
+ * @plugin: "": without
+ */
+void hvcma_qemu_ask(const char *qemu, const char *plugin, struct hvcma_qemu_answer *answer);
+
+#endif /* HVCMA_CLI_PLUGIN_H */
