@@ -30,11 +30,13 @@ struct hvcma_command {
 };
 
 extern const struct hvcma_command hvcma_command_attr;
+extern const struct hvcma_command hvcma_command_bind;
 extern const struct hvcma_command hvcma_command_check;
 extern const struct hvcma_command hvcma_command_fdt;
 extern const struct hvcma_command hvcma_command_hugepages;
 extern const struct hvcma_command hvcma_command_regions;
 extern const struct hvcma_command hvcma_command_status;
+extern const struct hvcma_command hvcma_command_unbind;
 extern const struct hvcma_command hvcma_command_windows;
 
 #endif /* HVCMA_CLI_COMMAND_H */

@@ -121,6 +121,7 @@ static const struct tree_file tree_pc[] = {
 	{ "/boot/config-6.12.57+deb13-amd64", "CONFIG_VFIO=m\nCONFIG_VFIO_PCI=m\n# CONFIG_VFIO_NOIOMMU is not set\n" },
 	{ "/lib/modules/6.12.57+deb13-amd64/updates/dkms/vfio.ko", "" },
 	{ "/dev/kvm", "" },
+	{ "/run/", "" },
 	{ "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "256\n" },
 	{ "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "200\n" },
 	{ "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", "0\n" },
