@@ -100,7 +100,7 @@ static void print_json(const struct hvcma_pci *before, const struct hvcma_pci *n
 
 static int bind_device(const struct request *r, const struct hvcma_pci *pci, struct hvcma_steps *steps)
 {
-	const struct hvcma_bind_job job = {
+	const struct hvcma_host_job job = {
 		.root = r->root, .dry_run = r->dry_run, .say = hvcma_steps_say, .opaque = steps,
 	};
 	bool is_bound = pci->is_noiommu_group && !strcmp(pci->driver, "vfio-pci");

@@ -47,7 +47,7 @@ static int take_option(void *opaque, int c, char *arg)
 
 static int unbind_device(const struct request *r, const struct hvcma_pci *pci, struct hvcma_steps *steps)
 {
-	const struct hvcma_bind_job job = {
+	const struct hvcma_host_job job = {
 		.root = r->root, .dry_run = r->dry_run, .say = hvcma_steps_say, .opaque = steps,
 	};
 	struct json_object *all;

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -32,48 +31,22 @@ struct record {
 
 /* ---- steps ---- */
 
-static void say(const struct hvcma_bind_job *job, const char *fmt, ...)
-{
-	char line[PATH_MAX];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
-	va_end(args);
-	if (job->say)
-		job->say(job->opaque, line);
-}
-
-/* "value" to a file of the kernel. */
-static int put(const struct hvcma_bind_job *job, const char *value, const char *path, struct hvcma_error *err)
-{
-	int ret;
-
-	say(job, "echo %s >%s", *value == '\n' ? "" : value, path);
-	if (job->dry_run)
-		return 0;
-	ret = hvcma_host_write(job->root, value, "%s", path);
-	if (ret)
-		hvcma_error_set(err, "'%s' to %s: %s", *value == '\n' ? "" : value, path, strerror(-ret));
-	return ret;
-}
-
-static int put_of_device(const struct hvcma_bind_job *job, const char *value, const char *device,
+static int put_of_device(const struct hvcma_host_job *job, const char *value, const char *device,
 			 const char *file, struct hvcma_error *err)
 {
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), DEVICE "/%s", device, file);
-	return put(job, value, path, err);
+	return hvcma_job_put(job, value, path, err);
 }
 
-static int modprobe(const struct hvcma_bind_job *job, const char *option, const char *module, struct hvcma_error *err)
+static int modprobe(const struct hvcma_host_job *job, const char *option, const char *module, struct hvcma_error *err)
 {
 	const char *const argv[] = { "modprobe", *option ? option : module, *option ? module : NULL, NULL };
 	char text[256];
 	int ret;
 
-	say(job, "modprobe %s%s%s", option, *option ? " " : "", module);
+	hvcma_job_say(job, "modprobe %s%s%s", option, *option ? " " : "", module);
 	if (job->dry_run)
 		return 0;
 	ret = hvcma_host_run(argv, NULL, text, sizeof(text), MODPROBE_SECONDS);
@@ -83,7 +56,7 @@ static int modprobe(const struct hvcma_bind_job *job, const char *option, const 
 	return -ENOENT;
 }
 
-static int lock(const struct hvcma_bind_job *job, int *fd, struct hvcma_error *err)
+static int lock(const struct hvcma_host_job *job, int *fd, struct hvcma_error *err)
 {
 	char path[PATH_MAX];
 	int ret = 0;
@@ -122,26 +95,26 @@ static void take_line(const char *text, const char *key, char *value, size_t roo
 	*value = '\0';
 	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
 		line += *line == '\n';
-		if (!strncmp(line, key, length) && line[length] == ' ')
+		if (!strncmp(line, key, length) && line[length] == '=')
 			snprintf(value, room, "%.*s", (int)strcspn(line + length + 1, "\n"), line + length + 1);
 	}
 }
 
-static int save_record(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, struct hvcma_error *err)
+static int save_record(const struct hvcma_host_job *job, const struct hvcma_pci *pci, struct hvcma_error *err)
 {
 	char text[256];
 	int ret;
 
 	if (job->dry_run)
 		return 0;
-	snprintf(text, sizeof(text), "driver %s\noverride %s\n", pci->driver, pci->driver_override);
+	snprintf(text, sizeof(text), "driver=%s\noverride=%s\n", pci->driver, pci->driver_override);
 	ret = hvcma_host_save(job->root, text, BOUND "/%s", pci->name);
 	if (ret)
 		hvcma_error_set(err, BOUND "/%s: %s", pci->name, strerror(-ret));
 	return ret;
 }
 
-static bool load_record(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, struct record *record)
+static bool load_record(const struct hvcma_host_job *job, const struct hvcma_pci *pci, struct record *record)
 {
 	char text[256];
 
@@ -168,7 +141,7 @@ static const char *const modules[] = { "vfio_pci", "vfio_pci_core", "vfio_iommu_
 #define NR_MODULES	(sizeof(modules) / sizeof(*modules))
 
 /* Of a VFIO that nothing is kept of: it is as its owner has it. */
-static int save_vfio(const struct hvcma_bind_job *job, struct hvcma_error *err)
+static int save_vfio(const struct hvcma_host_job *job, struct hvcma_error *err)
 {
 	char text[256] = "", mode[8];
 	int ret;
@@ -176,17 +149,17 @@ static int save_vfio(const struct hvcma_bind_job *job, struct hvcma_error *err)
 	if (job->dry_run || hvcma_host_has(job->root, VFIO_RECORD))
 		return 0;
 	hvcma_host_read(job->root, mode, sizeof(mode), MODE);
-	snprintf(text, sizeof(text), "mode %s\n", mode);
+	snprintf(text, sizeof(text), "mode=%s\n", mode);
 	for (size_t i = 0; i < NR_MODULES; i++)
 		if (hvcma_host_has(job->root, "/sys/module/%s", modules[i]))
-			snprintf(text + strlen(text), sizeof(text) - strlen(text), "had %s\n", modules[i]);
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), "had=%s\n", modules[i]);
 	ret = hvcma_host_save(job->root, text, VFIO_RECORD);
 	if (ret)
 		hvcma_error_set(err, VFIO_RECORD ": %s", strerror(-ret));
 	return ret;
 }
 
-static int enable_vfio(const struct hvcma_bind_job *job, struct hvcma_error *err)
+static int enable_vfio(const struct hvcma_host_job *job, struct hvcma_error *err)
 {
 	char mode[8];
 	int ret = save_vfio(job, err);
@@ -199,11 +172,11 @@ static int enable_vfio(const struct hvcma_bind_job *job, struct hvcma_error *err
 		hvcma_error_set(err, "VFIO was built without CONFIG_VFIO_NOIOMMU: there is no " MODE);
 		return -EOPNOTSUPP;
 	}
-	return *mode == 'Y' ? 0 : put(job, "Y", MODE, err);
+	return *mode == 'Y' ? 0 : hvcma_job_put(job, "Y", MODE, err);
 }
 
 /* Back to what it was, if no device is left. */
-static int restore_vfio(const struct hvcma_bind_job *job, struct hvcma_error *err)
+static int restore_vfio(const struct hvcma_host_job *job, struct hvcma_error *err)
 {
 	char text[256], mode[8], now[8], had[64];
 	int ret = 0;
@@ -215,9 +188,9 @@ static int restore_vfio(const struct hvcma_bind_job *job, struct hvcma_error *er
 	take_line(text, "mode", mode, sizeof(mode));
 	hvcma_host_read(job->root, now, sizeof(now), MODE);
 	if (*mode == 'N' && *now == 'Y')
-		ret = put(job, "N", MODE, err);
+		ret = hvcma_job_put(job, "N", MODE, err);
 	for (size_t i = 0; i < NR_MODULES && !ret; i++) {
-		snprintf(had, sizeof(had), "\nhad %s\n", modules[i]);
+		snprintf(had, sizeof(had), "\nhad=%s\n", modules[i]);
 		/* Those that vfio-pci brought go with it, where modprobe is kmod's. */
 		if (!strstr(text, had) && hvcma_host_has(job->root, "/sys/module/%s", modules[i]))
 			ret = modprobe(job, "-r", modules[i], err);
@@ -229,19 +202,19 @@ static int restore_vfio(const struct hvcma_bind_job *job, struct hvcma_error *er
 
 /* ---- the device ---- */
 
-static int reread(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, struct hvcma_pci *now,
+static int reread(const struct hvcma_host_job *job, const struct hvcma_pci *pci, struct hvcma_pci *now,
 		  struct hvcma_error *err)
 {
 	return hvcma_pci_read(job->root, pci->name, now, err);
 }
 
-static int release(const struct hvcma_bind_job *job, const struct hvcma_pci *now, struct hvcma_error *err)
+static int release(const struct hvcma_host_job *job, const struct hvcma_pci *now, struct hvcma_error *err)
 {
 	return *now->driver ? put_of_device(job, now->name, now->name, "driver/unbind", err) : 0;
 }
 
 /* From VFIO, or from wherever a failure left it, to what @record has. */
-static int restore(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, const struct record *record,
+static int restore(const struct hvcma_host_job *job, const struct hvcma_pci *pci, const struct record *record,
 		   bool is_known, struct hvcma_error *err)
 {
 	struct hvcma_pci now;
@@ -258,7 +231,7 @@ static int restore(const struct hvcma_bind_job *job, const struct hvcma_pci *pci
 		ret = release(job, &now, err);
 	if (ret || (is_known && !*record->driver))
 		return ret;
-	ret = put(job, pci->name, "/sys/bus/pci/drivers_probe", err);
+	ret = hvcma_job_put(job, pci->name, "/sys/bus/pci/drivers_probe", err);
 	if (ret || job->dry_run || !is_known)
 		return ret;
 	ret = reread(job, pci, &now, err);
@@ -269,7 +242,7 @@ static int restore(const struct hvcma_bind_job *job, const struct hvcma_pci *pci
 	return ret;
 }
 
-static int give_back(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, struct hvcma_error *err)
+static int give_back(const struct hvcma_host_job *job, const struct hvcma_pci *pci, struct hvcma_error *err)
 {
 	struct record record;
 	bool is_known = load_record(job, pci, &record);
@@ -280,7 +253,7 @@ static int give_back(const struct hvcma_bind_job *job, const struct hvcma_pci *p
 	return ret ? ret : restore_vfio(job, err);
 }
 
-static int take(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, struct hvcma_error *err)
+static int take(const struct hvcma_host_job *job, const struct hvcma_pci *pci, struct hvcma_error *err)
 {
 	struct hvcma_pci now;
 	int ret = enable_vfio(job, err);
@@ -290,7 +263,7 @@ static int take(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, s
 	if (!ret)
 		ret = release(job, pci, err);
 	if (!ret)
-		ret = put(job, pci->name, "/sys/bus/pci/drivers_probe", err);
+		ret = hvcma_job_put(job, pci->name, "/sys/bus/pci/drivers_probe", err);
 	if (ret || job->dry_run)
 		return ret;
 	ret = reread(job, pci, &now, err);
@@ -301,7 +274,7 @@ static int take(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, s
 	return ret;
 }
 
-int hvcma_bind(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, struct hvcma_error *err)
+int hvcma_bind(const struct hvcma_host_job *job, const struct hvcma_pci *pci, struct hvcma_error *err)
 {
 	struct hvcma_error why = { "" };
 	int fd, ret;
@@ -320,7 +293,7 @@ int hvcma_bind(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, st
 	if (!ret)
 		ret = take(job, pci, err);
 	if (ret && !job->dry_run) {
-		say(job, "(it failed, and is undone)");
+		hvcma_job_say(job, "(it failed, and is undone)");
 		if (give_back(job, pci, &why))
 			hvcma_error_set(&why, "; and undoing it failed: %.150s", why.text);
 		snprintf(err->text + strlen(err->text), sizeof(err->text) - strlen(err->text), "%s", why.text);
@@ -329,7 +302,7 @@ int hvcma_bind(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, st
 	return ret;
 }
 
-int hvcma_unbind(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, struct hvcma_error *err)
+int hvcma_unbind(const struct hvcma_host_job *job, const struct hvcma_pci *pci, struct hvcma_error *err)
 {
 	struct record record;
 	int fd, ret;

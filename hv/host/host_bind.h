@@ -12,16 +12,8 @@
 #ifndef HVCMA_HOST_HOST_BIND_H
 #define HVCMA_HOST_HOST_BIND_H
 
-#include <stdbool.h>
-
+#include "hv/host/host_job.h"
 #include "hv/host/host_pci.h"
-
-struct hvcma_bind_job {
-	const char *root;	/* host_files.h */
-	bool dry_run;		/* say what would be done, and do nothing */
-	void (*say)(void *opaque, const char *step);	/* before each step */
-	void *opaque;
-};
 
 /**
  * hvcma_bind() - loads vfio-pci, switches VFIO's no-IOMMU mode on, and has vfio-pci take the device.
@@ -33,7 +25,7 @@ struct hvcma_bind_job {
  * take it; -ENOENT: vfio-pci can't be loaded; -EALREADY: another process binds or unbinds; what the
  * kernel said. @err says it, and if the device is not what it was, that, too.
  */
-int hvcma_bind(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, struct hvcma_error *err);
+int hvcma_bind(const struct hvcma_host_job *job, const struct hvcma_pci *pci, struct hvcma_error *err);
 
 /**
  * hvcma_unbind() - takes the device from VFIO and gives it back to the driver that had it; with the
@@ -42,7 +34,7 @@ int hvcma_bind(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, st
  * Return: 0, also if VFIO has not got it; -ENODEV: its driver did not take it back; -EALREADY; what the
  * kernel said.
  */
-int hvcma_unbind(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, struct hvcma_error *err);
+int hvcma_unbind(const struct hvcma_host_job *job, const struct hvcma_pci *pci, struct hvcma_error *err);
 
 /**
  * hvcma_bind_persist() - have @program bind the device at each boot: a rule for udev, that goes by
@@ -50,10 +42,10 @@ int hvcma_unbind(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, 
  *
  * Return: 0; -EEXIST: such a file is there, and of somebody else; what the kernel said.
  */
-int hvcma_bind_persist(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, const char *program,
+int hvcma_bind_persist(const struct hvcma_host_job *job, const struct hvcma_pci *pci, const char *program,
 		       struct hvcma_error *err);
 
 /** hvcma_bind_forget() - undo that; the files that are common go with the last rule. */
-int hvcma_bind_forget(const struct hvcma_bind_job *job, const struct hvcma_pci *pci, struct hvcma_error *err);
+int hvcma_bind_forget(const struct hvcma_host_job *job, const struct hvcma_pci *pci, struct hvcma_error *err);
 
 #endif /* HVCMA_HOST_HOST_BIND_H */

@@ -145,9 +145,10 @@ static void test_manual(void **state)
 	static const struct {
 		const char *commands, *page;
 	} rows[] = {
-		{ "status hugepages regions windows", "hvcma.1" }, { "attr", "hvcma-attr.1" },
+		{ "status regions windows", "hvcma.1" }, { "attr", "hvcma-attr.1" },
 		{ "check", "hvcma-check.1" },
 		{ "bind unbind", "hvcma-bind.1" },
+		{ "hugepages", "hvcma-hugepages.1" },
 		{ "'fdt add-region' 'fdt bind' 'fdt dma-ranges' 'fdt overlay' 'fdt xen' 'fdt check' 'fdt show'",
 		  "hvcma-fdt.1" },
 	};

@@ -25,10 +25,10 @@ static void take_step(void *opaque, const char *step)
 	strcat(strcat(steps, step), "\n");
 }
 
-static struct hvcma_bind_job job_of(struct tree *t, bool dry_run)
+static struct hvcma_host_job job_of(struct tree *t, bool dry_run)
 {
 	steps[0] = '\0';
-	return (struct hvcma_bind_job){ .root = t->root, .dry_run = dry_run, .say = take_step };
+	return (struct hvcma_host_job){ .root = t->root, .dry_run = dry_run, .say = take_step };
 }
 
 static struct hvcma_pci device(struct tree *t)
@@ -71,7 +71,7 @@ static void test_what_fails_is_undone(void **state)
 {
 	struct tree *t = *state;
 	static char before[65536], after[65536];
-	struct hvcma_bind_job job;
+	struct hvcma_host_job job;
 	struct hvcma_pci pci;
 	struct hvcma_error err;
 
@@ -103,7 +103,7 @@ static void test_what_fails_is_undone(void **state)
 static void test_refusals(void **state)
 {
 	struct tree *t = *state;
-	struct hvcma_bind_job job = job_of(t, false);
+	struct hvcma_host_job job = job_of(t, false);
 	struct hvcma_pci pci;
 	struct hvcma_error err;
 	char lock[128];
@@ -141,7 +141,7 @@ static void test_refusals(void **state)
 static void test_unbind(void **state)
 {
 	struct tree *t = *state;
-	struct hvcma_bind_job job = job_of(t, false);
+	struct hvcma_host_job job = job_of(t, false);
 	struct hvcma_pci pci = device(t);
 	struct hvcma_error err;
 
@@ -151,9 +151,9 @@ static void test_unbind(void **state)
 	/* as bind leaves it; another device is bound, too, so VFIO stays as it is */
 	load_vfio(t, "Y\n");
 	be_bound(t);
-	tree_put(t, "/run/hvcma/vfio", "mode N\nhad vfio\nhad vfio_pci\n");
-	tree_put(t, "/run/hvcma/bound/" NVME, "driver nvme\noverride \n");
-	tree_put(t, "/run/hvcma/bound/0000:02:00.0", "driver \noverride \n");
+	tree_put(t, "/run/hvcma/vfio", "mode=N\nhad=vfio\nhad=vfio_pci\n");
+	tree_put(t, "/run/hvcma/bound/" NVME, "driver=nvme\noverride=\n");
+	tree_put(t, "/run/hvcma/bound/0000:02:00.0", "driver=\noverride=\n");
 	pci = device(t);
 	job = job_of(t, false);
 	assert_int_equal(hvcma_bind(&job, &pci, &err), 0);
@@ -165,7 +165,7 @@ static void test_unbind(void **state)
 		"echo  >/sys/bus/pci/devices/0000:01:00.0/driver_override\n"
 		"echo 0000:01:00.0 >/sys/bus/pci/devices/0000:01:00.0/driver/unbind\n"
 		"echo 0000:01:00.0 >/sys/bus/pci/drivers_probe\n");
-	assert_string_equal(tree_get(t, "/run/hvcma/bound/" NVME), "driver nvme\noverride \n");
+	assert_string_equal(tree_get(t, "/run/hvcma/bound/" NVME), "driver=nvme\noverride=\n");
 	/* now it has */
 	tree_put(t, TREE_NVME "/driver", "-> /sys/bus/pci/drivers/nvme");
 	tree_put(t, TREE_NVME "/driver_override", "(null)\n");
@@ -177,7 +177,7 @@ static void test_unbind(void **state)
 	assert_string_not_equal(tree_get(t, "/run/hvcma/vfio"), "");
 	/* the last one */
 	tree_remove(t, "/run/hvcma/bound/0000:02:00.0");
-	tree_put(t, "/run/hvcma/bound/" NVME, "driver nvme\noverride \n");
+	tree_put(t, "/run/hvcma/bound/" NVME, "driver=nvme\noverride=\n");
 	job = job_of(t, false);
 	assert_int_equal(hvcma_unbind(&job, &pci, &err), 0);
 	assert_string_equal(steps, "echo N >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode\n");
@@ -194,7 +194,7 @@ static void test_persist(void **state)
 {
 	struct tree *t = *state;
 	static char before[65536], after[65536];
-	struct hvcma_bind_job job = job_of(t, false);
+	struct hvcma_host_job job = job_of(t, false);
 	struct hvcma_pci pci = device(t), other = pci;
 	struct hvcma_error err;
 

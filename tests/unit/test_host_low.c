@@ -358,8 +358,8 @@ static void the_command(void **state)
 	static char out[4096];
 
 	(void)state;
-	assert_int_equal(hvcma_run("hugepages", out, sizeof(out)), HVCMA_EXIT_USAGE);
-	assert_non_null(strstr(out, "--low SIZE is needed"));
+	assert_int_equal(hvcma_run("hugepages --low 2M --add 2M", out, sizeof(out)), HVCMA_EXIT_USAGE);
+	assert_non_null(strstr(out, "three things"));
 	assert_int_equal(hvcma_run("hugepages --low 3M", out, sizeof(out)), HVCMA_EXIT_USAGE);
 	assert_int_equal(hvcma_run("hugepages --low much", out, sizeof(out)), HVCMA_EXIT_USAGE);
 	assert_int_equal(hvcma_run("hugepages --low 2M now", out, sizeof(out)), HVCMA_EXIT_USAGE);
