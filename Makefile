@@ -53,7 +53,10 @@ all: native
 CORE_SRC := $(sort $(wildcard $(srcdir)/hv/core/*.c))
 HOST_SRC := $(sort $(filter-out %_main.c,$(wildcard $(srcdir)/hv/host/*.c)))
 FDT_SRC := $(sort $(wildcard $(srcdir)/fdt/*.c))
-CLI_SRC := $(sort $(wildcard $(srcdir)/hv/cli/*.c))
+CLI_SRC := $(sort $(filter-out %/domain_options.c %/domain_xml.c %/domain_hook.c %/domain_live.c %/domain_plug.c,\
+	$(wildcard $(srcdir)/hv/cli/*.c)))
+# hvcma domain: for the machine it is built on, where libxml2 is.
+DOMAIN_SRC := $(sort $(wildcard $(srcdir)/hv/libvirt/*.c) $(filter-out $(CLI_SRC),$(wildcard $(srcdir)/hv/cli/*.c)))
 SERVICE_SRC := $(sort $(filter-out %_main.c,$(wildcard $(srcdir)/hv/service/*.c)))
 PLUGIN_SRC := $(sort $(filter-out %/loader.c,$(wildcard $(srcdir)/qemu-device/*.c)))
 # What only tests may ask for: in the plugin that they load, in nothing that is installed.
@@ -87,6 +90,14 @@ CLI_DEFS = -DHVCMA_PLUGINDIR='"$(libdir)/hvcma"'
 SERVICE_CFLAGS = $(LIBCONFIG_CFLAGS) $(LIBSYSTEMD_CFLAGS) -DHVCMAD_CONFIG='"$(sysconfdir)/hvcma/hvcmad.conf"'
 SERVICE_LIBS = $(LIBCONFIG_LIBS) $(LIBSYSTEMD_LIBS) -luring -pthread
 
+# libvirt's library is loaded when it is asked something: what else hvcma does needs none.
+DOMAIN_CFLAGS = $(if $(MISSING_domain),,-DHVCMA_WITH_DOMAIN -DHVCMA_BINDIR='"$(bindir)"' $(LIBXML_CFLAGS)) \
+	$(if $(MISSING_libvirt),,-DHVCMA_WITH_LIBVIRT $(LIBVIRT_CFLAGS))
+domain_objs = $(if $(MISSING_domain),,$(patsubst $(srcdir)/%.c,$(O)/$(1)/%.o,$(DOMAIN_SRC)))
+DOMAIN_CFLAGS_native = $(DOMAIN_CFLAGS)
+DOMAIN_LIBS_native = $(if $(MISSING_domain),,$(LIBXML_LIBS))
+DOMAIN_OBJS_native = $(call domain_objs,$(NATIVE)/obj)
+
 # arch_rules ARCH KIND: ARCH names the output folder, KIND the tool set
 define arch_rules
 A_$(1) = $(O)/$(1)
@@ -97,7 +108,8 @@ obj_$(1) = $$(patsubst $(srcdir)/%.c,$(O)/$(1)/obj/%.o,$$(1))
 $(O)/$(1)/obj/hv/%.o: $(srcdir)/hv/%.c config.mak | $$(ready_$(2))
 	$(say) CC $(1)/hv/$$*.o
 	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$(BASE_CFLAGS) $$(if $$(findstring /cli/,$$@),$$(JSON_$(2)) $(CLI_DEFS)) \
-		$$(if $$(findstring /service/,$$@),$(SERVICE_CFLAGS)) -c -o $$@ $$<
+		$$(if $$(findstring /service/,$$@),$(SERVICE_CFLAGS)) \
+		$$(if $$(or $$(findstring /cli/,$$@),$$(findstring /libvirt/,$$@)),$$(DOMAIN_CFLAGS_$(2))) -c -o $$@ $$<
 
 $(O)/$(1)/obj/fdt/%.o: $(srcdir)/fdt/%.c config.mak | $$(ready_$(2))
 	$(say) CC $(1)/fdt/$$*.o
@@ -115,9 +127,9 @@ $(O)/$(1)/libhvcma-host.a: $$(call obj_$(1),$(HOST_SRC))
 	$(say) AR $$(@:$(O)/%=%)
 	$(Q)rm -f $$@ && $$(AR_$(2)) rcs $$@ $$^
 
-$(O)/$(1)/hvcma: $$(call obj_$(1),$(CLI_SRC)) $(O)/$(1)/libhvcma-fdt.a $(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
+$(O)/$(1)/hvcma: $$(call obj_$(1),$(CLI_SRC)) $$(DOMAIN_OBJS_$(2)) $(O)/$(1)/libhvcma-fdt.a $(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
 	$(say) LD $$(@:$(O)/%=%)
-	$(Q)$$(CC_$(2)) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $$(JSON_LIBS_$(2)) -luring -lfdt
+	$(Q)$$(CC_$(2)) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $$(JSON_LIBS_$(2)) $$(DOMAIN_LIBS_$(2)) -luring -lfdt
 
 $(O)/$(1)/hvcma-pin-keeper: $(O)/$(1)/obj/hv/host/pin_keeper_main.o $(O)/$(1)/libhvcma-host.a
 	$(say) LD $$(@:$(O)/%=%)

@@ -32,6 +32,7 @@ struct hvcma_command {
 extern const struct hvcma_command hvcma_command_attr;
 extern const struct hvcma_command hvcma_command_bind;
 extern const struct hvcma_command hvcma_command_check;
+extern const struct hvcma_command hvcma_command_domain;
 extern const struct hvcma_command hvcma_command_fdt;
 extern const struct hvcma_command hvcma_command_hugepages;
 extern const struct hvcma_command hvcma_command_regions;

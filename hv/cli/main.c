@@ -22,6 +22,7 @@ static const struct hvcma_command *const commands[] = {
 	&hvcma_command_attr,
 	&hvcma_command_bind,
 	&hvcma_command_check,
+	&hvcma_command_domain,
 	&hvcma_command_fdt,
 	&hvcma_command_hugepages,
 	&hvcma_command_regions,

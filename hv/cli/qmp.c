@@ -25,6 +25,8 @@ struct hvcma_qmp {
 	struct json_tokener *tokener;
 	char buf[65536];
 	size_t have, used;		/* bytes in buf; those already parsed */
+	hvcma_qmp_carry_fn *carry;	/* NULL: by the socket */
+	void *opaque;			/* for @carry */
 };
 
 static int64_t now_ms(void)
@@ -147,18 +149,26 @@ static int send_all(struct hvcma_qmp *qmp, const char *text, size_t bytes,
 	return 0;
 }
 
-static int send_command(struct hvcma_qmp *qmp, const char *command,
-			struct json_object *arguments, int64_t deadline_ms,
-			struct hvcma_error *err)
+/* Takes @arguments over. */
+static struct json_object *command_object(const char *command, struct json_object *arguments)
 {
 	struct json_object *obj = json_object_new_object();
-	const char *text;
-	size_t bytes;
-	int ret;
 
 	json_object_object_add(obj, "execute", json_object_new_string(command));
 	if (arguments)
 		json_object_object_add(obj, "arguments", arguments);
+	return obj;
+}
+
+static int send_command(struct hvcma_qmp *qmp, const char *command,
+			struct json_object *arguments, int64_t deadline_ms,
+			struct hvcma_error *err)
+{
+	struct json_object *obj = command_object(command, arguments);
+	const char *text;
+	size_t bytes;
+	int ret;
+
 	text = json_object_to_json_string_length(obj, JSON_C_TO_STRING_PLAIN,
 						 &bytes);
 	ret = send_all(qmp, text, bytes, deadline_ms, err);
@@ -180,6 +190,32 @@ static int error_from_qemu(const char *command, struct json_object *error,
 	return -EREMOTEIO;
 }
 
+static int execute_carried(struct hvcma_qmp *qmp, const char *command,
+			   struct json_object *arguments, struct json_object **out,
+			   struct hvcma_error *err)
+{
+	struct json_object *obj = command_object(command, arguments), *message, *member;
+	char *answer;
+	int ret = qmp->carry(qmp->opaque, json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN),
+			     &answer, err);
+
+	json_object_put(obj);
+	if (ret)
+		return ret;
+	message = json_tokener_parse(answer);
+	free(answer);
+	if (json_object_object_get_ex(message, "return", &member)) {
+		*out = json_object_get(member);
+	} else if (json_object_object_get_ex(message, "error", &member)) {
+		ret = error_from_qemu(command, member, err);
+	} else {
+		hvcma_error_set(err, "%s: the answer is none of QMP", command);
+		ret = -EPROTO;
+	}
+	json_object_put(message);
+	return ret;
+}
+
 int hvcma_qmp_execute(struct hvcma_qmp *qmp, const char *command,
 		      struct json_object *arguments, struct json_object **out,
 		      struct hvcma_error *err)
@@ -188,6 +224,8 @@ int hvcma_qmp_execute(struct hvcma_qmp *qmp, const char *command,
 	struct json_object *message, *member;
 	int ret;
 
+	if (qmp->carry)
+		return execute_carried(qmp, command, arguments, out, err);
 	ret = send_command(qmp, command, arguments, deadline_ms, err);
 	if (ret)
 		return ret;
@@ -293,6 +331,22 @@ int hvcma_qmp_connect(const char *path, unsigned int timeout_ms,
 fail:
 	hvcma_qmp_close(qmp);
 	return ret;
+}
+
+int hvcma_qmp_carried(hvcma_qmp_carry_fn *carry, void *opaque, struct hvcma_qmp **out,
+		      struct hvcma_error *err)
+{
+	struct hvcma_qmp *qmp = calloc(1, sizeof(*qmp));
+
+	if (!qmp) {
+		hvcma_error_set(err, "out of memory");
+		return -ENOMEM;
+	}
+	qmp->fd = -1;
+	qmp->carry = carry;
+	qmp->opaque = opaque;
+	*out = qmp;
+	return 0;
 }
 
 void hvcma_qmp_close(struct hvcma_qmp *qmp)

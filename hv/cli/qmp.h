@@ -31,6 +31,24 @@ struct hvcma_qmp;
 int hvcma_qmp_connect(const char *path, unsigned int timeout_ms,
 		      struct hvcma_qmp **out, struct hvcma_error *err);
 
+/*
+ * Carries one command to QEMU and its answer back, both whole JSON texts; @answer is malloc'ed.
+ * Return: 0, or a negative errno with @err.
+ */
+typedef int hvcma_qmp_carry_fn(void *opaque, const char *command, char **answer,
+			       struct hvcma_error *err);
+
+/**
+ * hvcma_qmp_carried() - a client whose commands somebody else carries who has the socket,
+ * such as libvirt.
+ * @opaque: for @carry, valid until hvcma_qmp_close()
+ * @out: as of hvcma_qmp_connect()
+ *
+ * Return: 0, or -ENOMEM with @err.
+ */
+int hvcma_qmp_carried(hvcma_qmp_carry_fn *carry, void *opaque, struct hvcma_qmp **out,
+		      struct hvcma_error *err);
+
 /**
  * hvcma_qmp_execute() - run one command and wait for its answer.
  * @arguments: NULL for none; the reference is consumed, also on failure

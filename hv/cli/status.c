@@ -17,6 +17,7 @@
 #include "hv/cli/options.h"
 #include "hv/cli/report.h"
 #include "hv/cli/service_report.h"
+#include "hv/cli/status.h"
 #include "hv/cli/text.h"
 #include "hv/host/service_client.h"
 
@@ -271,9 +272,18 @@ static int service_status(const struct options *opt)
 	return HVCMA_EXIT_OK;
 }
 
+static int status_of(struct hvcma_qmp *qmp, const struct options *opt)
+{
+	struct json_object *devices = json_object_new_object(), *reports = json_object_new_object();
+	int ret = status(qmp, opt, devices, reports);
+
+	json_object_put(reports);
+	json_object_put(devices);
+	return ret;
+}
+
 static int run(int argc, char **argv)
 {
-	struct json_object *devices, *reports;
 	struct hvcma_error err;
 	struct hvcma_qmp *qmp;
 	struct options opt;
@@ -286,13 +296,16 @@ static int run(int argc, char **argv)
 		return service_status(&opt);
 	if (hvcma_qmp_connect(opt.socket, opt.timeout_s * 1000, &qmp, &err))
 		return hvcma_failed(err.text);
-	devices = json_object_new_object();
-	reports = json_object_new_object();
-	ret = status(qmp, &opt, devices, reports);
-	json_object_put(reports);
-	json_object_put(devices);
+	ret = status_of(qmp, &opt);
 	hvcma_qmp_close(qmp);
 	return ret;
+}
+
+int hvcma_status_of(struct hvcma_qmp *qmp, const char *device, const char *field, bool json)
+{
+	const struct options opt = { .device = device, .field = field, .json = json };
+
+	return status_of(qmp, &opt);
 }
 
 const struct hvcma_command hvcma_command_status = {
