@@ -115,7 +115,7 @@ static void print_json(const struct hvcma_findings *f)
 static xmlDocPtr read_checked(const struct hvcma_domain_text *t, bool with_host, const struct hvcma_domain_request *r,
 			      struct hvcma_domain *d, struct hvcma_findings *f)
 {
-	struct hvcma_check_host host = { .sysfs = r->sysfs, .mounts = r->mounts, .emulator = r->emulator };
+	struct hvcma_domain_check_host host = { .sysfs = r->sysfs, .mounts = r->mounts, .emulator = r->emulator };
 	xmlDocPtr doc = hvcma_xml_parse(t->text, t->bytes, f);
 
 	*d = (struct hvcma_domain){ 0 };
@@ -124,7 +124,7 @@ static xmlDocPtr read_checked(const struct hvcma_domain_text *t, bool with_host,
 	hvcma_domain_read(doc, d, f);
 	hvcma_check_domain(d, f);
 	if (with_host && !hvcma_findings_errors(f))
-		hvcma_check_host(d, &host, f);
+		hvcma_domain_check_host(d, &host, f);
 	hvcma_findings_sort(f);
 	return doc;
 }

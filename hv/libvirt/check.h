@@ -12,18 +12,18 @@
 void hvcma_check_domain(const struct hvcma_domain *d, struct hvcma_findings *f);
 
 /* Where a host is looked at. */
-struct hvcma_check_host {
+struct hvcma_domain_check_host {
 	const char *sysfs;		/* "/sys" */
 	const char *mounts;		/* "/proc/self/mounts" */
 	const char *emulator;		/* program to try instead of the domain's wrapper; NULL: that one */
 };
 
 /**
- * hvcma_check_host() - what it needs of the host: hugepages and where they are mounted, devices
+ * hvcma_domain_check_host() - what it needs of the host: hugepages and where they are mounted, devices
  * without an IOMMU, an emulator that takes the plugin. Runs that emulator, which prints its
  * version. To be called without errors of the domain itself.
  */
-void hvcma_check_host(const struct hvcma_domain *d, const struct hvcma_check_host *host,
+void hvcma_domain_check_host(const struct hvcma_domain *d, const struct hvcma_domain_check_host *host,
 		      struct hvcma_findings *f);
 
 /** hvcma_hugetlbfs_find() - where pages of this size are mounted; malloc'ed, NULL: nowhere. */

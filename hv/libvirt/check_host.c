@@ -61,7 +61,7 @@ static bool read_number(const char *path, uint64_t *value)
 }
 
 /* Pages of this size that regions can have: free ones that nobody has reserved, and surplus ones. */
-static bool pages_to_have(const struct hvcma_check_host *host, uint64_t page_bytes, uint64_t *pages)
+static bool pages_to_have(const struct hvcma_domain_check_host *host, uint64_t page_bytes, uint64_t *pages)
 {
 	static const char *const names[] = { "free_hugepages", "resv_hugepages", "nr_overcommit_hugepages",
 					     "surplus_hugepages" };
@@ -93,7 +93,7 @@ static uint64_t bytes_with_pages(const struct hvcma_domain *d, uint64_t page_byt
 
 /* Once for each size, at the first region that has it. */
 static void check_pages(const struct hvcma_domain *d, const struct hvcma_declared_region *r,
-			const struct hvcma_check_host *host, struct hvcma_findings *f)
+			const struct hvcma_domain_check_host *host, struct hvcma_findings *f)
 {
 	uint64_t need = bytes_with_pages(d, r->page_bytes) / r->page_bytes, pages = 0;
 	char *fix = hvcma_text("echo %" PRIu64 " >/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB/nr_hugepages",
@@ -120,7 +120,7 @@ static void check_pages(const struct hvcma_domain *d, const struct hvcma_declare
 	free(fix);
 }
 
-static void check_all_pages(const struct hvcma_domain *d, const struct hvcma_check_host *host,
+static void check_all_pages(const struct hvcma_domain *d, const struct hvcma_domain_check_host *host,
 			    struct hvcma_findings *f)
 {
 	for (size_t i = 0; i < d->declared.nr; i++) {
@@ -138,7 +138,7 @@ static void check_all_pages(const struct hvcma_domain *d, const struct hvcma_che
 /* ---- devices ---- */
 
 /* The IOMMU group of a device of this host: what its kernel calls it. Return: false without one. */
-static bool group_name(const struct hvcma_check_host *host, const char *bdf, char name[64])
+static bool group_name(const struct hvcma_domain_check_host *host, const char *bdf, char name[64])
 {
 	char *path = hvcma_text("%s/bus/pci/devices/%s/iommu_group/name", host->sysfs, bdf);
 	char *group = hvcma_text("%s/bus/pci/devices/%s/iommu_group", host->sysfs, bdf);
@@ -156,7 +156,7 @@ static bool group_name(const struct hvcma_check_host *host, const char *bdf, cha
 }
 
 static void check_device(const struct hvcma_declared_region *r, const struct hvcma_declared_client *client,
-			 const struct hvcma_declared_address *a, const struct hvcma_check_host *host,
+			 const struct hvcma_declared_address *a, const struct hvcma_domain_check_host *host,
 			 struct hvcma_findings *f)
 {
 	char *bdf = hvcma_text("%04" PRIx64 ":%02" PRIx64 ":%02" PRIx64 ".%" PRIx64, a->domain, a->bus, a->slot,
@@ -177,7 +177,7 @@ static void check_device(const struct hvcma_declared_region *r, const struct hvc
 	free(bdf);
 }
 
-static void check_devices(const struct hvcma_domain *d, const struct hvcma_check_host *host,
+static void check_devices(const struct hvcma_domain *d, const struct hvcma_domain_check_host *host,
 			  struct hvcma_findings *f)
 {
 	for (size_t i = 0; i < d->declared.nr; i++) {
@@ -233,7 +233,7 @@ static int ask_for_help(const char *program, char output[OUTPUT_BYTES])
 }
 
 /* The plugin says on stderr why it stays out; a QEMU without modules never asks it. */
-static void check_emulator(const struct hvcma_domain *d, const struct hvcma_check_host *host,
+static void check_emulator(const struct hvcma_domain *d, const struct hvcma_domain_check_host *host,
 			   struct hvcma_findings *f)
 {
 	xmlNodePtr node = hvcma_xml_child(d->devices, NULL, "emulator");
@@ -260,7 +260,7 @@ static void check_emulator(const struct hvcma_domain *d, const struct hvcma_chec
 	free(program);
 }
 
-void hvcma_check_host(const struct hvcma_domain *d, const struct hvcma_check_host *host,
+void hvcma_domain_check_host(const struct hvcma_domain *d, const struct hvcma_domain_check_host *host,
 		      struct hvcma_findings *f)
 {
 	if (!d->declared.nr)
