@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hv/cli/bind.h"
 #include "hv/cli/options.h"
 #include "hv/cli/steps.h"
 #include "hv/cli/text.h"
@@ -59,26 +60,49 @@ static int take_option(void *opaque, int c, char *arg)
 	return 0;
 }
 
-/* Return: 0, or an exit value, said. */
-static int may(const struct request *r, const struct hvcma_pci *pci)
+bool hvcma_bind_is_done(const struct hvcma_pci *pci)
+{
+	return pci->is_noiommu_group && !strcmp(pci->driver, "vfio-pci");
+}
+
+const char *hvcma_program_path(void)
+{
+	static char program[PATH_MAX];
+	ssize_t bytes = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+	program[bytes > 0 ? bytes : 0] = '\0';
+	return program;
+}
+
+int hvcma_bind_judge(const char *root, const struct hvcma_pci *pci, bool force)
 {
 	struct hvcma_error why, err;
-	char unsafe[640];
-	int ret;
 
+	if (hvcma_pci_has_iommu(pci)) {
+		hvcma_error_set(&err, "%s needs no hvcma: an IOMMU protects it (group %s). Pass it through in the ordinary way: libvirt's <hostdev managed='yes'>, or driverctl set-override %s vfio-pci",
+				pci->name, pci->group, pci->name);
+		return hvcma_failed(err.text);
+	}
 	if (pci->class >> 16 == HVCMA_PCI_CLASS_BRIDGE) {
 		hvcma_error_set(&err, "%s is a bridge: the devices behind it are what is passed through", pci->name);
 		return hvcma_failed(err.text);
 	}
-	ret = hvcma_pci_use(r->root, pci, &why);
-	if (ret && !r->force) {
-		hvcma_error_set(&err, "%s is in use: %.250s (--force does it nevertheless)", pci->name, why.text);
-		return hvcma_failed(err.text);
-	}
-	if (r->dry_run)
+	if (force || hvcma_bind_is_done(pci) || !hvcma_pci_use(root, pci, &why))
 		return 0;
-	snprintf(unsafe, sizeof(unsafe), "%s has no IOMMU: a guest that it is passed to can read and write all of this host's memory.%s%s",
-		 pci->name, ret ? " And it is in use: " : "", ret ? why.text : "");
+	hvcma_error_set(&err, "%s is in use: %.250s (--force does it nevertheless)", pci->name, why.text);
+	return hvcma_failed(err.text);
+}
+
+/* Return: 0, or an exit value, said. */
+static int may(const struct request *r, const struct hvcma_pci *pci)
+{
+	char unsafe[256];
+	int ret = hvcma_bind_judge(r->root, pci, r->force);
+
+	if (ret || r->dry_run || hvcma_bind_is_done(pci))
+		return ret;
+	snprintf(unsafe, sizeof(unsafe), "%s has no IOMMU: a guest that it is passed to can read and write all of this host's memory.",
+		 pci->name);
 	return hvcma_confirm(unsafe, r->yes);
 }
 
@@ -103,17 +127,13 @@ static int bind_device(const struct request *r, const struct hvcma_pci *pci, str
 	const struct hvcma_host_job job = {
 		.root = r->root, .dry_run = r->dry_run, .say = hvcma_steps_say, .opaque = steps,
 	};
-	bool is_bound = pci->is_noiommu_group && !strcmp(pci->driver, "vfio-pci");
+	bool is_bound = hvcma_bind_is_done(pci);
 	struct hvcma_error err, ignored;
-	char program[PATH_MAX];
 	struct hvcma_pci now;
-	ssize_t bytes;
 
 	if (hvcma_bind(&job, pci, &err))
 		return hvcma_failed(err.text);
-	bytes = readlink("/proc/self/exe", program, sizeof(program) - 1);
-	program[bytes > 0 ? bytes : 0] = '\0';
-	if (r->persist && hvcma_bind_persist(&job, pci, program, &err)) {
+	if (r->persist && hvcma_bind_persist(&job, pci, hvcma_program_path(), &err)) {
 		if (!is_bound)
 			hvcma_unbind(&job, pci, &ignored);
 		return hvcma_failed(err.text);
@@ -157,13 +177,8 @@ static int run(int argc, char **argv)
 		hvcma_failed(err.text);
 		return ret == -ENOENT ? HVCMA_EXIT_NO_DEVICE : HVCMA_EXIT_USAGE;
 	}
-	if (hvcma_pci_has_iommu(&pci)) {
-		hvcma_error_set(&err, "%s needs no hvcma: an IOMMU protects it (group %s). Pass it through in the ordinary way: libvirt's <hostdev managed='yes'>, or driverctl set-override %s vfio-pci",
-				pci.name, pci.group, pci.name);
-		return hvcma_failed(err.text);
-	}
 	ret = r.dry_run ? 0 : hvcma_need_root(r.root);
-	if (!ret && !(pci.is_noiommu_group && !strcmp(pci.driver, "vfio-pci")))
+	if (!ret)
 		ret = may(&r, &pci);
 	if (ret)
 		return ret;

@@ -26,6 +26,8 @@ static const struct hvcma_command *const commands[] = {
 	&hvcma_command_fdt,
 	&hvcma_command_hugepages,
 	&hvcma_command_regions,
+	&hvcma_command_run,
+	&hvcma_command_setup,
 	&hvcma_command_status,
 	&hvcma_command_unbind,
 	&hvcma_command_windows,

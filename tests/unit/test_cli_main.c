@@ -38,7 +38,7 @@ static void expect(int status, const char *arguments, const char *part)
 static void test_help(void **state)
 {
 	static const char *const commands[] = {
-		"status", "attr", "bind", "check", "unbind", "hugepages", "regions", "windows", "fdt", "fdt add-region", "fdt bind", "fdt dma-ranges",
+		"status", "attr", "bind", "check", "run", "setup", "unbind", "hugepages", "regions", "windows", "fdt", "fdt add-region", "fdt bind", "fdt dma-ranges",
 		"fdt overlay", "fdt xen", "fdt check", "fdt show",
 	};
 	static char by_option[sizeof(out)];
@@ -148,7 +148,7 @@ static void test_manual(void **state)
 		{ "status regions windows", "hvcma.1" }, { "attr", "hvcma-attr.1" },
 		{ "check", "hvcma-check.1" },
 		{ "bind unbind", "hvcma-bind.1" },
-		{ "hugepages", "hvcma-hugepages.1" },
+		{ "hugepages", "hvcma-hugepages.1" }, { "run", "hvcma-run.1" }, { "setup", "hvcma-setup.1" },
 		{ "'fdt add-region' 'fdt bind' 'fdt dma-ranges' 'fdt overlay' 'fdt xen' 'fdt check' 'fdt show'",
 		  "hvcma-fdt.1" },
 	};
