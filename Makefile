@@ -277,6 +277,16 @@ define install_service
 	install -D -m 644 $(srcdir)/packaging/hvcmad.conf $(DESTDIR)$(datarootdir)/doc/hvcma/hvcmad.conf
 	install -D -m 644 -t $(DESTDIR)$(mandir)/man8 $(SERVICE_MAN)
 endef
+# What libvirt runs: emulators with the plugin, and its hook, which it looks for in one place.
+LIBVIRT_HOOK = /etc/libvirt/hooks/qemu.d/hvcma
+LIBVIRT_FILES = $(patsubst %,$(bindir)/hvcma-qemu-system-%,x86_64 aarch64) $(datarootdir)/hvcma/domain.rng $(LIBVIRT_HOOK)
+define install_libvirt
+	$(foreach a,x86_64 aarch64,install -D -m 755 $(srcdir)/packaging/hvcma-qemu $(DESTDIR)$(bindir)/hvcma-qemu-system-$(a) &&) true
+	sed -i 's,@PLUGINDIR@,$(PLUGINDIR),' $(patsubst %,$(DESTDIR)$(bindir)/hvcma-qemu-system-%,x86_64 aarch64)
+	install -D -m 755 $(srcdir)/packaging/libvirt-hook $(DESTDIR)$(LIBVIRT_HOOK)
+	sed -i 's,@BINDIR@,$(bindir),g' $(DESTDIR)$(LIBVIRT_HOOK)
+	install -D -m 644 $(srcdir)/hv/libvirt/domain.rng $(DESTDIR)$(datarootdir)/hvcma/domain.rng
+endef
 install: native plugin
 	$(whole_names)
 	install -D -m 755 $(O)/$(NATIVE)/hvcma $(DESTDIR)$(bindir)/hvcma
@@ -284,6 +294,7 @@ install: native plugin
 	install -D -m 755 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-pin-keeper
 	$(foreach s,$(MAN_SECTIONS),install -D -m 644 -t $(DESTDIR)$(mandir)/man$(s) $(wildcard $(srcdir)/docs/man/*.$(s)) &&) true
 	$(if $(MISSING_service),,$(install_service))
+	$(if $(MISSING_domain),,$(install_libvirt))
 
 # For guests: sources for dkms, and what loads the module in time. No kernel is needed for it.
 # Sources of earlier versions go; dkms is asked by whoever installs.
@@ -316,8 +327,8 @@ uninstall:
 	$(whole_names)
 	rm -f $(DESTDIR)$(bindir)/hvcma
 	rm -rf $(DESTDIR)$(PLUGINDIR)
-	rm -f $(SERVICE_FILES:%=$(DESTDIR)%)
-	@rmdir $(DESTDIR)$(datarootdir)/doc/hvcma 2>/dev/null || true
+	rm -f $(SERVICE_FILES:%=$(DESTDIR)%) $(LIBVIRT_FILES:%=$(DESTDIR)%)
+	@rmdir $(DESTDIR)$(datarootdir)/hvcma $(DESTDIR)$(datarootdir)/doc/hvcma 2>/dev/null || true
 	rm -f $(foreach s,$(MAN_SECTIONS),$(patsubst $(srcdir)/docs/man/%,$(DESTDIR)$(mandir)/man$(s)/%,$(wildcard $(srcdir)/docs/man/*.$(s))))
 
 clean:
@@ -345,7 +356,7 @@ help:
 	@echo '  make service    the host service hvcmad, which make without a goal builds, too'
 	@echo '  make world      make, plugin and guest, the first two for this machine and for arm64'
 	@echo '  make env        the test environment: stock QEMU, kernels, cross tools, from packages'
-	@echo '  make install    command, plugin, service, manual pages (DESTDIR, and the folders of configure)'
+	@echo '  make install    command, plugin, service, what libvirt runs, manual pages (DESTDIR, and the folders of configure)'
 	@echo '  make install-guest  for guests: sources for dkms, softdeps, initramfs hook, dracut module, udev rule'
 	@echo '  make clean      remove what was built, keep the environment; distclean removes that too'
 	@echo

@@ -87,10 +87,14 @@ check "install" eval 'make -o "build/$arch/hvcma" -o "build/$arch/hvcma-pin-keep
 for file in bin/hvcma lib/hvcma/hvcma-preload.so lib/hvcma/hvcma-qemu.so lib/hvcma/hvcma-pin-keeper \
 	share/man/man1/hvcma.1 share/man/man7/virtio-cma.7 sbin/hvcmad share/man/man8/hvcmad.8 \
 	lib/systemd/system/hvcmad.service lib/systemd/system/hvcmad.socket lib/sysusers.d/hvcmad.conf \
-	lib/tmpfiles.d/hvcmad.conf share/doc/hvcma/hvcmad.conf; do
+	lib/tmpfiles.d/hvcmad.conf share/doc/hvcma/hvcmad.conf bin/hvcma-qemu-system-x86_64 \
+	bin/hvcma-qemu-system-aarch64 share/hvcma/domain.rng share/man/man1/hvcma-domain.1; do
 	check "installed: /usr/$file" [ -e "$root/usr/$file" ]
 done
 check "the service's unit names where it is" grep -qx 'ExecStart=/usr/sbin/hvcmad' "$root/usr/lib/systemd/system/hvcmad.service"
+check "the emulator with the plugin names it" grep -q '^LD_PRELOAD=/usr/lib/hvcma/hvcma-preload.so' "$root/usr/bin/hvcma-qemu-system-x86_64"
+check "libvirt's hook is where libvirt looks for it" [ -x "$root/etc/libvirt/hooks/qemu.d/hvcma" ]
+check "and names the command" grep -q 'exec /usr/bin/hvcma domain hook' "$root/etc/libvirt/hooks/qemu.d/hvcma"
 for goal in install uninstall; do
 	check "$goal, a blank in a folder: refused" eval '! make -o "build/$arch/hvcma" -o "build/$arch/hvcma-pin-keeper" \
 		-o "build/$arch/hvcma-preload.so" -o "build/$arch/hvcmad" -o "build/$arch/hvcma-qemu.so" $goal DESTDIR="$root" prefix="/my folder" \

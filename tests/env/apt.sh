@@ -43,6 +43,12 @@ newest()
 	with_root newest "$@"
 }
 
+# later COMMAND...: with one that knows the suite after the guests' only.
+later()
+{
+	with_root later "$@"
+}
+
 # armhf COMMAND...: with one for 32-bit Arm, of which there is nothing but kernels to look at.
 armhf()
 {
@@ -130,6 +136,11 @@ apt_newest_sources()
 	echo "deb-src [$signed] $main $NEWEST_SUITE main"
 }
 
+apt_later_sources()
+{
+	apt_sources deb "arch=amd64 $signed" "$SOURCE_SUITE" "$main" "$security"
+}
+
 # Nothing of it is run: releases as they were made will do.
 apt_armhf_sources()
 {
@@ -199,14 +210,14 @@ apt_update()
 	fi
 }
 
-# apt_refresh WHEN [newest] [armhf]: bring the package lists up to date, "now" or daily, those of the
+# apt_refresh WHEN [newest] [later] [armhf]: bring the package lists up to date, "now" or daily, those of the
 # other roots only where they are wanted.
 apt_refresh()
 {
 	mkdir -p "$CACHE/plans" "$CACHE/tmp"
 	rm -f "$CACHE/tmp/refreshed"
 	apt_archives
-	apt_update apt_stable_sources '! -name *newest* ! -name *-armhf-*' "$1" ||
+	apt_update apt_stable_sources '! -name *newest* ! -name libvirt-* ! -name *-armhf-*' "$1" ||
 		die "package lists cannot be fetched from the archives in $APT_DIR/sources.list"
 	when=$1
 	shift
@@ -215,6 +226,9 @@ apt_refresh()
 		newest)
 			newest apt_update apt_newest_sources '-name *newest*' "$when" ||
 				say "no package lists of $NEWEST_SUITE: going on without the newest kernel and QEMU" ;;
+		later)
+			later apt_update apt_later_sources '-name libvirt-*' "$when" ||
+				die "package lists of $SOURCE_SUITE cannot be fetched from the archives in $APT_DIR-later/sources.list" ;;
 		armhf)
 			armhf apt_update apt_armhf_sources '-name *-armhf-*' "$when" ||
 				die "package lists of armhf cannot be fetched from the archives in $APT_DIR-armhf/sources.list" ;;

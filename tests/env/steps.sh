@@ -282,6 +282,7 @@ steps_refresh()
 	shift
 	all=$(step_closure "$@")
 	[ "$(echo "$all" | wc -l)" = "$(echo "$all" | steps_required | wc -l)" ] && roots='' || roots=newest
+	echo "$all" | grep -q '^libvirt-' && roots="$roots later"
 	echo "$all" | grep -q -e -armhf- && roots="$roots armhf"
 	# shellcheck disable=SC2086 # a list of words
 	apt_refresh "$when" $roots

@@ -339,3 +339,18 @@ plan_rootfs_arm64()
 	plan=$(only 'arm64|all' "$plan")
 	without "$NOT_TO_RUN" "$plan"
 }
+
+# A root tree of the later suite in which libvirtd runs QEMU: that pair fits, and the plugin. Nothing in it
+# is installed: no service, no bus.
+plan_libvirt()
+{
+	later plan_libvirt_closure "$1"
+}
+
+plan_libvirt_closure()
+{
+	plan=$(plan_closure bash coreutils grep sed libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-log libvirt-clients \
+		libvirt-common qemu-system-x86 qemu-system-common ipxe-qemu libjson-c5 liburing2 libfdt1 libxml2 diffutils)
+	plan=$(only "$1|all" "$plan")
+	without "$NOT_TO_RUN|systemd.*|python3.*|libsystemd-shared.*|dbus-.*|polkitd|iso-codes" "$plan"
+}

@@ -16,7 +16,8 @@ headers-amd64-newest-cloud headers-arm64-newest-cloud
 dtbs-arm64-6.1 dtbs-arm64-6.12 dtbs-armhf-6.1 dtbs-armhf-6.12
 linux-src-6.1 linux-src-6.12 compilers
 kernel-amd64-6.12-checked kernel-arm64-6.12-checked kernel-amd64-6.12-races
-kernel-amd64-6.12-rt kernel-arm64-6.12-64k'
+kernel-amd64-6.12-rt kernel-arm64-6.12-64k
+libvirt-amd64'
 
 # step_define NAME: sets step_recipe (file), step_verb and step_args (functions plan_VERB and
 # make_VERB with these arguments), step_needs (other steps), step_reads (what its recipe reads, under
@@ -81,6 +82,7 @@ step_define()
 		step_recipe=source step_verb=linux_src step_args=${1#linux-src-} step_cost='20 15' ;;
 	compilers) step_recipe=newest step_optional=1 step_cost='400 15' ;;
 	tools-newest) step_recipe=newest step_verb=tools_newest step_out='' step_optional=1 step_cost='375 15' ;;
+	libvirt-*) step_recipe=libvirt step_args=${1#libvirt-} step_cost='400 10' ;;
 	busybox-*)
 		step_recipe=userland step_args=${1#busybox-} step_cost='2 1' ;;
 	e2fs-*)
