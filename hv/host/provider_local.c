@@ -2,7 +2,8 @@
 /*
  * Local provider: memory mapped in this process, which has the privileges to pin
  * it and to see where it lies. Combines pin.h and pagemap.h with the rules of
- * granules.h, and puts refusals into words.
+ * granules.h, and puts refusals into words. With another pinner (pinner.h) in place
+ * of pin.h it is another provider.
  *
  * The table of states is this provider's memory of what it and others did:
  * pages may also come (someone touches the memory) or go (someone punches a
@@ -28,6 +29,7 @@
 #include "hv/host/hugepages.h"
 #include "hv/host/pagemap.h"
 #include "hv/host/pin.h"
+#include "hv/host/pinner.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE	23	/* Linux 5.14 */
@@ -45,9 +47,11 @@
 
 struct local {
 	struct hvcma_provider base;
+	struct hvcma_provider_ops ops;
 	struct hvcma_granules granules;
 	struct hvcma_pagemap pagemap;
-	struct hvcma_pins pins;
+	struct hvcma_pinner *pinner;
+	bool need_hpa;
 	char *memory;
 	uint64_t page_bytes;
 	int fd;
@@ -254,7 +258,7 @@ static int local_pin(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 	if (ret)
 		return ret;
 
-	ret = hvcma_pins_add(&l->pins, first, nr);
+	ret = l->pinner->ops->add(l->pinner, first, nr);
 	if (!ret) {
 		hvcma_granules_set(&l->granules, first, nr, HVCMA_GRANULE_PINNED);
 		return 0;
@@ -284,7 +288,7 @@ static int local_unpin(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 	if (ret)
 		return ret;
 
-	ret = hvcma_pins_remove(&l->pins, first, nr, &done);
+	ret = l->pinner->ops->remove(l->pinner, first, nr, &done);
 	hvcma_granules_set(&l->granules, first, done, HVCMA_GRANULE_BACKED);
 	if (!ret)
 		return 0;
@@ -317,9 +321,25 @@ static int local_discard(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 	return 0;
 }
 
+/* @err has what went wrong; say for which region. */
+static void name_region(struct hvcma_error *err, const char *name)
+{
+	struct hvcma_error why;
+
+	if (!err)
+		return;
+	why = *err;
+	hvcma_error_set(err, "region %s: %s", name, why.text);
+}
+
 static bool is_away(uint64_t hpa)
 {
 	return hpa == HVCMA_HPA_ABSENT || hpa == HVCMA_HPA_SWAPPED;
+}
+
+static bool is_pinned(const struct local *l, uint64_t granule)
+{
+	return l->granules.state[granule] == HVCMA_GRANULE_PINNED;
 }
 
 /* Is a granule away that should not be? Others come and go as they like. */
@@ -328,10 +348,38 @@ static bool lost_one(const struct local *l, uint64_t first, uint64_t nr, const u
 	uint64_t i;
 
 	for (i = 0; i < nr; i++) {
-		if (is_away(hpa[i]) && l->granules.state[first + i] == HVCMA_GRANULE_PINNED)
+		if (is_away(hpa[i]) && is_pinned(l, first + i))
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Addresses that only the pinner can tell, in place of the 0 that pagemap has for what is there:
+ * those of pinned granules, or with @all of others, too.
+ */
+static int ask_pinner(struct local *l, uint64_t first, uint64_t nr, bool all, uint64_t *hpa)
+{
+	struct hvcma_pinner *p = l->pinner;
+	uint64_t i, n;
+	int ret = 0;
+
+	if (!p->ops->locate || !l->need_hpa)
+		return 0;
+	for (i = 0; !ret && i < nr; i += n) {
+		bool pinned = is_pinned(l, first + i);
+
+		n = 1;
+		if (hpa[i] || (!pinned && !all))
+			continue;
+		while (i + n < nr && !hpa[i + n] && is_pinned(l, first + i + n) == pinned)
+			n++;
+		ret = p->ops->locate(p, first + i, n, pinned, hpa + i, &l->base.error);
+	}
+	if (!ret)
+		return 0;
+	name_region(&l->base.error, l->granules.name);
+	return ret == -ENOMEM ? ret : -EIO;
 }
 
 static int local_hpa(struct hvcma_provider *p, uint64_t first, uint64_t nr, uint64_t *hpa)
@@ -349,11 +397,13 @@ static int local_hpa(struct hvcma_provider *p, uint64_t first, uint64_t nr, uint
 		nanosleep(&wait, NULL);
 		ret = locate(l, first, nr, hpa);
 	}
+	if (!ret)
+		ret = ask_pinner(l, first, nr, true, hpa);
 	if (ret)
 		return ret;
 
 	for (i = 0; i < nr; i++) {
-		if (is_away(hpa[i]) && g->state[first + i] == HVCMA_GRANULE_PINNED) {
+		if (is_away(hpa[i]) && is_pinned(l, first + i)) {
 			hvcma_error_set(&p->error, "region %s: granule %" PRIu64 " is pinned, but "
 					"no longer mapped: someone else discarded it",
 					g->name, first + i);
@@ -367,7 +417,7 @@ static int local_hpa(struct hvcma_provider *p, uint64_t first, uint64_t nr, uint
 		}
 	}
 	for (i = 0; i < nr; i++) {
-		if (g->state[first + i] != HVCMA_GRANULE_PINNED)
+		if (!is_pinned(l, first + i))
 			hvcma_granules_set(g, first + i, 1, hpa[i] == HVCMA_HPA_ABSENT ?
 					   HVCMA_GRANULE_UNBACKED : HVCMA_GRANULE_BACKED);
 		if (hpa[i] == HVCMA_HPA_SWAPPED)
@@ -384,6 +434,8 @@ static int local_look(struct hvcma_provider *p, uint64_t first, uint64_t nr, uin
 
 	if (!ret)
 		ret = locate(l, first, nr, hpa);
+	if (!ret)
+		ret = ask_pinner(l, first, nr, false, hpa);
 	for (i = 0; !ret && i < nr; i++) {
 		if (hpa[i] == HVCMA_HPA_ABSENT && has_data(l, first + i, true))
 			hpa[i] = HVCMA_HPA_SWAPPED;
@@ -407,14 +459,14 @@ static void local_destroy(struct hvcma_provider *p)
 {
 	struct local *l = to_local(p);
 
-	hvcma_pins_fini(&l->pins);
+	l->pinner->ops->fini(l->pinner);
+	free(l->pinner);
 	hvcma_pagemap_close(&l->pagemap);
 	hvcma_granules_fini(&l->granules);
 	free(l);
 }
 
 static const struct hvcma_provider_ops local_ops = {
-	.type = "local",
 	.back = local_back,
 	.pin = local_pin,
 	.unpin = local_unpin,
@@ -460,17 +512,6 @@ static int check_memlock(const struct hvcma_provider_config *config, struct hvcm
 			"raise it or set a pin limit",
 			config->name, want, limit);
 	return -EPERM;
-}
-
-/* @err has what went wrong; say for which region. */
-static void name_region(struct hvcma_error *err, const char *name)
-{
-	struct hvcma_error why;
-
-	if (!err)
-		return;
-	why = *err;
-	hvcma_error_set(err, "region %s: %s", name, why.text);
 }
 
 /* Where pages are is no matter of taste: they have to be a file's, a granule each. */
@@ -531,18 +572,38 @@ static int back_in_places(struct local *l, const struct hvcma_provider_config *c
 	return -ENODATA;
 }
 
-int hvcma_provider_local_create(const struct hvcma_provider_config *config,
-				struct hvcma_provider **out,
-				struct hvcma_error *err)
+/* May this process see where the region's memory lies? Or does its pinner? */
+static int check_addresses(struct local *l, const struct hvcma_provider_config *config,
+			   struct hvcma_error *err)
+{
+	bool by_pinner = l->pinner->ops->locate;
+
+	if (config->need_hpa && !by_pinner && !l->pagemap.has_hpa) {
+		hvcma_error_set(err, "region %s: physical addresses are wanted, but "
+				"/proc/self/pagemap shows none to this process: it needs "
+				"CAP_SYS_ADMIN", config->name);
+		return -EPERM;
+	}
+	l->need_hpa = config->need_hpa;
+	l->pagemap.has_hpa = config->need_hpa && !by_pinner;	/* else nobody is to see them */
+	return 0;
+}
+
+int hvcma_provider_local_with(const struct hvcma_provider_config *config,
+			      struct hvcma_pinner *pinner, struct hvcma_provider **out,
+			      struct hvcma_error *err)
 {
 	struct local *l = calloc(1, sizeof(*l));
 	int ret;
 
 	if (!l) {
-		hvcma_error_set(err, "region %s: no memory for a local provider", config->name);
+		hvcma_error_set(err, "region %s: no memory for its provider", config->name);
 		return -ENOMEM;
 	}
-	l->base.ops = &local_ops;
+	l->ops = local_ops;
+	l->ops.type = pinner->ops->type;
+	l->base.ops = &l->ops;
+	l->pinner = pinner;
 	l->memory = config->base;
 	l->page_bytes = config->page_bytes;
 	l->fd = config->fd;
@@ -562,16 +623,11 @@ int hvcma_provider_local_create(const struct hvcma_provider_config *config,
 		name_region(err, config->name);
 		goto fini_granules;
 	}
-	if (config->need_hpa && !l->pagemap.has_hpa) {
-		hvcma_error_set(err, "region %s: physical addresses are wanted, but "
-				"/proc/self/pagemap shows none to this process: it needs "
-				"CAP_SYS_ADMIN", config->name);
-		ret = -EPERM;
+	ret = check_addresses(l, config, err);
+	if (ret)
 		goto close_pagemap;
-	}
-	l->pagemap.has_hpa = config->need_hpa;	/* else nobody is to see them */
 
-	ret = hvcma_pins_init(&l->pins, config->base, config->bytes, config->granule_bytes, err);
+	ret = pinner->ops->init(pinner, config, err);
 	if (ret) {
 		name_region(err, config->name);
 		goto close_pagemap;
@@ -579,18 +635,18 @@ int hvcma_provider_local_create(const struct hvcma_provider_config *config,
 
 	ret = back_in_places(l, config, err);
 	if (ret)
-		goto fini_pins;
+		goto fini_pinner;
 	ret = refresh(l, 0, l->granules.nr, false);
 	if (ret) {
 		hvcma_error_set(err, "%s", l->base.error.text);
-		goto fini_pins;
+		goto fini_pinner;
 	}
 
 	*out = &l->base;
 	return 0;
 
-fini_pins:
-	hvcma_pins_fini(&l->pins);
+fini_pinner:
+	pinner->ops->fini(pinner);
 close_pagemap:
 	hvcma_pagemap_close(&l->pagemap);
 fini_granules:
@@ -600,12 +656,72 @@ free_provider:
 	return ret;
 }
 
+/* ---- pins by io_uring ---- */
+
+struct ring_pinner {
+	struct hvcma_pinner base;
+	struct hvcma_pins pins;
+};
+
+static struct hvcma_pins *to_pins(struct hvcma_pinner *p)
+{
+	return &((struct ring_pinner *)p)->pins;	/* base comes first */
+}
+
+static int ring_init(struct hvcma_pinner *p, const struct hvcma_provider_config *config,
+		     struct hvcma_error *err)
+{
+	return hvcma_pins_init(to_pins(p), config->base, config->bytes, config->granule_bytes, err);
+}
+
+static void ring_fini(struct hvcma_pinner *p)
+{
+	hvcma_pins_fini(to_pins(p));
+}
+
+static int ring_add(struct hvcma_pinner *p, uint64_t first, uint64_t nr)
+{
+	return hvcma_pins_add(to_pins(p), first, nr);
+}
+
+static int ring_remove(struct hvcma_pinner *p, uint64_t first, uint64_t nr, uint64_t *done)
+{
+	return hvcma_pins_remove(to_pins(p), first, nr, done);
+}
+
+static const struct hvcma_pinner_ops ring_ops = {
+	.type = "local",
+	.init = ring_init,
+	.fini = ring_fini,
+	.add = ring_add,
+	.remove = ring_remove,
+};
+
+int hvcma_provider_local_create(const struct hvcma_provider_config *config,
+				struct hvcma_provider **out,
+				struct hvcma_error *err)
+{
+	struct ring_pinner *p = calloc(1, sizeof(*p));
+	int ret;
+
+	if (!p) {
+		hvcma_error_set(err, "region %s: no memory for a local provider", config->name);
+		return -ENOMEM;
+	}
+	p->base.ops = &ring_ops;
+	ret = hvcma_provider_local_with(config, &p->base, out, err);
+	if (ret)
+		free(p);
+	return ret;
+}
+
 size_t hvcma_provider_local_pin_fds(const struct hvcma_provider *p, const int **fds)
 {
-	const struct local *l = to_local(p);
+	const struct hvcma_pins *pins;
 
-	if (p->ops != &local_ops)
+	if (p->ops->back != local_back || to_local(p)->pinner->ops != &ring_ops)
 		return 0;
-	*fds = l->pins.ring_fd;
-	return l->pins.nr_rings;
+	pins = to_pins(to_local(p)->pinner);
+	*fds = pins->ring_fd;
+	return pins->nr_rings;
 }
