@@ -25,7 +25,7 @@ struct hvcma_pinner_ops {
 	int (*remove)(struct hvcma_pinner *p, uint64_t first, uint64_t nr, uint64_t *done);
 	/*
 	 * Host-physical base of each granule, or HVCMA_HPA_SPLIT, of such as have their
-	 * pages: all are pinned, or none is. NULL: pagemap tells. Returns as init.
+	 * pages: all are pinned, or none is, then also 0 for one that nobody tells. NULL: pagemap tells. Returns as init.
 	 */
 	int (*locate)(struct hvcma_pinner *p, uint64_t first, uint64_t nr, bool are_pinned,
 		      uint64_t *hpa, struct hvcma_error *err);
