@@ -10,7 +10,7 @@ archive_new()
 {
 	rm -rf "$archive_dir"
 	for ar_suite in bookworm bookworm-updates bookworm-backports bookworm-security trixie \
-		trixie-updates trixie-security unstable; do
+		trixie-updates trixie-security unstable experimental; do
 		for ar_arch in amd64 arm64; do
 			mkdir -p "$archive_dir/dists/$ar_suite/main/binary-$ar_arch"
 			: >"$archive_dir/dists/$ar_suite/main/binary-$ar_arch/Packages"

@@ -234,4 +234,26 @@ check "no newest suite at all: the others are made" takes kernel-amd64-6.1 \
 check "and it says so" says 'going on without the newest kernel'
 check "who does not ask for it is not told" eval 'plan kernel-amd64-6.1; says_not newest'
 
+archive_base
+package experimental linux-source-7.3 7.3~rc7-1 all
+plan kernel-amd64-6.1 kernel-amd64-7.3-iommufd
+check "a kernel that is to come: its source, from where it is" takes kernel-amd64-7.3-iommufd \
+	linux-source-7.3_7.3~rc7-1_all.deb
+check "the newest suite has no say in that" says_not 'newest'
+package_gone experimental linux-source-7.3 7.3~rc7-1
+package unstable linux-source-7.3 7.3.1-1 all
+plan kernel-amd64-7.3-iommufd
+check "when it has come: from there" takes kernel-amd64-7.3-iommufd linux-source-7.3_7.3.1-1_all.deb
+package_gone unstable linux-source-7.3 7.3.1-1
+plan kernel-amd64-6.1 kernel-amd64-7.3-iommufd
+check "when it has gone: the others are made" takes kernel-amd64-6.1 \
+	linux-image-6.1.0-50-amd64_6.1.176-1_amd64.deb
+check "and it says so" says 'plan of kernel-amd64-7.3-iommufd: .*linux-source-7.3'
+rm -r "$archive_dir/dists/experimental"
+rm -rf "$dir/cache/apt-coming"
+plan kernel-amd64-6.1 kernel-amd64-7.3-iommufd
+check "no such suite at all: the others are made" takes kernel-amd64-6.1 \
+	linux-image-6.1.0-50-amd64_6.1.176-1_amd64.deb
+check "and it says so" says 'going on without the kernel that has iommufd'
+
 tap_end

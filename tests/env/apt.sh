@@ -16,6 +16,7 @@ HVCMA_TRUSTED=${HVCMA_TRUSTED-}	# for tests: archives that nobody signed
 GUEST_SUITE=bookworm	# what runs in virtual machines, wherever the builder runs
 SOURCE_SUITE=trixie	# the suite that holds the source of the QEMU that is backported
 NEWEST_SUITE=unstable	# has the newest kernel and QEMU; everything else does without it
+COMING_SUITE=experimental	# has kernels before the newest suite has them
 
 # The suite that fits this machine's own C library.
 host_suite()
@@ -47,6 +48,12 @@ newest()
 later()
 {
 	with_root later "$@"
+}
+
+# coming COMMAND...: with one that knows what is to become the newest, too.
+coming()
+{
+	with_root coming "$@"
 }
 
 # armhf COMMAND...: with one for 32-bit Arm, of which there is nothing but kernels to look at.
@@ -141,6 +148,12 @@ apt_later_sources()
 	apt_sources deb "arch=amd64 $signed" "$SOURCE_SUITE" "$main" "$security"
 }
 
+apt_coming_sources()
+{
+	echo "deb [arch=amd64 $signed] $main $COMING_SUITE main"
+	echo "deb [arch=amd64 $signed] $main $NEWEST_SUITE main"
+}
+
 # Nothing of it is run: releases as they were made will do.
 apt_armhf_sources()
 {
@@ -210,14 +223,15 @@ apt_update()
 	fi
 }
 
-# apt_refresh WHEN [newest] [later] [armhf]: bring the package lists up to date, "now" or daily, those of the
+# apt_refresh WHEN [newest] [later] [coming] [armhf]: bring the package lists up to date, "now" or daily, those of the
 # other roots only where they are wanted.
 apt_refresh()
 {
 	mkdir -p "$CACHE/plans" "$CACHE/tmp"
 	rm -f "$CACHE/tmp/refreshed"
 	apt_archives
-	apt_update apt_stable_sources '! -name *newest* ! -name libvirt-* ! -name *-armhf-*' "$1" ||
+	apt_update apt_stable_sources \
+		'! -name *newest* ! -name libvirt-* ! -name *-iommufd-* ! -name *-armhf-*' "$1" ||
 		die "package lists cannot be fetched from the archives in $APT_DIR/sources.list"
 	when=$1
 	shift
@@ -229,6 +243,9 @@ apt_refresh()
 		later)
 			later apt_update apt_later_sources '-name libvirt-*' "$when" ||
 				die "package lists of $SOURCE_SUITE cannot be fetched from the archives in $APT_DIR-later/sources.list" ;;
+		coming)
+			coming apt_update apt_coming_sources '-name *-iommufd-*' "$when" ||
+				say "no package lists of $COMING_SUITE: going on without the kernel that has iommufd" ;;
 		armhf)
 			armhf apt_update apt_armhf_sources '-name *-armhf-*' "$when" ||
 				die "package lists of armhf cannot be fetched from the archives in $APT_DIR-armhf/sources.list" ;;

@@ -281,8 +281,10 @@ steps_refresh()
 	when=$1
 	shift
 	all=$(step_closure "$@")
-	[ "$(echo "$all" | wc -l)" = "$(echo "$all" | steps_required | wc -l)" ] && roots='' || roots=newest
+	of_newest=$(echo "$all" | grep -v -e '-iommufd$')
+	[ "$(echo "$of_newest" | wc -l)" = "$(echo "$of_newest" | steps_required | wc -l)" ] && roots='' || roots=newest
 	echo "$all" | grep -q '^libvirt-' && roots="$roots later"
+	echo "$all" | grep -q -e '-iommufd$' && roots="$roots coming"
 	echo "$all" | grep -q -e -armhf- && roots="$roots armhf"
 	# shellcheck disable=SC2086 # a list of words
 	apt_refresh "$when" $roots

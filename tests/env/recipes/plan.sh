@@ -214,7 +214,10 @@ plan_kernel_set()
 # plan_instrument ARCH SERIES INSTRUMENTS: from source, whatever the architecture
 plan_instrument()
 {
-	plan_packages "linux-source-$2"
+	case $3 in
+	iommufd) coming plan_packages "linux-source-$2" ;;
+	*) plan_packages "linux-source-$2" ;;
+	esac
 }
 
 # kernel_set KIND ARCH SERIES FLAVOUR: the newest that is whole: sets release, version and packages

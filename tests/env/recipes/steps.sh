@@ -16,7 +16,7 @@ headers-amd64-newest-cloud headers-arm64-newest-cloud
 dtbs-arm64-6.1 dtbs-arm64-6.12 dtbs-armhf-6.1 dtbs-armhf-6.12
 linux-src-6.1 linux-src-6.12 compilers
 kernel-amd64-6.12-checked kernel-arm64-6.12-checked kernel-amd64-6.12-races
-kernel-amd64-6.12-rt kernel-arm64-6.12-64k
+kernel-amd64-6.12-rt kernel-arm64-6.12-64k kernel-amd64-7.3-iommufd
 libvirt-amd64'
 
 # step_define NAME: sets step_recipe (file), step_verb and step_args (functions plan_VERB and
@@ -47,7 +47,7 @@ step_define()
 	cross) step_recipe=cross step_needs=sysroot-arm64 step_cost='147 4' ;;
 	cross-amd64) step_recipe=cross step_verb=cross_amd64 step_cost='156 4' ;;
 	sysroot-arm64) step_recipe=cross step_verb=sysroot_arm64 step_cost='77 3' ;;
-	kernel-*-checked | kernel-*-races | kernel-*-rt | kernel-*-64k)
+	kernel-*-checked | kernel-*-races | kernel-*-rt | kernel-*-64k | kernel-*-iommufd)
 		step_recipe=instrument step_verb=instrument step_cost='75 630'
 		step_args=$(echo "${1#*-}" | tr - ' ')
 		step_out=$(echo "kernel/${1#kernel-}" | sed 's,-,/,')
@@ -55,6 +55,9 @@ step_define()
 		case $1 in
 		*-amd64-*) step_needs=cross-amd64 ;;
 		*) step_needs=cross ;;
+		esac
+		case $1 in
+		*-iommufd) step_optional=1 step_cost='45 240' ;;
 		esac ;;
 	kernel-* | headers-*)
 		step_recipe=kernel step_needs=cross
