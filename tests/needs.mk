@@ -24,6 +24,9 @@ checked_of_races_stress = amd64/6.12-races
 checked_of_rt = amd64/6.12-rt
 checked_of_64k = arm64/6.12-64k
 CHECKED_T = $(checked_of_$(T:test_%=%))
+# The host that has iommufd for devices without an IOMMU: for one test, which is long.
+IOMMUFD_HOST = kernel-amd64-7.3-iommufd
+IOMMUFD_T = $(if $(findstring iommufd,$(T)),$(IOMMUFD_HOST))
 # Series that the demonstration is asked for, beside what it takes if not asked.
 DEMO_SERIES = 6.12 $(filter 6.1,$(DEMO_ARGS))
 
@@ -69,9 +72,9 @@ packages_check-qtest = test plugin
 steps_check-qtest = qemu-amd64 $(steps_plugin)
 packages_check-glue = $(packages_check-qtest) fuzz
 steps_check-glue = $(steps_check-qtest)
-packages_check-vm = test plugin vm
+packages_check-vm = test plugin vm $(if $(IOMMUFD_T),kernel)
 steps_check-vm = qemu-amd64 $(steps_plugin) $(steps_guest) busybox-amd64 busybox-arm64 $(CLOUD) \
-	udev-amd64 kexec-arm64 initramfs-tools firmware
+	udev-amd64 kexec-arm64 initramfs-tools firmware $(IOMMUFD_T)
 packages_check-nested = test plugin guest boot
 steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross firmware
 packages_check-instruments = test plugin vm kernel
@@ -101,7 +104,7 @@ packages_check-quick = $(call of_layers,packages,$(QUICK_LAYERS))
 steps_check-quick = $(call of_layers,steps,$(QUICK_LAYERS))
 packages_check-long = $(packages_check) intree
 steps_check-long = $(steps_check) $(steps_guest-all) $(steps_check-fdt-linux) $(steps_check-intree-long) compilers \
-	$(CHECKED_LONG)
+	$(CHECKED_LONG) $(IOMMUFD_HOST)
 # A file for one guest kernel: build/guest/ARCH/SERIES/...
 kernel_of_file = $(subst $() ,-,$(wordlist 1,2,$(subst /, ,$(patsubst $(O)/guest/%,%,$(filter-out \
 	$(O)/guest/%/bin/%,$(filter $(O)/guest/%,$(1)))))))
