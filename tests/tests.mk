@@ -79,15 +79,15 @@ $(QTEST_MISFIT): $(srcdir)/qemu-device/layout.c $(O)/$(NATIVE)/hvcma-qemu.so $(O
 		$(addprefix $(O)/$(NATIVE)/libhvcma-,fdt.a host.a core.a) -luring -lfdt -lglib-2.0 && \
 	cp $(O)/$(NATIVE)/hvcma-preload.so $(@D)/
 # Figures are taken from what ships: optimised, without invariant checks.
-$(BENCH_BIN): $(srcdir)/tests/bench/verdict.h
+$(BENCH_BIN): $(srcdir)/tests/bench/decision.h
 $(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-fdt.a $(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
 	$(say) LD $(@:$(O)/%=%)
 	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $< $(if $(findstring qtest/,$(shell grep -h "include .tests/" $<)),$(QTEST_LIB)) \
 		$(filter %.a,$^) -luring -lcmocka -ljson-c -lfdt
 
 # What judges the figures of scripts.
-BENCH_VERDICT = $(O)/tests/bench/verdict
-$(BENCH_VERDICT): $(srcdir)/tests/bench/verdict.c $(srcdir)/tests/bench/verdict.h
+BENCH_DECISION = $(O)/tests/bench/decision
+$(BENCH_DECISION): $(srcdir)/tests/bench/decision.c $(srcdir)/tests/bench/decision.h
 	$(say) LD $(@:$(O)/%=%)
 	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $<
 
@@ -154,7 +154,7 @@ check-fdt-corpus check-fdt-linux: check-fdt-%: $(need_fdt)
 	$(Q)$(RUN) -t $* fdt
 .PHONY: check-fdt-corpus check-fdt-linux
 
-bench: native plugin-testing arm64 arm64-plugin-testing guest $(BENCH_BIN) $(BENCH_VERDICT)
+bench: native plugin-testing arm64 arm64-plugin-testing guest $(BENCH_BIN) $(BENCH_DECISION)
 	$(Q)$(RUN) $(if $(B),-t $(B)) bench
 
 # FUZZ_SECONDS per fuzzer; "make check" uses a few.

@@ -31,7 +31,7 @@
 
 #include "hv/core/engine.h"
 #include "hv/core/le.h"
-#include "tests/bench/verdict.h"
+#include "tests/bench/decision.h"
 
 #define GRANULE		UINT64_C(0x200000)
 #define GPA		(UINT64_C(1) << 40)

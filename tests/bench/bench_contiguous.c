@@ -26,7 +26,7 @@
 #include <time.h>
 
 #include "hv/host/contiguous.h"
-#include "tests/bench/verdict.h"
+#include "tests/bench/decision.h"
 #include "tests/lib/pool_pages.h"
 
 #define MIB		(UINT64_C(1) << 20)

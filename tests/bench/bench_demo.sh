@@ -7,12 +7,12 @@
 # this machine's has, and what it lacks is fetched before the clock starts.
 
 : "${HVCMA_SRC:?}" "${HVCMA_BUILD:?}"
-verdict=$HVCMA_BUILD/tests/bench/verdict
+decision=$HVCMA_BUILD/tests/bench/decision
 bad=0
 
 # figure NAME SECONDS LIMIT: seconds of the clock, on a machine as calm as it is at the end
 figure() {
-	echo "$2 1 $("$verdict" feel)" | "$verdict" time "$1" s - '<=' "$3"
+	echo "$2 1 $("$decision" feel)" | "$decision" time "$1" s - '<=' "$3"
 	[ $? -ne 1 ] || bad=1
 }
 

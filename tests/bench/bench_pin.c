@@ -17,7 +17,7 @@
 
 #include "hv/host/hugepages.h"
 #include "hv/host/provider.h"
-#include "tests/bench/verdict.h"
+#include "tests/bench/decision.h"
 
 #define HUGE_BYTES	(UINT64_C(2) << 20)
 #define NR		512

@@ -29,7 +29,7 @@
 #include <cmocka.h>
 
 #include "hv/host/hugepages.h"
-#include "tests/bench/verdict.h"
+#include "tests/bench/decision.h"
 #include "tests/qtest/cma.h"
 
 #define NR		512

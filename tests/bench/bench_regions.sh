@@ -8,7 +8,7 @@
 #
 # The ready pools are small: neither they nor their refill is what is measured. Real time, so that
 # the host's part counts: other load on the machine shows; what two CPUs can clear at once says how
-# much. Each figure is of pairs, taken in turns (tests/bench/verdict.h).
+# much. Each figure is of pairs, taken in turns (tests/bench/decision.h).
 #
 # On amd64 judged beside one region. The arm64 kernels have no preemptible RCU: there
 # alloc_contig_range(), which waits for a grace period, waits until no other is clearing what it

@@ -22,7 +22,7 @@
 
 #include <cmocka.h>
 
-#include "tests/bench/verdict.h"
+#include "tests/bench/decision.h"
 #include "tests/qtest/cma.h"
 
 #define ROUNDS		15

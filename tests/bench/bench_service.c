@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "tests/bench/verdict.h"
+#include "tests/bench/decision.h"
 #include "tests/service/rig.h"
 
 #include <time.h>

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/bench/verdict.h"
+#include "tests/bench/decision.h"
 
 static inline double cpu_time_ms_of(const struct timeval *tv)
 {

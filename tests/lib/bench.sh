@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 #
-# Figures: one BENCH line each, judged by tests/bench/verdict.h, where it is said how. Sourced
+# Figures: one BENCH line each, judged by tests/bench/decision.h, where it is said how. Sourced
 # after testbed.sh, on the outer machine.
 #
 #	figure NAME OURS BASELINE VALUE GOAL	counted: the same each time. GOAL is OURS / VALUE of
@@ -17,12 +17,12 @@
 # PCI slot, "bench_value NAME RESULT" picks a number from its answer.
 
 bench_failed=0 bench_unsure=0
-BENCH_VERDICT=$HVCMA_BUILD/tests/bench/verdict
+BENCH_DECISION=$HVCMA_BUILD/tests/bench/decision
 
 # figure_judge ARGUMENT...: of the program; samples on the standard input
 figure_judge()
 {
-	"$BENCH_VERDICT" "$@"
+	"$BENCH_DECISION" "$@"
 	case $? in
 	0) ;;
 	3) bench_unsure=$((bench_unsure + 1)) ;;
@@ -67,7 +67,7 @@ figure_file()
 
 figure_sample()
 {
-	echo "${2:-none} ${3:-none} $("$BENCH_VERDICT" feel)" >>"$(figure_file "$1")"
+	echo "${2:-none} ${3:-none} $("$BENCH_DECISION" feel)" >>"$(figure_file "$1")"
 }
 
 figure_pairs()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Verdicts of all benches: one BENCH line for each figure, PASS, FAIL or UNSURE, and how sure
- * that is. Scripts have the same by the program of verdict.c (tests/lib/bench.sh). Measures
+ * Decisions of all benches: one BENCH line for each figure, PASS, FAIL or UNSURE, and how sure
+ * that is. Scripts have the same by the program of decision.c (tests/lib/bench.sh). Measures
  * nothing but how calm the machine is.
  *
  * Three kinds of figures:
@@ -17,8 +17,8 @@
  * a loop is timed that needs its processor all the time. Whatever is not sure is UNSURE, and
  * fails nothing.
  */
-#ifndef HVCMA_TESTS_BENCH_VERDICT_H
-#define HVCMA_TESTS_BENCH_VERDICT_H
+#ifndef HVCMA_TESTS_BENCH_DECISION_H
+#define HVCMA_TESTS_BENCH_DECISION_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,7 +32,7 @@
 #define BENCH_CALM		0.10
 #define BENCH_LOOP_NS		2e6
 
-enum bench_verdict { BENCH_PASS, BENCH_FAIL, BENCH_UNSURE };
+enum bench_decision { BENCH_PASS, BENCH_FAIL, BENCH_UNSURE };
 
 struct bench_sample {
 	double ours, theirs;		/* theirs: 1 beside a limit */
@@ -49,11 +49,11 @@ struct bench_figure {
 };
 
 /* Of this program. */
-struct bench_verdicts {
+struct bench_decisions {
 	uint32_t nr[BENCH_UNSURE + 1];
 };
 
-static struct bench_verdicts bench_verdicts;
+static struct bench_decisions bench_decisions;
 
 /* ---- samples ---- */
 
@@ -133,15 +133,15 @@ static inline double bench_waited(const struct bench_figure *f)
 	return f->loop_ns > 0 ? f->waited_ns / f->loop_ns : 0;
 }
 
-static inline enum bench_verdict bench_count(enum bench_verdict verdict)
+static inline enum bench_decision bench_count(enum bench_decision decision)
 {
 	static const char *const words[] = {
 		[BENCH_PASS] = "PASS", [BENCH_FAIL] = "FAIL", [BENCH_UNSURE] = "UNSURE",
 	};
 
-	printf(" %s", words[verdict]);
-	bench_verdicts.nr[verdict]++;
-	return verdict;
+	printf(" %s", words[decision]);
+	bench_decisions.nr[decision]++;
+	return decision;
 }
 
 static inline void bench_print_goal(const struct bench_figure *f)
@@ -159,10 +159,10 @@ static inline bool bench_is_whole(const struct bench_figure *f)
 }
 
 /** bench_counted() - of a figure with one sample, that would be the same each time. */
-static inline enum bench_verdict bench_counted(const struct bench_figure *f)
+static inline enum bench_decision bench_counted(const struct bench_figure *f)
 {
 	const struct bench_sample *s = &f->sample[0];
-	enum bench_verdict verdict;
+	enum bench_decision decision;
 
 	if (!bench_is_whole(f)) {
 		printf("BENCH %s ours=none", f->name);
@@ -173,26 +173,26 @@ static inline enum bench_verdict bench_counted(const struct bench_figure *f)
 		printf("BENCH %s ours=%.6g%s", f->name, s->ours, f->unit);
 	}
 	bench_print_goal(f);
-	verdict = bench_count(bench_is_whole(f) && bench_meets(f, s) ? BENCH_PASS : BENCH_FAIL);
+	decision = bench_count(bench_is_whole(f) && bench_meets(f, s) ? BENCH_PASS : BENCH_FAIL);
 	puts(" sure=counted");
-	return verdict;
+	return decision;
 }
 
 /** bench_judge() - of a figure by time, after its samples; sorts them. */
-static inline enum bench_verdict bench_judge(struct bench_figure *f)
+static inline enum bench_decision bench_judge(struct bench_figure *f)
 {
 	bool is_calm = bench_waited(f) <= BENCH_CALM, passes;
 	const struct bench_sample *s = f->sample;
 	uint32_t nr_met = 0, best, at;
-	enum bench_verdict verdict;
+	enum bench_decision decision;
 	double sure;
 
 	if (!bench_is_whole(f)) {
 		printf("BENCH %s ours=none", f->name);
 		bench_print_goal(f);
-		verdict = bench_count(BENCH_FAIL);
+		decision = bench_count(BENCH_FAIL);
 		puts(" sure=not-measured");
-		return verdict;
+		return decision;
 	}
 	qsort(f->sample, f->nr, sizeof(f->sample[0]), bench_by_ratio);
 	for (uint32_t i = 0; i < f->nr; i++)
@@ -208,27 +208,27 @@ static inline enum bench_verdict bench_judge(struct bench_figure *f)
 	passes = f->baseline ? 2 * nr_met >= f->nr : bench_meets(f, &s[best]);
 	sure = f->baseline ? bench_coin(f->nr, passes ? nr_met : f->nr - nr_met) : 1;
 	if (sure < BENCH_SURE || (!passes && !is_calm))
-		verdict = BENCH_UNSURE;
+		decision = BENCH_UNSURE;
 	else
-		verdict = passes ? BENCH_PASS : BENCH_FAIL;
-	bench_count(verdict);
+		decision = passes ? BENCH_PASS : BENCH_FAIL;
+	bench_count(decision);
 	if (f->baseline)
 		printf(" sure=%.1f%% pairs=%u of %u", 100 * sure, nr_met, f->nr);
 	else
 		printf(" sure=%s rounds=%u of %u", passes || is_calm ? "seen" : "no", nr_met, f->nr);
 	printf(" waited=%.0f%%\n", 100 * bench_waited(f));
 	fflush(stdout);
-	return verdict;
+	return decision;
 }
 
 /** bench_exit() - what a bench ends with; what is unsure fails nothing. */
 static inline int bench_exit(void)
 {
-	if (bench_verdicts.nr[BENCH_UNSURE])
+	if (bench_decisions.nr[BENCH_UNSURE])
 		printf("# %u of %u figures unsure: too few samples, too much spread, or a busy machine\n",
-		       bench_verdicts.nr[BENCH_UNSURE], bench_verdicts.nr[BENCH_PASS] +
-		       bench_verdicts.nr[BENCH_FAIL] + bench_verdicts.nr[BENCH_UNSURE]);
-	return bench_verdicts.nr[BENCH_FAIL] ? 1 : 0;
+		       bench_decisions.nr[BENCH_UNSURE], bench_decisions.nr[BENCH_PASS] +
+		       bench_decisions.nr[BENCH_FAIL] + bench_decisions.nr[BENCH_UNSURE]);
+	return bench_decisions.nr[BENCH_FAIL] ? 1 : 0;
 }
 
-#endif /* HVCMA_TESTS_BENCH_VERDICT_H */
+#endif /* HVCMA_TESTS_BENCH_DECISION_H */

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What benches say of their figures (tests/bench/verdict.h, tests/lib/bench.sh): what is noise is
-# called unsure and fails nothing, what got slower fails, and each verdict says how sure it is. By
+# What benches say of their figures (tests/bench/decision.h, tests/lib/bench.sh): what is noise is
+# called unsure and fails nothing, what got slower fails, and each decision says how sure it is. By
 # numbers that are given, and by a program that is measured: beside itself, and beside a slower one.
 
 . "$HVCMA_SRC/tests/lib/tap.sh"
@@ -10,8 +10,8 @@
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 mkdir -p "$tmp/build/tests/bench" "$tmp/vm"
-verdict=$tmp/build/tests/bench/verdict
-${CC:-cc} -O2 -Wall -Wextra -Werror -I "$HVCMA_SRC" -o "$verdict" "$HVCMA_SRC/tests/bench/verdict.c" ||
+decision=$tmp/build/tests/bench/decision
+${CC:-cc} -O2 -Wall -Wextra -Werror -I "$HVCMA_SRC" -o "$decision" "$HVCMA_SRC/tests/bench/decision.c" ||
 	skip_all "no C compiler"
 
 # pairs OURS...: each beside 100
@@ -25,7 +25,7 @@ judged()
 {
 	ju_status=$1 ju_words=$2
 	shift 2
-	"$verdict" "$@" >"$tmp/out" 2>&1
+	"$decision" "$@" >"$tmp/out" 2>&1
 	[ $? -eq "$ju_status" ] && grep -q -- "$ju_words" "$tmp/out" && return
 	note "$(cat "$tmp/out")"
 	return 1
@@ -96,7 +96,7 @@ cat >"$tmp/loop.c" <<'END'
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/bench/verdict.h"
+#include "tests/bench/decision.h"
 
 static double loop_ns(unsigned long turns)
 {
@@ -121,7 +121,7 @@ END
 ${CC:-cc} -O2 -I "$HVCMA_SRC" -o "$tmp/loop" "$tmp/loop.c"
 # Which of two that are equal is faster is chance.
 "$tmp/loop" 100 >"$tmp/samples"
-"$verdict" time same ns other '<=' 1 <"$tmp/samples" >"$tmp/out"
+"$decision" time same ns other '<=' 1 <"$tmp/samples" >"$tmp/out"
 note "$(cat "$tmp/out")"
 check "the same loop is no slower than 1.5 of itself" eval '"$tmp/loop" 100 | beside 0 PASS "<=" 1.5'
 note "$(cat "$tmp/out")"

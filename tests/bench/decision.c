@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * verdict.h for scripts (tests/lib/bench.sh): samples on the standard input, a verdict on the
+ * decision.h for scripts (tests/lib/bench.sh): samples on the standard input, a decision on the
  * standard output.
  *
- *	verdict feel			how calm the machine is: "ns of a loop, ns it waited"
- *	verdict counted|time NAME UNIT BASELINE SIGN GOAL
+ *	decision feel			how calm the machine is: "ns of a loop, ns it waited"
+ *	decision counted|time NAME UNIT BASELINE SIGN GOAL
  *		BASELINE: - for a limit; SIGN: <= or >=
  *		lines of samples: OURS [THEIRS [LOOP-NS WAITED-NS]]
  *
@@ -12,7 +12,7 @@
  */
 #include <string.h>
 
-#include "tests/bench/verdict.h"
+#include "tests/bench/decision.h"
 
 /* A script takes seconds for a sample: more turns of the loop for each. */
 #define FEEL_TURNS	20
@@ -51,7 +51,7 @@ int main(int argc, char **argv)
 		return feel();
 	if (argc != 7 || (strcmp(argv[1], "counted") && strcmp(argv[1], "time")) ||
 	    (strcmp(argv[5], "<=") && strcmp(argv[5], ">="))) {
-		fputs("usage: verdict feel | counted|time NAME UNIT BASELINE <=|>= GOAL\n", stderr);
+		fputs("usage: decision feel | counted|time NAME UNIT BASELINE <=|>= GOAL\n", stderr);
 		return 2;
 	}
 	f.name = argv[2];
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 	f.at_least = !strcmp(argv[5], ">=");
 	f.goal = strtod(argv[6], &end);
 	if (*end || end == argv[6]) {
-		fprintf(stderr, "verdict: '%s' is no number\n", argv[6]);
+		fprintf(stderr, "decision: '%s' is no number\n", argv[6]);
 		return 2;
 	}
 	read_samples();
