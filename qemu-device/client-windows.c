@@ -165,7 +165,7 @@ static int read_tree(const void *blob, size_t bytes, const char *node,
 
 static bool read_host(VirtIOCMA *s, const char *client, DeviceState *dev,
                       struct hvcma_dma_windows *windows, uint32_t *source,
-                      Error **errp)
+                      char **from, Error **errp)
 {
     static const uint32_t sources[] = {
         [HVCMA_WINDOWS_X86] = VIRTIO_CMA_SOURCE_NONE,
@@ -187,7 +187,9 @@ static bool read_host(VirtIOCMA *s, const char *client, DeviceState *dev,
                           "dma-windows=%s=identity.\n", client, client);
         return false;
     }
-    if (found.note && found.note[0]) {
+    *from = found.note[0] ? g_strdup_printf("%s; %s", found.source, found.note)
+                          : g_strdup(found.source);
+    if (found.note[0]) {
         info_report("virtio-cma '%s': client '%s': %s", s->config.name, client,
                     found.note);
     }
@@ -198,17 +200,19 @@ static bool read_host(VirtIOCMA *s, const char *client, DeviceState *dev,
 
 bool hvcma_client_windows_of(VirtIOCMA *s, const char *client, DeviceState *dev,
                       struct hvcma_dma_windows *windows, uint32_t *source,
-                      Error **errp)
+                      char **from, Error **errp)
 {
     if (said_of(s, client, windows)) {
         *source = VIRTIO_CMA_SOURCE_OPTION;
+        *from = g_strdup("dma-windows=");
         return true;
     }
     if (s->opts.unsafe_noiommu && hvcma_vfio_is_noiommu(OBJECT(dev))) {
-        return read_host(s, client, dev, windows, source, errp);
+        return read_host(s, client, dev, windows, source, from, errp);
     }
     hvcma_dma_windows_identity(windows);
     *source = VIRTIO_CMA_SOURCE_NONE;
+    *from = g_strdup("");
     return true;
 }
 

@@ -27,6 +27,7 @@ bool hvcma_client_windows_check_clients(VirtIOCMA *s, Error **errp);
  * hvcma_client_windows_of() - the windows of a client that is plugged.
  * @dev: the device on its bus
  * @source: out, VIRTIO_CMA_SOURCE_*
+ * @from: out, where that was read, for people; g_free(). "" if it was nowhere
  *
  * The operator's word beats everything. Without one a passed-through device has
  * what the host's device tree says of its host bridge, and all others have the
@@ -36,7 +37,7 @@ bool hvcma_client_windows_check_clients(VirtIOCMA *s, Error **errp);
  */
 bool hvcma_client_windows_of(VirtIOCMA *s, const char *client, DeviceState *dev,
                       struct hvcma_dma_windows *windows, uint32_t *source,
-                      Error **errp);
+                      char **from, Error **errp);
 
 /**
  * hvcma_client_windows_reach() - is there anything in the region for a client

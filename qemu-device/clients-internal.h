@@ -20,6 +20,7 @@ typedef struct HvcmaClient {
     bool spare;                 /* named by nobody: filled on plug */
     bool plugged;               /* the engine knows of it */
     HvcmaDevicePlace place;
+    char *windows_from;         /* where its windows were read, while plugged */
     bool quarantined;           /* let go of while it may have been doing DMA */
     bool complained;            /* a guest can repeat what fails: say it once */
 } HvcmaClient;

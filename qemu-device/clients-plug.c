@@ -141,6 +141,7 @@ static bool client_plug(HvcmaClient *cl, DeviceState *named, Error **errp)
     struct hvcma_dma_windows windows;
     struct hvcma_client_info info;
     enum virtio_cma_status status;
+    g_autofree char *from = NULL;
     uint32_t source;
 
     cl->user.ops = &user_ops;
@@ -153,7 +154,8 @@ static bool client_plug(HvcmaClient *cl, DeviceState *named, Error **errp)
         hvcma_trace_start(dev->id ?: object_get_typename(OBJECT(dev)));
     }
 #endif
-    if (!hvcma_client_windows_of(s, cl->id, dev, &windows, &source, errp) ||
+    if (!hvcma_client_windows_of(s, cl->id, dev, &windows, &source, &from,
+                                 errp) ||
         !client_agrees(cl, dev, &windows, errp) ||
         !hvcma_client_windows_reach(s, cl->id, &windows, source, UINT64_MAX,
                                     errp) ||
@@ -179,6 +181,8 @@ static bool client_plug(HvcmaClient *cl, DeviceState *named, Error **errp)
         return false;
     }
     cl->plugged = true;
+    g_free(cl->windows_from);
+    cl->windows_from = g_steal_pointer(&from);
     trace_virtio_cma_client_plugged(s->config.name, cl->id, cl->place.path);
     hvcma_send_event(s, cl->index, VIRTIO_CMA_EVENT_CLIENT_ADDED);
     hvcma_static_client_added(s, cl->index);

@@ -62,6 +62,7 @@ void hvcma_clients_free(HvcmaClients *c)
     for (i = 0; i < c->nr; i++) {
         g_free(c->client[i].id);
         g_free(c->client[i].kind);
+        g_free(c->client[i].windows_from);
     }
     g_free(c->client);
     g_free(c);
@@ -85,6 +86,11 @@ const char *hvcma_clients_kind(const HvcmaClients *c, uint32_t client)
 uint32_t hvcma_clients_resv(const HvcmaClients *c, uint32_t client)
 {
     return c->client[client].resv;
+}
+
+const char *hvcma_clients_windows_from(const HvcmaClients *c, uint32_t client)
+{
+    return c->client[client].windows_from ?: "";
 }
 
 bool hvcma_clients_is_spare(const HvcmaClients *c, uint32_t client)

@@ -42,6 +42,9 @@ const char *hvcma_clients_kind(const HvcmaClients *c, uint32_t client);
 /** hvcma_clients_resv() - the reservation it may use; 0: shared part only */
 uint32_t hvcma_clients_resv(const HvcmaClients *c, uint32_t client);
 
+/** hvcma_clients_windows_from() - where its windows were read, for people; "" */
+const char *hvcma_clients_windows_from(const HvcmaClients *c, uint32_t client);
+
 /** hvcma_clients_is_spare() - named by nobody. */
 bool hvcma_clients_is_spare(const HvcmaClients *c, uint32_t client);
 

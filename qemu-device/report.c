@@ -253,6 +253,7 @@ static void put_windows(VirtIOCMA *s, Visitor *v, uint32_t client)
         return;
     }
     put_str(v, "windows-source", hvcma_client_windows_source(source));
+    put_str(v, "windows-from", hvcma_clients_windows_from(s->clients, client));
     start_list(v, "windows");
     for (i = 0; i < w->nr; i++) {
         start_struct(v, NULL);

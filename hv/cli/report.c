@@ -375,6 +375,13 @@ static bool is_plain(struct json_object *client)
 	       number(first, "bytes") > UINT64_C(1) << 63;
 }
 
+/* A plugin that is older does not tell. */
+static void print_from(FILE *out, struct json_object *client)
+{
+	if (*string(client, "windows-from"))
+		fprintf(out, "      read from: %s\n", string(client, "windows-from"));
+}
+
 /* At which addresses on its bus a client reaches what of memory, and who says so. */
 static void print_windows(FILE *out, struct json_object *client)
 {
@@ -385,6 +392,7 @@ static void print_windows(FILE *out, struct json_object *client)
 		return;
 	if (is_plain(client)) {
 		fprintf(out, "      no windows: bus addresses are DMA addresses (%s)\n", source);
+		print_from(out, client);
 		return;
 	}
 	for (size_t i = 0; i < length(windows); i++) {
@@ -395,6 +403,7 @@ static void print_windows(FILE *out, struct json_object *client)
 			PRIx64 " (%s)\n", bus, dma, size_text(number(w, "bytes")).text,
 			bus < dma ? "-" : "+", bus < dma ? dma - bus : bus - dma, source);
 	}
+	print_from(out, client);
 }
 
 static void print_clients(FILE *out, struct json_object *clients)

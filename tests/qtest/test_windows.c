@@ -129,6 +129,7 @@ static void test_told(void **state)
 
 	/* what people and programs see from outside */
 	qtest_assert_text(q, "/clients/0/windows-source", "option");
+	qtest_assert_text(q, "/clients/0/windows-from", "dma-windows=");
 	assert_int_equal(qtest_get(q, "/clients/0/windows/1/bus-base"), 0x2000000000);
 	assert_int_equal(qtest_get(q, "/clients/0/windows/1/base-dma"), BASE + 32 * MIB);
 	assert_int_equal(qtest_get(q, "/clients/0/windows/1/bytes"), 16 * MIB);
@@ -298,6 +299,7 @@ static void test_two_regions(void **state)
 	qtest_run(q);
 	assert_int_equal(qtest_get(q, "/clients/0/windows/0/bus-base"), 0x1000000000);
 	qtest_assert_text(q, "/clients/1/windows-source", "none");
+	qtest_assert_text(q, "/clients/1/windows-from", "");
 	assert_int_equal(qtest_get(q, "/clients/1/windows/0/bus-base"), 0);
 	qtest_stop(q);
 }

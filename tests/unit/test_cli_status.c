@@ -36,12 +36,12 @@
 	"\"state\": \"claimed\", \"bus-master\": true, \"kind\": \"firmware\", \"reservation\": 1, \"coherent\": \"off\", \"refused\": false," \
 	"\"attr\": \"uncached\", \"effective\": \"Normal Non-cacheable\"," \
 	"\"maintenance\": [\"block\", \"no-cached-alias\"], \"reason\": \"not coherent\"," \
-	"\"windows-source\": \"option\", \"windows\": [{\"bus-base\": 68719476736, \"base-dma\": 0," \
+	"\"windows-source\": \"option\", \"windows-from\": \"dma-windows=\", \"windows\": [{\"bus-base\": 68719476736, \"base-dma\": 0," \
 	"\"bytes\": 68719476736}, {\"bus-base\": 4096, \"base-dma\": 68720726016, \"bytes\": 4096}]}," \
 	"{\"id\": 1, \"name\": \"cam\", \"bus\": \"platform\", \"path\": \"0xa000000\"," \
 	"\"state\": \"present\", \"bus-master\": false, \"refused\": true, \"attr\": \"auto\"," \
 	"\"effective\": \"unknown\", \"maintenance\": [], \"reason\": \"a reason\"," \
-	"\"windows-source\": \"acpi\", \"windows\": [{\"bus-base\": 0, \"base-dma\": 0," \
+	"\"windows-source\": \"acpi\", \"windows-from\": \"ACPI: taken for 1:1; a note\", \"windows\": [{\"bus-base\": 0, \"base-dma\": 0," \
 	"\"bytes\": 18446744073709547520}]}]," \
 	"\"attributes\": {\"stage2\": \"no-fwb\", \"source\": \"the kernel log\"," \
 	"\"policy\": \"auto\", \"effective-cached\": \"Normal Write-Back\"," \
@@ -74,9 +74,11 @@ static const char layout[] =
 	"      Normal Non-cacheable, mapped uncached, block, no-cached-alias: not coherent\n"
 	"      window bus 0x1000000000  dma 0x0  64 GiB, offset +0x1000000000 (option)\n"
 	"      window bus 0x1000  dma 0x1000131000  4 KiB, offset -0x1000130000 (option)\n"
+	"      read from: dma-windows=\n"
 	"    cam        platform 0xa000000      present  bus master off\n"
 	"      REFUSED: a reason\n"
 	"      no windows: bus addresses are DMA addresses (acpi)\n"
+	"      read from: ACPI: taken for 1:1; a note\n"
 	"  blocks 1\n"
 	"    gpa 0x100000000  4 MiB    nv0        pool\n"
 	"  reservations 1\n"
