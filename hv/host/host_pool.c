@@ -161,13 +161,31 @@ static int keep(const struct hvcma_host_job *job, const char *name, uint64_t nr,
 	return ret;
 }
 
+/* A pool that takes what others need ends them. */
+static int check_memory(const struct hvcma_host_job *job, uint64_t bytes, struct hvcma_error *err)
+{
+	char text[4096];
+	const char *at;
+	uint64_t kib;
+
+	hvcma_host_read(job->root, text, sizeof(text), "/proc/meminfo");
+	at = strstr(text, "MemAvailable:");
+	if (!at || sscanf(at, "MemAvailable: %" SCNu64 " kB", &kib) != 1 || bytes / 1024 <= kib)
+		return 0;
+	hvcma_error_set(err, "%" PRIu64 " MiB of hugepages are wanted, and %" PRIu64 " MiB of memory are available",
+			bytes >> 20, kib / 1024);
+	return -ENOMEM;
+}
+
 int hvcma_pool_add(const struct hvcma_host_job *job, struct hvcma_pool *pool, uint64_t nr, struct hvcma_error *err)
 {
 	uint64_t before = pool->total, wanted = before + nr, kept;
 	struct hvcma_error ignored;
 	char name[64];
-	int ret;
+	int ret = check_memory(job, nr * pool->page_bytes, err);
 
+	if (ret)
+		return ret;
 	name_of(pool, name);
 	kept = added_to(job, name);
 	ret = keep(job, name, kept + nr, err);

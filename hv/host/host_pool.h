@@ -35,7 +35,8 @@ int hvcma_pool_read(const char *root, uint64_t page_bytes, int node, struct hvcm
  *
  * That the kernel has fewer is no failure: pool->total tells.
  *
- * Return: 0, or what the kernel said; the pool is what it was then.
+ * Return: 0; -ENOMEM: more than all the memory that is available; what the kernel said. The pool is what it
+ * was then.
  */
 int hvcma_pool_add(const struct hvcma_host_job *job, struct hvcma_pool *pool, uint64_t nr, struct hvcma_error *err);
 

@@ -50,6 +50,8 @@ static void test_usage(void **state)
 	assert_string_equal(tree_get(t, POOL), "256\n");
 	expect(t, HVCMA_EXIT_FAILED, "no hugepages of 2048 KiB on that node", "hugepages --root %s -n --add 4M --node 1");
 	expect(t, HVCMA_EXIT_FAILED, "no hugepages of 16384 KiB", "hugepages --root %s -n --add 32M --page 16M");
+	tree_put(t, "/proc/meminfo", "MemTotal: 4096 kB\nMemAvailable:    3072 kB\n");
+	expect(t, HVCMA_EXIT_FAILED, "4 MiB of hugepages are wanted, and 3 MiB of memory are available", "hugepages --root %s -n --add 4M");
 	expect(t, HVCMA_EXIT_USAGE, "--dry-run", "hugepages --root %s --add 4M");
 	expect(t, HVCMA_EXIT_USAGE, "three things", "hugepages --root %s --add 4M --undo");
 	expect(t, HVCMA_EXIT_USAGE, "--add is no whole number of pages", "hugepages --root %s -n --add 3M");

@@ -61,6 +61,7 @@ has_disk()
 	[ -b /dev/nvme0n1 ]
 }
 
+writable_etc
 echo N >$mode
 mkdir -p /run/hvcma/bound "$VM_TMP/mnt"
 wait_until 10 has_disk

@@ -61,3 +61,11 @@ refused()
 	note "$(cat "$VM_DIR/qemu.log")"
 	check "$refused_what: no hugepage stays in use" wait_until 5 no_hugepage_used
 }
+
+# writable_etc: the root tree is read-only; from now on /etc is a copy that is not
+writable_etc()
+{
+	mkdir -p "$VM_TMP/etc"
+	cp -a /etc/. "$VM_TMP/etc/"
+	mount --bind "$VM_TMP/etc" /etc
+}
