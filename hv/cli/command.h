@@ -35,11 +35,15 @@ extern const struct hvcma_command hvcma_command_check;
 extern const struct hvcma_command hvcma_command_domain;
 extern const struct hvcma_command hvcma_command_fdt;
 extern const struct hvcma_command hvcma_command_hugepages;
+extern const struct hvcma_command hvcma_command_map;
+extern const struct hvcma_command hvcma_command_metrics;
 extern const struct hvcma_command hvcma_command_regions;
 extern const struct hvcma_command hvcma_command_run;
 extern const struct hvcma_command hvcma_command_setup;
 extern const struct hvcma_command hvcma_command_status;
+extern const struct hvcma_command hvcma_command_top;
 extern const struct hvcma_command hvcma_command_unbind;
+extern const struct hvcma_command hvcma_command_who;
 extern const struct hvcma_command hvcma_command_windows;
 
 #endif /* HVCMA_CLI_COMMAND_H */

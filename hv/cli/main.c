@@ -25,11 +25,15 @@ static const struct hvcma_command *const commands[] = {
 	&hvcma_command_domain,
 	&hvcma_command_fdt,
 	&hvcma_command_hugepages,
+	&hvcma_command_map,
+	&hvcma_command_metrics,
 	&hvcma_command_regions,
 	&hvcma_command_run,
 	&hvcma_command_setup,
 	&hvcma_command_status,
+	&hvcma_command_top,
 	&hvcma_command_unbind,
+	&hvcma_command_who,
 	&hvcma_command_windows,
 };
 

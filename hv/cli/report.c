@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hv/cli/json_get.h"
 #include "hv/cli/report.h"
 #include "hv/cli/size_text.h"
 
@@ -14,106 +15,70 @@
 #define LIST_MAX	16u		/* lines per list; --json has them all */
 #define COUNTERS_MAX	64u
 
-static struct json_object *member(struct json_object *obj, const char *key)
-{
-	struct json_object *value = NULL;
-
-	if (obj && json_object_is_type(obj, json_type_object))
-		json_object_object_get_ex(obj, key, &value);
-	return value;
-}
-
-static uint64_t number(struct json_object *obj, const char *key)
-{
-	return json_object_get_uint64(member(obj, key));
-}
-
-static bool truth(struct json_object *obj, const char *key)
-{
-	return json_object_get_boolean(member(obj, key));
-}
-
-static const char *text_of(struct json_object *value)
-{
-	return value ? json_object_get_string(value) : "?";
-}
-
-static const char *string(struct json_object *obj, const char *key)
-{
-	return text_of(member(obj, key));
-}
-
-static size_t length(struct json_object *list)
-{
-	return list && json_object_is_type(list, json_type_array) ?
-		json_object_array_length(list) : 0;
-}
-
 static void print_title(FILE *out, const char *device, struct json_object *region)
 {
 	fprintf(out, "region %s (%s): %s at gpa 0x%" PRIx64 ", granule %s\n",
-		string(region, "name"), device,
-		size_text(number(region, "bytes")).text,
-		number(region, "base-gpa"),
-		size_text(number(region, "granule-bytes")).text);
+		json_string(region, "name"), device,
+		size_text(json_number(region, "bytes")).text,
+		json_number(region, "base-gpa"),
+		size_text(json_number(region, "granule-bytes")).text);
 }
 
 /* What the host had for it when the region was made; where granules are now: extents. */
 static void print_runs(FILE *out, struct json_object *region)
 {
-	uint64_t nr = number(region, "runs"), wanted = number(region, "run-wanted-bytes");
+	uint64_t nr = json_number(region, "runs"), wanted = json_number(region, "run-wanted-bytes");
 
 	if (!nr)
 		return;			/* not asked for, or an older device */
-	fprintf(out, "  contiguous %s: %" PRIu64 " run%s, the longest %s", string(region, "contiguous"),
-		nr, nr == 1 ? "" : "s", size_text(number(region, "run-bytes")).text);
+	fprintf(out, "  contiguous %s: %" PRIu64 " run%s, the longest %s", json_string(region, "contiguous"),
+		nr, nr == 1 ? "" : "s", size_text(json_number(region, "run-bytes")).text);
 	if (wanted)
 		fprintf(out, ", %s required", size_text(wanted).text);
 	fputc('\n', out);
 }
 
-/* Guest-physical address of a granule; of a device that tells no ranges, there is one. */
-static uint64_t gpa_of(struct json_object *region, uint64_t granule)
+uint64_t hvcma_report_gpa(struct json_object *region, uint64_t granule)
 {
-	uint64_t offset = granule * number(region, "granule-bytes");
-	struct json_object *ranges = member(region, "ranges");
+	uint64_t offset = granule * json_number(region, "granule-bytes");
+	struct json_object *ranges = json_member(region, "ranges");
 
-	for (size_t i = 0; i < length(ranges); i++) {
+	for (size_t i = 0; i < json_length(ranges); i++) {
 		struct json_object *range = json_object_array_get_idx(ranges, i);
 
-		if (offset < number(range, "bytes"))
-			return number(range, "base-gpa") + offset;
-		offset -= number(range, "bytes");
+		if (offset < json_number(range, "bytes"))
+			return json_number(range, "base-gpa") + offset;
+		offset -= json_number(range, "bytes");
 	}
-	return number(region, "base-gpa") + offset;
+	return json_number(region, "base-gpa") + offset;
 }
 
 static void print_ranges(FILE *out, struct json_object *region)
 {
-	struct json_object *ranges = member(region, "ranges");
+	struct json_object *ranges = json_member(region, "ranges");
 
-	for (size_t i = 0; length(ranges) > 1 && i < length(ranges); i++) {
+	for (size_t i = 0; json_length(ranges) > 1 && i < json_length(ranges); i++) {
 		struct json_object *range = json_object_array_get_idx(ranges, i);
 
-		fprintf(out, "  range gpa 0x%09" PRIx64 "  %s\n", number(range, "base-gpa"),
-			size_text(number(range, "bytes")).text);
+		fprintf(out, "  range gpa 0x%09" PRIx64 "  %s\n", json_number(range, "base-gpa"),
+			size_text(json_number(range, "bytes")).text);
 	}
 }
 
 static void print_setup(FILE *out, struct json_object *region)
 {
 	fprintf(out, "  mode %s%s%s, policy %s, provider %s, pin limit %s\n",
-		string(region, "mode"),
-		truth(region, "default") ? " (default region)" : "",
-		strcmp(string(region, "pin"), "all") ? "" : ", pinned from the start",
-		string(region, "policy"), string(region, "provider"),
-		size_text(number(region, "pin-limit-bytes")).text);
-	if (number(region, "low-wanted-bytes"))
+		json_string(region, "mode"),
+		json_truth(region, "default") ? " (default region)" : "",
+		strcmp(json_string(region, "pin"), "all") ? "" : ", pinned from the start",
+		json_string(region, "policy"), json_string(region, "provider"),
+		size_text(json_number(region, "pin-limit-bytes")).text);
+	if (json_number(region, "low-wanted-bytes"))
 		fprintf(out, "  below 4 GiB of host memory: %s of %s\n",
-			size_text(number(region, "low-bytes")).text,
-			size_text(number(region, "low-wanted-bytes")).text);
+			size_text(json_number(region, "low-bytes")).text,
+			size_text(json_number(region, "low-wanted-bytes")).text);
 	print_runs(out, region);
-	if (truth(region, "unsafe-noiommu"))
+	if (json_truth(region, "unsafe-noiommu"))
 		fputs("  UNSAFE: no IOMMU, DMA addresses are host-physical\n", out);
 }
 
@@ -130,18 +95,18 @@ static void print_driver(FILE *out, struct json_object *report)
 		{ "broken", "BROKEN: it used a queue wrongly, and must reset the device" },
 		{ "failed", "FAILED: it gave the device up (the guest's log says why)" },
 	};
-	struct json_object *driver = member(report, "driver");
-	const char *word = string(driver, "state"), *text = word;
+	struct json_object *driver = json_member(report, "driver");
+	const char *word = json_string(driver, "state"), *text = word;
 
 	if (!driver)
 		return;			/* an older device */
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
 		if (!strcmp(word, states[i].word))
 			text = states[i].text;
-	if (!strcmp(word, "none") && !strcmp(string(member(report, "region"), "mode"), "static"))
+	if (!strcmp(word, "none") && !strcmp(json_string(json_member(report, "region"), "mode"), "static"))
 		text = "none, and none is needed (mode static)";
 	fprintf(out, "  guest driver %s%s\n", text,
-		strcmp(string(driver, "interface"), "legacy") ? "" : " (legacy interface)");
+		strcmp(json_string(driver, "interface"), "legacy") ? "" : " (legacy interface)");
 }
 
 enum column { PINNED, MIGRATABLE, SWAPPED, UNBACKED, ONLINE, BUSY, NR_COLUMNS };
@@ -153,17 +118,17 @@ static const char *const columns[NR_COLUMNS] = {
 /* Does the report tell only a part of @what? */
 static bool is_cut(struct json_object *report, const char *what)
 {
-	return truth(member(report, "truncated"), what);
+	return json_truth(json_member(report, "truncated"), what);
 }
 
 /* Granules per state; online and busy ones are also counted by their state. */
 static void count_granules(struct json_object *runs, uint64_t counts[NR_COLUMNS])
 {
 	memset(counts, 0, NR_COLUMNS * sizeof(*counts));
-	for (size_t i = 0; i < length(runs); i++) {
+	for (size_t i = 0; i < json_length(runs); i++) {
 		struct json_object *run = json_object_array_get_idx(runs, i);
-		const char *state = string(run, "state");
-		uint64_t nr = number(run, "nr");
+		const char *state = json_string(run, "state");
+		uint64_t nr = json_number(run, "nr");
 
 		if (!strcmp(state, "pinned"))
 			counts[PINNED] += nr;
@@ -173,9 +138,9 @@ static void count_granules(struct json_object *runs, uint64_t counts[NR_COLUMNS]
 			counts[SWAPPED] += nr;
 		else if (!strcmp(state, "unbacked"))
 			counts[UNBACKED] += nr;
-		if (truth(run, "online"))
+		if (json_truth(run, "online"))
 			counts[ONLINE] += nr;
-		if (truth(run, "busy"))
+		if (json_truth(run, "busy"))
 			counts[BUSY] += nr;
 	}
 }
@@ -188,7 +153,7 @@ static void take_counters(struct json_object *counters, uint64_t granule_bytes,
 
 	for (size_t i = 0; i < NR_COLUMNS && granule_bytes; i++) {
 		snprintf(key, sizeof(key), "%s-bytes", columns[i]);
-		counts[i] = number(counters, key) / granule_bytes;
+		counts[i] = json_number(counters, key) / granule_bytes;
 	}
 }
 
@@ -223,11 +188,11 @@ static void print_whys(FILE *out, struct json_object *runs, uint64_t granule_byt
 	for (size_t w = 0; w < sizeof(whys) / sizeof(whys[0]); w++) {
 		uint64_t nr = 0;
 
-		for (size_t i = 0; i < length(runs); i++) {
+		for (size_t i = 0; i < json_length(runs); i++) {
 			struct json_object *run = json_object_array_get_idx(runs, i);
 
-			if (truth(run, "busy") && !strcmp(string(run, "why"), whys[w].word))
-				nr += number(run, "nr");
+			if (json_truth(run, "busy") && !strcmp(json_string(run, "why"), whys[w].word))
+				nr += json_number(run, "nr");
 		}
 		if (!nr)
 			continue;
@@ -239,13 +204,13 @@ static void print_whys(FILE *out, struct json_object *runs, uint64_t granule_byt
 		fputc('\n', out);
 }
 
-static char run_mark(struct json_object *run)
+char hvcma_report_mark(struct json_object *run)
 {
-	const char *state = string(run, "state");
+	const char *state = json_string(run, "state");
 
-	if (truth(run, "busy"))
+	if (json_truth(run, "busy"))
 		return 'b';
-	if (truth(run, "online"))
+	if (json_truth(run, "online"))
 		return 'l';
 	if (!strcmp(state, "pinned"))
 		return '#';
@@ -273,10 +238,10 @@ static void print_map(FILE *out, struct json_object *runs, uint64_t nr_granules,
 	if (!nr_granules)
 		return;
 	memset(map, cut ? '?' : '.', nr_granules / per_column + !!(nr_granules % per_column));
-	for (size_t i = 0; i < length(runs); i++) {
+	for (size_t i = 0; i < json_length(runs); i++) {
 		struct json_object *run = json_object_array_get_idx(runs, i);
-		uint64_t first = number(run, "first"), nr = number(run, "nr");
-		char mark = run_mark(run);
+		uint64_t first = json_number(run, "first"), nr = json_number(run, "nr");
+		char mark = hvcma_report_mark(run);
 
 		if (!nr || first >= nr_granules || nr > nr_granules - first)
 			continue;
@@ -301,14 +266,14 @@ static void print_rest(FILE *out, uint64_t nr)
 /* How many there are, whole list or not. */
 static uint64_t total(struct json_object *report, const char *list)
 {
-	return is_cut(report, list) ? number(member(report, "counters"), list) :
-				      length(member(report, list));
+	return is_cut(report, list) ? json_number(json_member(report, "counters"), list) :
+				      json_length(json_member(report, list));
 }
 
 static void print_extents(FILE *out, struct json_object *report)
 {
-	struct json_object *extents = member(report, "extents");
-	size_t nr = length(extents);
+	struct json_object *extents = json_member(report, "extents");
+	size_t nr = json_length(extents);
 	uint64_t all = total(report, "extents");
 
 	if (nr)
@@ -317,32 +282,32 @@ static void print_extents(FILE *out, struct json_object *report)
 		struct json_object *e = json_object_array_get_idx(extents, i);
 
 		fprintf(out, "    gpa 0x%09" PRIx64 "  dma 0x%09" PRIx64 "  %s\n",
-			number(e, "base-gpa"), number(e, "base-dma"),
-			size_text(number(e, "bytes")).text);
+			json_number(e, "base-gpa"), json_number(e, "base-dma"),
+			size_text(json_number(e, "bytes")).text);
 	}
 	print_rest(out, all);
 }
 
 static void print_window(FILE *out, struct json_object *window)
 {
-	if (number(window, "last"))
+	if (json_number(window, "last"))
 		fprintf(out, "  dma window 0x%" PRIx64 "..0x%" PRIx64 "\n",
-			number(window, "first"), number(window, "last"));
+			json_number(window, "first"), json_number(window, "last"));
 }
 
 static void print_attributes(FILE *out, struct json_object *attributes)
 {
-	uint64_t noncoherent = number(attributes, "noncoherent-bytes");
+	uint64_t noncoherent = json_number(attributes, "noncoherent-bytes");
 
 	if (!attributes)
 		return;			/* an older device */
 	fprintf(out, "  memory types: stage 2 %s (says %s), policy %s\n",
-		string(attributes, "stage2"), string(attributes, "source"),
-		string(attributes, "policy"));
-	if (member(attributes, "effective-cached"))
+		json_string(attributes, "stage2"), json_string(attributes, "source"),
+		json_string(attributes, "policy"));
+	if (json_member(attributes, "effective-cached"))
 		fprintf(out, "    a guest's cached mapping is %s, an uncached one %s\n",
-			string(attributes, "effective-cached"),
-			string(attributes, "effective-uncached"));
+			json_string(attributes, "effective-cached"),
+			json_string(attributes, "effective-uncached"));
 	if (noncoherent)
 		fprintf(out, "  %s serve non-coherent DMA: QEMU does not touch them\n",
 			size_text(noncoherent).text);
@@ -351,56 +316,56 @@ static void print_attributes(FILE *out, struct json_object *attributes)
 /* What the client's memory needs; nothing for one that is not plugged. */
 static void print_decision(FILE *out, struct json_object *client)
 {
-	struct json_object *maint = member(client, "maintenance");
+	struct json_object *maint = json_member(client, "maintenance");
 
-	if (!member(client, "reason"))
+	if (!json_member(client, "reason"))
 		return;
-	if (truth(client, "refused"))
+	if (json_truth(client, "refused"))
 		fputs("      REFUSED", out);
 	else
-		fprintf(out, "      %s, mapped %s", string(client, "effective"),
-			string(client, "attr"));
-	for (size_t i = 0; i < length(maint); i++)
-		fprintf(out, ", %s", text_of(json_object_array_get_idx(maint, i)));
-	fprintf(out, ": %s\n", string(client, "reason"));
+		fprintf(out, "      %s, mapped %s", json_string(client, "effective"),
+			json_string(client, "attr"));
+	for (size_t i = 0; i < json_length(maint); i++)
+		fprintf(out, ", %s", json_text_of(json_object_array_get_idx(maint, i)));
+	fprintf(out, ": %s\n", json_string(client, "reason"));
 }
 
 /* The identity, of a machine on which nothing can say otherwise, is no news. */
 static bool is_plain(struct json_object *client)
 {
-	struct json_object *windows = member(client, "windows");
+	struct json_object *windows = json_member(client, "windows");
 	struct json_object *first = json_object_array_get_idx(windows, 0);
 
-	return length(windows) == 1 && !number(first, "bus-base") && !number(first, "base-dma") &&
-	       number(first, "bytes") > UINT64_C(1) << 63;
+	return json_length(windows) == 1 && !json_number(first, "bus-base") && !json_number(first, "base-dma") &&
+	       json_number(first, "bytes") > UINT64_C(1) << 63;
 }
 
 /* A plugin that is older does not tell. */
 static void print_from(FILE *out, struct json_object *client)
 {
-	if (*string(client, "windows-from"))
-		fprintf(out, "      read from: %s\n", string(client, "windows-from"));
+	if (*json_string(client, "windows-from"))
+		fprintf(out, "      read from: %s\n", json_string(client, "windows-from"));
 }
 
 /* At which addresses on its bus a client reaches what of memory, and who says so. */
 static void print_windows(FILE *out, struct json_object *client)
 {
-	struct json_object *windows = member(client, "windows");
-	const char *source = string(client, "windows-source");
+	struct json_object *windows = json_member(client, "windows");
+	const char *source = json_string(client, "windows-source");
 
-	if (!length(windows) || (is_plain(client) && !strcmp(source, "none")))
+	if (!json_length(windows) || (is_plain(client) && !strcmp(source, "none")))
 		return;
 	if (is_plain(client)) {
 		fprintf(out, "      no windows: bus addresses are DMA addresses (%s)\n", source);
 		print_from(out, client);
 		return;
 	}
-	for (size_t i = 0; i < length(windows); i++) {
+	for (size_t i = 0; i < json_length(windows); i++) {
 		struct json_object *w = json_object_array_get_idx(windows, i);
-		uint64_t bus = number(w, "bus-base"), dma = number(w, "base-dma");
+		uint64_t bus = json_number(w, "bus-base"), dma = json_number(w, "base-dma");
 
 		fprintf(out, "      window bus 0x%" PRIx64 "  dma 0x%" PRIx64 "  %s, offset %s0x%"
-			PRIx64 " (%s)\n", bus, dma, size_text(number(w, "bytes")).text,
+			PRIx64 " (%s)\n", bus, dma, size_text(json_number(w, "bytes")).text,
 			bus < dma ? "-" : "+", bus < dma ? dma - bus : bus - dma, source);
 	}
 	print_from(out, client);
@@ -408,7 +373,7 @@ static void print_windows(FILE *out, struct json_object *client)
 
 static void print_clients(FILE *out, struct json_object *clients)
 {
-	size_t nr = length(clients);
+	size_t nr = json_length(clients);
 
 	if (nr)
 		fprintf(out, "  clients %zu\n", nr);
@@ -416,12 +381,12 @@ static void print_clients(FILE *out, struct json_object *clients)
 		struct json_object *c = json_object_array_get_idx(clients, i);
 
 		fprintf(out, "    %-10s %-8s %-14s %-8s bus master %s",
-			string(c, "name"), string(c, "bus"), string(c, "path"),
-			string(c, "state"), truth(c, "bus-master") ? "on" : "off");
-		if (member(c, "kind") && string(c, "kind")[0])
-			fprintf(out, ", for %s", string(c, "kind"));
-		if (number(c, "reservation"))
-			fprintf(out, ", reservation %" PRIu64, number(c, "reservation"));
+			json_string(c, "name"), json_string(c, "bus"), json_string(c, "path"),
+			json_string(c, "state"), json_truth(c, "bus-master") ? "on" : "off");
+		if (json_member(c, "kind") && json_string(c, "kind")[0])
+			fprintf(out, ", for %s", json_string(c, "kind"));
+		if (json_number(c, "reservation"))
+			fprintf(out, ", reservation %" PRIu64, json_number(c, "reservation"));
 		fputc('\n', out);
 		print_decision(out, c);
 		print_windows(out, c);
@@ -431,10 +396,10 @@ static void print_clients(FILE *out, struct json_object *clients)
 
 static void print_blocks(FILE *out, struct json_object *report)
 {
-	struct json_object *blocks = member(report, "blocks");
-	struct json_object *region = member(report, "region");
-	uint64_t granule_bytes = number(region, "granule-bytes");
-	size_t nr = length(blocks);
+	struct json_object *blocks = json_member(report, "blocks");
+	struct json_object *region = json_member(report, "region");
+	uint64_t granule_bytes = json_number(region, "granule-bytes");
+	size_t nr = json_length(blocks);
 	uint64_t all = total(report, "blocks");
 
 	if (nr)
@@ -443,9 +408,9 @@ static void print_blocks(FILE *out, struct json_object *report)
 		struct json_object *b = json_object_array_get_idx(blocks, i);
 
 		fprintf(out, "    gpa 0x%09" PRIx64 "  %-8s %-10s %s\n",
-			gpa_of(region, number(b, "first")),
-			size_text(number(b, "nr") * granule_bytes).text,
-			string(b, "client"), string(b, "purpose"));
+			hvcma_report_gpa(region, json_number(b, "first")),
+			size_text(json_number(b, "nr") * granule_bytes).text,
+			json_string(b, "client"), json_string(b, "purpose"));
 	}
 	print_rest(out, all);
 }
@@ -458,7 +423,7 @@ static void print_counter(FILE *out, const char *key, struct json_object *value)
 		fprintf(out, "    %-26.*s %s\n", (int)bytes - 6, key,
 			size_text(json_object_get_uint64(value)).text);
 	else
-		fprintf(out, "    %-26s %s\n", key, text_of(value));
+		fprintf(out, "    %-26s %s\n", key, json_text_of(value));
 }
 
 static bool is_zero(struct json_object *value)
@@ -476,7 +441,7 @@ static bool is_zero(struct json_object *value)
 /* Reservations, if there are any beside the shared part. */
 static void print_resvs(FILE *out, struct json_object *resvs)
 {
-	size_t nr = length(resvs);
+	size_t nr = json_length(resvs);
 
 	if (nr < 2)
 		return;
@@ -485,12 +450,12 @@ static void print_resvs(FILE *out, struct json_object *resvs)
 		struct json_object *s = json_object_array_get_idx(resvs, i);
 		char name[32] = "shared part";
 
-		if (number(s, "reservation"))
+		if (json_number(s, "reservation"))
 			snprintf(name, sizeof(name), "reservation %" PRIu64,
-				 number(s, "reservation"));
+				 json_number(s, "reservation"));
 		fprintf(out, "    %-16s %-10s used %s\n", name,
-			size_text(number(s, "bytes")).text,
-			size_text(number(s, "used-bytes")).text);
+			size_text(json_number(s, "bytes")).text,
+			size_text(json_number(s, "used-bytes")).text);
 	}
 	print_rest(out, nr);
 }
@@ -503,7 +468,7 @@ static void print_resvs(FILE *out, struct json_object *resvs)
 static void print_latencies(FILE *out, struct json_object *buckets)
 {
 	static const char bar[] = "########################################";
-	size_t nr = length(buckets);
+	size_t nr = json_length(buckets);
 	uint64_t most = 0;
 
 	for (size_t i = 0; i < nr; i++) {
@@ -556,18 +521,18 @@ static void print_counters(FILE *out, const char *title,
 	qsort(keys, nr, sizeof(*keys), compare_keys);
 	fprintf(out, "  %s\n", title);
 	for (size_t i = 0; i < nr; i++)
-		print_counter(out, keys[i], member(counters, keys[i]));
+		print_counter(out, keys[i], json_member(counters, keys[i]));
 }
 
 void hvcma_report_print(FILE *out, const char *device, struct json_object *report)
 {
-	struct json_object *region = member(report, "region");
-	struct json_object *runs = member(report, "granules");
-	uint64_t granule_bytes = number(region, "granule-bytes");
+	struct json_object *region = json_member(report, "region");
+	struct json_object *runs = json_member(report, "granules");
+	uint64_t granule_bytes = json_number(region, "granule-bytes");
 	uint64_t counts[NR_COLUMNS];
 
 	if (is_cut(report, "granules"))
-		take_counters(member(report, "counters"), granule_bytes, counts);
+		take_counters(json_member(report, "counters"), granule_bytes, counts);
 	else
 		count_granules(runs, counts);
 	print_title(out, device, region);
@@ -577,15 +542,15 @@ void hvcma_report_print(FILE *out, const char *device, struct json_object *repor
 	print_totals(out, counts, granule_bytes);
 	print_whys(out, runs, granule_bytes);
 	if (granule_bytes && counts[PINNED] + counts[MIGRATABLE] + counts[ONLINE] + counts[BUSY])
-		print_map(out, runs, number(region, "bytes") / granule_bytes,
+		print_map(out, runs, json_number(region, "bytes") / granule_bytes,
 			  is_cut(report, "granules"));
 	print_extents(out, report);
-	print_window(out, member(report, "dma-window"));
-	print_attributes(out, member(report, "attributes"));
-	print_clients(out, member(report, "clients"));
+	print_window(out, json_member(report, "dma-window"));
+	print_attributes(out, json_member(report, "attributes"));
+	print_clients(out, json_member(report, "clients"));
 	print_blocks(out, report);
-	print_resvs(out, member(report, "reservations"));
-	print_counters(out, "counters", member(report, "counters"));
-	print_counters(out, "guest", member(report, "guest"));
-	print_latencies(out, member(member(report, "guest"), "alloc-us-log2"));
+	print_resvs(out, json_member(report, "reservations"));
+	print_counters(out, "counters", json_member(report, "counters"));
+	print_counters(out, "guest", json_member(report, "guest"));
+	print_latencies(out, json_member(json_member(report, "guest"), "alloc-us-log2"));
 }

@@ -6,6 +6,7 @@
 #ifndef HVCMA_CLI_REPORT_H
 #define HVCMA_CLI_REPORT_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include <json-c/json.h>
@@ -19,5 +20,14 @@
  */
 void hvcma_report_print(FILE *out, const char *device,
 			struct json_object *report);
+
+/** hvcma_report_gpa() - of a granule of @region; of a device that tells no ranges, there is one. */
+uint64_t hvcma_report_gpa(struct json_object *region, uint64_t granule);
+
+/**
+ * hvcma_report_mark() - the letter of a run of granules: '#' pinned, 'b' busy, 'l' online, '+' migratable,
+ * 's' swapped, '.' unbacked.
+ */
+char hvcma_report_mark(struct json_object *run);
 
 #endif /* HVCMA_CLI_REPORT_H */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hv/cli/json_get.h"
 #include "hv/cli/size_text.h"
 #include "hv/host/service_client.h"
 
@@ -112,27 +113,14 @@ int hvcma_service_report(const char *path, unsigned int timeout_ms, struct json_
 	return 0;
 }
 
-static struct json_object *member(struct json_object *o, const char *key)
-{
-	struct json_object *value = NULL;
-
-	json_object_object_get_ex(o, key, &value);
-	return value;
-}
-
-static uint64_t number(struct json_object *o, const char *key)
-{
-	return json_object_get_uint64(member(o, key));
-}
-
 void hvcma_service_report_print(FILE *out, struct json_object *report)
 {
-	struct json_object *regions = member(report, "regions");
+	struct json_object *regions = json_member(report, "regions");
 	size_t nr = json_object_array_length(regions), i;
 
 	fprintf(out, "service: %zu regions, %s of %s, pinned %s of %s\n", nr,
-		size_text(number(report, "memory-bytes")).text, size_text(number(report, "quota-memory-bytes")).text,
-		size_text(number(report, "pinned-bytes")).text, size_text(number(report, "quota-pinned-bytes")).text);
+		size_text(json_number(report, "memory-bytes")).text, size_text(json_number(report, "quota-memory-bytes")).text,
+		size_text(json_number(report, "pinned-bytes")).text, size_text(json_number(report, "quota-pinned-bytes")).text);
 	if (nr)
 		fprintf(out, "  %-20s %-16s %8s %10s %10s %10s %10s\n", "VM", "region", "process", "size", "granule",
 			"backed", "pinned");
@@ -140,9 +128,9 @@ void hvcma_service_report_print(FILE *out, struct json_object *report)
 		struct json_object *r = json_object_array_get_idx(regions, i);
 
 		fprintf(out, "  %-20s %-16s %8" PRIu64 " %10s %10s %10s %10s\n",
-			json_object_get_string(member(r, "vm")), json_object_get_string(member(r, "name")),
-			number(r, "pid"), size_text(number(r, "bytes")).text,
-			size_text(number(r, "granule-bytes")).text, size_text(number(r, "backed-bytes")).text,
-			size_text(number(r, "pinned-bytes")).text);
+			json_object_get_string(json_member(r, "vm")), json_object_get_string(json_member(r, "name")),
+			json_number(r, "pid"), size_text(json_number(r, "bytes")).text,
+			size_text(json_number(r, "granule-bytes")).text, size_text(json_number(r, "backed-bytes")).text,
+			size_text(json_number(r, "pinned-bytes")).text);
 	}
 }

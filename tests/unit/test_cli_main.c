@@ -38,7 +38,8 @@ static void expect(int status, const char *arguments, const char *part)
 static void test_help(void **state)
 {
 	static const char *const commands[] = {
-		"status", "attr", "bind", "check", "run", "setup", "unbind", "hugepages", "regions", "windows", "fdt", "fdt add-region", "fdt bind", "fdt dma-ranges",
+		"status", "attr", "bind", "check", "map", "metrics", "run", "setup", "top",
+		"unbind", "who", "hugepages", "regions", "windows", "fdt", "fdt add-region", "fdt bind", "fdt dma-ranges",
 		"fdt overlay", "fdt xen", "fdt check", "fdt show",
 	};
 	static char by_option[sizeof(out)];
@@ -149,6 +150,7 @@ static void test_manual(void **state)
 		{ "check", "hvcma-check.1" },
 		{ "bind unbind", "hvcma-bind.1" },
 		{ "hugepages", "hvcma-hugepages.1" }, { "run", "hvcma-run.1" }, { "setup", "hvcma-setup.1" },
+		{ "map", "hvcma-map.1" }, { "metrics", "hvcma-metrics.1" }, { "top", "hvcma-top.1" }, { "who", "hvcma-who.1" },
 		{ "'fdt add-region' 'fdt bind' 'fdt dma-ranges' 'fdt overlay' 'fdt xen' 'fdt check' 'fdt show'",
 		  "hvcma-fdt.1" },
 	};
