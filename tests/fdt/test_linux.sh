@@ -9,6 +9,7 @@
 
 series='6.12 6.1'
 trees=$HVCMA_BUILD/env/dtbs
+newest=$HVCMA_BUILD/env/dtbs-newest	# if the archives have one: its trees have what older ones lack
 here=$HVCMA_SRC/tests/fdt/linux
 for one in $series; do
 	[ -d "$HVCMA_BUILD/env/linux-src-$one/drivers/of" ] || {
@@ -29,7 +30,7 @@ gcc -std=gnu11 -Wall -Wextra -Werror -O1 -I"$HVCMA_SRC" -o "$dir/linux-ours" "$h
 mkdir "$dir/made" "$dir/random"
 HVCMA_KEEP_TREES=$dir/made sh "$HVCMA_SRC/tests/fdt/test_judge.sh" >"$dir/judge" 2>&1
 python3 "$here/random_trees.py" "$dir/random" 3000 || exit 1
-find "$dir/made" "$dir/random" "$trees/" -follow -name '*.dtb' | sort >"$dir/files"
+find "$dir/made" "$dir/random" "$trees/" $([ ! -d "$newest" ] || echo "$newest/") -follow -name '*.dtb' | sort >"$dir/files"
 xargs -a "$dir/files" "$dir/linux-ours" >"$dir/ours" || exit 1
 
 n=1
@@ -40,6 +41,18 @@ for one in $series; do
 	python3 "$here/compare.py" "$dir/linux-$one" "$dir/ours" "$one" $n
 	n=$((n + 4))
 done
+
+# has BOARD NODE WORDS: what a device at that node of a board's tree would do DMA by; compared above
+has()
+{
+	if awk -v file="/$1.dtb" -v map="map $2 $3" '/^file / { at = index($2, file) }
+		at && index($0, map) == 1 { found = 1 } END { exit !found }' "$dir/ours"; then
+		echo "ok $n - $1, $2: $3"
+	else
+		echo "not ok $n - $1, $2: $3"
+	fi
+	n=$((n + 1))
+}
 
 # noticed WHAT SED: the differences are, if ours said something else
 noticed()
@@ -53,6 +66,16 @@ noticed()
 	fi
 	n=$((n + 1))
 }
+
+# External PCIe of a Raspberry Pi 5, 64 GiB further up: Linux 6.12 has agreed to it above, but its
+# own tree of the board has no PCIe yet.
+if [ -d "$newest" ]; then
+	has bcm2712-rpi-5-b /axi/pcie@1000110000 \
+		'0x0:0x1000000000:0x1000000000 0x1000131000:0xfffffff000:0x1000'
+else
+	echo "ok $n - bcm2712-rpi-5-b # SKIP the archives have no newest kernel"
+	n=$((n + 1))
+fi
 
 noticed "a window that is lost" '0,/^dma /{/^dma /d}'
 noticed "a window that is another" '0,/^pci .*:0x/s/\(^pci .*\):0x/\1:0x1/'

@@ -287,20 +287,24 @@ kernel_packages()
 	printf ' %s' "$kbuild"
 }
 
-# plan_dtbs ARCH SERIES: the image with the device trees, of the kernel to boot.
+# plan_dtbs ARCH SERIES: the package with the device trees, of the kernel to boot.
 plan_dtbs()
 {
 	case $1 in
-	armhf) armhf plan_dtbs_of "$@" armmp ;;
-	*) plan_dtbs_of "$@" "$1" ;;
+	armhf) armhf plan_dtbs_of dtbs "$@" armmp ;;
+	*) plan_of plan_dtbs_of dtbs "$@" ;;
 	esac
 }
 
-# plan_dtbs_of ARCH SERIES FLAVOUR
+# plan_dtbs_of KIND ARCH SERIES [FLAVOUR]: newer images have them in a part of their own
 plan_dtbs_of()
 {
-	kernel_set kernel "$1" "$2" "$3" || die "no kernel $2 for $1 is whole in the archives"
-	plan_packages "$(of_arch "$1" "linux-image-$release")=$version"
+	kernel_set kernel "$2" "$3" "${4:-$2}" || die "no kernel $3 for $2 is whole in the archives"
+	for package in $packages; do
+		case $package in
+		linux-image-* | linux-base-*) plan_packages "$package" ;;
+		esac
+	done
 }
 
 # plan_linux_src SERIES: of the kernel that is nested host.

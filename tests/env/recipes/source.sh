@@ -8,8 +8,8 @@
 make_dtbs()
 {
 	mkdir "$DEST"
-	dpkg-deb --fsys-tarfile "$(archives linux-image-)" |
-		tar -xf - -C "$DEST" --wildcards --transform 's,^.*/linux-image-[^/]*/,,' '*.dtb'
+	dpkg-deb --fsys-tarfile "$(archives 'linux-(image|base)-')" |
+		tar -xf - -C "$DEST" --wildcards --transform 's,^.*/\(linux-image-[^/]*\|dtb\)/,,' '*.dtb'
 }
 
 # make_linux_src SERIES

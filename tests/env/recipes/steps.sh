@@ -13,7 +13,7 @@ udev-amd64 kexec-arm64 initramfs-tools firmware
 headers-amd64-6.12-cloud headers-amd64-6.1-cloud
 tools-newest kernel-amd64-newest kernel-arm64-newest
 headers-amd64-newest-cloud headers-arm64-newest-cloud
-dtbs-arm64-6.1 dtbs-arm64-6.12 dtbs-armhf-6.1 dtbs-armhf-6.12
+dtbs-arm64-6.1 dtbs-arm64-6.12 dtbs-armhf-6.1 dtbs-armhf-6.12 dtbs-arm64-newest
 linux-src-6.1 linux-src-6.12 compilers
 kernel-amd64-6.12-checked kernel-arm64-6.12-checked kernel-amd64-6.12-races
 kernel-amd64-6.12-rt kernel-arm64-6.12-64k kernel-amd64-7.3-iommufd
@@ -80,7 +80,11 @@ step_define()
 	dtbs-*)
 		step_recipe=source step_args="${1#dtbs-}"
 		step_args="${step_args%%-*} ${step_args#*-}"
-		step_out=dtbs/${1#dtbs-} step_cost='45 5' ;;
+		step_out=dtbs/${1#dtbs-} step_cost='45 5'
+		# Beside the corpus, whose faults are listed one by one.
+		case $1 in
+		*-newest) step_out=dtbs-newest/${step_args%% *} step_optional=1 ;;
+		esac ;;
 	linux-src-*)
 		step_recipe=source step_verb=linux_src step_args=${1#linux-src-} step_cost='20 15' ;;
 	compilers) step_recipe=newest step_optional=1 step_cost='400 15' ;;
