@@ -363,6 +363,7 @@ help:
 	@echo 'Testing:'
 	@echo '  make check-quick  the layers without virtual machines that boot a kernel'
 	@echo '  make check-long   what takes long for what it shows, and check leaves out'
+	@echo '  make check-marathon  fuzzers that say how often, 10,000,000 times each: hours'
 	@echo '  make check-fdt-corpus  hvcma fdt on all device trees of Debian'\''s kernels; check-fdt-linux:'
 	@echo '                  beside Linux'\''s own code'
 	@echo '  make check-intree-long  QEMU with virtio-cma built in, two releases, and the layer qtest on them'

@@ -66,6 +66,7 @@ steps_check-fdt-linux = $(steps_check-fdt-corpus) dtbs-arm64-newest linux-src-6.
 packages_check-loopback = test
 packages_check-asan = test
 packages_check-fuzz = test fuzz
+packages_check-marathon = $(packages_check-fuzz)
 packages_check-conformance = test env
 steps_check-conformance = qemu-amd64 cross
 packages_check-qtest = test plugin

@@ -132,6 +132,10 @@ check-quick: $(call need,$(QUICK_LAYERS))
 	$(Q)$(RUN) $(QUICK_LAYERS)
 check-long: $(call need,$(LAYERS)) guest-all $(call guest_test_ko,$(GUEST_CHECKED_LONG)) in-tree
 	$(Q)$(RUN) -l $(LAYERS)
+# Fuzzers that say how often, so often: hours.
+check-marathon: $(call need,fuzz)
+	$(Q)$(RUN) -m fuzz
+.PHONY: check-marathon
 # QEMU with virtio-cma built in, of the releases that there are sources of, and the layer that runs on it.
 check-intree-long: in-tree
 	$(Q)$(RUN) -l intree

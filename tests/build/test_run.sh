@@ -80,6 +80,30 @@ done
 check "too many to be chance: failure" eval '! run -t bad'
 check "none is run again" eval "! grep -q again '$tmp/out'"
 
+# fuzzer NAME COMMENT: says how it was called
+fuzzer()
+{
+	mkdir -p "$tmp/src/tests/fuzz" "$tmp/build/tests/fuzz"
+	printf '/*\n * %s\n */\n' "$2" >"$tmp/src/tests/fuzz/$1.c"
+	printf '#!/bin/sh\necho "# called: $*"\n' >"$tmp/build/tests/fuzz/$1"
+	chmod 755 "$tmp/build/tests/fuzz/$1"
+}
+
+# fuzz OPTION...: the runner, on these; then how each was called
+fuzz()
+{
+	HVCMA_SRC=$tmp/src HVCMA_BUILD=$tmp/build "$tmp/src/tests/run" "$@" fuzz >"$tmp/out" 2>&1
+	grep -ho 'called: -[a-z_]*=[0-9]*' "$tmp"/build/logs/fuzz/*.log | tr '\n' ' '
+	rm -f "$tmp"/build/logs/fuzz/*.log
+}
+
+fuzzer fuzz_short 'A fuzzer.'
+fuzzer fuzz_far 'runs: 3000'
+check "fuzzers: seconds each" equal "called: -max_total_time=8 called: -max_total_time=8 " "$(fuzz)"
+check "the long tests: no fuzzer" equal "" "$(fuzz -l 2>/dev/null)"
+check "the marathon: those that say how often" equal "called: -runs=3000 " "$(fuzz -m)"
+check "the marathon: by name" equal "" "$(fuzz -m -t short 2>/dev/null)"
+
 # Half of a limit is a matter of minutes: here limits are of seconds.
 sed -i 's/^\t\*) echo 600 ;;/\t*) echo 4 ;;/' "$tmp/src/tests/run"
 rm "$tmp/src/tests/vm"/*
