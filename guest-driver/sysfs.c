@@ -52,6 +52,8 @@ static u64 vcma_busy_bytes(struct vcma_region *r)
 
 #define VCMA_STAT(stat)	VCMA_ATTR(stat, "%lld", (s64)atomic64_read(&r->stats.stat))
 
+#define VCMA_MAPS(name, what)	VCMA_ATTR(name, "%lld", vcma_stats_mapped(&r->stats, what))
+
 #define VCMA_ALLOCS(name, result, kind) \
 	VCMA_ATTR(nr_##name##_##result, "%lld", (s64)atomic64_read(&r->stats.nr_##result[kind]))
 
@@ -69,7 +71,7 @@ VCMA_STAT(allocated_bytes);
 VCMA_ATTR(ready_bytes, "%llu", vcma_region_ready_bytes(r));
 VCMA_ATTR(pinned_bytes, "%llu", vcma_pinned_bytes(r));
 VCMA_STAT(coherent_bytes);
-VCMA_STAT(bounce_bytes);
+VCMA_MAPS(bounce_bytes, VCMA_STATS_BOUNCE_BYTES);
 VCMA_STAT(broken_bytes);
 VCMA_ATTR(busy_bytes, "%llu", vcma_busy_bytes(r));
 VCMA_ATTR(user_bytes, "%lld", r->user ? (s64)atomic64_read(&r->user->quota.bytes) : 0);
@@ -79,8 +81,8 @@ VCMA_ATTR(user_bytes, "%lld", r->user ? (s64)atomic64_read(&r->user->quota.bytes
 VCMA_ALLOCS(coherent, ok, VCMA_STATS_COHERENT);
 VCMA_ALLOCS(coherent, failed, VCMA_STATS_COHERENT);
 VCMA_STAT(nr_coherent_refused);
-VCMA_STAT(nr_map_direct);
-VCMA_STAT(nr_map_bounced);
+VCMA_MAPS(nr_map_direct, VCMA_STATS_DIRECT);
+VCMA_MAPS(nr_map_bounced, VCMA_STATS_BOUNCED);
 VCMA_STAT(nr_map_failed);
 VCMA_STAT(nr_cache_syncs);
 VCMA_STAT(nr_cache_maintained_blocks);

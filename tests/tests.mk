@@ -158,7 +158,14 @@ check-fdt-corpus check-fdt-linux: check-fdt-%: $(need_fdt)
 	$(Q)$(RUN) -t $* fdt
 .PHONY: check-fdt-corpus check-fdt-linux
 
-bench: native plugin-testing arm64 arm64-plugin-testing guest $(BENCH_BIN) $(BENCH_DECISION)
+# What looks at vCPUs from outside.
+BENCH_TCG = $(O)/tests/bench/tcg/lines.so
+$(BENCH_TCG): $(srcdir)/tests/bench/tcg/lines.c $(srcdir)/tests/guest/marks.h | $(ENV)/qemu-src/include/qemu/qemu-plugin.h
+	$(say) LD $(@:$(O)/%=%)
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(CFLAGS) $(WARN) -I$(srcdir) -I$(ENV)/qemu-src/include/qemu \
+		$$(pkg-config --cflags glib-2.0) -fPIC -shared -o $@ $< -pthread
+
+bench: native plugin-testing arm64 arm64-plugin-testing guest $(BENCH_BIN) $(BENCH_DECISION) $(BENCH_TCG)
 	$(Q)$(RUN) $(if $(B),-t $(B)) bench
 
 # FUZZ_SECONDS per fuzzer; "make check" uses a few.

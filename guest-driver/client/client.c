@@ -472,7 +472,7 @@ void vcma_client_detach(struct vcma_client *c)
 
 	if (c->state == VCMA_CLIENT_CLAIMED) {
 		coherent = atomic64_read(&c->coherent_bytes);
-		bounce = atomic64_read(&c->bounce_bytes);
+		bounce = vcma_pool_mapped_bytes(&c->pools[c->attr], &c->pool_user);
 		direct = atomic_read(&c->direct.nr);
 		if (coherent || bounce || direct)
 			dev_warn(c->dev, "region %s: driver left %lld bytes allocated, %lld mapped, %d mappings without copy\n",

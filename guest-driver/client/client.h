@@ -93,6 +93,7 @@ struct vcma_client {
 	spinlock_t bulk_lock;		/* a leaf */
 	struct list_head bulk_blocks;	/* bulk_lock */
 	atomic64_t coherent_bytes;
+	/* In a region that is pinned from the start, where few mappings are copied: these; else 0. */
 	atomic64_t bounce_bytes;
 	struct vcma_direct direct;
 };

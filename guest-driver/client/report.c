@@ -2,7 +2,7 @@
 /*
  * Reports of the guest's counters to the host (report.h).
  *
- * Locks: none: counters are atomic, and only the work sends.
+ * Locks: none: counters are atomic, or of one CPU, and only the work sends.
  */
 #include <linux/jiffies.h>
 #include <linux/string.h>
@@ -25,11 +25,11 @@ static void vcma_report_collect(struct vcma_region *r,
 	*counters = (struct virtio_cma_guest_counters) {
 		.allocated_bytes = cpu_to_le64(atomic64_read(&s->allocated_bytes)),
 		.coherent_bytes = cpu_to_le64(atomic64_read(&s->coherent_bytes)),
-		.bounce_bytes = cpu_to_le64(atomic64_read(&s->bounce_bytes)),
+		.bounce_bytes = cpu_to_le64(vcma_stats_mapped(s, VCMA_STATS_BOUNCE_BYTES)),
 		.nr_coherent_ok = cpu_to_le64(atomic64_read(&s->nr_ok[VCMA_STATS_COHERENT])),
 		.nr_coherent_failed = cpu_to_le64(atomic64_read(&s->nr_failed[VCMA_STATS_COHERENT])),
-		.nr_map_direct = cpu_to_le64(atomic64_read(&s->nr_map_direct)),
-		.nr_map_bounced = cpu_to_le64(atomic64_read(&s->nr_map_bounced)),
+		.nr_map_direct = cpu_to_le64(vcma_stats_mapped(s, VCMA_STATS_DIRECT)),
+		.nr_map_bounced = cpu_to_le64(vcma_stats_mapped(s, VCMA_STATS_BOUNCED)),
 		.nr_map_failed = cpu_to_le64(atomic64_read(&s->nr_map_failed)),
 		.online_bytes = cpu_to_le64(atomic64_read(&r->online_bytes)),
 		.ready_bytes = cpu_to_le64(vcma_region_ready_bytes(r)),

@@ -277,6 +277,9 @@ int vcma_region_create(struct vcma_transport *transport, const struct vcma_modes
 	r->shared_limit_bytes = U64_MAX;
 	INIT_WORK(&r->free_work, vcma_block_free_work);
 
+	err = vcma_stats_init(&r->stats);
+	if (err)
+		goto free;
 	err = vcma_region_configure(r, modes);
 	if (!err && vcma_guest_is_encrypted()) {
 		dev_err(r->dev, "region %s: guest memory is encrypted, what devices write is not\n",
@@ -284,12 +287,12 @@ int vcma_region_create(struct vcma_transport *transport, const struct vcma_modes
 		err = -EOPNOTSUPP;
 	}
 	if (err)
-		goto free;
+		goto destroy_stats;
 	r->wq = alloc_workqueue("vcma-%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0,
 				dev_name(r->dev));
 	if (!r->wq) {
 		err = -ENOMEM;
-		goto free;
+		goto destroy_stats;
 	}
 	err = vcma_ranges_read(r) ?: vcma_region_read_extents(r);
 	if (err)
@@ -304,6 +307,8 @@ free_extents:
 	vcma_extents_free(r->extents);
 destroy_wq:
 	destroy_workqueue(r->wq);
+destroy_stats:
+	vcma_stats_destroy(&r->stats);
 free:
 	kvfree(r);
 	return err;
@@ -329,5 +334,6 @@ void vcma_region_destroy(struct vcma_region *r)
 	xa_destroy(&r->by_dma);
 	destroy_workqueue(r->wq);
 	vcma_extents_free(r->extents);
+	vcma_stats_destroy(&r->stats);
 	kvfree(r);
 }

@@ -2,13 +2,35 @@
 /*
  * Counting (stats.h).
  *
- * Locks: none: counters are atomic.
+ * Locks: none: counters are atomic, or of one CPU.
  */
 #include <linux/bitops.h>
+#include <linux/cpumask.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
 
 #include "stats.h"
+
+int vcma_stats_init(struct vcma_stats *stats)
+{
+	stats->maps = alloc_percpu(struct vcma_stats_maps);
+	return stats->maps ? 0 : -ENOMEM;
+}
+
+void vcma_stats_destroy(struct vcma_stats *stats)
+{
+	free_percpu(stats->maps);
+}
+
+s64 vcma_stats_mapped(const struct vcma_stats *stats, enum vcma_stats_map what)
+{
+	s64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(stats->maps, cpu)->of[what]);
+	return sum;
+}
 
 void vcma_stats_alloc(struct vcma_stats *stats, enum vcma_stats_kind kind, u64 pages, int err,
 		      u64 us)

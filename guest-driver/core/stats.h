@@ -6,6 +6,7 @@
 #define VCMA_STATS_H
 
 #include <linux/atomic.h>
+#include <linux/percpu.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -20,11 +21,23 @@ enum vcma_stats_kind {
 	VCMA_NR_STATS_KINDS
 };
 
+/* What is counted at every mapping: by each CPU for itself, so that none waits for another's cache. */
+enum vcma_stats_map {
+	VCMA_STATS_DIRECT,		/* mappings without copy, so far */
+	VCMA_STATS_BOUNCED,		/* copied ones, so far */
+	VCMA_STATS_BOUNCE_BYTES,	/* copied ones that there are, as mapped */
+	VCMA_NR_STATS_MAPS
+};
+
+struct vcma_stats_maps {
+	s64 of[VCMA_NR_STATS_MAPS];
+};
+
 /* Written where it happens, read by sysfs.c and for the host. */
 struct vcma_stats {
+	struct vcma_stats_maps __percpu *maps;
 	atomic64_t allocated_bytes;		/* in blocks */
 	atomic64_t coherent_bytes;	/* of these, in whole pages */
-	atomic64_t bounce_bytes;	/* of these, as mapped */
 	atomic64_t broken_bytes;	/* pages found broken while they were in blocks */
 	atomic64_t nr_ok[VCMA_NR_STATS_KINDS];
 	atomic64_t nr_failed[VCMA_NR_STATS_KINDS];
@@ -32,8 +45,6 @@ struct vcma_stats {
 	atomic64_t nr_failed_pages;
 	atomic64_t nr_freed_pages;
 	atomic64_t nr_coherent_refused;	/* because of memory types */
-	atomic64_t nr_map_direct;
-	atomic64_t nr_map_bounced;
 	atomic64_t nr_map_failed;
 	atomic64_t nr_cache_syncs;	/* maintenance by address, for who needs it */
 	atomic64_t nr_cache_maintained_blocks;	/* the same, where a mapping begins or ends to be uncached */
@@ -58,6 +69,19 @@ struct vcma_report {
 	struct virtio_cma_guest_counters sent;
 	unsigned long sent_at;		/* jiffies */
 };
+
+/** vcma_stats_init() - all 0. Return: 0 or -ENOMEM. */
+int vcma_stats_init(struct vcma_stats *stats);
+void vcma_stats_destroy(struct vcma_stats *stats);
+
+/** vcma_stats_map() - count @change more of @what. */
+static inline void vcma_stats_map(struct vcma_stats *stats, enum vcma_stats_map what, s64 change)
+{
+	this_cpu_add(stats->maps->of[what], change);
+}
+
+/** vcma_stats_mapped() - what all CPUs have counted; exact once they are done. */
+s64 vcma_stats_mapped(const struct vcma_stats *stats, enum vcma_stats_map what);
 
 /**
  * vcma_stats_alloc() - count an allocation that has ended. Once for each, by whoever was

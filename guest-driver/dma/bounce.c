@@ -56,6 +56,20 @@ static u64 vcma_bounce_boundary(struct vcma_client *c, unsigned int nr)
 	return is_power_of_2(slots) && nr <= slots ? slots : 0;
 }
 
+/* In a region that is pinned from the start who has none is spared to look for it. */
+static bool vcma_bounce_may_have(const struct vcma_client *c)
+{
+	return !c->region->extents || atomic64_read(&c->bounce_bytes);
+}
+
+/* Count @bytes that are mapped, or (< 0) are not any more. */
+static void vcma_bounce_count(struct vcma_client *c, s64 bytes)
+{
+	vcma_stats_map(&c->region->stats, VCMA_STATS_BOUNCE_BYTES, bytes);
+	if (c->region->extents)
+		atomic64_add(bytes, &c->bounce_bytes);
+}
+
 static size_t vcma_slot_offset(phys_addr_t phys)
 {
 	return phys & (VCMA_SLOT_BYTES - 1);
@@ -69,7 +83,6 @@ bool vcma_bounce_may_fit(const struct vcma_client *c, phys_addr_t phys, size_t b
 dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes,
 			   u64 max_dma)
 {
-	struct vcma_region *r = c->region;
 	size_t offset = vcma_slot_offset(phys);
 	struct vcma_piece piece;
 	struct vcma_fit fit;
@@ -91,9 +104,8 @@ dma_addr_t vcma_bounce_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	memcpy(piece.cpu + offset, phys_to_virt(phys), bytes);
 	if (piece.block->attr == VCMA_CACHED)
 		vcma_attr_sync_for_device(c, piece.cpu + offset, bytes);
-	atomic64_inc(&r->stats.nr_map_bounced);
-	atomic64_add(bytes, &r->stats.bounce_bytes);
-	atomic64_add(bytes, &c->bounce_bytes);
+	vcma_stats_map(&c->region->stats, VCMA_STATS_BOUNCED, 1);
+	vcma_bounce_count(c, bytes);
 	bus = vcma_to_bus(c, piece.dma, (u64)fit.nr << VCMA_SLOT_SHIFT) + offset;
 	trace_vcma_bounce_map(c, phys, bytes, bus);
 	return bus;
@@ -111,7 +123,7 @@ static struct vcma_slot *vcma_bounce_find(struct vcma_client *c, u64 dma,
 	u64 start, from;
 
 	/* Who has mapped it knows that it is counted. */
-	if (!atomic64_read(&c->bounce_bytes))
+	if (!vcma_bounce_may_have(c))
 		return NULL;
 	rcu_read_lock();
 	b = vcma_block_by_dma(c->region, dma);
@@ -168,7 +180,8 @@ bool vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 		       enum dma_data_direction dir, unsigned long attrs)
 {
 	struct vcma_block *block;
-	u64 at = vcma_to_dma(c, dma), mapped;
+	u64 at = vcma_to_dma(c, dma);
+	s64 mapped;
 	struct vcma_slot *slot;
 
 	slot = vcma_bounce_find(c, at, bytes, &block);
@@ -180,8 +193,7 @@ bool vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 	mapped = slot->bytes;
 	if (!vcma_reserve_free(&c->pool_user, block, slot))
 		vcma_pool_free(block, slot);
-	atomic64_sub(mapped, &c->region->stats.bounce_bytes);
-	atomic64_sub(mapped, &c->bounce_bytes);
+	vcma_bounce_count(c, -mapped);
 	return true;
 }
 

@@ -196,14 +196,17 @@ int vcma_coherent_sgtable(struct vcma_client *c, struct sg_table *sgt, dma_addr_
 
 void vcma_coherent_free_all(struct vcma_client *c)
 {
-	s64 left;
+	s64 left, mapped = 0;
 	int attr;
 
 	/* No driver is left that could take more. */
-	for (attr = 0; c->pools && attr < VCMA_NR_ATTRS; attr++)
+	for (attr = 0; c->pools && attr < VCMA_NR_ATTRS; attr++) {
+		mapped += vcma_pool_mapped_bytes(&c->pools[attr], &c->pool_user);
 		vcma_pool_free_owned(&c->pools[attr], &c->pool_user);
+	}
 	left = atomic64_xchg(&c->coherent_bytes, 0);
 	atomic64_sub(left, &c->region->stats.coherent_bytes);
 	atomic64_add(left >> PAGE_SHIFT, &c->region->stats.nr_freed_pages);
-	atomic64_sub(atomic64_xchg(&c->bounce_bytes, 0), &c->region->stats.bounce_bytes);
+	vcma_stats_map(&c->region->stats, VCMA_STATS_BOUNCE_BYTES, -mapped);
+	atomic64_set(&c->bounce_bytes, 0);
 }

@@ -164,7 +164,7 @@ dma_addr_t vcma_direct_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	hlist_bl_unlock(bucket);
 	local_irq_restore(flags);
 	atomic_inc(&c->direct.nr);
-	atomic64_inc(&r->stats.nr_map_direct);
+	vcma_stats_map(&r->stats, VCMA_STATS_DIRECT, 1);
 	trace_vcma_direct_map(c, phys, bytes, m->dma);
 	return m->dma;
 

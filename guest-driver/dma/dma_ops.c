@@ -261,7 +261,7 @@ static __always_inline dma_addr_t vcma_dma_map_simple(struct device *dev, phys_a
 	if (dma > max_dma || size - 1 > max_dma - dma ||
 	    (dma ^ phys) & dma_get_min_align_mask(dev))
 		return DMA_MAPPING_ERROR;
-	atomic64_inc(&c->region->stats.nr_map_direct);
+	vcma_stats_map(&c->region->stats, VCMA_STATS_DIRECT, 1);
 	trace_vcma_direct_map(c, phys, size, dma);
 	return dma;
 }

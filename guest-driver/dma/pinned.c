@@ -37,7 +37,7 @@ dma_addr_t vcma_pinned_map(struct vcma_client *c, phys_addr_t phys, size_t bytes
 	}
 	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC))
 		vcma_attr_sync_for_device(c, phys_to_virt(phys), bytes);
-	atomic64_inc(&r->stats.nr_map_direct);
+	vcma_stats_map(&r->stats, VCMA_STATS_DIRECT, 1);
 	trace_vcma_direct_map(c, phys, bytes, dma);
 	return dma;
 }

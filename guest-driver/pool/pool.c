@@ -43,7 +43,7 @@ bool vcma_pool_is_valid(struct vcma_pool *pool)
 	}
 	/* Pages are isolated before they are counted, and counted before they are back. */
 	return bytes <= (u64)atomic64_read(&pool->region->stats.allocated_bytes) &&
-	       atomic64_read(&pool->free_bytes) <= (s64)bytes;
+	       vcma_pool_free_bytes(pool) <= (s64)bytes + VCMA_POOL_AREAS * VCMA_AREA_BYTES;
 }
 
 u64 vcma_pool_small_bytes(const struct vcma_pool *pool)
@@ -147,7 +147,7 @@ static u64 vcma_pool_shrink(struct vcma_pool *pool, u64 keep_bytes, u64 small_by
 	}
 	list_for_each_entry_safe(block, next, &pool->blocks, node) {
 		if (!vcma_block_is_idle(block) ||
-		    atomic64_read(&pool->free_bytes) < (s64)(keep_bytes + block->pool_bytes))
+		    vcma_pool_free_bytes(pool) < (s64)(keep_bytes + block->pool_bytes))
 			continue;
 		if (block->bytes == pool->region->granule_bytes) {
 			if (granules < small_bytes + block->pool_bytes)
@@ -270,7 +270,7 @@ static void vcma_pool_refill(struct work_struct *work)
 	struct vcma_pool *pool = container_of(work, struct vcma_pool, refill);
 	u64 limit = atomic64_xchg(&pool->refill_limit, U64_MAX);
 	bool failed = atomic_xchg(&pool->refill_failed, 0);
-	u64 have = atomic64_read(&pool->free_bytes), target = READ_ONCE(pool->target_bytes);
+	u64 have = vcma_pool_free_bytes(pool), target = READ_ONCE(pool->target_bytes);
 	struct vcma_pool_name name;
 	u64 need = 0;
 
@@ -306,7 +306,7 @@ static void vcma_pool_trim(struct work_struct *work)
 	} else {
 		spare = vcma_pool_spare(pool);
 		vcma_pool_shrink(pool, spare, min(spare, vcma_pool_small_bytes(pool)));
-		if (spare && atomic64_read(&pool->free_bytes) < (s64)READ_ONCE(pool->low_bytes))
+		if (spare && vcma_pool_free_bytes(pool) < (s64)READ_ONCE(pool->low_bytes))
 			vcma_pool_wake(pool);
 	}
 	mutex_unlock(&pool->lock);
@@ -324,7 +324,7 @@ void vcma_pool_yield(struct vcma_pool *pool, bool all)
 
 u64 vcma_pool_idle_bytes(struct vcma_pool *pool)
 {
-	s64 idle = atomic64_read(&pool->free_bytes) - (s64)vcma_pool_small_bytes(pool);
+	s64 idle = vcma_pool_free_bytes(pool) - (s64)vcma_pool_small_bytes(pool);
 
 	return max(idle, 0LL);
 }
@@ -412,7 +412,7 @@ void vcma_pool_resize(struct vcma_pool *pool, u64 size_bytes)
 	mutex_lock(&pool->lock);
 	vcma_pool_set_size(pool, size_bytes);
 	used = !list_empty(&pool->users);
-	missing = vcma_pool_spare(pool) - atomic64_read(&pool->free_bytes);
+	missing = vcma_pool_spare(pool) - vcma_pool_free_bytes(pool);
 	mutex_unlock(&pool->lock);
 	if (used && missing > 0) {
 		name = vcma_pool_name(pool, VIRTIO_CMA_CLIENT_SHARED);
@@ -432,7 +432,7 @@ int vcma_pool_get(struct vcma_pool *pool, struct vcma_pool_user *user)
 	first = list_empty(&pool->users);
 	list_add_tail(&user->node, &pool->users);
 	user->pool = pool;
-	missing = vcma_pool_spare(pool) - atomic64_read(&pool->free_bytes);
+	missing = vcma_pool_spare(pool) - vcma_pool_free_bytes(pool);
 	mutex_unlock(&pool->lock);
 
 	if (first && missing > 0)

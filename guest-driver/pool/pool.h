@@ -27,6 +27,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -72,6 +73,8 @@ struct vcma_slot {
 #define VCMA_STACK_ORDERS	5
 #define VCMA_STACK_DEPTH	16	/* less of long runs */
 #define VCMA_POOL_AREAS		8
+/* What an area counts before it tells the pool: one cache line less that CPUs take from each other. */
+#define VCMA_AREA_BYTES		((s64)SZ_64K)
 
 struct vcma_run {
 	struct vcma_block *block;
@@ -86,6 +89,7 @@ struct vcma_stack {
 
 struct vcma_area {
 	struct vcma_stack stacks[VCMA_STACK_ORDERS];
+	atomic64_t free_bytes;		/* more or less than the pool's count has it */
 } ____cacheline_aligned_in_smp;
 
 struct vcma_pool {
@@ -97,7 +101,7 @@ struct vcma_pool {
 	struct mutex lock;
 	struct list_head blocks;	/* small ones first; lock, read under RCU */
 	struct list_head users;		/* struct vcma_pool_user (reserve.h); lock */
-	atomic64_t free_bytes;		/* in blocks and stacks */
+	atomic64_t free_bytes;		/* in blocks and stacks; with the areas' */
 	u64 max_dma;			/* of all blocks so far: highest DMA address; lock, read anywhere */
 
 	struct vcma_area areas[VCMA_POOL_AREAS];
@@ -163,6 +167,15 @@ int vcma_pool_get(struct vcma_pool *pool, struct vcma_pool_user *user);
  * with pages in use, which stay allocated. May sleep.
  */
 void vcma_pool_put(struct vcma_pool *pool, struct vcma_pool_user *user);
+
+/**
+ * vcma_pool_free_bytes() - free in blocks and stacks; more or less by VCMA_AREA_BYTES for each area
+ * while CPUs tell what they have counted.
+ */
+s64 vcma_pool_free_bytes(const struct vcma_pool *pool);
+
+/** vcma_pool_mapped_bytes() - of @owner's bounce buffers, as mapped. May sleep. */
+s64 vcma_pool_mapped_bytes(struct vcma_pool *pool, const struct vcma_pool_user *owner);
 
 /** vcma_pool_destroy() - free what is left; no page may be in use. May sleep. */
 void vcma_pool_destroy(struct vcma_pool *pool);

@@ -40,18 +40,23 @@
 
 /* ---- which slots are dirty ---- */
 
-/* Slots of one word are several owners': only whole words are written at once. */
+/*
+ * Slots of one word are several owners': only whole words are written at once, and only if something
+ * changes, for the CPUs of all owners have them in their caches.
+ */
 static void vcma_dirty_set(unsigned long *dirty, u32 first, u32 nr)
 {
 	u32 end = first + nr, next;
+	unsigned long *word, mask;
 
 	for (; first < end; first = next) {
 		next = min(round_down(first, BITS_PER_LONG) + BITS_PER_LONG, (unsigned long)end);
-		if (next - first == BITS_PER_LONG)
-			WRITE_ONCE(dirty[first / BITS_PER_LONG], ~0UL);
-		else
-			atomic_long_or(GENMASK((next - 1) % BITS_PER_LONG, first % BITS_PER_LONG),
-				       (atomic_long_t *)&dirty[first / BITS_PER_LONG]);
+		word = &dirty[first / BITS_PER_LONG];
+		mask = GENMASK((next - 1) % BITS_PER_LONG, first % BITS_PER_LONG);
+		if (mask == ~0UL)
+			WRITE_ONCE(*word, mask);
+		else if (~READ_ONCE(*word) & mask)
+			atomic_long_or(mask, (atomic_long_t *)word);
 	}
 }
 
@@ -301,14 +306,45 @@ void vcma_pages_record(struct vcma_block *block, u32 first, u32 nr, struct vcma_
 	WRITE_ONCE(slot->owner, owner);
 }
 
-/* ---- stacks ---- */
+/* ---- areas: what is free, and stacks ---- */
+
+/* This CPU's. */
+static struct vcma_area *vcma_pool_area(struct vcma_pool *pool)
+{
+	return &pool->areas[raw_smp_processor_id() % VCMA_POOL_AREAS];
+}
+
+s64 vcma_pool_free_bytes(const struct vcma_pool *pool)
+{
+	s64 bytes = atomic64_read(&pool->free_bytes);
+	unsigned int area;
+
+	for (area = 0; area < VCMA_POOL_AREAS; area++)
+		bytes += atomic64_read(&pool->areas[area].free_bytes);
+	return bytes;
+}
+
+/*
+ * Count @bytes that are free, or (< 0) are not any more.
+ * Return: has the pool been told, and has @free_bytes now?
+ */
+static bool vcma_pool_count(struct vcma_pool *pool, s64 bytes, s64 *free_bytes)
+{
+	s64 at_most = min_t(s64, VCMA_AREA_BYTES, READ_ONCE(pool->low_bytes) / VCMA_POOL_AREAS);
+	struct vcma_area *area = vcma_pool_area(pool);
+
+	if (abs(atomic64_add_return(bytes, &area->free_bytes)) < at_most)
+		return false;
+	*free_bytes = atomic64_add_return(atomic64_xchg(&area->free_bytes, 0), &pool->free_bytes);
+	return true;
+}
 
 /* This CPU's stack for runs of @nr slots, or NULL: too many, or no power of two. */
 static struct vcma_stack *vcma_pool_stack(struct vcma_pool *pool, u32 nr)
 {
 	if (nr >= 1U << VCMA_STACK_ORDERS || !is_power_of_2(nr))
 		return NULL;
-	return &pool->areas[raw_smp_processor_id() % VCMA_POOL_AREAS].stacks[ilog2(nr)];
+	return &vcma_pool_area(pool)->stacks[ilog2(nr)];
 }
 
 /* How many runs of @nr slots wait in one stack, of each kind. */
@@ -452,14 +488,14 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 		     struct vcma_piece *piece)
 {
 	struct vcma_stack *stack = vcma_pool_stack(pool, fit->nr);
-	u64 need = (u64)fit->nr << VCMA_SLOT_SHIFT;
+	s64 need = (s64)fit->nr << VCMA_SLOT_SHIFT, left;
 	bool clean = orig == VCMA_NO_ORIG;
 	struct vcma_run run;
 	bool found = false;
 
 	if (stack && vcma_fit_is_plain(pool, fit))
 		found = vcma_pool_pop(pool, stack, fit, !clean, &run);
-	if (!found && atomic64_read(&pool->free_bytes) >= (s64)need) {
+	if (!found && vcma_pool_free_bytes(pool) + VCMA_POOL_AREAS * VCMA_AREA_BYTES >= need) {
 		rcu_read_lock();
 		found = (clean && vcma_pool_search(pool, fit, true, &run)) ||
 			vcma_pool_search(pool, fit, false, &run) ||
@@ -468,12 +504,12 @@ bool vcma_pool_alloc(struct vcma_pool *pool, const struct vcma_fit *fit,
 	}
 	if (!found) {
 		if (fit->align_slots << VCMA_SLOT_SHIFT <= pool->region->granule_bytes &&
-		    need <= pool->region->granule_bytes)
+		    (u64)need <= pool->region->granule_bytes)
 			vcma_pool_wake_failed(pool, owner, fit->max_dma, !clean);
 		return false;
 	}
 	vcma_pages_record(run.block, run.first, fit->nr, owner, orig, bytes, piece);
-	if (atomic64_sub_return(need, &pool->free_bytes) < (s64)READ_ONCE(pool->low_bytes))
+	if (vcma_pool_count(pool, -need, &left) && left < (s64)READ_ONCE(pool->low_bytes))
 		vcma_pool_wake(pool);
 	return true;
 }
@@ -492,11 +528,12 @@ static void vcma_pool_free_pages(struct vcma_block *block, struct vcma_slot *slo
 	struct vcma_stack *stack = vcma_pool_stack(pool, slot->nr);
 	u32 nr = slot->nr;
 	bool bounce = slot->orig != VCMA_NO_ORIG;
+	s64 free_bytes;
 
 	vcma_dirty_set(block->dirty, run.first, nr);
 	/* Count first: with all slots free the block may be gone. */
-	if (atomic64_add_return((u64)nr << VCMA_SLOT_SHIFT, &pool->free_bytes) >
-	    (s64)vcma_pool_spare(pool) && !delayed_work_pending(&pool->trim))
+	if (vcma_pool_count(pool, (s64)nr << VCMA_SLOT_SHIFT, &free_bytes) &&
+	    free_bytes > (s64)vcma_pool_spare(pool) && !delayed_work_pending(&pool->trim))
 		queue_delayed_work(pool->region->wq, &pool->trim, VCMA_TRIM_DELAY);
 	if (!stack || !vcma_run_is_aligned(run, nr) || !vcma_stack_push(stack, true, run, nr))
 		vcma_pages_put(block, run.first, nr);
@@ -558,6 +595,24 @@ struct vcma_slot *vcma_pool_slot(const struct vcma_block *block, u64 dma)
 	if (!READ_ONCE(first->owner) || at - (u32)(first - slots) >= first->nr)
 		return NULL;
 	return first;
+}
+
+s64 vcma_pool_mapped_bytes(struct vcma_pool *pool, const struct vcma_pool_user *owner)
+{
+	struct vcma_block *block;
+	s64 bytes = 0;
+
+	mutex_lock(&pool->lock);
+	list_for_each_entry(block, &pool->blocks, node) {
+		const struct vcma_slot *slot, *end = block->slots + (block->bytes >> VCMA_SLOT_SHIFT);
+
+		for (slot = block->slots; slot < end; slot++) {
+			if (READ_ONCE(slot->owner) == owner && slot->orig != VCMA_NO_ORIG)
+				bytes += slot->bytes;
+		}
+	}
+	mutex_unlock(&pool->lock);
+	return bytes;
 }
 
 unsigned int vcma_pool_free_owned(struct vcma_pool *pool, const struct vcma_pool_user *owner)

@@ -89,7 +89,7 @@ u64 vcma_region_ready_bytes(struct vcma_region *r)
 	unsigned int i;
 
 	for (i = 0; (pool = vcma_region_pool(r, i)); i++)
-		bytes += atomic64_read(&pool->free_bytes);
+		bytes += vcma_pool_free_bytes(pool);
 	return max(bytes, 0LL);
 }
 

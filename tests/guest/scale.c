@@ -10,7 +10,8 @@
  * A device that is no client is there for comparison: of swiotlb's, with swiotlb=force, all waits
  * are counted, for nobody knows its locks.
  *
- * Prints TAP to the kernel log, and a line of figures for each number of CPUs.
+ * Prints TAP to the kernel log, and a line of figures for each number of CPUs. What else they cost
+ * each other is seen from outside, by marks around the mappings (marks.h, tests/bench/tcg/lines.c).
  *
  * shutdown=1: at the end, with the device still bound, the driver of the region's device is told of
  * the machine's end, as the kernel does where the virtio bus is not told.
@@ -28,13 +29,18 @@
 #include <linux/slab.h>
 
 #include "edu.h"
+#include "marks.h"
 
 #include "guest-driver/client/binding.h"
 #include "guest-driver/core/region.h"
 
-#define NR_ROUNDS	20000
 #define NR_HELD		4	/* mappings of a thread at once */
+#define NR_WARM		64	/* not marked: everyone gets what he will use from then on */
 #define MAX_CPUS	8
+
+static unsigned int maps = 20000;
+module_param(maps, uint, 0444);
+MODULE_PARM_DESC(maps, "mappings by each thread (default: 20000)");
 
 static unsigned int at_most = 1;
 module_param(at_most, uint, 0444);
@@ -80,23 +86,46 @@ static struct kprobe wait_probe = {
 #endif
 };
 
+static void mark(bool on)
+{
+	if (on)
+		vcma_mark(VCMA_MARK_ON);
+	else
+		vcma_mark(VCMA_MARK_OFF);
+}
+
+/* Interrupts are off: nothing but mappings is marked. Return: how many failed. */
+static unsigned int map_some(struct device *dev, void *page, bool is_marked)
+{
+	dma_addr_t dma[NR_HELD];
+	unsigned int nr, i;
+
+	for (nr = 0; nr < NR_HELD; nr++) {
+		mark(is_marked);
+		dma[nr] = dma_map_single(dev, page, SZ_4K, DMA_TO_DEVICE);
+		if (dma_mapping_error(dev, dma[nr]))
+			break;
+	}
+	for (i = 0; i < nr; i++) {
+		mark(is_marked);
+		dma_unmap_single(dev, dma[i], SZ_4K, DMA_TO_DEVICE);
+	}
+	mark(false);
+	return NR_HELD - nr;
+}
+
 static int map_thread(void *data)
 {
 	struct mapper *m = data;
-	dma_addr_t dma[NR_HELD];
-	unsigned int round, i, nr;
 	void *page = kmalloc(SZ_4K, GFP_KERNEL);
+	unsigned long flags;
+	unsigned int round;
 
 	wait_for_completion(m->start);
-	for (round = 0; page && round < NR_ROUNDS / NR_HELD; round++) {
-		for (nr = 0; nr < NR_HELD; nr++) {
-			dma[nr] = dma_map_single(m->dev, page, SZ_4K, DMA_TO_DEVICE);
-			if (dma_mapping_error(m->dev, dma[nr]))
-				break;
-		}
-		m->nr_failed += NR_HELD - nr;
-		for (i = 0; i < nr; i++)
-			dma_unmap_single(m->dev, dma[i], SZ_4K, DMA_TO_DEVICE);
+	for (round = 0; page && round < NR_WARM + maps / NR_HELD; round++) {
+		local_irq_save(flags);
+		m->nr_failed += map_some(m->dev, page, round >= NR_WARM);
+		local_irq_restore(flags);
 		cond_resched();
 	}
 	m->nr_failed += !page;
@@ -184,15 +213,16 @@ static void run(struct device *dev, unsigned int nr)
 		failed += mappers[i].nr_failed;
 	}
 	waits = atomic_long_read(&nr_waits);
+	vcma_mark(VCMA_MARK_TELL);
 	pr_info("vcma_scale: # %s cpus=%u maps=%u waits=%lu us=%lld\n",
-		client ? "ours" : "swiotlb", nr, nr * NR_ROUNDS, waits,
+		client ? "ours" : "swiotlb", nr, nr * maps, waits,
 		ktime_us_delta(ktime_get(), begin));
 	if (!client)
 		return;
 	pr_info("vcma_scale: %s %u - %u CPUs: all mapped\n", failed ? "not ok" : "ok", ++nr_tests,
 		nr);
 	pr_info("vcma_scale: %s %u - %u CPUs: at most %u waits for 10000\n",
-		waits * 10000 <= (unsigned long)at_most * nr * NR_ROUNDS ? "ok" : "not ok",
+		waits * 10000 <= (unsigned long)at_most * nr * maps ? "ok" : "not ok",
 		++nr_tests, nr, at_most);
 }
 
