@@ -311,6 +311,8 @@ static void vcma_binding_attach(struct device *dev)
 	for (i = 0; i < b->nr_clients; i++)
 		vcma_client_attach(b->clients[i], b);
 	vcma_binding_sort(b);
+	if (b->nr_clients == 1 && vcma_client_is_claimed(b->clients[0]))
+		vcma_fast_init(&b->fast, b->clients[0]);
 	vcma_assert_valid(vcma_binding_is_valid(b));
 }
 
@@ -333,6 +335,7 @@ static void vcma_binding_detach(struct vcma_binding *b)
 		set_dma_ops(dev, NULL);
 	list_del(&b->node);
 	xa_erase(&vcma_bound, (unsigned long)dev);
+	vcma_fast_end(&b->fast);
 	for (i = 0; i < b->nr_clients; i++)
 		vcma_client_detach(b->clients[i]);
 	kfree(b);

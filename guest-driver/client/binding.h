@@ -27,6 +27,7 @@
 #include <linux/types.h>
 
 #include "client.h"
+#include "fast.h"
 
 struct vcma_region;
 
@@ -47,6 +48,8 @@ enum {
 struct vcma_binding {
 	/* What dev->dma_ops points to. A copy, so that the operations find the binding. */
 	const struct dma_map_ops ops;
+
+	struct vcma_fast fast;		/* written while the driver has not the device */
 
 	struct device *dev;		/* with a reference; constant */
 	struct list_head node;		/* vcma_bindings_lock */

@@ -105,8 +105,6 @@ static int vcma_extents_index(struct vcma_region *r, struct vcma_extents *x)
 	}
 	x->lowest_dma = x->by_dma[0].base_dma;
 	x->highest_dma = last->base_dma + last->bytes - 1;
-	if (x->nr == 1)
-		return 0;
 	x->granule_dma = kvmalloc_array(r->span_bytes >> r->granule_shift, sizeof(*x->granule_dma),
 					GFP_KERNEL | __GFP_NOWARN);
 	if (!x->granule_dma)

@@ -66,10 +66,6 @@ static inline bool vcma_extents_dma(const struct vcma_extents *x, u64 gpa, u64 b
 
 	if (off >= x->bytes || bytes > x->bytes - off)
 		return false;
-	if (!x->granule_dma) {
-		*dma = x->lowest_dma + off;
-		return true;
-	}
 	in_granule = off & ((1ULL << x->granule_shift) - 1);
 	if (in_granule + bytes > 1ULL << x->granule_shift &&
 	    !vcma_extents_is_contiguous(x, off, bytes))

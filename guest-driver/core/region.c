@@ -262,6 +262,9 @@ int vcma_region_create(struct vcma_transport *transport, const struct vcma_modes
 	r = kvzalloc(sizeof(*r), GFP_KERNEL);
 	if (!r)
 		return -ENOMEM;
+	err = vcma_stats_init(&r->stats);
+	if (err)
+		goto free;
 	r->transport = transport;
 	r->dev = transport->dev;
 	r->state = VCMA_REGION_STARTING;
@@ -277,9 +280,6 @@ int vcma_region_create(struct vcma_transport *transport, const struct vcma_modes
 	r->shared_limit_bytes = U64_MAX;
 	INIT_WORK(&r->free_work, vcma_block_free_work);
 
-	err = vcma_stats_init(&r->stats);
-	if (err)
-		goto free;
 	err = vcma_region_configure(r, modes);
 	if (!err && vcma_guest_is_encrypted()) {
 		dev_err(r->dev, "region %s: guest memory is encrypted, what devices write is not\n",

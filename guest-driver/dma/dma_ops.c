@@ -306,7 +306,7 @@ static bool vcma_dma_is_beside_ram(struct device *dev, phys_addr_t phys, size_t 
 	return ram;
 }
 
-/* The one place where streaming mappings of RAM begin, however the API names them. */
+/* All streaming mappings of RAM, which has struct pages, however the API names them. */
 static noinline dma_addr_t vcma_dma_map_any(struct device *dev, phys_addr_t phys, size_t size,
 					    enum dma_data_direction dir, unsigned long attrs)
 {
@@ -316,6 +316,8 @@ static noinline dma_addr_t vcma_dma_map_any(struct device *dev, phys_addr_t phys
 	unsigned int i;
 	dma_addr_t dma;
 
+	if (is_pci_p2pdma_page(pfn_to_page(PHYS_PFN(phys))))
+		return DMA_MAPPING_ERROR;
 	dma = vcma_dma_map_direct(dev, phys, size, dir, attrs);
 	/* A copy is not what both sides use at once. */
 	if (attrs & VCMA_DMA_ATTR_REQUIRE_COHERENT)
@@ -334,9 +336,10 @@ static noinline dma_addr_t vcma_dma_map_any(struct device *dev, phys_addr_t phys
 static __always_inline dma_addr_t vcma_dma_map_ram(struct device *dev, phys_addr_t phys, size_t size,
 						   enum dma_data_direction dir, unsigned long attrs)
 {
-	dma_addr_t dma = vcma_dma_map_simple(dev, phys, size);
+	dma_addr_t dma;
 
-	return dma != DMA_MAPPING_ERROR ? dma : vcma_dma_map_any(dev, phys, size, dir, attrs);
+	return vcma_dma_map_fast(dev, phys, size, &dma) ? dma :
+							  vcma_dma_map_any(dev, phys, size, dir, attrs);
 }
 
 static noinline void vcma_dma_unmap_any(struct device *dev, dma_addr_t dma, size_t size,
@@ -361,7 +364,7 @@ static noinline void vcma_dma_unmap_any(struct device *dev, dma_addr_t dma, size
 static void vcma_dma_unmap_ram(struct device *dev, dma_addr_t dma, size_t size,
 			       enum dma_data_direction dir, unsigned long attrs)
 {
-	if (!vcma_dma_unmap_simple(dev, dma))
+	if (!vcma_dma_unmap_fast(dev, dma))
 		vcma_dma_unmap_any(dev, dma, size, dir, attrs);
 }
 
@@ -439,8 +442,6 @@ static dma_addr_t vcma_dma_map_phys(struct device *dev, phys_addr_t phys, size_t
 	/* Nothing to copy from where the linear map ends. */
 	if (!pfn_valid(PHYS_PFN(phys)))
 		return vcma_dma_map_direct(dev, phys, size, dir, attrs);
-	if (is_pci_p2pdma_page(pfn_to_page(PHYS_PFN(phys))))
-		return DMA_MAPPING_ERROR;
 	return vcma_dma_map_ram(dev, phys, size, dir, attrs);
 }
 
@@ -457,8 +458,6 @@ static dma_addr_t vcma_dma_map_page(struct device *dev, struct page *page,
 				    unsigned long offset, size_t size,
 				    enum dma_data_direction dir, unsigned long attrs)
 {
-	if (is_pci_p2pdma_page(page))
-		return DMA_MAPPING_ERROR;
 	return vcma_dma_map_ram(dev, page_to_phys(page) + offset, size, dir, attrs);
 }
 #endif
@@ -469,11 +468,12 @@ static void vcma_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int n
 	struct scatterlist *sg;
 	int i;
 
-	if (vcma_dma_nothing_to_undo(dev))
-		return;
 	for_each_sg(sgl, sg, nents, i) {
+		/* While no mapping is a copy all of them are alike. */
+		if (sg_dma_len(sg) && vcma_dma_unmap_fast(dev, sg_dma_address(sg)))
+			return;
 		if (sg_dma_len(sg))
-			vcma_dma_unmap_ram(dev, sg_dma_address(sg), sg_dma_len(sg), dir, attrs);
+			vcma_dma_unmap_any(dev, sg_dma_address(sg), sg_dma_len(sg), dir, attrs);
 	}
 }
 
@@ -521,17 +521,17 @@ static dma_addr_t vcma_dma_map_unsynced(struct device *dev, phys_addr_t phys, si
 }
 
 /*
- * Elements without bytes are as good as the others, and mapped where no memory is: there are
- * devices to which a length of 0 is the longest.
+ * The rest of a list, from number @i on, which is @sg. Elements without bytes are as good as the
+ * others, and mapped where no memory is: there are devices to which a length of 0 is the longest.
  */
-static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
-			   enum dma_data_direction dir, unsigned long attrs)
+static noinline int vcma_dma_map_sg_any(struct device *dev, struct scatterlist *sgl, int nents,
+					struct scatterlist *sg, int i,
+					enum dma_data_direction dir, unsigned long attrs)
 {
-	struct scatterlist *sg;
 	bool unsynced;
-	int i, err;
+	int err;
 
-	for_each_sg(sgl, sg, nents, i) {
+	for (; i < nents; i++, sg = sg_next(sg)) {
 		sg->dma_address = DMA_MAPPING_ERROR;
 		sg_dma_len(sg) = sg->length;
 		if (!sg->length)
@@ -558,6 +558,26 @@ unmap:
 	return err;
 }
 
+static int vcma_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
+			   enum dma_data_direction dir, unsigned long attrs)
+{
+	const struct vcma_fast *f = &vcma_binding_of(dev)->fast;
+	u64 max_dma = vcma_max_dma(dev, dma_get_mask(dev));
+	u64 keep = dma_get_min_align_mask(dev);
+	struct scatterlist *sg;
+	int i = 0;
+
+	if (trace_vcma_direct_map_enabled() || !f->bytes)
+		return vcma_dma_map_sg_any(dev, sgl, nents, sgl, 0, dir, attrs);
+	for_each_sg(sgl, sg, nents, i) {
+		if (!vcma_fast_map(f, sg_phys(sg), sg->length, max_dma, keep, &sg->dma_address))
+			break;
+		sg_dma_len(sg) = sg->length;
+	}
+	this_cpu_add(*f->nr_mapped, i);
+	return i == nents ? i : vcma_dma_map_sg_any(dev, sgl, nents, sg, i, dir, attrs);
+}
+
 static void vcma_dma_sync(struct device *dev, dma_addr_t dma, size_t size,
 			  enum dma_data_direction dir, bool for_cpu)
 {
@@ -565,6 +585,8 @@ static void vcma_dma_sync(struct device *dev, dma_addr_t dma, size_t size,
 	struct vcma_client *c;
 	unsigned int i = 0;
 
+	if (vcma_fast_may_have(&b->fast, dma))
+		return;
 	while ((c = vcma_binding_next_claimed(b, &i))) {
 		if (vcma_bounce_sync(c, dma, size, dir, for_cpu))
 			return;
@@ -641,7 +663,10 @@ static int vcma_dma_supported(struct device *dev, u64 mask)
 	return supported;
 }
 
-/* Host-physical addresses are not known before memory is pinned: assume any that there can be. */
+/*
+ * Which addresses a driver has to reckon with: exact where all memory is pinned already. Else
+ * host-physical ones can be any.
+ */
 static u64 vcma_dma_get_required_mask(struct device *dev)
 {
 	struct vcma_binding *b = vcma_binding_of(dev);

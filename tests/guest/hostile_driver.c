@@ -7,6 +7,7 @@
 
 #include "guest-driver/client/attr.c"
 #include "guest-driver/client/binding.c"
+#include "guest-driver/client/fast.c"
 #include "guest-driver/client/windows.c"
 #include "guest-driver/core/dma_windows.c"
 #include "guest-driver/core/account.c"
