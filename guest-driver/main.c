@@ -10,6 +10,7 @@
 
 #include "client/binding.h"
 #include "client/client.h"
+#include "client/disks.h"
 #include "client/report.h"
 #include "client/reprobe.h"
 #include "core/region.h"
@@ -165,9 +166,12 @@ static int __init vcma_init(void)
 	err = vcma_bindings_register(&vcma_dma_ops);
 	if (err)
 		goto unregister_direct;
-	err = vcma_user_register();
+	err = vcma_disks_register();
 	if (err)
 		goto unregister_bindings;
+	err = vcma_user_register();
+	if (err)
+		goto unregister_disks;
 	err = vcma_sleep_register();
 	if (err)
 		goto unregister_user;
@@ -182,6 +186,8 @@ unregister_sleep:
 	vcma_sleep_unregister();
 unregister_user:
 	vcma_user_unregister();
+unregister_disks:
+	vcma_disks_unregister();
 unregister_bindings:
 	vcma_bindings_unregister();
 unregister_direct:
@@ -199,6 +205,7 @@ static void __exit vcma_exit(void)
 	vcma_debugfs_unregister();
 	vcma_sleep_unregister();
 	vcma_user_unregister();
+	vcma_disks_unregister();
 	vcma_bindings_unregister();
 	vcma_direct_unregister();
 	vcma_memory_exit();

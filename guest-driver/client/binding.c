@@ -207,6 +207,18 @@ bool vcma_dev_is_served(const struct device *dev)
 	       dev->dma_ops == &vcma_binding_empty.ops;
 }
 
+u64 vcma_dev_boundary(const struct device *dev)
+{
+	const struct vcma_binding *b = xa_load(&vcma_bound, (unsigned long)dev);
+	u64 boundary_bytes = 0;
+	struct vcma_client *c;
+	unsigned int i = 0;
+
+	while (b && (c = vcma_binding_next_claimed(b, &i)))
+		boundary_bytes = min_not_zero(boundary_bytes, vcma_client_boundary(c));
+	return boundary_bytes;
+}
+
 static unsigned int vcma_bindings_match(const struct vcma_address *address,
 					struct vcma_client **clients, unsigned int max)
 {

@@ -115,6 +115,14 @@ void vcma_bindings_remove_region(struct vcma_region *r);
  */
 void vcma_dev_tell_late(struct device *dev);
 
+/**
+ * vcma_dev_boundary() - DMA of @dev, whose driver stays bound, is in one piece if it does not cross
+ * multiples of that.
+ *
+ * Return: bytes, a power of two; 0: none in particular.
+ */
+u64 vcma_dev_boundary(const struct device *dev);
+
 /** vcma_dev_is_missed() - does a region name @dev, which has not our operations? */
 bool vcma_dev_is_missed(struct device *dev);
 

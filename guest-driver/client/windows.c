@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 
 #include "binding.h"
+#include "core/extents.h"
 #include "core/region.h"
 #include "core/request.h"
 #include "windows.h"
@@ -104,15 +105,49 @@ void vcma_windows_forget(struct vcma_region *r)
 	INIT_LIST_HEAD(&r->clients.windows);
 }
 
-u64 vcma_windows_highest(const struct vcma_client *c)
+/* The last byte of what lies below @end, with what is known of the region; 0: nothing does. */
+static u64 vcma_region_highest(const struct vcma_region *r, u64 end)
 {
-	u64 highest = 0;
+	const struct vcma_extents *x = r->extents;
 	u32 i;
 
-	for (i = 0; i < c->windows->nr; i++)
-		highest = max(highest, c->windows->window[i].bus_base +
-				       c->windows->window[i].bytes - 1);
+	for (i = x ? x->nr : 0; i; i--) {
+		const struct vcma_extent *e = &x->by_dma[i - 1];
+
+		if (e->base_dma < end)
+			return min(e->base_dma + e->bytes, end) - 1;
+	}
+	if (x)
+		return 0;
+	return r->flags & VIRTIO_CMA_FLAG_HPA ? end - 1 :
+						min(r->base_gpa + r->span_bytes, end) - 1;
+}
+
+u64 vcma_client_highest(const struct vcma_client *c)
+{
+	u64 highest = 0, at;
+	u32 i;
+
+	if (!c->windows)
+		return vcma_region_highest(c->region, U64_MAX);
+	for (i = 0; i < c->windows->nr; i++) {
+		const struct hvcma_dma_window *w = &c->windows->window[i];
+
+		at = vcma_region_highest(c->region, w->dma_base + w->bytes);
+		if (at > w->dma_base)
+			highest = max(highest, w->bus_base + (at - w->dma_base));
+	}
 	return highest;
+}
+
+/* Where one window ends and another begins what is one extent is in two pieces. */
+u64 vcma_client_boundary(const struct vcma_client *c)
+{
+	const struct vcma_extents *x = c->region->extents;
+
+	if (x && c->windows && c->windows->nr > 1)
+		return c->region->granule_bytes;
+	return x ? x->boundary_bytes : 0;
 }
 
 u64 vcma_windows_lowest(const struct vcma_client *c)

@@ -30,8 +30,18 @@ void vcma_windows_forget(struct vcma_region *r);
 /** vcma_windows_source_name() - "none", "device-tree", "acpi", "option". */
 const char *vcma_windows_source_name(u32 source);
 
-/** vcma_windows_highest() - highest bus address that @c reaches memory at. */
-u64 vcma_windows_highest(const struct vcma_client *c);
+/**
+ * vcma_client_highest() - highest bus address at which @c finds memory of its region, as far as that is
+ * known: U64_MAX: it can be any.
+ */
+u64 vcma_client_highest(const struct vcma_client *c);
+
+/**
+ * vcma_client_boundary() - memory of a region that is pinned from the start, and does not cross a
+ * multiple of that, is in one piece on the client's bus, if it is in reach. Bytes, a power of two; 0:
+ * none in particular, or not such a region.
+ */
+u64 vcma_client_boundary(const struct vcma_client *c);
 
 /** vcma_windows_lowest() - the lowest, as far as windows say. */
 u64 vcma_windows_lowest(const struct vcma_client *c);

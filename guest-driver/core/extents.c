@@ -93,7 +93,7 @@ static int vcma_extents_compare(const void *a, const void *b)
 static int vcma_extents_index(struct vcma_region *r, struct vcma_extents *x)
 {
 	const struct vcma_extent *last = &x->by_dma[x->nr - 1];
-	u64 off;
+	u64 off, borders = 0;
 	u32 i;
 
 	sort(x->by_dma, x->nr, sizeof(x->by_dma[0]), vcma_extents_compare, NULL);
@@ -113,10 +113,12 @@ static int vcma_extents_index(struct vcma_region *r, struct vcma_extents *x)
 	for (i = 0; i < x->nr; i++) {
 		const struct vcma_extent *e = &x->by_dma[i];
 
+		borders |= e->base_gpa | (e->base_gpa + e->bytes);
 		for (off = 0; off < e->bytes; off += r->granule_bytes)
 			x->granule_dma[(e->base_gpa - r->base_gpa + off) >> r->granule_shift] =
 				e->base_dma + off;
 	}
+	x->boundary_bytes = x->nr > 1 ? borders & -borders : 0;
 	return 0;
 }
 

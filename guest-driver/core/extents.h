@@ -32,9 +32,14 @@ struct vcma_extents {
 	/*
 	 * DMA address of each granule: one load whatever the number of extents, where a search
 	 * through thousands would cost more than all the rest of a mapping. Of a hole it is
-	 * VCMA_NO_EXTENT. NULL: one extent.
+	 * VCMA_NO_EXTENT.
 	 */
 	u64 *granule_dma;
+	/*
+	 * What does not cross a multiple of it lies in one extent: a power of two, a granule at
+	 * least; 0: there is one.
+	 */
+	u64 boundary_bytes;
 	u32 nr;
 	struct vcma_extent by_dma[];	/* nr of them, ordered */
 };

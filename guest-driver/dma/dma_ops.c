@@ -233,55 +233,25 @@ static dma_addr_t vcma_dma_map_direct(struct device *dev, phys_addr_t phys, size
 	return dma;
 }
 
-/*
- * The client of a device that has but one, of a region that is pinned from the start, whose DMA
- * goes through caches and whose bus has memory where it is: its mappings are an addition each.
- * NULL: the general case.
- */
-static __always_inline struct vcma_client *vcma_dma_simple(const struct vcma_binding *b)
+/* What is mapped by an addition. Traced mappings are the general case. */
+static __always_inline bool vcma_dma_map_fast(struct device *dev, phys_addr_t phys, size_t size,
+					      dma_addr_t *dma)
 {
-	struct vcma_client *c;
+	const struct vcma_fast *f = &vcma_binding_of(dev)->fast;
 
-	if (b->nr_clients != 1)
-		return NULL;
-	c = b->clients[0];
-	return c->region->extents && !c->windows && !c->maint && vcma_client_is_claimed(c) ? c :
-											     NULL;
+	if (trace_vcma_direct_map_enabled() ||
+	    !vcma_fast_map(f, phys, size, vcma_max_dma(dev, dma_get_mask(dev)),
+			   dma_get_min_align_mask(dev), dma))
+		return false;
+	this_cpu_inc(*f->nr_mapped);
+	return true;
 }
 
-static __always_inline dma_addr_t vcma_dma_map_simple(struct device *dev, phys_addr_t phys,
-						      size_t size)
+/* Is there nothing to undo? What is far from all mappings is looked at, and reported. */
+static __always_inline bool vcma_dma_unmap_fast(struct device *dev, dma_addr_t dma)
 {
-	struct vcma_client *c = vcma_dma_simple(vcma_binding_of(dev));
-	u64 max_dma, dma;
-
-	if (!c || !size || !vcma_extents_dma(c->region->extents, phys, size, &dma))
-		return DMA_MAPPING_ERROR;
-	max_dma = vcma_max_dma(dev, dma_get_mask(dev));
-	if (dma > max_dma || size - 1 > max_dma - dma ||
-	    (dma ^ phys) & dma_get_min_align_mask(dev))
-		return DMA_MAPPING_ERROR;
-	vcma_stats_map(&c->region->stats, VCMA_STATS_DIRECT, 1);
-	trace_vcma_direct_map(c, phys, size, dma);
-	return dma;
-}
-
-/* Of a device whose mappings leave nothing to undo: none of them is a copy now. NULL: some may. */
-static __always_inline struct vcma_client *vcma_dma_nothing_to_undo(struct device *dev)
-{
-	struct vcma_client *c = vcma_dma_simple(vcma_binding_of(dev));
-
-	return c && !atomic64_read(&c->bounce_bytes) && !trace_vcma_direct_unmap_enabled() ? c :
-											     NULL;
-}
-
-/* Return: was it such a mapping? What is far from all of them is looked at, and reported. */
-static __always_inline bool vcma_dma_unmap_simple(struct device *dev, dma_addr_t dma)
-{
-	struct vcma_client *c = vcma_dma_nothing_to_undo(dev);
-
-	return c && dma - c->region->extents->lowest_dma <=
-		    c->region->extents->highest_dma - c->region->extents->lowest_dma;
+	return vcma_fast_may_have(&vcma_binding_of(dev)->fast, dma) &&
+	       !trace_vcma_direct_unmap_enabled();
 }
 
 /*
@@ -674,22 +644,28 @@ static u64 vcma_dma_get_required_mask(struct device *dev)
 	unsigned int i = 0;
 	u64 end = 1;
 
-	while ((c = vcma_binding_next_claimed(b, &i))) {
-		if (c->region->flags & VIRTIO_CMA_FLAG_HPA && !c->windows)
-			return DMA_BIT_MASK(64);
-		end = max(end, c->windows ? vcma_windows_highest(c) :
-					    c->region->base_gpa + c->region->span_bytes - 1);
-	}
+	while ((c = vcma_binding_next_claimed(b, &i)))
+		end = max(end, vcma_client_highest(c));
 	return DMA_BIT_MASK(fls64(end));
 }
 
+/*
+ * What may have to be copied is as long as copies in reserve can be. Where the region is all of the
+ * guest's RAM, and the device reaches all of it, that is what crosses two extents: nothing, if there
+ * is one, and nothing that a disk is asked for (client/disks.h), so that its requests can be longer.
+ */
 static size_t vcma_dma_max_mapping_size(struct device *dev)
 {
+	u64 max_dma = vcma_max_dma(dev, dma_get_mask(dev));
 	struct vcma_binding *b = vcma_binding_of(dev);
+	const struct vcma_fast *f = &b->fast;
 	size_t bytes = SIZE_MAX;
 	struct vcma_client *c;
 	unsigned int i;
 
+	if (f->bytes && f->is_all && f->client->region->mode->is_ram &&
+	    f->lowest_bus + f->span_bus - 1 <= max_dma)
+		return vcma_client_boundary(f->client) ? f->client->region->granule_bytes / 2 : SIZE_MAX;
 	for (i = 0; (c = vcma_binding_source(b, VCMA_KIND_STREAMING, i)); i++)
 		bytes = min(bytes, vcma_bounce_max_bytes(c));
 	return bytes;
