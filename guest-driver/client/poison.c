@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Broken memory in allocated blocks (poison.h). At a struct page a cache line, a GiB costs some
- * milliseconds.
+ * Broken memory in allocated blocks, and anywhere in a region that is pinned from the start
+ * (poison.h). At a struct page a cache line, a GiB costs some milliseconds; so of such a region, whose
+ * every page can be a device's, a part is looked at each time, in turn.
  *
  * Locks: none; blocks and slots are read under RCU.
  */
@@ -10,8 +11,12 @@
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/page-flags.h>
+#include <linux/memory_hotplug.h>
+#include <linux/minmax.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 
+#include "core/extents.h"
 #include "core/mode.h"
 #include "hv/core/dma_windows.h"
 #include "poison.h"
@@ -21,6 +26,7 @@
 
 #define VCMA_POISON_PERIOD	(10 * HZ)
 #define VCMA_POISON_PAGES	4096UL	/* looked at before others may run */
+#define VCMA_POISON_PINNED	((unsigned long)SZ_1G >> PAGE_SHIFT)	/* looked at each time */
 
 void vcma_poison_init(struct vcma_region *r)
 {
@@ -57,6 +63,16 @@ static void vcma_poison_log(struct vcma_block *block, unsigned long page)
 	rcu_read_unlock();
 }
 
+/* Is it news? Then it is counted. */
+static bool vcma_poison_is_new(struct vcma_region *r, unsigned long pfn)
+{
+	if (!PageHWPoison(pfn_to_page(pfn)) ||
+	    xa_insert(&r->poison.seen, pfn, xa_mk_value(0), GFP_NOIO))
+		return false;
+	atomic64_add(PAGE_SIZE, &r->stats.broken_bytes);
+	return true;
+}
+
 static void vcma_poison_look_at(struct vcma_block *block)
 {
 	unsigned long pfn = PHYS_PFN(block->base_gpa), nr = PHYS_PFN(block->bytes), i;
@@ -65,11 +81,31 @@ static void vcma_poison_look_at(struct vcma_block *block)
 	for_each_set_bit(i, block->isolated, nr) {
 		if (!(i % VCMA_POISON_PAGES))
 			cond_resched();
-		if (!PageHWPoison(pfn_to_page(pfn + i)) ||
-		    xa_insert(&r->poison.seen, pfn + i, xa_mk_value(0), GFP_NOIO))
-			continue;
-		atomic64_add(PAGE_SIZE, &r->stats.broken_bytes);
-		vcma_poison_log(block, i);
+		if (vcma_poison_is_new(r, pfn + i))
+			vcma_poison_log(block, i);
+	}
+}
+
+/* Pages of a region that is pinned from the start, in no block: who has them mapped nobody knows. */
+static void vcma_poison_look_at_pinned(struct vcma_region *r)
+{
+	unsigned long nr = PHYS_PFN(r->span_bytes), left = min(nr, VCMA_POISON_PINNED), i, some;
+	u64 gpa, dma;
+
+	for (; left; left -= min(left, some)) {
+		r->poison.next = r->poison.next < nr ? r->poison.next : 0;
+		gpa = r->base_gpa + PFN_PHYS(r->poison.next);
+		/* No further than what is online, or not, as a whole. */
+		some = min(nr - r->poison.next, VCMA_POISON_PAGES - PHYS_PFN(gpa) % VCMA_POISON_PAGES);
+		for (i = 0; i < some && pfn_to_online_page(PHYS_PFN(gpa)); i++, gpa += PAGE_SIZE) {
+			if (!vcma_poison_is_new(r, PHYS_PFN(gpa)) ||
+			    !vcma_extents_dma(r->extents, gpa, PAGE_SIZE, &dma))
+				continue;
+			dev_err(r->dev, "region %s: broken memory at %#llx, DMA address %#llx, in no block: any client may have it mapped\n",
+				r->name, gpa, dma);
+		}
+		r->poison.next += some;
+		cond_resched();
 	}
 }
 
@@ -97,4 +133,7 @@ void vcma_poison_look(struct vcma_region *r)
 		rcu_read_lock();
 	}
 	rcu_read_unlock();
+	/* After the blocks, whose owners are known. */
+	if (r->extents)
+		vcma_poison_look_at_pinned(r);
 }

@@ -38,7 +38,7 @@ struct vcma_stats {
 	struct vcma_stats_maps __percpu *maps;
 	atomic64_t allocated_bytes;		/* in blocks */
 	atomic64_t coherent_bytes;	/* of these, in whole pages */
-	atomic64_t broken_bytes;	/* pages found broken while they were in blocks */
+	atomic64_t broken_bytes;	/* pages found broken while devices could have them */
 	atomic64_t nr_ok[VCMA_NR_STATS_KINDS];
 	atomic64_t nr_failed[VCMA_NR_STATS_KINDS];
 	atomic64_t nr_ok_pages;		/* of all of them */
@@ -60,6 +60,7 @@ struct vcma_stats {
 struct vcma_poison {
 	struct xarray seen;		/* by page frame number */
 	unsigned long looked_at;	/* jiffies */
+	unsigned long next;		/* page of a region that is pinned from the start */
 };
 
 /* What report.c keeps in a region. */
