@@ -54,6 +54,18 @@ static char *coherent = "";
 module_param(coherent, charp, 0444);
 MODULE_PARM_DESC(coherent, "what coherent memory has to be: cached, uncached, refused");
 
+static bool all_pinned;
+module_param(all_pinned, bool, 0444);
+MODULE_PARM_DESC(all_pinned, "all of the region is pinned from the start (pin=all)");
+
+static unsigned int required_bits;
+module_param(required_bits, uint, 0444);
+MODULE_PARM_DESC(required_bits, "as many address bits as all memory for the device needs, known beforehand");
+
+static bool beside;
+module_param(beside, bool, 0444);
+MODULE_PARM_DESC(beside, "only show that RAM beside the region (mode=ram) is refused");
+
 static bool quick;
 module_param(quick, bool, 0444);
 MODULE_PARM_DESC(quick, "leave out what takes all memory, and the threads");
@@ -100,6 +112,10 @@ static void selftest_run(struct selftest *t)
 		selftest_leak(t);
 		return;
 	}
+	if (beside) {
+		selftest_beside(t);
+		return;
+	}
 	if (misuse) {
 		selftest_misuse(t);
 		return;
@@ -141,9 +157,11 @@ static int selftest_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	t->has_pages = has_pages;
 	t->guest_physical = guest_physical;
 	t->direct = direct;
+	t->all_pinned = all_pinned || direct;
 	t->region_mib = region_mib;
 	t->aligned_mib = aligned_mib;
 	t->slot_bytes = slot_bytes;
+	t->required_bits = required_bits;
 	t->coherent_type = coherent;
 	t->coherent_refused = !strcmp(coherent, "refused");
 

@@ -292,7 +292,7 @@ static void test_freed_while_mapped(struct selftest *t)
 	struct page *page;
 	dma_addr_t dma, mapped;
 
-	if (t->direct) {
+	if (t->all_pinned) {
 		selftest_skip(t, "freed while mapped", "no mapping is recorded");
 		return;
 	}

@@ -22,9 +22,11 @@ struct selftest {
 	bool has_pages;			/* the region's memory has struct pages */
 	bool guest_physical;		/* DMA addresses are the processor's */
 	bool direct;			/* all memory is pinned, and nothing is copied */
+	bool all_pinned;		/* all of the region is: no mapping of it is recorded */
 	unsigned int region_mib;	/* 0: not known */
 	unsigned int aligned_mib;	/* that much is aligned to its size; 0: don't look */
 	unsigned int slot_bytes;	/* a mapping of a few bytes takes no more */
+	unsigned int required_bits;	/* all memory for the device is in reach of; 0: don't look */
 	const char *coherent_type;	/* "cached", "uncached" or "refused"; "": don't look */
 	bool coherent_refused;
 
@@ -64,6 +66,7 @@ void selftest_streaming(struct selftest *t);
 void selftest_limits(struct selftest *t);
 void selftest_peer(struct selftest *t);
 void selftest_stress(struct selftest *t);
+void selftest_beside(struct selftest *t);	/* alone: memory comes to the guest, and goes */
 void selftest_misuse(struct selftest *t);	/* alone: the kernel log gets warnings */
 
 #endif /* VCMA_SELFTEST_H */

@@ -4,6 +4,8 @@
  */
 #include <linux/delay.h>
 #include <linux/io.h>
+#include <linux/memory.h>
+#include <linux/memory_hotplug.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -492,12 +494,17 @@ static void test_boundary(struct selftest *t, u8 *large, const char *when)
 
 static void test_limits(struct selftest *t, u8 *buf)
 {
-	size_t longest = dma_max_mapping_size(t->dev);
+	/* There may be no limit. */
+	size_t longest = min_t(size_t, dma_max_mapping_size(t->dev), SZ_2M);
 	static DEFINE_SPINLOCK(lock);
 	unsigned long flags;
 	dma_addr_t dma;
 	u8 *large;
 
+	if (t->required_bits)
+		selftest_result(t, dma_get_required_mask(t->dev) == DMA_BIT_MASK(t->required_bits),
+				"limits: the required mask is %#llx, for %u bits",
+				dma_get_required_mask(t->dev), t->required_bits);
 	large = kmalloc(SZ_4M, GFP_KERNEL);
 	if (!large)
 		return;
@@ -526,6 +533,32 @@ static void test_limits(struct selftest *t, u8 *buf)
 	spin_unlock_irqrestore(&lock, flags);
 	selftest_result(t, !dma_mapping_error(t->dev, dma),
 			"limits: map and unmap with interrupts off");
+}
+
+/*
+ * Memory that is plugged beside the guest's RAM, where that is the region (mode=ram): no device may
+ * be given it, and it is not copied either. It is never online, so nothing has to be behind it.
+ */
+void selftest_beside(struct selftest *t)
+{
+	struct range range = mhp_get_pluggable_range(true);
+	u64 bytes = memory_block_size_bytes(), gpa = ALIGN(range.end / 2, SZ_2G);
+	struct scatterlist sg;
+	dma_addr_t dma;
+	int err;
+
+	err = add_memory_driver_managed(0, gpa, bytes, "System RAM (vcma_selftest)", MHP_NONE);
+	if (!selftest_result(t, !err, "beside: memory is plugged at %#llx: %d", gpa, err))
+		return;
+	dma = dma_map_page(t->dev, pfn_to_page(PHYS_PFN(gpa)), 0, SZ_4K, DMA_TO_DEVICE);
+	selftest_result(t, dma_mapping_error(t->dev, dma), "beside: it can't be mapped (%pad)", &dma);
+	sg_init_table(&sg, 1);
+	sg_set_page(&sg, pfn_to_page(PHYS_PFN(gpa)), SZ_4K, 0);
+	err = dma_map_sgtable(t->dev, &(struct sg_table){ .sgl = &sg, .orig_nents = 1 },
+			      DMA_TO_DEVICE, 0);
+	selftest_result(t, err == -EIO, "beside: nor in a list: %d", err);
+	err = remove_memory(gpa, bytes);
+	selftest_result(t, !err, "beside: it goes again: %d", err);
 }
 
 /* Registers of a device that are said to be RAM: there is no page to copy. */

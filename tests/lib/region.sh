@@ -134,6 +134,41 @@ fabric_faults()
 	status /counters/fabric-faults
 }
 
+# required_bits: address bits of the highest byte of all extents
+required_bits()
+{
+	rb_index=0 rb_end=1
+	while rb_base=$(status "/extents/$rb_index/base-dma" 2>/dev/null); do
+		rb_last=$((rb_base + $(status "/extents/$rb_index/bytes") - 1))
+		[ "$rb_last" -le "$rb_end" ] || rb_end=$rb_last
+		rb_index=$((rb_index + 1))
+	done
+	rb_bits=0
+	while [ "$rb_end" -gt 0 ]; do
+		rb_end=$((rb_end >> 1)) rb_bits=$((rb_bits + 1))
+	done
+	echo "$rb_bits"
+}
+
+# page_broke: one did, and the log says where, with its DMA address
+page_broke()
+{
+	pb_page=$(guest poison) &&
+		guest "wait_for 15 eval 'dmesg | grep -q \"broken memory at $pb_page, DMA address $(printf '0x%x' "$(dma_of "$((pb_page))")"), in no block\"'"
+}
+
+# page_breaks: of a program of the guest, in a region that is pinned from the start, where most programs'
+# pages are; the guest driver and the host tell, and nothing is unpinned
+page_breaks()
+{
+	pb_pinned=$(status /counters/pinned-bytes)
+	check "$what: memory failure: the log says where" eval 'page_broke || page_broke || page_broke'
+	pb_broken=$(guest 'cat $(cma_dir)/broken_bytes')
+	check "$what: memory failure: the guest counts it" test "$pb_broken" -ge 4096
+	check "$what: memory failure: the host is told" wait_until 20 status_is /guest/broken-bytes "$pb_broken"
+	check "$what: memory failure: pinned is what was" equal "$pb_pinned" "$(status /counters/pinned-bytes)"
+}
+
 # data_disk IMAGE MIB: an ext2 filesystem with one "file" of so many MiB of zeros, which takes no
 # time to make, to read, or to keep.
 data_disk()
@@ -158,11 +193,11 @@ mapped_begin()
 }
 
 # mapped BASE BYTES: bytes that were mapped since: as they are and copied, of pages in that range; the
-# same of any other; and of those in the range that were copied, what crosses a granule
+# same of any other
 mapped()
 {
 	guest 'cat /sys/kernel/tracing/trace' |
-		awk -v base="$1" -v bytes="$2" -v granule=$((REGION_PAGE_KIB << 10)) '
+		awk -v base="$1" -v bytes="$2" '
 		function number(hex,    i, n)
 		{
 			sub(/^0x/, "", hex)
@@ -180,12 +215,9 @@ mapped()
 			}
 			where = phys >= base && phys < base + bytes ? "in" : "out"
 			sum[kind, where] += size
-			if (where == "in" && kind == "bounce" &&
-			    int(phys / granule) != int((phys + size - 1) / granule))
-				crosses += size
 		}
 		END {
-			printf "%d %d %d %d %d\n", sum["direct", "in"], sum["bounce", "in"],
-				sum["direct", "out"], sum["bounce", "out"], crosses
+			printf "%d %d %d %d\n", sum["direct", "in"], sum["bounce", "in"],
+				sum["direct", "out"], sum["bounce", "out"]
 		}'
 }

@@ -3,17 +3,31 @@
 #
 # A guest that goes to sleep with clients in use, by s2idle and S3, and wakes up: their stock drivers
 # go on where they were. The host resets every device meanwhile, ours twice or three times; what is
-# pinned stays, at the addresses that the drivers know. Hibernation can't be, and says for whom.
+# pinned stays, at the addresses that the drivers know, by blocks or from the start. Hibernation can't be, and
+# says for whom.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 
 export REGION_MIB=128	# whole memory blocks of the guest, as reusable ones need
 NVME=0000:00:10.0 NIC=0000:00:11.0 PEER=0000:00:12.0
 
+# shellcheck disable=SC2034 # for ram_options
+RAM_MIB=512
+
+# memory_options MODE: of the region, with the clients
+memory_options()
+{
+	case $1 in
+	ram) ram_options nv0:nic0 unsafe-noiommu=on,x-fabric=on ;;
+	*) region_options cma0 "clients=nv0:nic0,unsafe-noiommu=on,x-fabric=on,mode=$1" ;;
+	esac
+}
+
 # suspend_boot ARCH SERIES MODE
 suspend_boot()
 {
 	what="$1 $2, $3"
+	[ "$3" != ram ] || export VM_MACHINE=memory-backend=ram0,max-ram-below-4g=256M VM_MEMORY=${RAM_MIB}M
 	image=$VM_TMP/disk
 	rm -f "$image"
 	truncate -s 64M "$image"
@@ -24,7 +38,7 @@ suspend_boot()
 		-f "$HVCMA_SRC/tests/lib/guest/controllers.sh:/controllers.sh"
 	# shellcheck disable=SC2046 # options are words
 	VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
-		$(region_options cma0 "clients=nv0:nic0,unsafe-noiommu=on,x-fabric=on,mode=$3") \
+		$(memory_options "$3") \
 		$(disk_options nv0 "$image" addr=0x10) \
 		-netdev hubport,id=n0,hubid=0 -netdev hubport,id=p0,hubid=0 \
 		-device e1000e,id=nic0,netdev=n0,addr=0x11 \
@@ -189,6 +203,13 @@ if suspend_boot amd64 6.12 reusable; then
 	reset_case
 	check "$what: QEMU ends well" vm_quit
 fi
+if suspend_boot amd64 6.12 reusable,pin=all; then
+	source=$(guest disk_fill nvme0n1 24)
+	sleep_case
+	check "$what: all of it is pinned" status_is /counters/pinned-bytes $((REGION_MIB << 20))
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	check "$what: QEMU ends well" vm_quit
+fi
 if suspend_boot amd64 6.1 private; then
 	source=$(guest disk_fill nvme0n1 24)
 	when="before sleep"
@@ -196,6 +217,18 @@ if suspend_boot amd64 6.1 private; then
 	sleep_case
 	hibernate_case
 	unused_case
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	check "$what: QEMU ends well" vm_quit
+fi
+ram_hugepages
+if suspend_boot amd64 6.12 ram; then
+	source=$(guest disk_fill nvme0n1 24)
+	when="before sleep"
+	clients_work
+	sleep_case
+	hibernate_case
+	check "$what: all of it is pinned" ram_is_pinned
+	check "$what: nothing was copied" equal 0 "$(guest 'cat $(cma_dir)/nr_map_bounced')"
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	check "$what: QEMU ends well" vm_quit
 fi
