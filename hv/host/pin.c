@@ -21,19 +21,28 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #define SLOT_MAX_BYTES	(UINT64_C(1) << 30)
 #define RING_MIN_SLOTS	UINT64_C(512)
 #define RING_MAX_SLOTS	UINT64_C(16384)
 #define NR_RINGS_WANTED	UINT64_C(256)
 
-static uint64_t ring_slots(uint64_t nr_slots)
+static uint64_t slot_bytes(uint64_t granule_bytes)
 {
-	uint64_t slots = RING_MIN_SLOTS;
+	return granule_bytes < SLOT_MAX_BYTES ? granule_bytes : SLOT_MAX_BYTES;
+}
 
-	while (slots < RING_MAX_SLOTS && slots * NR_RINGS_WANTED < nr_slots)
-		slots *= 2;
-	return slots;
+struct hvcma_pin_layout hvcma_pin_layout_of(uint64_t bytes, uint64_t granule_bytes)
+{
+	struct hvcma_pin_layout l = {
+		.nr_slots = bytes / slot_bytes(granule_bytes), .slots_per_ring = RING_MIN_SLOTS,
+	};
+
+	while (l.slots_per_ring < RING_MAX_SLOTS && l.slots_per_ring * NR_RINGS_WANTED < l.nr_slots)
+		l.slots_per_ring *= 2;
+	l.nr_rings = (size_t)((l.nr_slots + l.slots_per_ring - 1) / l.slots_per_ring);
+	return l;
 }
 
 /* The sysctl's value, -1 if the kernel has none (before Linux 6.6). */
@@ -85,72 +94,80 @@ static void ring_error(struct hvcma_error *err, int ret, size_t nr_made, size_t 
 	}
 }
 
-static int ring_init(struct io_uring *ring, uint64_t nr_slots)
+/* Nothing is ever submitted: its queues are not even mapped. */
+int hvcma_pin_ring_new(uint64_t nr_slots)
 {
-	int ret = io_uring_queue_init(1, ring, 0);
+	struct io_uring_rsrc_register table = {
+		.nr = (uint32_t)nr_slots, .flags = IORING_RSRC_REGISTER_SPARSE,
+	};
+	struct io_uring_params params = { 0 };
+	int fd = io_uring_setup(1, &params);
+	int ret;
 
-	if (ret)
+	if (fd < 0)
+		return fd;
+	ret = io_uring_register((unsigned int)fd, IORING_REGISTER_BUFFERS2, &table, sizeof(table));
+	if (ret < 0) {
+		close(fd);
 		return ret;
+	}
+	return fd;
+}
 
-	ret = io_uring_register_buffers_sparse(ring, (unsigned int)nr_slots);
-	if (ret)
-		io_uring_queue_exit(ring);
-	return ret;
+static void set_memory(struct hvcma_pins *pins, void *base, uint64_t bytes, uint64_t granule_bytes)
+{
+	memset(pins, 0, sizeof(*pins));
+	pins->base = base;
+	pins->granule_bytes = granule_bytes;
+	pins->slot_bytes = slot_bytes(granule_bytes);
+	pins->slots_per_granule = granule_bytes / pins->slot_bytes;
+	pins->slots_per_ring = hvcma_pin_layout_of(bytes, granule_bytes).slots_per_ring;
 }
 
 int hvcma_pins_init(struct hvcma_pins *pins, void *base, uint64_t bytes,
 		    uint64_t granule_bytes, struct hvcma_error *err)
 {
-	uint64_t nr_slots;
-	size_t nr_rings;
+	const struct hvcma_pin_layout l = hvcma_pin_layout_of(bytes, granule_bytes);
 
-	memset(pins, 0, sizeof(*pins));
-	pins->base = base;
-	pins->granule_bytes = granule_bytes;
-	pins->slot_bytes = granule_bytes < SLOT_MAX_BYTES ? granule_bytes : SLOT_MAX_BYTES;
-	pins->slots_per_granule = granule_bytes / pins->slot_bytes;
-	nr_slots = bytes / pins->slot_bytes;
-	pins->slots_per_ring = ring_slots(nr_slots);
-	nr_rings = (nr_slots + pins->slots_per_ring - 1) / pins->slots_per_ring;
-
-	pins->ring = calloc(nr_rings, sizeof(*pins->ring));
-	pins->ring_fd = calloc(nr_rings, sizeof(*pins->ring_fd));
-	if (!pins->ring || !pins->ring_fd) {
-		hvcma_pins_fini(pins);
-		hvcma_error_set(err, "no memory for %zu io_uring instances", nr_rings);
+	set_memory(pins, base, bytes, granule_bytes);
+	pins->ring_fd = calloc(l.nr_rings, sizeof(*pins->ring_fd));
+	if (!pins->ring_fd) {
+		hvcma_error_set(err, "no memory for %zu io_uring instances", l.nr_rings);
 		return -ENOMEM;
 	}
 
-	while (pins->nr_rings < nr_rings) {
-		uint64_t slots = nr_slots - pins->nr_rings * pins->slots_per_ring;
-		struct io_uring *ring = &pins->ring[pins->nr_rings];
-		int ret;
+	while (pins->nr_rings < l.nr_rings) {
+		uint64_t slots = l.nr_slots - pins->nr_rings * l.slots_per_ring;
+		int fd = hvcma_pin_ring_new(slots < l.slots_per_ring ? slots : l.slots_per_ring);
 
-		if (slots > pins->slots_per_ring)
-			slots = pins->slots_per_ring;
-		ret = ring_init(ring, slots);
-		if (ret) {
-			ring_error(err, ret, pins->nr_rings, nr_rings);
+		if (fd < 0) {
+			ring_error(err, fd, pins->nr_rings, l.nr_rings);
 			hvcma_pins_fini(pins);
-			return ret == -EINVAL ? -ENOSYS : ret;
+			return fd == -EINVAL ? -ENOSYS : fd;
 		}
-		pins->ring_fd[pins->nr_rings++] = ring->ring_fd;
+		pins->ring_fd[pins->nr_rings++] = fd;
 	}
 	return 0;
+}
+
+void hvcma_pins_adopt(struct hvcma_pins *pins, void *base, uint64_t bytes, uint64_t granule_bytes,
+		      int *ring_fds, size_t nr_rings)
+{
+	set_memory(pins, base, bytes, granule_bytes);
+	pins->ring_fd = ring_fds;
+	pins->nr_rings = nr_rings;
 }
 
 void hvcma_pins_fini(struct hvcma_pins *pins)
 {
 	while (pins->nr_rings) {
-		struct io_uring *ring = &pins->ring[--pins->nr_rings];
+		int fd = pins->ring_fd[--pins->nr_rings];
 
 		/* Closing does not unpin if another process has the ring, too. */
-		io_uring_unregister_buffers(ring);
-		io_uring_queue_exit(ring);
+		io_uring_register((unsigned int)fd, IORING_UNREGISTER_BUFFERS, NULL, 0);
+		close(fd);
 	}
-	free(pins->ring);
 	free(pins->ring_fd);
-	pins->ring = NULL;
 	pins->ring_fd = NULL;
 }
 
@@ -166,6 +183,7 @@ static int update(struct hvcma_pins *pins, uint64_t slot, uint64_t nr, bool pin,
 		uint64_t offset = at % pins->slots_per_ring;
 		uint64_t n = nr - *done;
 		uint64_t i;
+		struct io_uring_rsrc_update2 part = { .offset = (uint32_t)offset, .data = (uintptr_t)iov };
 		int ret;
 
 		if (n > pins->slots_per_ring - offset)
@@ -180,9 +198,9 @@ static int update(struct hvcma_pins *pins, uint64_t slot, uint64_t nr, bool pin,
 		}
 
 		/* Returns how many slots it updated before the first that failed. */
-		ret = io_uring_register_buffers_update_tag(&pins->ring[at / pins->slots_per_ring],
-							   (unsigned int)offset, iov,
-							   NULL, (unsigned int)n);
+		part.nr = (uint32_t)n;
+		ret = io_uring_register((unsigned int)pins->ring_fd[at / pins->slots_per_ring],
+					IORING_REGISTER_BUFFERS_UPDATE, &part, sizeof(part));
 		if (ret <= 0)
 			return ret ? ret : -EIO;
 		*done += (uint64_t)ret;

@@ -13,8 +13,6 @@
 
 #include "hv/host/provider.h"
 
-struct io_uring;
-
 #define HVCMA_PIN_BATCH	512	/* table slots that one system call updates */
 
 struct hvcma_pins {
@@ -24,9 +22,36 @@ struct hvcma_pins {
 	uint64_t slots_per_granule;
 	uint64_t slots_per_ring;
 	size_t nr_rings;
-	struct io_uring *ring;
 	int *ring_fd;
 };
+
+/* How the granules of a region are spread over rings. */
+struct hvcma_pin_layout {
+	uint64_t nr_slots;
+	uint64_t slots_per_ring;	/* the last ring may have fewer */
+	size_t nr_rings;
+};
+
+/** hvcma_pin_layout_of() - how hvcma_pins_init() spreads them. */
+struct hvcma_pin_layout hvcma_pin_layout_of(uint64_t bytes, uint64_t granule_bytes);
+
+/**
+ * hvcma_pin_ring_new() - one ring, with an empty table.
+ *
+ * Whoever has a descriptor of it can pin and unpin memory of his own by it; the pins last as long
+ * as one of its descriptors.
+ *
+ * Return: its descriptor, or what the kernel said.
+ */
+int hvcma_pin_ring_new(uint64_t nr_slots);
+
+/**
+ * hvcma_pins_adopt() - use rings that others have made, laid out as by hvcma_pin_layout_of(), and
+ * as many as that says. Then hvcma_pins_fini().
+ * @ring_fds, @nr_rings: taken over, array and descriptors (malloc())
+ */
+void hvcma_pins_adopt(struct hvcma_pins *pins, void *base, uint64_t bytes, uint64_t granule_bytes,
+		      int *ring_fds, size_t nr_rings);
 
 /**
  * hvcma_pins_init() - make rings with room for every granule of @bytes at @base.

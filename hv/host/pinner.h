@@ -17,6 +17,11 @@ struct hvcma_pinner_ops {
 	/* 0 or a negative errno, with words in @err, without the region's name; @config is well-formed. */
 	int (*init)(struct hvcma_pinner *p, const struct hvcma_provider_config *config,
 		    struct hvcma_error *err);
+	/*
+	 * Take over rings of @config, which init() has found to be right, and what they have pinned.
+	 * NULL: init() refuses them.
+	 */
+	void (*adopt)(struct hvcma_pinner *p, const struct hvcma_provider_config *config);
 	/* Unpins all. */
 	void (*fini)(struct hvcma_pinner *p);
 	/* Pin, all or none. 0, or what the kernel said; -ENOMEM may be RLIMIT_MEMLOCK. */

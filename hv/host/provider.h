@@ -53,6 +53,13 @@ struct hvcma_provider_config {
 	 */
 	bool is_contiguous;
 	uint64_t run_bytes;
+	/*
+	 * Rings to pin by that others have made (pin.h), and the granules that are pinned by them
+	 * already; taken over on success. NULL: it makes its own, nothing is pinned.
+	 */
+	int *ring_fds;
+	size_t nr_rings;
+	const uint8_t *pinned;		/* one for each granule, not 0: it is; borrowed for the call */
 };
 
 struct hvcma_provider_stats {

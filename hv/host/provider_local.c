@@ -589,6 +589,20 @@ static int check_addresses(struct local *l, const struct hvcma_provider_config *
 	return 0;
 }
 
+/* Rings of somebody else, and what is pinned by them. */
+static void adopt(struct local *l, const struct hvcma_provider_config *config)
+{
+	uint64_t i;
+
+	l->pinner->ops->adopt(l->pinner, config);
+	for (i = 0; config->pinned && i < l->granules.nr; i++) {
+		if (!config->pinned[i])
+			continue;
+		hvcma_granules_fill(&l->granules, i, 1);
+		hvcma_granules_set(&l->granules, i, 1, HVCMA_GRANULE_PINNED);
+	}
+}
+
 int hvcma_provider_local_with(const struct hvcma_provider_config *config,
 			      struct hvcma_pinner *pinner, struct hvcma_provider **out,
 			      struct hvcma_error *err)
@@ -641,6 +655,9 @@ int hvcma_provider_local_with(const struct hvcma_provider_config *config,
 		hvcma_error_set(err, "%s", l->base.error.text);
 		goto fini_pinner;
 	}
+	/* Last: what fails before leaves the rings and their pins as they are. */
+	if (config->ring_fds)
+		adopt(l, config);
 
 	*out = &l->base;
 	return 0;
@@ -671,7 +688,22 @@ static struct hvcma_pins *to_pins(struct hvcma_pinner *p)
 static int ring_init(struct hvcma_pinner *p, const struct hvcma_provider_config *config,
 		     struct hvcma_error *err)
 {
-	return hvcma_pins_init(to_pins(p), config->base, config->bytes, config->granule_bytes, err);
+	size_t nr_rings = hvcma_pin_layout_of(config->bytes, config->granule_bytes).nr_rings;
+
+	if (!config->ring_fds)
+		return hvcma_pins_init(to_pins(p), config->base, config->bytes, config->granule_bytes, err);
+	if (config->nr_rings != nr_rings) {
+		hvcma_error_set(err, "%zu io_uring instances are not the %zu that it needs", config->nr_rings,
+				nr_rings);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void ring_adopt(struct hvcma_pinner *p, const struct hvcma_provider_config *config)
+{
+	hvcma_pins_adopt(to_pins(p), config->base, config->bytes, config->granule_bytes, config->ring_fds,
+			 config->nr_rings);
 }
 
 static void ring_fini(struct hvcma_pinner *p)
@@ -692,6 +724,7 @@ static int ring_remove(struct hvcma_pinner *p, uint64_t first, uint64_t nr, uint
 static const struct hvcma_pinner_ops ring_ops = {
 	.type = "local",
 	.init = ring_init,
+	.adopt = ring_adopt,
 	.fini = ring_fini,
 	.add = ring_add,
 	.remove = ring_remove,
