@@ -181,11 +181,15 @@ $(O)/$(NATIVE)/hvcmad: $(call obj_$(NATIVE),$(SERVICE_SRC) $(srcdir)/hv/service/
 		$(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
 	$(say) LD $(@:$(O)/%=%)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(SERVICE_LIBS)
-service: $(O)/$(NATIVE)/hvcmad
+$(O)/$(NATIVE)/hvcmad-keeper: $(call obj_$(NATIVE),$(srcdir)/hv/service/keeper_main.c) $(O)/$(NATIVE)/libhvcma-host.a
+	$(say) LD $(@:$(O)/%=%)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBSYSTEMD_LIBS) -luring
+SERVICE_BOTH = $(O)/$(NATIVE)/hvcmad $(O)/$(NATIVE)/hvcmad-keeper
+service: $(SERVICE_BOTH)
 
 # What configure found no library for is left out; whoever asks for it by name is told.
 native: $(if $(MISSING_command),,$(O)/$(NATIVE)/hvcma) $(if $(MISSING_keeper),,$(O)/$(NATIVE)/hvcma-pin-keeper) \
-	$(if $(MISSING_service),,$(O)/$(NATIVE)/hvcmad)
+	$(if $(MISSING_service),,$(SERVICE_BOTH))
 plugin: $(NATIVE)-plugin
 plugin-testing: $(NATIVE)-plugin-testing
 
@@ -265,13 +269,14 @@ PLUGINDIR = $(libdir)/hvcma
 MAN_SECTIONS = 1 4 7
 # The service comes along where it could be built; its configuration is its owner's to write.
 SERVICE_MAN = $(srcdir)/docs/man/hvcmad.8
-SERVICE_FILES = $(sbindir)/hvcmad $(prefix)/lib/systemd/system/hvcmad.service $(prefix)/lib/systemd/system/hvcmad.socket \
+SERVICE_UNITS = hvcmad.service hvcmad.socket hvcmad-keeper.service hvcmad-keeper.socket
+SERVICE_FILES = $(sbindir)/hvcmad $(sbindir)/hvcmad-keeper $(addprefix $(prefix)/lib/systemd/system/,$(SERVICE_UNITS)) \
 	$(prefix)/lib/sysusers.d/hvcmad.conf $(prefix)/lib/tmpfiles.d/hvcmad.conf \
 	$(datarootdir)/doc/hvcma/hvcmad.conf $(mandir)/man8/hvcmad.8
 define install_service
-	install -D -m 755 $(O)/$(NATIVE)/hvcmad $(DESTDIR)$(sbindir)/hvcmad
-	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/systemd/system $(srcdir)/packaging/hvcmad.service $(srcdir)/packaging/hvcmad.socket
-	sed -i 's,@SBINDIR@,$(sbindir),' $(DESTDIR)$(prefix)/lib/systemd/system/hvcmad.service
+	install -D -m 755 -t $(DESTDIR)$(sbindir) $(SERVICE_BOTH)
+	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/systemd/system $(addprefix $(srcdir)/packaging/,$(SERVICE_UNITS))
+	sed -i 's,@SBINDIR@,$(sbindir),' $(addprefix $(DESTDIR)$(prefix)/lib/systemd/system/,$(filter %.service,$(SERVICE_UNITS)))
 	install -D -m 644 $(srcdir)/packaging/hvcmad.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/hvcmad.conf
 	install -D -m 644 $(srcdir)/packaging/hvcmad.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/hvcmad.conf
 	install -D -m 644 $(srcdir)/packaging/hvcmad.conf $(DESTDIR)$(datarootdir)/doc/hvcma/hvcmad.conf

@@ -52,7 +52,9 @@ $(SERVICE_BIN): $(O)/tests/%: $(O)/tests/obj/tests/%.o $(call hv_test_objs,obj) 
 $(ASAN_BIN): $(O)/tests/asan/%: $(O)/tests/obj-asan/tests/%.o $(call hv_test_objs,obj-asan)
 	$(call link_test,$(CC) $(ASAN),$(if $(findstring /service/,$@),$(SERVICE_LIBS)))
 $(SERVICE_BIN:$(O)/tests/%=$(O)/tests/asan/%): $(call service_test_objs,obj-asan)
-# The service under the sanitizers: tests of the layer asan run this one.
+# The service under the sanitizers, with its keeper: tests of the layer asan run this one.
+$(O)/tests/asan/hvcmad-keeper: $(O)/tests/obj-asan/hv/service/keeper_main.o $(call hv_test_objs,obj-asan)
+	$(call link_test,$(CC) $(ASAN),$(SERVICE_LIBS))
 $(O)/tests/asan/hvcmad: $(O)/tests/obj-asan/hv/service/hvcmad_main.o $(call hv_test_objs,obj-asan) \
 		$(call service_test_objs,obj-asan)
 	$(call link_test,$(CC) $(ASAN),$(SERVICE_LIBS))
@@ -108,13 +110,13 @@ include $(srcdir)/tests/glue/glue.mk
 need_layers = $(NATIVE)
 need_build = plugin plugin-testing
 need_unit = $(NATIVE) $(UNIT_BIN)
-need_service = $(NATIVE) $(SERVICE_BIN) $(if $(MISSING_service),,$(O)/$(NATIVE)/hvcmad)
+need_service = $(NATIVE) $(SERVICE_BIN) $(if $(MISSING_service),,$(SERVICE_BOTH))
 need_fdt = $(NATIVE) $(FDT_BIN)
 need_loopback = $(LOOPBACK_BIN)
-need_asan = $(NATIVE) $(ASAN_BIN) $(if $(MISSING_service),,$(O)/tests/asan/hvcmad)
+need_asan = $(NATIVE) $(ASAN_BIN) $(if $(MISSING_service),,$(O)/tests/asan/hvcmad $(O)/tests/asan/hvcmad-keeper)
 need_fuzz = $(FUZZ_BIN)
 need_conformance = $(CONFORMANCE_BIN)
-need_qtest = plugin plugin-testing $(QTEST_BIN) $(QTEST_PLUGIN) $(QTEST_MISFIT) $(if $(MISSING_service),,$(O)/$(NATIVE)/hvcmad)
+need_qtest = plugin plugin-testing $(QTEST_BIN) $(QTEST_PLUGIN) $(QTEST_MISFIT) $(if $(MISSING_service),,$(SERVICE_BOTH))
 need_glue = plugin $(GLUE_BIN) $(call glue_plugin,glue) $(call glue_plugin,glue-planted)
 need_vm = native plugin-testing arm64 guest $(call guest_ko,arm64/6.12-cloud) $(UNIT_BIN)
 need_nested = arm64 arm64-plugin arm64-plugin-testing $(call guest_test_ko,arm64/6.12 arm64/6.1)

@@ -271,7 +271,10 @@ static int iommu_init(struct hvcma_pinner *base, const struct hvcma_provider_con
 {
 	struct iommu_pinner *p = to_iommu(base);
 
-	(void)err;
+	if (config->ring_fds) {
+		hvcma_error_set(err, "io_uring instances don't pin for it");
+		return -EINVAL;
+	}
 	p->memory = (uintptr_t)config->base;
 	p->granule_bytes = config->granule_bytes;
 	p->nr = config->bytes / config->granule_bytes;

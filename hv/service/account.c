@@ -42,6 +42,36 @@ static void vm_put(struct hvcmad_vm *vm)
 	free(vm);
 }
 
+/* The VM of this name, and these processes; NULL: there is none yet. */
+static struct hvcmad_vm *find(const struct hvcmad_accounts *accounts, const char *name,
+			      const struct hvcmad_identity *id)
+{
+	struct hvcmad_vm *vm = accounts->vms;
+
+	while (vm && (strcmp(vm->name, name) || strcmp(vm->id.cgroup, id->cgroup)))
+		vm = vm->next;
+	return vm;
+}
+
+/* One session more; @vm is NULL for the first. NULL: no memory. */
+static struct hvcmad_vm *join(struct hvcmad_accounts *accounts, struct hvcmad_vm *vm, const struct hvcmad_rule *rule,
+			      const struct hvcmad_identity *id)
+{
+	if (!vm) {
+		vm = calloc(1, sizeof(*vm));
+		if (!vm)
+			return NULL;
+		vm->accounts = accounts;
+		vm->next = accounts->vms;
+		accounts->vms = vm;
+	}
+	vm->id = *id;		/* one that fits, for the next configuration */
+	apply_rule(vm, rule);
+	vm->sessions++;
+	vm->refs++;
+	return vm;
+}
+
 int hvcmad_vm_join(struct hvcmad_accounts *accounts, const struct hvcmad_config *config,
 		   const struct hvcmad_identity *id, struct hvcmad_vm **out, struct hvcma_error *err)
 {
@@ -53,10 +83,7 @@ int hvcmad_vm_join(struct hvcmad_accounts *accounts, const struct hvcmad_config 
 				(int)id->pid, id->uid, id->cgroup);
 		return -EACCES;
 	}
-	for (vm = accounts->vms; vm; vm = vm->next) {
-		if (!strcmp(vm->name, rule->name) && !strcmp(vm->id.cgroup, id->cgroup))
-			break;
-	}
+	vm = find(accounts, rule->name, id);
 	if (vm && vm->sessions >= HVCMAD_MAX_SESSIONS_PER_VM) {
 		hvcma_error_set(err, "VM %s has %u sessions, no more can be had", vm->name, vm->sessions);
 		return -EDQUOT;
@@ -66,20 +93,25 @@ int hvcmad_vm_join(struct hvcmad_accounts *accounts, const struct hvcmad_config 
 				vm->closing);
 		return -EDQUOT;
 	}
+	vm = join(accounts, vm, rule, id);
 	if (!vm) {
-		vm = calloc(1, sizeof(*vm));
-		if (!vm) {
-			hvcma_error_set(err, "no memory for VM %s", rule->name);
-			return -ENOMEM;
-		}
-		vm->accounts = accounts;
-		vm->next = accounts->vms;
-		accounts->vms = vm;
+		hvcma_error_set(err, "no memory for VM %s", rule->name);
+		return -ENOMEM;
 	}
-	vm->id = *id;		/* one that fits, for the next configuration */
-	apply_rule(vm, rule);
-	vm->sessions++;
-	vm->refs++;
+	*out = vm;
+	return 0;
+}
+
+int hvcmad_vm_rejoin(struct hvcmad_accounts *accounts, const struct hvcmad_config *config,
+		     const struct hvcmad_identity *id, const char *name, struct hvcmad_vm **out)
+{
+	const struct hvcmad_rule *rule = hvcmad_config_match(config, id);
+	struct hvcmad_vm *vm = join(accounts, find(accounts, rule ? rule->name : name, id), rule, id);
+
+	if (!vm)
+		return -ENOMEM;
+	if (!rule)
+		strncpy(vm->name, name, sizeof(vm->name) - 1);
 	*out = vm;
 	return 0;
 }
@@ -127,12 +159,19 @@ int hvcmad_vm_add_region(struct hvcmad_vm *vm, uint64_t bytes, struct hvcma_erro
 	if (!fits(all->used.memory_bytes, bytes, all->quota.memory_bytes))
 		return over("all VMs", "memory", all->used.memory_bytes, bytes, all->quota.memory_bytes, err);
 
+	hvcmad_vm_restore_region(vm, bytes);
+	return 0;
+}
+
+void hvcmad_vm_restore_region(struct hvcmad_vm *vm, uint64_t bytes)
+{
+	struct hvcmad_accounts *all = vm->accounts;
+
 	vm->refs++;
 	vm->used.regions++;
 	vm->used.memory_bytes += bytes;
 	all->used.regions++;
 	all->used.memory_bytes += bytes;
-	return 0;
 }
 
 void hvcmad_vm_remove_region(struct hvcmad_vm *vm, uint64_t bytes)

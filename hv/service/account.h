@@ -63,6 +63,16 @@ void hvcmad_accounts_reload(struct hvcmad_accounts *accounts, const struct hvcma
 int hvcmad_vm_join(struct hvcmad_accounts *accounts, const struct hvcmad_config *config,
 		   const struct hvcmad_identity *id, struct hvcmad_vm **out, struct hvcma_error *err);
 
+/**
+ * hvcmad_vm_rejoin() - the same for a process that had joined a service before this one.
+ * @name: of the VM then, which it still is called by if no rule fits any more
+ * @out: out: the VM; the caller's until hvcmad_vm_leave()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int hvcmad_vm_rejoin(struct hvcmad_accounts *accounts, const struct hvcmad_config *config,
+		     const struct hvcmad_identity *id, const char *name, struct hvcmad_vm **out);
+
 /** hvcmad_vm_leave() - the session ends. The VM is freed when nobody refers to it. */
 void hvcmad_vm_leave(struct hvcmad_vm *vm);
 
@@ -73,6 +83,9 @@ void hvcmad_vm_leave(struct hvcmad_vm *vm);
  */
 int hvcmad_vm_add_region(struct hvcmad_vm *vm, uint64_t bytes, struct hvcma_error *err);
 void hvcmad_vm_remove_region(struct hvcmad_vm *vm, uint64_t bytes);
+
+/** hvcmad_vm_restore_region() - the same for one that was there before this service: whatever is allowed now. */
+void hvcmad_vm_restore_region(struct hvcmad_vm *vm, uint64_t bytes);
 
 /** hvcmad_vm_add_closing() - so many descriptors that it sent are being closed; refers to it. */
 void hvcmad_vm_add_closing(struct hvcmad_vm *vm, size_t nr);

@@ -23,6 +23,7 @@ enum exit_status {
 struct options {
 	const char *config;
 	const char *socket;
+	const char *keeper;
 	bool check;
 };
 
@@ -33,6 +34,7 @@ static const char help[] =
 	"\n"
 	"  --config FILE   configuration (" HVCMAD_CONFIG ")\n"
 	"  --socket PATH   socket to make, if systemd has passed none (" DEFAULT_SOCKET ")\n"
+	"  --keeper PATH   socket of the keeper, which somebody else starts; without, this service starts it\n"
 	"  --check-config  say what is wrong with the configuration, or what it allows, and end\n"
 	"  --version       print the version\n"
 	"  --help          this text\n"
@@ -45,6 +47,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "socket", required_argument, NULL, 's' },
+		{ "keeper", required_argument, NULL, 'p' },
 		{ "check-config", no_argument, NULL, 'k' },
 		{ "version", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
@@ -60,6 +63,9 @@ static int parse_options(int argc, char **argv, struct options *opt)
 			break;
 		case 's':
 			opt->socket = optarg;
+			break;
+		case 'p':
+			opt->keeper = optarg;
 			break;
 		case 'k':
 			opt->check = true;
@@ -138,6 +144,8 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	ret = hvcmad_listen(&server, opt.socket, &err);
+	if (!ret)
+		ret = hvcmad_server_keep(&server, opt.keeper, &err);
 	if (ret)
 		hvcmad_log(LOG_ERR, HVCMAD_EVENT_SERVICE, NULL, "%s", err.text);
 	else

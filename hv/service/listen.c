@@ -36,6 +36,7 @@ static int take_lock(struct hvcmad_server *s, const char *socket_path, struct hv
 	char path[160], pid[16] = "";
 	int fd, ret;
 
+	snprintf(s->socket_path, sizeof(s->socket_path), "%s", socket_path);
 	snprintf(path, sizeof(path), "%s.lock", socket_path);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)

@@ -21,7 +21,8 @@
 	X(REFUSED,	"f08addc199a4447c9b92b98360b1a45c")	/* a request, or a client */ \
 	X(PEER,		"50310b17cb6b445388da19cf7f936d1a")	/* a session that was ended */ \
 	X(HELD,		"aaa2e5e450814c63b2cb16c209713eeb")	/* what keeps the service from ending */ \
-	X(FAULT,	"5572257d49e64419a90f299cf390814e")	/* the host fails */
+	X(FAULT,	"5572257d49e64419a90f299cf390814e")	/* the host fails */	\
+	X(KEEPER,	"27c3e081477244f48c37481740beadd4")	/* the keeper comes, goes, or has something */
 
 #define HVCMAD_EVENT_ENUM(name, id) HVCMAD_EVENT_##name,
 enum hvcmad_event {

@@ -23,9 +23,9 @@
 #define F_SEAL_FUTURE_WRITE	0x10
 #endif
 
-void hvcmad_memory_init(struct hvcmad_memory *m, const struct hvcmad_config *config)
+void hvcmad_memory_init(struct hvcmad_memory *m, const struct hvcmad_config *config, struct hvcmad_keep *keep)
 {
-	*m = (struct hvcmad_memory){ .config = config };
+	*m = (struct hvcmad_memory){ .config = config, .keep = keep };
 	m->end = &m->first;
 }
 
@@ -138,45 +138,32 @@ static int check_others(const struct hvcmad_memory *m, const struct hvcmad_regio
 	return 0;
 }
 
-static int map_and_provide(struct hvcmad_region *r, struct hvcma_error *err)
+static int map(struct hvcmad_region *r, struct hvcma_error *err)
 {
-	struct hvcma_provider_config config;
 	int ret;
 
-	r->pinned = calloc(r->bytes / r->granule_bytes, sizeof(*r->pinned));
-	if (!r->pinned) {
-		hvcma_error_set(err, "region %s: no memory for its table", r->name);
-		return -ENOMEM;
-	}
 	r->base = mmap(NULL, r->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, r->fd,
 		       (off_t)r->offset);
 	if (r->base == MAP_FAILED) {
 		ret = -errno;
 		hvcma_error_set(err, "region %s: cannot map %" PRIu64 " bytes: %s", r->name, r->bytes,
 				strerror(-ret));
-		ret = ret == -EINVAL ? -EIO : ret;
-		goto free_table;
+		return ret == -EINVAL ? -EIO : ret;
 	}
 	/* Were this process to fork, pages that are pinned would have to stay its own. */
 	madvise(r->base, r->bytes, MADV_DONTFORK);
+	return 0;
+}
 
-	r->has_addresses = r->vm->unsafe_noiommu;
-	config = (struct hvcma_provider_config){
-		.name = r->name, .base = r->base, .bytes = r->bytes, .granule_bytes = r->granule_bytes,
-		.page_bytes = r->page_bytes, .fd = r->fd, .fd_offset_bytes = r->offset,
-		.need_hpa = r->has_addresses,
-	};
-	ret = hvcma_provider_local_create(&config, &r->provider, err);
-	if (!ret)
-		return 0;
-	munmap(r->base, r->bytes);
-free_table:
-	free(r->pinned);
-	return ret;
+static void add(struct hvcmad_memory *m, struct hvcmad_region *r)
+{
+	*m->end = r;
+	m->end = &r->next;
+	r->peer->refs++;
 }
 
 enum hvcmad_status hvcmad_memory_register(struct hvcmad_memory *m, struct hvcmad_vm *vm, void *owner,
-					  pid_t pid, const struct hvcmad_register_req *request, int fd,
+					  struct hvcmad_peer *peer, const struct hvcmad_register_req *request, int fd,
 					  struct hvcmad_region **out, struct hvcma_error *err)
 {
 	struct hvcmad_region *r;
@@ -194,7 +181,8 @@ enum hvcmad_status hvcmad_memory_register(struct hvcmad_memory *m, struct hvcmad
 	memcpy(r->name, request->name, sizeof(r->name));
 	r->vm = vm;
 	r->owner = owner;
-	r->pid = pid;
+	r->peer = peer;
+	r->pid = (pid_t)peer->record.pid;
 	r->bytes = request->bytes;
 	r->granule_bytes = request->granule_bytes;
 	r->page_bytes = request->page_bytes;
@@ -218,16 +206,20 @@ enum hvcmad_status hvcmad_memory_register(struct hvcmad_memory *m, struct hvcmad
 	if (!ret)
 		ret = check_others(m, r, err);
 	if (!ret)
-		ret = map_and_provide(r, err);
+		ret = map(r, err);
 	if (ret)
 		goto close_file;
-
 	r->id = ++m->last_id;
-	*m->end = r;
-	m->end = &r->next;
+	r->has_addresses = vm->unsafe_noiommu;
+	ret = hvcmad_region_keep(m, r, err);
+	if (ret)
+		goto unmap;
+	add(m, r);
 	*out = r;
 	return HVCMAD_S_OK;
 
+unmap:
+	munmap(r->base, r->bytes);
 close_file:
 	close(r->fd);
 remove_from_vm:
@@ -235,6 +227,68 @@ remove_from_vm:
 free_region:
 	free(r);
 	return status_of(ret);
+}
+
+/* Texts and sizes that this service could have written itself. */
+static bool is_good(const struct hvcmad_region_record *c)
+{
+	return c->id && c->name[0] && !c->name[sizeof(c->name) - 1] && c->granule_bytes && c->page_bytes &&
+	       c->bytes && !(c->bytes % c->granule_bytes) && !(c->granule_bytes % c->page_bytes) &&
+	       c->bytes <= (uint64_t)INT64_MAX && c->offset <= (uint64_t)INT64_MAX - c->bytes;
+}
+
+int hvcmad_memory_adopt(struct hvcmad_memory *m, struct hvcmad_vm *vm, void *owner, struct hvcmad_peer *peer,
+			struct hvcmad_found *found, struct hvcmad_region **out, struct hvcma_error *err)
+{
+	struct hvcmad_region_record record;
+	struct hvcmad_region *r;
+	struct stat st;
+	int ret;
+
+	memcpy(&record, found->record, sizeof(record));
+	if (found->record_bytes != sizeof(record) || !is_good(&record) || found->nr_fds != 2 ||
+	    fstat(found->fd[0], &st)) {
+		hvcma_error_set(err, "what the keeper has of a region is no good");
+		return -EINVAL;
+	}
+	r = calloc(1, sizeof(*r));
+	if (!r) {
+		hvcma_error_set(err, "no memory for a region");
+		return -ENOMEM;
+	}
+	memcpy(r->name, record.name, sizeof(r->name));
+	r->vm = vm;
+	r->owner = owner;
+	r->peer = peer;
+	r->pid = (pid_t)peer->record.pid;
+	r->id = record.id;
+	r->bytes = record.bytes;
+	r->granule_bytes = record.granule_bytes;
+	r->page_bytes = record.page_bytes;
+	r->offset = record.offset;
+	r->has_addresses = record.has_addresses;
+	r->fd = found->fd[0];
+	r->dev = st.st_dev;
+	r->ino = st.st_ino;
+	ret = map(r, err);
+	if (ret)
+		goto free_region;
+	ret = hvcmad_region_keep_on(m, r, found, err);
+	if (ret)
+		goto unmap;
+	hvcmad_vm_restore_region(vm, r->bytes);
+	hvcmad_vm_pinned(vm, 0, hvcmad_region_stats(r).pinned_bytes);
+	if (r->id > m->last_id)
+		m->last_id = r->id;
+	add(m, r);
+	*out = r;
+	return 0;
+
+unmap:
+	munmap(r->base, r->bytes);
+free_region:
+	free(r);
+	return ret;
 }
 
 struct hvcma_provider_stats hvcmad_region_stats(const struct hvcmad_region *region)
@@ -256,10 +310,10 @@ void hvcmad_memory_unregister(struct hvcmad_memory *m, struct hvcmad_region *reg
 		m->end = at;
 
 	hvcmad_vm_pinned(region->vm, hvcmad_region_stats(region).pinned_bytes, 0);
-	region->provider->ops->destroy(region->provider);
+	hvcmad_region_unkeep(m, region);
 	munmap(region->base, region->bytes);
 	close(region->fd);
-	free(region->pinned);
+	hvcmad_peer_put(region->peer);
 	hvcmad_vm_remove_region(region->vm, region->bytes);
 	free(region);
 }

@@ -6,14 +6,31 @@
  *
  * Methods return a status of hv/abi/hvcmad.h; if it is not OK nothing has changed, where not said
  * otherwise, and @err has words.
+ *
+ * The keeper (keep.h) has of each region its file, its table of pins and a record.
  */
 #ifndef HVCMA_SERVICE_MEMORY_H
 #define HVCMA_SERVICE_MEMORY_H
 
 #include "hv/service/account.h"
+#include "hv/service/peer.h"
+#include "hv/service/pin_table.h"
 
 /* In one request, unless it is for one granule: zeroing that much delays others by 0.1 s. */
 #define HVCMAD_MAX_RANGE_BYTES	(UINT64_C(256) << 20)
+
+/* What the next service is to know of a region. */
+struct hvcmad_region_record {
+	struct hvcmad_record_head head;
+	char name[HVCMAD_NAME_BYTES];
+	uint32_t id;
+	uint32_t has_addresses;
+	uint64_t bytes;
+	uint64_t granule_bytes;
+	uint64_t page_bytes;
+	uint64_t offset;
+};
+_Static_assert(sizeof(struct hvcmad_region_record) == 88, "a keeper of another version has it, too");
 
 struct hvcmad_region {
 	struct hvcmad_region *next;
@@ -32,7 +49,10 @@ struct hvcmad_region {
 	ino_t ino;
 	bool has_addresses;		/* the VM might see them when it was registered */
 	struct hvcma_provider *provider;
-	bool *pinned;			/* each granule, as the provider was told */
+	struct hvcmad_pin_table table;	/* of what the provider was told */
+	struct hvcmad_peer *peer;
+	struct hvcmad_region_record record;
+	struct hvcmad_kept kept;
 };
 
 /* All regions, by their numbers. */
@@ -41,13 +61,14 @@ struct hvcmad_memory {
 	struct hvcmad_region **end;
 	uint32_t last_id;
 	const struct hvcmad_config *config;	/* as it is now; borrowed */
+	struct hvcmad_keep *keep;
 };
 
-void hvcmad_memory_init(struct hvcmad_memory *m, const struct hvcmad_config *config);
+void hvcmad_memory_init(struct hvcmad_memory *m, const struct hvcmad_config *config, struct hvcmad_keep *keep);
 
 /**
  * hvcmad_memory_register() - a region more.
- * @pid: of the client, for reports
+ * @peer: the client's process; a reference is taken
  * @request: well-formed
  * @fd: the file; stays the caller's, whatever is returned; -1 with MAKE
  * @out: out: the region, which is the memory's. With MAKE its fd is the file that was made
@@ -55,7 +76,7 @@ void hvcmad_memory_init(struct hvcmad_memory *m, const struct hvcmad_config *con
  * Return: OK, INVAL, REFUSED, QUOTA, DESCRIPTOR, EXISTS, NO_MEMORY, IO.
  */
 enum hvcmad_status hvcmad_memory_register(struct hvcmad_memory *m, struct hvcmad_vm *vm, void *owner,
-					  pid_t pid, const struct hvcmad_register_req *request, int fd,
+					  struct hvcmad_peer *peer, const struct hvcmad_register_req *request, int fd,
 					  struct hvcmad_region **out, struct hvcma_error *err);
 
 /** hvcmad_memory_unregister() - unpins what is pinned; the region is gone. */
@@ -85,6 +106,38 @@ unsigned int hvcmad_memory_end(struct hvcmad_memory *m, const void *owner);
 enum hvcmad_status hvcmad_region_range(struct hvcmad_memory *m, struct hvcmad_region *region,
 				       const struct hvcmad_range_req *request, uint64_t *answer,
 				       struct hvcma_error *err);
+
+/**
+ * hvcmad_memory_adopt() - a region that the keeper has from the service before.
+ * @found: of kind REGION; its descriptors and rings are taken over on success
+ * @out: out: the region, with its number as it was; quotas are not looked at
+ *
+ * What the service before had begun and not finished is undone, or finished (pin_table.h).
+ *
+ * Return: 0, or a negative errno with words in @err: the keeper has it as before.
+ */
+int hvcmad_memory_adopt(struct hvcmad_memory *m, struct hvcmad_vm *vm, void *owner, struct hvcmad_peer *peer,
+			struct hvcmad_found *found, struct hvcmad_region **out, struct hvcma_error *err);
+
+/* ---- memory_keep.c ---- */
+
+/**
+ * hvcmad_region_keep() - have it kept, with rings to pin by, and a provider on them.
+ *
+ * Needs all that memory.c knows of it, mapped. Return: 0 (then hvcmad_region_unkeep()), or a negative errno
+ * with words in @err.
+ */
+int hvcmad_region_keep(struct hvcmad_memory *m, struct hvcmad_region *r, struct hvcma_error *err);
+
+/** hvcmad_region_unkeep() - unpins what is pinned; the keeper lets go of it. */
+void hvcmad_region_unkeep(struct hvcmad_memory *m, struct hvcmad_region *r);
+
+/** hvcmad_region_keep_on() - provider, pins and table out of what the keeper has. As hvcmad_region_keep(). */
+int hvcmad_region_keep_on(struct hvcmad_memory *m, struct hvcmad_region *r, struct hvcmad_found *found,
+			  struct hvcma_error *err);
+
+/** hvcmad_region_note_addresses() - the next service is to know where these pinned granules are. */
+void hvcmad_region_note_addresses(struct hvcmad_region *r, uint64_t first, uint64_t nr);
 
 /** hvcmad_region_stats() - as its provider has them. */
 struct hvcma_provider_stats hvcmad_region_stats(const struct hvcmad_region *region);

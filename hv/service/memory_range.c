@@ -135,30 +135,37 @@ static enum hvcmad_status addresses(struct hvcmad_region *r, uint64_t first, uin
 	int ret = p->ops->hpa(p, first, nr, address);
 
 	for (i = 0; !ret && i < nr; i++) {
-		if ((!r->pinned[first + i] && !now) || address[i] >= HVCMA_HPA_SWAPPED)
+		if ((!now && hvcmad_pin_table_state(&r->table, first + i) != HVCMAD_PIN_PINNED) || address[i] >= HVCMA_HPA_SWAPPED)
 			address[i] = HVCMAD_ADDRESS_NONE;
 	}
 	return provided(r, ret, err);
 }
 
-/* A change of the provider's pins from @first on, up or down, counts for the VM, too. */
-static void account(struct hvcmad_region *r, uint64_t first, uint64_t before)
+/* Those that were to be pinned or unpinned, and now are or are not; that counts for the VM, too. */
+static void settle(struct hvcmad_region *r, uint64_t first, uint64_t nr, uint64_t before)
 {
-	uint64_t after = hvcmad_region_stats(r).pinned_bytes, i;
-	bool more = after > before;
-	uint64_t nr = (more ? after - before : before - after) / r->granule_bytes;
+	uint64_t after = hvcmad_region_stats(r).pinned_bytes;
+	bool more = hvcmad_pin_table_state(&r->table, first) == HVCMAD_PIN_PINNING;
+	uint64_t done = (more ? after - before : before - after) / r->granule_bytes;
 
-	for (i = 0; i < nr; i++)
-		r->pinned[first + i] = more;
+	hvcmad_pin_table_set(&r->table, first, done, more ? HVCMAD_PIN_PINNED : HVCMAD_PIN_NONE);
+	hvcmad_pin_table_set(&r->table, first + done, nr - done, more ? HVCMAD_PIN_NONE : HVCMAD_PIN_PINNED);
+	hvcmad_region_note_addresses(r, more ? first : first + done, more ? done : nr - done);
 	hvcmad_vm_pinned(r->vm, before, after);
 }
 
+/* What is not in the right state is for the provider to refuse. */
 static enum hvcmad_status unpin(struct hvcmad_region *r, uint64_t first, uint64_t nr, struct hvcma_error *err)
 {
 	uint64_t before = hvcmad_region_stats(r).pinned_bytes;
-	int ret = r->provider->ops->unpin(r->provider, first, nr);
+	bool fits = hvcmad_pin_table_all(&r->table, first, nr, HVCMAD_PIN_PINNED);
+	int ret;
 
-	account(r, first, before);
+	if (fits)
+		hvcmad_pin_table_set(&r->table, first, nr, HVCMAD_PIN_UNPINNING);
+	ret = r->provider->ops->unpin(r->provider, first, nr);
+	if (fits)
+		settle(r, first, nr, before);
 	return provided(r, ret, err);
 }
 
@@ -169,14 +176,19 @@ static enum hvcmad_status pin(struct hvcmad_region *r, const struct hvcmad_range
 	uint64_t before = hvcmad_region_stats(r).pinned_bytes;
 	struct hvcma_error ignored;
 	enum hvcmad_status status;
+	bool fits;
 	int ret = hvcmad_vm_may_pin(r->vm, q->nr * r->granule_bytes, err);
 
 	if (!ret && wanted)
 		ret = check_addresses(r, err);
 	if (ret)
 		return status_of(ret);
+	fits = hvcmad_pin_table_all(&r->table, q->first, q->nr, HVCMAD_PIN_NONE);
+	if (fits)
+		hvcmad_pin_table_set(&r->table, q->first, q->nr, HVCMAD_PIN_PINNING);
 	status = provided(r, r->provider->ops->pin(r->provider, q->first, q->nr), err);
-	account(r, q->first, before);
+	if (fits)
+		settle(r, q->first, q->nr, before);
 	if (status || !wanted)
 		return status;
 	status = addresses(r, q->first, q->nr, false, address, err);
@@ -191,7 +203,7 @@ static void tell_pinned(const struct hvcmad_region *r, uint64_t first, uint64_t 
 
 	memset(bits, 0, HVCMAD_PINNED_WORDS(nr) * sizeof(*bits));
 	for (i = 0; i < nr; i++)
-		bits[i / 64] |= (uint64_t)r->pinned[first + i] << i % 64;
+		bits[i / 64] |= (uint64_t)(hvcmad_pin_table_state(&r->table, first + i) == HVCMAD_PIN_PINNED) << i % 64;
 }
 
 static enum hvcmad_status check_size(const struct hvcmad_region *r, const struct hvcmad_range_req *q,

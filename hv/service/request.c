@@ -80,10 +80,16 @@ static size_t do_register(struct hvcmad_session *session, const struct hvcmad_re
 	struct hvcma_error err = { "" };
 	struct hvcmad_register_resp *r;
 	struct hvcmad_region *region;
+	struct hvcmad_peer *peer;
 	struct hvcmad_about who;
 	enum hvcmad_status status;
+	int ret = hvcmad_peer_get(&s->peers, &session->id, session->pidfd, session->vm->name, &peer, &err);
 
-	status = hvcmad_memory_register(&s->memory, session->vm, session, session->id.pid, q, fd, &region, &err);
+	if (ret)
+		return hvcmad_request_refuse(s, ret == -EMFILE || ret == -ENFILE || ret == -ENOMEM ?
+					     HVCMAD_S_NO_MEMORY : HVCMAD_S_IO, err.text);
+	status = hvcmad_memory_register(&s->memory, session->vm, session, peer, q, fd, &region, &err);
+	hvcmad_peer_put(peer);		/* the region has its own */
 	if (status)
 		return hvcmad_request_refuse(s, status, err.text);
 

@@ -2,8 +2,8 @@
 /*
  * The service as a whole: see server.h. Signals, systemd, the end.
  *
- * SIGTERM does not take memory from under anybody: the service takes no new clients, says who holds
- * what, and ends when the last region has ended.
+ * SIGTERM does not take memory from under anybody: the service says who has what, and ends; the keeper holds
+ * it for the next one. Without a keeper it takes no new clients, and ends when the last region has ended.
  */
 #include "hv/service/server.h"
 
@@ -28,17 +28,20 @@ static uint64_t now_us(void)
 
 static void say_what_holds(const struct hvcmad_server *s)
 {
+	bool goes_on = hvcmad_keep_is_there(&s->keep);
 	const struct hvcmad_region *r;
 
 	for (r = s->memory.first; r; r = r->next) {
 		struct hvcmad_about about = { .vm = r->vm->name, .region = r->name, .pid = r->pid };
 
 		hvcmad_log(LOG_WARNING, HVCMAD_EVENT_HELD, &about,
-			   "cannot end yet: VM %s, process %d, has region %s with %" PRIu64 " bytes pinned",
-			   r->vm->name, (int)r->pid, r->name, hvcmad_region_stats(r).pinned_bytes);
+			   "%s: VM %s, process %d, has region %s with %" PRIu64 " bytes pinned",
+			   goes_on ? "the keeper holds on" : "cannot end yet", r->vm->name, (int)r->pid, r->name,
+			   hvcmad_region_stats(r).pinned_bytes);
 	}
-	sd_notifyf(0, "STOPPING=1\nSTATUS=Ends when %" PRIu32 " regions have ended, %" PRIu64 " bytes pinned",
-		   s->accounts.used.regions, s->accounts.used.pinned_bytes);
+	sd_notifyf(0, "STOPPING=1\nSTATUS=%s %" PRIu32 " regions%s, %" PRIu64 " bytes pinned",
+		   goes_on ? "Ends, the keeper has" : "Ends when", s->accounts.used.regions,
+		   goes_on ? "" : " have ended", s->accounts.used.pinned_bytes);
 }
 
 void hvcmad_server_region_gone(struct hvcmad_server *s)
@@ -57,6 +60,8 @@ static int on_term(sd_event_source *source, const struct signalfd_siginfo *si, v
 	hvcmad_listen_end(s);
 	if (s->memory.first)
 		say_what_holds(s);
+	if (hvcmad_keep_is_there(&s->keep))
+		return sd_event_exit(s->event, 0);
 	hvcmad_server_region_gone(s);
 	return 0;
 }
@@ -114,7 +119,10 @@ int hvcmad_server_init(struct hvcmad_server *s, const char *config_path, struct 
 	s->config = config;
 	s->listener = -1;
 	s->lock = -1;
-	hvcmad_memory_init(&s->memory, config);
+	s->keep.fd = -1;
+	s->keep.pidfd = -1;
+	hvcmad_peers_init(&s->peers, &s->keep);
+	hvcmad_memory_init(&s->memory, config, &s->keep);
 	hvcmad_accounts_reload(&s->accounts, config);
 	ret = sd_event_new(&s->event);
 	if (ret >= 0)
@@ -130,11 +138,33 @@ int hvcmad_server_init(struct hvcmad_server *s, const char *config_path, struct 
 	return ret;
 }
 
+int hvcmad_server_keep(struct hvcmad_server *s, const char *path, struct hvcma_error *err)
+{
+	char beside[sizeof(s->socket_path) + 16];
+	const char *slash = strrchr(s->socket_path, '/');
+	int ret;
+
+	if (!path && !slash) {
+		hvcma_error_set(err, "the socket that was passed has no path: say where the keeper's is (--keeper)");
+		return -EINVAL;
+	}
+	if (!path)
+		snprintf(beside, sizeof(beside), "%.*s/keeper.socket", (int)(slash - s->socket_path), s->socket_path);
+	ret = hvcmad_keep_init(&s->keep, s->event, path ? path : beside, !path, err);
+	return ret ? ret : hvcmad_take_over(s, err);
+}
+
 void hvcmad_server_fini(struct hvcmad_server *s)
 {
-	while (s->sessions)
+	bool goes_on = hvcmad_keep_is_there(&s->keep) && s->memory.first;
+
+	/* What is left to the keeper is let go by the end of the process alone. */
+	while (s->sessions && !goes_on)
 		hvcmad_session_end(s->sessions);
 	hvcmad_listen_end(s);
+	hvcmad_keep_fini(&s->keep);
+	if (goes_on)
+		return;
 	hvcmad_closer_free(s->closer);
 	if (s->lock >= 0)
 		close(s->lock);

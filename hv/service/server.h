@@ -8,6 +8,7 @@
 
 #include "hv/service/account.h"
 #include "hv/service/closer.h"
+#include "hv/service/keep.h"
 #include "hv/service/log.h"
 #include "hv/service/memory.h"
 
@@ -20,6 +21,8 @@ struct hvcmad_server {
 	const char *config_path;
 	struct hvcmad_config *config;
 	struct hvcmad_accounts accounts;
+	struct hvcmad_keep keep;
+	struct hvcmad_peers peers;
 	struct hvcmad_memory memory;
 	struct hvcmad_closer *closer;
 	struct hvcmad_session *sessions;
@@ -33,6 +36,7 @@ struct hvcmad_server {
 	struct sd_event_source *listener_source;
 	struct sd_event_source *retry;		/* when descriptors were used up: listen again */
 	char path[128];				/* of the socket, made here; "": it was passed */
+	char socket_path[128];			/* of the socket, whoever has made it */
 	int lock;
 
 	union hvcmad_buffer {			/* the response that is being made */
@@ -51,7 +55,19 @@ struct hvcmad_server {
 int hvcmad_server_init(struct hvcmad_server *s, const char *config_path, struct hvcmad_config *config,
 		       struct hvcma_error *err);
 
-/** hvcmad_server_fini() - ends all sessions; unpins all. */
+/**
+ * hvcmad_server_keep() - have a keeper, and what it has from a service before this one.
+ * @path: of its socket; NULL: in the folder of the service's own, and started by this service
+ *
+ * After hvcmad_listen(), whose lock says that there is no other. Return: 0, or a negative errno with words
+ * in @err.
+ */
+int hvcmad_server_keep(struct hvcmad_server *s, const char *path, struct hvcma_error *err);
+
+/**
+ * hvcmad_server_fini() - ends all sessions. What they have goes on being held by the keeper; without one
+ * it is unpinned.
+ */
 void hvcmad_server_fini(struct hvcmad_server *s);
 
 /** hvcmad_server_run() - serve until told to end. Return: 0 or a negative errno. */
@@ -59,6 +75,11 @@ int hvcmad_server_run(struct hvcmad_server *s);
 
 /** hvcmad_server_region_gone() - a region has ended: is that all that the end waited for? */
 void hvcmad_server_region_gone(struct hvcmad_server *s);
+
+/* ---- takeover.c ---- */
+
+/** hvcmad_take_over() - what the keeper has. Return: 0, or a negative errno with words in @err. */
+int hvcmad_take_over(struct hvcmad_server *s, struct hvcma_error *err);
 
 /* ---- listen.c ---- */
 

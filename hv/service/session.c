@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -402,15 +403,49 @@ static bool join(struct hvcmad_session *session)
 	return true;
 }
 
+static bool watch_process(struct hvcmad_session *session)
+{
+	return sd_event_add_io(session->server->event, &session->process, session->pidfd, EPOLLIN, on_process_end,
+			       session) >= 0;
+}
+
 static bool watch(struct hvcmad_session *session)
 {
-	struct hvcmad_server *s = session->server;
-
-	if (sd_event_add_io(s->event, &session->process, session->pidfd, EPOLLIN, on_process_end, session) < 0 ||
-	    sd_event_add_io(s->event, &session->io, session->fd, EPOLLIN, on_io, session) < 0)
+	if (!watch_process(session) ||
+	    sd_event_add_io(session->server->event, &session->io, session->fd, EPOLLIN, on_io, session) < 0)
 		return false;
 	/* One that has died is not served any more, whatever it has left in the socket. */
 	return sd_event_source_set_priority(session->process, SD_EVENT_PRIORITY_NORMAL - 1) >= 0;
+}
+
+struct hvcmad_session *hvcmad_session_adopt(struct hvcmad_server *s, const struct hvcmad_peer *peer)
+{
+	struct hvcmad_session *session = calloc(1, sizeof(*session));
+
+	if (!session)
+		return NULL;
+	session->server = s;
+	session->fd = -1;
+	session->answer_fd = -1;
+	session->state = HVCMAD_SESSION_CLOSED;
+	hvcmad_peer_identity(peer, &session->id);
+	session->pidfd = fcntl(peer->pidfd, F_DUPFD_CLOEXEC, 0);
+	if (session->pidfd < 0)
+		goto free_session;
+	if (hvcmad_vm_rejoin(&s->accounts, s->config, &session->id, peer->record.vm, &session->vm))
+		goto close_pidfd;
+	session->next = s->sessions;
+	s->sessions = session;
+	if (watch_process(session))
+		return session;
+	hvcmad_session_end(session);
+	return NULL;
+
+close_pidfd:
+	close(session->pidfd);
+free_session:
+	free(session);
+	return NULL;
 }
 
 void hvcmad_session_begin(struct hvcmad_server *s, int fd)

@@ -48,6 +48,13 @@ void hvcmad_session_begin(struct hvcmad_server *s, int fd);
 /** hvcmad_session_end() - regions and all: its process has ended, or the service does. */
 void hvcmad_session_end(struct hvcmad_session *session);
 
+/**
+ * hvcmad_session_adopt() - a session that is over, of a process that has something from the service before.
+ *
+ * Return: NULL: no memory, or it can't be watched.
+ */
+struct hvcmad_session *hvcmad_session_adopt(struct hvcmad_server *s, const struct hvcmad_peer *peer);
+
 /* ---- request.c ---- */
 
 /**

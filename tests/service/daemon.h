@@ -21,6 +21,7 @@ struct daemon {
 	char socket[64];
 	char config[64];
 	char log[64];
+	char keeper[64];	/* socket of a keeper that the test starts; "": the service does */
 	int idle;	/* descriptors that it has without any session */
 };
 
@@ -74,7 +75,8 @@ static inline void daemon_exec(const struct daemon *d)
 	must(fd >= 0, d->log);
 	must(dup2(fd, STDOUT_FILENO) >= 0 && dup2(fd, STDERR_FILENO) >= 0, "dup2");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	execl(program, program, "--config", d->config, "--socket", d->socket, NULL);
+	execl(program, program, "--config", d->config, "--socket", d->socket, d->keeper[0] ? "--keeper" : NULL,
+	      d->keeper, NULL);
 	must(false, program);
 }
 
@@ -135,7 +137,7 @@ static inline int daemon_wait(struct daemon *d)
 
 static inline void daemon_remove(struct daemon *d)
 {
-	static const char *const files[] = { "socket", "socket.lock", "config", "log", "notify" };
+	static const char *const files[] = { "socket", "socket.lock", "keeper.socket", "config", "log", "notify" };
 	char path[96];
 	size_t i;
 
@@ -144,6 +146,47 @@ static inline void daemon_remove(struct daemon *d)
 		unlink(path);
 	}
 	assert_int_equal(rmdir(d->folder), 0);
+}
+
+/* The keeper that it, or one before it, has started: it logs where they do. 0: there is none. */
+static inline pid_t daemon_keeper(const struct daemon *d)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *e;
+	pid_t found = 0;
+
+	assert_non_null(dir);
+	while (!found && (e = readdir(dir))) {
+		char path[300], link[4096] = "";
+
+		snprintf(path, sizeof(path), "/proc/%s/exe", e->d_name);
+		if (readlink(path, link, sizeof(link) - 1) < 0 || !strstr(link, "/hvcmad-keeper"))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/fd/2", e->d_name);
+		memset(link, 0, sizeof(link));
+		if (readlink(path, link, sizeof(link) - 1) > 0 && !strncmp(link, d->folder, strlen(d->folder)))
+			found = (pid_t)atoi(e->d_name);
+	}
+	closedir(dir);
+	return found;
+}
+
+/* SIGKILL, and dead when this returns. */
+static inline void daemon_kill(struct daemon *d)
+{
+	int status;
+
+	assert_int_equal(kill(d->pid, SIGKILL), 0);
+	assert_int_equal(waitpid(d->pid, &status, 0), d->pid);
+	d->pid = 0;
+}
+
+/* Another one on the same socket. */
+static inline void daemon_again(struct daemon *d)
+{
+	unlink(d->log);
+	daemon_spawn(d);
+	daemon_says(d, "ready");
 }
 
 static inline void daemon_stop(struct daemon *d)

@@ -256,11 +256,16 @@ static void systemd_is_told(void **state)
 	assert_status(OK, client_register(client, "banka", HUGE_BYTES, -1));
 	close(got.fd);
 	assert_int_equal(kill(d.pid, SIGTERM), 0);
-	assert_int_equal(notified(fd, "STOPPING=1\nSTATUS=Ends when 1 regions have ended, 0 bytes pinned"), 0);
-	client_close(client);
+	assert_int_equal(notified(fd, "STOPPING=1\nSTATUS=Ends, the keeper has 1 regions, 0 bytes pinned"), 0);
 	assert_int_equal(daemon_wait(&d), 0);
+	close(client);
 	close(fd);
-	daemon_remove(&d);
+	daemon_again(&d);
+	client = client_open(&d);
+	assert_status(OK, client_resume(client, "banka"));
+	close(got.fd);
+	client_close(client);
+	daemon_stop(&d);
 }
 
 static void the_watchdog_is_fed(void **state)
@@ -401,24 +406,59 @@ static void a_new_configuration_counts_at_once(void **state)
 	daemon_stop(&d);
 }
 
-static void the_end_waits_for_what_is_pinned(void **state)
+/* One that the test has started, and can kill for good. */
+static pid_t start_keeper(struct daemon *d)
+{
+	char program[4200];
+	pid_t pid;
+	int fd;
+
+	snprintf(d->keeper, sizeof(d->keeper), "%s/keeper.socket", d->folder);
+	snprintf(program, sizeof(program), "%s-keeper", daemon_program());
+	fd = make_socket(d->keeper, SOCK_SEQPACKET);
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		be_a_child();
+		must(dup2(fd, 3) == 3 && !fcntl(3, F_SETFD, 0), "dup2");
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl(program, program, "--fd", "3", NULL);
+		must(false, program);
+	}
+	close(fd);
+	return pid;
+}
+
+static void without_a_keeper_the_end_waits_for_what_is_pinned(void **state)
 {
 	struct daemon d;
 	char words[128];
+	pid_t keeper;
 	uint32_t r;
-	int fd, idle, lock;
+	int fd, idle, lock, status;
 
 	(void)state;
 	lock = pool_take(2);
-	daemon_start(&d, config);
+	daemon_prepare(&d, config);
+	keeper = start_keeper(&d);
+	daemon_spawn(&d);
+	daemon_says(&d, "ready");
 	idle = client_open(&d);
 	fd = client_open(&d);
 	assert_status(OK, client_register(fd, "banka", 2 * HUGE_BYTES, -1));
 	close(got.fd);
 	r = got.reg.region;
-	assert_status(OK, client_range(fd, HVCMAD_OP_BACK, r, 0, 1, 0));
+	assert_status(OK, client_range(fd, HVCMAD_OP_BACK, r, 0, 2, 0));
 	pool_unlock(lock);
 	assert_status(OK, client_range(fd, HVCMAD_OP_PIN, r, 0, 1, 0));
+
+	assert_int_equal(kill(keeper, SIGKILL), 0);
+	assert_int_equal(waitpid(keeper, &status, 0), keeper);
+	daemon_says(&d, "no keeper, tried again each second");
+	assert_refused(IO, "the keeper at", client_register(fd, "more", HUGE_BYTES, -1));
+	assert_status(OK, client_range(fd, HVCMAD_OP_PIN, r, 1, 1, 0));	/* what there is goes on */
+	assert_status(OK, client_range(fd, HVCMAD_OP_UNPIN, r, 1, 1, 0));
 
 	assert_int_equal(kill(d.pid, SIGTERM), 0);
 	snprintf(words, sizeof(words), "cannot end yet: VM a, process %d, has region banka with 2097152 bytes pinned",
@@ -532,7 +572,7 @@ int main(void)
 		T(the_journal_has_fields),
 		T(without_descriptors_clients_wait),
 		T(a_new_configuration_counts_at_once),
-		T(the_end_waits_for_what_is_pinned),
+		T(without_a_keeper_the_end_waits_for_what_is_pinned),
 		T(its_unit_leaves_it_what_it_needs),
 	};
 
