@@ -14,9 +14,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "hv/host/granules.h"
 #include "hv/host/service_link.h"
+
+#define MAX_SESSIONS	5	/* for one request, with services that end while they do it */
 
 struct remote {
 	struct hvcma_provider base;
@@ -25,12 +29,18 @@ struct remote {
 	uint32_t region;
 	uint64_t max_nr;		/* granules in a request */
 	uint64_t *address;		/* of those that are pinned; NULL: nobody wants any */
+	struct hvcma_service_user user;
+	bool is_lost;			/* a service after the first has it not, or other pins of it */
+	uint64_t unpinning_first;	/* of these it is not known whether they are unpinned */
+	uint64_t unpinning_nr;
 	uint64_t nr_pin_calls;
 	uint64_t nr_unpin_calls;
 	union {
 		struct hvcmad_resp_hdr hdr;
 		struct hvcmad_register_resp reg;
 		struct hvcmad_addresses_resp addresses;
+		struct hvcmad_pinned_resp pinned;
+		struct hvcmad_resume_resp resume;
 		unsigned char bytes[sizeof(struct hvcmad_addresses_resp) + HVCMAD_MAX_GRANULES * sizeof(uint64_t)];
 	} response;
 };
@@ -61,9 +71,15 @@ static int provider_errno(int ret)
 static int ask(struct remote *r, const void *request, int passed, size_t min_bytes, struct hvcma_error *err)
 {
 	struct hvcma_error why = { "" };
-	int ret = hvcma_service_link_ask(r->link, request, passed, &r->response, sizeof(r->response), min_bytes,
-					 NULL, &why);
+	int ret;
 
+	if (r->is_lost) {
+		hvcma_error_set(err, "region %s: the service was restarted, and has lost what it had of it",
+				r->granules.name);
+		return -EIO;
+	}
+	ret = hvcma_service_link_ask(r->link, request, passed, &r->response, sizeof(r->response), min_bytes,
+				     NULL, &why);
 	if (ret)
 		hvcma_error_set(err, "region %s: %s", r->granules.name, why.text);
 	return ret;
@@ -77,8 +93,11 @@ static int ask_range(struct remote *r, uint32_t op, uint32_t flags, uint64_t fir
 		.hdr = { op, sizeof(q) }, .region = r->region, .flags = flags, .first = first, .nr = nr,
 	};
 	size_t answer_bytes = address ? nr * sizeof(*address) : 0;
-	int ret = ask(r, &q, -1, sizeof(struct hvcmad_resp_hdr) + answer_bytes, &r->base.error);
+	int ret, tries = MAX_SESSIONS;
 
+	do {	/* after a restart nothing is pinned that the table has not: so the same again */
+		ret = ask(r, &q, -1, sizeof(struct hvcmad_resp_hdr) + answer_bytes, &r->base.error);
+	} while (ret == -ESTALE && --tries);
 	if (!ret && address)
 		memcpy(address, r->response.addresses.address, answer_bytes);
 	return provider_errno(ret);
@@ -125,6 +144,28 @@ static int remote_back(struct hvcma_provider *p, uint64_t first, uint64_t nr)
 	return ret;
 }
 
+/* After a restart the table has what was done. */
+static int unpin_chunk(struct remote *r, uint64_t first, uint64_t nr)
+{
+	int ret, tries = MAX_SESSIONS;
+
+	do {
+		const struct hvcmad_range_req q = {
+			.hdr = { HVCMAD_OP_UNPIN, sizeof(q) }, .region = r->region, .first = first, .nr = nr,
+		};
+
+		if (r->granules.state[first] != HVCMA_GRANULE_PINNED)
+			return 0;
+		r->unpinning_first = first;
+		r->unpinning_nr = nr;
+		ret = ask(r, &q, -1, sizeof(struct hvcmad_resp_hdr), &r->base.error);
+		r->unpinning_nr = 0;
+	} while (ret == -ESTALE && --tries);
+	if (!ret)
+		hvcma_granules_set(&r->granules, first, nr, HVCMA_GRANULE_BACKED);
+	return provider_errno(ret);
+}
+
 static int unpin_some(struct remote *r, uint64_t first, uint64_t nr)
 {
 	uint64_t at, len;
@@ -132,10 +173,9 @@ static int unpin_some(struct remote *r, uint64_t first, uint64_t nr)
 
 	for (at = first; at < first + nr; at += len) {
 		len = chunk(r, at, first + nr);
-		ret = ask_range(r, HVCMAD_OP_UNPIN, 0, at, len, NULL);
+		ret = unpin_chunk(r, at, len);
 		if (ret)
 			return ret;
-		hvcma_granules_set(&r->granules, at, len, HVCMA_GRANULE_BACKED);
 	}
 	return 0;
 }
@@ -275,8 +315,92 @@ static void remote_stats(const struct hvcma_provider *p, struct hvcma_provider_s
 	stats->nr_unpin_calls = r->nr_unpin_calls;
 }
 
+/* ---- another session ---- */
+
+static int resume_region(struct remote *r)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000000L };
+	struct hvcmad_resume_req q = { .hdr = { HVCMAD_OP_RESUME, sizeof(q) } };
+	const struct hvcmad_resume_resp *a = &r->response.resume;
+	struct hvcma_error ignored;
+	int ret, file, tries = 20;
+
+	memcpy(q.name, r->granules.name, strlen(r->granules.name));
+	for (;;) {
+		ret = hvcma_service_link_ask(r->link, &q, -1, &r->response, sizeof(r->response), sizeof(*a), &file,
+					     &ignored);
+		/* A service that lives still hears of the end of the session before. */
+		if (ret != -ENOENT || !--tries)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	if (ret)
+		return ret;
+	close(file);
+	if (a->bytes != r->granules.nr * r->granules.bytes || a->granule_bytes != r->granules.bytes)
+		return -EPROTO;
+	r->region = a->region;
+	return 0;
+}
+
+/* A granule of which the service and the table differ. */
+static int reconcile(struct remote *r, uint64_t granule, bool pinned)
+{
+	const struct hvcmad_range_req q = {
+		.hdr = { HVCMAD_OP_UNPIN, sizeof(q) }, .region = r->region, .first = granule, .nr = 1,
+	};
+	struct hvcma_error ignored;
+
+	if (pinned)	/* nobody was told, so no device knows */
+		return ask(r, &q, -1, sizeof(struct hvcmad_resp_hdr), &ignored);
+	if (granule - r->unpinning_first >= r->unpinning_nr)
+		return -EIO;
+	hvcma_granules_set(&r->granules, granule, 1, HVCMA_GRANULE_BACKED);
+	return 0;
+}
+
+static int compare_pins(struct remote *r, uint64_t first, uint64_t nr)
+{
+	const struct hvcmad_range_req q = {
+		.hdr = { HVCMAD_OP_PINNED, sizeof(q) }, .region = r->region, .first = first, .nr = nr,
+	};
+	uint64_t bits[HVCMAD_PINNED_WORDS(HVCMAD_MAX_GRANULES)], i;
+	size_t bytes = HVCMAD_PINNED_WORDS(nr) * sizeof(bits[0]);
+	struct hvcma_error ignored;
+	int ret = ask(r, &q, -1, sizeof(struct hvcmad_resp_hdr) + bytes, &ignored);
+
+	if (ret)
+		return ret;
+	memcpy(bits, r->response.pinned.pinned, bytes);
+	for (i = 0; !ret && i < nr; i++) {
+		bool pinned = bits[i / 64] >> i % 64 & 1;
+
+		if (pinned != (r->granules.state[first + i] == HVCMA_GRANULE_PINNED))
+			ret = reconcile(r, first + i, pinned);
+	}
+	return ret;
+}
+
+/* After it the service has pinned what the table says, or the region is lost. */
+static int remote_resume(struct hvcma_service_user *user)
+{
+	struct remote *r = (struct remote *)((char *)user - offsetof(struct remote, user));
+	uint64_t at, len;
+	int ret = r->is_lost ? 0 : resume_region(r);
+
+	for (at = 0; !ret && !r->is_lost && at < r->granules.nr; at += len) {
+		len = chunk(r, at, r->granules.nr);
+		ret = compare_pins(r, at, len);
+	}
+	if (ret && ret != -ECONNRESET)
+		r->is_lost = true;
+	return ret;
+}
+
 static void free_remote(struct remote *r)
 {
+	if (r->link)
+		hvcma_service_link_remove(r->link, &r->user);
 	hvcma_service_link_put(r->link);
 	hvcma_granules_fini(&r->granules);
 	free(r->address);
@@ -289,9 +413,11 @@ static void unregister(struct remote *r)
 		.hdr = { HVCMAD_OP_UNREGISTER, sizeof(q) }, .region = r->region,
 	};
 	struct hvcma_error ignored;
+	int tries = MAX_SESSIONS;
 
 	/* A service that is gone has nothing more, and to one that hangs there is nothing more to say. */
-	ask(r, &q, -1, sizeof(struct hvcmad_resp_hdr), &ignored);
+	while (ask(r, &q, -1, sizeof(struct hvcmad_resp_hdr), &ignored) == -ESTALE && --tries)
+		;
 }
 
 static void remote_destroy(struct hvcma_provider *p)
@@ -340,13 +466,20 @@ static int register_region(struct remote *r, const struct hvcma_provider_config 
 		.granule_bytes = config->granule_bytes,
 	};
 	uint64_t max_bytes = hvcma_service_link_hello(r->link)->max_range_bytes;
-	int ret;
+	int ret, tries = MAX_SESSIONS;
 
 	memcpy(q.name, config->name, strlen(config->name));
-	ret = ask(r, &q, config->fd, sizeof(r->response.reg), err);
+	do {
+		ret = ask(r, &q, config->fd, sizeof(r->response.reg), err);
+		if (!ret)
+			r->region = r->response.reg.region;
+		else if (ret == -ESTALE && !resume_region(r))
+			ret = 0;	/* it was done */
+	} while (ret == -ESTALE && --tries);
 	if (ret)
 		return ret;
-	r->region = r->response.reg.region;
+	r->user.resume = remote_resume;
+	hvcma_service_link_add(r->link, &r->user);
 	r->max_nr = max_bytes / config->granule_bytes;
 	if (r->max_nr > HVCMAD_MAX_GRANULES)
 		r->max_nr = HVCMAD_MAX_GRANULES;

@@ -5,14 +5,25 @@
 #include "hv/host/service_link.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
+
+#define QUICK_MS	300	/* for an answer to HELLO, when the service has not answered before */
+#define FIRST_PAUSE_MS	10
+#define LONGEST_PAUSE_MS	200
+#define PATIENCE_MS	2000	/* all pauses together */
 
 struct hvcma_service_link {
 	struct hvcma_service_link *next;
 	unsigned int refs;
 	int fd;				/* -1: the session is over */
+	bool resuming;
+	struct hvcma_service_user *users;
 	char *path;
 	struct hvcmad_hello_resp hello;
 };
@@ -86,6 +97,72 @@ const struct hvcmad_hello_resp *hvcma_service_link_hello(const struct hvcma_serv
 	return &link->hello;
 }
 
+void hvcma_service_link_add(struct hvcma_service_link *link, struct hvcma_service_user *user)
+{
+	user->next = link->users;
+	link->users = user;
+}
+
+void hvcma_service_link_remove(struct hvcma_service_link *link, struct hvcma_service_user *user)
+{
+	struct hvcma_service_user **at = &link->users;
+
+	while (*at && *at != user)
+		at = &(*at)->next;
+	if (*at)
+		*at = user->next;
+}
+
+static int resume_all(struct hvcma_service_link *link)
+{
+	struct hvcma_service_user *user;
+	int ret = 0;
+
+	link->resuming = true;
+	for (user = link->users; user && ret != -ECONNRESET; user = user->next)
+		ret = user->resume(user);
+	link->resuming = false;
+	return ret == -ECONNRESET ? ret : 0;
+}
+
+/* One attempt. */
+static int connect_again(struct hvcma_service_link *link, unsigned int hello_ms, struct hvcma_error *err)
+{
+	const struct timeval patience = { .tv_sec = HVCMA_SERVICE_TIMEOUT_MS / 1000 };
+	int ret = hvcma_service_open(link->path, hello_ms, &link->fd, &link->hello, err);
+
+	if (ret) {
+		link->fd = -1;
+		return ret;
+	}
+	setsockopt(link->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(link->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	return resume_all(link);
+}
+
+static bool may_come_back(int error)
+{
+	return error == -ENOENT || error == -ECONNREFUSED || error == -ECONNRESET;
+}
+
+/* The service has gone; one that is restarted is soon there again. */
+static int reconnect(struct hvcma_service_link *link, struct hvcma_error *err)
+{
+	unsigned int pause_ms = FIRST_PAUSE_MS, waited_ms = 0;
+	int ret;
+
+	for (;;) {
+		struct timespec pause = { .tv_nsec = pause_ms * 1000000L };
+
+		ret = connect_again(link, HVCMA_SERVICE_TIMEOUT_MS, err);
+		if (!may_come_back(ret) || waited_ms >= PATIENCE_MS)
+			return ret;
+		nanosleep(&pause, NULL);
+		waited_ms += pause_ms;
+		pause_ms = pause_ms * 2 < LONGEST_PAUSE_MS ? pause_ms * 2 : LONGEST_PAUSE_MS;
+	}
+}
+
 int hvcma_service_link_ask(struct hvcma_service_link *link, const void *request, int passed,
 			   void *response, size_t room, size_t min_bytes, int *received,
 			   struct hvcma_error *err)
@@ -94,7 +171,8 @@ int hvcma_service_link_ask(struct hvcma_service_link *link, const void *request,
 	size_t bytes;
 	int ret;
 
-	if (link->fd < 0) {
+	if (link->fd < 0 && (link->resuming || connect_again(link, QUICK_MS, &why))) {
+		end_session(link);
 		hvcma_error_set(err, "service %s: the session with it has ended", link->path);
 		return -ECONNRESET;
 	}
@@ -106,5 +184,7 @@ int hvcma_service_link_ask(struct hvcma_service_link *link, const void *request,
 	name_service(link, err);
 	if (ret == -ETIMEDOUT || ret == -ECONNRESET || ret == -EPROTO)
 		end_session(link);
+	if (ret == -ECONNRESET && !link->resuming && !reconnect(link, &why))
+		return -ESTALE;
 	return ret;
 }

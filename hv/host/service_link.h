@@ -18,6 +18,23 @@
 
 struct hvcma_service_link;
 
+/*
+ * What one caller has at the service, and has to take up again when the session is another one: after a
+ * restart of the service, which has kept it. Part of the caller's own.
+ */
+struct hvcma_service_user {
+	struct hvcma_service_user *next;
+	/*
+	 * Asks by the link what has become of what it had; may not wait for anything else. -ECONNRESET: again, with
+	 * yet another session; what else fails is the caller's to remember.
+	 */
+	int (*resume)(struct hvcma_service_user *user);
+};
+
+/** hvcma_service_link_add() - it is told of sessions after this one, until hvcma_service_link_remove(). */
+void hvcma_service_link_add(struct hvcma_service_link *link, struct hvcma_service_user *user);
+void hvcma_service_link_remove(struct hvcma_service_link *link, struct hvcma_service_user *user);
+
 /**
  * hvcma_service_link_get() - a reference of the session with the service at @path; the first
  * one connects.
@@ -36,8 +53,10 @@ const struct hvcmad_hello_resp *hvcma_service_link_hello(const struct hvcma_serv
 /**
  * hvcma_service_link_ask() - as hvcma_service_ask_passing().
  *
- * A session that is of no use any more is ended; from then on all is answered at once with
- * -ECONNRESET, and nobody waits a second time.
+ * A session that the service has ended is followed by another, with growing pauses, for two seconds at most; then all users
+ * have taken up what they had, and -ESTALE is returned: whether the request was done is for the caller to find
+ * out, and to ask again. Where there is no service for that long, or it does not answer, the session stays
+ * ended: from then on each request tries once more, and is answered with -ECONNRESET without waiting.
  */
 int hvcma_service_link_ask(struct hvcma_service_link *link, const void *request, int passed,
 			   void *response, size_t room, size_t min_bytes, int *received,

@@ -148,23 +148,31 @@ void hvcmad_region_note_addresses(struct hvcmad_region *r, uint64_t first, uint6
 
 /* ---- what the service before has left ---- */
 
+static int map_granule(struct hvcmad_region *r, uint64_t granule)
+{
+	return hvcma_populate((char *)r->base + granule * r->granule_bytes, r->granule_bytes);
+}
+
 /*
  * Pages that are pinned are in the file, unless its owner has made holes: then this would be another page,
- * and not where devices write to.
+ * and not where devices write to. Others were asked for by BACK, and may be gone again.
  */
-static void map_pinned(struct hvcmad_region *r, struct hvcma_error *err)
+static void map_pages(struct hvcmad_region *r, struct hvcma_error *err)
 {
-	uint64_t at = 0, first, nr;
-	int ret = 0;
+	uint64_t i;
+	int ret;
 
-	while (!ret && (nr = hvcmad_pin_table_next(&r->table, at, HVCMAD_PIN_PINNED, &first))) {
-		ret = hvcma_populate((char *)r->base + first * r->granule_bytes, nr * r->granule_bytes);
-		at = first + nr;
+	for (i = 0; i < r->table.nr; i++) {
+		bool pinned = hvcmad_pin_table_state(&r->table, i) != HVCMAD_PIN_NONE;
+
+		if (!pinned && !hvcmad_pin_table_is_backed(&r->table, i))
+			continue;
+		ret = map_granule(r, i);
+		if (!ret || !pinned)
+			continue;
+		hvcma_error_set(err, "region %s: pinned pages are not in its file any more: %s", r->name, strerror(-ret));
+		r->has_addresses = false;
 	}
-	if (!ret)
-		return;
-	hvcma_error_set(err, "region %s: pinned pages are not in its file any more: %s", r->name, strerror(-ret));
-	r->has_addresses = false;
 }
 
 static void check_pinned(struct hvcmad_region *r, struct hvcma_error *err)
@@ -289,7 +297,7 @@ int hvcmad_region_keep_on(struct hvcmad_memory *m, struct hvcmad_region *r, stru
 		return ret;
 	}
 	describe(r);
-	map_pinned(r, &why);
+	map_pages(r, &why);
 	ret = found->ring_fds ? go_on(r, found, err) : -ENODATA;
 	if (!ret) {
 		hvcmad_keep_adopt(m->keep, &r->kept, found->id);

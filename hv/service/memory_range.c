@@ -113,6 +113,8 @@ static enum hvcmad_status back(struct hvcmad_memory *m, struct hvcmad_region *r,
 	if (ret)
 		return status_of(ret);
 	ret = r->provider->ops->back(r->provider, first, nr);
+	if (!ret)
+		hvcmad_pin_table_set_backed(&r->table, first, nr, true);
 	return provided(r, ret == -ENOMEM ? -ENOBUFS : ret, err);
 }
 
@@ -251,7 +253,10 @@ enum hvcmad_status hvcmad_region_range(struct hvcmad_memory *m, struct hvcmad_re
 		tell_pinned(region, first, nr, answer);
 		return HVCMAD_S_OK;
 	case HVCMAD_OP_DISCARD:
-		return provided(region, p->ops->discard(p, first, nr), err);
+		ret = p->ops->discard(p, first, nr);
+		if (!ret)
+			hvcmad_pin_table_set_backed(&region->table, first, nr, false);
+		return provided(region, ret, err);
 	default:
 		hvcma_error_set(err, "unknown operation %" PRIu32, request->hdr.op);
 		return HVCMAD_S_UNSUPP;

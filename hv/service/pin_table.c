@@ -91,7 +91,7 @@ void hvcmad_pin_table_set(struct hvcmad_pin_table *t, uint64_t first, uint64_t n
 
 	for (i = first; i < first + nr; i++) {
 		assert(transition_ok[hvcmad_pin_table_state(t, i)][state]);
-		__atomic_store_n(&t->entry[i], (uint64_t)state, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&t->entry[i], (t->entry[i] & HVCMAD_PIN_BACKED) | state, __ATOMIC_SEQ_CST);
 	}
 }
 
@@ -108,9 +108,24 @@ uint64_t hvcmad_pin_table_next(const struct hvcmad_pin_table *t, uint64_t from, 
 	return i - *first;
 }
 
+void hvcmad_pin_table_set_backed(struct hvcmad_pin_table *t, uint64_t first, uint64_t nr, bool backed)
+{
+	uint64_t i;
+
+	for (i = first; i < first + nr; i++)
+		__atomic_store_n(&t->entry[i], (t->entry[i] & ~HVCMAD_PIN_BACKED) | (backed ? HVCMAD_PIN_BACKED : 0),
+				 __ATOMIC_SEQ_CST);
+}
+
+bool hvcmad_pin_table_is_backed(const struct hvcmad_pin_table *t, uint64_t granule)
+{
+	return t->entry[granule] & HVCMAD_PIN_BACKED;
+}
+
 void hvcmad_pin_table_set_address(struct hvcmad_pin_table *t, uint64_t granule, uint64_t hpa)
 {
-	__atomic_store_n(&t->entry[granule], (hpa & ADDRESS_MASK) | HVCMAD_PIN_PINNED, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&t->entry[granule], (hpa & ADDRESS_MASK) | (t->entry[granule] & ~ADDRESS_MASK),
+			 __ATOMIC_SEQ_CST);
 }
 
 uint64_t hvcmad_pin_table_address(const struct hvcmad_pin_table *t, uint64_t granule)

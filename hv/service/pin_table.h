@@ -28,10 +28,11 @@ enum hvcmad_pin_state {
 
 struct hvcmad_pin_table {
 	int fd;
-	uint64_t *entry;	/* state, and above HVCMAD_PIN_ADDRESS_BIT the address, one for each granule */
+	uint64_t *entry;	/* state, HVCMAD_PIN_BACKED, and above HVCMAD_PIN_ADDRESS_BIT the address, one for each granule */
 	uint64_t nr;
 };
 
+#define HVCMAD_PIN_BACKED	UINT64_C(4)
 #define HVCMAD_PIN_ADDRESS_BIT	12
 
 /** hvcmad_pin_table_make() - all NONE. Return: 0 (then hvcmad_pin_table_fini()), or a negative errno. */
@@ -58,6 +59,10 @@ void hvcmad_pin_table_set(struct hvcmad_pin_table *t, uint64_t first, uint64_t n
 /** hvcmad_pin_table_next() - the next run of this state from @from on: its length, 0 for none; *@first its start. */
 uint64_t hvcmad_pin_table_next(const struct hvcmad_pin_table *t, uint64_t from, enum hvcmad_pin_state state,
 			       uint64_t *first);
+
+/** hvcmad_pin_table_set_backed() - were these asked to have pages, and not to give them back? */
+void hvcmad_pin_table_set_backed(struct hvcmad_pin_table *t, uint64_t first, uint64_t nr, bool backed);
+bool hvcmad_pin_table_is_backed(const struct hvcmad_pin_table *t, uint64_t granule);
 
 /** hvcmad_pin_table_set_address() - where a pinned granule is. */
 void hvcmad_pin_table_set_address(struct hvcmad_pin_table *t, uint64_t granule, uint64_t hpa);
