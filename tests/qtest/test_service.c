@@ -351,8 +351,8 @@ static void test_killed(void **state)
 	assert_service_ends_with(0);
 }
 
-/* A service that is to end serves what is there, and nothing new. */
-static void test_stopping(void **state)
+/* A service that is replaced, or killed and started again: QEMU goes on. */
+static void test_restarted(void **state)
 {
 	struct virtio_cma_block block;
 
@@ -360,31 +360,33 @@ static void test_stopping(void **state)
 	start(USER_ALL, ",unsafe-noiommu=on");
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
 	assert_int_equal(kill(d.pid, SIGTERM), 0);
-	daemon_says(&d, "cannot end yet: VM all");
-	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, NULL), VIRTIO_CMA_S_IO);
-	assert_said("the service refuses BACK: the service is about to end");
-	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
-	qtest_stop(q);
 	assert_int_equal(daemon_wait(&d), 0);
+	daemon_again(&d);
+	assert_service_has(1, 2 * MIB);
+	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, NULL), VIRTIO_CMA_S_OK);
+	daemon_kill(&d);
+	daemon_again(&d);
+	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
+	assert_service_has(1, 2 * MIB);
+	qtest_stop(q);
 }
 
 static void test_gone(void **state)
 {
 	struct virtio_cma_block block;
-	int status;
 
 	(void)state;
 	start(USER_ALL, ",unsafe-noiommu=on");
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);
-	assert_int_equal(kill(d.pid, SIGKILL), 0);
-	assert_int_equal(waitpid(d.pid, &status, 0), d.pid);
-	d.pid = 0;
+	daemon_kill(&d);
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, NULL), VIRTIO_CMA_S_IO);
 	assert_said("virtio-cma: region banka: service");
 	assert_int_equal(cma_free(&c, block.base_gpa, block.bytes), VIRTIO_CMA_S_OK);
 	virtio_reset(&c.v);
 	qtest_assert_text(q, "/region/provider", "service");
 	qtest_stop(q);
+	daemon_again(&d);
+	assert_service_ends_with(0);
 }
 
 /* The main loop waits for it once, and not for ever. */
@@ -433,7 +435,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_unprivileged), TEST(test_addresses), TEST(test_without_addresses), TEST(test_discard),
 		TEST(test_modes), TEST(test_memfd), TEST(test_two_regions), TEST(test_refused),
-		TEST(test_pin_quota), TEST(test_killed), TEST(test_stopping), TEST(test_gone), TEST(test_hangs),
+		TEST(test_pin_quota), TEST(test_killed), TEST(test_restarted), TEST(test_gone), TEST(test_hangs),
 	};
 
 	return cmocka_run_group_tests_name("service", tests, pages_mount, pages_unmount);
