@@ -108,7 +108,7 @@ include $(srcdir)/tests/glue/glue.mk
 
 # ---- layers: what is built for each; tests/run finds the tests themselves -----
 need_layers = $(NATIVE)
-need_build = plugin plugin-testing
+need_build = $(NATIVE) plugin plugin-testing
 need_unit = $(NATIVE) $(UNIT_BIN)
 need_service = $(NATIVE) $(SERVICE_BIN) $(if $(MISSING_service),,$(SERVICE_BOTH))
 need_fdt = $(NATIVE) $(FDT_BIN)
