@@ -86,9 +86,15 @@ JSON_LIBS_cross = -ljson-c
 # Where the command finds the plugin that was installed with it.
 CLI_DEFS = -DHVCMA_PLUGINDIR='"$(libdir)/hvcma"'
 
-# The service is for the machine it is built on.
-SERVICE_CFLAGS = $(LIBCONFIG_CFLAGS) $(LIBSYSTEMD_CFLAGS) -DHVCMAD_CONFIG='"$(sysconfdir)/hvcma/hvcmad.conf"'
+# The service, with libraries that nothing else has.
+SERVICE_CONFIG = -DHVCMAD_CONFIG='"$(sysconfdir)/hvcma/hvcmad.conf"'
+SERVICE_CFLAGS = $(LIBCONFIG_CFLAGS) $(LIBSYSTEMD_CFLAGS) $(SERVICE_CONFIG)
 SERVICE_LIBS = $(LIBCONFIG_LIBS) $(LIBSYSTEMD_LIBS) -luring -pthread
+SERVICE_CFLAGS_native = $(SERVICE_CFLAGS)
+SERVICE_LIBS_native = $(SERVICE_LIBS)
+SERVICE_SYSROOT = --sysroot=$(abspath $(ENV))/sysroot-arm64-service
+SERVICE_CFLAGS_cross = $(SERVICE_SYSROOT) $(SERVICE_CONFIG)
+SERVICE_LIBS_cross = $(SERVICE_SYSROOT) -lconfig -lsystemd -luring -pthread
 
 # libvirt's library is loaded when it is asked something: what else hvcma does needs none.
 DOMAIN_CFLAGS = $(if $(MISSING_domain),,-DHVCMA_WITH_DOMAIN -DHVCMA_BINDIR='"$(bindir)"' $(LIBXML_CFLAGS)) \
@@ -108,7 +114,7 @@ obj_$(1) = $$(patsubst $(srcdir)/%.c,$(O)/$(1)/obj/%.o,$$(1))
 $(O)/$(1)/obj/hv/%.o: $(srcdir)/hv/%.c config.mak | $$(ready_$(2))
 	$(say) CC $(1)/hv/$$*.o
 	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$(BASE_CFLAGS) $$(if $$(findstring /cli/,$$@),$$(JSON_$(2)) $(CLI_DEFS)) \
-		$$(if $$(findstring /service/,$$@),$(SERVICE_CFLAGS)) \
+		$$(if $$(findstring /service/,$$@),$$(SERVICE_CFLAGS_$(2))) \
 		$$(if $$(or $$(findstring /cli/,$$@),$$(findstring /libvirt/,$$@)),$$(DOMAIN_CFLAGS_$(2))) -c -o $$@ $$<
 
 $(O)/$(1)/obj/fdt/%.o: $(srcdir)/fdt/%.c config.mak | $$(ready_$(2))
@@ -135,6 +141,15 @@ $(O)/$(1)/hvcma-pin-keeper: $(O)/$(1)/obj/hv/host/pin_keeper_main.o $(O)/$(1)/li
 	$(say) LD $$(@:$(O)/%=%)
 	$(Q)$$(CC_$(2)) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ -luring
 
+$(O)/$(1)/hvcmad: $$(call obj_$(1),$(SERVICE_SRC) $(srcdir)/hv/service/hvcmad_main.c) \
+		$(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
+	$(say) LD $$(@:$(O)/%=%)
+	$(Q)$$(CC_$(2)) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $$(SERVICE_LIBS_$(2))
+
+$(O)/$(1)/hvcmad-keeper: $(O)/$(1)/obj/hv/service/keeper_main.o $(O)/$(1)/libhvcma-host.a
+	$(say) LD $$(@:$(O)/%=%)
+	$(Q)$$(CC_$(2)) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $$(SERVICE_LIBS_$(2))
+
 $(O)/$(1)/obj/qemu-device/%.o: $(srcdir)/qemu-device/%.c config.mak $$(QH_$(1))/cflags | $(PLUGIN_TRACE)
 	$(say) CC $(1)/qemu-device/$$*.o
 	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$$$(cat $$(QH_$(1))/cflags) -iquote $(srcdir) -iquote $(dir $(PLUGIN_TRACE)) \
@@ -158,7 +173,7 @@ $(O)/$(1)/hvcma-preload.so: $(srcdir)/qemu-device/loader.c config.mak | $$(ready
 	$(say) LD $$(@:$(O)/%=%)
 	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$(BASE_CFLAGS) -shared $(LDFLAGS) -o $$@ $$< -ldl
 
-$(1): $(O)/$(1)/hvcma $(O)/$(1)/hvcma-pin-keeper
+$(1): $(O)/$(1)/hvcma $(O)/$(1)/hvcma-pin-keeper $(if $(MISSING_service_$(2)),,$(O)/$(1)/hvcmad $(O)/$(1)/hvcmad-keeper)
 $(1)-plugin: $(O)/$(1)/hvcma-preload.so $(O)/$(1)/hvcma-qemu.so $(O)/$(1)/hvcma-pin-keeper
 $(1)-plugin-testing: $(addprefix $(O)/$(1)/testing/,hvcma-preload.so hvcma-qemu.so hvcma-pin-keeper)
 .PHONY: $(1) $(1)-plugin $(1)-plugin-testing
@@ -168,6 +183,7 @@ endef
 qemu_package = $(shell src=$$(sed -n 's/.*-iquote \([^ ]*\) -iquote .*/\1/p' $(1)/cflags); \
 	awk -F'[()]' '{ print $$2; exit }' "$$src/debian/changelog" 2>/dev/null)
 PLUGIN_WARN = $(filter-out -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition,$(WARN))
+MISSING_service_native = $(MISSING_service)
 ready_native =
 ready_cross = $(ENV)/cross/bin $(ENV)/sysroot-arm64
 QEMU_HEADERS_$(NATIVE) = $(QEMU_HEADERS)
@@ -177,13 +193,6 @@ ifneq ($(NATIVE),arm64)
 $(eval $(call arch_rules,arm64,cross))
 endif
 
-$(O)/$(NATIVE)/hvcmad: $(call obj_$(NATIVE),$(SERVICE_SRC) $(srcdir)/hv/service/hvcmad_main.c) \
-		$(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
-	$(say) LD $(@:$(O)/%=%)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(SERVICE_LIBS)
-$(O)/$(NATIVE)/hvcmad-keeper: $(call obj_$(NATIVE),$(srcdir)/hv/service/keeper_main.c) $(O)/$(NATIVE)/libhvcma-host.a
-	$(say) LD $(@:$(O)/%=%)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBSYSTEMD_LIBS) -luring
 SERVICE_BOTH = $(O)/$(NATIVE)/hvcmad $(O)/$(NATIVE)/hvcmad-keeper
 service: $(SERVICE_BOTH)
 

@@ -7,8 +7,8 @@
  * with unsafe-noiommu=on, else guest-physical. Knows no client and no request.
  *
  * While a granule is pinned, or may be online, RAM discards by others (balloon)
- * are off. With unsafe-noiommu=on a keeper process, or the service, keeps the pins
- * beyond QEMU's death.
+ * are off. With unsafe-noiommu=on a keeper process, or the service, keeps the
+ * pins beyond QEMU's death.
  */
 #ifndef QEMU_DEVICE_BACKING_H
 #define QEMU_DEVICE_BACKING_H

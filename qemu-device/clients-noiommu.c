@@ -15,6 +15,7 @@
 typedef struct Search {
     const char *device_id;      /* NULL: for the default region */
     const char *region;         /* found */
+    const char *service;        /* of it, as the user said */
 } Search;
 
 /* Does the text set anything aside for the device, or name it, in @region? */
@@ -68,17 +69,18 @@ static int match_device_option(void *opaque, QemuOpts *opts, Error **errp)
     }
     if (found) {
         search->region = region;
+        search->service = qemu_opt_get(opts, "service");
     }
     return found;
 }
 
-static const char *search_options(const char *device_id)
+static Search search_options(const char *device_id)
 {
     Search search = { .device_id = device_id };
 
     qemu_opts_foreach(qemu_find_opts("device"), match_device_option, &search,
                       NULL);
-    return search.region;
+    return search;
 }
 
 const char *hvcma_clients_noiommu_region(const char *device_id)
@@ -91,14 +93,36 @@ const char *hvcma_clients_noiommu_region(const char *device_id)
     if (s) {
         return s->opts.unsafe_noiommu ? s->config.name : NULL;
     }
-    return search_options(device_id);
+    return search_options(device_id).region;
 }
 
 static bool default_takes_noiommu(void)
 {
     VirtIOCMA *s = hvcma_clients_default_region();
 
-    return s ? s->opts.unsafe_noiommu : search_options(NULL) != NULL;
+    return s ? s->opts.unsafe_noiommu : search_options(NULL).region != NULL;
+}
+
+bool hvcma_clients_noiommu_service(const char *device_id, const char **path,
+                                   Error **errp)
+{
+    VirtIOCMA *s = device_id ? hvcma_clients_region_of(device_id) : NULL;
+    Search search = { };
+
+    if (!s && device_id) {
+        search = search_options(device_id);
+    }
+    if (!s && !search.region) {
+        s = hvcma_clients_default_region();
+    }
+    if (s) {
+        *path = s->service_path;
+        return true;
+    }
+    if (!search.region) {
+        search = search_options(NULL);
+    }
+    return hvcma_service_path(search.region, search.service, path, errp);
 }
 
 bool hvcma_clients_noiommu_attach(const char *device_id, const char *group_path,

@@ -113,6 +113,17 @@ enum virtio_cma_status hvcma_clients_quiesce(HvcmaClients *c, uint32_t client);
 const char *hvcma_clients_noiommu_region(const char *device_id);
 
 /**
+ * hvcma_clients_noiommu_service() - which service is to open this device?
+ * @device_id: as above; of one that hvcma_clients_noiommu_attach() allows
+ * @path: out: of the socket that the region with it has, NULL: none, QEMU opens
+ *        it
+ *
+ * Return: false with @errp if the region's service= is no good.
+ */
+bool hvcma_clients_noiommu_service(const char *device_id, const char **path,
+                                   Error **errp);
+
+/**
  * hvcma_clients_noiommu_attach() - may this vfio-pci device attach to a
  * no-IOMMU group?
  * @device_id: id of the -device option, NULL if it has none

@@ -4,7 +4,6 @@
  */
 
 #include "qemu/osdep.h"
-#include <sys/ioctl.h>
 #include <linux/vfio.h>
 
 #include "exec/address-spaces.h"
@@ -17,69 +16,40 @@
 #endif
 #include "migration/blocker.h"
 #include "qapi/error.h"
-#include "qemu/cutils.h"
 #include "qemu/error-report.h"
 #include "qemu/module.h"
 
 #include "clients.h"
+#include "hv/host/service_device.h"
+#include "hv/host/vfio_noiommu.h"
 #include "vfio-noiommu.h"
-
-#define NOIOMMU_PARAMETER \
-    "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 
 OBJECT_DECLARE_SIMPLE_TYPE(NoiommuContainer, VFIO_IOMMU_NOIOMMU)
 
 /*
  * A no-IOMMU group holds one device; it gets a container of its own. Both are
  * entered into QEMU's lists, which takes every container for one of this type.
+ * With a service they are open there, and here the device alone is.
  */
 struct NoiommuContainer {
     VFIOContainer parent_obj;
 
     VFIOGroup group;
+    struct hvcma_service_device service;    /* without one: no link */
     Error *migration_blocker;
 };
 
 /* ---- what kind of group ---- */
 
-typedef struct HostGroup {
-    int id;                     /* -1: the device has none */
-    bool noiommu;
-    char path[32];              /* of the node in /dev */
-} HostGroup;
-
-static void set_group_path(HostGroup *group)
+/* An id of -1: it is in none. */
+static struct hvcma_vfio_group host_group_of(const VFIODevice *vbasedev)
 {
-    snprintf(group->path, sizeof(group->path), "/dev/vfio/%s%d",
-             group->noiommu ? "noiommu-" : "", group->id);
-}
+    struct hvcma_vfio_group group = { .id = -1 };
 
-static HostGroup host_group_of(const VFIODevice *vbasedev)
-{
-    HostGroup group = { .id = -1 };
-    g_autofree char *link = NULL;
-    g_autofree char *target = NULL;
-    g_autofree char *number = NULL;
-    g_autofree char *name_path = NULL;
-    g_autofree char *name = NULL;
-
-    if (!vbasedev->sysfsdev) {
-        return group;           /* an opened file was passed: iommufd */
+    /* Without a path there an opened file was passed: iommufd. */
+    if (vbasedev->sysfsdev) {
+        hvcma_vfio_group_of(vbasedev->sysfsdev, &group);
     }
-    link = g_build_filename(vbasedev->sysfsdev, "iommu_group", NULL);
-    target = g_file_read_link(link, NULL);
-    if (!target) {
-        return group;
-    }
-    number = g_path_get_basename(target);
-    if (qemu_strtoi(number, NULL, 10, &group.id)) {
-        group.id = -1;
-        return group;
-    }
-    name_path = g_build_filename(link, "name", NULL);
-    group.noiommu = g_file_get_contents(name_path, &name, NULL, NULL) &&
-                    g_str_equal(g_strchomp(name), "vfio-noiommu");
-    set_group_path(&group);
     return group;
 }
 
@@ -87,28 +57,18 @@ static HostGroup host_group_of(const VFIODevice *vbasedev)
 static void set_no_group_error(Error **errp, const char *device,
                                const char *region)
 {
-    g_autofree char *mode = NULL;
+    struct hvcma_error why = { "" };
 
-    if (!g_file_get_contents(NOIOMMU_PARAMETER, &mode, NULL, NULL)) {
-        error_setg(errp, "client of region %s: the host's vfio module is not "
-                   "loaded or was built without CONFIG_VFIO_NOIOMMU (no %s)",
-                   region, NOIOMMU_PARAMETER);
-    } else if (mode[0] != 'Y') {
-        error_setg(errp, "client of region %s: the host's vfio module has "
-                   "no-IOMMU mode switched off: write Y to %s, then bind %s "
-                   "to vfio-pci", region, NOIOMMU_PARAMETER, device);
-    } else {
-        error_setg(errp, "client of region %s: has no VFIO group: bind %s to "
-                   "vfio-pci", region, device);
-    }
+    hvcma_vfio_no_group(device, &why);
+    error_setg(errp, "client of region %s: %s", region, why.text);
 }
 
 /*
  * The region whose guest-physical to host-physical promise would be broken by
  * attaching @vbasedev in the ordinary way.
  */
-static bool check_ordinary(const VFIODevice *vbasedev, const HostGroup *group,
-                           Error **errp)
+static bool check_ordinary(const VFIODevice *vbasedev,
+                           const struct hvcma_vfio_group *group, Error **errp)
 {
     const char *region = hvcma_clients_noiommu_region(vbasedev->dev->id);
 
@@ -126,7 +86,8 @@ static bool check_ordinary(const VFIODevice *vbasedev, const HostGroup *group,
     return false;
 }
 
-static bool check_noiommu(const VFIODevice *vbasedev, const HostGroup *group,
+static bool check_noiommu(const VFIODevice *vbasedev,
+                          const struct hvcma_vfio_group *group,
                           AddressSpace *as, Error **errp)
 {
     if (vbasedev->type != VFIO_DEVICE_TYPE_PCI) {
@@ -145,97 +106,52 @@ static bool check_noiommu(const VFIODevice *vbasedev, const HostGroup *group,
 
 /* ---- attach ---- */
 
-static int open_node(const char *path, Error **errp)
+/* Group, container and device, or the device of a service. */
+static int open_device(NoiommuContainer *c, const char *name,
+                       VFIODevice *vbasedev,
+                       const struct hvcma_vfio_group *host, Error **errp)
 {
-    int fd = qemu_open_old(path, O_RDWR | O_CLOEXEC);
+    struct hvcma_noiommu opened;
+    struct hvcma_error err = { "" };
+    const char *service;
+    int fd;
 
-    if (fd >= 0) {
-        return fd;
+    if (!hvcma_clients_noiommu_service(vbasedev->dev->id, &service, errp)) {
+        return -1;
     }
-    switch (errno) {
-    case EPERM:
-        error_setg(errp, "cannot open %s: CAP_SYS_RAWIO is needed", path);
-        break;
-    case EBUSY:
-        error_setg(errp, "cannot open %s: in use by another process or by "
-                   "another device of this VM", path);
-        break;
-    default:
-        error_setg_errno(errp, errno, "cannot open %s", path);
-        break;
+    if (service) {
+        fd = hvcma_service_device_open(service, name, &c->service, &err);
+    } else if (hvcma_noiommu_open(host->path, &opened, &err)) {
+        fd = -1;
+    } else {
+        c->group.fd = opened.group_fd;
+        c->parent_obj.fd = opened.container_fd;
+        fd = hvcma_noiommu_device(&opened, name, &err);
     }
-    return -1;
-}
-
-static bool open_group(NoiommuContainer *c, const HostGroup *host, Error **errp)
-{
-    struct vfio_group_status status = { .argsz = sizeof(status) };
-    int version;
-
-    c->group.fd = open_node(host->path, errp);
-    if (c->group.fd < 0) {
-        return false;
+    if (fd < 0) {
+        error_setg(errp, "%s", err.text);
     }
-    if (ioctl(c->group.fd, VFIO_GROUP_GET_STATUS, &status)) {
-        error_setg_errno(errp, errno, "%s: cannot get its status", host->path);
-        return false;
-    }
-    if (!(status.flags & VFIO_GROUP_FLAGS_VIABLE)) {
-        error_setg(errp, "%s is not viable: bind its device to vfio-pci",
-                   host->path);
-        return false;
-    }
-    c->parent_obj.fd = open_node("/dev/vfio/vfio", errp);
-    if (c->parent_obj.fd < 0) {
-        return false;
-    }
-    version = ioctl(c->parent_obj.fd, VFIO_GET_API_VERSION);
-    if (version != VFIO_API_VERSION) {
-        error_setg(errp, "/dev/vfio/vfio: API version is %d, not %d", version,
-                   VFIO_API_VERSION);
-        return false;
-    }
-    if (ioctl(c->group.fd, VFIO_GROUP_SET_CONTAINER, &c->parent_obj.fd)) {
-        error_setg_errno(errp, errno, "%s: cannot set its container",
-                         host->path);
-        return false;
-    }
-    if (ioctl(c->parent_obj.fd, VFIO_SET_IOMMU, VFIO_NOIOMMU_IOMMU)) {
-        error_setg_errno(errp, errno, "%s: cannot set no-IOMMU mode",
-                         host->path);
-        return false;
-    }
-    return true;
+    return fd;
 }
 
 static void close_group(NoiommuContainer *c)
 {
-    if (c->parent_obj.fd >= 0) {
-        /* Fails if the group was never added; closing both ends it anyway. */
-        ioctl(c->group.fd, VFIO_GROUP_UNSET_CONTAINER, &c->parent_obj.fd);
-        close(c->parent_obj.fd);
-    }
-    if (c->group.fd >= 0) {
-        close(c->group.fd);
+    struct hvcma_noiommu opened = { c->group.fd, c->parent_obj.fd };
+
+    hvcma_noiommu_close(&opened);
+    if (c->service.link) {
+        hvcma_service_device_close(&c->service);
     }
 }
 
-static bool open_device(NoiommuContainer *c, const char *name,
-                        VFIODevice *vbasedev, Error **errp)
+static bool prepare_device(NoiommuContainer *c, int fd, const char *name,
+                           VFIODevice *vbasedev, Error **errp)
 {
-    g_autofree struct vfio_device_info *info = NULL;
-    int fd = ioctl(c->group.fd, VFIO_GROUP_GET_DEVICE_FD, name);
+    g_autofree struct vfio_device_info *info = vfio_get_device_info(fd);
 
-    if (fd < 0) {
-        error_setg_errno(errp, errno, "cannot get device %s from its group",
-                         name);
-        return false;
-    }
-    info = vfio_get_device_info(fd);
     if (!info) {
         error_setg_errno(errp, errno, "cannot get information on device %s",
                          name);
-        close(fd);
         return false;
     }
     vbasedev->fd = fd;
@@ -301,7 +217,8 @@ static void unlink_device(NoiommuContainer *c, VFIODevice *vbasedev)
     QLIST_REMOVE(&c->group, container_next);
 }
 
-static NoiommuContainer *noiommu_container_new(const HostGroup *host)
+static NoiommuContainer *
+noiommu_container_new(const struct hvcma_vfio_group *host)
 {
     Object *obj = object_new(TYPE_VFIO_IOMMU_NOIOMMU);
     NoiommuContainer *c = VFIO_IOMMU_NOIOMMU(obj);
@@ -314,14 +231,28 @@ static NoiommuContainer *noiommu_container_new(const HostGroup *host)
     return c;
 }
 
+/*
+ * KVM wants to know of groups whose DMA may bypass caches; one that a service
+ * has open can't be told to it: on x86 memory stays cached then, as it has to
+ * be without an IOMMU, and Arm does not ask.
+ */
+static void tell_kvm(const NoiommuContainer *c)
+{
+    Error *err = NULL;
+
+    if (c->group.fd >= 0 && vfio_kvm_device_add_fd(c->group.fd, &err)) {
+        warn_report_err(err);
+    }
+}
+
 static bool noiommu_attach(const char *name, VFIODevice *vbasedev,
                            AddressSpace *as, Error **errp)
 {
-    HostGroup host = host_group_of(vbasedev);
+    struct hvcma_vfio_group host = host_group_of(vbasedev);
     NoiommuContainer *c = noiommu_container_new(&host);
-    Error *err = NULL;
+    int fd = open_device(c, name, vbasedev, &host, errp);
 
-    if (!open_group(c, &host, errp)) {
+    if (fd < 0) {
         goto fail;
     }
 #if HVCMA_QEMU < 1001
@@ -333,7 +264,7 @@ static bool noiommu_attach(const char *name, VFIODevice *vbasedev,
         goto fail;
     }
 #if HVCMA_QEMU < 1001
-    if (!open_device(c, name, vbasedev, errp)) {
+    if (!prepare_device(c, fd, name, vbasedev, errp)) {
         goto unblock;
     }
 #else
@@ -341,15 +272,13 @@ static bool noiommu_attach(const char *name, VFIODevice *vbasedev,
             TYPE_HOST_IOMMU_DEVICE_LEGACY_VFIO, errp)) {
         goto unblock;
     }
-    if (!open_device(c, name, vbasedev, errp)) {
+    if (!prepare_device(c, fd, name, vbasedev, errp)) {
         object_unref(vbasedev->hiod);
         vbasedev->hiod = NULL;
         goto unblock;
     }
 #endif
-    if (vfio_kvm_device_add_fd(c->group.fd, &err)) {
-        warn_report_err(err);
-    }
+    tell_kvm(c);
     link_device(c, vbasedev, as);
     warn_report("%s: UNSAFE: attached to %s without IOMMU, its DMA can reach "
                 "all memory of this host", vbasedev->name, host.path);
@@ -358,6 +287,9 @@ static bool noiommu_attach(const char *name, VFIODevice *vbasedev,
 unblock:
     migrate_del_blocker(&c->migration_blocker);
 fail:
+    if (fd >= 0) {
+        close(fd);
+    }
     close_group(c);
     object_unref(OBJECT(c));
     return false;
@@ -371,7 +303,9 @@ static void noiommu_detach(VFIODevice *vbasedev)
     unlink_device(c, vbasedev);
     close(vbasedev->fd);
     /* Without KVM there is nothing to take it from: no error to speak of. */
-    vfio_kvm_device_del_fd(c->group.fd, NULL);
+    if (c->group.fd >= 0) {
+        vfio_kvm_device_del_fd(c->group.fd, NULL);
+    }
     close_group(c);
     migrate_del_blocker(&c->migration_blocker);
     object_unref(OBJECT(c));            /* leaves the address space */
@@ -380,8 +314,8 @@ static void noiommu_detach(VFIODevice *vbasedev)
 
 /* ---- interface ---- */
 
-static bool check_iommufd(const VFIODevice *vbasedev, const HostGroup *group,
-                          Error **errp)
+static bool check_iommufd(const VFIODevice *vbasedev,
+                          const struct hvcma_vfio_group *group, Error **errp)
 {
     const char *region = hvcma_clients_noiommu_region(vbasedev->dev->id);
 
@@ -390,7 +324,7 @@ static bool check_iommufd(const VFIODevice *vbasedev, const HostGroup *group,
                    "iommufd needs an IOMMU: leave out iommufd=", region);
         return false;
     }
-    if (group->noiommu) {
+    if (group->is_noiommu) {
         error_setg(errp, "group %s has no IOMMU and iommufd needs one",
                    group->path);
         return false;
@@ -401,12 +335,12 @@ static bool check_iommufd(const VFIODevice *vbasedev, const HostGroup *group,
 bool vfio_noiommu_select(VFIODevice *vbasedev, AddressSpace *as,
                          const char **iommu_type, Error **errp)
 {
-    HostGroup group = host_group_of(vbasedev);
+    struct hvcma_vfio_group group = host_group_of(vbasedev);
 
     if (g_str_equal(*iommu_type, TYPE_VFIO_IOMMU_IOMMUFD)) {
         return check_iommufd(vbasedev, &group, errp);
     }
-    if (!group.noiommu) {
+    if (!group.is_noiommu) {
         return check_ordinary(vbasedev, &group, errp);
     }
     *iommu_type = TYPE_VFIO_IOMMU_NOIOMMU;

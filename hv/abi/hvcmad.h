@@ -34,6 +34,8 @@
 
 #define HVCMAD_NAME_BYTES		32		/* of a region; NUL padded and terminated */
 #define HVCMAD_VM_BYTES			64		/* of a VM; NUL padded and terminated */
+#define HVCMAD_DEVICE_BYTES		32		/* of a device; NUL padded and terminated */
+#define HVCMAD_WHY_BYTES		128		/* of what is wrong with a device; the same */
 
 /* Operations: request.op */
 #define HVCMAD_OP_HELLO			1
@@ -47,7 +49,11 @@
 #define HVCMAD_OP_STATUS		9
 #define HVCMAD_OP_RESUME		10
 #define HVCMAD_OP_PINNED		11
-#define HVCMAD_NR_OPS			12		/* one beyond the last */
+#define HVCMAD_OP_OPEN_DEVICE		12
+#define HVCMAD_OP_CLOSE_DEVICE		13
+#define HVCMAD_OP_DEVICES		14
+#define HVCMAD_OP_RELEASE		15
+#define HVCMAD_NR_OPS			16		/* one beyond the last */
 
 /* X(name, number, errno, text): errno is what a client in C is to be told. */
 #define HVCMAD_STATUS_TABLE(X)							\
@@ -68,7 +74,9 @@
 	X(NO_BACKING,	14, ENOBUFS,	"out of hugepages")			\
 	X(NO_MEMORY,	15, ENOMEM,	"the host is short of memory")		\
 	X(IO,		16, EIO,	"the host failed")			\
-	X(STOPPING,	17, ESHUTDOWN,	"the service is about to end")
+	X(STOPPING,	17, ESHUTDOWN,	"the service is about to end")		\
+	X(AGAIN,	18, EAGAIN,	"not yet: a device is being stopped")	\
+	X(NO_DEVICE,	19, ENODEV,	"no such device")
 
 #define HVCMAD_STATUS_ENUM(name, nr, err, text) HVCMAD_S_##name = nr,
 enum hvcmad_status {
@@ -106,7 +114,8 @@ HVCMAD_ASSERT(offsetof(struct hvcmad_hello_req, features) == 16);
 /* hello.allowed: what the configuration lets this VM do */
 #define HVCMAD_ALLOW_MEMORY		0x1	/* REGISTER and what follows */
 #define HVCMAD_ALLOW_ADDRESSES		0x2	/* host-physical addresses: unsafe-noiommu */
-#define HVCMAD_ALLOW_STATUS_ALL		0x4	/* STATUS of all VMs */
+#define HVCMAD_ALLOW_STATUS_ALL		0x4	/* STATUS and DEVICES of all VMs, RELEASE */
+#define HVCMAD_ALLOW_DEVICES		0x8	/* OPEN_DEVICE of some */
 
 struct hvcmad_hello_resp {
 	struct hvcmad_resp_hdr hdr;
@@ -117,7 +126,7 @@ struct hvcmad_hello_resp {
 	__u64 quota_memory_bytes;	/* of this VM, registered */
 	__u64 quota_pinned_bytes;
 	__u32 quota_regions;
-	__u32 reserved;
+	__u32 quota_devices;
 	__u8 vm[HVCMAD_VM_BYTES];	/* which VM this is taken for; empty: none */
 };
 HVCMAD_ASSERT(sizeof(struct hvcmad_hello_resp) == 120);
@@ -245,4 +254,75 @@ struct hvcmad_status_resp {
 };
 HVCMAD_ASSERT(sizeof(struct hvcmad_status_resp) == 48);
 
+struct hvcmad_open_device_req {
+	struct hvcmad_req_hdr hdr;
+	__u8 device[HVCMAD_DEVICE_BYTES];	/* "0000:03:00.0" */
+	__u32 flags;				/* none yet */
+	__u32 reserved;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_open_device_req) == 48);
+
+struct hvcmad_open_device_resp {
+	struct hvcmad_resp_hdr hdr;
+	__u32 number;			/* of the device, in this session */
+	__u32 reserved;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_open_device_resp) == 16);
+
+struct hvcmad_close_device_req {
+	struct hvcmad_req_hdr hdr;
+	__u32 number;
+	__u32 reserved;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_close_device_req) == 16);
+
+/* devices.flags */
+#define HVCMAD_DEVICES_ALL		0x1	/* of all VMs, not of this session alone */
+#define HVCMAD_DEVICES_FLAGS		0x1
+
+struct hvcmad_devices_req {
+	struct hvcmad_req_hdr hdr;
+	__u32 flags;			/* HVCMAD_DEVICES_* */
+	__u32 after;			/* devices with numbers above this, in their order */
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_devices_req) == 16);
+
+/* device_status.state */
+#define HVCMAD_DEVICE_OPEN		1	/* a client has it */
+#define HVCMAD_DEVICE_STOPPING		2	/* it is being stopped */
+#define HVCMAD_DEVICE_QUARANTINED	3	/* it may write to memory still */
+
+struct hvcmad_device_status {
+	__u8 vm[HVCMAD_VM_BYTES];
+	__u8 device[HVCMAD_DEVICE_BYTES];
+	__u32 number;
+	__u32 pid;			/* of the client */
+	__u32 state;			/* HVCMAD_DEVICE_* */
+	__u32 reserved;
+	__u64 held_bytes;		/* memory of clients that have ended, kept because of it */
+	__u8 why[HVCMAD_WHY_BYTES];	/* QUARANTINED: what was wrong */
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_device_status) == 248);
+HVCMAD_ASSERT(offsetof(struct hvcmad_device_status, held_bytes) == 112);
+
+struct hvcmad_devices_resp {
+	struct hvcmad_resp_hdr hdr;
+	__u32 nr_total;			/* devices that there are, above after or not */
+	__u32 nr;			/* that follow; 0: these were all */
+	struct hvcmad_device_status devices[];
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_devices_resp) == 16);
+
+/* release.flags */
+#define HVCMAD_RELEASE_FORCE		0x1	/* the operator knows that it has stopped */
+#define HVCMAD_RELEASE_FLAGS		0x1
+
+struct hvcmad_release_req {
+	struct hvcmad_req_hdr hdr;
+	__u32 number;
+	__u32 flags;			/* HVCMAD_RELEASE_* */
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_release_req) == 16);
+
 #endif /* HVCMA_ABI_HVCMAD_H */
+

@@ -38,6 +38,7 @@ extern const struct hvcma_command hvcma_command_hugepages;
 extern const struct hvcma_command hvcma_command_map;
 extern const struct hvcma_command hvcma_command_metrics;
 extern const struct hvcma_command hvcma_command_regions;
+extern const struct hvcma_command hvcma_command_release;
 extern const struct hvcma_command hvcma_command_run;
 extern const struct hvcma_command hvcma_command_setup;
 extern const struct hvcma_command hvcma_command_status;

@@ -28,6 +28,7 @@ static const struct hvcma_command *const commands[] = {
 	&hvcma_command_map,
 	&hvcma_command_metrics,
 	&hvcma_command_regions,
+	&hvcma_command_release,
 	&hvcma_command_run,
 	&hvcma_command_setup,
 	&hvcma_command_status,

@@ -41,6 +41,35 @@ static struct json_object *region_of(const struct hvcmad_region_status *r)
 	return o;
 }
 
+/* As the operator knows it, by number; one that is not known is shown by its number. */
+static const char *state_word(uint32_t state)
+{
+	switch (state) {
+	case HVCMAD_DEVICE_OPEN:
+		return "open";
+	case HVCMAD_DEVICE_STOPPING:
+		return "stopping";
+	case HVCMAD_DEVICE_QUARANTINED:
+		return "quarantined";
+	default:
+		return "unknown";
+	}
+}
+
+static struct json_object *device_of(const struct hvcmad_device_status *d)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_text(o, "vm", d->vm, sizeof(d->vm));
+	add_text(o, "device", d->device, sizeof(d->device));
+	add_number(o, "number", d->number);
+	add_number(o, "pid", d->pid);
+	json_object_object_add(o, "state", json_object_new_string(state_word(d->state)));
+	add_number(o, "held-bytes", d->held_bytes);
+	add_text(o, "why", d->why, sizeof(d->why));
+	return o;
+}
+
 static void add_totals(struct json_object *report, const struct hvcmad_status_resp *r)
 {
 	add_number(report, "memory-bytes", r->memory_bytes);
@@ -83,11 +112,41 @@ static int ask_all(int fd, struct json_object *report, struct json_object *regio
 	return 0;
 }
 
+/* The same of devices; an older service has none. */
+static int ask_devices(int fd, struct json_object *devices, struct hvcmad_devices_resp *r, struct hvcma_error *err)
+{
+	struct hvcmad_devices_req q = {
+		.hdr = { HVCMAD_OP_DEVICES, sizeof(q) }, .flags = HVCMAD_DEVICES_ALL,
+	};
+	uint32_t i;
+
+	do {
+		size_t bytes;
+		int ret = hvcma_service_ask(fd, &q, r, HVCMAD_MAX_RESPONSE_BYTES, sizeof(*r), &bytes, err);
+
+		if (ret)
+			return ret == -EOPNOTSUPP ? 0 : ret;
+		if (bytes - sizeof(*r) != r->nr * sizeof(r->devices[0])) {
+			hvcma_error_set(err, "the service's answer has not the length of its devices");
+			return -EPROTO;
+		}
+		for (i = 0; i < r->nr; i++) {
+			if (r->devices[i].number <= q.after) {
+				hvcma_error_set(err, "the service's devices are not in their order");
+				return -EPROTO;
+			}
+			q.after = r->devices[i].number;
+			json_object_array_add(devices, device_of(&r->devices[i]));
+		}
+	} while (r->nr);
+	return 0;
+}
+
 int hvcma_service_report(const char *path, unsigned int timeout_ms, struct json_object **report,
 			 struct hvcma_error *err)
 {
-	struct json_object *whole, *regions;
-	struct hvcmad_status_resp *r;
+	struct json_object *whole, *regions, *devices;
+	void *r;
 	struct hvcmad_hello_resp hello;
 	int fd, ret = hvcma_service_open(path, timeout_ms, &fd, &hello, err);
 
@@ -101,8 +160,12 @@ int hvcma_service_report(const char *path, unsigned int timeout_ms, struct json_
 	}
 	whole = json_object_new_object();
 	regions = json_object_new_array();
+	devices = json_object_new_array();
 	ret = ask_all(fd, whole, regions, r, err);
+	if (!ret)
+		ret = ask_devices(fd, devices, r, err);
 	json_object_object_add(whole, "regions", regions);
+	json_object_object_add(whole, "devices", devices);
 	free(r);
 	close(fd);
 	if (ret) {
@@ -111,6 +174,27 @@ int hvcma_service_report(const char *path, unsigned int timeout_ms, struct json_
 	}
 	*report = whole;
 	return 0;
+}
+
+static void print_devices(FILE *out, struct json_object *devices)
+{
+	size_t nr = json_object_array_length(devices), i;
+
+	if (nr)
+		fprintf(out, "  %-20s %-16s %8s %10s %-12s %10s\n", "VM", "device", "process", "number", "state",
+			"kept");
+	for (i = 0; i < nr; i++) {
+		struct json_object *d = json_object_array_get_idx(devices, i);
+		const char *why = json_object_get_string(json_member(d, "why"));
+
+		fprintf(out, "  %-20s %-16s %8" PRIu64 " %10" PRIu64 " %-12s %10s\n",
+			json_object_get_string(json_member(d, "vm")), json_object_get_string(json_member(d, "device")),
+			json_number(d, "pid"), json_number(d, "number"), json_object_get_string(json_member(d, "state")),
+			size_text(json_number(d, "held-bytes")).text);
+		if (*why)
+			fprintf(out, "    %s; then \"hvcma release --service %" PRIu64 "\"\n", why,
+				json_number(d, "number"));
+	}
 }
 
 void hvcma_service_report_print(FILE *out, struct json_object *report)
@@ -133,4 +217,5 @@ void hvcma_service_report_print(FILE *out, struct json_object *report)
 			size_text(json_number(r, "granule-bytes")).text, size_text(json_number(r, "backed-bytes")).text,
 			size_text(json_number(r, "pinned-bytes")).text);
 	}
+	print_devices(out, json_member(report, "devices"));
 }

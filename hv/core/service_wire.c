@@ -32,6 +32,10 @@ static const struct {
 	[HVCMAD_OP_ADDRESSES] = { "ADDRESSES", sizeof(struct hvcmad_range_req), HVCMAD_ADDRESSES_NOW },
 	[HVCMAD_OP_DISCARD] = { "DISCARD", sizeof(struct hvcmad_range_req), 0 },
 	[HVCMAD_OP_STATUS] = { "STATUS", sizeof(struct hvcmad_status_req), 0 },
+	[HVCMAD_OP_OPEN_DEVICE] = { "OPEN_DEVICE", sizeof(struct hvcmad_open_device_req), 0 },
+	[HVCMAD_OP_CLOSE_DEVICE] = { "CLOSE_DEVICE", sizeof(struct hvcmad_close_device_req), 0 },
+	[HVCMAD_OP_DEVICES] = { "DEVICES", sizeof(struct hvcmad_devices_req), 0 },
+	[HVCMAD_OP_RELEASE] = { "RELEASE", sizeof(struct hvcmad_release_req), 0 },
 	[HVCMAD_OP_RESUME] = { "RESUME", sizeof(struct hvcmad_resume_req), 0 },
 	[HVCMAD_OP_PINNED] = { "PINNED", sizeof(struct hvcmad_range_req), 0 },
 };
@@ -48,6 +52,13 @@ static bool is_name_character(unsigned char c)
 	       c == '-' || c == '_' || c == '.';
 }
 
+static bool is_padded(const __u8 *name, size_t bytes, size_t room)
+{
+	while (bytes < room && !name[bytes])
+		bytes++;
+	return bytes == room;
+}
+
 /* One character at least, then zeroes, one at least. */
 static bool is_name(const __u8 *name, size_t room)
 {
@@ -57,9 +68,30 @@ static bool is_name(const __u8 *name, size_t room)
 		at++;
 	if (!at || at == room)
 		return false;
-	while (at < room && !name[at])
-		at++;
-	return at == room;
+	return is_padded(name, at, room);
+}
+
+static size_t hex_digits(const char *text, size_t most)
+{
+	size_t n = 0;
+
+	while (n < most && ((text[n] >= '0' && text[n] <= '9') || (text[n] >= 'a' && text[n] <= 'f')))
+		n++;
+	return n;
+}
+
+/* "0000:03:00.0"; a domain has four digits at least. */
+bool hvcma_service_is_device(const char *name)
+{
+	size_t at = hex_digits(name, 8);
+
+	if (at < 4 || name[at] != ':' || hex_digits(name + at + 1, 2) != 2)
+		return false;
+	at += 3;
+	if (name[at] != ':' || hex_digits(name + at + 1, 2) != 2)
+		return false;
+	at += 3;
+	return name[at] == '.' && name[at + 1] >= '0' && name[at + 1] <= '7' && !name[at + 2];
 }
 
 static const char no_name[] = "a region's name is 1 to 31 letters, digits, '-', '_' or '.', then zeroes";
@@ -117,6 +149,21 @@ static enum hvcmad_status check_range(const struct hvcmad_range_req *r, const ch
 	return HVCMAD_S_OK;
 }
 
+static enum hvcmad_status check_open_device(const struct hvcmad_open_device_req *r, const char **why)
+{
+	const char *device = (const char *)r->device;
+
+	if (r->reserved)
+		return fault(why, HVCMAD_S_MALFORMED, "OPEN_DEVICE has a reserved field that is not zero");
+	if (r->flags)
+		return fault(why, HVCMAD_S_UNSUPP, "OPEN_DEVICE has an unknown flag");
+	if (r->device[sizeof(r->device) - 1] || !hvcma_service_is_device(device) ||
+	    !is_padded(r->device, strlen(device), sizeof(r->device)))
+		return fault(why, HVCMAD_S_INVAL,
+			     "a device is called as Linux calls PCI devices, \"0000:03:00.0\", then zeroes");
+	return HVCMAD_S_OK;
+}
+
 enum hvcmad_status hvcma_service_request_parse(const void *message, size_t bytes,
 					       size_t nr_descriptors,
 					       union hvcma_service_request *request,
@@ -157,6 +204,22 @@ enum hvcmad_status hvcma_service_request_parse(const void *message, size_t bytes
 	case HVCMAD_OP_RESUME:
 		if (!is_name(r.resume.name, sizeof(r.resume.name)))
 			status = fault(why, HVCMAD_S_INVAL, no_name);
+		break;
+	case HVCMAD_OP_OPEN_DEVICE:
+		status = check_open_device(&r.open_device, why);
+		break;
+	case HVCMAD_OP_CLOSE_DEVICE:
+		if (r.close_device.reserved)
+			status = fault(why, HVCMAD_S_MALFORMED,
+				       "CLOSE_DEVICE has a reserved field that is not zero");
+		break;
+	case HVCMAD_OP_DEVICES:
+		if (r.devices.flags & ~HVCMAD_DEVICES_FLAGS)
+			status = fault(why, HVCMAD_S_UNSUPP, "DEVICES has an unknown flag");
+		break;
+	case HVCMAD_OP_RELEASE:
+		if (r.release.flags & ~HVCMAD_RELEASE_FLAGS)
+			status = fault(why, HVCMAD_S_UNSUPP, "RELEASE has an unknown flag");
 		break;
 	default:
 		status = check_range(&r.range, why);

@@ -6,6 +6,7 @@
 #ifndef HVCMA_CORE_SERVICE_WIRE_H
 #define HVCMA_CORE_SERVICE_WIRE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,10 @@ union hvcma_service_request {
 	struct hvcmad_unregister_req unregister;
 	struct hvcmad_range_req range;
 	struct hvcmad_status_req status;
+	struct hvcmad_open_device_req open_device;
+	struct hvcmad_close_device_req close_device;
+	struct hvcmad_devices_req devices;
+	struct hvcmad_release_req release;
 	struct hvcmad_resume_req resume;
 };
 
@@ -52,6 +57,9 @@ enum hvcmad_status hvcma_service_request_parse(const void *message, size_t bytes
 const char *hvcma_service_response_parse(const void *message, size_t bytes, size_t min_bytes,
 					 enum hvcmad_status *status, const char **text,
 					 size_t *text_bytes);
+
+/** hvcma_service_is_device() - is it a name as Linux has for PCI devices, in small letters? */
+bool hvcma_service_is_device(const char *name);
 
 /** hvcma_service_status_name() - as in the table ("QUOTA"), "?" for others. */
 const char *hvcma_service_status_name(uint32_t status);

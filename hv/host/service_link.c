@@ -17,6 +17,9 @@
 #define FIRST_PAUSE_MS	10
 #define LONGEST_PAUSE_MS	200
 #define PATIENCE_MS	2000	/* all pauses together */
+/* While a device is being stopped, which takes 0.1 s and more. */
+#define AGAIN_WAIT_US	50000
+#define AGAIN_TRIES	(HVCMA_SERVICE_TIMEOUT_MS * 1000 / AGAIN_WAIT_US)
 
 struct hvcma_service_link {
 	struct hvcma_service_link *next;
@@ -52,7 +55,9 @@ int hvcma_service_link_get(const char *path, struct hvcma_service_link **out, st
 		return 0;
 	}
 	link = calloc(1, sizeof(*link));
-	if (!link || !(link->path = strdup(path))) {
+	if (link)
+		link->path = strdup(path);
+	if (!link || !link->path) {
 		free(link);
 		hvcma_error_set(err, "service %s: no memory for a session", path);
 		return -ENOMEM;
@@ -168,16 +173,18 @@ int hvcma_service_link_ask(struct hvcma_service_link *link, const void *request,
 			   struct hvcma_error *err)
 {
 	struct hvcma_error why = { "" };
+	int ret, tries = AGAIN_TRIES;
 	size_t bytes;
-	int ret;
 
 	if (link->fd < 0 && (link->resuming || connect_again(link, QUICK_MS, &why))) {
 		end_session(link);
 		hvcma_error_set(err, "service %s: the session with it has ended", link->path);
 		return -ECONNRESET;
 	}
-	ret = hvcma_service_ask_passing(link->fd, request, passed, response, room, min_bytes, &bytes,
-					received, &why);
+	do {
+		ret = hvcma_service_ask_passing(link->fd, request, passed, response, room, min_bytes, &bytes,
+						received, &why);
+	} while (ret == -EAGAIN && --tries && !usleep(AGAIN_WAIT_US));
 	if (!ret)
 		return 0;
 	*err = why;

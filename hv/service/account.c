@@ -185,6 +185,27 @@ void hvcmad_vm_remove_region(struct hvcmad_vm *vm, uint64_t bytes)
 	vm_put(vm);
 }
 
+int hvcmad_vm_add_device(struct hvcmad_vm *vm, struct hvcma_error *err)
+{
+	struct hvcmad_accounts *all = vm->accounts;
+
+	if (!fits(vm->used.devices, 1, vm->quota.devices))
+		return over(vm->name, "max-devices", vm->used.devices, 1, vm->quota.devices, err);
+	if (!fits(all->used.devices, 1, all->quota.devices))
+		return over("all VMs", "devices", all->used.devices, 1, all->quota.devices, err);
+	vm->refs++;
+	vm->used.devices++;
+	all->used.devices++;
+	return 0;
+}
+
+void hvcmad_vm_remove_device(struct hvcmad_vm *vm)
+{
+	vm->used.devices--;
+	vm->accounts->used.devices--;
+	vm_put(vm);
+}
+
 void hvcmad_vm_add_closing(struct hvcmad_vm *vm, size_t nr)
 {
 	vm->closing += nr;

@@ -23,6 +23,7 @@ struct hvcmad_usage {
 	uint64_t memory_bytes;
 	uint64_t pinned_bytes;
 	uint32_t regions;
+	uint32_t devices;
 };
 
 struct hvcmad_vm {
@@ -86,6 +87,14 @@ void hvcmad_vm_remove_region(struct hvcmad_vm *vm, uint64_t bytes);
 
 /** hvcmad_vm_restore_region() - the same for one that was there before this service: whatever is allowed now. */
 void hvcmad_vm_restore_region(struct hvcmad_vm *vm, uint64_t bytes);
+
+/**
+ * hvcmad_vm_add_device() - one device more, which refers to the VM.
+ *
+ * Return: 0, or -EDQUOT; @err names the quota.
+ */
+int hvcmad_vm_add_device(struct hvcmad_vm *vm, struct hvcma_error *err);
+void hvcmad_vm_remove_device(struct hvcmad_vm *vm);
 
 /** hvcmad_vm_add_closing() - so many descriptors that it sent are being closed; refers to it. */
 void hvcmad_vm_add_closing(struct hvcmad_vm *vm, size_t nr);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "hv/core/region_text.h"
+#include "hv/core/service_wire.h"
 
 /* What is being read: for messages. */
 struct reading {
@@ -224,6 +225,43 @@ static int complete_quota(const struct reading *r, const config_setting_t *group
 	return 0;
 }
 
+static int take_totals(const struct reading *r, const config_setting_t *s, void *opaque)
+{
+	struct hvcmad_quota *quota = opaque;
+
+	if (!strcmp(name_of(s), "devices"))
+		return take_number(r, s, &quota->devices);
+	return take_quota(r, s, quota);
+}
+
+/* All of a list, ( "0000:03:00.0", ... ); it is freed with the rule, if some are no good, too. */
+static int take_devices(const struct reading *r, const config_setting_t *list, struct hvcmad_rule *rule)
+{
+	int type = config_setting_type(list), n = config_setting_length(list), i, ret;
+
+	if (type != CONFIG_TYPE_LIST && type != CONFIG_TYPE_ARRAY)
+		return complain(r, list, "'devices' is to be a list of PCI devices, ( \"0000:03:00.0\", ... )");
+	rule->device = calloc(n ? (size_t)n : 1, sizeof(*rule->device));
+	if (!rule->device) {
+		hvcma_error_set(r->err, "no memory for the configuration");
+		return -ENOMEM;
+	}
+	for (i = 0; i < n; i++) {
+		const config_setting_t *s = config_setting_get_elem(list, (unsigned int)i);
+		const char *device = NULL;
+
+		ret = take_string(r, s, &device);
+		if (ret)
+			return ret;
+		if (strlen(device) >= sizeof(rule->device[0]) || !hvcma_service_is_device(device))
+			return complain(r, s, "'%s' is not what Linux calls a PCI device: \"0000:03:00.0\"", device);
+		if (hvcmad_rule_has_device(rule, device))
+			return complain(r, s, "'%s' is there twice", device);
+		strcpy(rule->device[rule->nr_devices++], device);
+	}
+	return 0;
+}
+
 static int take_rule(const struct reading *r, const config_setting_t *s, void *opaque)
 {
 	struct hvcmad_rule *rule = opaque;
@@ -243,6 +281,10 @@ static int take_rule(const struct reading *r, const config_setting_t *s, void *o
 		return take_copy(r, s, &rule->label);
 	if (!strcmp(name, "unsafe-noiommu"))
 		return take_bool(r, s, &rule->unsafe_noiommu);
+	if (!strcmp(name, "devices"))
+		return take_devices(r, s, rule);
+	if (!strcmp(name, "max-devices"))
+		return take_number(r, s, &rule->quota.devices);
 	return take_quota(r, s, &rule->quota);
 }
 
@@ -256,12 +298,16 @@ static int check_rule(const struct reading *r, const config_setting_t *s, const 
 	if (!rule->has_uid && !rule->cgroup && !rule->machine && !rule->label)
 		return complain(r, s, "VM %s lacks all of 'user', 'cgroup', 'machine' and 'label': "
 				"nothing tells it from others", rule->name);
+	if (rule->nr_devices && !rule->unsafe_noiommu)
+		return complain(r, s, "VM %s has 'devices', which takes 'unsafe-noiommu = true': they can write to all "
+				"of the host's memory", rule->name);
 	for (i = 0; &c->rule[i] != rule; i++) {
 		if (!strcmp(c->rule[i].name, rule->name))
 			return complain(r, s, "there are two VMs with the name %s", rule->name);
 	}
 	if (rule->quota.pinned_bytes > c->total.pinned_bytes ||
-	    rule->quota.memory_bytes > c->total.memory_bytes || rule->quota.regions > c->total.regions)
+	    rule->quota.memory_bytes > c->total.memory_bytes || rule->quota.regions > c->total.regions ||
+	    rule->quota.devices > c->total.devices)
 		return complain(r, s, "VM %s may have more than 'totals' lets all together have", rule->name);
 	return 0;
 }
@@ -307,6 +353,8 @@ static int take_rules(const struct reading *r, const config_setting_t *list)
 		ret = take_group_of(r, s, "a VM", take_rule, rule);
 		if (!ret)
 			ret = complete_quota(r, s, "a VM", &rule->quota);
+		if (!ret && !config_setting_get_member(s, "max-devices"))
+			rule->quota.devices = (uint32_t)rule->nr_devices;
 		if (!ret)
 			ret = check_rule(r, s, rule);
 		if (ret) {
@@ -385,7 +433,7 @@ static int take_all(const struct reading *r, const config_setting_t *root)
 		ret = take_group(r, group, &c->group);
 	}
 	if (!ret && totals)
-		ret = take_group_of(r, totals, "'totals'", take_quota, &c->total);
+		ret = take_group_of(r, totals, "'totals'", take_totals, &c->total);
 	if (!ret && totals)
 		ret = complete_quota(r, totals, "'totals'", &c->total);
 	if (!ret && reserves)
@@ -515,6 +563,7 @@ void hvcmad_config_free(struct hvcmad_config *config)
 		free(config->rule[i].cgroup);
 		free(config->rule[i].machine);
 		free(config->rule[i].label);
+		free(config->rule[i].device);
 	}
 	free(config->rule);
 	free(config->reserve);
@@ -547,6 +596,17 @@ const struct hvcmad_rule *hvcmad_config_match(const struct hvcmad_config *config
 	return NULL;
 }
 
+bool hvcmad_rule_has_device(const struct hvcmad_rule *rule, const char *device)
+{
+	size_t i;
+
+	for (i = 0; i < rule->nr_devices; i++) {
+		if (!strcmp(rule->device[i], device))
+			return true;
+	}
+	return false;
+}
+
 uint64_t hvcmad_config_keep_bytes(const struct hvcmad_config *config, uint64_t page_bytes)
 {
 	size_t i;
@@ -562,11 +622,13 @@ static void print_quota(const struct hvcmad_quota *quota, FILE *out)
 {
 	fprintf(out, "%" PRIu32 " regions, %" PRIu64 " bytes, of which %" PRIu64 " pinned", quota->regions,
 		quota->memory_bytes, quota->pinned_bytes);
+	if (quota->devices)
+		fprintf(out, ", %" PRIu32 " devices", quota->devices);
 }
 
 void hvcmad_config_print(const struct hvcmad_config *config, FILE *out)
 {
-	size_t i;
+	size_t i, j;
 
 	fprintf(out, "all together: ");
 	print_quota(&config->total, out);
@@ -579,7 +641,10 @@ void hvcmad_config_print(const struct hvcmad_config *config, FILE *out)
 
 		fprintf(out, "VM %s: ", rule->name);
 		print_quota(&rule->quota, out);
-		fprintf(out, "%s\n", rule->unsafe_noiommu ? ", sees host-physical addresses" : "");
+		fprintf(out, "%s", rule->unsafe_noiommu ? ", sees host-physical addresses" : "");
+		for (j = 0; j < rule->nr_devices; j++)
+			fprintf(out, "%s%s", j ? ", " : ", may open ", rule->device[j]);
+		fputc('\n', out);
 	}
 	if (!config->nr_rules)
 		fputs("no VM is allowed anything\n", out);

@@ -20,6 +20,7 @@ struct hvcmad_quota {
 	uint64_t memory_bytes;		/* in regions */
 	uint64_t pinned_bytes;
 	uint32_t regions;
+	uint32_t devices;		/* open at a time */
 };
 
 /* A VM, and what a process must be to be taken for it: all that is said. */
@@ -32,6 +33,8 @@ struct hvcmad_rule {
 	char *label;			/* fnmatch(3); NULL: any */
 	struct hvcmad_quota quota;
 	bool unsafe_noiommu;		/* may see host-physical addresses */
+	char (*device)[HVCMAD_DEVICE_BYTES];	/* that it may open */
+	size_t nr_devices;
 };
 
 /* Hugepages of one size of which so much stays free. */
@@ -69,6 +72,9 @@ void hvcmad_config_free(struct hvcmad_config *config);
 /** hvcmad_config_match() - the first rule that fits, NULL: none. It is the configuration's. */
 const struct hvcmad_rule *hvcmad_config_match(const struct hvcmad_config *config,
 					      const struct hvcmad_identity *id);
+
+/** hvcmad_rule_has_device() - may the VM open it? */
+bool hvcmad_rule_has_device(const struct hvcmad_rule *rule, const char *device);
 
 /** hvcmad_config_keep_bytes() - of hugepages of this size, what is to stay free. */
 uint64_t hvcmad_config_keep_bytes(const struct hvcmad_config *config, uint64_t page_bytes);

@@ -39,8 +39,8 @@ static struct iovec line(const char *text, int bytes, size_t room)
 static void send_journal(int priority, enum hvcmad_event event, const struct hvcmad_about *about,
 			 const char *message)
 {
-	char text[512], level[16], vm[96], region[64], pid[32];
-	struct iovec v[6];
+	char text[512], level[16], vm[96], region[64], device[64], pid[32];
+	struct iovec v[7];
 	int n = 0;
 
 	v[n++] = line(text, snprintf(text, sizeof(text), "MESSAGE=%s", message), sizeof(text));
@@ -51,6 +51,9 @@ static void send_journal(int priority, enum hvcmad_event event, const struct hvc
 	if (about && about->region)
 		v[n++] = line(region, snprintf(region, sizeof(region), "HVCMA_REGION=%s", about->region),
 			      sizeof(region));
+	if (about && about->device)
+		v[n++] = line(device, snprintf(device, sizeof(device), "HVCMA_DEVICE=%s", about->device),
+			      sizeof(device));
 	if (about && about->pid)
 		v[n++] = line(pid, snprintf(pid, sizeof(pid), "HVCMA_PID=%d", (int)about->pid), sizeof(pid));
 	sd_journal_sendv(v, n);

@@ -131,7 +131,9 @@ static int check_others(const struct hvcmad_memory *m, const struct hvcmad_regio
 	for (o = m->first; o; o = o->next) {
 		if (o->dev == r->dev && o->ino == r->ino && o->offset < r->offset + r->bytes &&
 		    r->offset < o->offset + o->bytes) {
-			hvcma_error_set(err, "region %s: this memory is in a region already", r->name);
+			hvcma_error_set(err, o->owner ? "region %s: this memory is in a region already" :
+					"region %s: this memory was a client's that has ended, and a device may still "
+					"write to it", r->name);
 			return -EEXIST;
 		}
 	}
@@ -335,7 +337,7 @@ struct hvcmad_region *hvcmad_memory_find_name(const struct hvcmad_memory *m, con
 	struct hvcmad_region *r;
 
 	for (r = m->first; r; r = r->next) {
-		if (r->vm == vm && !strcmp(r->name, name))
+		if (r->owner && r->vm == vm && !strcmp(r->name, name))
 			return r;
 	}
 	return NULL;
@@ -348,6 +350,50 @@ bool hvcmad_memory_has(const struct hvcmad_memory *m, const void *owner)
 	while (r && r->owner != owner)
 		r = r->next;
 	return r;
+}
+
+unsigned int hvcmad_memory_hold(struct hvcmad_memory *m, const void *owner)
+{
+	struct hvcmad_region *r;
+	unsigned int nr = 0;
+
+	for (r = m->first; r; r = r->next) {
+		if (r->owner != owner)
+			continue;
+		r->owner = NULL;
+		nr++;
+	}
+	return nr;
+}
+
+static bool is_held(const struct hvcmad_region *r, pid_t pid)
+{
+	return !r->owner && r->pid == pid;
+}
+
+uint64_t hvcmad_memory_held_bytes(const struct hvcmad_memory *m, pid_t pid)
+{
+	const struct hvcmad_region *r;
+	uint64_t bytes = 0;
+
+	for (r = m->first; r; r = r->next)
+		bytes += is_held(r, pid) ? r->bytes : 0;
+	return bytes;
+}
+
+unsigned int hvcmad_memory_release(struct hvcmad_memory *m, pid_t pid)
+{
+	struct hvcmad_region *r = m->first, *next;
+	unsigned int nr = 0;
+
+	for (; r; r = next) {
+		next = r->next;
+		if (!is_held(r, pid))
+			continue;
+		hvcmad_memory_unregister(m, r);
+		nr++;
+	}
+	return nr;
 }
 
 unsigned int hvcmad_memory_end(struct hvcmad_memory *m, const void *owner)

@@ -34,7 +34,7 @@ _Static_assert(sizeof(struct hvcmad_region_record) == 88, "a keeper of another v
 
 struct hvcmad_region {
 	struct hvcmad_region *next;
-	void *owner;			/* the session */
+	void *owner;			/* the session; NULL: held, its client has ended */
 	struct hvcmad_vm *vm;
 	pid_t pid;
 	uint32_t id;
@@ -85,12 +85,24 @@ void hvcmad_memory_unregister(struct hvcmad_memory *m, struct hvcmad_region *reg
 /** hvcmad_memory_find() - NULL: not one of this owner's. */
 struct hvcmad_region *hvcmad_memory_find(const struct hvcmad_memory *m, const void *owner, uint32_t id);
 
-/** hvcmad_memory_find_name() - NULL: the VM has none of this name. */
+/** hvcmad_memory_find_name() - NULL: the VM has none of this name, but for what is held. */
 struct hvcmad_region *hvcmad_memory_find_name(const struct hvcmad_memory *m, const struct hvcmad_vm *vm,
 					      const char *name);
 
 /** hvcmad_memory_has() - has this owner a region? */
 bool hvcmad_memory_has(const struct hvcmad_memory *m, const void *owner);
+
+/**
+ * hvcmad_memory_hold() - this owner ends, and all it has stays as it is: a device may write to it.
+ * Return: how many regions.
+ */
+unsigned int hvcmad_memory_hold(struct hvcmad_memory *m, const void *owner);
+
+/** hvcmad_memory_held_bytes() - of regions that this process had, and that are held. */
+uint64_t hvcmad_memory_held_bytes(const struct hvcmad_memory *m, pid_t pid);
+
+/** hvcmad_memory_release() - unregister what is held of this process. Return: how many regions. */
+unsigned int hvcmad_memory_release(struct hvcmad_memory *m, pid_t pid);
 
 /** hvcmad_memory_end() - unregister all of this owner. Return: how many. */
 unsigned int hvcmad_memory_end(struct hvcmad_memory *m, const void *owner);

@@ -44,7 +44,7 @@ static struct hvcmad_about about(const struct hvcmad_session *session, const cha
 	};
 }
 
-static bool may_see_all(const struct hvcmad_session *session)
+static bool is_operator(const struct hvcmad_session *session)
 {
 	return session->id.uid == 0;
 }
@@ -57,16 +57,19 @@ static size_t do_hello(struct hvcmad_session *session, const struct hvcmad_hello
 	r->version = HVCMAD_VERSION;
 	r->features = q->features & HVCMAD_FEATURES;
 	r->max_range_bytes = HVCMAD_MAX_RANGE_BYTES;
-	if (may_see_all(session))
+	if (is_operator(session))
 		r->allowed |= HVCMAD_ALLOW_STATUS_ALL;
 	if (vm) {
 		if (vm->quota.regions)
 			r->allowed |= HVCMAD_ALLOW_MEMORY;
 		if (vm->unsafe_noiommu)
 			r->allowed |= HVCMAD_ALLOW_ADDRESSES;
+		if (vm->quota.devices)
+			r->allowed |= HVCMAD_ALLOW_DEVICES;
 		r->quota_memory_bytes = vm->quota.memory_bytes;
 		r->quota_pinned_bytes = vm->quota.pinned_bytes;
 		r->quota_regions = vm->quota.regions;
+		r->quota_devices = vm->quota.devices;
 		memcpy(r->vm, vm->name, sizeof(r->vm));
 	}
 	hvcmad_session_set_state(session, HVCMAD_SESSION_READY);
@@ -90,6 +93,10 @@ static size_t do_register(struct hvcmad_session *session, const struct hvcmad_re
 					     HVCMAD_S_NO_MEMORY : HVCMAD_S_IO, err.text);
 	status = hvcmad_memory_register(&s->memory, session->vm, session, peer, q, fd, &region, &err);
 	hvcmad_peer_put(peer);		/* the region has its own */
+	/* What the last client had is on its way back. */
+	if ((status == HVCMAD_S_QUOTA || status == HVCMAD_S_EXISTS) &&
+	    hvcmad_devices_are_stopping(&s->devices, session->vm))
+		status = HVCMAD_S_AGAIN;
 	if (status)
 		return hvcmad_request_refuse(s, status, err.text);
 
@@ -125,6 +132,7 @@ static size_t do_resume(struct hvcmad_session *session, const struct hvcmad_resu
 		return hvcmad_request_refuse(s, HVCMAD_S_NO_REGION, words);
 	}
 	region->owner = session;
+	session->has_opened |= former->has_opened;
 	if (!hvcmad_memory_has(&s->memory, former))
 		hvcmad_session_end(former);
 
@@ -157,7 +165,7 @@ static size_t do_unregister(struct hvcmad_session *session, const struct hvcmad_
 	who = about(session, region->name);
 	hvcmad_log(LOG_INFO, HVCMAD_EVENT_REGION, &who, "VM %s: region %s ends", session->vm->name, region->name);
 	hvcmad_memory_unregister(&s->memory, region);
-	hvcmad_server_region_gone(s);
+	hvcmad_server_something_gone(s);
 	succeed(s, sizeof(struct hvcmad_resp_hdr));
 	return sizeof(struct hvcmad_resp_hdr);
 }
@@ -211,7 +219,7 @@ static size_t do_status(struct hvcmad_session *session, const struct hvcmad_stat
 	const struct hvcmad_region *region;
 	struct hvcmad_status_resp *r;
 
-	if (all && !may_see_all(session))
+	if (all && !is_operator(session))
 		return hvcmad_request_refuse(s, HVCMAD_S_REFUSED, "the state of all VMs is for the user root");
 	if (!all && !session->vm)
 		return hvcmad_request_refuse(s, HVCMAD_S_REFUSED, "this process is no VM: it has no state of its own");
@@ -232,13 +240,129 @@ static size_t do_status(struct hvcmad_session *session, const struct hvcmad_stat
 	return r->hdr.bytes;
 }
 
+/* By its name in the configuration, as that is now; files and groups are the service's to find. */
+static size_t do_open_device(struct hvcmad_session *session, const struct hvcmad_open_device_req *q, int *answer_fd)
+{
+	struct hvcmad_server *s = session->server;
+	const struct hvcmad_rule *rule = hvcmad_config_match(s->config, &session->vm->id);
+	const char *name = (const char *)q->device;
+	struct hvcmad_open_device_resp *r;
+	struct hvcma_error err = { "" };
+	struct hvcmad_device *device;
+	struct hvcmad_about who;
+	enum hvcmad_status status;
+
+	if (!rule || !hvcmad_rule_has_device(rule, name)) {
+		hvcma_error_set(&err, "device %s is not among the 'devices' of VM %s in the configuration", name,
+				session->vm->name);
+		return hvcmad_request_refuse(s, HVCMAD_S_REFUSED, err.text);
+	}
+	status = hvcmad_device_open(&s->devices, session->vm, session->id.pid, name, &device, &err);
+	if (status)
+		return hvcmad_request_refuse(s, status, err.text);
+
+	who = (struct hvcmad_about){ .vm = session->vm->name, .device = device->name, .pid = session->id.pid };
+	hvcmad_log(LOG_INFO, HVCMAD_EVENT_DEVICE, &who, "VM %s: device %s, number %" PRIu32 ", is open",
+		   session->vm->name, device->name, device->number);
+	session->has_opened = true;
+	r = succeed(s, sizeof(*r));
+	r->number = device->number;
+	*answer_fd = device->fd;
+	return sizeof(*r);
+}
+
+static size_t do_close_device(struct hvcmad_session *session, const struct hvcmad_close_device_req *q)
+{
+	struct hvcmad_server *s = session->server;
+	struct hvcmad_device *device = hvcmad_device_find(&s->devices, session->id.pid, q->number);
+	char words[64];
+
+	if (!device) {
+		snprintf(words, sizeof(words), "this process has no device %" PRIu32, q->number);
+		return hvcmad_request_refuse(s, HVCMAD_S_NO_DEVICE, words);
+	}
+	hvcmad_device_stop(device);
+	succeed(s, sizeof(struct hvcmad_resp_hdr));
+	return sizeof(struct hvcmad_resp_hdr);
+}
+
+static void describe_device(const struct hvcmad_server *s, const struct hvcmad_device *device,
+			    struct hvcmad_device_status *out)
+{
+	static const uint32_t state[HVCMAD_DEV_NR_STATES] = {
+		[HVCMAD_DEV_OPEN] = HVCMAD_DEVICE_OPEN,
+		[HVCMAD_DEV_STOPPING] = HVCMAD_DEVICE_STOPPING,
+		[HVCMAD_DEV_QUARANTINED] = HVCMAD_DEVICE_QUARANTINED,
+	};
+
+	memset(out, 0, sizeof(*out));
+	memcpy(out->vm, device->vm->name, sizeof(out->vm));
+	memcpy(out->device, device->name, sizeof(out->device));
+	out->number = device->number;
+	out->pid = (uint32_t)device->pid;
+	out->state = state[device->state];
+	out->held_bytes = hvcmad_memory_held_bytes(&s->memory, device->pid);
+	if (device->state == HVCMAD_DEV_QUARANTINED)
+		memcpy(out->why, device->why, sizeof(out->why));
+}
+
+static size_t do_devices(struct hvcmad_session *session, const struct hvcmad_devices_req *q)
+{
+	const size_t room = (HVCMAD_MAX_RESPONSE_BYTES - sizeof(struct hvcmad_devices_resp)) /
+			    sizeof(struct hvcmad_device_status);
+	struct hvcmad_server *s = session->server;
+	bool all = q->flags & HVCMAD_DEVICES_ALL;
+	const struct hvcmad_device *device;
+	struct hvcmad_devices_resp *r;
+
+	if (all && !is_operator(session))
+		return hvcmad_request_refuse(s, HVCMAD_S_REFUSED, "the devices of all VMs are for the user root");
+	if (!all && !session->vm)
+		return hvcmad_request_refuse(s, HVCMAD_S_REFUSED, "this process is no VM: it has no devices of its own");
+	r = succeed(s, sizeof(*r));
+	for (device = s->devices.first; device; device = device->next) {
+		if (!all && device->pid != session->id.pid)
+			continue;
+		r->nr_total++;
+		if (device->number > q->after && r->nr < room)
+			describe_device(s, device, &r->devices[r->nr++]);
+	}
+	r->hdr.bytes = (uint32_t)(sizeof(*r) + r->nr * sizeof(r->devices[0]));
+	return r->hdr.bytes;
+}
+
+static size_t do_release(struct hvcmad_session *session, const struct hvcmad_release_req *q)
+{
+	struct hvcmad_server *s = session->server;
+	struct hvcma_error err = { "" };
+	enum hvcmad_status status;
+
+	if (!is_operator(session))
+		return hvcmad_request_refuse(s, HVCMAD_S_REFUSED, "devices are released by the user root");
+	status = hvcmad_device_release(&s->devices, q->number, q->flags & HVCMAD_RELEASE_FORCE, &err);
+	if (status)
+		return hvcmad_request_refuse(s, status, err.text);
+	succeed(s, sizeof(struct hvcmad_resp_hdr));
+	return sizeof(struct hvcmad_resp_hdr);
+}
+
+static bool is_operators(uint32_t op)
+{
+	return op == HVCMAD_OP_HELLO || op == HVCMAD_OP_STATUS || op == HVCMAD_OP_DEVICES || op == HVCMAD_OP_RELEASE;
+}
+
+static bool takes_more(uint32_t op)
+{
+	return op == HVCMAD_OP_REGISTER || op == HVCMAD_OP_BACK || op == HVCMAD_OP_PIN || op == HVCMAD_OP_OPEN_DEVICE;
+}
+
 /* What the session may ask for at all, now. NULL: go on. */
 static const char *out_of_place(const struct hvcmad_session *session, uint32_t op, enum hvcmad_status *status)
 {
 	bool stopping = session->server->stopping;
 
 	*status = HVCMAD_S_REFUSED;
-	if (!session->vm && !may_see_all(session))
+	if (!session->vm && !is_operator(session))
 		return "this process is no VM of the service's configuration";
 	*status = HVCMAD_S_ORDER;
 	if (op == HVCMAD_OP_HELLO && session->state != HVCMAD_SESSION_GREETING)
@@ -246,10 +370,10 @@ static const char *out_of_place(const struct hvcmad_session *session, uint32_t o
 	if (op != HVCMAD_OP_HELLO && session->state == HVCMAD_SESSION_GREETING)
 		return "the first request is HELLO";
 	*status = HVCMAD_S_REFUSED;
-	if (!session->vm && op != HVCMAD_OP_HELLO && op != HVCMAD_OP_STATUS)
+	if (!session->vm && !is_operators(op))
 		return "this process is no VM of the service's configuration";
 	*status = HVCMAD_S_STOPPING;
-	if (stopping && (op == HVCMAD_OP_REGISTER || op == HVCMAD_OP_BACK || op == HVCMAD_OP_PIN))
+	if (stopping && takes_more(op))
 		return "the service is about to end: it waits for what is there";
 	return NULL;
 }
@@ -273,6 +397,14 @@ size_t hvcmad_request_do(struct hvcmad_session *session, const union hvcma_servi
 		return do_unregister(session, &request->unregister);
 	case HVCMAD_OP_STATUS:
 		return do_status(session, &request->status);
+	case HVCMAD_OP_OPEN_DEVICE:
+		return do_open_device(session, &request->open_device, answer_fd);
+	case HVCMAD_OP_CLOSE_DEVICE:
+		return do_close_device(session, &request->close_device);
+	case HVCMAD_OP_DEVICES:
+		return do_devices(session, &request->devices);
+	case HVCMAD_OP_RELEASE:
+		return do_release(session, &request->release);
 	default:
 		return do_range(session, &request->range);
 	}

@@ -26,10 +26,17 @@ static uint64_t now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+/* It holds no devices: what they may write to would be let go once their process has ended. */
+static bool keeper_has_all(const struct hvcmad_server *s)
+{
+	return hvcmad_keep_is_there(&s->keep) && !s->devices.first;
+}
+
 static void say_what_holds(const struct hvcmad_server *s)
 {
-	bool goes_on = hvcmad_keep_is_there(&s->keep);
+	bool goes_on = keeper_has_all(s);
 	const struct hvcmad_region *r;
+	const struct hvcmad_device *d;
 
 	for (r = s->memory.first; r; r = r->next) {
 		struct hvcmad_about about = { .vm = r->vm->name, .region = r->name, .pid = r->pid };
@@ -39,14 +46,20 @@ static void say_what_holds(const struct hvcmad_server *s)
 			   goes_on ? "the keeper holds on" : "cannot end yet", r->vm->name, (int)r->pid, r->name,
 			   hvcmad_region_stats(r).pinned_bytes);
 	}
-	sd_notifyf(0, "STOPPING=1\nSTATUS=%s %" PRIu32 " regions%s, %" PRIu64 " bytes pinned",
+	for (d = s->devices.first; d; d = d->next) {
+		struct hvcmad_about about = { .vm = d->vm->name, .device = d->name, .pid = d->pid };
+
+		hvcmad_log(LOG_WARNING, HVCMAD_EVENT_HELD, &about, "cannot end yet: VM %s, process %d, has device %s%s%s",
+			   d->vm->name, (int)d->pid, d->name, *d->why ? ", which is in quarantine: " : "", d->why);
+	}
+	sd_notifyf(0, "STOPPING=1\nSTATUS=%s %" PRIu32 " regions and %" PRIu32 " devices%s, %" PRIu64 " bytes pinned",
 		   goes_on ? "Ends, the keeper has" : "Ends when", s->accounts.used.regions,
-		   goes_on ? "" : " have ended", s->accounts.used.pinned_bytes);
+		   s->accounts.used.devices, goes_on ? "" : " have ended", s->accounts.used.pinned_bytes);
 }
 
-void hvcmad_server_region_gone(struct hvcmad_server *s)
+void hvcmad_server_something_gone(struct hvcmad_server *s)
 {
-	if (s->stopping && !s->memory.first)
+	if (s->stopping && (keeper_has_all(s) || (!s->memory.first && !s->devices.first)))
 		sd_event_exit(s->event, 0);
 }
 
@@ -58,11 +71,11 @@ static int on_term(sd_event_source *source, const struct signalfd_siginfo *si, v
 	(void)si;
 	s->stopping = true;
 	hvcmad_listen_end(s);
-	if (s->memory.first)
+	if (s->memory.first || s->devices.first)
 		say_what_holds(s);
-	if (hvcmad_keep_is_there(&s->keep))
+	if (keeper_has_all(s))
 		return sd_event_exit(s->event, 0);
-	hvcmad_server_region_gone(s);
+	hvcmad_server_something_gone(s);
 	return 0;
 }
 
@@ -87,6 +100,19 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
 	}
 	sd_notify(0, "READY=1");
 	return 0;
+}
+
+/* Nothing that a dead process has left can write to its memory any more? */
+static void on_device_gone(void *opaque, pid_t pid)
+{
+	const struct hvcmad_about about = { .pid = pid };
+	struct hvcmad_server *s = opaque;
+	unsigned int nr = hvcmad_devices_has(&s->devices, pid) ? 0 : hvcmad_memory_release(&s->memory, pid);
+
+	if (nr)
+		hvcmad_log(LOG_INFO, HVCMAD_EVENT_REGION, &about,
+			   "the devices of process %d have stopped; %u of its regions end", (int)pid, nr);
+	hvcmad_server_something_gone(s);
 }
 
 /* Before any thread is made: they have the mask, too. */
@@ -121,6 +147,7 @@ int hvcmad_server_init(struct hvcmad_server *s, const char *config_path, struct 
 	s->lock = -1;
 	s->keep.fd = -1;
 	s->keep.pidfd = -1;
+	s->devices.result_fd[0] = -1;
 	hvcmad_peers_init(&s->peers, &s->keep);
 	hvcmad_memory_init(&s->memory, config, &s->keep);
 	hvcmad_accounts_reload(&s->accounts, config);
@@ -129,6 +156,8 @@ int hvcmad_server_init(struct hvcmad_server *s, const char *config_path, struct 
 		ret = take_signals(s);
 	if (ret >= 0)
 		ret = hvcmad_closer_new(s->event, &s->closer);
+	if (ret >= 0)
+		ret = hvcmad_devices_init(&s->devices, s->event, on_device_gone, s);
 	if (ret >= 0)
 		ret = sd_event_set_watchdog(s->event, true);
 	if (ret >= 0)
@@ -156,7 +185,7 @@ int hvcmad_server_keep(struct hvcmad_server *s, const char *path, struct hvcma_e
 
 void hvcmad_server_fini(struct hvcmad_server *s)
 {
-	bool goes_on = hvcmad_keep_is_there(&s->keep) && s->memory.first;
+	bool goes_on = keeper_has_all(s) && s->memory.first;
 
 	/* What is left to the keeper is let go by the end of the process alone. */
 	while (s->sessions && !goes_on)
@@ -166,6 +195,7 @@ void hvcmad_server_fini(struct hvcmad_server *s)
 	if (goes_on)
 		return;
 	hvcmad_closer_free(s->closer);
+	hvcmad_devices_fini(&s->devices);
 	if (s->lock >= 0)
 		close(s->lock);
 	sd_event_unref(s->event);

@@ -8,6 +8,7 @@
 
 #include "hv/service/account.h"
 #include "hv/service/closer.h"
+#include "hv/service/device.h"
 #include "hv/service/keep.h"
 #include "hv/service/log.h"
 #include "hv/service/memory.h"
@@ -24,13 +25,14 @@ struct hvcmad_server {
 	struct hvcmad_keep keep;
 	struct hvcmad_peers peers;
 	struct hvcmad_memory memory;
+	struct hvcmad_devices devices;
 	struct hvcmad_closer *closer;
 	struct hvcmad_session *sessions;
 	unsigned int nr_strangers;		/* sessions that are no VM's */
 	unsigned int strangers_closing;		/* descriptors of such that are not closed yet */
 	struct hvcmad_log_limit strangers_log;
 	struct hvcmad_log_limit pause_log;
-	bool stopping;				/* since SIGTERM: until the last region ends */
+	bool stopping;				/* since SIGTERM: until the last region and device end */
 
 	int listener;
 	struct sd_event_source *listener_source;
@@ -73,8 +75,8 @@ void hvcmad_server_fini(struct hvcmad_server *s);
 /** hvcmad_server_run() - serve until told to end. Return: 0 or a negative errno. */
 int hvcmad_server_run(struct hvcmad_server *s);
 
-/** hvcmad_server_region_gone() - a region has ended: is that all that the end waited for? */
-void hvcmad_server_region_gone(struct hvcmad_server *s);
+/** hvcmad_server_something_gone() - a region or device has: is that all that the end waited for? */
+void hvcmad_server_something_gone(struct hvcmad_server *s);
 
 /* ---- takeover.c ---- */
 

@@ -132,7 +132,8 @@ static void session_close(struct hvcmad_session *session)
 {
 	struct hvcmad_server *s = session->server;
 
-	if (!hvcmad_memory_has(&s->memory, session)) {
+	if (!hvcmad_memory_has(&s->memory, session) &&
+	    !(session->has_opened && hvcmad_devices_has(&s->devices, session->id.pid))) {
 		hvcmad_session_end(session);
 		return;
 	}
@@ -140,14 +141,34 @@ static void session_close(struct hvcmad_session *session)
 	hvcmad_session_set_state(session, HVCMAD_SESSION_CLOSED);
 	if (!hvcmad_is_dead(session->pidfd))
 		say(session, LOG_NOTICE, HVCMAD_EVENT_PEER,
-		    "its session is over, and it has regions: they stay until it has ended");
+		    "its session is over, and it has regions or devices: they stay until it has ended");
+}
+
+/*
+ * If the process has ended: its devices first. What they may write to stays as it is until they
+ * have stopped (server.c).
+ */
+static void end_belongings(struct hvcmad_session *session)
+{
+	const struct hvcmad_about about = { .vm = session->vm->name, .pid = session->id.pid };
+	struct hvcmad_server *s = session->server;
+	bool hold;
+	unsigned int nr;
+
+	if (hvcmad_is_dead(session->pidfd))
+		hvcmad_devices_end(&s->devices, session->id.pid);
+	hold = hvcmad_devices_has(&s->devices, session->id.pid);
+	nr = hold ? hvcmad_memory_hold(&s->memory, session) : hvcmad_memory_end(&s->memory, session);
+	if (nr)
+		hvcmad_log(LOG_INFO, HVCMAD_EVENT_REGION, &about, "VM %s: process %d has gone; %u of its regions %s",
+			   session->vm->name, (int)session->id.pid, nr,
+			   hold ? "stay until its devices have stopped" : "end");
 }
 
 void hvcmad_session_end(struct hvcmad_session *session)
 {
 	struct hvcmad_server *s = session->server;
 	struct hvcmad_session **at = &s->sessions;
-	unsigned int nr;
 
 	while (*at != session)
 		at = &(*at)->next;
@@ -155,22 +176,15 @@ void hvcmad_session_end(struct hvcmad_session *session)
 
 	sd_event_source_disable_unref(session->process);
 	drop_socket(session);
-	nr = hvcmad_memory_end(&s->memory, session);
-	if (nr && session->vm) {
-		struct hvcmad_about about = { .vm = session->vm->name, .pid = session->id.pid };
-
-		hvcmad_log(LOG_INFO, HVCMAD_EVENT_REGION, &about,
-			   "VM %s: process %d has gone; %u of its regions end", session->vm->name,
-			   (int)session->id.pid, nr);
-	}
+	if (session->vm)
+		end_belongings(session);
 	close(session->pidfd);
 	if (session->vm)
 		hvcmad_vm_leave(session->vm);
 	else
 		s->nr_strangers--;
 	free(session);
-	if (nr)
-		hvcmad_server_region_gone(s);
+	hvcmad_server_something_gone(s);
 }
 
 /* ---- answers ---- */

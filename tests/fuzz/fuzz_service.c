@@ -30,6 +30,10 @@ static const size_t bytes_of[HVCMAD_NR_OPS] = {
 	[HVCMAD_OP_ADDRESSES] = sizeof(struct hvcmad_range_req),
 	[HVCMAD_OP_DISCARD] = sizeof(struct hvcmad_range_req),
 	[HVCMAD_OP_STATUS] = sizeof(struct hvcmad_status_req),
+	[HVCMAD_OP_OPEN_DEVICE] = sizeof(struct hvcmad_open_device_req),
+	[HVCMAD_OP_CLOSE_DEVICE] = sizeof(struct hvcmad_close_device_req),
+	[HVCMAD_OP_DEVICES] = sizeof(struct hvcmad_devices_req),
+	[HVCMAD_OP_RELEASE] = sizeof(struct hvcmad_release_req),
 	[HVCMAD_OP_RESUME] = sizeof(struct hvcmad_resume_req),
 	[HVCMAD_OP_PINNED] = sizeof(struct hvcmad_range_req),
 };
@@ -64,6 +68,21 @@ static void check_request(const union hvcma_service_request *r, size_t bytes, si
 		break;
 	case HVCMAD_OP_RESUME:
 		expect(r->resume.name[0] && !r->resume.name[HVCMAD_NAME_BYTES - 1]);
+		break;
+	case HVCMAD_OP_OPEN_DEVICE:
+		expect(!r->open_device.flags && !r->open_device.reserved);
+		expect(!r->open_device.device[HVCMAD_DEVICE_BYTES - 1] && !strchr((const char *)r->open_device.device, '/'));
+		expect(strspn((const char *)r->open_device.device, "0123456789abcdef:.") ==
+		       strlen((const char *)r->open_device.device));
+		break;
+	case HVCMAD_OP_CLOSE_DEVICE:
+		expect(!r->close_device.reserved);
+		break;
+	case HVCMAD_OP_DEVICES:
+		expect(!(r->devices.flags & ~HVCMAD_DEVICES_FLAGS));
+		break;
+	case HVCMAD_OP_RELEASE:
+		expect(!(r->release.flags & ~HVCMAD_RELEASE_FLAGS));
 		break;
 	default:
 		expect(r->range.nr && r->range.nr <= HVCMAD_MAX_GRANULES);
@@ -100,6 +119,14 @@ static void mend(unsigned char *message, size_t bytes, uint8_t how)
 		reg->reserved %= 2;
 		memcpy(reg->name, "banka", how & 8 ? 6 : 0);
 		memset(reg->name + 6, 0, how & 8 ? sizeof(reg->name) - 6 : 0);
+	}
+	if ((how & 4) && hdr.op == HVCMAD_OP_OPEN_DEVICE && bytes == sizeof(struct hvcmad_open_device_req)) {
+		struct hvcmad_open_device_req *device = (void *)message;
+
+		memcpy(device->device, "0000:03:00.0", how & 8 ? 12 : 5);
+		memset(device->device + 12, 0, how & 8 ? sizeof(device->device) - 12 : 0);
+		device->flags %= 2;
+		device->reserved %= 2;
 	}
 	if ((how & 4) && hdr.op == HVCMAD_OP_RESUME && bytes == sizeof(struct hvcmad_resume_req)) {
 		struct hvcmad_resume_req *resume = (void *)message;

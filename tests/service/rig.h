@@ -116,6 +116,7 @@ static struct {
 		struct hvcmad_pinned_resp pinned;
 		struct hvcmad_resume_resp resume;
 		struct hvcmad_status_resp status;
+		struct hvcmad_devices_resp devices;
 		unsigned char bytes[HVCMAD_MAX_RESPONSE_BYTES];
 	};
 } got;

@@ -19,13 +19,13 @@
 #define MIB	(UINT64_C(1) << 20)
 
 static struct hvcmad_rule rules[] = {
-	{ .name = "a", .has_uid = true, .uid = 1, .quota = { 8 * MIB, 4 * MIB, 2 }, .unsafe_noiommu = true },
-	{ .name = "b", .has_uid = true, .uid = 2, .quota = { 8 * MIB, 8 * MIB, 4 } },
+	{ .name = "a", .has_uid = true, .uid = 1, .quota = { 8 * MIB, 4 * MIB, 2, 2 }, .unsafe_noiommu = true },
+	{ .name = "b", .has_uid = true, .uid = 2, .quota = { 8 * MIB, 8 * MIB, 4, 1 } },
 };
 
 static struct hvcmad_config config(void)
 {
-	return (struct hvcmad_config){ .total = { 12 * MIB, 8 * MIB, 3 }, .rule = rules, .nr_rules = 2 };
+	return (struct hvcmad_config){ .total = { 12 * MIB, 8 * MIB, 3, 2 }, .rule = rules, .nr_rules = 2 };
 }
 
 static struct hvcmad_identity id(uid_t uid, const char *cgroup)
@@ -164,6 +164,27 @@ static void pins_count_for_the_vm_and_for_all(void **state)
 	hvcmad_vm_leave(b);
 }
 
+static void devices_have_quotas(void **state)
+{
+	struct hvcmad_accounts all = { 0 };
+	struct hvcmad_vm *a = join(&all, 1, "/x"), *b = join(&all, 2, "/x");
+	struct hvcma_error err = { "" };
+
+	(void)state;
+	assert_int_equal(hvcmad_vm_add_device(b, &err), 0);
+	assert_over(hvcmad_vm_add_device(b, &err), -EDQUOT, "b: 1 more beside 1 would pass the quota 'max-devices', 1");
+	assert_int_equal(hvcmad_vm_add_device(a, &err), 0);
+	assert_over(hvcmad_vm_add_device(a, &err), -EDQUOT, "all VMs: 1 more beside 2 would pass the quota 'devices', 2");
+	hvcmad_vm_remove_device(b);
+	assert_int_equal(hvcmad_vm_add_device(a, &err), 0);
+	hvcmad_vm_leave(b);
+	hvcmad_vm_leave(a);
+	assert_non_null(all.vms);		/* a device refers to it */
+	hvcmad_vm_remove_device(a);
+	hvcmad_vm_remove_device(a);
+	assert_null(all.vms);
+}
+
 static void a_new_configuration_counts_at_once(void **state)
 {
 	struct hvcmad_accounts all = { 0 };
@@ -179,7 +200,7 @@ static void a_new_configuration_counts_at_once(void **state)
 
 	c.rule = &rules[1];	/* a is not in it any more, all may have less than there is */
 	c.nr_rules = 1;
-	c.total = (struct hvcmad_quota){ 4 * MIB, 2 * MIB, 1 };
+	c.total = (struct hvcmad_quota){ 4 * MIB, 2 * MIB, 1, 0 };
 	hvcmad_accounts_reload(&all, &c);
 	assert_false(a->unsafe_noiommu);
 	assert_over(hvcmad_vm_add_region(a, 1, &err), -EACCES, "VM a may have nothing");
@@ -208,6 +229,7 @@ int main(void)
 		cmocka_unit_test(sessions_are_bounded),
 		cmocka_unit_test(regions_count_for_the_vm_and_for_all),
 		cmocka_unit_test(pins_count_for_the_vm_and_for_all),
+		cmocka_unit_test(devices_have_quotas),
 		cmocka_unit_test(a_new_configuration_counts_at_once),
 	};
 

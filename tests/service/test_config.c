@@ -111,6 +111,27 @@ static void all_settings_are_read(void **state)
 	hvcmad_config_free(c);
 }
 
+static void devices_are_allowed_by_name(void **state)
+{
+	struct hvcmad_config *c = good("totals = { pinned = \"1M\"; regions = 2; devices = 3; };\n"
+				       "vms = ( { name = \"a\"; user = 1; pinned = \"1M\"; regions = 1; unsafe-noiommu = true;\n"
+				       "          devices = ( \"0000:03:00.0\", \"10000:e1:00.7\" ); },\n"
+				       "        { name = \"b\"; user = 2; pinned = \"1M\"; regions = 1; unsafe-noiommu = true;\n"
+				       "          devices = [ \"0000:03:00.0\", \"0000:04:00.0\" ]; max-devices = 1; },\n"
+				       "        { name = \"c\"; user = 3; pinned = \"1M\"; regions = 1; devices = (); } );\n");
+
+	(void)state;
+	assert_int_equal(c->total.devices, 3);
+	assert_int_equal(c->rule[0].quota.devices, 2);		/* all that it may open */
+	assert_true(hvcmad_rule_has_device(&c->rule[0], "10000:e1:00.7"));
+	assert_false(hvcmad_rule_has_device(&c->rule[0], "0000:04:00.0"));
+	assert_int_equal(c->rule[1].quota.devices, 1);
+	assert_true(hvcmad_rule_has_device(&c->rule[1], "0000:03:00.0"));
+	assert_int_equal(c->rule[2].quota.devices, 0);
+	assert_false(hvcmad_rule_has_device(&c->rule[2], "0000:03:00.0"));
+	hvcmad_config_free(c);
+}
+
 static void nothing_is_allowed_that_is_not_said(void **state)
 {
 	static const char *const texts[] = { "", "\n# nothing\n", "vms = ();\n", "reserves = ();\n" };
@@ -217,6 +238,16 @@ static void vms_that_are_no_good_are_told_by_line(void **state)
 	bad(VM("name = \"b\"; user = 1; pinned = \"1M\"; regions = 5;"), 4, "more than 'totals'");
 	bad(VM("name = \"b\"; user = 1; unsafe-noiommu = 1;"), 4, "'unsafe-noiommu' is to be true or false");
 	bad(VM("name = \"b\"; user = 1; color = 1;"), 4, "no setting 'color'");
+	bad(VM("name = \"b\"; user = 1; devices = 1;"), 4, "'devices' is to be a list of PCI devices");
+	bad(VM("name = \"b\"; user = 1; devices = ( 1 );"), 4, "is to be a text in quotes");
+	bad(VM("name = \"b\"; user = 1; devices = ( \"03:00.0\" );"), 4, "'03:00.0' is not what Linux calls a PCI device");
+	bad(VM("name = \"b\"; user = 1; devices = ( \"/dev/vfio/0\" );"), 4, "is not what Linux calls a PCI device");
+	bad(VM("name = \"b\"; user = 1; devices = [ \"0000:03:00.0\", \"0000:03:00.0\" ];"), 4, "is there twice");
+	bad(VM("name = \"b\"; user = 1; pinned = \"1M\"; regions = 1; devices = ( \"0000:03:00.0\" );"), 4,
+	    "VM b has 'devices', which takes 'unsafe-noiommu = true'");
+	bad(VM("name = \"b\"; user = 1; pinned = \"1M\"; regions = 1; unsafe-noiommu = true; devices = ( \"0000:03:00.0\" );"),
+	    4, "more than 'totals'");
+	bad(VM("name = \"b\"; user = 1; max-devices = \"many\";"), 4, "'max-devices' is to be a number");
 	bad(VM("name = \"b\"; user = 1; cgroup = 1;"), 4, "'cgroup' is to be a text");
 }
 
@@ -280,7 +311,7 @@ static void it_is_told_to_people(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_settings_are_read),
+		cmocka_unit_test(all_settings_are_read), cmocka_unit_test(devices_are_allowed_by_name),
 		cmocka_unit_test(nothing_is_allowed_that_is_not_said),
 		cmocka_unit_test(a_vm_is_all_that_its_entry_says),
 		cmocka_unit_test(the_first_vm_that_fits_counts),

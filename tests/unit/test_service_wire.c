@@ -108,6 +108,50 @@ static void what_is_right_is_taken(void **state)
 	}
 }
 
+static struct hvcmad_open_device_req open_device(const char *name)
+{
+	struct hvcmad_open_device_req r = { { HVCMAD_OP_OPEN_DEVICE, sizeof(r) }, .flags = 0 };
+
+	memcpy(r.device, name, strlen(name));
+	return r;
+}
+
+static void devices_are_named_as_linux_does(void **state)
+{
+	static const char *const bad[] = {
+		"", "nvme0", "03:00.0", "0000:03:00", "0000:03:00.8", "0000:03:00.0 ", "0000:3:00.0", "0000:03:0.0",
+		"000:03:00.0", "0000:03:00.00", "0000:0A:00.0", "/dev/vfio/noiommu-0", "0000:03:00.0/../1", "../0000:03:00.0",
+		"123456789:03:00.0",
+	};
+	struct hvcmad_open_device_req r = open_device("0000:03:00.0");
+	struct hvcmad_open_device_req long_domain = open_device("10000:e1:1f.7");
+	struct hvcmad_close_device_req close_one = { { HVCMAD_OP_CLOSE_DEVICE, sizeof(close_one) }, .number = 1 };
+	struct hvcmad_devices_req list = { { HVCMAD_OP_DEVICES, sizeof(list) }, .flags = HVCMAD_DEVICES_ALL };
+	struct hvcmad_release_req release = { { HVCMAD_OP_RELEASE, sizeof(release) }, .flags = HVCMAD_RELEASE_FORCE };
+	size_t i;
+
+	(void)state;
+	assert_parse(OK, r, 0);
+	assert_parse(OK, long_domain, 0);
+	assert_parse(OK, close_one, 0);
+	assert_parse(OK, list, 0);
+	assert_parse(OK, release, 0);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct hvcmad_open_device_req q = open_device(bad[i]);
+
+		assert_parse(INVAL, q, 0);
+	}
+	assert_refused(INVAL, r, 0, device[20], 'x');		/* after its end */
+	assert_refused(INVAL, r, 0, device[HVCMAD_DEVICE_BYTES - 1], 'x');
+	assert_refused(MALFORMED, r, 0, reserved, 1);
+	assert_refused(UNSUPP, r, 0, flags, 1);
+	assert_parse(DESCRIPTOR, r, 1);
+	assert_refused(MALFORMED, close_one, 0, reserved, 1);
+	assert_parse(DESCRIPTOR, close_one, 1);
+	assert_refused(UNSUPP, list, 0, flags, 2);
+	assert_refused(UNSUPP, release, 0, flags, 2);
+}
+
 static void garbage_and_halves_are_malformed(void **state)
 {
 	unsigned char garbage[HVCMAD_MAX_REQUEST_BYTES + 1];
@@ -288,6 +332,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_right_is_taken),
+		cmocka_unit_test(devices_are_named_as_linux_does),
 		cmocka_unit_test(garbage_and_halves_are_malformed),
 		cmocka_unit_test(a_request_longer_than_its_operation_is_malformed),
 		cmocka_unit_test(unknown_operations_are_told_from_garbage),

@@ -46,6 +46,11 @@ make_cross_amd64()
 	compiler_wrappers x86_64-linux-gnu "-B$FINAL/root/usr/bin/x86_64-linux-gnu-"
 }
 
+make_sysroot_arm64_service()
+{
+	make_sysroot_arm64
+}
+
 make_sysroot_arm64()
 {
 	unpack "$DEST"

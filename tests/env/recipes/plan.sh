@@ -133,6 +133,15 @@ plan_sysroot_arm64()
 	without 'pkgconf|pkg-config' "$plan"
 }
 
+# What the service is built with, beside those of the others, which need not be made anew for it.
+plan_sysroot_arm64_service()
+{
+	# shellcheck disable=SC2046 # a list of words
+	plan=$(plan_closure $(printf '%s:arm64 ' libc6-dev linux-libc-dev liburing-dev libconfig-dev libsystemd-dev))
+	plan=$(only arm64 "$plan")
+	without 'pkgconf|pkg-config' "$plan"
+}
+
 plan_tools_newest()
 {
 	newest plan_newest_compilers

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Devices that clients have been given, from OPEN_DEVICE until they can't write to memory any more.
+ * The service has each open as long: whoever else had it, it can be stopped from here. Who may have
+ * which is account.h's and config.h's; what VFIO does, hv/host/vfio_noiommu.h's.
+ *
+ *	OPEN --CLOSE_DEVICE, or its client has ended--> STOPPING --stopped--> GONE
+ *	                                                 ^    | it can't be stopped
+ *	                                         RELEASE |    v
+ *	                                               QUARANTINED --RELEASE by force--> GONE
+ *
+ * A device belongs to the process that has opened it, by whichever of its sessions. While one of its
+ * devices is not GONE, what memory the process had stays pinned (memory.h).
+ *
+ * Stopping takes 0.1 s and more, and hardware that hangs takes for ever: threads do it. They touch
+ * nothing but what they were given.
+ */
+#ifndef HVCMA_SERVICE_DEVICE_H
+#define HVCMA_SERVICE_DEVICE_H
+
+#include "hv/host/vfio_noiommu.h"
+#include "hv/service/account.h"
+
+struct sd_event;
+struct sd_event_source;
+
+enum hvcmad_dev_state {
+	HVCMAD_DEV_OPEN,
+	HVCMAD_DEV_STOPPING,
+	HVCMAD_DEV_QUARANTINED,
+	HVCMAD_DEV_GONE,
+	HVCMAD_DEV_NR_STATES
+};
+
+struct hvcmad_device {
+	struct hvcmad_device *next;
+	struct hvcmad_devices *all;
+	enum hvcmad_dev_state state;
+	uint32_t number;
+	char name[HVCMAD_DEVICE_BYTES];
+	struct hvcmad_vm *vm;
+	pid_t pid;			/* of the process that has, or had, it */
+	struct hvcma_noiommu group;
+	int fd;				/* -1: closed here, and others have it */
+	char why[HVCMAD_WHY_BYTES];	/* QUARANTINED: what was wrong */
+};
+
+struct hvcmad_devices {
+	struct hvcmad_device *first;
+	struct hvcmad_device **end;
+	uint32_t last_number;
+	int result_fd[2];		/* a pipe, of what threads have done */
+	struct sd_event_source *source;
+	void (*gone)(void *opaque, pid_t pid);
+	void *opaque;
+};
+
+/**
+ * hvcmad_devices_init() - none yet.
+ * @gone: called when a device of a process is GONE and freed; never from within a call of this file but
+ *	hvcmad_device_release()
+ *
+ * Return: 0 (then hvcmad_devices_fini()), or a negative errno.
+ */
+int hvcmad_devices_init(struct hvcmad_devices *devices, struct sd_event *event,
+			void (*gone)(void *opaque, pid_t pid), void *opaque);
+
+/** hvcmad_devices_fini() - those that are left are the kernel's to close, with this process. */
+void hvcmad_devices_fini(struct hvcmad_devices *devices);
+
+/**
+ * hvcmad_device_open() - a device for this process, which may have it.
+ * @out: out: it is the list's; its fd is what the client is to be passed
+ *
+ * Return: OK, QUOTA, EXISTS (somebody has it), AGAIN (somebody had it, it is being stopped), NO_DEVICE
+ * (there is none of that name, or it is not in a no-IOMMU group), NO_MEMORY, IO; @err has words.
+ */
+enum hvcmad_status hvcmad_device_open(struct hvcmad_devices *devices, struct hvcmad_vm *vm, pid_t pid,
+				      const char *name, struct hvcmad_device **out, struct hvcma_error *err);
+
+/** hvcmad_device_find() - one that this process has; NULL: none of that number. */
+struct hvcmad_device *hvcmad_device_find(const struct hvcmad_devices *devices, pid_t pid, uint32_t number);
+
+/** hvcmad_device_stop() - of one that is OPEN: from now on it is STOPPING. */
+void hvcmad_device_stop(struct hvcmad_device *device);
+
+/** hvcmad_devices_end() - the process has ended: all of its devices are to be stopped. */
+void hvcmad_devices_end(struct hvcmad_devices *devices, pid_t pid);
+
+/** hvcmad_devices_has() - has this process, or had, one that is not GONE? */
+bool hvcmad_devices_has(const struct hvcmad_devices *devices, pid_t pid);
+
+/** hvcmad_devices_are_stopping() - one that this VM had? */
+bool hvcmad_devices_are_stopping(const struct hvcmad_devices *devices, const struct hvcmad_vm *vm);
+
+/**
+ * hvcmad_device_release() - try anew to stop one that is QUARANTINED.
+ * @force: it is GONE: the operator knows that it has stopped
+ *
+ * Return: OK, NO_DEVICE, STATE (it is not QUARANTINED); @err has words.
+ */
+enum hvcmad_status hvcmad_device_release(struct hvcmad_devices *devices, uint32_t number, bool force,
+					 struct hvcma_error *err);
+
+#endif /* HVCMA_SERVICE_DEVICE_H */

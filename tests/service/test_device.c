@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Requests for devices, as far as they are refused: by the configuration, by quotas, by what this
+ * machine has. That a device is opened, stopped, or kept in quarantine is shown where there is one
+ * without an IOMMU: nested/test_service.
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/service/rig.h"
+
+/* No machine has such a domain. */
+#define NONE	"fffffff0:00:00.0"
+#define OTHERS	"fffffff0:00:01.0"
+
+static const char config[] =
+	"socket-group = \"nogroup\";\n"
+	"totals = { pinned = \"4M\"; regions = 2; devices = 1; };\n"
+	"vms = ( { name = \"a\"; user = 0; pinned = \"2M\"; regions = 1; unsafe-noiommu = true;\n"
+	"          devices = ( \"" NONE "\" ); },\n"
+	"        { name = \"b\"; user = 12345; pinned = \"2M\"; regions = 1; unsafe-noiommu = true;\n"
+	"          devices = ( \"" OTHERS "\" ); max-devices = 0; } );\n";
+
+static struct daemon d;
+
+static int open_device(int fd, const char *name)
+{
+	struct hvcmad_open_device_req q = { .hdr = { HVCMAD_OP_OPEN_DEVICE, sizeof(q) } };
+
+	memcpy(q.device, name, strlen(name));
+	return client_call_fds(fd, &q, sizeof(q), sizeof(struct hvcmad_open_device_resp), NULL, 0);
+}
+
+static int close_device(int fd, uint32_t number)
+{
+	const struct hvcmad_close_device_req q = { .hdr = { HVCMAD_OP_CLOSE_DEVICE, sizeof(q) }, .number = number };
+
+	return client_call_fds(fd, &q, sizeof(q), sizeof(got.hdr), NULL, 0);
+}
+
+static int list_devices(int fd, uint32_t flags)
+{
+	const struct hvcmad_devices_req q = { .hdr = { HVCMAD_OP_DEVICES, sizeof(q) }, .flags = flags };
+
+	return client_call_fds(fd, &q, sizeof(q), sizeof(got.devices), NULL, 0);
+}
+
+static int release(int fd, uint32_t number, uint32_t flags)
+{
+	const struct hvcmad_release_req q = {
+		.hdr = { HVCMAD_OP_RELEASE, sizeof(q) }, .number = number, .flags = flags,
+	};
+
+	return client_call_fds(fd, &q, sizeof(q), sizeof(got.hdr), NULL, 0);
+}
+
+static void what_is_not_said_is_refused(void **state)
+{
+	int fd = client_open(&d);
+
+	(void)state;
+	assert_true(got.hello.allowed & HVCMAD_ALLOW_DEVICES);
+	assert_int_equal(got.hello.quota_devices, 1);
+	assert_refused(REFUSED, "is not among the 'devices' of VM a in the configuration", open_device(fd, "0000:00:00.0"));
+	assert_refused(REFUSED, OTHERS " is not among the 'devices' of VM a", open_device(fd, OTHERS));
+	assert_refused(INVAL, "as Linux calls PCI devices", open_device(fd, "/dev/vfio/noiommu-0"));
+	assert_refused(NO_DEVICE, "this machine has none of that name", open_device(fd, NONE));
+	/* what was refused counts for no quota */
+	assert_refused(NO_DEVICE, "this machine has none of that name", open_device(fd, NONE));
+	assert_int_equal(got.fd, -1);
+	close(fd);
+}
+
+static void numbers_that_are_none_are_refused(void **state)
+{
+	int fd = client_open(&d);
+
+	(void)state;
+	assert_refused(NO_DEVICE, "this process has no device 1", close_device(fd, 1));
+	assert_refused(NO_DEVICE, "there is no device 7", release(fd, 7, 0));
+	assert_refused(NO_DEVICE, "there is no device 7", release(fd, 7, HVCMAD_RELEASE_FORCE));
+	assert_status(OK, list_devices(fd, 0));
+	assert_int_equal(got.devices.nr_total, 0);
+	assert_int_equal(got.devices.nr, 0);
+	assert_status(OK, list_devices(fd, HVCMAD_DEVICES_ALL));
+	assert_int_equal(got.devices.nr, 0);
+	close(fd);
+}
+
+static void be_b(void)
+{
+	int fd = client_open(&d);
+
+	assert_false(got.hello.allowed & HVCMAD_ALLOW_DEVICES);
+	assert_refused(REFUSED, NONE " is not among the 'devices' of VM b", open_device(fd, NONE));
+	assert_refused(QUOTA, "would pass the quota 'max-devices', 0", open_device(fd, OTHERS));
+	assert_refused(REFUSED, "the devices of all VMs are for the user root", list_devices(fd, HVCMAD_DEVICES_ALL));
+	assert_refused(REFUSED, "devices are released by the user root", release(fd, 1, 0));
+	assert_status(OK, list_devices(fd, 0));
+	close(fd);
+}
+
+static void others_are_refused(void **state)
+{
+	(void)state;
+	ends_well(as_user(USER_B, be_b));
+}
+
+static void no_device_is_opened_at_the_end(void **state)
+{
+	int fd = client_open(&d);
+
+	(void)state;
+	assert_status(OK, client_register(fd, "banka", HUGE_BYTES, -1));
+	close(got.fd);
+	assert_int_equal(kill(d.pid, SIGTERM), 0);
+	daemon_says(&d, "cannot end yet");
+	assert_refused(STOPPING, "about to end", open_device(fd, NONE));
+	client_close(fd);
+	assert_int_equal(daemon_wait(&d), 0);
+}
+
+static int start(void **state)
+{
+	(void)state;
+	daemon_start(&d, config);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	daemon_remove(&d);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_not_said_is_refused),
+		cmocka_unit_test(numbers_that_are_none_are_refused),
+		cmocka_unit_test(others_are_refused),
+		cmocka_unit_test(no_device_is_opened_at_the_end),	/* the last: it ends the service */
+	};
+
+	SKIP_ALL_UNLESS_ROOT();
+	return cmocka_run_group_tests(tests, start, stop);
+}
