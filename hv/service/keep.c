@@ -270,7 +270,7 @@ static int greet(struct hvcmad_keep *keep, struct hvcma_error *err)
 
 static int on_keeper(sd_event_source *source, int fd, uint32_t revents, void *opaque);
 
-static int connect_keeper(struct hvcmad_keep *keep, struct hvcma_error *err)
+static int connect_once(struct hvcmad_keep *keep, struct hvcma_error *err)
 {
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -303,6 +303,17 @@ static int connect_keeper(struct hvcmad_keep *keep, struct hvcma_error *err)
 
 disconnect:
 	disconnect(keep);
+	return ret;
+}
+
+/* One that has nothing to hold ends when its service has, also with the next one's connection in its queue. */
+static int connect_keeper(struct hvcmad_keep *keep, struct hvcma_error *err)
+{
+	int tries = keep->starts_it ? 3 : 1, ret;
+
+	do
+		ret = connect_once(keep, err);
+	while (ret == -EIO && --tries);
 	return ret;
 }
 

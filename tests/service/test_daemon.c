@@ -466,6 +466,7 @@ static void without_a_keeper_the_end_waits_for_what_is_pinned(void **state)
 	daemon_says(&d, words);
 	assert_int_equal(access(d.socket, F_OK), -1);		/* nobody new */
 	assert_refused(STOPPING, "about to end", client_register(fd, "more", HUGE_BYTES, -1));
+	assert_refused(STOPPING, "about to end", client_open_device(fd, "0000:00:00.0"));
 	assert_status(STOPPING, client_range(fd, HVCMAD_OP_BACK, r, 1, 1, 0));
 	assert_status(STOPPING, client_range(fd, HVCMAD_OP_PIN, r, 1, 1, 0));
 	assert_status(OK, client_range(fd, HVCMAD_OP_ADDRESSES, r, 0, 1, 0));

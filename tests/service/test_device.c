@@ -28,14 +28,6 @@ static const char config[] =
 
 static struct daemon d;
 
-static int open_device(int fd, const char *name)
-{
-	struct hvcmad_open_device_req q = { .hdr = { HVCMAD_OP_OPEN_DEVICE, sizeof(q) } };
-
-	memcpy(q.device, name, strlen(name));
-	return client_call_fds(fd, &q, sizeof(q), sizeof(struct hvcmad_open_device_resp), NULL, 0);
-}
-
 static int close_device(int fd, uint32_t number)
 {
 	const struct hvcmad_close_device_req q = { .hdr = { HVCMAD_OP_CLOSE_DEVICE, sizeof(q) }, .number = number };
@@ -66,12 +58,12 @@ static void what_is_not_said_is_refused(void **state)
 	(void)state;
 	assert_true(got.hello.allowed & HVCMAD_ALLOW_DEVICES);
 	assert_int_equal(got.hello.quota_devices, 1);
-	assert_refused(REFUSED, "is not among the 'devices' of VM a in the configuration", open_device(fd, "0000:00:00.0"));
-	assert_refused(REFUSED, OTHERS " is not among the 'devices' of VM a", open_device(fd, OTHERS));
-	assert_refused(INVAL, "as Linux calls PCI devices", open_device(fd, "/dev/vfio/noiommu-0"));
-	assert_refused(NO_DEVICE, "this machine has none of that name", open_device(fd, NONE));
+	assert_refused(REFUSED, "is not among the 'devices' of VM a in the configuration", client_open_device(fd, "0000:00:00.0"));
+	assert_refused(REFUSED, OTHERS " is not among the 'devices' of VM a", client_open_device(fd, OTHERS));
+	assert_refused(INVAL, "as Linux calls PCI devices", client_open_device(fd, "/dev/vfio/noiommu-0"));
+	assert_refused(NO_DEVICE, "this machine has none of that name", client_open_device(fd, NONE));
 	/* what was refused counts for no quota */
-	assert_refused(NO_DEVICE, "this machine has none of that name", open_device(fd, NONE));
+	assert_refused(NO_DEVICE, "this machine has none of that name", client_open_device(fd, NONE));
 	assert_int_equal(got.fd, -1);
 	close(fd);
 }
@@ -97,8 +89,8 @@ static void be_b(void)
 	int fd = client_open(&d);
 
 	assert_false(got.hello.allowed & HVCMAD_ALLOW_DEVICES);
-	assert_refused(REFUSED, NONE " is not among the 'devices' of VM b", open_device(fd, NONE));
-	assert_refused(QUOTA, "would pass the quota 'max-devices', 0", open_device(fd, OTHERS));
+	assert_refused(REFUSED, NONE " is not among the 'devices' of VM b", client_open_device(fd, NONE));
+	assert_refused(QUOTA, "would pass the quota 'max-devices', 0", client_open_device(fd, OTHERS));
 	assert_refused(REFUSED, "the devices of all VMs are for the user root", list_devices(fd, HVCMAD_DEVICES_ALL));
 	assert_refused(REFUSED, "devices are released by the user root", release(fd, 1, 0));
 	assert_status(OK, list_devices(fd, 0));
@@ -111,20 +103,6 @@ static void others_are_refused(void **state)
 	ends_well(as_user(USER_B, be_b));
 }
 
-static void no_device_is_opened_at_the_end(void **state)
-{
-	int fd = client_open(&d);
-
-	(void)state;
-	assert_status(OK, client_register(fd, "banka", HUGE_BYTES, -1));
-	close(got.fd);
-	assert_int_equal(kill(d.pid, SIGTERM), 0);
-	daemon_says(&d, "cannot end yet");
-	assert_refused(STOPPING, "about to end", open_device(fd, NONE));
-	client_close(fd);
-	assert_int_equal(daemon_wait(&d), 0);
-}
-
 static int start(void **state)
 {
 	(void)state;
@@ -135,7 +113,7 @@ static int start(void **state)
 static int stop(void **state)
 {
 	(void)state;
-	daemon_remove(&d);
+	daemon_stop(&d);
 	return 0;
 }
 
@@ -145,7 +123,6 @@ int main(void)
 		cmocka_unit_test(what_is_not_said_is_refused),
 		cmocka_unit_test(numbers_that_are_none_are_refused),
 		cmocka_unit_test(others_are_refused),
-		cmocka_unit_test(no_device_is_opened_at_the_end),	/* the last: it ends the service */
 	};
 
 	SKIP_ALL_UNLESS_ROOT();

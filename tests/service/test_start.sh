@@ -47,7 +47,7 @@ check "a setting that there is not: file, line, name" \
 check "it does not start with that" ends 1 "$tmp/bad:3: " --config "$tmp/bad" --socket "$tmp/socket"
 check "and makes no socket" [ ! -e "$tmp/socket" ]
 check "the example of packaging is right" \
-	ends 0 "VM banka: 4 regions, 2147483648 bytes, of which 1073741824 pinned, sees host-physical addresses" \
+	ends 0 "VM banka: 4 regions, 2147483648 bytes, of which 1073741824 pinned, 1 devices, sees host-physical addresses, may open 0000:03:00.0" \
 	--check-config --config "$packaging/hvcmad.conf"
 check "that of the manual page, too" eval '
 	sed -n "/^totals = /,/^\.EE/p" "$HVCMA_SRC/docs/man/hvcmad.8" | grep -v "^\." | sed "s/libvirt-qemu/root/" >"$tmp/example" &&
