@@ -173,17 +173,17 @@ $(O)/$(1)/hvcma-preload.so: $(srcdir)/qemu-device/loader.c config.mak | $$(ready
 	$(say) LD $$(@:$(O)/%=%)
 	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$(BASE_CFLAGS) -shared $(LDFLAGS) -o $$@ $$< -ldl
 
-$(1): $(O)/$(1)/hvcma $(O)/$(1)/hvcma-pin-keeper $(if $(MISSING_service_$(2)),,$(O)/$(1)/hvcmad $(O)/$(1)/hvcmad-keeper)
+$(1): $(O)/$(1)/hvcma $(O)/$(1)/hvcma-pin-keeper
+$(1)-service: $(O)/$(1)/hvcmad $(O)/$(1)/hvcmad-keeper
 $(1)-plugin: $(O)/$(1)/hvcma-preload.so $(O)/$(1)/hvcma-qemu.so $(O)/$(1)/hvcma-pin-keeper
 $(1)-plugin-testing: $(addprefix $(O)/$(1)/testing/,hvcma-preload.so hvcma-qemu.so hvcma-pin-keeper)
-.PHONY: $(1) $(1)-plugin $(1)-plugin-testing
+.PHONY: $(1) $(1)-service $(1)-plugin $(1)-plugin-testing
 endef
 
 # qemu_package HEADERS: version of the package whose source they are of, "" if it is none
 qemu_package = $(shell src=$$(sed -n 's/.*-iquote \([^ ]*\) -iquote .*/\1/p' $(1)/cflags); \
 	awk -F'[()]' '{ print $$2; exit }' "$$src/debian/changelog" 2>/dev/null)
 PLUGIN_WARN = $(filter-out -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition,$(WARN))
-MISSING_service_native = $(MISSING_service)
 ready_native =
 ready_cross = $(ENV)/cross/bin $(ENV)/sysroot-arm64
 QEMU_HEADERS_$(NATIVE) = $(QEMU_HEADERS)
@@ -266,7 +266,7 @@ endif
 guest: $(call guest_test_ko,$(GUEST_KERNELS) $(GUEST_NEWEST)) $(call guest_ko,$(GUEST_DEBUG)) $(GUEST_BIN)
 guest-all: guest $(call guest_test_ko,$(GUEST_OTHERS))
 
-world: native plugin arm64 arm64-plugin guest
+world: native plugin arm64 arm64-service arm64-plugin guest
 
 include $(srcdir)/tests/tests.mk
 

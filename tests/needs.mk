@@ -38,7 +38,9 @@ steps_plugin-testing = $(steps_plugin)
 packages_install = $(packages_plugin)
 steps_install = $(steps_plugin)
 packages_arm64 = native env
-steps_arm64 = cross sysroot-arm64-service
+steps_arm64 = cross
+packages_arm64-service = native env
+steps_arm64-service = cross sysroot-arm64-service
 packages_arm64-plugin = plugin
 steps_arm64-plugin = qemu-headers-arm64
 packages_guest = native guest
@@ -47,7 +49,7 @@ packages_guest-all = $(packages_guest)
 steps_guest-all = $(steps_guest) kernel-arm64-6.1-cloud $(CLOUD) headers-amd64-6.1-cloud \
 	headers-amd64-6.12-cloud headers-amd64-newest-cloud headers-arm64-newest-cloud
 packages_world = plugin guest
-steps_world = $(steps_plugin) $(steps_arm64-plugin) $(steps_guest)
+steps_world = $(steps_plugin) $(steps_arm64-plugin) $(steps_arm64-service) $(steps_guest)
 
 packages_demo = plugin guest boot
 steps_demo = qemu-amd64 rootfs-arm64 busybox-arm64 e2fs-arm64 qemu-headers-arm64 \
@@ -77,7 +79,7 @@ packages_check-vm = test plugin vm $(if $(IOMMUFD_T),kernel)
 steps_check-vm = qemu-amd64 $(steps_plugin) $(steps_guest) busybox-amd64 busybox-arm64 $(CLOUD) \
 	udev-amd64 kexec-arm64 initramfs-tools firmware $(IOMMUFD_T)
 packages_check-nested = test plugin guest boot
-steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross sysroot-arm64-service firmware
+steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross firmware
 packages_check-instruments = test plugin vm kernel
 steps_check-instruments = qemu-amd64 $(steps_plugin) busybox-amd64 $(CHECKED) \
 	$(addprefix kernel-,$(subst /,-,$(CHECKED_T)))

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Requests for devices, as far as they are refused: by the configuration, by quotas, by what this
- * machine has. That a device is opened, stopped, or kept in quarantine is shown where there is one
- * without an IOMMU: nested/test_service.
+ * machine has. None is opened here: this machine need not have one without an IOMMU.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
