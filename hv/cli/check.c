@@ -68,7 +68,7 @@ static int take_option(void *opaque, int c, char *arg)
 
 /* ---- what only the command knows ---- */
 
-static void check_qemu(const struct request *r, struct hvcma_findings *all)
+static void check_qemu(const struct request *r, struct hvcma_host_findings *all)
 {
 	struct hvcma_qemu_answer answer;
 	enum hvcma_host_arch arch = hvcma_host_arch("");
@@ -101,7 +101,7 @@ static void check_qemu(const struct request *r, struct hvcma_findings *all)
 	}
 }
 
-static void check_service(const struct request *r, struct hvcma_findings *all)
+static void check_service(const struct request *r, struct hvcma_host_findings *all)
 {
 	const char *path = r->service ? r->service : HVCMA_SERVICE_SOCKET;
 	struct hvcmad_hello_resp hello;
@@ -125,7 +125,7 @@ static void check_service(const struct request *r, struct hvcma_findings *all)
 		    *hello.vm ? "" : "; it takes it for no virtual machine of its configuration");
 }
 
-static void check_windows(const char *root, const struct hvcma_pci *pci, struct hvcma_findings *all)
+static void check_windows(const char *root, const struct hvcma_pci *pci, struct hvcma_host_findings *all)
 {
 	struct hvcma_bus_windows found;
 	struct hvcma_error err;
@@ -161,10 +161,10 @@ static const char *colour(enum hvcma_level level)
 	return isatty(STDOUT_FILENO) && !getenv("NO_COLOR") ? colours[level] : "";
 }
 
-static void print_text(const struct hvcma_findings *all)
+static void print_text(const struct hvcma_host_findings *all)
 {
 	for (uint32_t i = 0; i < all->nr; i++) {
-		const struct hvcma_finding *f = &all->list[i];
+		const struct hvcma_host_finding *f = &all->list[i];
 		const char *begin = colour(f->level);
 
 		printf("%s%s%s  %-18s ", begin, hvcma_level_name(f->level), *begin ? "\033[m" : "", f->name);
@@ -179,12 +179,12 @@ static void print_text(const struct hvcma_findings *all)
 	printf("\n%u FAIL, %u WARN\n", hvcma_findings_count(all, HVCMA_FAIL), hvcma_findings_count(all, HVCMA_WARN));
 }
 
-static void print_json(const struct hvcma_findings *all, const struct hvcma_pci *pci)
+static void print_json(const struct hvcma_host_findings *all, const struct hvcma_pci *pci)
 {
 	struct json_object *whole = json_object_new_object(), *list = json_object_new_array();
 
 	for (uint32_t i = 0; i < all->nr; i++) {
-		const struct hvcma_finding *f = &all->list[i];
+		const struct hvcma_host_finding *f = &all->list[i];
 		struct json_object *one = json_object_new_object();
 
 		json_object_object_add(one, "name", json_object_new_string(f->name));
@@ -201,7 +201,7 @@ static void print_json(const struct hvcma_findings *all, const struct hvcma_pci 
 	json_object_put(whole);
 }
 
-static void check(const struct request *r, const struct hvcma_pci *pci, struct hvcma_findings *all)
+static void check(const struct request *r, const struct hvcma_pci *pci, struct hvcma_host_findings *all)
 {
 	const char *root = r->root ? r->root : "";
 
@@ -227,7 +227,7 @@ static int run(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	static struct hvcma_findings all;
+	static struct hvcma_host_findings all;
 	struct request r = { 0 };
 	struct hvcma_pci pci;
 	struct hvcma_error err;

@@ -84,13 +84,13 @@ static int take_option(void *opaque, int c, char *arg)
 /* What the host lacks that this can't give it. */
 static int judge_host(const struct request *r)
 {
-	static struct hvcma_findings all;
+	static struct hvcma_host_findings all;
 	bool is_missing = false;
 	struct hvcma_error err;
 
 	hvcma_check_host(r->root, NULL, &all);
 	for (uint32_t i = 0; i < all.nr; i++) {
-		const struct hvcma_finding *f = &all.list[i];
+		const struct hvcma_host_finding *f = &all.list[i];
 
 		if (f->level != HVCMA_FAIL || !strcmp(f->name, "hugepages"))
 			continue;

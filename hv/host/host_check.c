@@ -33,7 +33,7 @@ enum hvcma_host_arch hvcma_host_arch(const char *root)
 
 /* ---- kernel and KVM ---- */
 
-static void check_kernel(const char *root, struct hvcma_findings *all)
+static void check_kernel(const char *root, struct hvcma_host_findings *all)
 {
 	unsigned int major, minor;
 	char release[96];
@@ -50,7 +50,7 @@ static void check_kernel(const char *root, struct hvcma_findings *all)
 	}
 }
 
-static void check_kvm(const char *root, struct hvcma_findings *all)
+static void check_kvm(const char *root, struct hvcma_host_findings *all)
 {
 	bool is_x86 = hvcma_host_arch(root) == HVCMA_ARCH_X86;
 	char real[PATH_MAX];
@@ -67,7 +67,7 @@ static void check_kvm(const char *root, struct hvcma_findings *all)
 	}
 }
 
-static void check_stage2(const char *root, const struct hvcma_stage2_probes *probes, struct hvcma_findings *all)
+static void check_stage2(const char *root, const struct hvcma_stage2_probes *probes, struct hvcma_host_findings *all)
 {
 	struct hvcma_stage2_facts facts;
 
@@ -96,7 +96,7 @@ static void check_stage2(const char *root, const struct hvcma_stage2_probes *pro
 
 struct pool {
 	const char *root;
-	struct hvcma_findings *all;
+	struct hvcma_host_findings *all;
 	uint64_t page_kib, total, free;
 	char nodes[160];		/* ", node 0: 12 of 16 free" */
 	bool have_any;
@@ -173,7 +173,7 @@ static int check_pool(const char *name, void *opaque)
 	return 0;
 }
 
-static void check_hugepages(const char *root, struct hvcma_findings *all)
+static void check_hugepages(const char *root, struct hvcma_host_findings *all)
 {
 	struct pool pool = { .root = root, .all = all };
 
@@ -221,7 +221,7 @@ static int try_io_uring(const char *root)
 	return ret;
 }
 
-static void check_io_uring(const char *root, struct hvcma_findings *all)
+static void check_io_uring(const char *root, struct hvcma_host_findings *all)
 {
 	uint64_t disabled = 0;
 	int ret;
@@ -242,7 +242,7 @@ static void check_io_uring(const char *root, struct hvcma_findings *all)
 	}
 }
 
-static void check_rights(const char *root, struct hvcma_findings *all)
+static void check_rights(const char *root, struct hvcma_host_findings *all)
 {
 	bool admin = has_capability(root, CAP_SYS_ADMIN), rawio = has_capability(root, CAP_SYS_RAWIO),
 	     lock = has_capability(root, CAP_IPC_LOCK);
@@ -267,7 +267,7 @@ static void check_rights(const char *root, struct hvcma_findings *all)
 
 /* ---- what restricts programs ---- */
 
-static void check_confinement(const char *root, struct hvcma_findings *all)
+static void check_confinement(const char *root, struct hvcma_host_findings *all)
 {
 	uint64_t enforce = 0;
 	char enabled[8];
@@ -286,7 +286,7 @@ static void check_confinement(const char *root, struct hvcma_findings *all)
 	}
 }
 
-void hvcma_check_host(const char *root, const struct hvcma_stage2_probes *probes, struct hvcma_findings *all)
+void hvcma_check_host(const char *root, const struct hvcma_stage2_probes *probes, struct hvcma_host_findings *all)
 {
 	check_kernel(root, all);
 	check_kvm(root, all);

@@ -26,12 +26,12 @@ enum hvcma_host_arch hvcma_host_arch(const char *root);
  * @probes: what Arm's second stage of translation is found by; NULL: it is not looked at
  * @all: findings are added
  */
-void hvcma_check_host(const char *root, const struct hvcma_stage2_probes *probes, struct hvcma_findings *all);
+void hvcma_check_host(const char *root, const struct hvcma_stage2_probes *probes, struct hvcma_host_findings *all);
 
 /** hvcma_check_vfio() - the part of it that is about VFIO without an IOMMU. */
-void hvcma_check_vfio(const char *root, struct hvcma_findings *all);
+void hvcma_check_vfio(const char *root, struct hvcma_host_findings *all);
 
 /** hvcma_check_pci() - judge a device. An IOMMU that protects it comes first. */
-void hvcma_check_pci(const char *root, const struct hvcma_pci *pci, struct hvcma_findings *all);
+void hvcma_check_pci(const char *root, const struct hvcma_pci *pci, struct hvcma_host_findings *all);
 
 #endif /* HVCMA_HOST_HOST_CHECK_H */

@@ -10,7 +10,7 @@
 
 #define LOW_DMA_BITS	32
 
-static void check_iommu(const struct hvcma_pci *pci, struct hvcma_findings *all)
+static void check_iommu(const struct hvcma_pci *pci, struct hvcma_host_findings *all)
 {
 	if (!hvcma_pci_has_iommu(pci)) {
 		hvcma_found(all, "device-iommu", HVCMA_PASS, "%s has no IOMMU: this is what hvcma is for", pci->name);
@@ -22,7 +22,7 @@ static void check_iommu(const struct hvcma_pci *pci, struct hvcma_findings *all)
 		  pci->name);
 }
 
-static void check_driver(const struct hvcma_pci *pci, struct hvcma_findings *all)
+static void check_driver(const struct hvcma_pci *pci, struct hvcma_host_findings *all)
 {
 	if (!strcmp(pci->driver, "vfio-pci") && (*pci->group || hvcma_pci_has_iommu(pci))) {
 		hvcma_found(all, "device-driver", HVCMA_PASS, "VFIO has it: /dev/vfio/%s%s", pci->is_noiommu_group ? "noiommu-" : "",
@@ -35,7 +35,7 @@ static void check_driver(const struct hvcma_pci *pci, struct hvcma_findings *all
 		hvcma_fix(all, "hvcma bind %s gives it to VFIO", pci->name);
 }
 
-static void check_use(const char *root, const struct hvcma_pci *pci, struct hvcma_findings *all)
+static void check_use(const char *root, const struct hvcma_pci *pci, struct hvcma_host_findings *all)
 {
 	struct hvcma_error why;
 	int ret = hvcma_pci_use(root, pci, &why);
@@ -48,7 +48,7 @@ static void check_use(const char *root, const struct hvcma_pci *pci, struct hvcm
 	hvcma_fix(all, "end that before the device goes to a guest");
 }
 
-static void check_reset(const struct hvcma_pci *pci, struct hvcma_findings *all)
+static void check_reset(const struct hvcma_pci *pci, struct hvcma_host_findings *all)
 {
 	if (pci->can_reset || *pci->reset_methods) {
 		hvcma_found(all, "device-reset", HVCMA_PASS, "it can be reset%s%s", *pci->reset_methods ? ": " : "",
@@ -59,7 +59,7 @@ static void check_reset(const struct hvcma_pci *pci, struct hvcma_findings *all)
 	hvcma_fix(all, "put it behind a port of its own, where the bus can be reset");
 }
 
-static void check_address_bits(const struct hvcma_pci *pci, struct hvcma_findings *all)
+static void check_address_bits(const struct hvcma_pci *pci, struct hvcma_host_findings *all)
 {
 	if (!pci->dma_bits) {
 		hvcma_found(all, "device-addresses", HVCMA_NOTE, "how many address bits it has is known while its own driver has it");
@@ -73,7 +73,7 @@ static void check_address_bits(const struct hvcma_pci *pci, struct hvcma_finding
 	}
 }
 
-static void check_msi(const struct hvcma_pci *pci, struct hvcma_findings *all)
+static void check_msi(const struct hvcma_pci *pci, struct hvcma_host_findings *all)
 {
 	const char *copier = hvcma_pci_msi_copier(pci);
 
@@ -90,7 +90,7 @@ static void check_msi(const struct hvcma_pci *pci, struct hvcma_findings *all)
 	}
 }
 
-void hvcma_check_pci(const char *root, const struct hvcma_pci *pci, struct hvcma_findings *all)
+void hvcma_check_pci(const char *root, const struct hvcma_pci *pci, struct hvcma_host_findings *all)
 {
 	check_iommu(pci, all);
 	if (pci->class >> 16 == HVCMA_PCI_CLASS_BRIDGE) {

@@ -76,7 +76,7 @@ static bool is_secure_boot(const char *root)
 }
 
 static void check_signing(const char *root, const struct hvcma_host_config *config, bool needs_module,
-			  struct hvcma_findings *all)
+			  struct hvcma_host_findings *all)
 {
 	char lockdown[32], enforce[8];
 	bool secure = is_secure_boot(root), is_locked, must_sign;
@@ -92,7 +92,7 @@ static void check_signing(const char *root, const struct hvcma_host_config *conf
 		hvcma_fix(all, "a vfio.ko that is rebuilt must be signed with a key that the firmware knows: mokutil --import enrols dkms's (/var/lib/dkms/mok.pub), and asks for it at the next boot");
 }
 
-static void check_mode(const char *root, struct hvcma_findings *all)
+static void check_mode(const char *root, struct hvcma_host_findings *all)
 {
 	char mode[8];
 
@@ -110,7 +110,7 @@ static bool has_vfio_pci(const char *root, const struct hvcma_host_config *confi
 	       hvcma_host_config_value(config, "CONFIG_VFIO_PCI") != HVCMA_CONFIG_NO;
 }
 
-static void check_noiommu(const char *root, const struct hvcma_host_config *config, struct hvcma_findings *all)
+static void check_noiommu(const char *root, const struct hvcma_host_config *config, struct hvcma_host_findings *all)
 {
 	const char *how;
 	enum noiommu state = find_noiommu(root, config, &how);
@@ -157,7 +157,7 @@ static int add_iommu(const char *name, void *opaque)
 	return 0;
 }
 
-static void check_iommus(const char *root, struct hvcma_findings *all)
+static void check_iommus(const char *root, struct hvcma_host_findings *all)
 {
 	struct iommus found = { .root = root, .names = "" };
 	const char *table = hvcma_host_has(root, "/sys/firmware/acpi/tables/DMAR") ? "DMAR" :
@@ -176,7 +176,7 @@ static void check_iommus(const char *root, struct hvcma_findings *all)
 	}
 }
 
-void hvcma_check_vfio(const char *root, struct hvcma_findings *all)
+void hvcma_check_vfio(const char *root, struct hvcma_host_findings *all)
 {
 	struct hvcma_host_config config;
 

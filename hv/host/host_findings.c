@@ -7,9 +7,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void hvcma_found(struct hvcma_findings *all, const char *name, enum hvcma_level level, const char *fmt, ...)
+void hvcma_found(struct hvcma_host_findings *all, const char *name, enum hvcma_level level, const char *fmt, ...)
 {
-	struct hvcma_finding *f = &all->list[all->nr];
+	struct hvcma_host_finding *f = &all->list[all->nr];
 	va_list args;
 
 	if (all->nr == HVCMA_MAX_FINDINGS)
@@ -23,9 +23,9 @@ void hvcma_found(struct hvcma_findings *all, const char *name, enum hvcma_level 
 	va_end(args);
 }
 
-void hvcma_fix(struct hvcma_findings *all, const char *fmt, ...)
+void hvcma_fix(struct hvcma_host_findings *all, const char *fmt, ...)
 {
-	struct hvcma_finding *f = &all->list[all->nr - 1];
+	struct hvcma_host_finding *f = &all->list[all->nr - 1];
 	va_list args;
 
 	va_start(args, fmt);
@@ -33,7 +33,7 @@ void hvcma_fix(struct hvcma_findings *all, const char *fmt, ...)
 	va_end(args);
 }
 
-uint32_t hvcma_findings_count(const struct hvcma_findings *all, enum hvcma_level level)
+uint32_t hvcma_findings_count(const struct hvcma_host_findings *all, enum hvcma_level level)
 {
 	uint32_t nr = 0;
 

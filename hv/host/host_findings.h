@@ -16,7 +16,7 @@ enum hvcma_level {
 	HVCMA_NR_LEVELS,
 };
 
-struct hvcma_finding {
+struct hvcma_host_finding {
 	const char *name;	/* a constant, of letters and dashes: what scripts ask for */
 	enum hvcma_level level;
 	char text[320];
@@ -26,20 +26,20 @@ struct hvcma_finding {
 #define HVCMA_MAX_FINDINGS	64	/* what is checked is some 30 things; more are dropped */
 
 /* All zero is an empty list. */
-struct hvcma_findings {
+struct hvcma_host_findings {
 	uint32_t nr;
-	struct hvcma_finding list[HVCMA_MAX_FINDINGS];
+	struct hvcma_host_finding list[HVCMA_MAX_FINDINGS];
 };
 
 /** hvcma_found() - add one; printf's words. */
-void hvcma_found(struct hvcma_findings *all, const char *name, enum hvcma_level level, const char *fmt, ...)
+void hvcma_found(struct hvcma_host_findings *all, const char *name, enum hvcma_level level, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
 /** hvcma_fix() - what to do about the last one. */
-void hvcma_fix(struct hvcma_findings *all, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void hvcma_fix(struct hvcma_host_findings *all, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /** hvcma_findings_count() - how many are of a level. */
-uint32_t hvcma_findings_count(const struct hvcma_findings *all, enum hvcma_level level);
+uint32_t hvcma_findings_count(const struct hvcma_host_findings *all, enum hvcma_level level);
 
 /** hvcma_level_name() - "PASS", "NOTE", "WARN", "FAIL". */
 const char *hvcma_level_name(enum hvcma_level level);
