@@ -42,7 +42,7 @@ const char *hvcma_clients_kind(const HvcmaClients *c, uint32_t client);
 /** hvcma_clients_resv() - the reservation it may use; 0: shared part only */
 uint32_t hvcma_clients_resv(const HvcmaClients *c, uint32_t client);
 
-/** hvcma_clients_windows_from() - where its windows were read, for people; "" */
+/** hvcma_clients_windows_from() - where they were read, for people; "" */
 const char *hvcma_clients_windows_from(const HvcmaClients *c, uint32_t client);
 
 /** hvcma_clients_is_spare() - named by nobody. */

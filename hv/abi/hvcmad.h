@@ -299,11 +299,11 @@ struct hvcmad_device_status {
 	__u32 pid;			/* of the client */
 	__u32 state;			/* HVCMAD_DEVICE_* */
 	__u32 reserved;
-	__u64 held_bytes;		/* memory of clients that have ended, kept because of it */
+	__u64 kept_bytes;		/* memory of clients that have ended, kept because of it */
 	__u8 why[HVCMAD_WHY_BYTES];	/* QUARANTINED: what was wrong */
 };
 HVCMAD_ASSERT(sizeof(struct hvcmad_device_status) == 248);
-HVCMAD_ASSERT(offsetof(struct hvcmad_device_status, held_bytes) == 112);
+HVCMAD_ASSERT(offsetof(struct hvcmad_device_status, kept_bytes) == 112);
 
 struct hvcmad_devices_resp {
 	struct hvcmad_resp_hdr hdr;

@@ -65,7 +65,7 @@ static struct json_object *device_of(const struct hvcmad_device_status *d)
 	add_number(o, "number", d->number);
 	add_number(o, "pid", d->pid);
 	json_object_object_add(o, "state", json_object_new_string(state_word(d->state)));
-	add_number(o, "held-bytes", d->held_bytes);
+	add_number(o, "kept-bytes", d->kept_bytes);
 	add_text(o, "why", d->why, sizeof(d->why));
 	return o;
 }
@@ -190,7 +190,7 @@ static void print_devices(FILE *out, struct json_object *devices)
 		fprintf(out, "  %-20s %-16s %8" PRIu64 " %10" PRIu64 " %-12s %10s\n",
 			json_object_get_string(json_member(d, "vm")), json_object_get_string(json_member(d, "device")),
 			json_number(d, "pid"), json_number(d, "number"), json_object_get_string(json_member(d, "state")),
-			size_text(json_number(d, "held-bytes")).text);
+			size_text(json_number(d, "kept-bytes")).text);
 		if (*why)
 			fprintf(out, "    %s; then \"hvcma release --service %" PRIu64 "\"\n", why,
 				json_number(d, "number"));

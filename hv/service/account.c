@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,7 +112,7 @@ int hvcmad_vm_rejoin(struct hvcmad_accounts *accounts, const struct hvcmad_confi
 	if (!vm)
 		return -ENOMEM;
 	if (!rule)
-		strncpy(vm->name, name, sizeof(vm->name) - 1);
+		snprintf(vm->name, sizeof(vm->name), "%s", name);
 	*out = vm;
 	return 0;
 }

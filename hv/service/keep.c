@@ -268,7 +268,7 @@ static int greet(struct hvcmad_keep *keep, struct hvcma_error *err)
 	return 0;
 }
 
-static int on_keeper(sd_event_source *source, int fd, uint32_t revents, void *opaque);
+static int on_keeper(struct sd_event_source *source, int fd, uint32_t revents, void *opaque);
 
 static int connect_once(struct hvcmad_keep *keep, struct hvcma_error *err)
 {

@@ -2,7 +2,7 @@
 /*
  * The service's side of its keeper: a small process (keeper_main.c) that holds the same descriptors
  * and rings as the service, so that nothing of it is gone when this one is. What is kept, and what
- * becomes of it in the next service, is for others (memory_keep.c, peer.c, takeover.c).
+ * becomes of it in the next service, is for others (memory_keep.c, peer.c, inherit.c).
  *
  *	hvcmad                              hvcmad-keeper
  *	  kept.fd[], record   -- PUT ------>  object: fd[], record

@@ -371,7 +371,7 @@ static bool is_held(const struct hvcmad_region *r, pid_t pid)
 	return !r->owner && r->pid == pid;
 }
 
-uint64_t hvcmad_memory_held_bytes(const struct hvcmad_memory *m, pid_t pid)
+uint64_t hvcmad_memory_kept_bytes(const struct hvcmad_memory *m, pid_t pid)
 {
 	const struct hvcmad_region *r;
 	uint64_t bytes = 0;

@@ -98,8 +98,8 @@ bool hvcmad_memory_has(const struct hvcmad_memory *m, const void *owner);
  */
 unsigned int hvcmad_memory_hold(struct hvcmad_memory *m, const void *owner);
 
-/** hvcmad_memory_held_bytes() - of regions that this process had, and that are held. */
-uint64_t hvcmad_memory_held_bytes(const struct hvcmad_memory *m, pid_t pid);
+/** hvcmad_memory_kept_bytes() - of regions that this process had, and that are held. */
+uint64_t hvcmad_memory_kept_bytes(const struct hvcmad_memory *m, pid_t pid);
 
 /** hvcmad_memory_release() - unregister what is held of this process. Return: how many regions. */
 unsigned int hvcmad_memory_release(struct hvcmad_memory *m, pid_t pid);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,7 +58,7 @@ static void fill(struct hvcmad_peer_record *record, uint64_t key, const struct h
 		.head = { HVCMAD_RECORD_PEER, HVCMAD_RECORD_VERSION, key },
 		.pid = (uint32_t)id->pid, .uid = id->uid,
 	};
-	strncpy(record->vm, vm, sizeof(record->vm) - 1);
+	snprintf(record->vm, sizeof(record->vm), "%s", vm);
 	memcpy(record->cgroup, id->cgroup, sizeof(record->cgroup));
 	memcpy(record->machine, id->machine, sizeof(record->machine));
 	memcpy(record->label, id->label, sizeof(record->label));

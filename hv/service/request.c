@@ -301,7 +301,7 @@ static void describe_device(const struct hvcmad_server *s, const struct hvcmad_d
 	out->number = device->number;
 	out->pid = (uint32_t)device->pid;
 	out->state = state[device->state];
-	out->held_bytes = hvcmad_memory_held_bytes(&s->memory, device->pid);
+	out->kept_bytes = hvcmad_memory_kept_bytes(&s->memory, device->pid);
 	if (device->state == HVCMAD_DEV_QUARANTINED)
 		memcpy(out->why, device->why, sizeof(out->why));
 }

@@ -78,7 +78,7 @@ int hvcmad_server_run(struct hvcmad_server *s);
 /** hvcmad_server_something_gone() - a region or device has: is that all that the end waited for? */
 void hvcmad_server_something_gone(struct hvcmad_server *s);
 
-/* ---- takeover.c ---- */
+/* ---- inherit.c ---- */
 
 /** hvcmad_take_over() - what the keeper has. Return: 0, or a negative errno with words in @err. */
 int hvcmad_take_over(struct hvcmad_server *s, struct hvcma_error *err);

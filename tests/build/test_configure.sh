@@ -107,7 +107,7 @@ check "without json-c: make install says that the command can't be built, and wh
 	eval '! make install >"$tmp/out" 2>&1 && says "\"make install\" needs the command, which can'\''t be built, missing: json-c >= 0.15 (Debian package libjson-c-dev)"'
 without liburing
 check "without liburing nothing is left: refused" refused "nothing is left that can be built"
-check "naming its package" says "liburing >= 2.2 (Debian package liburing-dev)"
+check "naming its package" says "liburing >= 2.3 (Debian package liburing-dev)"
 unset PKG_CONFIG
 check "all there: configured" configured
 check "all there: nothing is called missing" eval '! grep -q missing "$tmp/out"'

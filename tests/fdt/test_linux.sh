@@ -30,6 +30,7 @@ gcc -std=gnu11 -Wall -Wextra -Werror -O1 -I"$HVCMA_SRC" -o "$dir/linux-ours" "$h
 mkdir "$dir/made" "$dir/random"
 HVCMA_KEEP_TREES=$dir/made sh "$HVCMA_SRC/tests/fdt/test_judge.sh" >"$dir/judge" 2>&1
 python3 "$here/random_trees.py" "$dir/random" 3000 || exit 1
+# shellcheck disable=SC2046 # nothing or a folder
 find "$dir/made" "$dir/random" "$trees/" $([ ! -d "$newest" ] || echo "$newest/") -follow -name '*.dtb' | sort >"$dir/files"
 xargs -a "$dir/files" "$dir/linux-ours" >"$dir/ours" || exit 1
 

@@ -44,6 +44,7 @@ pin_all_case()
 	image=$VM_TMP/disk
 	rm -f "$image"
 	truncate -s 64M "$image"
+	# shellcheck disable=SC2046 # programs are words
 	initramfs "$VM_TMP/initramfs" "$1" "$2" virtio_pci crc32c_generic ext4 \
 		"$(guest_module "$1" "$2" virtio_cma)" nvme -- $(guest_programs "$1" poison)
 	# shellcheck disable=SC2046 # options are words

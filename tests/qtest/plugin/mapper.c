@@ -137,7 +137,7 @@ static void region_del(MemoryListener *l, MemoryRegionSection *s)
     }
 }
 
-/* Of a ring whose queues nobody has mapped; where they are is the same for all of this size. */
+/* Of a ring whose queues nobody has mapped. */
 static int map_queues(int ring_fd, struct io_uring *ring)
 {
     struct io_uring_params params = { 0 };
