@@ -147,10 +147,12 @@ static int map_queues(int ring_fd, struct io_uring *ring)
     if (like_it >= 0) {
         close(like_it);
     }
-    if (like_it < 0 || copy < 0) {
+    if (like_it < 0 || copy < 0 || io_uring_queue_mmap(copy, &params, ring)) {
         return -1;
     }
-    return io_uring_queue_mmap(copy, &params, ring);
+    /* It goes on where the one before has ended. */
+    ring->sq.sqe_head = ring->sq.sqe_tail = *ring->sq.ktail;
+    return 0;
 }
 
 /* DMA: into the pinned page, by its place in the table. */
@@ -176,8 +178,11 @@ static void do_write(Mapper *m, uint64_t offset, Error **errp)
     if (io_uring_submit_and_wait(&ring, 1) < 0 ||
         io_uring_peek_cqe(&ring, &cqe)) {
         error_setg(errp, "no DMA");
-    } else if (cqe->res != sizeof(uint64_t)) {
-        error_setg(errp, "DMA ends with %d", cqe->res);
+    } else {
+        if (cqe->res != sizeof(uint64_t)) {
+            error_setg(errp, "DMA ends with %d", cqe->res);
+        }
+        io_uring_cqe_seen(&ring, cqe);
     }
     io_uring_queue_exit(&ring);
 }
