@@ -537,12 +537,13 @@ static void test_limits(struct selftest *t, u8 *buf)
 
 /*
  * Memory that is plugged beside the guest's RAM, where that is the region (mode=ram): no device may
- * be given it, and it is not copied either. It is never online, so nothing has to be behind it.
+ * be given it, and it is not copied either. It is never online, so nothing has to be behind it. It is
+ * below where firmware puts windows of PCI, which may be the upper half of all addresses.
  */
 void selftest_beside(struct selftest *t)
 {
 	struct range range = mhp_get_pluggable_range(true);
-	u64 bytes = memory_block_size_bytes(), gpa = ALIGN(range.end / 2, SZ_2G);
+	u64 bytes = memory_block_size_bytes(), gpa = ALIGN(range.end / 4, SZ_2G);
 	struct scatterlist sg;
 	dma_addr_t dma;
 	int err;

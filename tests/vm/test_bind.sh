@@ -19,7 +19,7 @@ fi
 END
 chmod 755 "$VM_TMP/modprobe"
 hvcma=$HVCMA_BUILD/$VM_NATIVE/hvcma
-set -- -f "$hvcma:/bin/hvcma" -f "$VM_TMP/modprobe:/bin/modprobe"
+set -- -f "$hvcma:/bin/hvcma" -f "$VM_TMP/modprobe:/tools/modprobe"
 for lib in $(ldd "$hvcma" | sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p; s/^[[:space:]]*\(\/[^ ]*\) (.*/\1/p' | sort -u); do
 	set -- "$@" -f "$(readlink -f "$lib"):$lib"
 done
@@ -36,8 +36,8 @@ fi
 guest 'load nvme; mkdir -p /run; ls /sys/module >/tmp/modules; nvme_pci'  >"$VM_TMP/nvme"
 nvme=$(cat "$VM_TMP/nvme")
 state="cat /sys/bus/pci/devices/$nvme/driver_override; basename \$(readlink /sys/bus/pci/devices/$nvme/driver); ls /sys/module /run/hvcma/bound 2>/dev/null"
-before=$(guest "hvcma bind --dry-run $nvme >/dev/null; mkdir -p /run/hvcma/bound; $state")
-guest "hvcma bind --yes $nvme 2>&1" >"$VM_TMP/out"
+before=$(guest "PATH=/tools:\$PATH hvcma bind --dry-run $nvme >/dev/null; mkdir -p /run/hvcma/bound; $state")
+guest "PATH=/tools:\$PATH hvcma bind --yes $nvme 2>&1" >"$VM_TMP/out"
 check "it fails" equal 1 $?
 note "$(cat "$VM_TMP/out")"
 check "it says why" grep -q 'VFIO was built without CONFIG_VFIO_NOIOMMU' "$VM_TMP/out"
