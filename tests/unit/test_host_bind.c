@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Giving a device to VFIO and back, on a host of files, where no kernel does anything: what is written and
- * where, what is refused, and that what fails is undone. With a kernel: nested/test_bind, vm/test_bind.
+ * where, what is refused, and that what fails is undone. With a kernel: nested/test_bind.
  */
 #include "tests/unit/recorded_tree.h"
 
