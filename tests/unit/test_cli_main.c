@@ -146,7 +146,7 @@ static void test_manual(void **state)
 	static const struct {
 		const char *commands, *page;
 	} rows[] = {
-		{ "status regions windows", "hvcma.1" }, { "attr", "hvcma-attr.1" },
+		{ "status regions release windows", "hvcma.1" }, { "attr", "hvcma-attr.1" },
 		{ "check", "hvcma-check.1" },
 		{ "bind unbind", "hvcma-bind.1" },
 		{ "hugepages", "hvcma-hugepages.1" }, { "run", "hvcma-run.1" }, { "setup", "hvcma-setup.1" },
