@@ -164,10 +164,6 @@ api_case()
 	check "$what: nothing is allocated or mapped any more" \
 		guest '[ "$(cat $(cma_dir)/coherent_bytes) $(cat $(cma_dir)/bounce_bytes)" = "0 0" ]'
 	check "$what: all of it is pinned" ram_is_pinned
-	guest selftest beside=1 >"$VM_TMP/results"
-	tap_import "$VM_TMP/results" "$what"
-	check "$what: beside: the log says whose it is not" \
-		guest 'dmesg | grep -q "region cma0 is all the RAM that devices can be given, .*, plugged beside it, is refused"'
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	check "$what: QEMU ends well" vm_quit
 }
