@@ -4,7 +4,7 @@
 # mode=ram: the guest's own RAM is the region, all of it pinned before the guest runs, around x86's hole.
 # A stock NVMe driver and a stock network driver do their DMA there, with nothing copied, and their
 # controllers see pinned granules only, at host-physical addresses. Swap to the client, the balloon, memory
-# that breaks, unloading, a reset: nothing is unpinned, nothing faults. RAM beside it is refused.
+# that breaks, unloading, a reset: nothing is unpinned, nothing faults.
 #
 #	guest-physical	| RAM below |  hole  | RAM above 4 GiB |
 #	host-physical	hugepages wherever they are, all pinned: direct
