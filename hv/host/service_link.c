@@ -15,7 +15,7 @@
 
 #define QUICK_MS	300	/* for an answer to HELLO, when the service has not answered before */
 #define FIRST_PAUSE_MS	10
-#define LONGEST_PAUSE_MS	200
+#define LONGEST_PAUSE_MS	50	/* a service that is killed again and again is met between two kills */
 #define PATIENCE_MS	2000	/* all pauses together */
 /* While a device is being stopped, which takes 0.1 s and more. */
 #define AGAIN_WAIT_US	50000
