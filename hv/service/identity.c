@@ -170,9 +170,12 @@ static void set_machine(struct hvcmad_identity *id)
 int hvcmad_identity_set_cgroup(struct hvcmad_identity *id, const char *text)
 {
 	size_t bytes, others;
-	const char *path = find_hierarchy(text, "", &bytes);
-	const char *systemd = find_hierarchy(text, "name=systemd", &others);
+	const char *path, *systemd;
 
+	if (!*text)
+		text = "0::/\n";	/* a host without control groups: all are in one */
+	path = find_hierarchy(text, "", &bytes);
+	systemd = find_hierarchy(text, "name=systemd", &others);
 	if (systemd && (!path || bytes <= 1)) {
 		path = systemd;
 		bytes = others;
@@ -234,6 +237,10 @@ int hvcmad_identity_of_peer(int fd, struct hvcmad_identity *out, int *pidfd,
 	}
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)cred.pid);
 	ret = read_text(path, text, sizeof(text));
+	if (ret == -ENOENT) {	/* the kernel has no control groups */
+		text[0] = '\0';
+		ret = 0;
+	}
 	if (!ret)
 		ret = hvcmad_identity_set_cgroup(&id, text);
 	if (ret) {

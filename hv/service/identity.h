@@ -44,7 +44,7 @@ int hvcmad_identity_of_peer(int fd, struct hvcmad_identity *out, int *pidfd,
 
 /**
  * hvcmad_identity_set_cgroup() - cgroup and machine, out of what /proc/PID/cgroup says.
- * @text: NUL-terminated
+ * @text: NUL-terminated; empty: the host has none, which counts as that at the root
  *
  * Of the unified hierarchy, or, where systemd does not use that, of its own. What lies
  * below the unit (libvirt's "libvirt/emulator") is left out.

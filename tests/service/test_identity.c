@@ -44,6 +44,7 @@ static void the_unit_is_found(void **state)
 	expect("0::/user.slice/user-1.slice/user@1.service/machine.slice/machine-a.scope\n",
 	       "/user.slice/user-1.slice/user@1.service", "");
 	expect("0::/\n", "/", "");
+	expect("", "/", "");		/* a host without control groups */
 	expect("0::/a/b\n", "/a/b", "");
 	/* As systemd has it with the old hierarchies, and with both. */
 	expect("5:cpu:/other\n1:name=systemd:" SCOPE "/emulator\n", SCOPE, "banka");
@@ -80,7 +81,7 @@ static void machines_are_told_by_their_scope(void **state)
 
 static void what_is_no_list_of_groups_is_refused(void **state)
 {
-	static const char *const none[] = { "", "\n", "0::\n", "0:/\n", "1:cpu:/x\n", "0::x\n", ":::", "0" };
+	static const char *const none[] = { "\n", "0::\n", "0:/\n", "1:cpu:/x\n", "0::x\n", ":::", "0" };
 	struct hvcmad_identity id = { .cgroup = "before" };
 	char text[HVCMAD_CGROUP_BYTES + 8] = "0::/";
 	size_t i;
