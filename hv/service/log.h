@@ -20,7 +20,7 @@
 	X(REGION,	"c1eafd5cb95346e5a3851cbbd79b87fb")	/* a region begins or ends */ \
 	X(REFUSED,	"f08addc199a4447c9b92b98360b1a45c")	/* a request, or a client */ \
 	X(PEER,		"50310b17cb6b445388da19cf7f936d1a")	/* a session that was ended */ \
-	X(DEVICE,	"7b0f6a1d3c5e4f2a9d8841c6b7e2f035")	/* a device is opened, stopped, can't be stopped */ \
+	X(DEVICE,	"9ba3d6212e704ce885eaf148ddbdb862")	/* a device is opened, stopped, can't be stopped */ \
 	X(HELD,		"aaa2e5e450814c63b2cb16c209713eeb")	/* what keeps the service from ending */ \
 	X(FAULT,	"5572257d49e64419a90f299cf390814e")	/* the host fails */	\
 	X(KEEPER,	"27c3e081477244f48c37481740beadd4")	/* the keeper comes, goes, or has something */
