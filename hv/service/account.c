@@ -194,10 +194,15 @@ int hvcmad_vm_add_device(struct hvcmad_vm *vm, struct hvcma_error *err)
 		return over(vm->name, "max-devices", vm->used.devices, 1, vm->quota.devices, err);
 	if (!fits(all->used.devices, 1, all->quota.devices))
 		return over("all VMs", "devices", all->used.devices, 1, all->quota.devices, err);
+	hvcmad_vm_restore_device(vm);
+	return 0;
+}
+
+void hvcmad_vm_restore_device(struct hvcmad_vm *vm)
+{
 	vm->refs++;
 	vm->used.devices++;
-	all->used.devices++;
-	return 0;
+	vm->accounts->used.devices++;
 }
 
 void hvcmad_vm_remove_device(struct hvcmad_vm *vm)

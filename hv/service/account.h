@@ -96,6 +96,9 @@ void hvcmad_vm_restore_region(struct hvcmad_vm *vm, uint64_t bytes);
 int hvcmad_vm_add_device(struct hvcmad_vm *vm, struct hvcma_error *err);
 void hvcmad_vm_remove_device(struct hvcmad_vm *vm);
 
+/** hvcmad_vm_restore_device() - as hvcmad_vm_restore_region(). */
+void hvcmad_vm_restore_device(struct hvcmad_vm *vm);
+
 /** hvcmad_vm_add_closing() - so many descriptors that it sent are being closed; refers to it. */
 void hvcmad_vm_add_closing(struct hvcmad_vm *vm, size_t nr);
 void hvcmad_vm_remove_closing(struct hvcmad_vm *vm, size_t nr);

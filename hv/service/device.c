@@ -51,7 +51,7 @@ struct job {
 	struct hvcmad_device *device;
 	int result_fd;
 	char name[HVCMAD_DEVICE_BYTES];
-	struct hvcma_noiommu group;
+	bool is_stopped;	/* to be closed; else to be stopped */
 	int fd;
 	int ret;
 	struct hvcma_error err;
@@ -60,7 +60,7 @@ struct job {
 /* Does nobody have it any more? What is passed on, or inherited, is open as long as anyone has it. */
 static int wait_for_others(struct job *j)
 {
-	int tries, users = 0;
+	int tries, users;
 
 	for (tries = 0; tries < CLOSED_TRIES; tries++) {
 		users = hvcma_vfio_users(j->name);
@@ -72,26 +72,27 @@ static int wait_for_others(struct job *j)
 	return -EBUSY;
 }
 
-static void stop(struct job *j)
+static int stop(struct job *j)
 {
-	if (j->fd >= 0) {
-		j->ret = hvcma_vfio_stop(j->fd, &j->err);
-		if (j->ret == -ENODEV && hvcma_vfio_users(j->name) == -ENOENT)
-			j->ret = 0;	/* it is no part of this machine any more */
-		if (j->ret)
-			return;
+	int ret = hvcma_vfio_stop(j->fd, &j->err);
+
+	/* it is no part of this machine any more */
+	return ret == -ENODEV && hvcma_vfio_users(j->name) == -ENOENT ? 0 : ret;
+}
+
+static int close_stopped(struct job *j)
+{
+	if (j->fd >= 0)
 		close(j->fd);
-		j->fd = -1;
-		hvcma_noiommu_close(&j->group);
-	}
-	j->ret = wait_for_others(j);
+	j->fd = -1;
+	return wait_for_others(j);
 }
 
 static void *work(void *opaque)
 {
 	struct job *j = opaque;
 
-	stop(j);
+	j->ret = j->is_stopped ? close_stopped(j) : stop(j);
 	if (write(j->result_fd, &j, sizeof(j)) != sizeof(j))
 		abort();	/* can't be: the pipe has room for more than there can be */
 	return NULL;
@@ -117,35 +118,55 @@ static void quarantine(struct hvcmad_device *d, const char *why)
 	set_state(d, HVCMAD_DEV_QUARANTINED, LOG_ERR, d->why);
 }
 
-static void begin_to_stop(struct hvcmad_device *d)
+static void start_job(struct hvcmad_device *d, bool is_stopped)
 {
 	struct job *j = calloc(1, sizeof(*j));
 
-	set_state(d, HVCMAD_DEV_STOPPING, LOG_INFO, "");
-	memset(d->why, 0, sizeof(d->why));
 	if (j) {
 		j->device = d;
 		j->result_fd = d->all->result_fd[1];
 		memcpy(j->name, d->name, sizeof(j->name));
-		j->group = d->group;
+		j->is_stopped = is_stopped;
 		j->fd = d->fd;
 	}
-	if (j && start_thread(j)) {
-		d->group = (struct hvcma_noiommu){ -1, -1 };
-		d->fd = -1;
+	if (j && start_thread(j))
 		return;
-	}
 	free(j);
 	quarantine(d, "the service is out of memory or threads, nothing was tried");
+}
+
+static void begin_to_stop(struct hvcmad_device *d)
+{
+	set_state(d, HVCMAD_DEV_STOPPING, LOG_INFO, "");
+	memset(d->why, 0, sizeof(d->why));
+	start_job(d, d->fd < 0);
+}
+
+/* It has stopped. First the keeper closes it: nobody waits for that process then but a thread. */
+static void let_go(struct hvcmad_device *d)
+{
+	struct hvcma_error err = { "" }, why;
+
+	d->record.is_closed = true;
+	d->kept.nr_fds = 0;
+	if (!hvcmad_keep_change(d->all->keep, &d->kept, &err)) {
+		start_job(d, true);
+		return;
+	}
+	d->kept.nr_fds = 1;
+	hvcma_error_set(&why, "the keeper does not close it: %s", err.text);
+	quarantine(d, why.text);
 }
 
 static void device_free(struct hvcmad_device *d)
 {
 	struct hvcmad_devices *devices = d->all;
 	struct hvcmad_device **at = &devices->first;
+	struct hvcmad_peer *peer = d->peer;
 	struct hvcmad_vm *vm = d->vm;
 	pid_t pid = d->pid;
 
+	hvcmad_keep_drop(devices->keep, &d->kept);
 	while (*at != d)
 		at = &(*at)->next;
 	*at = d->next;
@@ -153,9 +174,9 @@ static void device_free(struct hvcmad_device *d)
 		devices->end = at;
 	if (d->fd >= 0)
 		close(d->fd);
-	hvcma_noiommu_close(&d->group);
 	free(d);
 	devices->gone(devices->opaque, pid);
+	hvcmad_peer_put(peer);
 	hvcmad_vm_remove_device(vm);
 }
 
@@ -171,9 +192,10 @@ static int on_result(sd_event_source *source, int fd, uint32_t revents, void *op
 		return 0;
 	d = j->device;
 	d->fd = j->fd;
-	d->group = j->group;
 	if (j->ret) {
 		quarantine(d, j->err.text);
+	} else if (!j->is_stopped) {
+		let_go(d);
 	} else {
 		set_state(d, HVCMAD_DEV_GONE, LOG_INFO, "");
 		device_free(d);
@@ -184,12 +206,14 @@ static int on_result(sd_event_source *source, int fd, uint32_t revents, void *op
 
 /* ---- the list ---- */
 
-int hvcmad_devices_init(struct hvcmad_devices *devices, struct sd_event *event,
+int hvcmad_devices_init(struct hvcmad_devices *devices, struct hvcmad_keep *keep, struct sd_event *event,
 			void (*gone)(void *opaque, pid_t pid), void *opaque)
 {
 	int ret;
 
-	*devices = (struct hvcmad_devices){ .gone = gone, .opaque = opaque, .result_fd = { -1, -1 } };
+	*devices = (struct hvcmad_devices){
+		.keep = keep, .gone = gone, .opaque = opaque, .result_fd = { -1, -1 },
+	};
 	devices->end = &devices->first;
 	if (pipe2(devices->result_fd, O_CLOEXEC))
 		return -errno;
@@ -242,45 +266,106 @@ static enum hvcmad_status check_free(const struct hvcmad_devices *devices, const
 	return HVCMAD_S_EXISTS;
 }
 
-static int open_vfio(struct hvcmad_device *d, struct hvcma_error *err)
+/* The device's descriptor, which holds its group and container, too. */
+static int open_vfio(const char *name, struct hvcma_error *err)
 {
 	char path[128];
 	struct hvcma_vfio_group group;
+	struct hvcma_noiommu opened;
 	struct hvcma_error why = { "" };
-	int ret;
+	int fd;
 
-	snprintf(path, sizeof(path), HVCMA_PCI_DEVICES "/%s", d->name);
+	snprintf(path, sizeof(path), HVCMA_PCI_DEVICES "/%s", name);
 	if (access(path, F_OK)) {
-		hvcma_error_set(err, "device %s: this machine has none of that name", d->name);
+		hvcma_error_set(err, "device %s: this machine has none of that name", name);
 		return -ENODEV;
 	}
 	if (hvcma_vfio_group_of(path, &group)) {
-		hvcma_vfio_no_group(d->name, &why);
-		hvcma_error_set(err, "device %s: %s", d->name, why.text);
+		hvcma_vfio_no_group(name, &why);
+		hvcma_error_set(err, "device %s: %s", name, why.text);
 		return -ENODEV;
 	}
 	if (!group.is_noiommu) {
-		hvcma_error_set(err, "device %s: its group %s has an IOMMU, it needs no service", d->name, group.path);
+		hvcma_error_set(err, "device %s: its group %s has an IOMMU, it needs no service", name, group.path);
 		return -ENODEV;
 	}
-	ret = hvcma_noiommu_open(group.path, &d->group, &why);
-	if (!ret) {
-		d->fd = hvcma_noiommu_device(&d->group, d->name, &why);
-		ret = d->fd < 0 ? d->fd : 0;
+	fd = hvcma_noiommu_open(group.path, &opened, &why);
+	if (!fd) {
+		fd = hvcma_noiommu_device(&opened, name, &why);
+		hvcma_noiommu_close(&opened);
 	}
-	if (ret) {
-		hvcma_noiommu_close(&d->group);
-		hvcma_error_set(err, "device %s: %s", d->name, why.text);
-	}
-	return ret;
+	if (fd < 0)
+		hvcma_error_set(err, "device %s: %s", name, why.text);
+	return fd;
 }
 
-enum hvcmad_status hvcmad_device_open(struct hvcmad_devices *devices, struct hvcmad_vm *vm, pid_t pid,
-				      const char *name, struct hvcmad_device **out, struct hvcma_error *err)
+/* An OPEN one, in no list. Takes over @fd; NULL: no memory. */
+static struct hvcmad_device *device_new(struct hvcmad_devices *devices, struct hvcmad_vm *vm, struct hvcmad_peer *peer,
+					const struct hvcmad_device_record *record, int fd)
+{
+	struct hvcmad_device *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->all = devices;
+	d->number = record->number;
+	memcpy(d->name, record->name, sizeof(d->name));
+	d->vm = vm;
+	d->pid = (pid_t)peer->record.pid;
+	d->fd = fd;
+	d->peer = peer;
+	d->record = *record;
+	d->kept = (struct hvcmad_kept){
+		.nr_fds = fd >= 0, .fd = { fd }, .record = &d->record, .record_bytes = sizeof(d->record),
+	};
+	return d;
+}
+
+static void add(struct hvcmad_devices *devices, struct hvcmad_device *d)
+{
+	d->peer->refs++;
+	if (d->number > devices->last_number)
+		devices->last_number = d->number;
+	*devices->end = d;
+	devices->end = &d->next;
+}
+
+/* Kept before anybody is told. */
+static enum hvcmad_status open_and_keep(struct hvcmad_devices *devices, struct hvcmad_vm *vm, struct hvcmad_peer *peer,
+					const char *name, struct hvcmad_device **out, struct hvcma_error *err)
+{
+	struct hvcmad_device_record record = {
+		.head = { HVCMAD_RECORD_DEVICE, HVCMAD_RECORD_VERSION, peer->record.head.peer },
+		.number = devices->last_number + 1,
+	};
+	int ret, fd = open_vfio(name, err);
+	struct hvcmad_device *d;
+
+	if (fd < 0)
+		return status_of(fd);
+	snprintf(record.name, sizeof(record.name), "%s", name);
+	d = device_new(devices, vm, peer, &record, fd);
+	if (!d) {
+		close(fd);
+		hvcma_error_set(err, "no memory for a device");
+		return HVCMAD_S_NO_MEMORY;
+	}
+	ret = hvcmad_keep_put(devices->keep, &d->kept, NULL, NULL, err);
+	if (ret) {
+		close(fd);
+		free(d);
+		return status_of(ret);
+	}
+	add(devices, d);
+	*out = d;
+	return HVCMAD_S_OK;
+}
+
+enum hvcmad_status hvcmad_device_open(struct hvcmad_devices *devices, struct hvcmad_vm *vm,
+				      struct hvcmad_peer *peer, const char *name, struct hvcmad_device **out,
+				      struct hvcma_error *err)
 {
 	enum hvcmad_status status = check_free(devices, name, err);
-	struct hvcmad_device *d;
-	int ret;
 
 	if (status)
 		return status;
@@ -290,29 +375,54 @@ enum hvcmad_status hvcmad_device_open(struct hvcmad_devices *devices, struct hvc
 	}
 	if (hvcmad_vm_add_device(vm, err))
 		return HVCMAD_S_QUOTA;
-	d = calloc(1, sizeof(*d));
-	if (!d) {
-		hvcma_error_set(err, "no memory for a device");
+	status = open_and_keep(devices, vm, peer, name, out, err);
+	if (status)
 		hvcmad_vm_remove_device(vm);
-		return HVCMAD_S_NO_MEMORY;
-	}
-	snprintf(d->name, sizeof(d->name), "%s", name);
-	d->all = devices;
-	d->vm = vm;
-	d->pid = pid;
-	d->group = (struct hvcma_noiommu){ -1, -1 };
-	d->fd = -1;
-	ret = open_vfio(d, err);
-	if (ret) {
-		free(d);
-		hvcmad_vm_remove_device(vm);
-		return status_of(ret);
-	}
-	d->number = ++devices->last_number;
-	*devices->end = d;
-	devices->end = &d->next;
+	return status;
+}
+
+static struct hvcmad_device *find_number(const struct hvcmad_devices *devices, uint32_t number)
+{
+	struct hvcmad_device *d = devices->first;
+
+	while (d && d->number != number)
+		d = d->next;
+	return d;
+}
+
+/* A service that was killed while it changed what was kept has left both: the first has the descriptor. */
+static int adopt_again(struct hvcmad_device *d, const struct hvcmad_device_record *record)
+{
+	if (record->is_closed && d->state == HVCMAD_DEV_OPEN)
+		hvcmad_device_stop(d);
+	return -EEXIST;
+}
+
+int hvcmad_device_adopt(struct hvcmad_devices *devices, struct hvcmad_vm *vm, struct hvcmad_peer *peer,
+			struct hvcmad_found *found, struct hvcmad_device **out)
+{
+	struct hvcmad_device_record record;
+	struct hvcmad_device *d;
+
+	if (found->record_bytes != sizeof(record) || found->nr_fds > 1)
+		return -EINVAL;
+	memcpy(&record, found->record, sizeof(record));
+	if (!record.number || record.name[sizeof(record.name) - 1])
+		return -EINVAL;
+	d = find_number(devices, record.number);
+	if (d)
+		return adopt_again(d, &record);
+	d = device_new(devices, vm, peer, &record, found->nr_fds ? found->fd[0] : -1);
+	if (!d)
+		return -ENOMEM;
+	found->nr_fds = 0;
+	hvcmad_keep_adopt(devices->keep, &d->kept, found->id);
+	hvcmad_vm_restore_device(vm);
+	add(devices, d);
+	if (record.is_closed)
+		begin_to_stop(d);
 	*out = d;
-	return HVCMAD_S_OK;
+	return 0;
 }
 
 struct hvcmad_device *hvcmad_device_find(const struct hvcmad_devices *devices, pid_t pid, uint32_t number)
@@ -326,8 +436,13 @@ struct hvcmad_device *hvcmad_device_find(const struct hvcmad_devices *devices, p
 	return NULL;
 }
 
+/* Where the next service can't be told, it takes the device for open until its client ends. */
 void hvcmad_device_stop(struct hvcmad_device *device)
 {
+	struct hvcma_error ignored;
+
+	device->record.is_closed = true;
+	hvcmad_keep_change(device->all->keep, &device->kept, &ignored);
 	begin_to_stop(device);
 }
 
@@ -362,10 +477,8 @@ bool hvcmad_devices_are_stopping(const struct hvcmad_devices *devices, const str
 enum hvcmad_status hvcmad_device_release(struct hvcmad_devices *devices, uint32_t number, bool force,
 					 struct hvcma_error *err)
 {
-	struct hvcmad_device *d = devices->first;
+	struct hvcmad_device *d = find_number(devices, number);
 
-	while (d && d->number != number)
-		d = d->next;
 	if (!d) {
 		hvcma_error_set(err, "there is no device %" PRIu32, number);
 		return HVCMAD_S_NO_DEVICE;

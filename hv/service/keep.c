@@ -512,6 +512,18 @@ int hvcmad_keep_put(struct hvcmad_keep *keep, struct hvcmad_kept *kept, int **ri
 	return 0;
 }
 
+int hvcmad_keep_change(struct hvcmad_keep *keep, struct hvcmad_kept *kept, struct hvcma_error *err)
+{
+	uint32_t old_id = kept->id;
+	int ret = keep->fd >= 0 ? put(keep, kept, NULL, NULL, err) : 0;
+
+	if (!ret && kept->id != old_id)
+		hvcmad_keep_forget(keep, old_id);
+	else if (ret && keep->fd < 0)
+		retry_later(keep, 0);
+	return keep->fd >= 0 ? ret : 0;
+}
+
 void hvcmad_keep_drop(struct hvcmad_keep *keep, struct hvcmad_kept *kept)
 {
 	struct hvcmad_kept **at = &keep->first;

@@ -81,6 +81,15 @@ bool hvcmad_keep_is_there(const struct hvcmad_keep *keep);
 int hvcmad_keep_put(struct hvcmad_keep *keep, struct hvcmad_kept *kept, int **ring_fds, size_t *nr_rings,
 		    struct hvcma_error *err);
 
+/**
+ * hvcmad_keep_change() - the record or the descriptors of something that is kept are others now: the keeper gets
+ * them, and then lets go of what it had. Without rings.
+ *
+ * Return: 0, also where there is no keeper, which the next gets it from; or a negative errno with words in
+ * @err: the keeper has what it had.
+ */
+int hvcmad_keep_change(struct hvcmad_keep *keep, struct hvcmad_kept *kept, struct hvcma_error *err);
+
 /** hvcmad_keep_drop() - no longer. Whoever has nothing kept is left alone. */
 void hvcmad_keep_drop(struct hvcmad_keep *keep, struct hvcmad_kept *kept);
 

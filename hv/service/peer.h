@@ -15,6 +15,7 @@
 enum hvcmad_record_kind {
 	HVCMAD_RECORD_PEER = 1,
 	HVCMAD_RECORD_REGION = 2,
+	HVCMAD_RECORD_DEVICE = 3,
 };
 
 #define HVCMAD_RECORD_VERSION	1

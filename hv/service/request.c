@@ -76,6 +76,11 @@ static size_t do_hello(struct hvcmad_session *session, const struct hvcmad_hello
 	return sizeof(*r);
 }
 
+static enum hvcmad_status status_of_peer(int ret)
+{
+	return ret == -EMFILE || ret == -ENFILE || ret == -ENOMEM ? HVCMAD_S_NO_MEMORY : HVCMAD_S_IO;
+}
+
 static size_t do_register(struct hvcmad_session *session, const struct hvcmad_register_req *q, int fd,
 			  int *answer_fd)
 {
@@ -89,8 +94,7 @@ static size_t do_register(struct hvcmad_session *session, const struct hvcmad_re
 	int ret = hvcmad_peer_get(&s->peers, &session->id, session->pidfd, session->vm->name, &peer, &err);
 
 	if (ret)
-		return hvcmad_request_refuse(s, ret == -EMFILE || ret == -ENFILE || ret == -ENOMEM ?
-					     HVCMAD_S_NO_MEMORY : HVCMAD_S_IO, err.text);
+		return hvcmad_request_refuse(s, status_of_peer(ret), err.text);
 	status = hvcmad_memory_register(&s->memory, session->vm, session, peer, q, fd, &region, &err);
 	hvcmad_peer_put(peer);		/* the region has its own */
 	/* What the last client had is on its way back. */
@@ -249,15 +253,21 @@ static size_t do_open_device(struct hvcmad_session *session, const struct hvcmad
 	struct hvcmad_open_device_resp *r;
 	struct hvcma_error err = { "" };
 	struct hvcmad_device *device;
+	struct hvcmad_peer *peer;
 	struct hvcmad_about who;
 	enum hvcmad_status status;
+	int ret;
 
 	if (!rule || !hvcmad_rule_has_device(rule, name)) {
 		hvcma_error_set(&err, "device %s is not among the 'devices' of VM %s in the configuration", name,
 				session->vm->name);
 		return hvcmad_request_refuse(s, HVCMAD_S_REFUSED, err.text);
 	}
-	status = hvcmad_device_open(&s->devices, session->vm, session->id.pid, name, &device, &err);
+	ret = hvcmad_peer_get(&s->peers, &session->id, session->pidfd, session->vm->name, &peer, &err);
+	if (ret)
+		return hvcmad_request_refuse(s, status_of_peer(ret), err.text);
+	status = hvcmad_device_open(&s->devices, session->vm, peer, name, &device, &err);
+	hvcmad_peer_put(peer);		/* the device has its own */
 	if (status)
 		return hvcmad_request_refuse(s, status, err.text);
 

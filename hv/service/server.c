@@ -26,10 +26,9 @@ static uint64_t now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* It holds no devices: what they may write to would be let go once their process has ended. */
 static bool keeper_has_all(const struct hvcmad_server *s)
 {
-	return hvcmad_keep_is_there(&s->keep) && !s->devices.first;
+	return hvcmad_keep_is_there(&s->keep);
 }
 
 static void say_what_holds(const struct hvcmad_server *s)
@@ -49,8 +48,8 @@ static void say_what_holds(const struct hvcmad_server *s)
 	for (d = s->devices.first; d; d = d->next) {
 		struct hvcmad_about about = { .vm = d->vm->name, .device = d->name, .pid = d->pid };
 
-		hvcmad_log(LOG_WARNING, HVCMAD_EVENT_HELD, &about, "cannot end yet: VM %s, process %d, has device %s%s%s",
-			   d->vm->name, (int)d->pid, d->name, *d->why ? ", which is in quarantine: " : "", d->why);
+		hvcmad_log(LOG_WARNING, HVCMAD_EVENT_HELD, &about, "%s: VM %s, process %d, has device %s%s%s",
+			   goes_on ? "the keeper holds on" : "cannot end yet", d->vm->name, (int)d->pid, d->name, *d->why ? ", which is in quarantine: " : "", d->why);
 	}
 	sd_notifyf(0, "STOPPING=1\nSTATUS=%s %" PRIu32 " regions and %" PRIu32 " devices%s, %" PRIu64 " bytes pinned",
 		   goes_on ? "Ends, the keeper has" : "Ends when", s->accounts.used.regions,
@@ -157,7 +156,7 @@ int hvcmad_server_init(struct hvcmad_server *s, const char *config_path, struct 
 	if (ret >= 0)
 		ret = hvcmad_closer_new(s->event, &s->closer);
 	if (ret >= 0)
-		ret = hvcmad_devices_init(&s->devices, s->event, on_device_gone, s);
+		ret = hvcmad_devices_init(&s->devices, &s->keep, s->event, on_device_gone, s);
 	if (ret >= 0)
 		ret = sd_event_set_watchdog(s->event, true);
 	if (ret >= 0)
@@ -185,7 +184,7 @@ int hvcmad_server_keep(struct hvcmad_server *s, const char *path, struct hvcma_e
 
 void hvcmad_server_fini(struct hvcmad_server *s)
 {
-	bool goes_on = keeper_has_all(s) && s->memory.first;
+	bool goes_on = keeper_has_all(s) && (s->memory.first || s->devices.first);
 
 	/* What is left to the keeper is let go by the end of the process alone. */
 	while (s->sessions && !goes_on)

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 
 #include "hv/core/service_wire.h"
+#include "hv/service/keeper_wire.h"
 #include "tests/service/daemon.h"
 
 /* Users of VMs: root has a; what is told of others in test_memory.c and test_session.c. */
@@ -255,6 +256,39 @@ static inline void client_close(int fd)
 	while (client_status(fd, 0, 0) == HVCMAD_S_OK && got.status.nr)
 		client_unregister(fd, got.status.regions[0].region);
 	close(fd);
+}
+
+/* ---- the keeper, as a service that is not there would ask it ---- */
+
+static inline int keeper_connect(const struct daemon *d)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/keeper.socket", d->folder);
+	must(!connect(fd, (void *)&address, sizeof(address)), address.sun_path);
+	return fd;
+}
+
+/* Descriptors of an answer are closed. */
+static inline struct hvcmad_keeper_resp keeper_ask_fds(int fd, const struct hvcmad_keeper_req *q, const int *fds,
+						       size_t nr_fds)
+{
+	struct hvcmad_keeper_resp r;
+
+	must(client_send(fd, q, sizeof(*q), fds, nr_fds, 0) == sizeof(*q), "asking the keeper");
+	must(recv(fd, &r, sizeof(r), 0) == sizeof(r), "the keeper's answer");
+	return r;
+}
+
+static inline struct hvcmad_keeper_resp keeper_ask(int fd, uint32_t op, uint32_t id, const void *record,
+						   uint32_t bytes)
+{
+	struct hvcmad_keeper_req q = { .op = op, .id = id, .record_bytes = bytes };
+
+	if (bytes)
+		memcpy(q.record, record, bytes);
+	return keeper_ask_fds(fd, &q, NULL, 0);
 }
 
 #define assert_status(expected, call)						\

@@ -16,8 +16,6 @@
 #include <sys/ptrace.h>
 #include <time.h>
 
-#include "hv/service/keeper_wire.h"
-
 #define NR	4
 
 static struct small_pool pool;
@@ -270,28 +268,6 @@ static void both_gone_is_told(void **state)
 
 /* ---- what a keeper has that this service does not know ---- */
 
-static int keeper_connect(void)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/keeper.socket", rig.folder);
-	assert_int_equal(connect(fd, (void *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-static struct hvcmad_keeper_resp keeper_ask(int fd, uint32_t op, uint32_t id, const void *record, uint32_t bytes)
-{
-	struct hvcmad_keeper_req q = { .op = op, .id = id, .record_bytes = bytes };
-	struct hvcmad_keeper_resp r;
-
-	if (bytes)
-		memcpy(q.record, record, bytes);
-	assert_int_equal(send(fd, &q, sizeof(q), 0), sizeof(q));
-	assert_int_equal(recv(fd, &r, sizeof(r), 0), sizeof(r));
-	return r;
-}
-
 static void what_is_not_known_stays_with_the_keeper(void **state)
 {
 	static const struct { uint32_t kind, version; uint64_t peer; } strange[] = {
@@ -304,7 +280,7 @@ static void what_is_not_known_stays_with_the_keeper(void **state)
 	(void)state;
 	daemon_kill(&rig);
 	close(fd);
-	keeper = keeper_connect();
+	keeper = keeper_connect(&rig);
 	for (i = 0; i < 4; i++) {
 		struct hvcmad_keeper_resp a = keeper_ask(keeper, HVCMAD_KEEPER_PUT, 0, &strange[i], sizeof(strange[i]));
 
@@ -324,7 +300,7 @@ static void what_is_not_known_stays_with_the_keeper(void **state)
 	ends_with_nothing(fd, &m);
 
 	daemon_kill(&rig);
-	keeper = keeper_connect();
+	keeper = keeper_connect(&rig);
 	for (i = 0; i < 5; i++)
 		assert_int_equal(keeper_ask(keeper, HVCMAD_KEEPER_DROP, id[i], NULL, 0).error, 0);
 	close(keeper);
@@ -341,7 +317,7 @@ static void what_is_there_twice_is_taken_once(void **state)
 	(void)state;
 	daemon_kill(&rig);
 	close(fd);
-	keeper = keeper_connect();
+	keeper = keeper_connect(&rig);
 	for (id = 0; nr < 2; nr++) {
 		struct hvcmad_keeper_resp a = keeper_ask(keeper, HVCMAD_KEEPER_NEXT, id, NULL, 0);
 
