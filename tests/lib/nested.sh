@@ -13,6 +13,7 @@
 # $HVCMA_BUILD is /mnt/build, $HVCMA_SRC is /mnt/src.
 
 # NESTED_STOCK=1 leaves this project's modules out of the guest, NESTED_DRIVER_ONLY=1 the test modules.
+# NESTED_SERVICE=1 has hvcmad's library in $HVCMA_BUILD/lib, as_user and hold in $HVCMA_BUILD/guest/arm64/bin.
 # NESTED_UEFI=1 has the guest's firmware at $HVCMA_BUILD/env/firmware/arm64.fd.
 
 : "${NESTED_HUGEPAGES:=hugepagesz=32M hugepages=6 hugepagesz=2M hugepages=96}"
@@ -49,6 +50,7 @@ nested_payload()
 	np_env=$np_tree/build/env
 	mkdir -p "$np_tree/src/tests" "$np_env/kernel/arm64/$2" "$np_env/qemu-arm64/bin"
 	cp -RL "$HVCMA_BUILD/arm64" "$np_tree/build/"
+	[ -z "${NESTED_SERVICE-}" ] || nested_service "$np_tree/build"
 	cp -R "$HVCMA_SRC/tests/lib" "$HVCMA_SRC/tests/nested" "$np_tree/src/tests/"
 	cp -L "$(kernel_dir arm64 "$2")/vmlinuz" "$np_env/kernel/arm64/$2/"
 	cp "$HVCMA_SRC/tests/nested/guest/qemu" "$np_env/qemu-arm64/bin/qemu-system-aarch64"
@@ -59,6 +61,14 @@ nested_payload()
 	nested_guest_initramfs "$np_tree/build/initramfs" "$2"
 	nested_image "$np_tree" "$1"
 	rm -rf "$np_tree"
+}
+
+# nested_service BUILD: what the host's service needs that QEMU's root tree lacks
+nested_service()
+{
+	mkdir -p "$1/lib" "$1/guest/arm64/bin"
+	cp -L "$HVCMA_BUILD"/env/sysroot-arm64-service/usr/lib/aarch64-linux-gnu/libconfig.so.9 "$1/lib/"
+	cp "$HVCMA_BUILD/guest/arm64/bin/hold" "$HVCMA_BUILD/guest/arm64/bin/as_user" "$1/guest/arm64/bin/"
 }
 
 # The innermost guest has the real mkfs.ext4, with the libraries it needs.

@@ -21,6 +21,7 @@
 #
 # Read by vm_start: VM_MEMORY (-m), VM_APPEND (kernel command line), VM_MACHINE (-M options),
 # VM_CPU, VM_SMP, VM_LIMIT_S (the machine's life at most), VM_ACCEL, VM_NO_PRELOAD (run without plugin),
+# VM_USER (run QEMU as this user; KVM has to be open to him), VM_AS_USER (the program for that: tests/lib/as_user),
 # VM_PLUGIN (folder of the plugin in that of the build: testing/; empty: what is installed),
 # VM_PRELOAD (the whole path of another one).
 # GUEST_LIMIT_S bounds each guest command. VM_CALM: look only once a second whether it has ended,
@@ -100,7 +101,8 @@ vm_start()
 	vm_preload=${VM_PRELOAD:-$HVCMA_BUILD/$VM_NATIVE/${VM_PLUGIN-testing/}hvcma-preload.so}
 	[ -z "${VM_NO_PRELOAD-}" ] || vm_preload=
 	# shellcheck disable=SC2046 # options are words
-	set -- timeout -k 5 $((${VM_LIMIT_S:-240} * vm_slow)) "$(vm_qemu "$vm_arch")" \
+	set -- timeout -k 5 $((${VM_LIMIT_S:-240} * vm_slow)) ${VM_USER:+"${VM_AS_USER:-$HVCMA_SRC/tests/lib/as_user}" "$VM_USER"} \
+		"$(vm_qemu "$vm_arch")" \
 		$(vm_machine "$vm_arch") -accel "${VM_ACCEL:-tcg,thread=multi}" -smp "${VM_SMP:-2}" \
 		-m "$vm_memory" -nodefaults -no-user-config -display none \
 		-chardev "file,id=console,path=$VM_DIR/console.log" -serial chardev:console \
@@ -117,6 +119,7 @@ vm_run()
 {
 	: >"$VM_DIR/agent.out"
 	: >"$VM_DIR/monitor.out"
+	[ -z "${VM_USER-}" ] || { chmod 711 "$VM_TMP" && chown -R "$VM_USER" "$VM_DIR"; }
 	exec 7<>"$VM_DIR/agent.in" 8<>"$VM_DIR/monitor.in"
 	HVCMA_PRELOAD=$vm_preload "$@" 7>&- 8>&- >"$VM_DIR/qemu.log" 2>&1 </dev/null &
 	vm_pid=$!
