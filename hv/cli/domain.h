@@ -38,15 +38,18 @@ struct hvcma_domain_request {
 	const char *connect;		/* URI of libvirt, NULL: its default */
 	const char *sysfs, *mounts, *emulator;	/* where the host is looked at */
 	const char *device, *field;
-	bool json, no_host;
+	bool json, no_host, in_place;
 	bool live, config;		/* neither: what the domain is, live if it runs */
 };
 
+/* As many arguments as there are, at least one. */
+#define HVCMA_DOMAIN_SEVERAL	0
+
 /**
  * hvcma_domain_options() - take all options of @command.
- * @letters: of those it knows: c(onnect), j(son), o(utput), n(o-host), h(ost: sysfs, mounts,
+ * @letters: of those it knows: c(onnect), j(son), o(utput), i(n-place), n(o-host), h(ost: sysfs, mounts,
  *	emulator), d(evice, field), l(ive, config)
- * @arguments: how many there are, after them
+ * @arguments: how many there are, after them, or HVCMA_DOMAIN_SEVERAL
  *
  * Return: 0 with optind at the first argument; else an exit value.
  */

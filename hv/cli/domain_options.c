@@ -26,6 +26,7 @@ static const struct known {
 	{ 'n', { "no-host", no_argument, NULL, 'n' }, "  -n, --no-host       leave this host out of it\n" },
 	{ 'o', { "output", required_argument, NULL, 'o' },
 	  "  -o, --output FILE   where the result goes (default: standard output)\n" },
+	{ 'i', { "in-place", no_argument, NULL, 'i' }, "  -i, --in-place      the result replaces each FILE\n" },
 	{ 'h', { "sysfs", required_argument, NULL, 's' }, "      --sysfs DIR     where sysfs is (default: /sys)\n" },
 	{ 'h', { "mounts", required_argument, NULL, 'm' },
 	  "      --mounts FILE   what is mounted (default: /proc/self/mounts)\n" },
@@ -60,6 +61,9 @@ static int take_option(void *opaque, int c, char *arg)
 		break;
 	case 'n':
 		r->no_host = true;
+		break;
+	case 'i':
+		r->in_place = true;
 		break;
 	case 'o':
 		r->output = arg;
@@ -104,9 +108,9 @@ int hvcma_domain_options(const struct hvcma_domain_command *command, int argc, c
 	free(help);
 	if (ret)
 		return ret;
-	if (argc - optind < arguments)
+	if (argc - optind < (arguments == HVCMA_DOMAIN_SEVERAL ? 1 : arguments))
 		return hvcma_usage_error("arguments are missing: %s", command->usage);
-	if (argc - optind > arguments)
+	if (arguments != HVCMA_DOMAIN_SEVERAL && argc - optind > arguments)
 		return hvcma_usage_error("unexpected argument '%s'", argv[optind + arguments]);
 	return 0;
 }

@@ -90,13 +90,12 @@ static void print_findings(FILE *out, const char *name, const struct hvcma_findi
 	}
 }
 
-static void print_json(const struct hvcma_findings *f)
+static void add_json(struct json_object *list, const char *name, const struct hvcma_findings *f)
 {
-	struct json_object *all = json_object_new_object(), *list = json_object_new_array();
-
 	for (size_t i = 0; i < f->nr; i++) {
 		struct json_object *one = json_object_new_object();
 
+		json_object_object_add(one, "file", json_object_new_string(name));
 		json_object_object_add(one, "severity",
 				       json_object_new_string(f->list[i].severity == HVCMA_ERROR ? "error" : "warning"));
 		json_object_object_add(one, "line", json_object_new_int64(f->list[i].line));
@@ -104,7 +103,13 @@ static void print_json(const struct hvcma_findings *f)
 		json_object_object_add(one, "fix", json_object_new_string(f->list[i].fix));
 		json_object_array_add(list, one);
 	}
-	json_object_object_add(all, "errors", json_object_new_uint64(hvcma_findings_errors(f)));
+}
+
+static void print_json(struct json_object *list, size_t errors)
+{
+	struct json_object *all = json_object_new_object();
+
+	json_object_object_add(all, "errors", json_object_new_uint64(errors));
 	json_object_object_add(all, "findings", list);
 	hvcma_print_json(all, JSON_C_TO_STRING_PRETTY);
 	json_object_put(all);
@@ -173,39 +178,66 @@ int hvcma_domain_change(const struct hvcma_domain_text *t, enum hvcma_domain_cha
 
 /* ---- check ---- */
 
-static int run_check(int argc, char **argv)
+/* The first that is none of success: what could not be read, or what has faults. */
+static int worse(int before, int now)
+{
+	return before ? before : now;
+}
+
+/* @list: of JSON, NULL: as text, after the name of the file if there are @several. */
+static int check_one(const char *path, const struct hvcma_domain_request *r, bool several, struct json_object *list,
+		     size_t *errors)
 {
 	struct hvcma_findings f = { 0 };
-	struct hvcma_domain_request r;
 	struct hvcma_domain_text t;
 	struct hvcma_domain d;
-	size_t errors;
 	xmlDocPtr doc;
-	int ret = hvcma_domain_options(&hvcma_domain_check_command, argc, argv, "jnh", 1, &r);
+	size_t found;
+	int ret = hvcma_domain_load(path, &t);
 
-	if (!ret)
-		ret = hvcma_domain_load(argv[optind], &t);
 	if (ret)
 		return ret;
-	doc = read_checked(&t, !r.no_host, &r, &d, &f);
-	errors = hvcma_findings_errors(&f);
-	if (r.json) {
-		print_json(&f);
+	doc = read_checked(&t, !r->no_host, r, &d, &f);
+	found = hvcma_findings_errors(&f);
+	*errors += found;
+	if (list) {
+		add_json(list, t.name, &f);
 	} else {
 		print_findings(stdout, t.name, &f);
-		if (!errors)
+		if (!found && several) {
+			hvcma_put_printable(stdout, t.name);
+			fputs(": ", stdout);
+		}
+		if (!found)
 			printf("%zu region%s: no faults\n", d.declared.nr, d.declared.nr == 1 ? "" : "s");
 	}
 	hvcma_domain_free(&d);
 	xmlFreeDoc(doc);
 	hvcma_findings_free(&f);
 	hvcma_domain_text_free(&t);
-	return errors ? HVCMA_EXIT_FINDINGS : HVCMA_EXIT_OK;
+	return found ? HVCMA_EXIT_FINDINGS : HVCMA_EXIT_OK;
+}
+
+static int run_check(int argc, char **argv)
+{
+	struct hvcma_domain_request r;
+	struct json_object *list;
+	size_t errors = 0;
+	int ret = hvcma_domain_options(&hvcma_domain_check_command, argc, argv, "jnh", HVCMA_DOMAIN_SEVERAL, &r);
+
+	if (ret)
+		return ret;
+	list = r.json ? json_object_new_array() : NULL;
+	for (int i = optind; i < argc; i++)
+		ret = worse(ret, check_one(argv[i], &r, argc - optind > 1, list, &errors));
+	if (list)
+		print_json(list, errors);
+	return ret;
 }
 
 const struct hvcma_domain_command hvcma_domain_check_command = {
 	.name = "check",
-	.usage = "[OPTION...] FILE",
+	.usage = "[OPTION...] FILE...",
 	.help = "look for faults of the declared regions, in the domain and on this host\n"
 		"Each with its line and what mends it. Exit status 4 if one is an error.\n",
 	.run = run_check,
@@ -238,24 +270,40 @@ static int write_result(const char *path, const char *text)
 	return error ? failed(path, error) : HVCMA_EXIT_OK;
 }
 
+static int change_one(const char *path, enum hvcma_domain_change change, const struct hvcma_domain_request *r)
+{
+	struct hvcma_domain_text t;
+	char *changed;
+	int ret = hvcma_domain_load(path, &t);
+
+	if (ret)
+		return ret;
+	ret = hvcma_domain_change(&t, change, false, r, &changed);
+	if (!ret) {
+		ret = write_result(r->in_place ? path : r->output, changed);
+		free(changed);
+	}
+	hvcma_domain_text_free(&t);
+	return ret;
+}
+
 static int run_change(const struct hvcma_domain_command *command, enum hvcma_domain_change change, int argc,
 		      char **argv)
 {
 	struct hvcma_domain_request r;
-	struct hvcma_domain_text t;
-	char *changed;
-	int ret = hvcma_domain_options(command, argc, argv, "oh", 1, &r);
+	int ret = hvcma_domain_options(command, argc, argv, "oih", HVCMA_DOMAIN_SEVERAL, &r);
 
-	if (!ret)
-		ret = hvcma_domain_load(argv[optind], &t);
 	if (ret)
 		return ret;
-	ret = hvcma_domain_change(&t, change, false, &r, &changed);
-	if (!ret) {
-		ret = write_result(r.output, changed);
-		free(changed);
-	}
-	hvcma_domain_text_free(&t);
+	if (r.in_place && r.output)
+		return hvcma_usage_error("--in-place and --output exclude each other");
+	if (!r.in_place && argc - optind > 1)
+		return hvcma_usage_error("unexpected argument '%s': several files only with --in-place", argv[optind + 1]);
+	for (int i = optind; r.in_place && i < argc; i++)
+		if (!strcmp(argv[i], "-"))
+			return hvcma_usage_error("--in-place: the standard input has no place");
+	for (int i = optind; i < argc; i++)
+		ret = worse(ret, change_one(argv[i], change, &r));
 	return ret;
 }
 
@@ -271,7 +319,7 @@ static int run_unapply(int argc, char **argv)
 
 const struct hvcma_domain_command hvcma_domain_apply_command = {
 	.name = "apply",
-	.usage = "[OPTION...] FILE",
+	.usage = "[OPTION...] FILE...",
 	.help = "write into the domain what its declared regions need\n"
 		"Twice is once; everything else stays as it is. With faults nothing is written.\n",
 	.run = run_apply,
@@ -279,7 +327,7 @@ const struct hvcma_domain_command hvcma_domain_apply_command = {
 
 const struct hvcma_domain_command hvcma_domain_unapply_command = {
 	.name = "unapply",
-	.usage = "[OPTION...] FILE",
+	.usage = "[OPTION...] FILE...",
 	.help = "take out what apply has written; the declaration stays\n",
 	.run = run_unapply,
 };

@@ -128,6 +128,30 @@ check "through standard input and output" eval \
 	'"$hvcma" domain apply - <"$tmp/mixed" | cmp - "$tmp/mixed.applied"'
 check "a file replaced in one step" eval \
 	'cp "$tmp/mixed" "$tmp/in" && "$hvcma" domain apply -o "$tmp/in" "$tmp/in" && cmp "$tmp/in" "$tmp/mixed.applied"'
+cp "$tmp/mixed" "$tmp/first"
+cp "$HVCMA_SRC/examples/libvirt/emulated.xml" "$tmp/second"
+sed "s,<hvcma:region ,&nothing='1' ," "$tmp/second" >"$tmp/faulty"
+cp "$tmp/faulty" "$tmp/faulty.before"
+check "several files are checked in one run" eval \
+	'"$hvcma" domain check --no-host "$tmp/first" "$tmp/second" >"$tmp/said" && [ "$(grep -c "^$tmp/[a-z]*: 1 region: no faults" "$tmp/said")" = 2 ]'
+check "the faults of one are told beside the others" eval \
+	'"$hvcma" domain check --no-host "$tmp/first" "$tmp/faulty" "$tmp/second" >"$tmp/said"; [ $? -eq 4 ] &&
+	[ "$(grep -c "no faults" "$tmp/said")" = 2 ] && grep -q "^$tmp/faulty:[0-9]*: error: " "$tmp/said"'
+check "as JSON with the file that has each" eval \
+	'"$hvcma" domain check --json --no-host "$tmp/first" "$tmp/faulty" >"$tmp/said"; grep -q "\"file\":.*/faulty\"" "$tmp/said" &&
+	[ "$(grep -c "\"errors\":1" "$tmp/said")" = 1 ]'
+check "a file that is not there is told beside the others" eval \
+	'"$hvcma" domain check --no-host "$tmp/none" "$tmp/first" >"$tmp/said" 2>"$tmp/err"; [ $? -eq 1 ] && grep -q "no faults" "$tmp/said" && grep -q "none: No such file" "$tmp/err"'
+"$hvcma" domain apply "$tmp/second" >"$tmp/second.applied"
+"$hvcma" domain apply --in-place "$tmp/first" "$tmp/faulty" "$tmp/second" 2>"$tmp/err"
+check "several are applied in place, but for one with faults" equal 4 $?
+check "the first and the last are what one by one gives" eval \
+	'cmp "$tmp/first" "$tmp/mixed.applied" && cmp "$tmp/second" "$tmp/second.applied"'
+check "the one with faults stays as it was" cmp "$tmp/faulty" "$tmp/faulty.before"
+check "several to one output: refused" eval '"$hvcma" domain apply "$tmp/first" "$tmp/second" >"$tmp/said" 2>"$tmp/err"; [ $? -eq 2 ] && [ ! -s "$tmp/said" ] &&
+	grep -q "several files only with --in-place" "$tmp/err"'
+check "in place and elsewhere: refused" eval '"$hvcma" domain apply -i -o "$tmp/else" "$tmp/first" 2>"$tmp/err"; [ $? -eq 2 ] && [ ! -e "$tmp/else" ]'
+check "the standard input in place: refused" eval '"$hvcma" domain apply -i - <"$tmp/first" >"$tmp/said" 2>"$tmp/err"; [ $? -eq 2 ] && [ ! -s "$tmp/said" ]'
 check "a domain without regions stays as it is" eval \
 	'"$hvcma" domain unapply "$tmp/mixed" >"$tmp/plain" && same_meaning "$tmp/mixed" "$tmp/plain"'
 tap_end
