@@ -29,7 +29,7 @@ srcdir := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 endif
 # The test layers; those without a virtual machine that boots a kernel.
 QUICK_LAYERS = layers build unit service fdt loopback asan fuzz conformance qtest
-LAYERS = $(QUICK_LAYERS) glue vm nested instruments intree
+LAYERS = $(QUICK_LAYERS) glue vm libvirt nested instruments intree
 include $(srcdir)/tests/needs.mk
 
 ifeq ($(V),1)

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# A libvirtd of its own: the root tree of the environment under an overlay, in namespaces for mounts
+# and processes, with what "make install" installs. Nothing of the machine is touched but its
+# hugepages. Sourced after testbed.sh.
+#
+#	libvirt_need		ends the test as skipped where it can't be had
+#	libvirt_start		libvirtd and virtlogd
+#	libvirt_stop		all of it, domains too
+#	inside COMMAND...	run in there
+#	domain_xml NAME		the example for emulated devices, small and with a guest
+#	domain_talk NAME	"guest" and "vm_booted" are about the guest of that domain, just before it starts
+#	VIRT			folder that is /work in there
+#
+# /dev/hugepages in there is hugetlbfs; there is no /dev/kvm.
+
+libvirt_pid=
+
+libvirt_need()
+{
+	libvirt_tree=$(readlink -f "$HVCMA_BUILD/env/libvirt-$VM_NATIVE") || libvirt_tree=
+	[ -d "$libvirt_tree" ] || skip_all "the environment has no libvirt"
+	[ "$(id -u)" -eq 0 ] || skip_all "libvirtd in a root tree needs root"
+	[ "$VM_NATIVE" = amd64 ] || skip_all "the domain is one of amd64"
+	"$HVCMA_BUILD/$VM_NATIVE/hvcma" domain --help >/dev/null 2>&1 || skip_all "this hvcma was built without libxml2"
+	unshare -m true 2>/dev/null || skip_all "no mount namespaces here"
+}
+
+# What is in there before anything runs. The plugin is that of tests.
+libvirt_tree_make()
+{
+	VIRT=$VM_TMP/virt/work
+	# Where configure was told to have it.
+	libvirt_emulator=$("$HVCMA_BUILD/$VM_NATIVE/hvcma" domain apply "$HVCMA_SRC/examples/libvirt/emulated.xml" |
+		sed -n 's,.*<emulator>\(.*\)</emulator>.*,\1,p')
+	mkdir -p "$VM_TMP/virt/work" "$VM_TMP/virt/root"
+	cat >"$VM_TMP/virt/setup" <<-END
+		set -e
+		cd $VM_TMP/virt
+		mount --make-rprivate /
+		mount -t tmpfs tmpfs root
+		mkdir root/upper root/scratch root/merged
+		mount -t overlay overlay -o "lowerdir=$libvirt_tree,upperdir=$VM_TMP/virt/root/upper,workdir=$VM_TMP/virt/root/scratch" root/merged
+		cd root/merged
+		mount -t proc proc proc
+		mount --rbind /sys sys
+		mount -t tmpfs tmpfs run
+		mount -t tmpfs -o mode=1777 tmpfs tmp
+		mount -t tmpfs tmpfs dev
+		for node in null zero full random urandom tty; do
+			touch dev/\$node
+			mount --bind /dev/\$node dev/\$node
+		done
+		mkdir dev/pts dev/shm dev/hugepages dev/net
+		mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts dev/pts
+		ln -s pts/ptmx dev/ptmx
+		ln -s /proc/self/fd dev/fd
+		mount -t hugetlbfs -o pagesize=2M hugetlbfs dev/hugepages
+		mount --bind $VM_TMP/virt/work work
+		rm -rf var/run
+		ln -s /run var/run
+		ln -s bash usr/bin/sh
+		mkdir -p usr/lib/hvcma etc/libvirt/hooks/qemu.d
+		cp $HVCMA_BUILD/$VM_NATIVE/testing/hvcma-*.so usr/lib/hvcma/
+		cp $HVCMA_BUILD/$VM_NATIVE/hvcma usr/bin/hvcma
+		mkdir -p .${libvirt_emulator%/*}
+		sed "s,@PLUGINDIR@,/usr/lib/hvcma," $HVCMA_SRC/packaging/hvcma-qemu >.$libvirt_emulator
+		sed "s,@BINDIR@,/usr/bin,g" $HVCMA_SRC/packaging/libvirt-hook >etc/libvirt/hooks/qemu.d/hvcma
+		chmod 755 .$libvirt_emulator etc/libvirt/hooks/qemu.d/hvcma
+		cat >>etc/libvirt/qemu.conf <<-CONF
+			user = "root"
+			group = "root"
+			security_driver = "none"
+			cgroup_controllers = [ ]
+			clear_emulator_capabilities = 0
+			stdio_handler = "file"
+			namespaces = [ ]
+		CONF
+		echo 'auth_unix_rw = "none"' >>etc/libvirt/libvirtd.conf
+		touch $VM_TMP/virt/ready
+		# Reaps what daemons leave to the first process: libvirt waits for a zombie to go.
+		while :; do sleep 0.1; done
+	END
+}
+
+libvirt_ready()
+{
+	[ -e "$VM_TMP/virt/ready" ]
+}
+
+libvirt_answers()
+{
+	inside virsh -q list >/dev/null 2>&1
+}
+
+# The first process in there ends all others with itself.
+libvirt_start()
+{
+	libvirt_tree_make
+	unshare -m -p -f --kill-child=KILL sh "$VM_TMP/virt/setup" >"$VM_TMP/virt/log" 2>&1 &
+	libvirt_unshare=$!
+	if ! domain_wait 60 libvirt_ready; then
+		note "$(cat "$VM_TMP/virt/log")"
+		return 1
+	fi
+	libvirt_pid=$(cat "/proc/$libvirt_unshare/task/$libvirt_unshare/children")
+	libvirt_pid=${libvirt_pid%% *}
+	inside virtlogd -d
+	libvirt_daemon
+}
+
+libvirt_daemon()
+{
+	inside libvirtd -d
+	domain_wait 60 libvirt_answers && return
+	note "libvirtd does not answer: $(tail -n 5 "$VM_TMP/virt/log")"
+	return 1
+}
+
+libvirt_daemon_stop()
+{
+	# shellcheck disable=SC2016 # for the shell in there
+	inside sh -c 'kill $(cat /run/libvirtd.pid)'
+	domain_wait 30 libvirt_gone
+}
+
+libvirt_gone()
+{
+	# shellcheck disable=SC2016 # for the shell in there
+	! inside sh -c 'kill -0 $(cat /run/libvirtd.pid)' 2>/dev/null
+}
+
+libvirt_stop()
+{
+	[ -n "$libvirt_pid" ] || return 0
+	kill -KILL "$libvirt_unshare" 2>/dev/null
+	wait "$libvirt_unshare" 2>/dev/null
+	libvirt_pid='' vm_pid=''
+}
+
+inside()
+{
+	nsenter -t "$libvirt_pid" -m -p chroot "$VM_TMP/virt/root/merged" \
+		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C LIBVIRT_DEFAULT_URI=qemu:///system "$@"
+}
+
+# libvirt_guest: kernel and initramfs of all domains
+libvirt_guest()
+{
+	cp "$(kernel_dir amd64 6.12)/vmlinuz" "$VIRT/"
+	initramfs "$VIRT/initramfs" amd64 6.12 virtio_pci "$(guest_module amd64 6.12 virtio_cma)" e1000e
+}
+
+# region_files: how many there are, in there: hugetlbfs is mounted in there alone
+region_files()
+{
+	# shellcheck disable=SC2016 # for the shell in there
+	inside sh -c 'set -- /dev/hugepages/hvcma/*/*; [ -e "$1" ] && echo $# || echo 0'
+}
+
+domain_xml()
+{
+	sed "s,type='kvm',type='qemu',; s,'GiB'>4<,'MiB'>512<,; s,'MiB'>128<,'MiB'>16<,; s,<vcpu>4,<vcpu>2,
+		s,<name>emulated,<name>$1,
+		s,</type>,&<kernel>/work/vmlinuz</kernel><initrd>/work/initramfs</initrd><cmdline>console=ttyS0 panic=-1 $VM_PATIENCE</cmdline>,
+		s,</emulator>,&<serial type='file'><source path='/work/$1/console.log'/></serial>,
+		s,</serial>,&<serial type='pipe'><source path='/work/$1/agent'/><target port='1'/></serial>," \
+		"$HVCMA_SRC/examples/libvirt/emulated.xml"
+}
+
+domain_talk()
+{
+	VM_DIR=$VIRT/$1
+	# shellcheck disable=SC2034 # whose end "guest" looks for
+	vm_pid=$libvirt_unshare
+	mkdir -p "$VM_DIR"
+	[ -p "$VM_DIR/agent.in" ] || mkfifo "$VM_DIR/agent.in"
+	: >"$VM_DIR/agent.out"
+	exec 7<>"$VM_DIR/agent.in"
+}
+
+# domain_wait SECONDS COMMAND...: by the clock: what asks libvirt takes its time itself
+domain_wait()
+{
+	dw_end=$(($(date +%s) + $1))
+	shift
+	until "$@"; do
+		[ "$(date +%s)" -lt "$dw_end" ] || return 1
+		sleep 0.5
+	done
+}
+
+# domain_field_is NAME REGION POINTER VALUE
+domain_field_is()
+{
+	[ "$(inside hvcma domain status "$1" --device "$2" --field "$3" 2>/dev/null)" = "$4" ]
+}
+
+# libvirt_client_up NAME BOOTS: its guest, which has booted so often, loads its drivers
+libvirt_client_up()
+{
+	vm_booted "$2" 240 || return
+	guest load virtio_cma e1000e || return
+	domain_wait 120 domain_field_is "$1" banka /clients/0/state claimed
+}
