@@ -17,6 +17,7 @@
 #include "dma/coherent.h"
 #include "dma/direct.h"
 #include "dma/dma_ops.h"
+#include "hv/abi/version.h"
 #include "heap/user.h"
 #include "main.h"
 #include "mm/memory.h"
@@ -213,4 +214,5 @@ static void __exit vcma_exit(void)
 module_exit(vcma_exit);
 
 MODULE_DESCRIPTION("Contiguous host memory for DMA without an IOMMU (virtio-cma)");
+MODULE_VERSION(HVCMA_VERSION);
 MODULE_LICENSE("GPL");

@@ -18,6 +18,7 @@
 #include "qemu/module.h"
 #include "system/hostmem.h"
 
+#include "hv/abi/version.h"
 #include "layout.h"
 
 #define MAX_FUNCTIONS 16
@@ -31,6 +32,10 @@
 #ifndef HVCMA_QEMU_PACKAGE
 #define HVCMA_QEMU_PACKAGE ""
 #endif
+
+/* "hvcma check" reads it in the file. */
+static const char plugin_version[] __attribute__((used)) =
+    HVCMA_PLUGIN_VERSION_MARK HVCMA_VERSION;
 
 /* The one list. instance_bytes is 0 for an interface. */
 static const struct {

@@ -32,8 +32,7 @@ FUZZ_COVERAGE = -fsanitize=fuzzer-no-link
 $(O)/tests/obj-fuzz/fdt/%.o $(O)/tests/obj-fuzz/hv/cli/%.o: FUZZ_COVERAGE = -fsanitize-coverage=inline-8bit-counters,pc-table
 $(O)/tests/obj-fuzz/%.o: $(srcdir)/%.c config.mak
 	$(say) CC fuzz/$*.o
-	$(Q)mkdir -p $(@D) && $(CLANG) -std=gnu11 -O2 -g -I$(srcdir) $(JSON_C_CFLAGS) -DHVCMA_DEBUG \
-		-DHVCMA_VERSION='"$(VERSION)"' -MMD -MP \
+	$(Q)mkdir -p $(@D) && $(CLANG) -std=gnu11 -O2 -g -I$(srcdir) $(JSON_C_CFLAGS) -DHVCMA_DEBUG -MMD -MP \
 		$(FUZZ_COVERAGE) -fsanitize=address,undefined -fno-sanitize=null,object-size \
 		-fno-sanitize-recover=undefined -c -o $@ $<
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hv/abi/version.h"
 #include "hv/cli/options.h"
 #include "hv/cli/plugin.h"
 #include "hv/cli/text.h"
@@ -68,6 +69,22 @@ static int take_option(void *opaque, int c, char *arg)
 
 /* ---- what only the command knows ---- */
 
+static void check_version(const char *plugin, struct hvcma_host_findings *all)
+{
+	char version[32];
+
+	if (!*plugin)
+		return;
+	hvcma_plugin_version(plugin, version, sizeof(version));
+	if (!strcmp(version, HVCMA_VERSION)) {
+		hvcma_found(all, "version", HVCMA_PASS, "the plugin and this command are hvcma " HVCMA_VERSION);
+		return;
+	}
+	hvcma_found(all, "version", HVCMA_WARN, "%s is hvcma %s, this command is hvcma " HVCMA_VERSION, plugin,
+		    *version ? version : "of an unknown version");
+	hvcma_fix(all, "install the command and the plugin of one version");
+}
+
 static void check_qemu(const struct request *r, struct hvcma_host_findings *all)
 {
 	struct hvcma_qemu_answer answer;
@@ -79,6 +96,7 @@ static void check_qemu(const struct request *r, struct hvcma_host_findings *all)
 		snprintf(plugin, sizeof(plugin), "%s", r->plugin);
 	else
 		hvcma_plugin_find(plugin);
+	check_version(plugin, all);
 	hvcma_qemu_ask(qemu, plugin, &answer);
 	if (!*answer.version) {
 		hvcma_found(all, "qemu", HVCMA_FAIL, "there is no QEMU: %s", qemu);

@@ -11,12 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hv/abi/version.h"
 #include "hv/cli/options.h"
 #include "hv/cli/suggest.h"
-
-#ifndef HVCMA_VERSION
-#define HVCMA_VERSION "unversioned"
-#endif
 
 static const struct hvcma_command *const commands[] = {
 	&hvcma_command_attr,
@@ -91,6 +88,36 @@ static int help(int argc, char **argv)
 	return run_command(argc, words);
 }
 
+static void print_commands(void)
+{
+	for (size_t i = 0; i < NR_COMMANDS; i++)
+		printf("%s\t%s\n", commands[i]->name, commands[i]->summary);
+	puts("help\texplain a command\n--help\n--version");
+}
+
+/*
+ * "--complete WORD...": what may come behind these words, to shells. The empty word stands for what comes: no
+ * command is called so.
+ */
+static int complete(int argc, char **argv)
+{
+	char *words[4] = { 0 };
+	int nr = 0;
+
+	/* A command and its subcommand: options ask for help, and what is behind them is theirs. */
+	while (nr < 2 && nr + 1 < argc && argv[nr + 1][0] != '-') {
+		words[nr] = argv[nr + 1];
+		nr++;
+	}
+	if (!nr) {
+		print_commands();
+		return HVCMA_EXIT_OK;
+	}
+	words[nr] = "";
+	hvcma_complete_begin();
+	return run_command(nr + 1, words);
+}
+
 static int unknown_option(const char *word)
 {
 	static const char *const options[] = { "--help", "--version" };
@@ -111,6 +138,8 @@ static int run(int argc, char **argv)
 		puts("hvcma " HVCMA_VERSION);
 		return HVCMA_EXIT_OK;
 	}
+	if (!strcmp(argv[1], "--complete"))
+		return complete(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "help"))
 		return help(argc - 1, argv + 1);
 	if (is_help(argv[1])) {

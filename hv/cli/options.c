@@ -3,6 +3,7 @@
  * Arguments of subcommands: reading options, and complaining about them.
  */
 #define _GNU_SOURCE			/* vasprintf() */
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,6 +18,40 @@
 
 /* One run of the program has one subcommand. */
 static const char *current = "";
+
+static bool completing;
+
+/* ---- completion ---- */
+
+void hvcma_complete_begin(void)
+{
+	completing = true;
+}
+
+/* Entries of a folder of sysfs: there may be none. */
+static void print_pci_devices(void)
+{
+	DIR *dir = opendir("/sys/bus/pci/devices");
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			puts(entry->d_name);
+	if (dir)
+		closedir(dir);
+}
+
+/* What its help says in the lines of usage is what a command takes. */
+static _Noreturn void print_options(const struct option *longs, const char *help)
+{
+	const char *end = strchr(help, '\n'), *device = strstr(help, "DEVICE");
+
+	for (; longs->name; longs++)
+		printf("--%s%s\n", longs->name, longs->has_arg == required_argument ? "=" : "");
+	if (end && device && device < end)
+		print_pci_devices();
+	exit(HVCMA_EXIT_OK);
+}
 
 /* ---- complaints ---- */
 
@@ -59,8 +94,14 @@ void hvcma_note(const char *text)
 
 int hvcma_unknown_command(const char *parent, const char *word, const char *const known[], size_t nr)
 {
-	const char *meant = hvcma_suggest(word, known, nr);
+	const char *meant;
 
+	if (completing) {
+		for (size_t i = 0; i < nr; i++)
+			puts(known[i]);
+		return HVCMA_EXIT_OK;
+	}
+	meant = hvcma_suggest(word, known, nr);
 	current = parent;
 	if (meant)
 		return hvcma_usage_error("unknown command '%s'; did you mean '%s'?", word, meant);
@@ -130,6 +171,8 @@ int hvcma_options(const char *name, int argc, char **argv, const char *shorts,
 	char all[16];
 	int c, ret;
 
+	if (completing)
+		print_options(longs, help);
 	snprintf(all, sizeof(all), ":%s", shorts);
 	current = name;
 	opterr = 0;

@@ -30,6 +30,15 @@ int hvcma_options(const char *name, int argc, char **argv, const char *shorts,
 		  const struct option *longs, const char *help, hvcma_option_fn *take, void *opaque);
 
 /**
+ * hvcma_complete_begin() - from here on the program prints what may come next, for the completion of a shell, instead
+ * of doing anything: what the first call of hvcma_options() or hvcma_unknown_command() knows, and ends with 0.
+ *
+ * One a line: names of subcommands, with a tab and a summary where there is one; options, with a "=" behind those that
+ * take a value; PCI devices, where the command takes one.
+ */
+void hvcma_complete_begin(void);
+
+/**
  * hvcma_usage_error() - print it, and where help is; returns HVCMA_EXIT_USAGE.
  *
  * Here and below: what others wrote may be in the message as it is.

@@ -2,10 +2,15 @@
 /*
  * QEMU and the plugin: see plugin.h.
  */
+#define _GNU_SOURCE			/* memmem() */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "hv/abi/version.h"
 #include "hv/cli/plugin.h"
 #include "hv/host/host_run.h"
 
@@ -13,6 +18,7 @@
 #define HVCMA_PLUGINDIR "/usr/local/lib/hvcma"
 #endif
 
+#define PLUGIN_FILE	"hvcma-qemu.so"
 #define QEMU_SECONDS	20
 
 void hvcma_plugin_find(char path[PATH_MAX])
@@ -30,6 +36,34 @@ void hvcma_plugin_find(char path[PATH_MAX])
 	snprintf(path, PATH_MAX, "%s/%s", HVCMA_PLUGINDIR, HVCMA_PRELOAD_FILE);
 	if (access(path, R_OK))
 		path[0] = '\0';
+}
+
+void hvcma_plugin_version(const char *preload, char *text, size_t room)
+{
+	static const char mark[] = HVCMA_PLUGIN_VERSION_MARK;
+	char path[PATH_MAX];
+	const char *slash = strrchr(preload, '/'), *found;
+	struct stat st;
+	char *file;
+	int fd;
+
+	*text = '\0';
+	snprintf(path, sizeof(path), "%.*s" PLUGIN_FILE, slash ? (int)(slash + 1 - preload) : 0, preload);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (!fstat(fd, &st) && st.st_size > 0) {
+		file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (file != MAP_FAILED) {
+			found = memmem(file, (size_t)st.st_size, mark, strlen(mark));
+			if (found) {
+				found += strlen(mark);
+				snprintf(text, room, "%.*s", (int)strnlen(found, (size_t)(file + st.st_size - found)), found);
+			}
+			munmap(file, (size_t)st.st_size);
+		}
+	}
+	close(fd);
 }
 
 /* Does it know the device? What it says is in @text. */

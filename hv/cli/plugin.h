@@ -24,6 +24,12 @@ struct hvcma_qemu_answer {
 void hvcma_plugin_find(char path[PATH_MAX]);
 
 /**
+ * hvcma_plugin_version() - the version of the plugin's parts beside @preload, "" where it is not to be found, as in a
+ * plugin that is older than this function.
+ */
+void hvcma_plugin_version(const char *preload, char *text, size_t room);
+
+/**
  * hvcma_qemu_ask() - start @qemu for its version, and again, with the plugin, for the device.
  * @plugin: "": without
  */

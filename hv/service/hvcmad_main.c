@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hv/abi/version.h"
 #include "hv/service/server.h"
 
 #define DEFAULT_SOCKET	"/run/hvcma/hvcmad.socket"

@@ -30,6 +30,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "hv/abi/version.h"
 #include "hv/host/pin.h"
 #include "hv/service/keeper_wire.h"
 
