@@ -16,7 +16,7 @@ $(error O=$(O) is to be a folder of its own: "make clean" empties it)
 endif
 .DEFAULT_GOAL = all
 # Goals that need no compiler.
-NO_CONFIG_GOALS = help clean distclean install-guest uninstall-guest steps format-check
+NO_CONFIG_GOALS = help clean distclean install-guest uninstall-guest install-vfio uninstall-vfio dist steps format-check
 
 # As many jobs as there are processors, if nobody says otherwise.
 ifeq ($(MAKELEVEL) $(filter -j% --jobserver%,$(MAKEFLAGS)),0 )
@@ -45,7 +45,7 @@ endif
 # What was built on the way is no intermediate file.
 .SECONDARY:
 .PHONY: all world plugin plugin-testing service guest guest-all guest-others env demo check check-quick check-long bench \
-	fuzz fuzz-coverage lint format-check install install-guest uninstall uninstall-guest help clean distclean FORCE
+	fuzz fuzz-coverage lint format-check install install-guest install-vfio uninstall uninstall-guest uninstall-vfio dist deb help clean distclean FORCE
 
 all: native
 
@@ -69,9 +69,8 @@ $(PLUGIN_TRACE): $(srcdir)/qemu-device/trace-events $(srcdir)/qemu-device/trace.
 	$(say) AWK $(@:$(O)/%=%)
 	$(Q)mkdir -p $(@D) && awk -f $(srcdir)/qemu-device/trace.awk $< >$@
 
-VERSION = 0.1
-BASE_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(DEFS) -DHVCMA_VERSION='"$(VERSION)"' -fPIC -fvisibility=hidden \
-	-I$(srcdir) -MMD -MP
+VERSION := $(shell sed -n 's/^.define HVCMA_VERSION[[:blank:]]*"\(.*\)"$$/\1/p' $(srcdir)/hv/abi/version.h)
+BASE_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(DEFS) -fPIC -fvisibility=hidden -I$(srcdir) -MMD -MP
 
 CC_native = $(CC)
 AR_native = $(AR)
@@ -277,11 +276,11 @@ whole_names = $(foreach v,DESTDIR GUEST_PREFIX bindir libdir mandir sbindir sysc
 PLUGINDIR = $(libdir)/hvcma
 MAN_SECTIONS = 1 4 7
 # The service comes along where it could be built; its configuration is its owner's to write.
-SERVICE_MAN = $(srcdir)/docs/man/hvcmad.8
+SERVICE_MAN = $(wildcard $(srcdir)/docs/man/*.8)
 SERVICE_UNITS = hvcmad.service hvcmad.socket hvcmad-keeper.service hvcmad-keeper.socket
 SERVICE_FILES = $(sbindir)/hvcmad $(sbindir)/hvcmad-keeper $(addprefix $(prefix)/lib/systemd/system/,$(SERVICE_UNITS)) \
 	$(prefix)/lib/sysusers.d/hvcmad.conf $(prefix)/lib/tmpfiles.d/hvcmad.conf \
-	$(datarootdir)/doc/hvcma/hvcmad.conf $(mandir)/man8/hvcmad.8
+	$(datarootdir)/doc/hvcma/hvcmad.conf $(patsubst $(srcdir)/docs/man/%,$(mandir)/man8/%,$(SERVICE_MAN))
 define install_service
 	install -D -m 755 -t $(DESTDIR)$(sbindir) $(SERVICE_BOTH)
 	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/systemd/system $(addprefix $(srcdir)/packaging/,$(SERVICE_UNITS))
@@ -301,12 +300,18 @@ define install_libvirt
 	sed -i 's,@BINDIR@,$(bindir),g' $(DESTDIR)$(LIBVIRT_HOOK)
 	install -D -m 644 $(srcdir)/hv/libvirt/domain.rng $(DESTDIR)$(datarootdir)/hvcma/domain.rng
 endef
+# Where the shells look for them: bash, zsh, fish.
+COMPLETION_FILES = $(datarootdir)/bash-completion/completions/hvcma $(datarootdir)/zsh/vendor-completions/_hvcma \
+	$(datarootdir)/fish/vendor_completions.d/hvcma.fish
 install: native plugin
 	$(whole_names)
 	install -D -m 755 $(O)/$(NATIVE)/hvcma $(DESTDIR)$(bindir)/hvcma
 	install -D -m 644 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-preload.so $(O)/$(NATIVE)/hvcma-qemu.so
 	install -D -m 755 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-pin-keeper
 	$(foreach s,$(MAN_SECTIONS),install -D -m 644 -t $(DESTDIR)$(mandir)/man$(s) $(wildcard $(srcdir)/docs/man/*.$(s)) &&) true
+	install -D -m 644 $(srcdir)/packaging/completion/hvcma.bash $(DESTDIR)$(word 1,$(COMPLETION_FILES))
+	install -D -m 644 $(srcdir)/packaging/completion/_hvcma $(DESTDIR)$(word 2,$(COMPLETION_FILES))
+	install -D -m 644 $(srcdir)/packaging/completion/hvcma.fish $(DESTDIR)$(word 3,$(COMPLETION_FILES))
 	$(if $(MISSING_service),,$(install_service))
 	$(if $(MISSING_domain),,$(install_libvirt))
 
@@ -337,13 +342,38 @@ uninstall-guest:
 	rm -f $(GUEST_FILES:%=$(DESTDIR)$(GUEST_PREFIX)/%)
 	@rmdir $(DESTDIR)$(GUEST_PREFIX)/include/hvcma $(DESTDIR)$(GUEST_PREFIX)/lib/dracut/modules.d/90virtio_cma 2>/dev/null || true
 
+# For hosts whose kernel lacks CONFIG_VFIO_NOIOMMU: what dkms builds vfio.ko with.
+VFIO_SRCDIR = $(GUEST_PREFIX)/src/hvcma-vfio-$(VERSION)
+install-vfio: uninstall-vfio
+	$(whole_names)
+	install -D -m 755 -t $(DESTDIR)$(VFIO_SRCDIR) $(srcdir)/packaging/vfio-dkms/build-vfio
+	sed 's/@VERSION@/$(VERSION)/' $(srcdir)/packaging/vfio-dkms/dkms.conf >$(DESTDIR)$(VFIO_SRCDIR)/dkms.conf
+
+uninstall-vfio:
+	$(whole_names)
+	rm -rf $(DESTDIR)$(GUEST_PREFIX)/src/hvcma-vfio-[0-9]*
+
 uninstall:
 	$(whole_names)
 	rm -f $(DESTDIR)$(bindir)/hvcma
 	rm -rf $(DESTDIR)$(PLUGINDIR)
-	rm -f $(SERVICE_FILES:%=$(DESTDIR)%) $(LIBVIRT_FILES:%=$(DESTDIR)%)
+	rm -f $(COMPLETION_FILES:%=$(DESTDIR)%) $(SERVICE_FILES:%=$(DESTDIR)%) $(LIBVIRT_FILES:%=$(DESTDIR)%)
 	@rmdir $(DESTDIR)$(datarootdir)/hvcma $(DESTDIR)$(datarootdir)/doc/hvcma 2>/dev/null || true
 	rm -f $(foreach s,$(MAN_SECTIONS),$(patsubst $(srcdir)/docs/man/%,$(DESTDIR)$(mandir)/man$(s)/%,$(wildcard $(srcdir)/docs/man/*.$(s))))
+
+# ---- packages ----------------------------------------------------------------
+# What is committed, the same bytes from the same commit. Git says what that is: elsewhere there is the tarball already.
+DIST = $(O)/hvcma-$(VERSION).tar.xz
+dist:
+	@git -C $(srcdir) rev-parse --verify -q HEAD >/dev/null || { \
+		echo 'make dist: no clone of the repository: $(abspath $(srcdir))' >&2; exit 1; }
+	$(say) DIST $(DIST:$(O)/%=%)
+	$(Q)mkdir -p $(O) && git -C $(srcdir) archive --prefix=hvcma-$(VERSION)/ -o $(abspath $(DIST:.xz=)) HEAD && \
+		xz -T1 -6 -f $(DIST:.xz=)
+# Debian's packages of it, for this machine and, with DEB_ARCH=arm64, for that.
+DEB_ARCH = $(NATIVE)
+deb: dist
+	$(Q)$(srcdir)/packaging/deb $(DIST) $(DEB_ARCH) $(abspath $(ENV)) $(O)/deb
 
 clean:
 	rm -rf $(filter-out $(O)/env $(O)/environment.mak,$(wildcard $(O)/*))
@@ -372,6 +402,9 @@ help:
 	@echo '  make env        the test environment: stock QEMU, kernels, cross tools, from packages'
 	@echo '  make install    command, plugin, service, what libvirt runs, manual pages (DESTDIR, and the folders of configure)'
 	@echo '  make install-guest  for guests: sources for dkms, softdeps, initramfs hook, dracut module, udev rule'
+	@echo '  make install-vfio   for hosts whose kernel lacks CONFIG_VFIO_NOIOMMU: what dkms builds vfio.ko with'
+	@echo '  make dist       the sources, as committed: build/hvcma-$(VERSION).tar.xz'
+	@echo '  make deb        Debian'\''s packages of them: build/deb; with DEB_ARCH=arm64 those for arm64'
 	@echo '  make clean      remove what was built, keep the environment; distclean removes that too'
 	@echo
 	@echo 'Testing:'

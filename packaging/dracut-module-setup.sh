@@ -3,6 +3,9 @@
 #
 # dracut: virtio_cma and what it needs are in the image and loaded early, before udev finds
 # devices. That it comes before storage drivers is the softdeps' doing, which dracut copies along.
+#
+# Of dracut are the variables kernel and initdir:
+# shellcheck disable=SC2154
 
 check() {
 	modinfo -k "$kernel" virtio_cma >/dev/null 2>&1

@@ -142,6 +142,16 @@ plan_sysroot_arm64_service()
 	without 'pkgconf|pkg-config' "$plan"
 }
 
+# What Debian's packages for arm64 are built with, all of it.
+plan_package_arm64()
+{
+	# shellcheck disable=SC2046 # a list of words
+	plan=$(plan_closure $(printf '%s:arm64 ' libc6-dev linux-libc-dev libglib2.0-dev libfdt-dev liburing-dev \
+		libjson-c-dev libconfig-dev libsystemd-dev libxml2-dev libvirt-dev))
+	plan=$(only arm64 "$plan")
+	without 'pkgconf|pkg-config' "$plan"
+}
+
 plan_tools_newest()
 {
 	newest plan_newest_compilers

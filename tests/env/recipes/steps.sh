@@ -6,7 +6,7 @@
 
 # shellcheck disable=SC2034 # used by build
 STEPS='qemu-amd64 qemu-src qemu-src-newest meson qemu-headers-amd64
-sysroot-arm64 sysroot-arm64-service cross cross-amd64 kernel-amd64-6.12 kernel-arm64-6.12 busybox-amd64 busybox-arm64
+sysroot-arm64 sysroot-arm64-service package-arm64 cross cross-amd64 kernel-amd64-6.12 kernel-arm64-6.12 busybox-amd64 busybox-arm64
 kernel-amd64-6.1 kernel-arm64-6.1 qemu-headers-arm64
 kernel-arm64-6.12-cloud kernel-arm64-6.1-cloud rootfs-arm64 e2fs-arm64 e2fs-amd64
 udev-amd64 kexec-arm64 initramfs-tools firmware
@@ -48,6 +48,7 @@ step_define()
 	cross-amd64) step_recipe=cross step_verb=cross_amd64 step_cost='156 4' ;;
 	sysroot-arm64) step_recipe=cross step_verb=sysroot_arm64 step_cost='77 3' ;;
 	sysroot-arm64-service) step_recipe=cross step_verb=sysroot_arm64_service step_cost='40 3' ;;
+	package-arm64) step_recipe=package step_verb=package_arm64 step_needs=cross step_cost='90 5' ;;
 	kernel-*-checked | kernel-*-races | kernel-*-rt | kernel-*-64k | kernel-*-iommufd)
 		step_recipe=instrument step_verb=instrument step_cost='75 630'
 		step_args=$(echo "${1#*-}" | tr - ' ')
