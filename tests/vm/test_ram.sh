@@ -4,7 +4,7 @@
 # mode=ram: the guest's own RAM is the region, all of it pinned before the guest runs, around x86's hole.
 # A stock NVMe driver and a stock network driver do their DMA there, with nothing copied, and their
 # controllers see pinned granules only, at host-physical addresses. Swap to the client, the balloon, memory
-# that breaks, unloading, a reset: nothing is unpinned, nothing faults.
+# that breaks, unloading, a reset: nothing is unpinned, nothing faults. RAM beside it is refused.
 #
 #	guest-physical	| RAM below |  hole  | RAM above 4 GiB |
 #	host-physical	hugepages wherever they are, all pinned: direct
@@ -164,6 +164,10 @@ api_case()
 	check "$what: nothing is allocated or mapped any more" \
 		guest '[ "$(cat $(cma_dir)/coherent_bytes) $(cat $(cma_dir)/bounce_bytes)" = "0 0" ]'
 	check "$what: all of it is pinned" ram_is_pinned
+	guest 'echo offline >/sys/devices/system/memory/auto_online_blocks; selftest beside=1' >"$VM_TMP/results"
+	tap_import "$VM_TMP/results" "$what"
+	check "$what: beside: the log says whose it is not" \
+		guest 'dmesg | grep -q "region cma0 is all the RAM that devices can be given, .*, plugged beside it, is refused"'
 	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
 	check "$what: QEMU ends well" vm_quit
 }
