@@ -12,6 +12,8 @@
 #	co	private		with FWB	coherent	cached
 #	un	private		without FWB	coherent	no DMA at all: attr=uncached contradicts
 #	dt	private		emulation	auto		uncached: the guest's word counts
+#	pn	reusable	without FWB	not coherent	as nr; pinned from the start (pin=all):
+#							mapped as it is, with maintenance
 #
 # What the operator says of coherency overrules what the guest believes. The guest of the first
 # machine believes, by its device tree, that all its devices are coherent; that of the second that
@@ -72,7 +74,7 @@ not_noncoherent_over()
 # attr_selftest REGION SLOT PARAMETERS: the module drives this device only
 attr_selftest()
 {
-	guest "for slot in 10 11 12 13 14 15 16; do dev=/sys/bus/pci/devices/0000:00:\$slot.0; [ ! -e \$dev ] || echo none >\$dev/driver_override; done; echo >/sys/bus/pci/devices/0000:00:$2.0/driver_override"
+	guest "for slot in 10 11 12 13 14 15 16 17; do dev=/sys/bus/pci/devices/0000:00:\$slot.0; [ ! -e \$dev ] || echo none >\$dev/driver_override; done; echo >/sys/bus/pci/devices/0000:00:$2.0/driver_override"
 	guest "load virtio_cma; insmod /modules/vcma_selftest.ko quick=1 fragmented=1 $3; dmesg | sed -n 's/.*0000:00:$2.0: //p; s/.*vcma_selftest: //p' | tail -n 300" >"$VM_TMP/all"
 	listed=$(value "$1" clients)
 	guest rmmod vcma_selftest
@@ -156,7 +158,8 @@ GUEST_LIMIT_S=90
 # shellcheck disable=SC2046 # options are words
 if attr_boot 6.12 $(attr_region np private 0x10 stage2=no-fwb,coherent=off) \
 	$(attr_region fr reusable 0x13 stage2=fwb,coherent=off) \
-	$(attr_region co private 0x14 stage2=fwb,coherent=on); then
+	$(attr_region co private 0x14 stage2=fwb,coherent=on) \
+	$(attr_region pn reusable 0x17 stage2=no-fwb,coherent=off,pin=all); then
 	noncoherent np 10
 	attr_selftest np 10 coherent=uncached
 	listed np "claimed uncached Normal Non-cacheable not coherent: mapped Non-cacheable, without a cacheable alias"
@@ -169,6 +172,11 @@ if attr_boot 6.12 $(attr_region np private 0x10 stage2=no-fwb,coherent=off) \
 	synced co no
 	not_noncoherent_over co
 	check "$what, co: nothing was refused" equal 0 "$(value co nr_coherent_refused)"
+	noncoherent pn 17
+	attr_selftest pn 17 'has_pages=1 all_pinned=1 coherent=uncached'
+	listed pn "claimed uncached Normal Non-cacheable not coherent: mapped Non-cacheable beside a cacheable linear map"
+	synced pn yes
+	check "$what, pn: pages of the region are mapped as they are" [ "$(value pn nr_map_direct)" -gt 0 ]
 	attr_end
 fi
 
