@@ -59,7 +59,7 @@ disk_outside()
 # What the kernel says QEMU has pinned, in bytes.
 pinned_by_kernel()
 {
-	awk '/^VmPin:/ { print $2 * 1024 }' "/proc/$(cat "$VM_DIR/pid")/status"
+	awk '/^VmPin:/ { printf "%.0f\n", $2 * 1024 }' "/proc/$(cat "$VM_DIR/pid")/status"
 }
 
 # What the device says and what the kernel says agree, and there is something.

@@ -20,7 +20,7 @@ streams_boot()
 	# shellcheck disable=SC2046,SC2086 # a module or none, options
 	initramfs "$VM_TMP/initramfs" arm64 "$STREAMS_SERIES" virtio_pci virtio_net $1 e1000e nvme \
 		"$(guest_module arm64 "$STREAMS_SERIES" vcma_bench)" \
-		-- $(guest_programs arm64 frames)
+		-- $(guest_programs arm64 frames blocks)
 	sb_append=$2
 	shift 2
 	VM_SMP=1 VM_ACCEL=tcg,thread=single VM_LIMIT_S=${STREAMS_LIMIT_S:-300} VM_APPEND=$sb_append \
@@ -32,7 +32,13 @@ streams_boot()
 		-device e1000e,id=nic0,netdev=wire0,addr=0xd \
 		-device virtio-net-pci,netdev=wire1,addr=0xe
 	vm_booted 1 "${STREAMS_BOOT_S:-120}" && guest 'load vcma_bench && disk_ready nvme0n1' &&
-		guest 'nic=$(ls /sys/bus/pci/devices/0000:00:0d.0/net); peer=$(ls /sys/bus/pci/devices/0000:00:0e.0/virtio*/net); echo "nic=$nic peer=$peer" >/tmp/names; busybox ip link set $nic up; busybox ip link set $peer up; wait_for 30 grep -q 1 /sys/class/net/$nic/carrier; frames $nic $peer 64 1500 && frames $peer $nic 64 1500' >&2
+		streams_names names nv0 0d 0e
+}
+
+# streams_names NAME DISK-SERIAL NIC-SLOT PEER-SLOT: /tmp/NAME in the guest says what $disk, $nic and $peer are
+streams_names()
+{
+	guest "disk=\$(grep -l '^$2 *\$' /sys/block/nvme[0-9]n1/device/serial | cut -d / -f 4); nic=\$(ls /sys/bus/pci/devices/0000:00:$3.0/net); peer=\$(ls /sys/bus/pci/devices/0000:00:$4.0/virtio*/net)"'; echo "disk=/dev/$disk nic=$nic peer=$peer" >/tmp/'"$1"'; busybox ip link set $nic up; busybox ip link set $peer up; wait_for 30 grep -q 1 /sys/class/net/$nic/carrier; frames $nic $peer 64 1500 && frames $peer $nic 64 1500' >&2
 }
 
 # phase COMMAND [ROUNDS]: instructions of all the guest while it runs it, the least of them
@@ -41,6 +47,14 @@ phase()
 	ph_counts=$(guest ". /tmp/names; b=/sys/bus/pci/devices/0000:00:$KERNEL.0/bench; for round in $(seq -s ' ' "${2:-5}"); do echo start >\$b; $1 >/tmp/out 2>&1 || cat /tmp/out; echo stop >\$b; cat \$b; done")
 	echo "# $1: $(echo "$ph_counts" | tr '\n' ' ')" >&2
 	echo "$ph_counts" | sed -n 's/^instructions=//p' | sort -n | head -n 1
+}
+
+# phase_pairs NAME OTHER-NAME COMMAND ROUNDS: of two sets of devices in turns, "ONE OTHER" for each round
+phase_pairs()
+{
+	pp_counts=$(guest "b=/sys/bus/pci/devices/0000:00:$KERNEL.0/bench; for round in $(seq -s ' ' "$4"); do for names in $1 $2; do . /tmp/\$names; echo start >\$b; $3 >/tmp/out 2>&1 || { cat /tmp/out; exit 1; }; echo stop >\$b; cat \$b; done; done")
+	echo "# $3: $(echo "$pp_counts" | tr '\n' ' ')" >&2
+	echo "$pp_counts" | sed -n 's/^instructions=//p' | paste -d ' ' - -
 }
 
 # per_call SLOT COMMAND...: instructions of one
