@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #define HVCMA_PRELOAD_FILE	"hvcma-preload.so"
 

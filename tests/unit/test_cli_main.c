@@ -161,7 +161,7 @@ static void test_manual(void **state)
 		snprintf(line, sizeof(line),
 			 "dir=$(mktemp -d); for c in %s; do %s $c --help; done | grep -o -e '--[a-z][a-z0-9-]*' | "
 			 "sort -u | grep -vx -e --help >$dir/help; sed 's/\\\\-/-/g' %s/docs/man/%s | sed '/^.SH EXAMPLES/,$d' | "
-			 "grep -o -e '--[a-z][a-z0-9-]*' | sort -u | grep -vx -e --version -e --help >$dir/page; "
+			 "grep -o -e '--[a-z][a-z0-9-]*' | sort -u | grep -vx -e --version -e --complete -e --help >$dir/page; "
 			 "diff $dir/help $dir/page; s=$?; rm -r $dir; exit $s",
 			 rows[i].commands, hvcma_program(), source(), rows[i].page);
 		if (run_line(line, out, sizeof(out)))

@@ -7,6 +7,7 @@
 make_package_arm64()
 {
 	cross=$(need cross)
+	tests_sysroot=$(need sysroot-arm64)
 	sysroot=$FINAL/sysroot
 	unpack "$DEST/sysroot"
 	# An absolute link would lead out of the tree.
@@ -24,8 +25,19 @@ make_package_arm64()
 		ln -s "$program" "$DEST/bin/"
 	done
 	rm "$DEST/bin/aarch64-linux-gnu-gcc" "$DEST/bin/aarch64-linux-gnu-pkg-config"
+	# QEMU's headers come with options that name the root tree which tests are built with; what only they need stays.
 	script "$DEST/bin/aarch64-linux-gnu-gcc" <<-END
 		#!/bin/sh
+		for argument; do
+			shift
+			case \$argument in
+			-I$tests_sysroot/*)
+				here=$sysroot\${argument#-I$tests_sysroot}
+				[ ! -e "\$here" ] || argument=-I\$here
+				;;
+			esac
+			set -- "\$@" "\$argument"
+		done
 		exec $cross/bin/aarch64-linux-gnu-gcc "\$@" --sysroot=$sysroot
 	END
 	script "$DEST/bin/aarch64-linux-gnu-pkg-config" <<-END

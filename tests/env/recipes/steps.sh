@@ -48,7 +48,7 @@ step_define()
 	cross-amd64) step_recipe=cross step_verb=cross_amd64 step_cost='156 4' ;;
 	sysroot-arm64) step_recipe=cross step_verb=sysroot_arm64 step_cost='77 3' ;;
 	sysroot-arm64-service) step_recipe=cross step_verb=sysroot_arm64_service step_cost='40 3' ;;
-	package-arm64) step_recipe=package step_verb=package_arm64 step_needs=cross step_cost='90 5' ;;
+	package-arm64) step_recipe=package step_verb=package_arm64 step_needs='cross sysroot-arm64' step_cost='90 5' ;;
 	kernel-*-checked | kernel-*-races | kernel-*-rt | kernel-*-64k | kernel-*-iommufd)
 		step_recipe=instrument step_verb=instrument step_cost='75 630'
 		step_args=$(echo "${1#*-}" | tr - ' ')
