@@ -11,7 +11,7 @@
 #	inside COMMAND...	run in there
 #	domain_xml NAME		the example for emulated devices, small and with a guest
 #	domain_talk NAME	"guest" and "vm_booted" are about the guest of that domain, just before it starts
-#	VIRT			folder that is /work in there
+#	VIRT			folder that is /vm in there
 #
 # /dev/hugepages in there is hugetlbfs; there is no /dev/kvm.
 
@@ -30,11 +30,11 @@ libvirt_need()
 # What is in there before anything runs. The plugin is that of tests.
 libvirt_tree_make()
 {
-	VIRT=$VM_TMP/virt/work
+	VIRT=$VM_TMP/virt/vm
 	# Where configure was told to have it.
 	libvirt_emulator=$("$HVCMA_BUILD/$VM_NATIVE/hvcma" domain apply "$HVCMA_SRC/examples/libvirt/emulated.xml" |
 		sed -n 's,.*<emulator>\(.*\)</emulator>.*,\1,p')
-	mkdir -p "$VM_TMP/virt/work" "$VM_TMP/virt/root"
+	mkdir -p "$VM_TMP/virt/vm" "$VM_TMP/virt/root"
 	cat >"$VM_TMP/virt/setup" <<-END
 		set -e
 		cd $VM_TMP/virt
@@ -57,7 +57,7 @@ libvirt_tree_make()
 		ln -s pts/ptmx dev/ptmx
 		ln -s /proc/self/fd dev/fd
 		mount -t hugetlbfs -o pagesize=2M hugetlbfs dev/hugepages
-		mount --bind $VM_TMP/virt/work work
+		mount --bind $VM_TMP/virt/vm vm
 		rm -rf var/run
 		ln -s /run var/run
 		ln -s bash usr/bin/sh
@@ -163,9 +163,9 @@ domain_xml()
 {
 	sed "s,type='kvm',type='qemu',; s,'GiB'>4<,'MiB'>512<,; s,'MiB'>128<,'MiB'>16<,; s,<vcpu>4,<vcpu>2,
 		s,<name>emulated,<name>$1,
-		s,</type>,&<kernel>/work/vmlinuz</kernel><initrd>/work/initramfs</initrd><cmdline>console=ttyS0 panic=-1 $VM_PATIENCE</cmdline>,
-		s,</emulator>,&<serial type='file'><source path='/work/$1/console.log'/></serial>,
-		s,</serial>,&<serial type='pipe'><source path='/work/$1/agent'/><target port='1'/></serial>," \
+		s,</type>,&<kernel>/vm/vmlinuz</kernel><initrd>/vm/initramfs</initrd><cmdline>console=ttyS0 panic=-1 $VM_PATIENCE</cmdline>,
+		s,</emulator>,&<serial type='file'><source path='/vm/$1/console.log'/></serial>,
+		s,</serial>,&<serial type='pipe'><source path='/vm/$1/agent'/><target port='1'/></serial>," \
 		"$HVCMA_SRC/examples/libvirt/emulated.xml"
 }
 

@@ -18,10 +18,10 @@ libvirt_start || {
 libvirt_guest
 
 domain_xml one >"$VIRT/one.xml"
-check "checked, on this host" eval 'inside hvcma domain check /work/one.xml | grep -q "1 region: no faults"'
-check "defined" inside hvcma domain define /work/one.xml
+check "checked, on this host" eval 'inside hvcma domain check /vm/one.xml | grep -q "1 region: no faults"'
+check "defined" inside hvcma domain define /vm/one.xml
 inside virsh dumpxml --inactive one >"$VIRT/defined.xml"
-check "what libvirt has made of it has nothing left to apply" inside hvcma domain diff /work/defined.xml
+check "what libvirt has made of it has nothing left to apply" inside hvcma domain diff /vm/defined.xml
 domain_talk one
 if ! check "started" inside hvcma domain start one; then
 	note "$(inside cat /var/log/libvirt/qemu/one.log | tail -n 20)"
@@ -36,12 +36,12 @@ cat >"$VIRT/region.xml" <<'END'
   <size unit='MiB'>8</size>
 </region>
 END
-check "one more region, at once" inside hvcma domain attach-region one /work/region.xml --live
+check "one more region, at once" inside hvcma domain attach-region one /vm/region.xml --live
 check "the guest has it" domain_wait 60 domain_field_is one more /driver/state running
-check "twice: refused" eval '! inside hvcma domain attach-region one /work/region.xml --live 2>/dev/null'
+check "twice: refused" eval '! inside hvcma domain attach-region one /vm/region.xml --live 2>/dev/null'
 check "and away again" inside hvcma domain detach-region one more --live
 check "QEMU has it no more" eval '! domain_field_is one more /region/name more'
-check "one more from the next start on" inside hvcma domain attach-region one /work/region.xml --config
+check "one more from the next start on" inside hvcma domain attach-region one /vm/region.xml --config
 check "it is in the definition" eval 'inside virsh dumpxml --inactive one | grep -q "ua-hvcma-more"'
 check "and out of it again" inside hvcma domain detach-region one more --config
 check "gone from the definition" eval '! inside virsh dumpxml --inactive one | grep -q "ua-hvcma-more"'

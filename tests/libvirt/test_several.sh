@@ -36,7 +36,7 @@ for name in one two; do
 	domain_xml $name >"$VIRT/$name.xml"
 	domain_talk $name
 	check "$name: defined and started" eval \
-		'inside hvcma domain define /work/$name.xml >/dev/null && inside hvcma domain start $name'
+		'inside hvcma domain define /vm/$name.xml >/dev/null && inside hvcma domain start $name'
 done
 check "each has its file" equal 2 "$(region_files)"
 check "two: the guest's driver, and its client" libvirt_client_up two 1
@@ -50,9 +50,9 @@ before=$(cat /proc/sys/kernel/random/uuid)
 guest "echo $before >/tmp/before"
 
 : >"$VM_DIR/agent.out"
-check "saved to a file" inside virsh -q save one /work/one.save
+check "saved to a file" inside virsh -q save one /vm/one.save
 check "its region's file is gone" equal 1 "$(region_files)"
-check "restored" inside virsh -q restore /work/one.save
+check "restored" inside virsh -q restore /vm/one.save
 check "the guest goes on" kept one
 : >"$VM_DIR/agent.out"
 check "managed save" inside virsh -q managedsave one

@@ -9,7 +9,7 @@ make_libvirt()
 	unpack "$DEST"
 	rm -rf "$DEST/usr/share/doc" "$DEST/usr/share/man" "$DEST/usr/share/locale" "$DEST/usr/share/info" \
 		"$DEST/lib/systemd" "$DEST/usr/lib/systemd/system"
-	for dir in dev proc sys run tmp root work var/tmp var/log var/lib/libvirt/qemu var/cache/libvirt \
+	for dir in dev proc sys run tmp root vm var/tmp var/log var/lib/libvirt/qemu var/cache/libvirt \
 		etc/libvirt/hooks/qemu.d; do
 		mkdir -p "$DEST/$dir"
 	done
