@@ -148,7 +148,7 @@ void hvcmad_region_unkeep(struct hvcmad_memory *m, struct hvcmad_region *r);
 int hvcmad_region_keep_on(struct hvcmad_memory *m, struct hvcmad_region *r, struct hvcmad_found *found,
 			  struct hvcma_error *err);
 
-/** hvcmad_region_note_addresses() - the next service is to know where these pinned granules are. */
+/** hvcmad_region_note_addresses() - the next service is to know where these granules are, which the provider has pinned. */
 void hvcmad_region_note_addresses(struct hvcmad_region *r, uint64_t first, uint64_t nr);
 
 /** hvcmad_region_stats() - as its provider has them. */

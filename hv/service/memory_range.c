@@ -150,9 +150,10 @@ static void settle(struct hvcmad_region *r, uint64_t first, uint64_t nr, uint64_
 	bool more = hvcmad_pin_table_state(&r->table, first) == HVCMAD_PIN_PINNING;
 	uint64_t done = (more ? after - before : before - after) / r->granule_bytes;
 
+	if (more)
+		hvcmad_region_note_addresses(r, first, done);
 	hvcmad_pin_table_set(&r->table, first, done, more ? HVCMAD_PIN_PINNED : HVCMAD_PIN_NONE);
 	hvcmad_pin_table_set(&r->table, first + done, nr - done, more ? HVCMAD_PIN_NONE : HVCMAD_PIN_PINNED);
-	hvcmad_region_note_addresses(r, more ? first : first + done, more ? done : nr - done);
 	hvcmad_vm_pinned(r->vm, before, after);
 }
 

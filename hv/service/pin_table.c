@@ -91,7 +91,8 @@ void hvcmad_pin_table_set(struct hvcmad_pin_table *t, uint64_t first, uint64_t n
 
 	for (i = first; i < first + nr; i++) {
 		assert(transition_ok[hvcmad_pin_table_state(t, i)][state]);
-		__atomic_store_n(&t->entry[i], (t->entry[i] & HVCMAD_PIN_BACKED) | state, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&t->entry[i], (t->entry[i] & (state == HVCMAD_PIN_NONE ? HVCMAD_PIN_BACKED : ~STATE_MASK)) |
+				 state, __ATOMIC_SEQ_CST);
 	}
 }
 

@@ -53,7 +53,7 @@ enum hvcmad_pin_state hvcmad_pin_table_state(const struct hvcmad_pin_table *t, u
 /** hvcmad_pin_table_all() - are [first, first + nr), which are in it, all in this state? */
 bool hvcmad_pin_table_all(const struct hvcmad_pin_table *t, uint64_t first, uint64_t nr, enum hvcmad_pin_state state);
 
-/** hvcmad_pin_table_set() - the only way that a state changes. An address is forgotten unless it is PINNED. */
+/** hvcmad_pin_table_set() - the only way that a state changes. With NONE the address is forgotten. */
 void hvcmad_pin_table_set(struct hvcmad_pin_table *t, uint64_t first, uint64_t nr, enum hvcmad_pin_state state);
 
 /** hvcmad_pin_table_next() - the next run of this state from @from on: its length, 0 for none; *@first its start. */
@@ -64,7 +64,10 @@ uint64_t hvcmad_pin_table_next(const struct hvcmad_pin_table *t, uint64_t from, 
 void hvcmad_pin_table_set_backed(struct hvcmad_pin_table *t, uint64_t first, uint64_t nr, bool backed);
 bool hvcmad_pin_table_is_backed(const struct hvcmad_pin_table *t, uint64_t granule);
 
-/** hvcmad_pin_table_set_address() - where a pinned granule is. */
+/**
+ * hvcmad_pin_table_set_address() - where a granule is that is not NONE. Said before it is PINNED: at any moment the
+ * next service finds both.
+ */
 void hvcmad_pin_table_set_address(struct hvcmad_pin_table *t, uint64_t granule, uint64_t hpa);
 
 /** hvcmad_pin_table_address() - 0: nobody has said. */
