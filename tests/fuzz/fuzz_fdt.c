@@ -71,7 +71,9 @@ static void look_at_device(struct hvcma_fdt_dma *dma, int node)
 	struct hvcma_fdt_error err = { "" };
 	int bus = hvcma_fdt_dma_bus(dma, node, NULL);
 
-	if (hvcma_fdt_full_path(dma->tree->fdt, dma->tree->node[node].offset, path, &err))
+	/* Of two nodes of one name, which a tree that lies may have, a path leads to the first. */
+	if (hvcma_fdt_full_path(dma->tree->fdt, dma->tree->node[node].offset, path, &err) ||
+	    hvcma_fdt_offset(dma->tree->fdt, path, &err) != dma->tree->node[node].offset)
 		return;
 	if (hvcma_fdt_device_windows(dma->tree->fdt, fdt_totalsize(dma->tree->fdt), path, &found, on, &err)) {
 		must(err.text[0]);
