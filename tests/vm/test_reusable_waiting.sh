@@ -128,12 +128,10 @@ mute_case()
 call_case()
 {
 	guest 'insmod /modules/vcma_hang.ko function=alloc_contig_range_noprof 2>/dev/null || insmod /modules/vcma_hang.ko function=alloc_contig_range'
-	# What was freed a moment ago may still be at hand: then nobody calls.
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
-		fills "one call hangs"
-		guest 'grep -q Y /sys/module/vcma_hang/parameters/hangs' && break
-		sleep 3
-	done
+	# What was freed a moment ago is still at hand, and stays so while it is asked for again: then nobody calls.
+	check "$what: nothing is at hand" \
+		guest 'cd $(cma_dir) && wait_for 60 eval "grep -qx \"$(cat region_bytes)\" online_bytes"'
+	fills "one call hangs"
 	check "$what: a call hangs" guest 'grep -q Y /sys/module/vcma_hang/parameters/hangs'
 	check "$what: a call hangs: each allocation is had" equal 12 "$got"
 	check "$what: a call hangs: in time" ended_in_time
