@@ -10,6 +10,8 @@
 export REGION_MIB=128	# whole memory blocks of the guest, as reusable ones need
 HEAP=/dev/dma_heap/cma0
 GRANULE=$((2 << 20))
+FILL_BYTES=$((24 << 20))
+LARGE=$((8 << 20))	# than blocks of the page allocator: without the kernel's call it can't be had
 LIMIT_MS=12000		# alloc_timeout_ms and some
 
 # waiting_boot ARCH SERIES
@@ -34,17 +36,18 @@ limit_all()
 	guest 'cat $(cma_dir)/region_bytes >$(cma_dir)/user_limit_bytes'
 }
 
-# fills NAME: as many granules as can be had; sets $got and $slowest_ms. Of one that is late the guest
-# keeps where in the kernel it waits.
+# fills NAME [BYTES]: of 24 MiB as many granules, or pieces of that size, as can be had; sets $got and $slowest_ms.
+# Of one that is late the guest keeps where in the kernel it waits.
 fills()
 {
+	bytes=${2-$GRANULE}
 	late='sleep 100; for pid in $(pidof dma_heap); do echo "pid $pid"; cat /proc/$pid/stack; done; dmesg | tail -n 20'
-	GUEST_LIMIT_S=200 guest "($late) >/tmp/late 2>/dev/null & dma_heap fill $HEAP $GRANULE 12; kill \$!" >"$VM_TMP/fill"
+	GUEST_LIMIT_S=200 guest "($late) >/tmp/late 2>/dev/null & dma_heap fill $HEAP $bytes $((FILL_BYTES / bytes)); kill \$!" >"$VM_TMP/fill"
 	read -r got slowest_ms <"$VM_TMP/fill" || {
 		got=0 slowest_ms=-1
 		note "$(guest cat /tmp/late)"
 	}
-	note "$what: $1: $got granules, the slowest took $slowest_ms ms"
+	note "$what: $1: $got of $bytes bytes, the slowest took $slowest_ms ms"
 }
 
 ended_in_time()
@@ -128,21 +131,18 @@ mute_case()
 call_case()
 {
 	guest 'insmod /modules/vcma_hang.ko function=alloc_contig_range_noprof 2>/dev/null || insmod /modules/vcma_hang.ko function=alloc_contig_range'
-	# What was freed a moment ago is still at hand, and stays so while it is asked for again: then nobody calls.
-	check "$what: nothing is at hand" \
-		guest 'cd $(cma_dir) && wait_for 60 eval "grep -qx \"$(cat region_bytes)\" online_bytes"'
-	fills "one call hangs"
+	fills "one call hangs" $LARGE
 	check "$what: a call hangs" guest 'grep -q Y /sys/module/vcma_hang/parameters/hangs'
-	check "$what: a call hangs: each allocation is had" equal 12 "$got"
+	check "$what: a call hangs: each allocation is had" equal 3 "$got"
 	check "$what: a call hangs: in time" ended_in_time
-	fills "one call hangs, the next ones"
-	check "$what: a call hangs: the next ones are had" equal 12 "$got"
+	fills "one call hangs, the next ones" $LARGE
+	check "$what: a call hangs: the next ones are had" equal 3 "$got"
 	check "$what: a call hangs: none took long" [ "$slowest_ms" -lt 2500 ]
 	check "$what: a call hangs: the module can't go" guest '! rmmod virtio_cma 2>/dev/null'
 	check "$what: a call hangs: it still does" guest 'grep -q Y /sys/module/vcma_hang/parameters/hangs'
 	guest rmmod vcma_hang
-	fills "it has ended"
-	check "$what: it has ended: all of them" equal 12 "$got"
+	fills "it has ended" $LARGE
+	check "$what: it has ended: all of them" equal 3 "$got"
 	check "$what: it has ended: unplugged" eval 'monitor device_del cma0; wait_until 40 unplugged'
 	check "$what: it has ended: nothing is left" \
 		guest 'wait_for 10 eval "! grep -q virtio_cma /proc/iomem"'
