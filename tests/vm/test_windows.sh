@@ -5,8 +5,8 @@
 # DMA API from end to end by the test module's edu device (coherent, streaming by copies, without
 # copies, lists), blocks in bulk, a program's buffers imported, and a stock nvme driver, whose bus
 # leads to two parts of the region and not to what is between. The fabric lets through what is
-# pinned, by each one's windows, and counts the rest. Then the control: a bus that does something
-# else than the guest is told.
+# pinned, by each one's windows, and counts the rest. The same with all of the region pinned from the
+# start. Then the control: a bus that does something else than the guest is told.
 #
 #	memory       | base ........ +48M |...| +64M ....... +112M |...|
 #	edu0's bus   | 0x1000000000           | 0x2000000000           |
@@ -56,16 +56,17 @@ windows_seen()
 		"$(printf '0x%x' "$(status /clients/1/windows/1/bus-base)")"
 }
 
-# windows_case ARCH SERIES MODE [SELFTEST-PARAMETER]
+# windows_case ARCH SERIES MODE [SELFTEST-PARAMETER...]
 windows_case()
 {
 	what="$1 $2 $3"
 	windows_boot "$1" "$2" "mode=$3,dma-windows=$EDU_WINDOWS;$NV_WINDOWS" || return
+	shift 3
 	guest load nvme
 	check "$what: the stock nvme driver finds its disk" guest disk_ready nvme0n1
 	check "$what: the log has each window, and who says so" \
 		guest "dmesg | grep -q \"client 'nv0': window 0: bus 0x40000000 is memory 0x7f00000000, 0x3000000 bytes, offset -0x7ec0000000 (source: option)\""
-	GUEST_LIMIT_S=200 guest selftest fragmented=1 quick=1 "${4-}" >"$VM_TMP/results"
+	GUEST_LIMIT_S=200 guest selftest fragmented=1 quick=1 "$@" >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what"
 	no_faults "the DMA API"
 	guest 'insmod /modules/vcma_bulk.ko count=200 fits=200; dmesg | sed -n "s/.*vcma_bulk: //p"; rmmod vcma_bulk' >"$VM_TMP/results"
@@ -152,6 +153,7 @@ static_case()
 for kernel in $(vm_kernels amd64/6.12 arm64/6.12); do
 	windows_case "${kernel%/*}" "${kernel#*/}" reusable has_pages=1
 done
+windows_case amd64 6.12 reusable,pin=all has_pages=1 all_pinned=1
 windows_case amd64 6.12 private
 control_case amd64 6.12
 static_case 6.12
