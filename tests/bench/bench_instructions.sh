@@ -5,6 +5,9 @@
 # does not depend on the machine's load, and two kernels that run the same code come to the same
 # number. One arm64 guest with the driver; one of the same kernel without it, with swiotlb=force.
 # The devices, and how they are counted: tests/lib/streams.sh.
+#
+# HVCMA_MODE is the region's mode (reusable). HVCMA_BEFORE=FILE.ko: another build of the driver, of an earlier commit,
+# in a third guest; ours is not to be slower where it copies.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 . "$HVCMA_SRC/tests/lib/bench.sh"
@@ -29,6 +32,28 @@ requests()
 	guest 'cat $(cma_dir)/nr_alloc_requests'
 	status /counters/alloc-ok
 	status /counters/freed
+}
+
+# streams_beside NAME GOAL: those of both guests
+streams_beside()
+{
+	for stream in nvme_read_64KiB nvme_write_64KiB nvme_read_4KiB nic_send nic_receive; do
+		read -r ours <&3 || ours=
+		read -r other <&4 || other=
+		figure "stream_${stream}_instructions" "$ours" "$1" "$other" "$2"
+	done 3<"$VM_TMP/ours" 4<"$VM_TMP/$1"
+}
+
+# before_case MODULE: copies by another build of the driver
+before_case()
+{
+	# shellcheck disable=SC2046 # options are words
+	streams_boot "$1" cma=128M $(region_options cma0 "mode=$MODE,clients=ours0:nv0:nic0") || return
+	figure map_bounce_4KiB_instructions "$map4" before "$(per_call $OURS map 4096 1000)" 1.00
+	figure map_bounce_64KiB_instructions "$map64" before "$(per_call $OURS map 65536 500)" 1.00
+	streams >"$VM_TMP/before"
+	check "before: QEMU ends well" vm_quit
+	streams_beside before 1.02
 }
 
 map4='' map64='' direct64=''
@@ -61,9 +86,6 @@ if streams_boot '' swiotlb=65536,force; then
 	streams >"$VM_TMP/swiotlb"
 	check "swiotlb: QEMU ends well" vm_quit
 fi
-for stream in nvme_read_64KiB nvme_write_64KiB nvme_read_4KiB nic_send nic_receive; do
-	read -r ours <&3 || ours=
-	read -r swiotlb <&4 || swiotlb=
-	figure "stream_${stream}_instructions" "$ours" swiotlb "$swiotlb" 1.00
-done 3<"$VM_TMP/ours" 4<"$VM_TMP/swiotlb"
+streams_beside swiotlb 1.00
+[ -z "${HVCMA_BEFORE-}" ] || before_case "$HVCMA_BEFORE"
 bench_end

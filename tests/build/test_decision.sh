@@ -87,6 +87,8 @@ check "a script: unsure fails nothing" script "$samples
 check "and is counted" grep -q '^# 1 figures unsure' "$tmp/out"
 check "a time that was taken once is unsure" eval 'script "figure latency_ns 20 other 10 1" && grep -q UNSURE "$tmp/out"'
 check "a count is not" eval '! script "figure instructions 20 other 10 1" && grep -q "FAIL sure=counted" "$tmp/out"'
+check "a remark ends its line, and no other" eval \
+	'script "figure with 5 other 10 1 seen=elsewhere; figure without 5 other 10 1" && [ "$(grep -c "seen=elsewhere\$" "$tmp/out")" = 1 ]'
 check "a missing number fails" eval '! script "figure latency_ns \"\" other 10 1"'
 check "pairs that were never taken fail" eval '! script "figure_pairs none ns other 1"'
 check "a count that is another" eval '! script "figure_count n 1 2"'

@@ -4,8 +4,9 @@
 # Figures: one BENCH line each, judged by tests/bench/decision.h, where it is said how. Sourced
 # after testbed.sh, on the outer machine.
 #
-#	figure NAME OURS BASELINE VALUE GOAL	counted: the same each time. GOAL is OURS / VALUE of
-#						the baseline so called, at most. A missing number fails.
+#	figure NAME OURS BASELINE VALUE GOAL [REMARK]	counted: the same each time. GOAL is OURS / VALUE
+#						of the baseline so called, at most. A missing number fails.
+#						REMARK ends the line.
 #	figure_least NAME OURS BASELINE VALUE GOAL	the same, GOAL is the ratio at least
 #	figure_count NAME OURS GOAL		OURS is a count that has to be GOAL exactly
 #	figure_sample NAME OURS VALUE		by time: one pair, both measured one right after the other;
@@ -16,23 +17,26 @@
 # Guests have vcma_bench.ko: "bench_run SLOT COMMAND..." gives it a command for the device in a
 # PCI slot, "bench_value NAME RESULT" picks a number from its answer.
 
-bench_failed=0 bench_unsure=0
+bench_failed=0 bench_unsure=0 figure_remark=
 BENCH_DECISION=$HVCMA_BUILD/tests/bench/decision
 
-# figure_judge ARGUMENT...: of the program; samples on the standard input
+# figure_judge ARGUMENT...: of the program; samples on the standard input, $figure_remark ends the line
 figure_judge()
 {
-	"$BENCH_DECISION" "$@"
-	case $? in
+	fj_line=$("$BENCH_DECISION" "$@")
+	fj_status=$?
+	echo "$fj_line${figure_remark:+ $figure_remark}"
+	case $fj_status in
 	0) ;;
 	3) bench_unsure=$((bench_unsure + 1)) ;;
 	*) bench_failed=1 ;;
 	esac
 }
 
-# figure_once <=|>= NAME OURS BASELINE VALUE GOAL: a time that was taken once is never sure
+# figure_once <=|>= NAME OURS BASELINE VALUE GOAL [REMARK]: a time that was taken once is never sure
 figure_once()
 {
+	figure_remark=${7-}
 	case $2 in
 	*_ns | *_us | *_ms) fo_kind=time ;;
 	*) fo_kind=counted ;;
@@ -73,6 +77,7 @@ figure_sample()
 figure_pairs()
 {
 	touch "$(figure_file "$1")"
+	figure_remark=
 	figure_judge time "$1" "$2" "$3" '<=' "$4" <"$(figure_file "$1")"
 }
 

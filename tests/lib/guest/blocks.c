@@ -3,16 +3,32 @@
  * blocks read|write DEVICE BYTES COUNT
  *
  * So many requests to a disk, one after the other, past the page cache, from or to one buffer of one value: all
- * that touches data is what serves the requests. (dd has to read what it writes.)
+ * that touches data is what serves the requests. (dd has to read what it writes.) The buffer is a file's, so that
+ * whoever comes next has the same pages, which are as much in one piece as they were.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE_BYTES	65536	/* of any kernel */
+#define BUFFER		"/tmp/blocks"
+
+/* Return: so many bytes, or NULL: errno says why. */
+static void *buffer(size_t bytes)
+{
+	int fd = open(BUFFER, O_RDWR | O_CREAT, 0600);
+	off_t now = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	void *buf = MAP_FAILED;
+
+	if (now >= 0 && (now >= (off_t)bytes || !ftruncate(fd, (off_t)bytes)))
+		buf = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fd >= 0)
+		close(fd);
+	return buf == MAP_FAILED ? NULL : buf;
+}
 
 int main(int argc, char **argv)
 {
@@ -30,8 +46,9 @@ int main(int argc, char **argv)
 		perror(argv[2]);
 		return 1;
 	}
-	if (posix_memalign(&buf, PAGE_BYTES, bytes)) {
-		fputs("no memory\n", stderr);
+	buf = buffer(bytes);
+	if (!buf) {
+		perror(BUFFER);
 		return 1;
 	}
 	memset(buf, 0x5a, bytes);
