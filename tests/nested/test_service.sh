@@ -4,7 +4,7 @@
 # check: long
 #
 # QEMU is an ordinary user, and the host's service opens the NVMe controller, pins, and stops the
-# controller when QEMU is killed: see guest/service.sh.
+# controller when QEMU is killed, or the service, or both: see guest/service.sh.
 
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 . "$HVCMA_SRC/tests/lib/nested.sh"

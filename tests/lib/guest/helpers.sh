@@ -190,6 +190,12 @@ disk_check()
 	md5sum </mnt/file | cut -c 1-32
 }
 
+# disk_reads DISK: how many the kernel has seen the end of
+disk_reads()
+{
+	awk '{ print $1 }' "/sys/block/$1/stat"
+}
+
 # io_forever FILE: reads and writes without end, in the background
 io_forever()
 {

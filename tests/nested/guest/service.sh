@@ -2,8 +2,8 @@
 # shellcheck shell=sh
 #
 # In the nested host: hvcmad runs as root, QEMU as a user without any capability and with its sandbox on.
-# The guest's stock driver works on the host's NVMe controller; QEMU is killed while the controller
-# does DMA; a copy of the controller's descriptor that lives on keeps memory in quarantine.
+# The guest's stock driver works on the host's NVMe controller; hvcmad is killed while the controller does DMA,
+# then both are; a copy of the controller's descriptor that lives on keeps memory in quarantine.
 #
 # Prints "file MD5" for the outer machine, which compares it with the image.
 
@@ -12,14 +12,18 @@
 REGION_PAGE_KIB=2048 REGION_MIB=64
 export VM_USER=12345 VM_AS_USER=$HVCMA_BUILD/guest/arm64/bin/as_user
 SOCKET=$VM_TMP/hvcmad.socket
+LOG=$VM_TMP/hvcmad.log
 SANDBOX='-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'
 nvme=$(nvme_pci)
 hvcma=$HVCMA_BUILD/arm64/hvcma
 vfio_take "$nvme"
 region_hugepages
 chmod 666 /dev/kvm
-
+chmod 711 "$VM_TMP"
+writable_etc
+echo nogroup:x:65534: >>/etc/group
 cat >"$VM_TMP/hvcmad.conf" <<END
+socket-group = "nogroup";
 totals = { memory = "128M"; pinned = "128M"; regions = 2; devices = 1; };
 vms = (
 	{ name = "banka"; user = $VM_USER; memory = "64M"; pinned = "64M"; regions = 1;
@@ -27,12 +31,29 @@ vms = (
 	{ name = "other"; user = 12346; memory = "64M"; pinned = "64M"; regions = 1;
 	  unsafe-noiommu = true; devices = ( "0000:7f:00.0" ); } );
 END
-chmod 711 "$VM_TMP"
-LD_LIBRARY_PATH=$HVCMA_BUILD/lib "$HVCMA_BUILD/arm64/hvcmad" --config "$VM_TMP/hvcmad.conf" --socket "$SOCKET" \
-	>"$VM_TMP/hvcmad.log" 2>&1 &
-service=$!
-check "the service runs" wait_until 20 test -S "$SOCKET"
-chgrp 65534 "$SOCKET" && chmod 660 "$SOCKET"
+
+# start_service WHAT
+start_service()
+{
+	: >"$LOG"
+	LD_LIBRARY_PATH=$HVCMA_BUILD/lib "$HVCMA_BUILD/arm64/hvcmad" --config "$VM_TMP/hvcmad.conf" \
+		--socket "$SOCKET" >>"$LOG" 2>&1 &
+	service=$!
+	check "$1: the service runs" wait_until 20 said "ready, 2 VMs"
+}
+
+kill_service()
+{
+	kill -KILL "$service"
+	wait "$service"
+	sed 's/^/# /' "$LOG"
+}
+
+# said TEXT: the service has, since it was started
+said()
+{
+	grep -q -e "$1" "$LOG"
+}
 
 # start_guest WHAT
 start_guest()
@@ -40,26 +61,48 @@ start_guest()
 	# shellcheck disable=SC2046,SC2086 # options are words
 	nested_guest $(region_options cma0 "clients=nv0,unsafe-noiommu=on,service=$SOCKET") \
 		-device "vfio-pci,host=$nvme,id=nv0" $SANDBOX
-	check "$1: the guest boots" vm_booted 1 60 || { cat "$VM_DIR/qemu.log"; tail -n 5 "$VM_TMP/hvcmad.log"; } | sed 's/^/# /'
+	check "$1: the guest boots" vm_booted 1 60
 	guest load ext4 nvme
 	check "$1: the stock driver finds its disk" guest disk_ready nvme0n1
-	check "$1: the controller is bus master" equal on "$(pci_master "$nvme")"
+	check "$1: the controller is bus master" is_master on
 }
 
-has_device()
+# is_master on|off
+is_master()
 {
-	"$hvcma" status --service="$SOCKET" | grep -q "$nvme"
+	[ "$(pci_master "$nvme")" = "$1" ]
 }
 
-no_device()
+# shows TEXT: hvcma status does, in a line of the device or below
+shows()
 {
-	! has_device
+	"$hvcma" status --service="$SOCKET" >"$VM_TMP/status" && grep -q -e "$1" "$VM_TMP/status"
 }
 
-is_off()
+has_no_device()
 {
-	[ "$(pci_master "$nvme")" = off ]
+	"$hvcma" status --service="$SOCKET" >"$VM_TMP/status" && ! grep -q "$nvme" "$VM_TMP/status"
 }
+
+# is_stopped WHAT: device first, then memory
+is_stopped()
+{
+	check "$1: the service has no device any more" wait_until 15 has_no_device
+	check "$1: the controller is no bus master" is_master off
+	check "$1: no hugepage stays in use" wait_until 10 no_hugepage_used
+}
+
+all_of_region_used()
+{
+	[ "$(hugepages_used)" -eq $((REGION_MIB * 1024 / REGION_PAGE_KIB)) ]
+}
+
+release()
+{
+	"$hvcma" release --service="$SOCKET" "$("$hvcma" status --service="$SOCKET" --field /devices/0/number)"
+}
+
+start_service 'at first'
 
 # Whoever is not allowed the device does not get it.
 VM_USER=12346
@@ -74,50 +117,71 @@ pid=$(cat "$VM_DIR/pid")
 check "unprivileged: QEMU has no capability" grep -q '^CapEff:[[:space:]]*0*$' "/proc/$pid/status"
 check "unprivileged: QEMU is in its sandbox" grep -q '^Seccomp:[[:space:]]*2$' "/proc/$pid/status"
 check "unprivileged: there is no pin keeper" no_keeper
-check "unprivileged: the service shows the device" has_device
-source=$(guest disk_fill nvme0n1 16)
-check "unprivileged: 16 MiB read back are what was written" same_as "$source" "$(guest disk_check)"
-guest umount /mnt
+check "unprivileged: the service shows the device" shows "$nvme.*open"
+source=$(guest disk_fill nvme0n1 4)
+check "unprivileged: 4 MiB read back are what was written" same_as "$source" "$(guest disk_check)"
 echo "file $source"
-check "unprivileged: QEMU ends well" vm_quit
-check "after QEMU: the controller is no bus master" wait_until 10 is_off
-check "after QEMU: no hugepage stays in use" wait_until 10 no_hugepage_used
-check "after QEMU: the service has no device" wait_until 10 no_device
 
-start_guest SIGKILL
+# The service is killed under a running guest: nothing is noticed but by those who ask.
+guest 'io_forever /mnt/busy; sleep 1'
+kill_service
+sleep 1
+check "service killed: the controller still is bus master" is_master on
+start_service 'service killed'
+check "service killed: the next one takes all over" said 'takes over 1 regions and 1 devices'
+check "service killed: it shows the device" shows "$nvme.*open"
+check "service killed: the guest reads what it has written" same_as "$source" "$(guest disk_check)"
+check "service killed: the I/O that ran goes on" guest 'reads=$(disk_reads nvme0n1); wait_for 10 eval "[ \$(disk_reads nvme0n1) -gt $reads ]"'
+check "service killed: the I/O can be ended" guest 'wait_for 10 killall dd'
+guest 'sync; umount -l /mnt; sync'
+check "service killed: QEMU ends well" vm_quit
+is_stopped 'QEMU has ended'
+
+# Both are killed: nobody is there to stop the controller, so nobody may let go of its memory.
+start_guest 'both killed'
 guest 'mount -t ext4 /dev/nvme0n1 /mnt && io_forever /mnt/busy; sleep 1'
-check "SIGKILL: memory is pinned before" [ "$(status /counters/pinned-bytes)" -gt 0 ]
+check "both killed: memory is pinned before" [ "$(status /counters/pinned-bytes)" -gt 0 ]
+kill_service
 vm_kill
+sleep 1
+check "both killed: the controller still is bus master" is_master on
+check "both killed: the memory stays" all_of_region_used
+start_service 'both killed'
 # At once: what the dead one had is on its way back.
 start_guest 'the next one'
-check "SIGKILL: the service has stopped the device" grep -q "stopping -> gone" "$VM_TMP/hvcmad.log"
-check "SIGKILL: and then let go of the memory" grep -q "have stopped; 1 of its regions end" "$VM_TMP/hvcmad.log"
+check "both killed: the next service has stopped the device" said 'number 2, stopping -> gone'
+check "both killed: and then let go of the memory" said 'have stopped; 1 of its regions end'
 check "the next one: it reads what the first has written" same_as "$source" \
 	"$(guest 'mount -t ext4 /dev/nvme0n1 /mnt && disk_check')"
 
-# A copy of the descriptor lives on, as one that was passed to a child would.
+# QEMU alone is killed, and a copy of the descriptor lives on, as one that was passed to a child would.
+guest 'io_forever /mnt/busy; sleep 1'
 : >"$VM_TMP/held"
 "$HVCMA_BUILD/guest/arm64/bin/hold" "$(cat "$VM_DIR/pid")" vfio-device >"$VM_TMP/held" &
 holder=$!
 check "quarantine: another process has the device" wait_until 10 grep -q held "$VM_TMP/held"
 vm_kill
-check "quarantine: the service says so" wait_until 15 grep -q "stopping -> quarantined: another process has it open" "$VM_TMP/hvcmad.log"
-check "quarantine: the controller is no bus master all the same" is_off
-check "quarantine: the memory stays" [ "$(hugepages_used)" -gt 0 ]
-check "quarantine: hvcma status says which and why" eval \
-	'"$hvcma" status --service="$SOCKET" | grep "$nvme.*quarantined" && "$hvcma" status --service="$SOCKET" | grep "another process has it open"'
-number=$("$hvcma" status --service="$SOCKET" --field /devices/0/number)
-"$hvcma" release --service="$SOCKET" "$number"
-check "quarantine: a release that is too early changes nothing" wait_until 15 eval \
-	'[ "$(grep -c "stopping -> quarantined" "$VM_TMP/hvcmad.log")" -eq 2 ]'
-check "quarantine: the memory stays still" [ "$(hugepages_used)" -gt 0 ]
+check "quarantine: the service says so" wait_until 15 \
+	said 'stopping -> quarantined: another process has it open'
+check "quarantine: the controller is no bus master all the same" is_master off
+check "quarantine: the memory stays" all_of_region_used
+check "quarantine: hvcma status says which" shows "$nvme.*quarantined"
+check "quarantine: and why" shows 'another process has it open'
+kill_service
+start_service quarantine
+check "quarantine: the next service says so, too" wait_until 15 \
+	said 'stopping -> quarantined: another process has it open'
+: >"$LOG"
+release
+check "quarantine: a release that is too early changes nothing" wait_until 15 said 'stopping -> quarantined'
+check "quarantine: the memory stays still" all_of_region_used
 kill "$holder"
-"$hvcma" release --service="$SOCKET" "$number"
-check "released: the device is free" wait_until 15 no_device
-check "released: no hugepage stays in use" wait_until 10 no_hugepage_used
+wait "$holder"
+release
+is_stopped released
 
 kill "$service"
 wait "$service"
 check "the service ends well" equal 0 $?
-sed 's/^/# /' "$VM_TMP/hvcmad.log"
+sed 's/^/# /' "$LOG"
 tap_end
