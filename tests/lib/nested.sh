@@ -13,7 +13,8 @@
 # $HVCMA_BUILD is /mnt/build, $HVCMA_SRC is /mnt/src.
 
 # NESTED_STOCK=1 leaves this project's modules out of the guest, NESTED_DRIVER_ONLY=1 the test modules.
-# NESTED_SERVICE=1 has hvcmad's library in $HVCMA_BUILD/lib, as_user and hold in $HVCMA_BUILD/guest/arm64/bin.
+# NESTED_MODULE=NAME: virtio_cma and this test module are all that the guest has.
+# NESTED_SERVICE=1 has hvcmad's library in $HVCMA_BUILD/lib, as_user, hold and taker in $HVCMA_BUILD/guest/arm64/bin.
 # NESTED_UEFI=1 has the guest's firmware at $HVCMA_BUILD/env/firmware/arm64.fd.
 
 : "${NESTED_HUGEPAGES:=hugepagesz=32M hugepages=6 hugepagesz=2M hugepages=96}"
@@ -68,12 +69,19 @@ nested_service()
 {
 	mkdir -p "$1/lib" "$1/guest/arm64/bin"
 	cp -L "$HVCMA_BUILD"/env/sysroot-arm64-service/usr/lib/aarch64-linux-gnu/libconfig.so.9 "$1/lib/"
-	cp "$HVCMA_BUILD/guest/arm64/bin/hold" "$HVCMA_BUILD/guest/arm64/bin/as_user" "$1/guest/arm64/bin/"
+	for ns_program in hold as_user taker; do
+		cp "$HVCMA_BUILD/guest/arm64/bin/$ns_program" "$1/guest/arm64/bin/"
+	done
 }
 
 # The innermost guest has the real mkfs.ext4, with the libraries it needs.
 nested_guest_initramfs()
 {
+	if [ -n "${NESTED_MODULE-}" ]; then
+		initramfs "$1" arm64 "$2" virtio_pci "$(guest_module arm64 "$2" virtio_cma)" \
+			"$(guest_module arm64 "$2" "$NESTED_MODULE")"
+		return
+	fi
 	ng_e2fs=$HVCMA_BUILD/env/e2fs-arm64
 	set -- "$1" "$2" -f "$ng_e2fs/sbin/mke2fs:/usr/sbin/mkfs.ext4" \
 		-f "$ng_e2fs/etc/mke2fs.conf:/etc/mke2fs.conf" \

@@ -56,6 +56,12 @@ edu_pci()
 	pci_find 0x1234 0x11e8
 }
 
+# QEMU's sound controller
+hda_pci()
+{
+	pci_find 0x8086 0x293e
+}
+
 # pci_command ADDRESS: the command register in hexadecimal, from the device itself
 pci_command()
 {
