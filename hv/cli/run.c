@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * hvcma run: the command line of QEMU for a guest that gets devices without IOMMU, printed or executed:
- * the plugin, a region on hugepages, its clients. What a guest boots from is the caller's, after "--".
+ * the plugin, a region on hugepages, its clients; the firmware where QEMU brings none. What a guest boots from is the
+ * caller's, after "--".
  */
 #define _GNU_SOURCE			/* vasprintf() */
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include "hv/cli/plugin.h"
 #include "hv/cli/text.h"
 #include "hv/host/host_check.h"
+#include "hv/host/host_files.h"
 #include "hv/host/host_pool.h"
 
 #define MIB		(UINT64_C(1) << 20)
@@ -30,7 +32,8 @@ static const char help[] =
 	"usage: hvcma run [OPTION...] DEVICE... [-- QEMU-OPTION...]\n"
 	"\n"
 	"Start QEMU with the plugin, a region on hugepages, and PCI devices without IOMMU as its clients;\n"
-	"hvcma bind has given them to VFIO. What the guest boots from are options of QEMU, after --.\n"
+	"hvcma bind has given them to VFIO. What the guest boots from are options of QEMU, after --; machine\n"
+	"virt has UEFI, if there is one here and nothing else is said.\n"
 	"The guest can read and write all of this host's memory by way of its devices.\n"
 	"\n"
 	"  DEVICE            0000:01:00.0\n"
@@ -216,6 +219,30 @@ static void add_region(const struct request *r, struct words *w)
 	}
 }
 
+/* Machine virt comes without firmware, and starts nothing by itself but a kernel. */
+static void add_firmware(const struct request *r, char **rest, struct words *w)
+{
+	static const char *const own[] = { "-kernel", "-bios", "-pflash", "if=pflash", "pflash0=", "loader," };
+	static const char *const files[] = {
+		"/usr/share/qemu-efi-aarch64/QEMU_EFI.fd",	/* Debian, Ubuntu */
+		"/usr/share/edk2/aarch64/QEMU_EFI.fd",		/* Fedora */
+	};
+
+	if (strcmp(r->machine, "virt"))
+		return;
+	for (; *rest; rest++)
+		for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+			if (strstr(*rest, own[i]))
+				return;
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		if (hvcma_host_has(r->root, "%s", files[i])) {
+			add(w, "-bios");
+			add(w, "%s", files[i]);
+			return;
+		}
+	hvcma_note("machine virt has no firmware here: apt install qemu-efi-aarch64, or give it -kernel or -bios after --");
+}
+
 static void build(const struct request *r, char **rest, struct words *w)
 {
 	bool is_ram = r->mode && !strcmp(r->mode, "ram");
@@ -231,6 +258,7 @@ static void build(const struct request *r, char **rest, struct words *w)
 	add(w, "%" PRIu64, r->smp);
 	add_memory(r, w);
 	add_region(r, w);
+	add_firmware(r, rest, w);
 	add(w, "-qmp");
 	add(w, "unix:%s,server=on,wait=off", r->qmp);
 	for (; *rest && w->nr < MAX_WORDS; rest++)

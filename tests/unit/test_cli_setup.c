@@ -115,6 +115,34 @@ static void test_command_line(void **state)
 	expect(t, HVCMA_EXIT_OK, "qemu-system-aarch64 \\\n    -M virt \\\n", "run --root %s --print " PLUGIN NVME);
 }
 
+static void test_firmware(void **state)
+{
+	static const char *const own[] = {
+		"-kernel k", "-bios b", "-pflash p", "-drive if=pflash,file=f", "-machine pflash0=code", "-device loader,file=f",
+	};
+	struct tree *t = *state;
+	char line[512];
+
+	be_bound(t);
+	expect(t, HVCMA_EXIT_OK, "note: machine virt has no firmware here: apt install qemu-efi-aarch64",
+	       "run --root %s --print " PLUGIN "--machine virt " NVME);
+	assert_null(strstr(t->out, "-bios /"));
+	tree_put(t, "/usr/share/edk2/aarch64/QEMU_EFI.fd", "x");
+	expect(t, HVCMA_EXIT_OK, "-bios /usr/share/edk2/aarch64/QEMU_EFI.fd \\\n", "run --root %s --print " PLUGIN "--machine virt " NVME);
+	tree_put(t, "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd", "x");
+	expect(t, HVCMA_EXIT_OK, "-bios /usr/share/qemu-efi-aarch64/QEMU_EFI.fd \\\n",
+	       "run --root %s --print " PLUGIN "--machine virt " NVME " -- -drive file=guest.img,if=virtio");
+	assert_null(strstr(t->out, "note: machine"));
+	expect(t, HVCMA_EXIT_OK, "-M q35", "run --root %s --print " PLUGIN "--machine q35 " NVME);
+	assert_null(strstr(t->out, "-bios /"));
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+		snprintf(line, sizeof(line), "run --root %%s --print " PLUGIN "--machine virt " NVME " -- %s", own[i]);
+		expect(t, HVCMA_EXIT_OK, "-M virt", line);
+		assert_null(strstr(t->out, "QEMU_EFI"));
+		assert_null(strstr(t->out, "note: machine"));
+	}
+}
+
 static void test_run_refuses(void **state)
 {
 	struct tree *t = *state;
@@ -141,6 +169,7 @@ int main(void)
 		TREE_TEST(test_setup),
 		TREE_TEST(test_setup_refuses),
 		TREE_TEST(test_command_line),
+		TREE_TEST(test_firmware),
 		TREE_TEST(test_run_refuses),
 	};
 
