@@ -93,6 +93,9 @@ if [ "$arch" != arm64 ] && [ -d "$HVCMA_BUILD/env/package-arm64" ]; then
 	check "packages for arm64" build arm64 out
 	check "hvcma for arm64: of that architecture" eval 'dpkg-deb -x "$(of hvcma)" "$tmp/arm64" && readelf -h "$tmp/arm64/usr/bin/hvcma" | grep -q AArch64'
 	check "and the libraries that it is linked with" depends hvcma libc6 libjson-c5 liburing2 libfdt1 libconfig9 libsystemd0 libxml2
-	check "hvcma-qemu for arm64" depends hvcma-qemu libglib2.0-0 liburing2
+	check "hvcma-qemu for arm64: the QEMU of such hosts first" depends hvcma-qemu libglib2.0-0 liburing2 \
+		'qemu-system-arm (>= 1:10.0~) | qemu-system-x86 (>= 1:10.0~)'
+	check "what is for all architectures is there, too, and the same" eval '(cd "$tmp/first" && sha256sum ./*_all.deb) >"$tmp/sums" &&
+		[ "$(wc -l <"$tmp/sums")" = 2 ] && (cd "$out" && sha256sum --quiet -c "$tmp/sums")'
 fi
 tap_end
