@@ -16,7 +16,7 @@ $(error O=$(O) is to be a folder of its own: "make clean" empties it)
 endif
 .DEFAULT_GOAL = all
 # Goals that need no compiler.
-NO_CONFIG_GOALS = help clean distclean install-guest uninstall-guest install-vfio uninstall-vfio dist steps format-check
+NO_CONFIG_GOALS = help clean distclean install-guest uninstall-guest install-vfio uninstall-vfio dist figures steps format-check
 
 # As many jobs as there are processors, if nobody says otherwise.
 ifeq ($(MAKELEVEL) $(filter -j% --jobserver%,$(MAKEFLAGS)),0 )
@@ -44,7 +44,7 @@ endif
 .DELETE_ON_ERROR:
 # What was built on the way is no intermediate file.
 .SECONDARY:
-.PHONY: all world plugin plugin-testing service guest guest-all guest-others env demo check check-quick check-long bench \
+.PHONY: all world plugin plugin-testing service guest guest-all guest-others env demo check check-quick check-long bench figures \
 	fuzz fuzz-coverage lint format-check install install-guest install-vfio uninstall uninstall-guest uninstall-vfio dist deb help clean distclean FORCE
 
 all: native
@@ -370,7 +370,7 @@ dist:
 	$(say) DIST $(DIST:$(O)/%=%)
 	$(Q)mkdir -p $(O) && git -C $(srcdir) archive --prefix=hvcma-$(VERSION)/ -o $(abspath $(DIST:.xz=)) HEAD && \
 		xz -T1 -6 -f $(DIST:.xz=)
-# Debian's packages of it, for this machine and, with DEB_ARCH=arm64, for that.
+# Debian's packages of it, for this machine or, with DEB_ARCH=arm64, for that.
 DEB_ARCH = $(NATIVE)
 deb: dist
 	$(Q)$(srcdir)/packaging/deb $(DIST) $(DEB_ARCH) $(abspath $(ENV)) $(O)/deb
@@ -416,6 +416,7 @@ help:
 	@echo '  make check-intree-long  QEMU with virtio-cma built in, two releases, and the layer qtest on them'
 	@echo '  make check-L    one layer, L being one of: $(LAYERS)'
 	@echo '  make bench      the figures; B=name runs one'
+	@echo '  make figures    docs/figures.md, with plots, out of what make bench has measured'
 	@echo '  make fuzz       the fuzzers for FUZZ_SECONDS each (600); fuzz-coverage: what random guests reach'
 	@echo '  make lint       checkpatch, sparse, shellcheck, words'
 	@echo '  make format-check  do files obey .editorconfig? Nothing is changed'

@@ -169,6 +169,11 @@ $(BENCH_TCG): $(srcdir)/tests/bench/tcg/lines.c $(srcdir)/tests/guest/marks.h | 
 
 bench: native plugin-testing arm64 arm64-plugin-testing guest $(BENCH_BIN) $(BENCH_DECISION) $(BENCH_TCG)
 	$(Q)$(RUN) $(if $(B),-t $(B)) bench
+# The page of them: of benches that have run here their results of now, of others those that it had.
+figures:
+	$(say) FIGURES docs/figures.md
+	$(Q)HVCMA_BUILD=$(O) $(srcdir)/tests/bench/figures take $(O)/logs/bench $(srcdir)/docs/figures && \
+		$(srcdir)/tests/bench/figures page $(srcdir)/docs/figures $(srcdir)/docs/figures.md
 
 # FUZZ_SECONDS per fuzzer; "make check" uses a few.
 fuzz: $(FUZZ_BIN) $(need_glue) $(O)/tests/generic/seed
