@@ -29,9 +29,10 @@ check "hvcma check: another version: both are named" eval 'finding "$tmp/plugin"
 check "hvcma check: no plugin there: said" eval 'finding "$tmp/none" | grep -q "WARN.*unknown version"'
 check "manual pages have it" equal '' "$(grep -L '^\.so ' docs/man/* | xargs grep -L "^\.TH .* \"[0-9-]*\" \"hvcma $version\"")"
 check "Debian's changelog has it" eval 'head -n 1 packaging/debian/changelog | grep -q "^hvcma ($version-"'
+check "the RPM spec has it" grep -qx "Version:[[:blank:]]*$version" packaging/hvcma.spec
 check "it is in CHANGELOG.md" grep -q "^## $version\b" CHANGELOG.md
 check "nowhere else" equal '' "$(grep -rnE "(VERSION|version)[^a-z]*[=: ]\"?$version\b" Makefile configure packaging hv guest-driver qemu-device |
-	grep -v '^hv/abi/version.h:\|^packaging/debian/changelog:')"
+	grep -v '^hv/abi/version.h:\|^packaging/debian/changelog:\|^packaging/hvcma.spec:')"
 
 # ---- the tarball -------------------------------------------------------------
 if git rev-parse -q --verify HEAD >/dev/null 2>&1; then
