@@ -6,7 +6,7 @@
 # copies, lists), blocks in bulk, a program's buffers imported, and a stock nvme driver, whose bus
 # leads to two parts of the region and not to what is between. The fabric lets through what is
 # pinned, by each one's windows, and counts the rest. The same with all of the region pinned from the
-# start. Then the control: a bus that does something else than the guest is told.
+# start, and a disk whose region is the guest's RAM. Then the control: a bus that does something else than the guest is told.
 #
 #	memory       | base ........ +48M |...| +64M ....... +112M |...|
 #	edu0's bus   | 0x1000000000           | 0x2000000000           |
@@ -87,6 +87,40 @@ windows_case()
 	check "$what: QEMU ends well" vm_quit
 }
 
+# ram_case NAME WINDOWS COPIED: the guest's own RAM is the region, and all of it pinned; COPIED is a test of
+# how many mappings are, by a bus that leads to all of it or not
+ram_case()
+{
+	what="amd64 6.12 ram, $1"
+	rm -f "$VM_TMP/disk"
+	truncate -s 64M "$VM_TMP/disk"
+	initramfs "$VM_TMP/initramfs" amd64 6.12 virtio_pci crc32c_generic ext4 \
+		"$(guest_module amd64 6.12 virtio_cma)" nvme
+	# shellcheck disable=SC2046 # options are words
+	VM_MEMORY=512M VM_MACHINE=memory-backend=ram vm_start amd64 "$(kernel_dir amd64 6.12)/vmlinuz" \
+		"$VM_TMP/initramfs" -object memory-backend-memfd,id=ram,size=512M,share=on \
+		-device "virtio-cma-pci,id=cma0,granule=2M,x-provider=fake,mode=ram,clients=nv0,unsafe-noiommu=on,x-fabric=on,x-fake-base=$BASE,x-fake-extent=64,dma-windows=nv0=$2" \
+		$(disk_options nv0 "$VM_TMP/disk")
+	if ! vm_booted 1 120; then
+		tap_result 1 "$what: the guest boots"
+		return
+	fi
+	guest load ext4 nvme
+	check "$what: the stock driver finds its disk" guest disk_ready nvme0n1
+	rc_source=$(guest disk_fill nvme0n1 24)
+	check "$what: 24 MiB read back are what was written" equal "$rc_source" "$(guest disk_check)"
+	guest umount /mnt
+	check "$what: the image outside holds the file" equal "$rc_source" "$(disk_outside "$VM_TMP/disk")"
+	no_faults "nvme"
+	rc_direct=$(guest 'cat $(cma_dir)/nr_map_direct')
+	rc_copied=$(guest 'cat $(cma_dir)/nr_map_bounced')
+	note "$what: $rc_direct mappings as they are, $rc_copied copied"
+	check "$what: mapped as it is" [ "$rc_direct" -gt 0 ]
+	check "$what: copied is what it can't reach" [ "$rc_copied" "$3" 0 ]
+	check "$what: no warning or oops in the guest" equal 0 "$(guest complaints)"
+	check "$what: QEMU ends well" vm_quit
+}
+
 # control_case ARCH SERIES: an offset that the guest is not told, and one that is not there
 control_case()
 {
@@ -155,6 +189,8 @@ for kernel in $(vm_kernels amd64/6.12 arm64/6.12); do
 done
 windows_case amd64 6.12 reusable,pin=all has_pages=1 all_pinned=1
 windows_case amd64 6.12 private
+ram_case "all of it reached" "0x1000000000:$BASE:256M+0x2000000000:0x7f10000000:512M" -eq
+ram_case "half of it reached" "0x80000000:$BASE:256M" -gt
 control_case amd64 6.12
 static_case 6.12
 tap_end
