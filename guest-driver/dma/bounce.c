@@ -22,8 +22,6 @@
 #include "core/region.h"
 #include "core/trace.h"
 
-/* As large as swiotlb allows: longer runs of free pages are rare under load. */
-#define VCMA_BOUNCE_MAX		SZ_256K
 /* What of the address is kept for all devices: drivers have buffers in units of that. */
 #define VCMA_BOUNCE_KEEP	SZ_4K
 
@@ -200,7 +198,8 @@ bool vcma_bounce_unmap(struct vcma_client *c, dma_addr_t dma, size_t bytes,
 size_t vcma_bounce_max_bytes(struct vcma_client *c)
 {
 	u64 keep = vcma_bounce_keep(c, PAGE_SIZE);
-	u64 room = min_t(u64, READ_ONCE(c->pool_user.reserve.longest_bytes), VCMA_BOUNCE_MAX + keep);
+	u64 room = min(READ_ONCE(c->pool_user.reserve.longest_bytes),
+		       vcma_reserve_mapping_bytes(c->region) + keep);
 
 	return room > keep ? room - keep : PAGE_SIZE;
 }

@@ -24,6 +24,11 @@ void vcma_reserve_init(struct vcma_reserve *reserve, u64 granule_bytes)
 	reserve->max_dma = U64_MAX;
 }
 
+u64 vcma_reserve_mapping_bytes(const struct vcma_region *region)
+{
+	return region->extents ? VCMA_MAPPING_PINNED_BYTES : VCMA_MAPPING_BYTES;
+}
+
 static u32 vcma_reserve_first(const struct vcma_reserve *reserve)
 {
 	return reserve->all.slot - reserve->all.block->slots;
@@ -89,13 +94,13 @@ static void vcma_reserve_put(struct vcma_pool_user *user, struct vcma_piece *all
 static u32 vcma_reserve_get(struct vcma_pool_user *user, u64 max_dma, struct vcma_piece *all)
 {
 	const struct vcma_alloc_limits limits = { .flags = VCMA_FAST };
+	struct vcma_pool *pool = user->pool;
 	struct vcma_fit fit = {
-		.nr = VCMA_RESERVE_SLOTS,
+		.nr = VCMA_RESERVE_BYTES(vcma_reserve_mapping_bytes(pool->region)) >> VCMA_SLOT_SHIFT,
 		.windows = user->windows,
 		.align_slots = 1,
 		.max_dma = max_dma,
 	};
-	struct vcma_pool *pool = user->pool;
 	u64 least = min_t(u64, fit.nr, pool->region->granule_bytes >> VCMA_SLOT_SHIFT);
 
 	for (; fit.nr >= least; fit.nr /= 2) {

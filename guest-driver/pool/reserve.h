@@ -24,9 +24,16 @@
 struct device;
 struct hvcma_dma_windows;
 
-/* One mapping of the greatest length, wherever it begins in a page, and as much again. */
-#define VCMA_RESERVE_BYTES	SZ_512K
-#define VCMA_RESERVE_SLOTS	(VCMA_RESERVE_BYTES >> VCMA_SLOT_SHIFT)
+/*
+ * The longest mapping that drivers are told of. As long as swiotlb allows, for longer runs of free
+ * pages are rare under load; in a region that is pinned from the start, where few mappings are
+ * copied, a shorter limit would cost all the others more than that costs the few.
+ */
+#define VCMA_MAPPING_BYTES	SZ_256K
+#define VCMA_MAPPING_PINNED_BYTES	SZ_512K
+/* One mapping of that length, wherever it begins in a page, and as much again. */
+#define VCMA_RESERVE_BYTES(mapping_bytes)	(2 * (mapping_bytes))
+#define VCMA_RESERVE_SLOTS	(VCMA_RESERVE_BYTES(VCMA_MAPPING_PINNED_BYTES) >> VCMA_SLOT_SHIFT)
 
 struct vcma_reserve {
 	spinlock_t lock;		/* a leaf: all below */
@@ -51,6 +58,9 @@ struct vcma_pool_user {
 };
 
 void vcma_reserve_init(struct vcma_reserve *reserve, u64 granule_bytes);
+
+/** vcma_reserve_mapping_bytes() - the longest mapping that drivers of @region's clients are told of. */
+u64 vcma_reserve_mapping_bytes(const struct vcma_region *region);
 
 /**
  * vcma_reserve_fill() - take it from the client's pool, at nobody's expense. May sleep. Without

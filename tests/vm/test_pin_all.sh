@@ -55,8 +55,8 @@ pin_all_case()
 		tap_result 1 "$what: the guest boots"
 		return
 	fi
-	before=0 told=0
-	[ "$3" != all ] || before=$REGION_BYTES told=1
+	before=0 told=0 request_kib=256
+	[ "$3" != all ] || before=$REGION_BYTES told=1 request_kib=512
 	check "$what: before the guest driver, that much is pinned" status_is /counters/pinned-bytes $before
 	check "$what: the report says which" status_is /region/pin "$3"
 	guest load ext4 nvme
@@ -65,6 +65,8 @@ pin_all_case()
 		equal $told "$(guest 'dmesg | grep -c "region cma0: .*, pinned from the start"')"
 	base=$(($(guest 'cat $(cma_dir)/region_base_gpa')))
 	check "$what: the stock driver finds its disk" guest disk_ready nvme0n1
+	check "$what: its requests may be as long as the disk takes them, or as copies are" \
+		equal $request_kib "$(guest cat /sys/block/nvme0n1/queue/max_hw_sectors_kb)"
 	guest disk_format nvme0n1
 	mapped_begin 16384
 	source=$(guest 'mount -t ext4 /dev/nvme0n1 /mnt && dd if=/dev/urandom of=/mnt/file bs=1M count=24 2>/dev/null && md5sum </mnt/file | cut -c 1-32; sync')
