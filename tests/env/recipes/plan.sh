@@ -333,6 +333,12 @@ plan_linux_src()
 	plan_packages "linux-source-$1=$version"
 }
 
+# plan_vfio_platform ARCH SERIES: likewise.
+plan_vfio_platform()
+{
+	plan_linux_src "$2"
+}
+
 # ---- user space --------------------------------------------------------------
 
 plan_busybox()
