@@ -11,6 +11,7 @@
 #include "fdt/dma.h"
 #include "fdt/interrupts.h"
 #include "fdt/path.h"
+#include "fdt/registers.h"
 #include "fdt/xen.h"
 
 #define PASSTHROUGH	"/passthrough"
@@ -67,86 +68,21 @@ int hvcma_xen_partial_init(void *partial, int bytes, const struct hvcma_window *
 	return nr ? hvcma_fdt_set_dma_ranges(partial, PASSTHROUGH, windows, nr, err) : 0;
 }
 
-/* ---- a device of the host ---- */
-
-/* Xen knows full paths only. */
-static int find_device(const struct hvcma_fdt_tree *t, const char *path,
-		       char full[HVCMA_FDT_PATH_BYTES], struct hvcma_fdt_error *err)
-{
-	int offset = hvcma_fdt_offset(t->fdt, path, err), ret;
-
-	if (offset < 0)
-		return offset;
-	ret = hvcma_fdt_full_path(t->fdt, offset, full, err);
-	if (ret)
-		return ret;
-	for (int i = 1; i < t->nr; i++)
-		if (t->node[i].offset == offset)
-			return i;
-	return hvcma_fdt_fail(err, -FDT_ERR_NOTFOUND, "'%.200s' is no device", path);
-}
-
 /* ---- registers at machine addresses ---- */
-
-/* Through the "ranges" of one bus; 0 if it does not translate this. */
-static int translate(const struct hvcma_fdt_tree *t, int bus, uint64_t *address, uint64_t bytes)
-{
-	struct hvcma_fdt_cells own = t->node[bus].cells;
-	int parent = t->node[t->node[bus].parent].cells.address, each, len;
-	const fdt32_t *p = hvcma_fdt_tree_prop(t, bus, "ranges", &len);
-
-	if (!p)
-		return 0;
-	if (!len)
-		return 1;		/* 1:1 */
-	if (own.address < 1 || own.address > 2 || own.size < 1 || own.size > 2 || parent < 1 ||
-	    parent > 2)
-		return 0;
-	each = own.address + parent + own.size;
-	for (int i = 0; i < len / (each * HVCMA_FDT_CELL_BYTES); i++, p += each) {
-		uint64_t child = hvcma_fdt_get(p, own.address);
-		uint64_t size = hvcma_fdt_get(p + own.address + parent, own.size);
-
-		if (*address < child || *address - child >= size ||
-		    size - (*address - child) < bytes)
-			continue;
-		*address = *address - child + hvcma_fdt_get(p + own.address, parent);
-		return 1;
-	}
-	return 0;
-}
 
 static int read_registers(const struct hvcma_fdt_tree *t, int device, const char *path,
 			  struct hvcma_xen_register *regs, size_t room, size_t *nr,
 			  struct hvcma_fdt_error *err)
 {
-	int parent = t->node[device].parent, len, each;
-	struct hvcma_fdt_cells cells = t->node[parent].cells;
-	const fdt32_t *p = hvcma_fdt_tree_prop(t, device, "reg", &len);
+	struct hvcma_range at[MAX_REGISTERS];
+	size_t found;
+	int ret = hvcma_fdt_registers(t, device, path, at, MAX_REGISTERS, &found, err);
 
-	each = (cells.address + cells.size) * HVCMA_FDT_CELL_BYTES;
-	if (!p || !len || cells.address < 1 || cells.address > 2 || cells.size < 1 ||
-	    cells.size > 2)
-		return hvcma_fdt_fail(err, -FDT_ERR_NOTFOUND, "the device '%s' has no registers in memory",
-				      path);
-	if (len % each)
-		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "registers of '%s': %d bytes are no whole number of addresses and sizes of %d",
-				      path, len, each);
-	for (size_t i = 0; i < (size_t)(len / each) && i < room;
-	     i++, p += cells.address + cells.size) {
-		uint64_t address = hvcma_fdt_get(p, cells.address);
-		uint64_t bytes = hvcma_fdt_get(p + cells.address, cells.size);
-
-		for (int bus = parent; bus > 0; bus = t->node[bus].parent)
-			if (!translate(t, bus, &address, bytes))
-				return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "registers of '%s' have no machine address: a bus above does not translate them",
-						      path);
-		if (!bytes || bytes - 1 > UINT64_MAX - XEN_PAGE_BYTES - address)
-			return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "registers of '%s': 0x%" PRIx64 " bytes at 0x%"
-					      PRIx64 " are no range", path, bytes, address);
-		regs[i] = (struct hvcma_xen_register){ address, address, bytes };
-	}
-	*nr = (size_t)(len / each);
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < found && i < room && i < MAX_REGISTERS; i++)
+		regs[i] = (struct hvcma_xen_register){ at[i].base, at[i].base, at[i].bytes };
+	*nr = found;
 	return 0;
 }
 
@@ -160,7 +96,7 @@ int hvcma_xen_registers(const void *host, const char *path, struct hvcma_xen_reg
 	ret = hvcma_fdt_tree_init(&tree, host, err);
 	if (ret)
 		return ret;
-	device = find_device(&tree, path, full, err);
+	device = hvcma_fdt_find_device(&tree, path, full, err);
 	ret = device < 0 ? device : read_registers(&tree, device, full, regs, room, nr, err);
 	hvcma_fdt_tree_fini(&tree);
 	return ret;
@@ -242,7 +178,7 @@ int hvcma_xen_windows(const void *host, const char *path, const struct hvcma_win
 	ret = hvcma_fdt_tree_init(&tree, host, err);
 	if (ret)
 		return ret;
-	device = find_device(&tree, path, full, err);
+	device = hvcma_fdt_find_device(&tree, path, full, err);
 	ret = device < 0 ? device : make_windows(&tree, device, full, extents, nr, windows, nr_windows, err);
 	hvcma_fdt_tree_fini(&tree);
 	if (ret) {
@@ -327,7 +263,7 @@ int hvcma_xen_interrupts(const void *host, const char *path, struct hvcma_xen_in
 	ret = hvcma_fdt_tree_init(&tree, host, err);
 	if (ret)
 		return ret;
-	device = find_device(&tree, path, full, err);
+	device = hvcma_fdt_find_device(&tree, path, full, err);
 	ret = device < 0 ? device : read_interrupts(&tree, device, full, irqs, room, nr, err);
 	hvcma_fdt_tree_fini(&tree);
 	return ret;
@@ -479,7 +415,7 @@ static bool is_memory(const struct hvcma_fdt_tree *t, int node)
 static int read_device(const struct hvcma_fdt_tree *t, const char *path, struct device *d,
 		       struct hvcma_fdt_error *err)
 {
-	int device = find_device(t, path, d->path, err), ret;
+	int device = hvcma_fdt_find_device(t, path, d->path, err), ret;
 
 	if (device < 0)
 		return device;
@@ -523,7 +459,7 @@ int hvcma_xen_left_out(const void *host, const char *path, hvcma_xen_left_out_fn
 	ret = hvcma_fdt_tree_init(&tree, host, err);
 	if (ret)
 		return ret;
-	device = find_device(&tree, path, full, err);
+	device = hvcma_fdt_find_device(&tree, path, full, err);
 	if (device < 0) {
 		hvcma_fdt_tree_fini(&tree);
 		return device;
@@ -553,7 +489,7 @@ int hvcma_xen_set_passthrough(void *host, const char *path, struct hvcma_fdt_err
 	ret = hvcma_fdt_tree_init(&tree, host, err);
 	if (ret)
 		return ret;
-	node = find_device(&tree, path, full, err);
+	node = hvcma_fdt_find_device(&tree, path, full, err);
 	if (node >= 0)
 		node = tree.node[node].offset;
 	hvcma_fdt_tree_fini(&tree);
