@@ -165,7 +165,10 @@ $(O)/$(1)/testing/hvcma-qemu.so: $$(call obj_$(1),$(TESTING_SRC) $(HOST_TESTING_
 	$(say) LD $$(@:$(O)/%=%)
 	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $(CFLAGS) -shared $(LDFLAGS) -o $$@ $$^ -luring -lfdt -lglib-2.0
 
-$(addprefix $(O)/$(1)/testing/,hvcma-preload.so hvcma-pin-keeper): $(O)/$(1)/testing/%: $(O)/$(1)/%
+$(O)/$(1)/platform-rules: $(srcdir)/hv/host/platform-rules
+	$(Q)mkdir -p $$(@D) && cp $$< $$@
+
+$(addprefix $(O)/$(1)/testing/,hvcma-preload.so hvcma-pin-keeper platform-rules): $(O)/$(1)/testing/%: $(O)/$(1)/%
 	$(Q)mkdir -p $$(@D) && cp $$< $$@
 
 $(O)/$(1)/hvcma-preload.so: $(srcdir)/qemu-device/loader.c config.mak | $$(ready_$(2))
@@ -174,8 +177,8 @@ $(O)/$(1)/hvcma-preload.so: $(srcdir)/qemu-device/loader.c config.mak | $$(ready
 
 $(1): $(O)/$(1)/hvcma $(O)/$(1)/hvcma-pin-keeper
 $(1)-service: $(O)/$(1)/hvcmad $(O)/$(1)/hvcmad-keeper
-$(1)-plugin: $(O)/$(1)/hvcma-preload.so $(O)/$(1)/hvcma-qemu.so $(O)/$(1)/hvcma-pin-keeper
-$(1)-plugin-testing: $(addprefix $(O)/$(1)/testing/,hvcma-preload.so hvcma-qemu.so hvcma-pin-keeper)
+$(1)-plugin: $(O)/$(1)/hvcma-preload.so $(O)/$(1)/hvcma-qemu.so $(O)/$(1)/hvcma-pin-keeper $(O)/$(1)/platform-rules
+$(1)-plugin-testing: $(addprefix $(O)/$(1)/testing/,hvcma-preload.so hvcma-qemu.so hvcma-pin-keeper platform-rules)
 .PHONY: $(1) $(1)-service $(1)-plugin $(1)-plugin-testing
 endef
 
@@ -306,7 +309,8 @@ COMPLETION_FILES = $(datarootdir)/bash-completion/completions/hvcma $(datarootdi
 install: native plugin
 	$(whole_names)
 	install -D -m 755 $(O)/$(NATIVE)/hvcma $(DESTDIR)$(bindir)/hvcma
-	install -D -m 644 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-preload.so $(O)/$(NATIVE)/hvcma-qemu.so
+	install -D -m 644 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-preload.so $(O)/$(NATIVE)/hvcma-qemu.so \
+		$(srcdir)/hv/host/platform-rules
 	install -D -m 755 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-pin-keeper
 	$(foreach s,$(MAN_SECTIONS),install -D -m 644 -t $(DESTDIR)$(mandir)/man$(s) $(wildcard $(srcdir)/docs/man/*.$(s)) &&) true
 	install -D -m 644 $(srcdir)/packaging/completion/hvcma.bash $(DESTDIR)$(word 1,$(COMPLETION_FILES))

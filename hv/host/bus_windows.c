@@ -263,3 +263,39 @@ int hvcma_bus_windows_of_pci(const struct hvcma_machine *machine, const char *bd
 	}
 	return hvcma_bus_windows_of_node(machine, node, read, found, err);
 }
+
+/* ---- platform devices ---- */
+
+int hvcma_platform_node(const struct hvcma_machine *machine, const char *name,
+			char node[HVCMA_NODE_PATH_BYTES], struct hvcma_error *err)
+{
+	char link[PATH_MAX], path[PATH_MAX];
+	int ret;
+
+	if (!*name || strchr(name, '/')) {
+		hvcma_error_set(err, "'%.200s' is no name of a platform device", name);
+		return -EINVAL;
+	}
+	if (snprintf(link, sizeof(link), "%s/bus/platform/devices/%s", machine->sysfs, name) >= (int)sizeof(link) ||
+	    !realpath(link, path)) {
+		hvcma_error_set(err, "there is no platform device %.200s: no %.200s/bus/platform/devices/%.200s", name,
+				machine->sysfs, name);
+		return -ENOENT;
+	}
+	ret = node_of(machine, path, node);
+	if (ret == 1)
+		return 0;
+	hvcma_error_set(err, "platform device %.200s is in no device tree: only devices that a tree describes can be passed through",
+			name);
+	return ret ? ret : -ENODEV;
+}
+
+int hvcma_bus_windows_of_platform(const struct hvcma_machine *machine, const char *name,
+				  hvcma_tree_reader_fn *read, struct hvcma_bus_windows *found,
+				  struct hvcma_error *err)
+{
+	char node[HVCMA_NODE_PATH_BYTES];
+	int ret = hvcma_platform_node(machine, name, node, err);
+
+	return ret ? ret : hvcma_bus_windows_of_node(machine, node, read, found, err);
+}

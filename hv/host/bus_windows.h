@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The DMA windows of a PCI device of this host: what of host-physical memory it reaches
+ * The DMA windows of a PCI or platform device of this host: what of host-physical memory it reaches
  * when nothing translates, and at which addresses on its bus.
  *
  * The host's device tree has them, at the node of the host bridge:
@@ -86,6 +86,22 @@ int hvcma_pci_name(const char *bdf, char name[HVCMA_PCI_NAME_BYTES], struct hvcm
 int hvcma_bus_windows_of_pci(const struct hvcma_machine *machine, const char *bdf,
 			     hvcma_tree_reader_fn *read, struct hvcma_bus_windows *found,
 			     struct hvcma_error *err);
+
+/**
+ * hvcma_platform_node() - the node that a platform device was made of.
+ * @name: as sysfs has it, "a003e00.virtio_mmio"
+ * @node: out, its path in the tree
+ *
+ * Return: 0; -EINVAL: @name has a '/', or the node is no part of the machine's tree; -ENOENT: there is no
+ * such device; -ENODEV: it is in no tree; -ENAMETOOLONG. @err names it.
+ */
+int hvcma_platform_node(const struct hvcma_machine *machine, const char *name,
+			char node[HVCMA_NODE_PATH_BYTES], struct hvcma_error *err);
+
+/** hvcma_bus_windows_of_platform() - windows of the platform device of that name. */
+int hvcma_bus_windows_of_platform(const struct hvcma_machine *machine, const char *name,
+				  hvcma_tree_reader_fn *read, struct hvcma_bus_windows *found,
+				  struct hvcma_error *err);
 
 /** hvcma_bus_windows_of_node() - likewise of a node in the machine's tree. */
 int hvcma_bus_windows_of_node(const struct hvcma_machine *machine, const char *node,

@@ -227,29 +227,69 @@ int hvcma_keeper_fd(const struct hvcma_keeper *k)
 	return k->life_fd;
 }
 
-static int tell(struct hvcma_keeper *k, const char *word, const char *path,
-		struct hvcma_error *err)
+static int make_text(char text[HVCMA_KEEPER_MESSAGE_BYTES], const char *word, const char *path,
+		     struct hvcma_error *err)
 {
-	char message[HVCMA_KEEPER_MESSAGE_BYTES];
-	int len = snprintf(message, sizeof(message), "%s %s", word, path);
+	int len = snprintf(text, HVCMA_KEEPER_MESSAGE_BYTES, "%s %s", word, path);
 
 	if (path[0] != '/') {
 		hvcma_error_set(err, "pin keeper: path '%s' is not absolute", path);
 		return -EINVAL;
 	}
-	if (len < 0 || (size_t)len >= sizeof(message)) {
+	if (len < 0 || len >= HVCMA_KEEPER_MESSAGE_BYTES) {
 		hvcma_error_set(err, "pin keeper: path of %zu bytes is too long, the message "
-				"limit is %zu", strlen(path), sizeof(message) - 1);
+				"limit is %d", strlen(path), HVCMA_KEEPER_MESSAGE_BYTES - 1);
 		return -ENAMETOOLONG;
 	}
-	if (send(k->life_fd, message, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-		int ret = errno == ECONNRESET ? -EPIPE : -errno;
+	return len;
+}
 
-		hvcma_error_set(err, "pin keeper cannot be asked to %s %s: %s", word, path,
-				ret == -EPIPE ? "it has died" : strerror(-ret));
-		return ret;
-	}
-	return 0;
+static int send_message(struct hvcma_keeper *k, const struct msghdr *message, const char *word, const char *path,
+			struct hvcma_error *err)
+{
+	int ret;
+
+	if (sendmsg(k->life_fd, message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+		return 0;
+	ret = errno == ECONNRESET ? -EPIPE : -errno;
+	hvcma_error_set(err, "pin keeper cannot be asked to %s %s: %s", word, path,
+			ret == -EPIPE ? "it has died" : strerror(-ret));
+	return ret;
+}
+
+static int tell(struct hvcma_keeper *k, const char *word, const char *path,
+		struct hvcma_error *err)
+{
+	char text[HVCMA_KEEPER_MESSAGE_BYTES];
+	struct iovec part = { .iov_base = text };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	int len = make_text(text, word, path, err);
+
+	if (len < 0)
+		return len;
+	part.iov_len = (size_t)len;
+	return send_message(k, &message, word, path, err);
+}
+
+int hvcma_keeper_watch_device(struct hvcma_keeper *k, const char *path, int device_fd,
+			      const struct hvcma_platform_rule *rule, struct hvcma_error *err)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET,
+				  .cmsg_type = SCM_RIGHTS } };
+	char text[HVCMA_KEEPER_MESSAGE_BYTES];
+	struct iovec part[] = { { .iov_base = text }, { .iov_base = (void *)rule, .iov_len = sizeof(*rule) } };
+	struct msghdr message = { .msg_iov = part, .msg_iovlen = rule ? 2 : 1, .msg_control = control.bytes,
+				  .msg_controllen = sizeof(control.bytes) };
+	int len = make_text(text, "device", path, err);
+
+	if (len < 0)
+		return len;
+	part[0].iov_len = (size_t)len + 1;
+	memcpy(CMSG_DATA(&control.header), &device_fd, sizeof(device_fd));
+	return send_message(k, &message, "watch", path, err);
 }
 
 int hvcma_keeper_watch(struct hvcma_keeper *k, const char *path, struct hvcma_error *err)

@@ -18,6 +18,10 @@
  * its owner is dead, and for longer than the kernel takes to close it, belongs to
  * a next owner already, so it was closed and reset between.
  *
+ * A platform device has no such file, and closing it does not stop it. Of these the keeper has
+ * VFIO's descriptor, and the rule by which the device is made quiet (platform_rules.h): it does
+ * so itself, and nobody can open the device before.
+ *
  * It can't help against a kill that takes the keeper too (a whole cgroup).
  */
 #ifndef HVCMA_HOST_KEEPER_H
@@ -25,10 +29,13 @@
 
 #include <stddef.h>
 
+#include "hv/host/platform_rules.h"
 #include "hv/host/provider.h"
 
-/* Longest message on the socket, "watch " or "unwatch " and a path. */
+/* Longest text on the socket, "watch ", "unwatch " or "device " and a path. */
 #define HVCMA_KEEPER_MESSAGE_BYTES	512
+/* Behind "device PATH" and a NUL: a rule, or nothing; with a descriptor. */
+#define HVCMA_KEEPER_LONGEST_BYTES	(HVCMA_KEEPER_MESSAGE_BYTES + sizeof(struct hvcma_platform_rule))
 
 struct hvcma_keeper;
 
@@ -67,6 +74,17 @@ int hvcma_keeper_fd(const struct hvcma_keeper *k);
  * -EPIPE (the keeper is dead), -EAGAIN (it does not read); @err says it in words.
  */
 int hvcma_keeper_watch(struct hvcma_keeper *k, const char *path, struct hvcma_error *err);
+
+/**
+ * hvcma_keeper_watch_device() - hold the pins until the platform device is quiet, and make it so.
+ * @path: absolute, names the device; need not exist
+ * @device_fd: of VFIO; stays the caller's, the keeper has it, too, until hvcma_keeper_unwatch()
+ * @rule: NULL: there is none; without a reset of the kernel's the pins are never let go then
+ *
+ * Return: as hvcma_keeper_watch().
+ */
+int hvcma_keeper_watch_device(struct hvcma_keeper *k, const char *path, int device_fd,
+			      const struct hvcma_platform_rule *rule, struct hvcma_error *err);
 
 /**
  * hvcma_keeper_unwatch() - the device of @path is quiesced for good.

@@ -38,6 +38,9 @@
 struct watch {
 	struct watch *next;
 	bool warned;		/* of doubt */
+	int device_fd;		/* of a platform device; -1: the file of that path tells */
+	bool has_rule;
+	struct hvcma_platform_rule rule;
 	char path[];
 };
 
@@ -61,20 +64,41 @@ static struct watch **find(struct keeper *k, const char *path)
 	return w;
 }
 
-static void watch_add(struct keeper *k, const char *path)
+static struct watch *watch_add(struct keeper *k, const char *path)
 {
 	struct watch **end = find(k, path);
 	size_t bytes = strlen(path) + 1;
 
 	if (*end)
-		return;
+		return *end;
 	*end = calloc(1, sizeof(**end) + bytes);
 	if (*end) {
+		(*end)->device_fd = -1;
 		memcpy((*end)->path, path, bytes);
-		return;
+		return *end;
 	}
 	syslog(LOG_WARNING, "no memory to watch %s: the pins will be held until I am killed", path);
 	k->in_doubt = true;
+	return NULL;
+}
+
+/* @rule, @bytes: what came behind the path. @fd becomes the watch's. */
+static bool watch_add_device(struct keeper *k, const char *path, const char *rule, size_t bytes, int fd)
+{
+	struct watch *w = fd >= 0 && (!bytes || bytes == sizeof(w->rule)) ? watch_add(k, path) : NULL;
+
+	if (!w)
+		return false;
+	if (bytes) {
+		memcpy(&w->rule, rule, bytes);
+		if (!hvcma_platform_rule_is_valid(&w->rule))
+			return false;
+	}
+	if (w->device_fd >= 0)
+		close(w->device_fd);
+	w->has_rule = bytes;
+	w->device_fd = fd;
+	return true;
 }
 
 static void watch_drop(struct watch **w)
@@ -84,39 +108,62 @@ static void watch_drop(struct watch **w)
 	if (!dead)
 		return;
 	*w = dead->next;
+	if (dead->device_fd >= 0)
+		close(dead->device_fd);
 	free(dead);
 }
 
-/* False once the owner has said stop: its devices are quiesced. */
-static bool obey(struct keeper *k, const char *message)
+/* False once the owner has said stop: its devices are quiesced. @fd: -1: none came; taken over. */
+static bool obey(struct keeper *k, const char *message, size_t bytes, int fd)
 {
+	size_t text = strlen(message);
+
 	if (!strcmp(message, "stop"))
 		return false;
 	if (!strncmp(message, "watch /", 7)) {
 		watch_add(k, message + 6);
 	} else if (!strncmp(message, "unwatch /", 9)) {
 		watch_drop(find(k, message + 8));
-	} else {
+	} else if (strncmp(message, "device /", 8) || text == bytes ||
+		   !watch_add_device(k, message + 7, message + text + 1, bytes - text - 1, fd)) {
 		syslog(LOG_WARNING, "unknown message '%s': the pins will be held until I am killed", message);
 		k->in_doubt = true;
 	}
 	return true;
 }
 
+/* The descriptor that came with a message, -1: none. */
+static int descriptor_of(struct msghdr *message)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(message);
+	int fd = -1;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(fd)))
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
 /* True when the owner is dying, false when it has said stop. */
 static bool outlive_owner(struct keeper *k, int life_fd)
 {
-	char message[HVCMA_KEEPER_MESSAGE_BYTES + 1];
+	static char text[HVCMA_KEEPER_LONGEST_BYTES + 1];
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
 
 	for (;;) {
-		ssize_t len = recv(life_fd, message, sizeof(message) - 1, 0);
+		struct iovec part = { .iov_base = text, .iov_len = sizeof(text) - 1 };
+		struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
+					  .msg_controllen = sizeof(control.bytes) };
+		ssize_t len = recvmsg(life_fd, &message, MSG_CMSG_CLOEXEC);
 
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len <= 0)
 			return true;
-		message[len] = '\0';
-		if (!obey(k, message))
+		text[len] = '\0';
+		if (!obey(k, text, (size_t)len, descriptor_of(&message)))
 			return false;
 	}
 }
@@ -163,9 +210,26 @@ static enum look look(struct watch *w)
 	return users ? DEVICE_ENABLED : DEVICE_CLOSED;
 }
 
+/* A platform device: nobody but this process has it any more. */
+static bool make_quiet(struct watch *w)
+{
+	struct hvcma_error err = { "" };
+
+	if (!hvcma_platform_quiet(w->device_fd, w->has_rule ? &w->rule : NULL, &err)) {
+		syslog(LOG_WARNING, "%s: the device is quiet", w->path);
+		return true;
+	}
+	if (!w->warned)
+		syslog(LOG_WARNING, "%s: the device can't be shown to be quiet, holding the pins: %s", w->path, err.text);
+	w->warned = true;
+	return false;
+}
+
 /* Of a dead owner. */
 static bool is_quiesced(struct watch *w, unsigned long long dead_ms)
 {
+	if (w->device_fd >= 0)
+		return make_quiet(w);
 	switch (look(w)) {
 	case DEVICE_CLOSED:
 		return true;
@@ -264,8 +328,9 @@ static void usage(FILE *to)
 	      "Holds the pins of QEMU's hvcma regions until the devices are closed, should QEMU\n"
 	      "be killed. QEMU starts it; there is no use in starting it by hand.\n"
 	      "\n"
-	      "LIFE-FD   socket to the owner, which sends \"watch PATH\", \"unwatch PATH\" or\n"
-	      "          \"stop\"; its end means that the owner is dying.\n"
+	      "LIFE-FD   socket to the owner, which sends \"watch PATH\", \"unwatch PATH\",\n"
+	      "          \"device PATH\" (with VFIO's descriptor of a platform device, and the rule\n"
+	      "          by which it is made quiet) or \"stop\"; its end means that the owner is dying.\n"
 	      "OWNER-FD  pidfd of the owner. Once it is dead, the keeper waits until every\n"
 	      "          watched file says 0 (nobody has the device enabled), is gone, or says\n"
 	      "          something else for so long that it must be of a next owner; and exits.\n"
