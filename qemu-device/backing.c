@@ -403,3 +403,13 @@ const char *hvcma_backing_keeper_state(const HvcmaBacking *b)
 {
     return hvcma_pin_keeper_state(b->keeper);
 }
+
+bool hvcma_backing_watch_device(HvcmaBacking *b, const char *path,
+                                int device_fd,
+                                const struct hvcma_platform_rule *rule,
+                                Error **errp)
+{
+    return !b->keeper ||
+           hvcma_pin_keeper_watch_device(b->keeper, path, device_fd, rule,
+                                         errp);
+}

@@ -14,6 +14,7 @@
 #define QEMU_DEVICE_BACKING_H
 
 #include "virtio-cma.h"
+#include "hv/host/platform_rules.h"
 #include "hv/host/provider.h"
 
 /**
@@ -88,6 +89,12 @@ enum virtio_cma_status hvcma_backing_look(HvcmaBacking *b, uint64_t first,
  * @path: of the file that says whether it is enabled, hvcma_vfio_enable_path()
  */
 bool hvcma_backing_watch(HvcmaBacking *b, const char *path, Error **errp);
+
+/** hvcma_backing_watch_device() - likewise, see hvcma_keeper_watch_device(). */
+bool hvcma_backing_watch_device(HvcmaBacking *b, const char *path,
+                                int device_fd,
+                                const struct hvcma_platform_rule *rule,
+                                Error **errp);
 
 /** hvcma_backing_unwatch() - that device is quiesced for good. */
 void hvcma_backing_unwatch(HvcmaBacking *b, const char *path);

@@ -11,6 +11,9 @@
 
 #include "client-device.h"
 #include "gate.h"
+#ifdef HVCMA_STOCK_QEMU
+#include "vfio-platform.h"
+#endif
 
 struct HvcmaClientDevice {
     DeviceState *dev;
@@ -79,6 +82,13 @@ bool hvcma_device_locate(DeviceState *dev, HvcmaDevicePlace *place,
     } else if (object_dynamic_cast(OBJECT(dev), TYPE_SYS_BUS_DEVICE)) {
         p.bus = VIRTIO_CMA_BUS_PLATFORM;
         located = platform_path(SYS_BUS_DEVICE(dev), p.path, sizeof(p.path));
+#ifdef HVCMA_STOCK_QEMU
+    } else if (vfio_platform_noiommu(dev)) {
+        p.bus = VIRTIO_CMA_BUS_PLATFORM;
+        snprintf(p.path, sizeof(p.path), "0x%" PRIx64,
+                 vfio_platform_address(vfio_platform_noiommu(dev)));
+        located = true;
+#endif
     } else {
         error_setg(errp, "(%s) is neither a PCI nor a platform device",
                    object_get_typename(OBJECT(dev)));

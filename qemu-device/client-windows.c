@@ -18,6 +18,9 @@
 #include "printable.h"
 #include "vfio-noiommu.h"
 #include "client-windows.h"
+#ifdef HVCMA_STOCK_QEMU
+#include "vfio-platform.h"
+#endif
 
 #define CLASS_UHCI 0x0c0300
 #define CLASS_OHCI 0x0c0310
@@ -163,6 +166,20 @@ static int read_tree(const void *blob, size_t bytes, const char *node,
     return 0;
 }
 
+static int find_windows(DeviceState *dev, const char *name,
+                        struct hvcma_bus_windows *found,
+                        struct hvcma_error *err)
+{
+#ifdef HVCMA_STOCK_QEMU
+    if (vfio_platform_noiommu(dev)) {
+        return hvcma_bus_windows_of_platform(&hvcma_this_machine, name,
+                                             read_tree, found, err);
+    }
+#endif
+    return hvcma_bus_windows_of_pci(&hvcma_this_machine, name, read_tree,
+                                    found, err);
+}
+
 static bool read_host(VirtIOCMA *s, const char *client, DeviceState *dev,
                       struct hvcma_dma_windows *windows, uint32_t *source,
                       char **from, Error **errp)
@@ -178,8 +195,7 @@ static bool read_host(VirtIOCMA *s, const char *client, DeviceState *dev,
     struct hvcma_bus_windows found;
     struct hvcma_error err;
 
-    if (hvcma_bus_windows_of_pci(&hvcma_this_machine, bdf, read_tree, &found,
-                                 &err)) {
+    if (find_windows(dev, bdf, &found, &err)) {
         error_setg(errp, "virtio-cma '%s': client '%s': which addresses its "
                    "bus has is not known: %s", s->config.name, client,
                    err.text);

@@ -23,6 +23,9 @@
 #include "turn.h"
 #include "vfio-noiommu.h"
 #include "client-windows.h"
+#ifdef HVCMA_STOCK_QEMU
+#include "vfio-platform.h"
+#endif
 
 /* ---- plug and unplug ---- */
 
@@ -78,6 +81,15 @@ static bool client_connect(HvcmaClient *cl, DeviceState *dev,
         return hvcma_test_connect(c->s, dev, cl->id, windows, errp);
     }
     enable = hvcma_vfio_enable_path(OBJECT(dev));
+#ifdef HVCMA_STOCK_QEMU
+    if (vfio_platform_noiommu(dev)) {
+        VFIOPlatformNoiommu *p = vfio_platform_noiommu(dev);
+
+        return hvcma_backing_watch_device(c->s->backing, enable,
+                                          p->vbasedev.fd,
+                                          p->has_rule ? &p->rule : NULL, errp);
+    }
+#endif
     return hvcma_backing_watch(c->s->backing, enable, errp);
 }
 

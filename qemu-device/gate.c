@@ -33,6 +33,9 @@
 #include "trace.h"
 #include "vcpus.h"
 #include "vfio-noiommu.h"
+#ifdef HVCMA_STOCK_QEMU
+#include "vfio-platform.h"
+#endif
 
 /* Before the state handlers of devices (0 and up), which may start DMA. */
 #define GATE_VM_CHANGE_PRIORITY (-1)
@@ -55,6 +58,9 @@ struct HvcmaGate {
     VFIODevice *vfio;                   /* NULL: emulated */
     uint64_t vfio_config_offset;
     HvcmaGateBars *bars;                /* hidden unless open; with pci */
+#ifdef HVCMA_STOCK_QEMU
+    VFIOPlatformNoiommu *platform;      /* without pci: it hides and stops */
+#endif
     HvcmaGateGone *gone;
     void *gone_opaque;
     VMChangeStateEntry *vm_change;
@@ -113,6 +119,11 @@ static void gate_set_state(HvcmaGate *g, GateState state)
     if (g->bars) {
         hvcma_gate_bars_hide(g->bars, state != GATE_OPEN);
     }
+#ifdef HVCMA_STOCK_QEMU
+    if (g->platform) {
+        vfio_platform_show(g->platform, state == GATE_OPEN);
+    }
+#endif
 }
 
 /* ---- the bit ---- */
@@ -368,6 +379,12 @@ static bool gate_quiesce(HvcmaGate *g, Error **errp)
     if (emulation_ended && !gate_is_noiommu(g)) {
         return true;
     }
+#ifdef HVCMA_STOCK_QEMU
+    if (g->platform) {
+        g->needs_reset = !vfio_platform_quiet(g->platform, errp);
+        return !g->needs_reset;
+    }
+#endif
     if (!g->pci) {
         gate_reset(g);
         return true;
@@ -486,6 +503,22 @@ static bool gate_may_be_used(const HvcmaGate *g)
     return !g->vfio || (!gate_is_noiommu(g) && hvcma_gate_is_bus_master(g));
 }
 
+#ifdef HVCMA_STOCK_QEMU
+/*
+ * The host's driver has let go of it, whatever it had begun. Where nothing can
+ * stop it that has to do, for one claim.
+ */
+static bool gate_begin_platform(HvcmaGate *g, Error **errp)
+{
+    g->vfio = &g->platform->vbasedev;
+    g->needs_reset = false;
+    if (!g->platform->has_rule && !g->vfio->reset_works) {
+        return true;
+    }
+    return vfio_platform_quiet(g->platform, errp);
+}
+#endif
+
 HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
                           Error **errp)
 {
@@ -514,6 +547,10 @@ HvcmaGate *hvcma_gate_new(DeviceState *dev, HvcmaGateGone *gone, void *opaque,
             gate_vm_change, g, GATE_VM_CHANGE_PRIORITY);
     }
 #ifdef HVCMA_STOCK_QEMU
+    g->platform = vfio_platform_noiommu(dev);
+    if (g->platform && !gate_begin_platform(g, errp)) {
+        return NULL;
+    }
     stock_watch_unrealize(dev, gate_tell_gone);
 #endif
     QLIST_INSERT_HEAD(&gates, g, next);

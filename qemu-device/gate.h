@@ -10,7 +10,9 @@
  * What it cannot hold back: a device that offers a back door to its own
  * configuration space in its BARs (some GPUs do).
  *
- * A device without a bus-master bit (not PCI) is only reset on close.
+ * An emulated device without a bus-master bit (not PCI) is only reset on close.
+ * A platform device of the host (vfio-platform.h) has all its registers and
+ * interrupts taken away, is reset, and read back quiet.
  *
  * All functions need the big QEMU lock and a realized device.
  */

@@ -37,13 +37,20 @@ static const bool allowed[KEEPER_NR_STATES][KEEPER_NR_STATES] = {
     [KEEPER_RUNS] = { [KEEPER_DEAD] = true },
 };
 
+/* A device whose end a keeper is to wait for. */
+typedef struct Watched {
+    char *path;
+    int device_fd;                      /* -1: the path tells */
+    struct hvcma_platform_rule *rule;   /* NULL: none */
+} Watched;
+
 /* Where a client was never quiesced it outlives the region's device. */
 struct HvcmaPinKeeper {
     char *region;
     const struct hvcma_provider *provider;
     struct hvcma_keeper *keeper;        /* while it runs */
     PinKeeperState state;
-    GPtrArray *paths;                   /* watched */
+    GPtrArray *watched;                 /* of Watched */
     QEMUTimer *again;
     unsigned nr_tries;
     int64_t started_ms;
@@ -93,15 +100,44 @@ static void let_go(HvcmaPinKeeper *k)
     k->keeper = NULL;
 }
 
+static Watched *watched_new(const char *path, int device_fd,
+                            const struct hvcma_platform_rule *rule)
+{
+    Watched *w = g_new0(Watched, 1);
+
+    w->path = g_strdup(path);
+    w->device_fd = device_fd < 0 ? -1 : fcntl(device_fd, F_DUPFD_CLOEXEC, 0);
+    w->rule = rule ? g_memdup2(rule, sizeof(*rule)) : NULL;
+    return w;
+}
+
+static void watched_free(void *opaque)
+{
+    Watched *w = opaque;
+
+    if (w->device_fd >= 0) {
+        close(w->device_fd);
+    }
+    g_free(w->rule);
+    g_free(w->path);
+    g_free(w);
+}
+
+static int tell(HvcmaPinKeeper *k, const Watched *w, struct hvcma_error *err)
+{
+    return w->device_fd < 0 ? hvcma_keeper_watch(k->keeper, w->path, err) :
+           hvcma_keeper_watch_device(k->keeper, w->path, w->device_fd, w->rule,
+                                     err);
+}
+
 /* What a keeper before knew, but for devices that are gone by now. */
 static int tell_all(HvcmaPinKeeper *k, struct hvcma_error *err)
 {
     int ret = 0;
     guint i;
 
-    for (i = 0; !ret && i < k->paths->len; i++) {
-        ret = hvcma_keeper_watch(k->keeper, g_ptr_array_index(k->paths, i),
-                                 err);
+    for (i = 0; !ret && i < k->watched->len; i++) {
+        ret = tell(k, g_ptr_array_index(k->watched, i), err);
         ret = ret == -ENOENT ? 0 : ret;
     }
     return ret;
@@ -184,7 +220,7 @@ HvcmaPinKeeper *hvcma_pin_keeper_new(VirtIOCMA *s,
 
     k->region = g_strdup(s->config.name);
     k->provider = provider;
-    k->paths = g_ptr_array_new_with_free_func(g_free);
+    k->watched = g_ptr_array_new_with_free_func(watched_free);
     k->again = timer_new_ms(QEMU_CLOCK_REALTIME, start_again, k);
     if (start(k, &err)) {
         return k;
@@ -204,7 +240,7 @@ void hvcma_pin_keeper_free(HvcmaPinKeeper *k)
         let_go(k);
     }
     timer_free(k->again);
-    g_ptr_array_free(k->paths, true);
+    g_ptr_array_free(k->watched, true);
     g_free(k->region);
     g_free(k);
 }
@@ -219,19 +255,41 @@ bool hvcma_pin_keeper_is_missing(const HvcmaPinKeeper *k)
     return k && k->state != KEEPER_RUNS;
 }
 
-bool hvcma_pin_keeper_watch(HvcmaPinKeeper *k, const char *path, Error **errp)
+static bool watch(HvcmaPinKeeper *k, Watched *w, Error **errp)
 {
     struct hvcma_error err = { "" };
-    int ret = k->keeper ? hvcma_keeper_watch(k->keeper, path, &err) : 0;
+    int ret = k->keeper ? tell(k, w, &err) : 0;
 
     if (ret == -EPIPE) {
         died(k);
     } else if (ret) {
         error_setg(errp, "virtio-cma '%s': %s", k->region, err.text);
+        watched_free(w);
         return false;
     }
-    g_ptr_array_add(k->paths, g_strdup(path));
+    g_ptr_array_add(k->watched, w);
     return true;
+}
+
+bool hvcma_pin_keeper_watch(HvcmaPinKeeper *k, const char *path, Error **errp)
+{
+    return watch(k, watched_new(path, -1, NULL), errp);
+}
+
+bool hvcma_pin_keeper_watch_device(HvcmaPinKeeper *k, const char *path,
+                                   int device_fd,
+                                   const struct hvcma_platform_rule *rule,
+                                   Error **errp)
+{
+    Watched *w = watched_new(path, device_fd, rule);
+
+    if (w->device_fd < 0) {
+        error_setg_errno(errp, errno, "virtio-cma '%s': no descriptor of %s "
+                         "for the pin keeper", k->region, path);
+        watched_free(w);
+        return false;
+    }
+    return watch(k, w, errp);
 }
 
 void hvcma_pin_keeper_unwatch(HvcmaPinKeeper *k, const char *path)
@@ -245,7 +303,12 @@ void hvcma_pin_keeper_unwatch(HvcmaPinKeeper *k, const char *path)
     } else if (ret) {
         warn_report("virtio-cma '%s': %s", k->region, err.text);
     }
-    if (g_ptr_array_find_with_equal_func(k->paths, path, g_str_equal, &i)) {
-        g_ptr_array_remove_index_fast(k->paths, i);
+    for (i = 0; i < k->watched->len; i++) {
+        const Watched *w = g_ptr_array_index(k->watched, i);
+
+        if (g_str_equal(w->path, path)) {
+            g_ptr_array_remove_index_fast(k->watched, i);
+            return;
+        }
     }
 }

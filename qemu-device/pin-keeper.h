@@ -15,6 +15,7 @@
 #define QEMU_DEVICE_PIN_KEEPER_H
 
 #include "virtio-cma.h"
+#include "hv/host/platform_rules.h"
 #include "hv/host/provider.h"
 
 typedef struct HvcmaPinKeeper HvcmaPinKeeper;
@@ -46,6 +47,16 @@ bool hvcma_pin_keeper_is_missing(const HvcmaPinKeeper *k);
  * True also while none runs.
  */
 bool hvcma_pin_keeper_watch(HvcmaPinKeeper *k, const char *path, Error **errp);
+
+/**
+ * hvcma_pin_keeper_watch_device() - likewise of a platform device.
+ * @device_fd, @rule: as of hvcma_keeper_watch_device(). Remembered, too: the
+ *                    descriptor as one of its own.
+ */
+bool hvcma_pin_keeper_watch_device(HvcmaPinKeeper *k, const char *path,
+                                   int device_fd,
+                                   const struct hvcma_platform_rule *rule,
+                                   Error **errp);
 
 /** hvcma_pin_keeper_unwatch() - that device is quiesced for good. */
 void hvcma_pin_keeper_unwatch(HvcmaPinKeeper *k, const char *path);

@@ -45,6 +45,7 @@ typedef struct StaticRegion {
 
 static QLIST_HEAD(, StaticRegion) regions = QLIST_HEAD_INITIALIZER(regions);
 static void (*next_modify_dtb)(const struct arm_boot_info *info, void *fdt);
+static bool is_hooked;
 static bool is_written;
 
 /* What is loaded into guest memory before it runs. */
@@ -567,7 +568,8 @@ void hvcma_static_fdt_add(VirtIOCMA *s)
 
     r->s = s;
     QLIST_INSERT_HEAD(&regions, r, next);
-    if (info->modify_dtb != modify_dtb) {
+    if (!is_hooked) {           /* others hook, too, and call this one */
+        is_hooked = true;
         next_modify_dtb = info->modify_dtb;
         info->modify_dtb = modify_dtb;
     }

@@ -23,6 +23,9 @@
 #include "hv/host/service_device.h"
 #include "hv/host/vfio_noiommu.h"
 #include "vfio-noiommu.h"
+#ifdef HVCMA_STOCK_QEMU
+#include "vfio-platform.h"
+#endif
 
 OBJECT_DECLARE_SIMPLE_TYPE(NoiommuContainer, VFIO_IOMMU_NOIOMMU)
 
@@ -86,14 +89,24 @@ static bool check_ordinary(const VFIODevice *vbasedev,
     return false;
 }
 
+/* One of ours: no other platform device has something to stop it by. */
+static bool is_platform(const VFIODevice *vbasedev)
+{
+#ifdef HVCMA_STOCK_QEMU
+    return vfio_platform_noiommu(vbasedev->dev);
+#else
+    return false;
+#endif
+}
+
 static bool check_noiommu(const VFIODevice *vbasedev,
                           const struct hvcma_vfio_group *group,
                           AddressSpace *as, Error **errp)
 {
-    if (vbasedev->type != VFIO_DEVICE_TYPE_PCI) {
-        error_setg(errp, "group %s has no IOMMU: only vfio-pci devices can be "
-                   "attached without one, others have no bus master bit",
-                   group->path);
+    if (vbasedev->type != VFIO_DEVICE_TYPE_PCI && !is_platform(vbasedev)) {
+        error_setg(errp, "group %s has no IOMMU: only vfio-pci and "
+                   "vfio-platform-noiommu devices can be attached without one, "
+                   "others can't be kept from DMA", group->path);
         return false;
     }
     if (as != &address_space_memory) {
@@ -117,6 +130,11 @@ static int open_device(NoiommuContainer *c, const char *name,
     int fd;
 
     if (!hvcma_clients_noiommu_service(vbasedev->dev->id, &service, errp)) {
+        return -1;
+    }
+    if (service && is_platform(vbasedev)) {
+        error_setg(errp, "%s: a service opens PCI devices only: leave out "
+                   "service=", name);
         return -1;
     }
     if (service) {
@@ -347,9 +365,22 @@ bool vfio_noiommu_select(VFIODevice *vbasedev, AddressSpace *as,
     return check_noiommu(vbasedev, &group, as, errp);
 }
 
+VFIODevice *hvcma_vfio_device(Object *obj)
+{
+#ifdef HVCMA_STOCK_QEMU
+    VFIOPlatformNoiommu *p = (VFIOPlatformNoiommu *)
+        object_dynamic_cast(obj, TYPE_VFIO_PLATFORM_NOIOMMU);
+
+    if (p) {
+        return &p->vbasedev;
+    }
+#endif
+    return vfio_get_vfio_device(obj);
+}
+
 bool hvcma_vfio_is_noiommu(Object *obj)
 {
-    VFIODevice *vbasedev = vfio_get_vfio_device(obj);
+    VFIODevice *vbasedev = hvcma_vfio_device(obj);
 
     return vbasedev && vbasedev->bcontainer &&
            object_dynamic_cast(OBJECT(vbasedev->bcontainer),
@@ -375,8 +406,7 @@ char *hvcma_vfio_enable_path(Object *obj)
     if (!hvcma_vfio_is_noiommu(obj)) {
         return NULL;
     }
-    path = g_build_filename(vfio_get_vfio_device(obj)->sysfsdev, "enable",
-                            NULL);
+    path = g_build_filename(hvcma_vfio_device(obj)->sysfsdev, "enable", NULL);
     return g_canonicalize_filename(path, NULL);
 }
 

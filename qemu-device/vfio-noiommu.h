@@ -34,13 +34,16 @@ typedef struct VFIODevice VFIODevice;
 bool vfio_noiommu_select(VFIODevice *vbasedev, AddressSpace *as,
                          const char **iommu_type, Error **errp);
 
-/** hvcma_vfio_is_noiommu() - is @obj a vfio-pci attached without IOMMU? */
+/** hvcma_vfio_device() - what VFIO has of @obj; NULL: it is not VFIO's. */
+VFIODevice *hvcma_vfio_device(Object *obj);
+
+/** hvcma_vfio_is_noiommu() - is @obj VFIO's, attached without IOMMU? */
 bool hvcma_vfio_is_noiommu(Object *obj);
 
 /**
  * hvcma_vfio_enable_path() - the host's file that says how many have this
  * device enabled, "0" once VFIO has closed it, to be freed with g_free(); NULL
- * if @obj is no such device.
+ * if @obj is no such device. Of a platform device, which has none, it is a name.
  */
 char *hvcma_vfio_enable_path(Object *obj);
 

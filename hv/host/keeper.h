@@ -19,7 +19,7 @@
  * a next owner already, so it was closed and reset between.
  *
  * A platform device has no such file, and closing it does not stop it. Of these the keeper has
- * VFIO's descriptor, and the rule by which the device is made quiet (platform_rules.h): it does
+ * VFIO's descriptor, and the rule by which the device is quiesced (platform_rules.h): it does
  * so itself, and nobody can open the device before.
  *
  * It can't help against a kill that takes the keeper too (a whole cgroup).

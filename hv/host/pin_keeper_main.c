@@ -330,7 +330,7 @@ static void usage(FILE *to)
 	      "\n"
 	      "LIFE-FD   socket to the owner, which sends \"watch PATH\", \"unwatch PATH\",\n"
 	      "          \"device PATH\" (with VFIO's descriptor of a platform device, and the rule\n"
-	      "          by which it is made quiet) or \"stop\"; its end means that the owner is dying.\n"
+	      "          by which it is quiesced) or \"stop\"; its end means that the owner is dying.\n"
 	      "OWNER-FD  pidfd of the owner. Once it is dead, the keeper waits until every\n"
 	      "          watched file says 0 (nobody has the device enabled), is gone, or says\n"
 	      "          something else for so long that it must be of a next owner; and exits.\n"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Rules by which platform devices are made quiet: see platform_rules.h.
+ * Rules by which platform devices are quiesced: see platform_rules.h.
  */
 #include "hv/host/platform_rules.h"
 

@@ -15,6 +15,7 @@
 # NESTED_STOCK=1 leaves this project's modules out of the guest, NESTED_DRIVER_ONLY=1 the test modules.
 # NESTED_MODULE=NAME: virtio_cma and this test module are all that the guest has.
 # NESTED_SERVICE=1 has hvcmad's library in $HVCMA_BUILD/lib, as_user, hold and taker in $HVCMA_BUILD/guest/arm64/bin.
+# NESTED_PLATFORM=1: the nested host has vfio-platform, its guest drivers of virtio-mmio and disks behind it.
 # NESTED_UEFI=1 has the guest's firmware at $HVCMA_BUILD/env/firmware/arm64.fd.
 
 : "${NESTED_HUGEPAGES:=hugepagesz=32M hugepages=6 hugepagesz=2M hugepages=96}"
@@ -99,15 +100,17 @@ nested_guest_initramfs()
 	[ -n "${NESTED_DRIVER_ONLY-}" ] ||
 		set -- uio_pci_generic "$(guest_module arm64 "$ng_series" vcma_selftest)" "$@"
 	initramfs "$ng_file" arm64 "$ng_series" virtio_pci crc32c_generic ext4 \
-		"$(guest_module arm64 "$ng_series" virtio_cma)" nvme "$@"
+		"$(guest_module arm64 "$ng_series" virtio_cma)" ${NESTED_PLATFORM:+virtio_blk virtio_mmio} nvme "$@"
 }
 
 nested_start()
 {
 	ns_series=$1 ns_guest_series=$2
 	shift 2
+	ns_platform=$(kernel_dir arm64 "${ns_series%-cloud}-vfio-platform")
 	initramfs "$VM_TMP/nested-initramfs" arm64 "$ns_series" virtio_pci virtio_blk ext4 \
-		"$(kernel_dir arm64 "$ns_series")/vfio.ko" vfio_iommu_type1 vfio-pci -- \
+		"$(kernel_dir arm64 "$ns_series")/vfio.ko" vfio_iommu_type1 vfio-pci \
+		${NESTED_PLATFORM:+"$ns_platform/vfio-platform-base.ko" "$ns_platform/vfio-platform.ko"} -- \
 		-f "$HVCMA_SRC/tests/nested/guest/start:/start"
 	nested_payload "$VM_TMP/payload.img" "$ns_guest_series"
 	VM_NO_PRELOAD=1 VM_ACCEL=tcg,thread=multi,tb-size=512 VM_MEMORY=${NESTED_MEMORY:-2G} \

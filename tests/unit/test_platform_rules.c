@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Rules by which platform devices are made quiet: the text, which of a file counts, and what is refused.
+ * Rules by which platform devices are quiesced: the text, which of a file counts, and what is refused.
  * What they do to a device is for nested/test_platform.
  */
 #include <setjmp.h>
