@@ -21,7 +21,7 @@ static int failed(struct hvcma_fdt_error *err, int ret, const char *what)
 
 /* ---- what becomes of a property ---- */
 
-/* One '*' stands for any characters. The first that fits counts. */
+/* A '*' at the ends, or one between, stands for any characters. The first that fits counts. */
 static const struct {
 	const char *name;
 	enum hvcma_fdt_need need;
@@ -68,9 +68,14 @@ static bool fits(const char *pattern, const char *name)
 {
 	const char *star = strchr(pattern, '*');
 	size_t before, after, bytes = strlen(name);
+	char middle[32];
 
 	if (!star)
 		return !strcmp(pattern, name);
+	if (star == pattern && star[1] && pattern[strlen(pattern) - 1] == '*') {
+		snprintf(middle, sizeof(middle), "%.*s", (int)strlen(pattern) - 2, pattern + 1);
+		return strstr(name, middle);
+	}
 	before = (size_t)(star - pattern);
 	after = strlen(star + 1);
 	return bytes >= before + after && !strncmp(pattern, name, before) &&
@@ -81,6 +86,19 @@ static bool is_made(const char *name)
 {
 	for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++)
 		if (!strcmp(made[i], name))
+			return true;
+	return false;
+}
+
+/* Numbers by their names, which may well be that of a phandle. */
+static const char *const counts[] = {
+	"#*", "*num-*", "*-width", "*-shift", "*-depth", "*-frequency", "*-delay", "*-us", "*-ms", "*-microvolt",
+};
+
+static bool is_count(const char *name)
+{
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		if (fits(counts[i], name))
 			return true;
 	return false;
 }
@@ -116,7 +134,9 @@ static enum hvcma_fdt_need need_of(const struct hvcma_fdt_tree *t, const char *n
 	for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++)
 		if (fits(needs[i].name, name))
 			return needs[i].need;
-	return is_made(name) || !may_refer(t, value, len) ? HVCMA_NEED_PLAIN : HVCMA_NEED_UNKNOWN;
+	if (is_made(name) || is_count(name) || !may_refer(t, value, len))
+		return HVCMA_NEED_PLAIN;
+	return HVCMA_NEED_UNKNOWN;
 }
 
 static void say_needs(const struct hvcma_fdt_tree *t, int device, hvcma_fdt_need_fn *say, void *opaque)

@@ -84,7 +84,7 @@ packages_check-libvirt = test plugin vm
 steps_check-libvirt = libvirt-amd64 $(steps_plugin) kernel-amd64-6.12 busybox-amd64
 packages_check-nested = test plugin guest boot
 steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross sysroot-arm64-service firmware \
-	vfio-platform-arm64-6.12 $(if $(findstring platform,$(T)),vfio-platform-arm64-6.1)
+	vfio-platform-arm64-6.12
 packages_check-instruments = test plugin vm kernel
 steps_check-instruments = qemu-amd64 $(steps_plugin) busybox-amd64 $(CHECKED) \
 	$(addprefix kernel-,$(subst /,-,$(CHECKED_T)))
@@ -112,7 +112,7 @@ packages_check-quick = $(call of_layers,packages,$(QUICK_LAYERS))
 steps_check-quick = $(call of_layers,steps,$(QUICK_LAYERS))
 packages_check-long = $(packages_check) intree
 steps_check-long = $(steps_check) $(steps_guest-all) $(steps_check-fdt-linux) $(steps_check-intree-long) compilers \
-	$(CHECKED_LONG) $(IOMMUFD_HOST) vfio-platform-arm64-6.1
+	$(CHECKED_LONG) $(IOMMUFD_HOST)
 # A file for one guest kernel: build/guest/ARCH/SERIES/...
 kernel_of_file = $(subst $() ,-,$(wordlist 1,2,$(subst /, ,$(patsubst $(O)/guest/%,%,$(filter-out \
 	$(O)/guest/%/bin/%,$(filter $(O)/guest/%,$(1)))))))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hvcma bind: gives a PCI device without IOMMU to VFIO. What is done and undone is hv/host/host_bind.h's.
+ * hvcma bind: gives a PCI or platform device without IOMMU to VFIO. What is done and undone is hv/host/host_bind.h's.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,11 +16,11 @@
 static const char help[] =
 	"usage: hvcma bind [OPTION...] DEVICE\n"
 	"\n"
-	"Give a PCI device that has no IOMMU to VFIO, for a guest: load vfio-pci, switch its unsafe\n"
-	"no-IOMMU mode on, and have it take the device. All of it or nothing; hvcma unbind undoes it.\n"
+	"Give a device that has no IOMMU to VFIO, for a guest: load vfio-pci or vfio-platform, switch the\n"
+	"unsafe no-IOMMU mode on, and have it take the device. All of it or nothing; hvcma unbind undoes it.\n"
 	"What the host uses is refused: mounted disks, network interfaces with a route.\n"
 	"\n"
-	"  DEVICE            0000:01:00.0\n"
+	"  DEVICE            0000:01:00.0; a platform device by name, fe650000.codec, or node, /soc/codec@fe650000\n"
 	"  -y, --yes         do not ask: a guest with the device can write anywhere in host memory\n"
 	"      --force       even if the host uses it\n"
 	"      --persist     at each boot, too: a rule for udev, files in modprobe.d and modules-load.d\n"
@@ -62,7 +62,7 @@ static int take_option(void *opaque, int c, char *arg)
 
 bool hvcma_bind_is_done(const struct hvcma_pci *pci)
 {
-	return pci->is_noiommu_group && !strcmp(pci->driver, "vfio-pci");
+	return pci->is_noiommu_group && !strcmp(pci->driver, hvcma_vfio_driver(pci));
 }
 
 const char *hvcma_program_path(void)
@@ -122,6 +122,15 @@ static void print_json(const struct hvcma_pci *before, const struct hvcma_pci *n
 	json_object_put(all);
 }
 
+static void print_text(const struct hvcma_pci *now, bool was_bound)
+{
+	printf("%s is VFIO's%s: /dev/vfio/noiommu-%s; ", now->name, was_bound ? " already" : "", now->group);
+	if (strcmp(now->bus, "platform"))
+		printf("hvcma run %s prints a command line for QEMU\n", now->name);
+	else
+		printf("-device vfio-platform-noiommu,host=%s,id=ID gives it to a guest\n", now->name);
+}
+
 static int bind_device(const struct request *r, const struct hvcma_pci *pci, struct hvcma_steps *steps)
 {
 	const struct hvcma_host_job job = {
@@ -138,13 +147,12 @@ static int bind_device(const struct request *r, const struct hvcma_pci *pci, str
 			hvcma_unbind(&job, pci, &ignored);
 		return hvcma_failed(err.text);
 	}
-	if (hvcma_pci_read(r->root, pci->name, &now, &err))
+	if (hvcma_device_read(r->root, pci->name, &now, &err))
 		return hvcma_failed(err.text);
 	if (r->json)
 		print_json(pci, &now, steps->list);
 	else if (!r->dry_run)
-		printf("%s is VFIO's%s: /dev/vfio/noiommu-%s; hvcma run %s prints a command line for QEMU\n", now.name,
-		       is_bound ? " already" : "", now.group, now.name);
+		print_text(&now, is_bound);
 	return HVCMA_EXIT_OK;
 }
 
@@ -172,11 +180,13 @@ static int run(int argc, char **argv)
 		return hvcma_usage_error("one device is needed: 0000:01:00.0");
 	if (*r.root && !r.dry_run)
 		return hvcma_usage_error("--root is another host's: only what would be done can be shown (--dry-run)");
-	ret = hvcma_pci_read(r.root, argv[optind], &pci, &err);
+	ret = hvcma_device_read(r.root, argv[optind], &pci, &err);
 	if (ret) {
 		hvcma_failed(err.text);
 		return ret == -ENOENT ? HVCMA_EXIT_NO_DEVICE : HVCMA_EXIT_USAGE;
 	}
+	if (r.persist && strcmp(pci.bus, "pci"))
+		return hvcma_usage_error("--persist is for PCI devices, and %s is a platform device", pci.name);
 	ret = r.dry_run ? 0 : hvcma_need_root(r.root);
 	if (!ret)
 		ret = may(&r, &pci);

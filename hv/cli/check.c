@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "hv/abi/version.h"
+#include "hv/cli/check_platform.h"
 #include "hv/cli/options.h"
 #include "hv/cli/plugin.h"
 #include "hv/cli/text.h"
@@ -28,7 +29,7 @@ static const char help[] =
 	"good to know (NOTE), a drawback (WARN) or missing (FAIL), and what to do about it. Changes\n"
 	"nothing; as root it sees more.\n"
 	"\n"
-	"  DEVICE            a PCI device, 0000:01:00.0\n"
+	"  DEVICE            a PCI device, 0000:01:00.0; a platform device by name, or by its node, which has a '/'\n"
 	"      --qemu FILE   the QEMU to look at (default: qemu-system-x86_64 or -aarch64 in PATH)\n"
 	"      --plugin FILE the plugin to try with it (default: as installed)\n"
 	"      --service SOCKET  of the host's service (default: " HVCMA_SERVICE_SOCKET ")\n"
@@ -223,7 +224,10 @@ static void check(const struct request *r, const struct hvcma_pci *pci, struct h
 {
 	const char *root = r->root ? r->root : "";
 
-	if (pci) {
+	if (pci && !strcmp(pci->bus, "platform")) {
+		hvcma_check_platform(root, pci, all);
+		hvcma_check_platform_node(root, pci, all);
+	} else if (pci) {
 		hvcma_check_pci(root, pci, all);
 		check_windows(root, pci, all);
 	}
@@ -261,7 +265,7 @@ static int run(int argc, char **argv)
 		return hvcma_failed(err.text);
 	}
 	has_device = optind < argc;
-	ret = has_device ? hvcma_pci_read(r.root ? r.root : "", argv[optind], &pci, &err) : 0;
+	ret = has_device ? hvcma_device_read(r.root ? r.root : "", argv[optind], &pci, &err) : 0;
 	if (ret) {
 		hvcma_failed(err.text);
 		return ret == -ENOENT ? HVCMA_EXIT_NO_DEVICE : HVCMA_EXIT_USAGE;

@@ -17,7 +17,7 @@ static const char help[] =
 	"Take a PCI device from VFIO, and give it back to the driver that had it: everything that\n"
 	"hvcma bind did is undone, at boot (--persist), too. One that a virtual machine has is refused.\n"
 	"\n"
-	"  DEVICE            0000:01:00.0\n"
+	"  DEVICE            0000:01:00.0; a platform device by name, or by its node, which has a '/'\n"
 	"  -n, --dry-run     show what would be done\n"
 	"      --root DIR    of another host, in a folder: for --dry-run\n"
 	"  -j, --json        as JSON\n"
@@ -55,12 +55,12 @@ static int unbind_device(const struct request *r, const struct hvcma_pci *pci, s
 	struct hvcma_pci now;
 
 	/* The kernel would wait, for as long as it takes. */
-	if (!strcmp(pci->driver, "vfio-pci") && hvcma_pci_use(r->root, pci, &err)) {
+	if (!strcmp(pci->driver, hvcma_vfio_driver(pci)) && hvcma_pci_use(r->root, pci, &err)) {
 		hvcma_failed(err.text);
 		return HVCMA_EXIT_FAILED;
 	}
 	if (hvcma_bind_forget(&job, pci, &err) || hvcma_unbind(&job, pci, &err) ||
-	    hvcma_pci_read(r->root, pci->name, &now, &err))
+	    hvcma_device_read(r->root, pci->name, &now, &err))
 		return hvcma_failed(err.text);
 	if (r->json) {
 		all = json_object_new_object();
@@ -97,7 +97,7 @@ static int run(int argc, char **argv)
 		return hvcma_usage_error("one device is needed: 0000:01:00.0");
 	if (*r.root && !r.dry_run)
 		return hvcma_usage_error("--root is another host's: only what would be done can be shown (--dry-run)");
-	ret = hvcma_pci_read(r.root, argv[optind], &pci, &err);
+	ret = hvcma_device_read(r.root, argv[optind], &pci, &err);
 	if (ret) {
 		hvcma_failed(err.text);
 		return ret == -ENOENT ? HVCMA_EXIT_NO_DEVICE : HVCMA_EXIT_USAGE;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Giving a PCI device without IOMMU to VFIO, and back: see host_bind.h. What is kept of it at boot is in
+ * Giving a PCI or platform device without IOMMU to VFIO, and back: see host_bind.h. What is kept of it at boot is in
  * host_persist.c.
  */
 #include "hv/host/host_bind.h"
@@ -15,9 +15,9 @@
 
 #include "hv/host/host_run.h"
 
-#define DEVICE		"/sys/bus/pci/devices/%s"
+#define DEVICE		"/sys/bus/%s/devices/%s"
 #define MODE		"/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
-#define VFIO_PCI	"/sys/bus/pci/drivers/vfio-pci"
+#define DRIVER		"/sys/bus/%s/drivers/%s"
 #define FOLDER		"/run/hvcma"	/* locked as long as something is done */
 #define BOUND		FOLDER "/bound"
 #define VFIO_RECORD	FOLDER "/vfio"
@@ -31,22 +31,34 @@ struct record {
 
 /* ---- steps ---- */
 
-static int put_of_device(const struct hvcma_host_job *job, const char *value, const char *device,
+static int put_of_device(const struct hvcma_host_job *job, const char *value, const struct hvcma_pci *device,
 			 const char *file, struct hvcma_error *err)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), DEVICE "/%s", device, file);
+	snprintf(path, sizeof(path), DEVICE "/%s", device->bus, device->name, file);
 	return hvcma_job_put(job, value, path, err);
 }
 
+/* Has its bus look for a driver of it. */
+static int probe(const struct hvcma_host_job *job, const struct hvcma_pci *device, struct hvcma_error *err)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/sys/bus/%s/drivers_probe", device->bus);
+	return hvcma_job_put(job, device->name, path, err);
+}
+
+/* @option comes before the module if it begins with '-', else after it. */
 static int modprobe(const struct hvcma_host_job *job, const char *option, const char *module, struct hvcma_error *err)
 {
-	const char *const argv[] = { "modprobe", *option ? option : module, *option ? module : NULL, NULL };
+	bool is_first = *option == '-';
+	const char *const argv[] = { "modprobe", is_first ? option : module,
+				     is_first ? module : *option ? option : NULL, NULL };
 	char text[256];
 	int ret;
 
-	hvcma_job_say(job, "modprobe %s%s%s", option, *option ? " " : "", module);
+	hvcma_job_say(job, "modprobe %s%s%s", argv[1], argv[2] ? " " : "", argv[2] ? argv[2] : "");
 	if (job->dry_run)
 		return 0;
 	ret = hvcma_host_run(argv, NULL, text, sizeof(text), MODPROBE_SECONDS);
@@ -135,8 +147,10 @@ static int any(const char *name, void *opaque)
 
 /* ---- VFIO ---- */
 
-/* A module that is loaded with vfio-pci, by the name that sysfs has. */
-static const char *const modules[] = { "vfio_pci", "vfio_pci_core", "vfio_iommu_type1", "vfio_virqfd", "vfio" };
+/* A module that is loaded with VFIO's drivers, by the name that sysfs has. */
+static const char *const modules[] = {
+	"vfio_platform", "vfio_platform_base", "vfio_pci", "vfio_pci_core", "vfio_iommu_type1", "vfio_virqfd", "vfio",
+};
 
 #define NR_MODULES	(sizeof(modules) / sizeof(*modules))
 
@@ -159,13 +173,15 @@ static int save_vfio(const struct hvcma_host_job *job, struct hvcma_error *err)
 	return ret;
 }
 
-static int enable_vfio(const struct hvcma_host_job *job, struct hvcma_error *err)
+/* What resets a platform device is known to the guest's QEMU: the kernel has a module for three kinds. */
+static int enable_vfio(const struct hvcma_host_job *job, const struct hvcma_pci *pci, struct hvcma_error *err)
 {
+	const char *driver = hvcma_vfio_driver(pci);
 	char mode[8];
 	int ret = save_vfio(job, err);
 
-	if (!ret && !hvcma_host_has(job->root, VFIO_PCI))
-		ret = modprobe(job, "", "vfio-pci", err);
+	if (!ret && !hvcma_host_has(job->root, DRIVER, pci->bus, driver))
+		ret = modprobe(job, strcmp(pci->bus, "platform") ? "" : "reset_required=0", driver, err);
 	if (ret)
 		return ret;
 	if (hvcma_host_read(job->root, mode, sizeof(mode), MODE) < 0 && !job->dry_run) {
@@ -205,12 +221,12 @@ static int restore_vfio(const struct hvcma_host_job *job, struct hvcma_error *er
 static int reread(const struct hvcma_host_job *job, const struct hvcma_pci *pci, struct hvcma_pci *now,
 		  struct hvcma_error *err)
 {
-	return hvcma_pci_read(job->root, pci->name, now, err);
+	return hvcma_device_read(job->root, pci->name, now, err);
 }
 
 static int release(const struct hvcma_host_job *job, const struct hvcma_pci *now, struct hvcma_error *err)
 {
-	return *now->driver ? put_of_device(job, now->name, now->name, "driver/unbind", err) : 0;
+	return *now->driver ? put_of_device(job, now->name, now, "driver/unbind", err) : 0;
 }
 
 /* From VFIO, or from wherever a failure left it, to what @record has. */
@@ -223,7 +239,7 @@ static int restore(const struct hvcma_host_job *job, const struct hvcma_pci *pci
 	if (ret)
 		return ret;
 	if (strcmp(now.driver_override, record->driver_override))
-		ret = put_of_device(job, *record->driver_override ? record->driver_override : "\n", pci->name,
+		ret = put_of_device(job, *record->driver_override ? record->driver_override : "\n", pci,
 				    "driver_override", err);
 	if (!ret && is_known && !strcmp(now.driver, record->driver))
 		return 0;
@@ -231,7 +247,7 @@ static int restore(const struct hvcma_host_job *job, const struct hvcma_pci *pci
 		ret = release(job, &now, err);
 	if (ret || (is_known && !*record->driver))
 		return ret;
-	ret = hvcma_job_put(job, pci->name, "/sys/bus/pci/drivers_probe", err);
+	ret = probe(job, pci, err);
 	if (ret || job->dry_run || !is_known)
 		return ret;
 	ret = reread(job, pci, &now, err);
@@ -256,19 +272,20 @@ static int give_back(const struct hvcma_host_job *job, const struct hvcma_pci *p
 static int take(const struct hvcma_host_job *job, const struct hvcma_pci *pci, struct hvcma_error *err)
 {
 	struct hvcma_pci now;
-	int ret = enable_vfio(job, err);
+	const char *driver = hvcma_vfio_driver(pci);
+	int ret = enable_vfio(job, pci, err);
 
 	if (!ret)
-		ret = put_of_device(job, "vfio-pci", pci->name, "driver_override", err);
+		ret = put_of_device(job, driver, pci, "driver_override", err);
 	if (!ret)
 		ret = release(job, pci, err);
 	if (!ret)
-		ret = hvcma_job_put(job, pci->name, "/sys/bus/pci/drivers_probe", err);
+		ret = probe(job, pci, err);
 	if (ret || job->dry_run)
 		return ret;
 	ret = reread(job, pci, &now, err);
-	if (!ret && (strcmp(now.driver, "vfio-pci") || !now.is_noiommu_group)) {
-		hvcma_error_set(err, "vfio-pci did not take %s: the kernel's log tells why", pci->name);
+	if (!ret && (strcmp(now.driver, driver) || !now.is_noiommu_group)) {
+		hvcma_error_set(err, "%s did not take %s: the kernel's log tells why", driver, pci->name);
 		ret = -ENODEV;
 	}
 	return ret;
@@ -284,7 +301,7 @@ int hvcma_bind(const struct hvcma_host_job *job, const struct hvcma_pci *pci, st
 				pci->group);
 		return -EPERM;
 	}
-	if (pci->is_noiommu_group && !strcmp(pci->driver, "vfio-pci"))
+	if (pci->is_noiommu_group && !strcmp(pci->driver, hvcma_vfio_driver(pci)))
 		return 0;
 	ret = lock(job, &fd, err);
 	if (ret)
@@ -307,7 +324,7 @@ int hvcma_unbind(const struct hvcma_host_job *job, const struct hvcma_pci *pci, 
 	struct record record;
 	int fd, ret;
 
-	if (strcmp(pci->driver, "vfio-pci") && !load_record(job, pci, &record))
+	if (strcmp(pci->driver, hvcma_vfio_driver(pci)) && !load_record(job, pci, &record))
 		return 0;
 	ret = lock(job, &fd, err);
 	if (ret)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Giving a PCI device without IOMMU to VFIO, and back to whoever had it. All or nothing: what
+ * Giving a PCI or platform device without IOMMU to VFIO, and back to whoever had it. All or nothing: what
  * fails on the way is undone in reverse. What is to be undone is kept, before it is done, in
  * /run/hvcma, so that a later process can:
  *
@@ -16,7 +16,7 @@
 #include "hv/host/host_pci.h"
 
 /**
- * hvcma_bind() - loads vfio-pci, switches VFIO's no-IOMMU mode on, and has vfio-pci take the device.
+ * hvcma_bind() - loads VFIO's driver for its bus, switches the no-IOMMU mode on, and has it take the device.
  * @pci: as it is; with an IOMMU it is refused
  *
  * A device that VFIO has already is fine: nothing is done.
@@ -37,7 +37,7 @@ int hvcma_bind(const struct hvcma_host_job *job, const struct hvcma_pci *pci, st
 int hvcma_unbind(const struct hvcma_host_job *job, const struct hvcma_pci *pci, struct hvcma_error *err);
 
 /**
- * hvcma_bind_persist() - have @program bind the device at each boot: a rule for udev, that goes by
+ * hvcma_bind_persist() - have @program bind the PCI device at each boot: a rule for udev, that goes by
  * place, vendor and device, and a file each in modprobe.d and modules-load.d. All or none.
  *
  * Return: 0; -EEXIST: such a file is there, and of somebody else; what the kernel said.

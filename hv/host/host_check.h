@@ -34,4 +34,7 @@ void hvcma_check_vfio(const char *root, struct hvcma_host_findings *all);
 /** hvcma_check_pci() - judge a device. An IOMMU that protects it comes first. */
 void hvcma_check_pci(const char *root, const struct hvcma_pci *pci, struct hvcma_host_findings *all);
 
+/** hvcma_check_platform() - likewise a platform device, without what its node in the tree says. */
+void hvcma_check_platform(const char *root, const struct hvcma_pci *device, struct hvcma_host_findings *all);
+
 #endif /* HVCMA_HOST_HOST_CHECK_H */

@@ -18,13 +18,15 @@ static void check_iommu(const struct hvcma_pci *pci, struct hvcma_host_findings 
 	}
 	hvcma_found(all, "device-iommu", HVCMA_FAIL, "%s needs no hvcma: an IOMMU%s%s protects it (group %s)", pci->name,
 		    *pci->iommu ? " " : "", pci->iommu, pci->group);
+	if (strcmp(pci->bus, "pci"))
+		return;
 	hvcma_fix(all, "pass it through in the ordinary way: driver vfio-pci, then QEMU's -device vfio-pci,host=%s without anything of hvcma, or libvirt's <hostdev managed='yes'>",
 		  pci->name);
 }
 
 static void check_driver(const struct hvcma_pci *pci, struct hvcma_host_findings *all)
 {
-	if (!strcmp(pci->driver, "vfio-pci") && (*pci->group || hvcma_pci_has_iommu(pci))) {
+	if (!strcmp(pci->driver, hvcma_vfio_driver(pci)) && (*pci->group || hvcma_pci_has_iommu(pci))) {
 		hvcma_found(all, "device-driver", HVCMA_PASS, "VFIO has it: /dev/vfio/%s%s", pci->is_noiommu_group ? "noiommu-" : "",
 			    pci->group);
 		return;
@@ -102,4 +104,11 @@ void hvcma_check_pci(const char *root, const struct hvcma_pci *pci, struct hvcma
 	check_reset(pci, all);
 	check_address_bits(pci, all);
 	check_msi(pci, all);
+}
+
+void hvcma_check_platform(const char *root, const struct hvcma_pci *device, struct hvcma_host_findings *all)
+{
+	check_iommu(device, all);
+	check_driver(device, all);
+	check_use(root, device, all);
 }

@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define DEVICE		"/sys/bus/pci/devices/%s"
+#define ANY_DEVICE	"/sys/bus/%s/devices/%s"
 
 #define CONFIG_BYTES	256
 #define STATUS_OFFSET	0x06
@@ -69,19 +71,29 @@ static void read_group(const char *root, struct hvcma_pci *pci)
 {
 	char name[32];
 
-	hvcma_host_link(root, pci->group, sizeof(pci->group), DEVICE "/iommu_group", pci->name);
-	hvcma_host_read(root, name, sizeof(name), DEVICE "/iommu_group/name", pci->name);
+	hvcma_host_link(root, pci->group, sizeof(pci->group), ANY_DEVICE "/iommu_group", pci->bus, pci->name);
+	hvcma_host_read(root, name, sizeof(name), ANY_DEVICE "/iommu_group/name", pci->bus, pci->name);
 	pci->is_noiommu_group = !strcmp(name, "vfio-noiommu");
-	hvcma_host_link(root, pci->iommu, sizeof(pci->iommu), DEVICE "/iommu", pci->name);
+	hvcma_host_link(root, pci->iommu, sizeof(pci->iommu), ANY_DEVICE "/iommu", pci->bus, pci->name);
+}
+
+static void read_driver(const char *root, struct hvcma_pci *p)
+{
+	hvcma_host_link(root, p->driver, sizeof(p->driver), ANY_DEVICE "/driver", p->bus, p->name);
+	hvcma_host_read(root, p->driver_override, sizeof(p->driver_override), ANY_DEVICE "/driver_override", p->bus, p->name);
+	if (!strcmp(p->driver_override, "(null)"))
+		p->driver_override[0] = '\0';
 }
 
 int hvcma_pci_read(const char *root, const char *bdf, struct hvcma_pci *pci, struct hvcma_error *err)
 {
-	struct hvcma_pci p = { .name = "" };
-	int ret = hvcma_pci_name(bdf, p.name, err);
+	struct hvcma_pci p = { .bus = "pci" };
+	char name[HVCMA_PCI_NAME_BYTES];
+	int ret = hvcma_pci_name(bdf, name, err);
 
 	if (ret)
 		return ret;
+	snprintf(p.name, sizeof(p.name), "%s", name);
 	if (!hvcma_host_has(root, DEVICE "/vendor", p.name)) {
 		hvcma_error_set(err, "there is no PCI device %s: no " DEVICE, p.name, p.name);
 		return -ENOENT;
@@ -89,10 +101,7 @@ int hvcma_pci_read(const char *root, const char *bdf, struct hvcma_pci *pci, str
 	p.vendor = number_of(root, p.name, "vendor");
 	p.device = number_of(root, p.name, "device");
 	p.class = number_of(root, p.name, "class");
-	hvcma_host_link(root, p.driver, sizeof(p.driver), DEVICE "/driver", p.name);
-	hvcma_host_read(root, p.driver_override, sizeof(p.driver_override), DEVICE "/driver_override", p.name);
-	if (!strcmp(p.driver_override, "(null)"))
-		p.driver_override[0] = '\0';
+	read_driver(root, &p);
 	read_group(root, &p);
 	hvcma_host_read(root, p.reset_methods, sizeof(p.reset_methods), DEVICE "/reset_method", p.name);
 	p.can_reset = hvcma_host_has(root, DEVICE "/reset", p.name);
@@ -102,6 +111,84 @@ int hvcma_pci_read(const char *root, const char *bdf, struct hvcma_pci *pci, str
 	p.has_msi = find_msi(root, p.name);
 	*pci = p;
 	return 0;
+}
+
+/* ---- platform devices ---- */
+
+struct search {
+	const char *root, *node;	/* its path in sysfs */
+	char name[64];
+	int nr;
+};
+
+static int is_of_node(const char *name, void *opaque)
+{
+	struct search *s = opaque;
+	char real[PATH_MAX];
+
+	if (hvcma_host_real(s->root, real, "/sys/bus/platform/devices/%s/of_node", name) || strcmp(real, s->node))
+		return 0;
+	s->nr++;
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	return 0;
+}
+
+static int find_by_node(const char *root, const char *node, char name[64], struct hvcma_error *err)
+{
+	char real[PATH_MAX];
+	struct search s = { .root = root, .node = real };
+
+	if (hvcma_host_real(root, real, "/sys/firmware/devicetree/base%s", node)) {
+		hvcma_error_set(err, "the device tree has no node %.200s", node);
+		return -ENOENT;
+	}
+	hvcma_host_list(root, is_of_node, &s, "/sys/bus/platform/devices");
+	if (s.nr == 1) {
+		strcpy(name, s.name);
+		return 0;
+	}
+	hvcma_error_set(err, "%s platform device%s of node %.200s", s.nr ? "there are several" : "there is no", s.nr ? "s" : "", node);
+	return s.nr ? -ENOTUNIQ : -ENOENT;
+}
+
+int hvcma_platform_read(const char *root, const char *where, struct hvcma_pci *device, struct hvcma_error *err)
+{
+	struct hvcma_pci p = { .bus = "platform" };
+	int ret = 0;
+
+	if (*where == '/') {
+		ret = find_by_node(root, where, p.name, err);
+	} else if (!*where || strchr(where, '/') || strlen(where) >= sizeof(p.name)) {
+		hvcma_error_set(err, "'%.200s' is no name of a device, limit: %zu bytes", where, sizeof(p.name) - 1);
+		ret = -EINVAL;
+	} else {
+		strcpy(p.name, where);
+	}
+	if (ret)
+		return ret;
+	if (!hvcma_host_has(root, ANY_DEVICE, p.bus, p.name)) {
+		hvcma_error_set(err, "there is no device '%s', neither PCI (0000:01:00.0) nor in /sys/bus/platform/devices", p.name);
+		return -ENOENT;
+	}
+	read_driver(root, &p);
+	read_group(root, &p);
+	*device = p;
+	return 0;
+}
+
+int hvcma_device_read(const char *root, const char *where, struct hvcma_pci *device, struct hvcma_error *err)
+{
+	char name[HVCMA_PCI_NAME_BYTES];
+
+	if (*where == '/' || (hvcma_pci_name(where, name, NULL) && strchr(where, '.') &&
+			      hvcma_host_has(root, "/sys/bus/platform/devices/%s", where)))
+		return hvcma_platform_read(root, where, device, err);
+	return hvcma_pci_read(root, where, device, err);
+}
+
+const char *hvcma_vfio_driver(const struct hvcma_pci *device)
+{
+	return strcmp(device->bus, "platform") ? "vfio-pci" : "vfio-platform";
 }
 
 bool hvcma_pci_has_iommu(const struct hvcma_pci *pci)

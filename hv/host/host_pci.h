@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A PCI device of a host, as sysfs has it: what is known of it before it is passed through, and
- * whether the host uses it. Changes nothing.
+ * whether the host uses it. Changes nothing. A platform device is read into the same structure, as far as it
+ * has these things: what is done with both is the same but for the bus.
  */
 #ifndef HVCMA_HOST_HOST_PCI_H
 #define HVCMA_HOST_HOST_PCI_H
@@ -21,7 +22,8 @@ enum hvcma_known {
 };
 
 struct hvcma_pci {
-	char name[HVCMA_PCI_NAME_BYTES];	/* "0000:01:00.0" */
+	const char *bus;		/* "pci" or "platform": the folder of sysfs */
+	char name[64];			/* "0000:01:00.0", "fe650000.codec" */
 	uint32_t vendor, device;
 	uint32_t class;			/* 24 bits */
 	char driver[64];		/* "": none */
@@ -41,6 +43,21 @@ struct hvcma_pci {
  * Return: 0; -EINVAL: @bdf is none; -ENOENT: no such device; @err names it.
  */
 int hvcma_pci_read(const char *root, const char *bdf, struct hvcma_pci *pci, struct hvcma_error *err);
+
+/**
+ * hvcma_platform_read() - likewise a platform device.
+ * @where: its name, or with a '/' the path of its node in the device tree
+ *
+ * Return: 0; -EINVAL: the name is too long; -ENOENT: there is no such device; -ENOTUNIQ: several are of that
+ * node; @err names it.
+ */
+int hvcma_platform_read(const char *root, const char *where, struct hvcma_pci *device, struct hvcma_error *err);
+
+/** hvcma_device_read() - a PCI device if @where looks like one, else a platform device. */
+int hvcma_device_read(const char *root, const char *where, struct hvcma_pci *device, struct hvcma_error *err);
+
+/** hvcma_vfio_driver() - the driver of VFIO that a device of its bus goes to, a constant. */
+const char *hvcma_vfio_driver(const struct hvcma_pci *device);
 
 /** hvcma_pci_has_iommu() - does an IOMMU stand between it and memory? */
 bool hvcma_pci_has_iommu(const struct hvcma_pci *pci);

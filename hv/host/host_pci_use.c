@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What of a host uses a PCI device: see host_pci.h. Disks and network interfaces are those whose
+ * What of a host uses a device: see host_pci.h. Disks and network interfaces are those whose
  * folder in sysfs lies below the device's; and disks of NVMe subsystems that it has a controller of.
  */
 #define _GNU_SOURCE
@@ -189,7 +189,7 @@ static int find(struct search *s)
 		ret = hvcma_host_list(s->root, interface, s, "/sys/class/net");
 	if (ret == 1)
 		return 1;
-	hvcma_host_number(s->root, &is_screen, "/sys/bus/pci/devices/%s/boot_vga", s->pci->name);
+	hvcma_host_number(s->root, &is_screen, "/sys/bus/%s/devices/%s/boot_vga", s->pci->bus, s->pci->name);
 	if (s->pci->class >> 16 == CLASS_DISPLAY && is_screen && strcmp(s->pci->driver, "vfio-pci"))
 		return used(s, "it is", "the screen", "that this machine was booted with");
 	if (!s->pci->is_noiommu_group)
@@ -201,7 +201,7 @@ static int find(struct search *s)
 int hvcma_pci_use(const char *root, const struct hvcma_pci *pci, struct hvcma_error *why)
 {
 	struct search s = { .root = root, .pci = pci, .why = why };
-	int ret = hvcma_host_real(root, s.folder, "/sys/bus/pci/devices/%s", pci->name);
+	int ret = hvcma_host_real(root, s.folder, "/sys/bus/%s/devices/%s", pci->bus, pci->name);
 
 	s.mounts = hvcma_host_load(root, "/proc/self/mountinfo");
 	s.swaps = hvcma_host_load(root, "/proc/swaps");

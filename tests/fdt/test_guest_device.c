@@ -115,8 +115,10 @@ static void test_node(void **state)
 	struct rig *r = *state;
 
 	RIG_PROP(r->fdt, DMA, "test,depth", 16);
+	RIG_PROP(r->fdt, DMA, "test,num-queues", 1);	/* the GIC's phandle */
 	assert_int_equal(add(r, NULL, NULL, NULL), 0);
 	assert_string_equal(r->path, GUEST_DMA);
+	RIG_EXPECT(r->other, GUEST_DMA, "test,num-queues", 1);
 	RIG_EXPECT(r->other, GUEST_DMA, "reg", 0x2000, 0x200);
 	RIG_EXPECT(r->other, GUEST_DMA, "interrupts", 0, 113, 4);
 	RIG_EXPECT(r->other, GUEST_DMA, "test,depth", 16);

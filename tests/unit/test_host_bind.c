@@ -100,6 +100,39 @@ static void test_what_fails_is_undone(void **state)
 	assert_string_equal(after, before);
 }
 
+#define CODEC	"fe650000.codec"
+#define PLATFORM	"/sys/bus/platform/devices/"
+#define NODE	"/sys/firmware/devicetree/base/soc/codec@fe650000"
+
+/* By name and by node; the steps are those of a PCI device, on its own bus, by its own driver. */
+static void test_platform(void **state)
+{
+	struct tree *t = *state;
+	struct hvcma_host_job job = job_of(t, true);
+	struct hvcma_pci codec, same;
+	struct hvcma_error err;
+
+	tree_put(t, NODE "/", "");
+	tree_put(t, PLATFORM CODEC "/driver_override", "(null)\n");
+	tree_put(t, PLATFORM CODEC "/of_node", "-> " NODE);
+	tree_put(t, "/sys/bus/platform/drivers/codec/", "");
+	tree_put(t, PLATFORM CODEC "/driver", "-> /sys/bus/platform/drivers/codec");
+	assert_int_equal(hvcma_device_read(t->root, CODEC, &codec, &err), 0);
+	assert_string_equal(codec.bus, "platform");
+	assert_string_equal(codec.driver, "codec");
+	assert_int_equal(hvcma_device_read(t->root, "/soc/codec@fe650000", &same, &err), 0);
+	assert_string_equal(same.name, CODEC);
+	assert_int_equal(hvcma_device_read(t->root, "/soc/gone", &same, &err), -ENOENT);
+	tree_put(t, PLATFORM "second/of_node", "-> " NODE);
+	assert_int_equal(hvcma_device_read(t->root, "/soc/codec@fe650000", &same, &err), -ENOTUNIQ);
+	assert_int_equal(hvcma_bind(&job, &codec, &err), 0);
+	assert_non_null(strstr(steps, "modprobe vfio-platform reset_required=0\n"));
+	assert_non_null(strstr(steps,
+		"echo vfio-platform >/sys/bus/platform/devices/fe650000.codec/driver_override\n"
+		"echo fe650000.codec >/sys/bus/platform/devices/fe650000.codec/driver/unbind\n"
+		"echo fe650000.codec >/sys/bus/platform/drivers_probe\n"));
+}
+
 static void test_refusals(void **state)
 {
 	struct tree *t = *state;
@@ -284,6 +317,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TREE_TEST(test_what_fails_is_undone),
+		TREE_TEST(test_platform),
 		TREE_TEST(test_refusals),
 		TREE_TEST(test_unbind),
 		TREE_TEST(test_persist),

@@ -8,7 +8,7 @@
 STEPS='qemu-amd64 qemu-src qemu-src-newest meson qemu-headers-amd64
 sysroot-arm64 sysroot-arm64-service package-arm64 cross cross-amd64 kernel-amd64-6.12 kernel-arm64-6.12 busybox-amd64 busybox-arm64
 kernel-amd64-6.1 kernel-arm64-6.1 qemu-headers-arm64
-kernel-arm64-6.12-cloud kernel-arm64-6.1-cloud vfio-platform-arm64-6.1 vfio-platform-arm64-6.12 rootfs-arm64 e2fs-arm64 e2fs-amd64
+kernel-arm64-6.12-cloud kernel-arm64-6.1-cloud vfio-platform-arm64-6.12 rootfs-arm64 e2fs-arm64 e2fs-amd64
 udev-amd64 kexec-arm64 initramfs-tools firmware
 headers-amd64-6.12-cloud headers-amd64-6.1-cloud
 tools-newest kernel-amd64-newest kernel-arm64-newest

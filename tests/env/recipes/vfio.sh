@@ -3,7 +3,8 @@
 #
 # Recipe: what Debian's arm64 kernels lack to pass platform devices through: vfio-platform and
 # what it stands on, out of the source of the very kernel that is nested host. Stock code, stock options
-# but for those that switch it on.
+# but for those that switch it on. Of 6.1 there is none: that kernel takes no device without a reset module,
+# whatever reset_required says (vfio_platform_init_common()).
 
 # make_vfio_platform ARCH SERIES
 make_vfio_platform()
