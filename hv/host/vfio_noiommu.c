@@ -228,8 +228,10 @@ static int reset(int fd, struct hvcma_error *err)
 
 	if (ioctl(fd, VFIO_DEVICE_GET_INFO, &info))
 		return failed(err, "vfio", "no information on it");
-	if (!(info.flags & VFIO_DEVICE_FLAGS_RESET))
-		return 0;
+	if (!(info.flags & VFIO_DEVICE_FLAGS_RESET)) {
+		hvcma_error_set(err, "it has no reset: whoever makes it a bus master again lets it go on with what it was told");
+		return -EOPNOTSUPP;
+	}
 	do {
 		ret = ioctl(fd, VFIO_DEVICE_RESET) ? -errno : 0;
 		if (ret != -EAGAIN || !--tries)
@@ -259,6 +261,13 @@ int hvcma_vfio_stop(int device_fd, struct hvcma_error *err)
 	if (!ret)
 		ret = check_master_off(device_fd, region.offset, err);
 	return ret;
+}
+
+bool hvcma_vfio_can_reset(int device_fd)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+
+	return !ioctl(device_fd, VFIO_DEVICE_GET_INFO, &info) && info.flags & VFIO_DEVICE_FLAGS_RESET;
 }
 
 int hvcma_vfio_users(const char *name)

@@ -62,13 +62,18 @@ void hvcma_noiommu_close(struct hvcma_noiommu *group);
  * hvcma_vfio_stop() - no DMA of this device from now on: bus master off, read back, reset.
  * @device_fd: of a PCI device
  *
- * A device that can't be reset by itself is left at bus master off: it was read back. A reset takes
- * 0.1 s and more, without end if the hardware hangs.
+ * A reset takes 0.1 s and more, without end if the hardware hangs. Any way of the kernel's is one, which has
+ * tried them (reset_method in sysfs: the function's own, a power cycle by D3hot, the bus if nothing else is on it)
+ * when VFIO opened the device.
  *
- * Return: 0, -ENODEV (it does not answer any more), -EBUSY (it is a bus master still), or what
+ * Return: 0, -ENODEV (it does not answer any more), -EBUSY (it is a bus master still), -EOPNOTSUPP (it
+ * is no bus master, and can't be reset: it goes on with what it was told when somebody makes it one again), or what
  * the kernel said of config space or the reset; @err says it in words. It may run on then.
  */
 int hvcma_vfio_stop(int device_fd, struct hvcma_error *err);
+
+/** hvcma_vfio_can_reset() - of a device that VFIO has opened, @device_fd: has it any reset? */
+bool hvcma_vfio_can_reset(int device_fd);
 
 /**
  * hvcma_vfio_users() - how many have the device enabled; 0 once VFIO has closed it.

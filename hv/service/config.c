@@ -283,6 +283,8 @@ static int take_rule(const struct reading *r, const config_setting_t *s, void *o
 		return take_bool(r, s, &rule->unsafe_noiommu);
 	if (!strcmp(name, "devices"))
 		return take_devices(r, s, rule);
+	if (!strcmp(name, "unsafe-no-reset"))
+		return take_bool(r, s, &rule->unsafe_no_reset);
 	if (!strcmp(name, "max-devices"))
 		return take_number(r, s, &rule->quota.devices);
 	return take_quota(r, s, &rule->quota);
@@ -301,6 +303,8 @@ static int check_rule(const struct reading *r, const config_setting_t *s, const 
 	if (rule->nr_devices && !rule->unsafe_noiommu)
 		return complain(r, s, "VM %s has 'devices', which takes 'unsafe-noiommu = true': they can write to all "
 				"of the host's memory", rule->name);
+	if (rule->unsafe_no_reset && !rule->nr_devices)
+		return complain(r, s, "VM %s has 'unsafe-no-reset', but no 'devices' that it could be about", rule->name);
 	for (i = 0; &c->rule[i] != rule; i++) {
 		if (!strcmp(c->rule[i].name, rule->name))
 			return complain(r, s, "there are two VMs with the name %s", rule->name);
@@ -644,6 +648,8 @@ void hvcmad_config_print(const struct hvcmad_config *config, FILE *out)
 		fprintf(out, "%s", rule->unsafe_noiommu ? ", sees host-physical addresses" : "");
 		for (j = 0; j < rule->nr_devices; j++)
 			fprintf(out, "%s%s", j ? ", " : ", may open ", rule->device[j]);
+		if (rule->unsafe_no_reset)
+			fputs(", which need no reset to count as stopped", out);
 		fputc('\n', out);
 	}
 	if (!config->nr_rules)

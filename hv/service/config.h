@@ -35,6 +35,7 @@ struct hvcmad_rule {
 	bool unsafe_noiommu;		/* may see host-physical addresses */
 	char (*device)[HVCMAD_DEVICE_BYTES];	/* that it may open */
 	size_t nr_devices;
+	bool unsafe_no_reset;		/* a device without any reset counts as stopped once it is no bus master */
 };
 
 /* Hugepages of one size of which so much stays free. */

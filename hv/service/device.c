@@ -52,6 +52,7 @@ struct job {
 	int result_fd;
 	char name[HVCMAD_DEVICE_BYTES];
 	bool is_stopped;	/* to be closed; else to be stopped */
+	bool may_lack_reset;	/* bus master off is enough where there is none */
 	int fd;
 	int ret;
 	struct hvcma_error err;
@@ -76,6 +77,8 @@ static int stop(struct job *j)
 {
 	int ret = hvcma_vfio_stop(j->fd, &j->err);
 
+	if (ret == -EOPNOTSUPP && j->may_lack_reset)
+		return 0;
 	/* it is no part of this machine any more */
 	return ret == -ENODEV && hvcma_vfio_users(j->name) == -ENOENT ? 0 : ret;
 }
@@ -127,6 +130,7 @@ static void start_job(struct hvcmad_device *d, bool is_stopped)
 		j->result_fd = d->all->result_fd[1];
 		memcpy(j->name, d->name, sizeof(j->name));
 		j->is_stopped = is_stopped;
+		j->may_lack_reset = d->vm->unsafe_no_reset;
 		j->fd = d->fd;
 	}
 	if (j && start_thread(j))
@@ -330,6 +334,19 @@ static void add(struct hvcmad_devices *devices, struct hvcmad_device *d)
 	devices->end = &d->next;
 }
 
+/* Better known now than when its VM has ended. */
+static void warn_without_reset(const struct hvcmad_device *d)
+{
+	const struct hvcmad_about about = { .vm = d->vm->name, .device = d->name, .pid = d->pid };
+
+	if (hvcma_vfio_can_reset(d->fd))
+		return;
+	hvcmad_log(LOG_WARNING, HVCMAD_EVENT_DEVICE, &about, d->vm->unsafe_no_reset ?
+		   "VM %s: UNSAFE: device %s has no reset, and is to count as stopped without" :
+		   "VM %s: device %s has no reset: when its process has ended it goes into quarantine, with all memory of that",
+		   d->vm->name, d->name);
+}
+
 /* Kept before anybody is told. */
 static enum hvcmad_status open_and_keep(struct hvcmad_devices *devices, struct hvcmad_vm *vm, struct hvcmad_peer *peer,
 					const char *name, struct hvcmad_device **out, struct hvcma_error *err)
@@ -357,6 +374,7 @@ static enum hvcmad_status open_and_keep(struct hvcmad_devices *devices, struct h
 		return status_of(ret);
 	}
 	add(devices, d);
+	warn_without_reset(d);
 	*out = d;
 	return HVCMAD_S_OK;
 }

@@ -19,7 +19,8 @@
 #define MIB	(UINT64_C(1) << 20)
 
 static struct hvcmad_rule rules[] = {
-	{ .name = "a", .has_uid = true, .uid = 1, .quota = { 8 * MIB, 4 * MIB, 2, 2 }, .unsafe_noiommu = true },
+	{ .name = "a", .has_uid = true, .uid = 1, .quota = { 8 * MIB, 4 * MIB, 2, 2 }, .unsafe_noiommu = true,
+	  .unsafe_no_reset = true },
 	{ .name = "b", .has_uid = true, .uid = 2, .quota = { 8 * MIB, 8 * MIB, 4, 1 } },
 };
 
@@ -203,6 +204,7 @@ static void a_new_configuration_counts_at_once(void **state)
 	c.total = (struct hvcmad_quota){ 4 * MIB, 2 * MIB, 1, 0 };
 	hvcmad_accounts_reload(&all, &c);
 	assert_false(a->unsafe_noiommu);
+	assert_false(a->unsafe_no_reset);
 	assert_over(hvcmad_vm_add_region(a, 1, &err), -EACCES, "VM a may have nothing");
 	assert_over(hvcmad_vm_may_pin(a, 1, &err), -EACCES, "VM a may have nothing");
 	assert_over(hvcmad_vm_may_pin(b, 1, &err), -EDQUOT, "all VMs");
@@ -212,6 +214,7 @@ static void a_new_configuration_counts_at_once(void **state)
 	c = config();
 	hvcmad_accounts_reload(&all, &c);
 	assert_true(a->unsafe_noiommu);
+	assert_true(a->unsafe_no_reset);
 	hvcmad_vm_pinned(a, 4 * MIB, 0);
 	assert_int_equal(hvcmad_vm_may_pin(a, 4 * MIB, &err), 0);
 	hvcmad_vm_remove_region(a, 4 * MIB);

@@ -115,7 +115,7 @@ static void devices_are_allowed_by_name(void **state)
 {
 	struct hvcmad_config *c = good("totals = { pinned = \"1M\"; regions = 2; devices = 3; };\n"
 				       "vms = ( { name = \"a\"; user = 1; pinned = \"1M\"; regions = 1; unsafe-noiommu = true;\n"
-				       "          devices = ( \"0000:03:00.0\", \"10000:e1:00.7\" ); },\n"
+				       "          devices = ( \"0000:03:00.0\", \"10000:e1:00.7\" ); unsafe-no-reset = true; },\n"
 				       "        { name = \"b\"; user = 2; pinned = \"1M\"; regions = 1; unsafe-noiommu = true;\n"
 				       "          devices = [ \"0000:03:00.0\", \"0000:04:00.0\" ]; max-devices = 1; },\n"
 				       "        { name = \"c\"; user = 3; pinned = \"1M\"; regions = 1; devices = (); } );\n");
@@ -125,7 +125,9 @@ static void devices_are_allowed_by_name(void **state)
 	assert_int_equal(c->rule[0].quota.devices, 2);		/* all that it may open */
 	assert_true(hvcmad_rule_has_device(&c->rule[0], "10000:e1:00.7"));
 	assert_false(hvcmad_rule_has_device(&c->rule[0], "0000:04:00.0"));
+	assert_true(c->rule[0].unsafe_no_reset);
 	assert_int_equal(c->rule[1].quota.devices, 1);
+	assert_false(c->rule[1].unsafe_no_reset);
 	assert_true(hvcmad_rule_has_device(&c->rule[1], "0000:03:00.0"));
 	assert_int_equal(c->rule[2].quota.devices, 0);
 	assert_false(hvcmad_rule_has_device(&c->rule[2], "0000:03:00.0"));
@@ -247,6 +249,9 @@ static void vms_that_are_no_good_are_told_by_line(void **state)
 	    "VM b has 'devices', which takes 'unsafe-noiommu = true'");
 	bad(VM("name = \"b\"; user = 1; pinned = \"1M\"; regions = 1; unsafe-noiommu = true; devices = ( \"0000:03:00.0\" );"),
 	    4, "more than 'totals'");
+	bad(VM("name = \"b\"; user = 1; unsafe-no-reset = 1;"), 4, "'unsafe-no-reset' is to be true or false");
+	bad(VM("name = \"b\"; user = 1; pinned = \"1M\"; regions = 1; unsafe-noiommu = true; unsafe-no-reset = true;"), 4,
+	    "VM b has 'unsafe-no-reset', but no 'devices'");
 	bad(VM("name = \"b\"; user = 1; max-devices = \"many\";"), 4, "'max-devices' is to be a number");
 	bad(VM("name = \"b\"; user = 1; cgroup = 1;"), 4, "'cgroup' is to be a text");
 }

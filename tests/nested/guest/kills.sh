@@ -1,51 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=sh
 #
-# In the nested host: the guest has told a sound controller to capture into its region, round and round. QEMU is
-# killed, or the service, or both. The pool has no page but the region's, and a program takes, fills and
-# watches each that becomes free: no device may write to those. Nor if another process has the device, as a child
-# of that QEMU would, so that the kernel does not close it. The control, in which the service's keeper is killed as well,
-# shows that this would be seen.
+# In the nested host: while a device writes (capture.sh), QEMU is killed, or the service, or both. No device may write
+# to pages that others have taken. Nor if another process has the device, as a child of that QEMU would, so that
+# the kernel does not close it. The control, in which the service's keeper is killed as well, shows that this
+# would be seen.
 #
 #	kills.sh QEMU OTHERS	QEMU is killed so often, the others as often as OTHERS says
 
-. ./lib.sh
-
-REGION_PAGE_KIB=2048 REGION_MIB=32
-PAGES=$((REGION_MIB * 1024 / REGION_PAGE_KIB))
-export VM_USER=12345 VM_AS_USER=$HVCMA_BUILD/guest/arm64/bin/as_user VM_SMP=1
-SOCKET=$VM_TMP/hvcmad.socket
-LOG=$VM_TMP/hvcmad.log
-hda=$(hda_pci)
-hvcma=$HVCMA_BUILD/arm64/hvcma
-vfio_take "$hda"
-chmod 666 /dev/kvm
-chmod 711 "$VM_TMP"
-writable_etc
-echo nogroup:x:65534: >>/etc/group
-cat >"$VM_TMP/hvcmad.conf" <<END
-socket-group = "nogroup";
-totals = { memory = "32M"; pinned = "32M"; regions = 1; devices = 1; };
-vms = ( { name = "banka"; user = $VM_USER; memory = "32M"; pinned = "32M"; regions = 1;
-	  unsafe-noiommu = true; devices = ( "$hda" ); } );
-END
+. ./capture.sh
 
 all_taken=0 all_corrupted=0
-
-start_service()
-{
-	: >"$LOG"
-	LD_LIBRARY_PATH=$HVCMA_BUILD/lib "$HVCMA_BUILD/arm64/hvcmad" --config "$VM_TMP/hvcmad.conf" \
-		--socket "$SOCKET" >>"$LOG" 2>&1 &
-	service=$!
-	wait_until 20 said 'ready, 1 VMs'
-}
-
-kill_service()
-{
-	kill -KILL "$service"
-	wait "$service" 2>/dev/null
-}
 
 # kill_both [PROCESS]: at once, and that one
 kill_both()
@@ -53,49 +18,6 @@ kill_both()
 	kill -KILL "$@" "$service" "$(cat "$VM_DIR/pid")"
 	wait "$service" 2>/dev/null
 	vm_kill
-}
-
-# said TEXT: the service has, since it was started or the guest was
-said()
-{
-	grep -q -e "$1" "$LOG"
-}
-
-# pause: up to a second
-pause()
-{
-	sleep "0.$(tr -dc 0-9 </proc/sys/kernel/random/uuid | cut -c 1-2)"
-}
-
-# writes: the device does, to half of the region at least; the guest driver has some in its pool
-writes()
-{
-	nr_written=$(guest 'cat /sys/module/vcma_capture/parameters/nr_written')
-	note "to $nr_written of $PAGES pages"
-	[ "$nr_written" -ge $((PAGES / 2)) ]
-}
-
-# nothing_is_free: and nothing was
-nothing_is_free()
-{
-	! grep -q takes "$VM_TMP/taker"
-}
-
-# begin WHAT: a guest whose device writes, and somebody who waits
-begin()
-{
-	: >"$LOG"
-	# shellcheck disable=SC2046 # options are words
-	nested_guest $(region_options cma0 "clients=hda0,unsafe-noiommu=on,service=$SOCKET") \
-		-device "vfio-pci,host=$hda,id=hda0"
-	check "$1: the guest boots" vm_booted 1 180
-	guest load vcma_capture
-	check "$1: the device writes to the region" writes
-	: >"$VM_TMP/taker"
-	"$HVCMA_BUILD/guest/arm64/bin/taker" "$REGION_PAGE_KIB" "$PAGES" >"$VM_TMP/taker" 2>"$VM_TMP/taker.log" &
-	taker=$!
-	check "$1: somebody waits for pages" wait_until 10 grep -q ready "$VM_TMP/taker"
-	pause
 }
 
 # hold_device: somebody has it as well
@@ -113,16 +35,6 @@ drop_device()
 	wait "$holder" 2>/dev/null
 }
 
-# stop_taker: it has $taken pages, $corrupted of them
-stop_taker()
-{
-	kill "$taker"
-	wait "$taker" 2>/dev/null
-	taken=$(sed -n 's/^taken \([0-9]*\), .*/\1/p' "$VM_TMP/taker")
-	corrupted=$(sed -n 's/.*, corrupted \([0-9]*\)$/\1/p' "$VM_TMP/taker")
-	sed 's/^/# /' "$VM_TMP/taker.log"
-}
-
 # all_is_well WHAT: QEMU is dead. The device is stopped, then its memory is another's, and stays as he has left it.
 all_is_well()
 {
@@ -134,6 +46,7 @@ all_is_well()
 	all_taken=$((all_taken + taken)) all_corrupted=$((all_corrupted + corrupted))
 }
 
+configure
 check "the service runs" start_service
 
 for i in $(seq "$1"); do

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# In the nested host, for what ends a QEMU that has a device: the guest has told a sound controller to capture into its
+# region, round and round. The pool has no page but the region's, and a program takes, fills and watches each
+# that becomes free. Sourced.
+
+. ./lib.sh
+
+REGION_PAGE_KIB=2048 REGION_MIB=32
+PAGES=$((REGION_MIB * 1024 / REGION_PAGE_KIB))
+export VM_USER=12345 VM_AS_USER=$HVCMA_BUILD/guest/arm64/bin/as_user VM_SMP=1
+SOCKET=$VM_TMP/hvcmad.socket
+LOG=$VM_TMP/hvcmad.log
+hda=$(hda_pci)
+hvcma=$HVCMA_BUILD/arm64/hvcma
+vfio_take "$hda"
+chmod 666 /dev/kvm
+chmod 711 "$VM_TMP"
+writable_etc
+echo nogroup:x:65534: >>/etc/group
+
+# configure [SETTING;]: the service, from its start on
+configure()
+{
+	cat >"$VM_TMP/hvcmad.conf" <<-END
+		socket-group = "nogroup";
+		totals = { memory = "32M"; pinned = "32M"; regions = 1; devices = 1; };
+		vms = ( { name = "banka"; user = $VM_USER; memory = "32M"; pinned = "32M"; regions = 1;
+		          unsafe-noiommu = true; devices = ( "$hda" ); ${1-} } );
+	END
+}
+
+start_service()
+{
+	: >"$LOG"
+	LD_LIBRARY_PATH=$HVCMA_BUILD/lib "$HVCMA_BUILD/arm64/hvcmad" --config "$VM_TMP/hvcmad.conf" \
+		--socket "$SOCKET" >>"$LOG" 2>&1 &
+	service=$!
+	wait_until 20 said 'ready, 1 VMs'
+}
+
+kill_service()
+{
+	kill -KILL "$service"
+	wait "$service" 2>/dev/null
+}
+
+# said TEXT: the service has, since it was started or the guest was
+said()
+{
+	grep -q -e "$1" "$LOG"
+}
+
+# pause: up to a second
+pause()
+{
+	sleep "0.$(tr -dc 0-9 </proc/sys/kernel/random/uuid | cut -c 1-2)"
+}
+
+# writes: the device does, to half of the region at least; the guest driver has some in its pool
+writes()
+{
+	nr_written=$(guest 'cat /sys/module/vcma_capture/parameters/nr_written')
+	note "to $nr_written of $PAGES pages"
+	[ "$nr_written" -ge $((PAGES / 2)) ]
+}
+
+# nothing_is_free: and nothing was
+nothing_is_free()
+{
+	! grep -q takes "$VM_TMP/taker"
+}
+
+# begin WHAT: a guest whose device writes, and somebody who waits
+begin()
+{
+	: >"$LOG"
+	# shellcheck disable=SC2046 # options are words
+	nested_guest $(region_options cma0 "clients=hda0,unsafe-noiommu=on,service=$SOCKET") \
+		-device "vfio-pci,host=$hda,id=hda0"
+	check "$1: the guest boots" vm_booted 1 180
+	guest load vcma_capture
+	check "$1: the device writes to the region" writes
+	: >"$VM_TMP/taker"
+	"$HVCMA_BUILD/guest/arm64/bin/taker" "$REGION_PAGE_KIB" "$PAGES" >"$VM_TMP/taker" 2>"$VM_TMP/taker.log" &
+	taker=$!
+	check "$1: somebody waits for pages" wait_until 10 grep -q ready "$VM_TMP/taker"
+	pause
+}
+
+# stop_taker: it has $taken pages, $corrupted of them
+stop_taker()
+{
+	kill "$taker"
+	wait "$taker" 2>/dev/null
+	taken=$(sed -n 's/^taken \([0-9]*\), .*/\1/p' "$VM_TMP/taker")
+	corrupted=$(sed -n 's/.*, corrupted \([0-9]*\)$/\1/p' "$VM_TMP/taker")
+	sed 's/^/# /' "$VM_TMP/taker.log"
+}
