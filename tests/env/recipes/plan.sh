@@ -386,3 +386,47 @@ plan_libvirt_closure()
 	plan=$(only "$1|all" "$plan")
 	without "$NOT_TO_RUN|systemd.*|python3.*|libsystemd-shared.*|dbus-.*|polkitd|iso-codes" "$plan"
 }
+
+# ---- Xen -----------------------------------------------------------------------
+
+# xen_suite RELEASE COMMAND...: with the archives of the suite that has this release of Xen
+xen_suite()
+{
+	xs_release=$1
+	shift
+	case $xs_release in
+	4.17) "$@" ;;
+	*) later "$@" ;;
+	esac
+}
+
+plan_xen()
+{
+	xen_suite "$1" plan_packages "xen-hypervisor-$1-arm64:arm64"
+}
+
+# What builds programs for it: headers, and libraries to link with.
+plan_sysroot_xen()
+{
+	xen_suite "$1" plan_libraries "$1"
+}
+
+plan_libraries()
+{
+	plan=$(plan_closure libxen-dev:arm64 "libxenmisc$1:arm64")
+	printf '%s\n' "$plan" | grep -E '^libxen'
+}
+
+# A root tree of the control domain: xl, xenstored, xenconsoled. No hotplug script runs, so neither
+# udev nor Python is missed.
+plan_xen_tools()
+{
+	xen_suite "$1" plan_tools "$1"
+}
+
+plan_tools()
+{
+	plan=$(plan_closure "xen-utils-$1:arm64" xenstore-utils:arm64)
+	plan=$(only arm64 "$plan")
+	without "$NOT_FOR_TREES|(lib)?python3.*|media-types|readline-common|libssl.*|libsqlite.*|libkrb5.*|libgssapi.*|libk5.*|libkeyutils.*|libreadline.*|libncursesw.*|libexpat.*|libtirpc.*|libnsl.*|libffi.*|udev|libudev.*|libaudit.*|openssl.*|sysvinit-utils|libcrypt1|libdebconf.*|libbz2.*|libsystemd.*|systemd.*|libselinux.*|libcap2|libblkid1|ucf" "$plan"
+}

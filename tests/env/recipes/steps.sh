@@ -17,7 +17,9 @@ dtbs-arm64-6.1 dtbs-arm64-6.12 dtbs-armhf-6.1 dtbs-armhf-6.12 dtbs-arm64-newest
 linux-src-6.1 linux-src-6.12 compilers
 kernel-amd64-6.12-checked kernel-arm64-6.12-checked kernel-amd64-6.12-races
 kernel-amd64-6.12-rt kernel-arm64-6.12-64k kernel-amd64-7.3-iommufd
-libvirt-amd64'
+libvirt-amd64
+xen-arm64-4.17 xen-arm64-4.20 xen-tools-arm64-4.17 xen-tools-arm64-4.20
+sysroot-arm64-xen-4.17 sysroot-arm64-xen-4.20'
 
 # step_define NAME: sets step_recipe (file), step_verb and step_args (functions plan_VERB and
 # make_VERB with these arguments), step_needs (other steps), step_reads (what its recipe reads, under
@@ -47,6 +49,11 @@ step_define()
 	cross) step_recipe=cross step_needs=sysroot-arm64 step_cost='147 4' ;;
 	cross-amd64) step_recipe=cross step_verb=cross_amd64 step_cost='156 4' ;;
 	sysroot-arm64) step_recipe=cross step_verb=sysroot_arm64 step_cost='77 3' ;;
+	sysroot-arm64-xen-*)
+		step_recipe=xen step_verb=sysroot_xen step_args=${1##*-} step_cost='4 1' ;;
+	xen-arm64-*) step_recipe=xen step_verb=xen step_args=${1##*-} step_cost='1 1' ;;
+	xen-tools-arm64-*)
+		step_recipe=xen step_verb=xen_tools step_args=${1##*-} step_cost='17 2' ;;
 	sysroot-arm64-service) step_recipe=cross step_verb=sysroot_arm64_service step_cost='40 3' ;;
 	package-arm64) step_recipe=package step_verb=package_arm64 step_needs='cross sysroot-arm64' step_cost='90 5' ;;
 	kernel-*-checked | kernel-*-races | kernel-*-rt | kernel-*-64k | kernel-*-iommufd)
