@@ -252,7 +252,7 @@ $(O)/guest/%/debug/virtio_cma.ko: $(GUEST_DRIVER_SRC) | $(ENV)/kernel/%/kbuild
 # Programs that run inside guests: static, one source each.
 GUEST_PROGRAMS = $(basename $(notdir $(wildcard $(srcdir)/tests/lib/guest/*.c $(srcdir)/examples/*.c)))
 GUEST_BIN = $(foreach a,amd64 arm64,$(GUEST_PROGRAMS:%=$(O)/guest/$(a)/bin/%))
-guest_program = $(Q)mkdir -p $(@D) && $(1) -std=gnu11 -O2 $(WARN) -I$(srcdir)/guest-driver/uapi -static -o $@ $<
+guest_program = $(Q)mkdir -p $(@D) && $(1) -std=gnu11 -O2 $(WARN) -I$(srcdir)/guest-driver/uapi -iquote $(srcdir) -static -o $@ $<
 vpath %.c $(srcdir)/tests/lib/guest $(srcdir)/examples
 guest_headers = $(wildcard $(srcdir)/guest-driver/uapi/*.h $(srcdir)/tests/lib/guest/*.h)
 

@@ -25,6 +25,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
@@ -167,6 +168,36 @@ static void unstore_object(const struct object *o)
 	for (i = 0; i < o->nr_fds; i++) {
 		snprintf(part, sizeof(part), "%zu", i);
 		unstore(o, part);
+	}
+}
+
+/* Files of anonymous inodes can be taken for one another: that costs a message, no more. */
+static bool may_be_same(int fd, int other)
+{
+	struct stat a, b;
+
+	return !fstat(fd, &a) && !fstat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/*
+ * The store has a file once, by the name that it first came with: what others have of those that have just been
+ * taken out of it was not put there.
+ */
+static void store_others(const struct object *others, const struct object *gone)
+{
+	const struct object *o;
+	char part[24];
+	size_t i, j;
+
+	for (o = others; o; o = o->next) {
+		for (i = 0; i < o->nr_fds; i++) {
+			for (j = 0; j < gone->nr_fds && !may_be_same(o->fd[i], gone->fd[j]); j++)
+				;
+			if (j == gone->nr_fds)
+				continue;
+			snprintf(part, sizeof(part), "%zu", i);
+			store(o, part, o->fd[i]);
+		}
 	}
 }
 
@@ -348,8 +379,10 @@ static int do_drop(struct keeper *k, uint32_t id)
 	if (!o || o->id != id)
 		return -ENOENT;
 	*at = o->next;
-	if (k->has_store)
+	if (k->has_store) {
 		unstore_object(o);
+		store_others(k->first, o);
+	}
 	object_free(o);
 	return 0;
 }
