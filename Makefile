@@ -29,7 +29,7 @@ srcdir := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 endif
 # The test layers; those without a virtual machine that boots a kernel.
 QUICK_LAYERS = layers build unit service fdt loopback asan fuzz conformance qtest
-LAYERS = $(QUICK_LAYERS) glue vm libvirt nested instruments intree
+LAYERS = $(QUICK_LAYERS) glue vm libvirt nested xen instruments intree
 include $(srcdir)/tests/needs.mk
 
 ifeq ($(V),1)
@@ -204,6 +204,23 @@ native: $(if $(MISSING_command),,$(O)/$(NATIVE)/hvcma) $(if $(MISSING_keeper),,$
 plugin: $(NATIVE)-plugin
 plugin-testing: $(NATIVE)-plugin-testing
 
+# ---- Xen: what runs in its control domain, for Arm; of each release its own libxenctrl ----
+XEN_RELEASES = 4.17 4.20
+XEN_SRC := $(sort $(wildcard $(srcdir)/hv/xen/*.c $(srcdir)/hv/host/xen/*.c)) $(srcdir)/hv/host/error.c
+XEN_HDR := $(wildcard $(srcdir)/hv/xen/*.h $(srcdir)/hv/host/xen/*.h) $(srcdir)/hv/host/provider.h
+XEN_LIBS = -lxenctrl -lxenforeignmemory -lxenstore
+# Libraries of a newer Debian than the compiler's are linked with as they are.
+define xen_rules
+$(O)/xen/$(1)/hvcma-xen: $(XEN_SRC) $(XEN_HDR) $(O)/arm64/libhvcma-core.a | $(ready_cross) $(ENV)/sysroot-arm64-xen-$(1)
+	$(say) LD xen/$(1)/hvcma-xen
+	$(Q)mkdir -p $$(@D) && $(CC_cross) -std=gnu11 $(CFLAGS) $(WARN) -I$(srcdir) -I$(ENV)/sysroot-arm64-xen-$(1)/usr/include $(LDFLAGS) -o $$@ \
+		$(XEN_SRC) $(O)/arm64/libhvcma-core.a -L$(ENV)/sysroot-arm64-xen-$(1)/usr/lib/aarch64-linux-gnu \
+		-Wl,-rpath-link,$(ENV)/sysroot-arm64-xen-$(1)/usr/lib/aarch64-linux-gnu -Wl,--allow-shlib-undefined $(XEN_LIBS)
+endef
+$(foreach r,$(XEN_RELEASES),$(eval $(call xen_rules,$(r))))
+arm64-xen: $(XEN_RELEASES:%=$(O)/xen/%/hvcma-xen)
+.PHONY: arm64-xen
+
 # ---- guest modules -----------------------------------------------------------
 # Those that are booted, the newest where it could be had; and those that are only built for.
 GUEST_KERNELS = amd64/6.1 amd64/6.12 arm64/6.1 arm64/6.12
@@ -216,7 +233,7 @@ GUEST_DEBUG = amd64/6.12/debug arm64/6.12/debug
 GUEST_CHECKED = amd64/6.12-checked
 GUEST_CHECKED_LONG = arm64/6.12-checked amd64/6.12-races amd64/6.12-rt arm64/6.12-64k
 guest_sources = $(shell find $(1) -type f \( -name '*.[ch]' -o -name Kbuild \) ! -name '*.mod.c')
-GUEST_CORE := $(wildcard $(srcdir)/hv/core/region_text.[ch] $(srcdir)/hv/core/dma_windows.[ch])
+GUEST_CORE := $(filter-out %/service_wire.c %/service_wire.h %/window_text.c %/window_text.h,$(wildcard $(srcdir)/hv/core/*.[ch]))
 GUEST_DRIVER_SRC := $(call guest_sources,$(srcdir)/guest-driver $(srcdir)/hv/abi) $(GUEST_CORE)
 GUEST_TEST_SRC := $(call guest_sources,$(wildcard $(srcdir)/tests/guest))
 guest_ko = $(1:%=$(O)/guest/%/virtio_cma.ko)

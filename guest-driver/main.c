@@ -180,8 +180,14 @@ static int __init vcma_init(void)
 	err = vcma_virtio_register(&vcma_transport_user);
 	if (err)
 		goto unregister_sleep;
+	err = vcma_xen_register(&vcma_transport_user);
+	if (err)
+		goto unregister_virtio;
 	return 0;
 
+unregister_virtio:
+	vcma_virtio_unregister();
+	vcma_reprobe_stop();
 unregister_sleep:
 	vcma_debugfs_unregister();
 	vcma_sleep_unregister();
@@ -201,6 +207,7 @@ module_init(vcma_init);
 
 static void __exit vcma_exit(void)
 {
+	vcma_xen_unregister();
 	vcma_virtio_unregister();
 	vcma_reprobe_stop();
 	vcma_debugfs_unregister();

@@ -101,4 +101,22 @@ extern unsigned int vcma_request_timeout_ms;
 int vcma_virtio_register(const struct vcma_transport_user *user);
 void vcma_virtio_unregister(void);
 
+/**
+ * vcma_xen_register() - serve devices of Xen's class "vcma", if this is a domain of Xen's. @user:
+ * stays. Return: 0 or an error.
+ */
+#ifdef VCMA_XEN
+int vcma_xen_register(const struct vcma_transport_user *user);
+void vcma_xen_unregister(void);
+#else
+static inline int vcma_xen_register(const struct vcma_transport_user *user)
+{
+	return 0;
+}
+
+static inline void vcma_xen_unregister(void)
+{
+}
+#endif
+
 #endif /* VCMA_TRANSPORT_H */

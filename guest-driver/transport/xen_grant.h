@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where this guest's memory is in the machine, on Xen: no interface is for that, but mapping a
+ * grant answers with it (GNTTABOP_map_grant_ref, dev_bus_addr), also if a guest has granted the
+ * page to itself. That is observed, no contract: so every answer is asked for at several places of
+ * a granule, and believed only if all of them fit together.
+ *
+ * Xen on Arm never moves memory, so what was true once stays so.
+ */
+#ifndef VCMA_XEN_GRANT_H
+#define VCMA_XEN_GRANT_H
+
+#include <linux/types.h>
+
+/**
+ * vcma_xen_machine() - machine addresses of whole granules of this guest. May sleep.
+ * @self: this domain's number
+ * @base_gpa: of the first granule, a multiple of @granule_bytes
+ * @granule_bytes: power of two, a page of Xen at least
+ * @machine: out, one for each of @nr granules
+ * @wrong: out, on -EUCLEAN: a sentence
+ *
+ * Return: 0; -EUCLEAN (the answers don't fit together: a granule is not contiguous, or two are
+ * in one place, or memory is said to be where this guest has it, though it is not mapped so);
+ * -ENOMEM, -ENOSPC (no grants left); -EIO (Xen does not answer).
+ */
+int vcma_xen_machine(u16 self, u64 base_gpa, u64 granule_bytes, u64 nr, u64 *machine,
+		     char *wrong, size_t wrong_bytes);
+
+#endif /* VCMA_XEN_GRANT_H */
