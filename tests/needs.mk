@@ -45,6 +45,8 @@ packages_arm64-service = native env
 steps_arm64-service = cross sysroot-arm64-service
 packages_arm64-plugin = plugin
 steps_arm64-plugin = qemu-headers-arm64
+packages_arm64-xen = native env
+steps_arm64-xen = cross $(foreach r,4.17 4.20,xen-arm64-$(r) xen-tools-arm64-$(r) sysroot-arm64-xen-$(r))
 packages_guest = native guest
 steps_guest = $(KERNELS) $(NEWEST) cross
 packages_guest-all = $(packages_guest)
@@ -85,6 +87,8 @@ steps_check-libvirt = libvirt-amd64 $(steps_plugin) kernel-amd64-6.12 busybox-am
 packages_check-nested = test plugin guest boot
 steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross sysroot-arm64-service firmware \
 	vfio-platform-arm64-6.12
+packages_check-xen = test guest boot
+steps_check-xen = qemu-amd64 busybox-arm64 e2fs-arm64 kernel-arm64-6.1 kernel-arm64-6.12 $(steps_arm64-xen)
 packages_check-instruments = test plugin vm kernel
 steps_check-instruments = qemu-amd64 $(steps_plugin) busybox-amd64 $(CHECKED) \
 	$(addprefix kernel-,$(subst /,-,$(CHECKED_T)))
