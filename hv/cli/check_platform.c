@@ -9,6 +9,7 @@
 
 #include "fdt/guest_device.h"
 #include "hv/cli/check_platform.h"
+#include "hv/cli/plugin.h"
 #include "hv/cli/windows.h"
 #include "hv/host/bus_windows.h"
 #include "hv/host/machine_tree.h"

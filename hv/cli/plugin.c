@@ -14,10 +14,6 @@
 #include "hv/cli/plugin.h"
 #include "hv/host/host_run.h"
 
-#ifndef HVCMA_PLUGINDIR
-#define HVCMA_PLUGINDIR "/usr/local/lib/hvcma"
-#endif
-
 #define PLUGIN_FILE	"hvcma-qemu.so"
 #define QEMU_SECONDS	20
 

@@ -10,6 +10,10 @@
 #include <stddef.h>
 
 #define HVCMA_PRELOAD_FILE	"hvcma-preload.so"
+/* Where all that belongs to the plugin is installed: the Makefile says it where somebody has chosen. */
+#ifndef HVCMA_PLUGINDIR
+#define HVCMA_PLUGINDIR "/usr/local/lib/hvcma"
+#endif
 
 struct hvcma_qemu_answer {
 	char version[160];	/* its first line; "": there is no such program */
