@@ -54,6 +54,7 @@ static void vcma_retire(struct vcma_region *r)
 	if (r->retired)
 		return;
 	vcma_shrink_stop(r);
+	vcma_surrender_stop(r);
 	vcma_resvs_destroy(r);
 	vcma_region_retire(r);
 }

@@ -15,6 +15,7 @@
 #include "populate.h"
 #include "ram.h"
 #include "requests.h"
+#include "surrender.h"
 #include "test-hooks.h"
 #include "trace.h"
 
@@ -256,13 +257,74 @@ bool hvcma_backing_prepare(HvcmaBacking *b, uint64_t first, uint64_t nr)
     return false;
 }
 
+/*
+ * What was surrendered. The pages are in the file before the guest can touch
+ * them: a service makes them by a mapping of its own, else that is done here.
+ */
+static int back_surrendered(HvcmaBacking *b, uint64_t first, uint64_t nr)
+{
+    struct hvcma_provider *p = b->provider;
+    int ret = b->s->service_path ?
+              p->ops->back(p, first, nr) :
+              hvcma_surrender_make_pages(b->s, first, nr, &p->error);
+
+    if (ret) {
+        return ret;
+    }
+    ret = hvcma_surrender_uncover(b->s, first, nr, &p->error);
+    if (!ret && !b->s->service_path) {
+        ret = p->ops->back(p, first, nr);
+    }
+    if (!ret && hvcma_discard_populate(b->s, first, nr)) {
+        hvcma_error_set(&p->error, "region %s: a device of this virtual "
+                        "machine can't map what is reclaimed",
+                        b->s->config.name);
+        ret = -EIO;
+    }
+    if (ret) {
+        struct hvcma_error why = p->error;
+
+        hvcma_backing_surrender(b, first, nr);
+        p->error = why;
+    }
+    return ret;
+}
+
 enum virtio_cma_status hvcma_backing_back(HvcmaBacking *b, uint64_t first,
                                           uint64_t nr)
 {
-    int ret = b->provider->ops->back(b->provider, first, nr);
+    struct hvcma_provider *p = b->provider;
+    int ret = hvcma_surrender_has(b->s, first, nr) ?
+              back_surrendered(b, first, nr) : p->ops->back(p, first, nr);
     enum virtio_cma_status status = status_of_errno(b, ret);
 
     return ret == -ENOMEM ? VIRTIO_CMA_S_NO_BACKING : status;
+}
+
+void hvcma_backing_surrender(HvcmaBacking *b, uint64_t first, uint64_t nr)
+{
+    struct hvcma_provider *p = b->provider;
+
+    hvcma_discard_withdraw(b->s, first, nr);
+    if (hvcma_surrender_cover(b->s, first, nr, &p->error) ||
+        p->ops->discard(p, first, nr)) {
+        warn_report_once("virtio-cma '%s': %" PRIu64 " granules from %" PRIu64
+                         ", which are surrendered, keep their host pages: %s",
+                         b->s->config.name, nr, first, p->error.text);
+    }
+}
+
+/* In place of those that are surrendered is memory that is not the region's. */
+static void hide_surrendered(HvcmaBacking *b, uint64_t first, uint64_t nr,
+                             uint64_t *hpa)
+{
+    uint64_t i;
+
+    for (i = 0; b->s->surrender && i < nr; i++) {
+        if (hvcma_surrender_has(b->s, first + i, 1)) {
+            hpa[i] = HVCMA_HPA_ABSENT;
+        }
+    }
 }
 
 /* Host-physical addresses become what the guest is told. */
@@ -286,6 +348,7 @@ enum virtio_cma_status hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first,
     if (ret) {
         return status_of_errno(b, ret);
     }
+    hide_surrendered(b, first, nr, dma);
     hpa_to_dma(b, first, nr, dma);
     return VIRTIO_CMA_S_OK;
 }
@@ -296,6 +359,7 @@ enum virtio_cma_status hvcma_backing_look(HvcmaBacking *b, uint64_t first,
     if (b->provider->ops->look(b->provider, first, nr, dma)) {
         return VIRTIO_CMA_S_IO;
     }
+    hide_surrendered(b, first, nr, dma);
     hpa_to_dma(b, first, nr, dma);
     return VIRTIO_CMA_S_OK;
 }
@@ -354,7 +418,9 @@ void hvcma_backing_unpin(HvcmaBacking *b, uint64_t first, uint64_t nr)
     int ret;
 
     hvcma_test_unpinned(b->s, first, nr);
-    may_drop = hvcma_discard_withdraw(b->s, first, nr);
+    /* With surrender=on it is RAM of the guest's, pinned or not. */
+    may_drop = !b->s->opts.surrender &&
+               hvcma_discard_withdraw(b->s, first, nr);
     ret = p->ops->unpin(p, first, nr);
     if (ret) {
         error_report_once("virtio-cma '%s': unpinning %" PRIu64 " granules "

@@ -71,6 +71,13 @@ enum virtio_cma_status hvcma_backing_dma_addr(HvcmaBacking *b, uint64_t first,
 const char *hvcma_backing_error(const HvcmaBacking *b);
 
 /**
+ * hvcma_backing_surrender() - engine op "surrender": the pages go to the host's
+ * pool, and ordinary memory is in their place until they are backed. What can't
+ * go stays, which is reported.
+ */
+void hvcma_backing_surrender(HvcmaBacking *b, uint64_t first, uint64_t nr);
+
+/**
  * hvcma_backing_discard() - with discard=on the pages of unpinned granules go,
  * which no device of this virtual machine has mapped any more; else nothing.
  */

@@ -371,19 +371,26 @@ static int postcopy_event(NotifierWithReturn *n, void *data, Error **errp)
     return -ENOTSUP;
 }
 
+static bool discards(const VirtIOCMA *s)
+{
+    return s->opts.discard || s->opts.surrender;
+}
+
 bool hvcma_discard_init(VirtIOCMA *s, Error **errp)
 {
     HvcmaDiscard *d;
 
-    if (s->config.mode != VIRTIO_CMA_MODE_PRIVATE) {
+    if (s->config.mode != VIRTIO_CMA_MODE_PRIVATE && !s->opts.surrender) {
         return true;
     }
-    if (s->opts.discard && ram_block_coordinated_discard_require(true)) {
-        error_setg(errp, "virtio-cma '%s': discard=on discards pages of guest "
+    if (discards(s) && ram_block_coordinated_discard_require(true)) {
+        const char *option = s->opts.discard ? "discard=on" : "surrender=on";
+
+        error_setg(errp, "virtio-cma '%s': %s discards pages of guest "
                    "memory, but another device of this virtual machine maps "
                    "all of it for good (vhost-vdpa, nvme:// and encrypted "
-                   "guests do): leave out discard=on, or that device",
-                   s->config.name);
+                   "guests do): leave out %s, or that device",
+                   s->config.name, option, option);
         return false;
     }
     d = g_new0(HvcmaDiscard, 1);
@@ -393,6 +400,9 @@ bool hvcma_discard_init(VirtIOCMA *s, Error **errp)
     d->nr = s->config.region_bytes / s->config.granule_bytes;
     d->populated = bitmap_new(d->nr);
     d->late = bitmap_new(d->nr);
+    if (s->opts.surrender) {
+        bitmap_fill(d->populated, d->nr);
+    }
     QLIST_INIT(&d->listeners);
     migration_add_notifier(&d->migration, migration_event);
     d->postcopy.notify = postcopy_event;
@@ -412,7 +422,7 @@ void hvcma_discard_cleanup(VirtIOCMA *s)
     memory_region_set_ram_discard_manager(d->mr, NULL);
     postcopy_remove_notifier(&d->postcopy);
     migration_remove_notifier(&d->migration);
-    if (s->opts.discard) {
+    if (discards(s)) {
         ram_block_coordinated_discard_require(false);
     }
     g_free(d->late);

@@ -8,6 +8,8 @@
  * behind an IOMMU maps and unmaps as blocks come and go; migration, snapshots
  * and dumps leave out the rest instead of faulting pages in.
  *
+ * With surrender=on all but what is surrendered is populated.
+ *
  * In the other modes all of the region is guest RAM, or pinned for good, and
  * never discarded: they have no manager, and the functions below do nothing.
  *
@@ -36,8 +38,8 @@ bool hvcma_discard_init(VirtIOCMA *s, Error **errp);
 void hvcma_discard_cleanup(VirtIOCMA *s);
 
 /**
- * hvcma_discard_populate() - granules were pinned for a block: tell those who
- * map them.
+ * hvcma_discard_populate() - granules were pinned for a block, or reclaimed: tell
+ * those who map them.
  *
  * Return: 0, or the negative errno of one who can't: then nobody has them
  * mapped who had not before.
@@ -46,7 +48,7 @@ int hvcma_discard_populate(VirtIOCMA *s, uint64_t first, uint64_t nr);
 
 /**
  * hvcma_discard_withdraw() - granules are freed, and about to be
- * unpinned: have them unmapped.
+ * unpinned, or surrendered: have them unmapped.
  *
  * Return: true if their pages may go; false if a migration still wants them:
  * hvcma_backing_discard() is called at its end.

@@ -49,6 +49,8 @@ static const Description descriptions[] = {
       "up to this order" },
     { "pool", "with mode=static: size of the pool for DMA, 0: by the region" },
     { "discard", "discard memory that the guest does not use" },
+    { "surrender", "with mode=reusable: on the host's wish the guest gives up "
+      "memory that it does not need, for others (qom-set wanted-bytes)" },
     { "unsafe-noiommu", "UNSAFE: tell the guest host-physical addresses, allow "
       "VFIO devices without an IOMMU" },
     { "service", "host service that pins and locates the memory, for a QEMU "

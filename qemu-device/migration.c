@@ -529,11 +529,14 @@ const VMStateDescription vmstate_virtio_cma = {
 
 bool hvcma_migration_init(VirtIOCMA *s, Error **errp)
 {
-    if (s->opts.unsafe_noiommu || s->config.mode == VIRTIO_CMA_MODE_RAM) {
+    if (s->opts.unsafe_noiommu || s->config.mode == VIRTIO_CMA_MODE_RAM ||
+        s->opts.surrender) {
         error_setg(&s->migration_blocker, "virtio-cma '%s': %s",
                    s->config.name,
                    s->config.mode == VIRTIO_CMA_MODE_RAM ?
                    "mode=ram: the guest's RAM is pinned where it is" :
+                   s->opts.surrender && !s->opts.unsafe_noiommu ?
+                   "surrender=on: what the guest has given up is not told" :
                    "unsafe-noiommu=on: the guest's devices hold physical "
                    "addresses of this host");
         if (migrate_add_blocker(&s->migration_blocker, errp)) {

@@ -16,6 +16,7 @@
 #include "printable.h"
 #include "ram.h"
 #include "static.h"
+#include "surrender.h"
 #include "test-hooks.h"
 #include "virtio-cma.h"
 #include "client-windows.h"
@@ -476,5 +477,6 @@ bool hvcma_options_check(VirtIOCMA *s, Error **errp)
            hvcma_regions_check(s, errp) &&
            hvcma_ram_check(s, errp) &&
            hvcma_pinned_check(s, errp) &&
+           hvcma_surrender_check(s, errp) &&
            hvcma_static_check(s, errp);
 }

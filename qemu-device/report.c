@@ -507,6 +507,7 @@ static void put_counters(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     put_u64(v, "swapped-bytes", swapped_bytes);
     put_u64(v, "online-bytes", c.online_bytes);
     put_u64(v, "orphaned-bytes", c.orphaned_bytes);
+    put_u64(v, "surrendered-bytes", c.surrendered_bytes);
     put_u64(v, "busy-bytes", c.busy_bytes);
     for (i = 0; i < VIRTIO_CMA_NR_WHYS; i++) {
         g_autofree char *key = g_strdup_printf("busy-%s-bytes", whys[i]);

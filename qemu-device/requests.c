@@ -367,6 +367,30 @@ static bool event_deliver(Queue *q, uint32_t client)
     return request_answer(q, r, &event, fits ? sizeof(event) : 0);
 }
 
+/* False: there is no buffer for it. */
+static bool wanted_deliver(Queue *q)
+{
+    VirtIOCMA *s = q->s;
+    struct virtio_cma_event_wanted event = {
+        .event.type = cpu_to_le32(VIRTIO_CMA_EVENT_WANTED),
+        .bytes = cpu_to_le64(s->wanted_bytes),
+        .deadline_ms = cpu_to_le32(s->wanted_ms),
+    };
+    Request *r = request_take(q);
+    size_t room;
+
+    if (!r) {
+        return false;
+    }
+    /* As much of it as there is room for, the part of all events at least. */
+    room = MIN(request_room(r), sizeof(event));
+    if (room >= sizeof(event.event)) {
+        s->wanted_bytes = 0;
+    }
+    return request_answer(q, r, &event,
+                          room >= sizeof(event.event) ? room : 0);
+}
+
 static void events_run(Queue *q)
 {
     VirtIODevice *vdev = VIRTIO_DEVICE(q->s);
@@ -383,9 +407,19 @@ static void events_run(Queue *q)
             delivered |= alive;
         }
     }
+    if (alive && life == q->life && q->s->wanted_bytes) {
+        delivered |= wanted_deliver(q);
+    }
     if (delivered && life == q->life) {
         virtio_notify(vdev, q->vq);
     }
+}
+
+void hvcma_send_wanted(VirtIOCMA *s, uint64_t bytes, uint32_t deadline_ms)
+{
+    s->wanted_bytes = bytes;
+    s->wanted_ms = deadline_ms;
+    queue_call_again(&s->requests->queue[VIRTIO_CMA_VQ_EVENT]);
 }
 
 void hvcma_send_event(VirtIOCMA *s, uint32_t client, uint32_t type)
@@ -553,6 +587,7 @@ void hvcma_requests_forget(VirtIOCMA *s)
     for (i = 0; i < VIRTIO_CMA_NR_VQS; i++) {
         hvcma_requests_forget_queue(s, i);
     }
+    s->wanted_bytes = 0;
     if (s->config.nr_clients) {
         memset(s->event_pending, 0, s->config.nr_clients);
     }

@@ -69,4 +69,12 @@ void hvcma_requests_forget_queue(VirtIOCMA *s, uint32_t index);
  */
 void hvcma_send_event(VirtIOCMA *s, uint32_t client, uint32_t type);
 
+/**
+ * hvcma_send_wanted() - ask the guest driver for memory, which knows
+ * VIRTIO_CMA_F_SURRENDER, within so many milliseconds; 0: at any time.
+ *
+ * Kept as above; what was asked for before and is not delivered is forgotten.
+ */
+void hvcma_send_wanted(VirtIOCMA *s, uint64_t bytes, uint32_t deadline_ms);
+
 #endif /* QEMU_DEVICE_REQUESTS_H */

@@ -27,6 +27,7 @@
 #include "ram.h"
 #include "requests.h"
 #include "static.h"
+#include "surrender.h"
 #include "test-hooks.h"
 #include "trace.h"
 #include "turn.h"
@@ -72,6 +73,11 @@ static enum virtio_cma_status op_pin(void *opaque, uint64_t first, uint64_t nr)
 
     return hvcma_static_pins(s) ? VIRTIO_CMA_S_OK :
                                   hvcma_backing_pin(s->backing, first, nr);
+}
+
+static void op_surrender(void *opaque, uint64_t first, uint64_t nr)
+{
+    hvcma_backing_surrender(((VirtIOCMA *)opaque)->backing, first, nr);
 }
 
 static void op_unpin(void *opaque, uint64_t first, uint64_t nr)
@@ -121,6 +127,7 @@ static void op_trace(void *opaque, const char *event, uint64_t a, uint64_t b,
 static const struct hvcma_engine_ops engine_ops = {
     .prepare = op_prepare,
     .back = op_back,
+    .surrender = op_surrender,
     .pin = op_pin,
     .unpin = op_unpin,
     .dma_addr = op_dma_addr,
@@ -217,6 +224,9 @@ static uint64_t virtio_cma_get_features(VirtIODevice *vdev, uint64_t features,
     }
     if (s->config.mode == VIRTIO_CMA_MODE_RAM) {
         features |= BIT_ULL(VIRTIO_CMA_F_RAM);
+    }
+    if (s->opts.surrender) {
+        features |= BIT_ULL(VIRTIO_CMA_F_SURRENDER);
     }
     return features | s->opts.features;
 }
@@ -359,6 +369,9 @@ static void machine_reset_hold(Object *obj, ResetType type)
     }
     QTAILQ_FOREACH(s, &realized, next_realized) {
         hvcma_engine_forget_orphaned(s->engine);
+        if (s->opts.surrender) {
+            hvcma_engine_reclaim_all(s->engine);
+        }
         hvcma_static_machine_reset(s);
     }
 }
@@ -458,6 +471,7 @@ void virtio_cma_realize(DeviceState *dev, Error **errp)
     if (!hvcma_discard_init(s, errp)) {
         goto fail_ram;
     }
+    hvcma_surrender_init(s);
     s->backing = hvcma_backing_new(s, errp);
     if (!s->backing) {
         goto fail_discard;
@@ -511,6 +525,7 @@ fail_backing:
     hvcma_backing_free(s->backing);
     s->backing = NULL;
 fail_discard:
+    hvcma_surrender_cleanup(s);
     hvcma_discard_cleanup(s);
 fail_ram:
     hvcma_ram_unrealize(s);
@@ -529,9 +544,11 @@ static void leave_at_last(VirtIOCMA *s)
 {
     qemu_remove_exit_notifier(&s->exit_notifier);
     hvcma_drain_stop(s);
-    if (engine_stop(s) && !hvcma_is_machine_ram(s)) {
+    if (engine_stop(s) && hvcma_surrender_restore(s) &&
+        !hvcma_is_machine_ram(s)) {
         host_memory_backend_set_mapped(s->opts.memdev, false);
     }
+    hvcma_surrender_cleanup(s);
     hvcma_discard_cleanup(s);
     hvcma_ram_unrealize(s);
     hvcma_static_unrealize(s);
@@ -595,6 +612,7 @@ static const Property virtio_cma_properties[] = {
                        VIRTIO_CMA_DEFAULT_ALIGN_ORDER),
     DEFINE_PROP_SIZE("pool", VirtIOCMA, opts.pool_bytes, 0),
     DEFINE_PROP_BOOL("discard", VirtIOCMA, opts.discard, false),
+    DEFINE_PROP_BOOL("surrender", VirtIOCMA, opts.surrender, false),
     DEFINE_PROP_BOOL("unsafe-noiommu", VirtIOCMA, opts.unsafe_noiommu, false),
     DEFINE_PROP_STRING("service", VirtIOCMA, opts.service),
 #ifdef HVCMA_STOCK_QEMU
@@ -661,6 +679,7 @@ static void virtio_cma_class_init(ObjectClass *klass, void *data)
     vdc->vmsd = &vmstate_virtio_cma;
     hvcma_report_class_init(klass);
     hvcma_discard_class_init(klass);
+    hvcma_surrender_class_init(klass);
 }
 
 static const TypeInfo virtio_cma_info = {

@@ -32,6 +32,7 @@
  * gate.c, vfio-noiommu.c  what clients can do on the bus
  * pinned.c          pin=all: pins from the start
  * ram.c             mode=ram: the machine's RAM as the region
+ * surrender.c       memory that the guest gives up for others meanwhile
  * static.c, static-fdt.c  mode=static: pins and a device tree, no guest driver
  * testing/          what only tests can ask for; else test-hooks-none.c
  *
@@ -69,6 +70,7 @@ typedef struct HvcmaDiscard HvcmaDiscard;
 typedef struct HvcmaDrain HvcmaDrain;
 typedef struct HvcmaMigration HvcmaMigration;
 typedef struct HvcmaRequests HvcmaRequests;
+typedef struct HvcmaSurrender HvcmaSurrender;
 
 /* Is the region to be backed by long runs of host memory? */
 typedef enum HvcmaContiguous {
@@ -140,6 +142,7 @@ typedef struct HvcmaOptions {
     char *dma_window;
     bool is_default;
     bool discard;
+    bool surrender;
     bool unsafe_noiommu;
     char *service;
 #ifdef HVCMA_STOCK_QEMU
@@ -170,11 +173,14 @@ struct VirtIOCMA {
     Object *transport;          /* that this device is a part of */
     HvcmaRequests *requests;
     uint8_t *event_pending;     /* by client: VIRTIO_CMA_EVENT_* or 0 */
+    uint64_t wanted_bytes;      /* not told yet: VIRTIO_CMA_EVENT_WANTED */
+    uint32_t wanted_ms;         /* its deadline */
 
     struct hvcma_engine *engine;
     void *engine_buf;
     HvcmaBacking *backing;
-    HvcmaDiscard *discard;      /* mode=private */
+    HvcmaDiscard *discard;      /* mode=private, or surrender=on */
+    HvcmaSurrender *surrender;  /* surrender=on */
     HvcmaClients *clients;
     HvcmaMigration *migration;
     HvcmaDrain *drain;

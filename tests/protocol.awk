@@ -81,7 +81,7 @@ function table_row(at, field,    type)
 
 # ---- the document
 
-doc && /^\| [0-9]+ \| `[a-z0-9_]+ u[0-9]+(\[[0-9]+\])?` \|/ {
+doc && /^\| [0-9]+ \| `[a-z0-9_]+ (u[0-9]+(\[[0-9]+\])?|range)` \|/ {
 	split($0, cell, / *\| */)
 	gsub(/`/, "", cell[3])
 	table_row(cell[2], cell[3])
@@ -183,6 +183,11 @@ function doc_end(    i, n, piece, word)
 		size += sizes[type]
 		next
 	}
+	if (type ~ /_event$/) {		# what all events begin with
+		size += sizes[type]
+		list = lists[type]
+		next
+	}
 	size += bytes_of(type)
 	list = list (list == "" ? "" : ", ") field " " type
 }
@@ -190,6 +195,7 @@ function doc_end(    i, n, piece, word)
 	if (list != "")
 		print "fields " list
 	sizes[name] = size
+	lists[name] = list
 	if (size > 64)
 		print "size " name " " size
 	name = ""

@@ -194,6 +194,20 @@ void vcma_clients_changed(struct vcma_region *r)
 	queue_work(r->wq, &r->clients.refresh_work);
 }
 
+static void vcma_clients_wanted(struct vcma_region *r, const struct virtio_cma_event *event,
+				size_t bytes)
+{
+	const struct virtio_cma_event_wanted *wanted =
+		container_of(event, struct virtio_cma_event_wanted, event);
+
+	if (bytes < sizeof(*wanted) || !vcma_has_feature(r->transport, VIRTIO_CMA_F_SURRENDER)) {
+		dev_warn_ratelimited(r->dev, "region %s: event 3 of %zu bytes, which was not negotiated or is too short\n",
+				     r->name, bytes);
+		return;
+	}
+	vcma_surrender_wanted(r, le64_to_cpu(wanted->bytes), le32_to_cpu(wanted->deadline_ms));
+}
+
 void vcma_clients_event(void *ctx, const struct virtio_cma_event *event, size_t bytes)
 {
 	struct vcma_region *r = ctx;
@@ -207,6 +221,9 @@ void vcma_clients_event(void *ctx, const struct virtio_cma_event *event, size_t 
 	case VIRTIO_CMA_EVENT_CLIENT_ADDED:
 	case VIRTIO_CMA_EVENT_CLIENT_REMOVED:
 		vcma_clients_changed(r);
+		break;
+	case VIRTIO_CMA_EVENT_WANTED:
+		vcma_clients_wanted(r, event, bytes);
 		break;
 	default:
 		dev_dbg_ratelimited(r->dev, "region %s: unknown event %u\n", r->name,

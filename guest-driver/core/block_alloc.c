@@ -196,8 +196,9 @@ static int vcma_region_try(struct vcma_region *r, const struct vcma_constraints 
 	return err ?: vcma_block_create(r, want, &desc, out);
 }
 
-int vcma_block_alloc(struct vcma_region *r, const struct vcma_constraints *want,
-		     struct vcma_block **out)
+/* Of what there is now. */
+static int vcma_block_alloc_now(struct vcma_region *r, const struct vcma_constraints *want,
+				struct vcma_block **out)
 {
 	u64 bytes = vcma_region_round_up(r, want->bytes);
 	unsigned int tries, rounds = 0;
@@ -234,6 +235,23 @@ int vcma_block_alloc(struct vcma_region *r, const struct vcma_constraints *want,
 		vcma_account_uncharge(r, want->resv, bytes);
 	}
 	trace_vcma_alloc_finish(r, want->bytes, !err, err, ktime_us_delta(ktime_get(), start));
+	return err;
+}
+
+/* Is it more memory that is missing? */
+static bool vcma_is_short(int err)
+{
+	return err == -ENOSPC || err == -ENOMEM || err == -EBUSY;
+}
+
+int vcma_block_alloc(struct vcma_region *r, const struct vcma_constraints *want,
+		     struct vcma_block **out)
+{
+	int err;
+
+	do {
+		err = vcma_block_alloc_now(r, want, out);
+	} while (vcma_is_short(err) && vcma_surrender_reclaim(r, want));
 	return err;
 }
 EXPORT_SYMBOL_GPL(vcma_block_alloc);	/* for tests/guest/reuse.c */

@@ -279,6 +279,7 @@ int vcma_region_create(struct vcma_transport *transport, const struct vcma_modes
 	spin_lock_init(&r->resv_lock);
 	r->shared_limit_bytes = U64_MAX;
 	INIT_WORK(&r->free_work, vcma_block_free_work);
+	vcma_surrender_init(r);
 
 	err = vcma_region_configure(r, modes);
 	if (!err && vcma_guest_is_encrypted()) {

@@ -11,6 +11,7 @@
  *	vcma_bindings_lock			mutex; bind and unbind of clients, not of others
  *	vcma_client.buffers_lock		rwsem; dmabuf.c has it without the one above
  *	vcma_pool.lock				mutex
+ *	vcma_surrender.lock			mutex
  *	vcma_region.index_lock			mutex
  *	vcma_region.talk_lock			rwsem; read, while a request is under way
  *	vcma_names_lock				spinlock, a leaf
@@ -41,6 +42,7 @@
 #include "cache.h"
 #include "mode.h"
 #include "stats.h"
+#include "surrender.h"
 #include "transport/transport.h"
 
 struct dentry;
@@ -83,6 +85,8 @@ enum vcma_block_use {
 
 /* Only what costs neither migration in the guest nor new pages on the host. */
 #define VCMA_FAST	0x1
+/* What was surrendered stays so. */
+#define VCMA_NO_RECLAIM	0x2
 
 /* A piece of a region. */
 struct vcma_range {
@@ -236,6 +240,7 @@ struct vcma_region {
 	spinlock_t resv_lock;		/* a leaf: what is allocated, by reservation */
 	u64 shared_allocated_bytes;	/* resv_lock */
 	u64 shared_limit_bytes;		/* with what reservations use beyond theirs; constant */
+	struct vcma_surrender surrender;
 	struct vcma_clients clients;
 	struct vcma_report report;
 	struct vcma_poison poison;	/* of the one who reports */

@@ -416,6 +416,34 @@ int vcma_request_free(struct vcma_region *r, u64 base_gpa, u64 bytes)
 	return err;
 }
 
+static int vcma_request_range(struct vcma_region *r, u32 op, u64 base_gpa, u64 bytes)
+{
+	struct virtio_cma_resp_hdr resp = {};
+	struct virtio_cma_surrender_req *req;
+	int err;
+
+	if (!vcma_has_feature(r->transport, VIRTIO_CMA_F_SURRENDER))
+		return -EOPNOTSUPP;
+	req = kzalloc(sizeof(*req), GFP_NOIO);
+	if (!req)
+		return -ENOMEM;
+	req->range.base_gpa = cpu_to_le64(base_gpa);
+	req->range.bytes = cpu_to_le64(bytes);
+	err = vcma_call(r, op, &req->hdr, sizeof(*req), &resp, sizeof(resp), sizeof(resp), NULL);
+	kfree(req);
+	return err;
+}
+
+int vcma_request_surrender(struct vcma_region *r, u64 base_gpa, u64 bytes)
+{
+	return vcma_request_range(r, VIRTIO_CMA_OP_SURRENDER, base_gpa, bytes);
+}
+
+int vcma_request_reclaim(struct vcma_region *r, u64 base_gpa, u64 bytes)
+{
+	return vcma_request_range(r, VIRTIO_CMA_OP_RECLAIM, base_gpa, bytes);
+}
+
 int vcma_request_busy(struct vcma_region *r, u64 base_gpa, u64 bytes,
 		      u64 busy_gpa, u64 busy_bytes, u32 why)
 {

@@ -85,6 +85,12 @@ int vcma_request_bulk(struct vcma_region *r, const struct vcma_constraints *want
 /** vcma_request_free() - free one block to the host. */
 int vcma_request_free(struct vcma_region *r, u64 base_gpa, u64 bytes);
 
+/** vcma_request_surrender() - one block, which is isolated, is the host's to give to others. */
+int vcma_request_surrender(struct vcma_region *r, u64 base_gpa, u64 bytes);
+
+/** vcma_request_reclaim() - what is surrendered is to be backed again; -ENOBUFS: the host has no pages. */
+int vcma_request_reclaim(struct vcma_region *r, u64 base_gpa, u64 bytes);
+
 /**
  * vcma_request_busy() - free a block that could not be isolated.
  * @busy_gpa, @busy_bytes: where; inside the block

@@ -51,8 +51,8 @@ struct vcma_transport {
 
 	/*
 	 * Set by the user of the transport, event_ctx before event. event: atomic context, may
-	 * be called until the transport is stopped. @event is the transport's own copy, of
-	 * which @bytes are said to be written; neither is checked.
+	 * be called until the transport is stopped. @event is the transport's own copy, with room
+	 * for a struct virtio_cma_event_wanted, of which @bytes are said to be written; neither is checked.
 	 */
 	void (*event)(void *ctx, const struct virtio_cma_event *event, size_t bytes);
 	void *event_ctx;

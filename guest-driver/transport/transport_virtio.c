@@ -62,7 +62,7 @@ struct vcma_virtio {
 	spinlock_t lock;
 	bool stopped;
 	bool suspended;			/* the region waits for restore */
-	struct virtio_cma_event events[VCMA_NR_EVENTS];
+	struct virtio_cma_event_wanted events[VCMA_NR_EVENTS];	/* the longest */
 };
 
 /* Devices whose start_work is on its way. */
@@ -218,7 +218,7 @@ static const struct vcma_transport_ops vcma_virtio_ops = {
 /* ---- events ---- */
 
 /* Caller holds the lock. The queue has room for all events. */
-static void vcma_virtio_post_event(struct vcma_virtio *vv, struct virtio_cma_event *event)
+static void vcma_virtio_post_event(struct vcma_virtio *vv, struct virtio_cma_event_wanted *event)
 {
 	struct scatterlist sg;
 
@@ -231,7 +231,7 @@ static void vcma_virtio_event(struct virtqueue *vq)
 	struct vcma_virtio *vv = vq->vdev->priv;
 	struct vcma_transport *t = &vv->transport;
 	void (*deliver)(void *ctx, const struct virtio_cma_event *event, size_t bytes);
-	struct virtio_cma_event *event, copy;
+	struct virtio_cma_event_wanted *event, copy;
 	unsigned long flags;
 	unsigned int len;
 
@@ -241,7 +241,7 @@ static void vcma_virtio_event(struct virtqueue *vq)
 		copy = *event;
 		vcma_virtio_post_event(vv, event);
 		if (deliver)
-			deliver(t->event_ctx, &copy, len);
+			deliver(t->event_ctx, &copy.event, len);
 	}
 	spin_unlock_irqrestore(&vv->lock, flags);
 	virtqueue_kick(vq);
@@ -294,6 +294,7 @@ static const unsigned int vcma_virtio_features[] = {
 	VIRTIO_CMA_F_WINDOWS,
 	VIRTIO_CMA_F_PINNED,
 	VIRTIO_CMA_F_RAM,
+	VIRTIO_CMA_F_SURRENDER,
 };
 
 /* Set up the queues and let the device run; it is not served yet. */

@@ -29,7 +29,7 @@
 #define VIRTIO_ID_CMA			63
 
 /* Of the specification that this file is the machine-readable form of. */
-#define VIRTIO_CMA_SPEC_VERSION		"1.2"
+#define VIRTIO_CMA_SPEC_VERSION		"1.3"
 
 /*
  * Feature bits. A driver that accepts none of them gets the legacy interface: all
@@ -44,7 +44,8 @@
 #define VIRTIO_CMA_F_WINDOWS		6	/* WINDOWS; blocks are placed by them; ALLOC_SHARED */
 #define VIRTIO_CMA_F_PINNED		7	/* all of the region is pinned from the start: FLAG_PINNED */
 #define VIRTIO_CMA_F_RAM		8	/* mode ram, QUERY of ranges; needs PINNED */
-#define VIRTIO_CMA_NR_FEATURES		9
+#define VIRTIO_CMA_F_SURRENDER		9	/* SURRENDER and RECLAIM, EVENT_WANTED */
+#define VIRTIO_CMA_NR_FEATURES		10
 
 /* What is there without bits, where they are unknown: the legacy interface. */
 #define VIRTIO_CMA_LEGACY_FEATURES	62	/* 1 to 5 */
@@ -132,7 +133,9 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_config) == 120);
 #define VIRTIO_CMA_OP_SUSPEND		10	/* header only, as RESUME */
 #define VIRTIO_CMA_OP_RESUME		11
 #define VIRTIO_CMA_OP_WINDOWS		12
-#define VIRTIO_CMA_NR_OPS		13	/* 0 is none */
+#define VIRTIO_CMA_OP_SURRENDER		13
+#define VIRTIO_CMA_OP_RECLAIM		14
+#define VIRTIO_CMA_NR_OPS		15	/* 0 is none */
 
 /*
  * The one status table: wire number, errno a program maps it to, sentence.
@@ -427,6 +430,16 @@ struct virtio_cma_free_req {
 VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_free_req) == 16);
 
 /*
+ * SURRENDER: range is exactly one block; RECLAIM: granules that are surrendered, all of them. With
+ * VIRTIO_CMA_F_SURRENDER. No body in the answer.
+ */
+struct virtio_cma_surrender_req {
+	struct virtio_cma_req_hdr hdr;
+	struct virtio_cma_range range;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_surrender_req) == 24);
+
+/*
  * The guest could not isolate the block: it goes back, and the granules that
  * the ranges touch (all of the block without ranges) are not offered again
  * until the guest says BUSY_CLEAR for them or is reset.
@@ -550,6 +563,7 @@ VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_guest_counters) == 272);
 /* event.type */
 #define VIRTIO_CMA_EVENT_CLIENT_ADDED	1
 #define VIRTIO_CMA_EVENT_CLIENT_REMOVED	2
+#define VIRTIO_CMA_EVENT_WANTED		3	/* with VIRTIO_CMA_F_SURRENDER: struct virtio_cma_event_wanted */
 
 /* The driver's buffer has room for this at least; a type that it does not know is nothing to it. */
 struct virtio_cma_event {
@@ -557,5 +571,13 @@ struct virtio_cma_event {
 	__le32 client;
 };
 VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_event) == 8);
+
+struct virtio_cma_event_wanted {
+	struct virtio_cma_event event;	/* client is 0 */
+	__le64 bytes;			/* that the host would have */
+	__le32 deadline_ms;		/* from now on; 0: at any time */
+	__le32 reserved;
+};
+VIRTIO_CMA_ASSERT(sizeof(struct virtio_cma_event_wanted) == 24);
 
 #endif /* HVCMA_ABI_VIRTIO_CMA_H */

@@ -11,7 +11,7 @@
 
 #define ALIGN_BYTES	64u
 
-VIRTIO_CMA_ASSERT(VIRTIO_CMA_NR_OPS == VIRTIO_CMA_OP_WINDOWS + 1);
+VIRTIO_CMA_ASSERT(VIRTIO_CMA_NR_OPS == VIRTIO_CMA_OP_RECLAIM + 1);
 
 VIRTIO_CMA_ASSERT(VIRTIO_CMA_MAX_GRANULES <= HVCMA_MAX_GRANULES);
 
@@ -87,7 +87,7 @@ const char *hvcma_engine_check_config(const struct hvcma_engine_config *config)
 /* --- one buffer for everything ---------------------------------------- */
 
 struct layout {
-	size_t clients, resvs, online, why, draining, noncoherent, granted, dma, alloc, end;
+	size_t clients, resvs, online, why, draining, noncoherent, surrendered, granted, dma, alloc, end;
 };
 
 static size_t align_up(size_t bytes)
@@ -115,7 +115,8 @@ static struct layout layout_of(const struct hvcma_engine_config *config)
 	l.why = l.online + align_up(online_words(config) * sizeof(uint64_t));
 	l.draining = l.why + align_up(config->region_bytes / config->granule_bytes);
 	l.noncoherent = l.draining + align_up(set_words(config) * sizeof(uint64_t));
-	l.granted = l.noncoherent + align_up(set_words(config) * sizeof(uint64_t));
+	l.surrendered = l.noncoherent + align_up(set_words(config) * sizeof(uint64_t));
+	l.granted = l.surrendered + align_up(set_words(config) * sizeof(uint64_t));
 	l.dma = l.granted + align_up(VIRTIO_CMA_MAX_BULK_BLOCKS *
 				     sizeof(struct hvcma_granule_range));
 	l.alloc = l.dma + align_up(HVCMA_DMA_CHUNK * sizeof(uint64_t));
@@ -170,6 +171,7 @@ enum virtio_cma_status hvcma_engine_init(void *buffer, size_t buffer_bytes,
 	e->why = bytes + l.why;
 	hvcma_bitset_init(&e->draining, (void *)(bytes + l.draining), e->nr_granules);
 	hvcma_bitset_init(&e->noncoherent, (void *)(bytes + l.noncoherent), e->nr_granules);
+	hvcma_bitset_init(&e->surrendered, (void *)(bytes + l.surrendered), e->nr_granules);
 	e->claiming = HVCMA_NO_CLIENT;
 	e->releasing = HVCMA_NO_CLIENT;
 	e->granted = (void *)(bytes + l.granted);
@@ -274,6 +276,8 @@ enum virtio_cma_status hvcma_range_get(const struct hvcma_engine *e,
 void hvcma_engine_set_features(struct hvcma_engine *e, uint64_t features)
 {
 	e->features = features & ((UINT64_C(1) << VIRTIO_CMA_NR_FEATURES) - 1);
+	if (!e->ops->surrender)
+		e->features &= ~(UINT64_C(1) << VIRTIO_CMA_F_SURRENDER);
 	if (!hvcma_is_version_1(e))
 		e->features = 0;
 }
@@ -322,6 +326,14 @@ static const struct {
 	[VIRTIO_CMA_OP_WINDOWS] = {
 		hvcma_serve_windows, sizeof(struct virtio_cma_windows_req), false,
 		VIRTIO_CMA_F_WINDOWS
+	},
+	[VIRTIO_CMA_OP_SURRENDER] = {
+		hvcma_serve_surrender, sizeof(struct virtio_cma_surrender_req), false,
+		VIRTIO_CMA_F_SURRENDER
+	},
+	[VIRTIO_CMA_OP_RECLAIM] = {
+		hvcma_serve_reclaim, sizeof(struct virtio_cma_surrender_req), false,
+		VIRTIO_CMA_F_SURRENDER
 	},
 };
 

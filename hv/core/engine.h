@@ -66,6 +66,11 @@ struct hvcma_engine_ops {
 	 * backed (any more); the engine then asks for addresses and tries again.
 	 */
 	enum virtio_cma_status (*pin)(void *opaque, uint64_t first, uint64_t nr);
+	/*
+	 * Needed with VIRTIO_CMA_F_SURRENDER alone: the pages of unpinned granules go to whoever
+	 * wants some; something else is at these addresses, until back.
+	 */
+	void (*surrender)(void *opaque, uint64_t first, uint64_t nr);
 	/* Undo pin; cannot fail. Any subset of pinned granules may be named. */
 	void (*unpin)(void *opaque, uint64_t first, uint64_t nr);
 	/*
@@ -98,6 +103,7 @@ struct hvcma_engine_ops {
 	 * Optional: called after each state change worth a trace event.
 	 *   "client" id, from, to (0 absent, 1 present, 2 claimed,
 	 *	3 quarantined, 4 quarantined and unplugged)
+	 *   "surrender", "reclaim" first granule, granules
 	 *   "alloc", "restore" first granule, granules, client
 	 *   "back", "moved", "free", "maintain" first granule, granules
 	 *   "busy" first granule, granules, 1 set or 0 cleared
@@ -162,6 +168,7 @@ struct hvcma_engine_counters {
 	uint64_t pinned_bytes;
 	uint64_t online_bytes;
 	uint64_t orphaned_bytes;	/* online memory that outlived its driver */
+	uint64_t surrendered_bytes;
 	uint64_t busy_bytes;
 	uint64_t busy_why_bytes[VIRTIO_CMA_NR_WHYS];	/* of busy_bytes, by reason */
 	uint64_t free_bytes;		/* in runs */
@@ -294,6 +301,14 @@ bool hvcma_engine_is_draining(const struct hvcma_engine *e);
  * returned: nothing is pinned then.
  */
 enum virtio_cma_status hvcma_engine_pin_all(struct hvcma_engine *e);
+
+/**
+ * hvcma_engine_reclaim_all() - no guest has anything in surrendered granules: back them again, from the
+ * first on, until the host refuses.
+ *
+ * Return: true if none is left.
+ */
+bool hvcma_engine_reclaim_all(struct hvcma_engine *e);
 
 /** hvcma_engine_gpa() - guest-physical address of @granule, which is in range. */
 uint64_t hvcma_engine_gpa(const struct hvcma_engine *e, uint64_t granule);

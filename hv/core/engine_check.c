@@ -64,7 +64,8 @@ bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 	for (uint64_t i = 0; hvcma_alloc_next_block(e->alloc, i, &first, &nr); i = first + nr)
 		if (!owner_is_valid(e, hvcma_alloc_owner(e->alloc, first)))
 			return false;
-	if (!transients_are_valid(e) || !hvcma_resvs_are_valid(e) || !hvcma_noncoherent_is_valid(e))
+	if (!transients_are_valid(e) || !hvcma_resvs_are_valid(e) || !hvcma_noncoherent_is_valid(e) ||
+	    !hvcma_surrendered_is_valid(e))
 		return false;
 	for (uint32_t i = 0; i < (e->nr_granules + 63) / 64; i++)
 		nr_online += hvcma_popcount64(e->online[i]);
@@ -73,7 +74,7 @@ bool hvcma_engine_is_valid(const struct hvcma_engine *e)
 	for (uint64_t i = 0; i < e->nr_granules; i++) {
 		if (e->why[i] >= VIRTIO_CMA_NR_WHYS)
 			return false;
-		if (hvcma_alloc_is_withheld(e->alloc, i))
+		if (hvcma_alloc_is_withheld(e->alloc, i) && !hvcma_is_surrendered(e, i))
 			nr_busy[e->why[i]]++;
 		else if (e->why[i])
 			return false;

@@ -172,6 +172,8 @@ static enum virtio_cma_status check_touched(const struct hvcma_engine *e,
 /* Marks, unlike blocks, are set and cleared one by one; either may repeat. */
 void hvcma_busy_mark(struct hvcma_engine *e, uint64_t granule, bool on, uint8_t why)
 {
+	if (hvcma_is_surrendered(e, granule))
+		return;
 	if (hvcma_alloc_is_withheld(e->alloc, granule))
 		e->nr_busy[e->why[granule]]--;
 	if (on)

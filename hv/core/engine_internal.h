@@ -143,6 +143,8 @@ struct hvcma_engine {
 	uint32_t nr_noncoherent_clients; /* active clients with noncoherent set */
 	struct hvcma_bitset noncoherent; /* granules in non-coherent use; engine_noncoherent.c */
 	uint64_t nr_noncoherent;
+	struct hvcma_bitset surrendered; /* granules; each is withheld, too; engine_surrender.c */
+	uint64_t nr_surrendered;
 	bool noncoherent_lags;		/* noncoherent may differ from what it is to be */
 	bool keeps_off;			/* ops->keep_off was called with true */
 	uint32_t claiming;		/* whose CLAIM is to be made again, or HVCMA_NO_CLIENT */
@@ -344,6 +346,12 @@ enum virtio_cma_status hvcma_serve_free(struct hvcma_engine *e, struct hvcma_cal
 enum virtio_cma_status hvcma_serve_busy(struct hvcma_engine *e, struct hvcma_call *call);
 enum virtio_cma_status hvcma_serve_suspend(struct hvcma_engine *e, struct hvcma_call *call);
 enum virtio_cma_status hvcma_serve_resume(struct hvcma_engine *e, struct hvcma_call *call);
+
+/* engine_surrender.c */
+bool hvcma_is_surrendered(const struct hvcma_engine *e, uint64_t granule);
+bool hvcma_surrendered_is_valid(const struct hvcma_engine *e);
+enum virtio_cma_status hvcma_serve_surrender(struct hvcma_engine *e, struct hvcma_call *call);
+enum virtio_cma_status hvcma_serve_reclaim(struct hvcma_engine *e, struct hvcma_call *call);
 
 /* engine_resv.c */
 uint32_t hvcma_resv_of(const struct hvcma_engine *e, uint32_t client);

@@ -535,11 +535,11 @@ enum virtio_cma_status hvcma_job_run(struct hvcma_engine *e, struct hvcma_job *j
 static bool is_busy(const struct hvcma_engine *e, const struct hvcma_job *job,
 		    enum virtio_cma_status status, const struct hvcma_alloc_stats *stats)
 {
-	if (!stats->nr_withheld)
+	if (stats->nr_withheld == e->nr_surrendered)
 		return false;
 	switch (status) {
 	case VIRTIO_CMA_S_NO_SPACE:
-		return nr_wanted(job) <= stats->nr_granules - stats->nr_allocated;
+		return nr_wanted(job) <= stats->nr_granules - stats->nr_allocated - e->nr_surrendered;
 	case VIRTIO_CMA_S_FRAGMENTED:
 	case VIRTIO_CMA_S_ADDR_LIMIT:
 		return !job->gather && hvcma_alloc_fits_withheld(e->alloc, &job->fit);

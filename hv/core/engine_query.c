@@ -38,7 +38,7 @@ uint8_t hvcma_engine_granule_state(const struct hvcma_engine *e, uint64_t granul
 		state = VIRTIO_CMA_GRANULE_UNBACKED;
 	if (is_online(e, granule))
 		state |= VIRTIO_CMA_GRANULE_ONLINE;
-	if (hvcma_alloc_is_withheld(e->alloc, granule))
+	if (hvcma_alloc_is_withheld(e->alloc, granule) && !hvcma_is_surrendered(e, granule))
 		state |= VIRTIO_CMA_GRANULE_BUSY |
 			 (uint8_t)(e->why[granule] << VIRTIO_CMA_GRANULE_WHY_SHIFT);
 	return state;
@@ -121,7 +121,8 @@ void hvcma_engine_counters(const struct hvcma_engine *e,
 		.pinned_bytes = hvcma_bytes(e, hvcma_nr_pinned(e)),
 		.online_bytes = hvcma_bytes(e, e->nr_online),
 		.orphaned_bytes = hvcma_bytes(e, e->nr_orphaned),
-		.busy_bytes = hvcma_bytes(e, stats.nr_withheld),
+		.surrendered_bytes = hvcma_bytes(e, e->nr_surrendered),
+		.busy_bytes = hvcma_bytes(e, stats.nr_withheld - e->nr_surrendered),
 		.free_bytes = hvcma_bytes(e, stats.nr_free),
 		.allocated_bytes = hvcma_bytes(e, stats.nr_allocated - e->nr_draining -
 						  e->nr_between),

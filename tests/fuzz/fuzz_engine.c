@@ -135,6 +135,20 @@ static void send_windows(struct rig *r, struct input *in)
 	rig_send(r, &req, sizeof(req));
 }
 
+static void send_surrender(struct rig *r, struct input *in)
+{
+	uint64_t granule = input_u8(in) % r->nr;
+	const struct virtio_cma_surrender_req req = {
+		.hdr = rig_hdr(VIRTIO_CMA_OP_SURRENDER + (input_u8(in) & 1), sizeof(req)),
+		.range = input_u8(in) & 1 ? get_range(r, in) : rig_range(granule, 1),
+	};
+
+	if (input_u8(in) & 31)
+		rig_send(r, &req, sizeof(req));
+	else
+		hvcma_engine_reclaim_all(r->engine);
+}
+
 static void host_event(struct rig *r, struct input *in)
 {
 	struct hvcma_dma_windows windows;
@@ -178,7 +192,8 @@ static void host_event(struct rig *r, struct input *in)
 		break;
 	case 8:
 		hvcma_engine_set_features(r->engine, input_u8(in) |
-					  UINT64_C(1) << VIRTIO_CMA_F_RAM);
+					  UINT64_C(1) << VIRTIO_CMA_F_RAM |
+					  UINT64_C(1) << VIRTIO_CMA_F_SURRENDER);
 		break;
 	default:
 		hvcma_engine_restore_block(r->engine, granule, input_number(in),
@@ -285,7 +300,7 @@ static void step(struct rig *r, struct input *in)
 	r->resp_room = 4096;
 	if (!(input_u8(in) & 7))
 		r->resp_room = rooms[input_u8(in) % (sizeof(rooms) / sizeof(rooms[0]))];
-	switch (input_u8(in) % 10) {
+	switch (input_u8(in) % 11) {
 	case 0:
 		send_raw(r, in);
 		break;
@@ -311,6 +326,9 @@ static void step(struct rig *r, struct input *in)
 		break;
 	case 8:
 		between_turns(r, in);
+		break;
+	case 9:
+		send_surrender(r, in);
 		break;
 	default:
 		host_event(r, in);

@@ -24,6 +24,7 @@
 #include "guest-driver/dma/dma_ops.c"
 #include "guest-driver/dma/pinned.c"
 #include "guest-driver/core/block_alloc.c"
+#include "guest-driver/core/surrender.c"
 #include "guest-driver/mm/memory.c"
 #include "guest-driver/mm/memory_online.c"
 #include "guest-driver/mm/memory_pages.c"

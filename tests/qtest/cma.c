@@ -40,7 +40,12 @@ void cma_open(struct cma *c, struct qtest *q, const struct virtio_transport *t)
 
 void cma_open_on_bus(struct cma *c, struct qtest *q, uint8_t bus)
 {
-	virtio_open(&c->v, q, &virtio_pci, bus, 0, CMA_FEATURES, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS,
+	cma_open_on_bus_as(c, q, bus, CMA_FEATURES);
+}
+
+void cma_open_on_bus_as(struct cma *c, struct qtest *q, uint8_t bus, uint32_t features)
+{
+	virtio_open(&c->v, q, &virtio_pci, bus, 0, features, VIRTIO_ID_CMA, VIRTIO_CMA_NR_VQS,
 		    QUEUE_SIZE);
 	take_buffers(c);
 }

@@ -34,6 +34,7 @@ void cma_open(struct cma *c, struct qtest *q, const struct virtio_transport *t);
 void cma_open_as(struct cma *c, struct qtest *q, const struct virtio_transport *t,
 		 uint32_t features);
 void cma_open_on_bus(struct cma *c, struct qtest *q, uint8_t bus);
+void cma_open_on_bus_as(struct cma *c, struct qtest *q, uint8_t bus, uint32_t features);
 
 /** cma_open_nth() - of several devices on bus 0, by slot; each has memory of its own. */
 void cma_open_nth(struct cma *c, struct qtest *q, unsigned int nth);

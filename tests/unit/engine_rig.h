@@ -152,6 +152,18 @@ static inline void rig_unpin(void *opaque, uint64_t first, uint64_t nr)
 	}
 }
 
+static inline void rig_surrender(void *opaque, uint64_t first, uint64_t nr)
+{
+	struct rig *r = opaque;
+
+	assert_true(nr && first < r->nr && nr <= r->nr - first);
+	rig_log(r, "surrender", first, nr);
+	for (uint64_t i = first; i < first + nr; i++) {
+		assert_true(!r->host[i].pinned && !r->host[i].noncoherent);
+		r->host[i].backed = false;
+	}
+}
+
 static inline enum virtio_cma_status rig_dma_addr(void *opaque, uint64_t first, uint64_t nr,
 						  uint64_t *dma)
 {
@@ -228,6 +240,7 @@ static const struct hvcma_engine_ops rig_ops = {
 	.back = rig_back,
 	.pin = rig_pin,
 	.unpin = rig_unpin,
+	.surrender = rig_surrender,
 	.dma_addr = rig_dma_addr,
 	.claim = rig_claim,
 	.quiesce = rig_quiesce,
