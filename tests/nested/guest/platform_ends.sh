@@ -33,13 +33,13 @@ busy_guest()
 	guest load ext4 virtio_blk virtio_mmio
 	check "$1: the stock driver finds its disk" guest disk_ready vda
 	guest 'disk_fill vda 4 >/dev/null && io_forever /mnt/busy; sleep 1'
-	check "$1: the device runs" equal 0x0000000F "$(real $STATUS)"
+	check "$1: the device runs" equal 0x0000000F "$(real "$STATUS")"
 	check "$1: memory is pinned" pins_agree
 }
 
 is_reset()
 {
-	[ "$(real $STATUS)" = 0x00000000 ]
+	[ "$(real "$STATUS")" = 0x00000000 ]
 }
 
 nothing_pinned()
@@ -75,6 +75,6 @@ start_platform_guest 'without irqfd' x-irqfd=off
 busy_guest 'without irqfd'
 check "without irqfd: interrupts arrive" guest "grep -E 'Level +virtio[0-9]+$' /proc/interrupts"
 check "quit: QEMU ends in mid-I/O" vm_quit
-check "quit: the device is reset" equal 0x00000000 "$(real $STATUS)"
+check "quit: the device is reset" equal 0x00000000 "$(real "$STATUS")"
 check "quit: no hugepage stays in use" wait_until 5 no_hugepage_used
 tap_end
