@@ -384,6 +384,15 @@ static void vcma_xen_end(struct vcma_xen *vx)
 		vcma_xen_set_phase(vx, VCMA_XEN_ENDED);
 }
 
+/* xenbus_read_driver_state() takes other arguments in newer kernels. */
+static enum xenbus_state vcma_xen_backend_state(const struct xenbus_device *xdev)
+{
+	unsigned int state;
+
+	return xenbus_scanf(XBT_NIL, xdev->otherend, "state", "%u", &state) == 1 ?
+	       state : XenbusStateUnknown;
+}
+
 /* Follow the backend's state. */
 static void vcma_xen_work(struct work_struct *work)
 {
@@ -391,7 +400,7 @@ static void vcma_xen_work(struct work_struct *work)
 	struct xenbus_device *xdev = vx->xdev;
 	int err = 0;
 
-	switch (xenbus_read_driver_state(xdev->otherend)) {
+	switch (vcma_xen_backend_state(xdev)) {
 	case XenbusStateInitWait:
 		if (vx->phase == VCMA_XEN_WAITING)
 			err = vcma_xen_reserve(vx);
