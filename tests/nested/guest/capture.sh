@@ -27,7 +27,7 @@ configure()
 		socket-group = "nogroup";
 		totals = { memory = "32M"; pinned = "32M"; regions = 1; devices = 1; };
 		vms = ( { name = "banka"; user = $VM_USER; memory = "32M"; pinned = "32M"; regions = 1;
-		          unsafe-noiommu = true; devices = ( "$hda" ); ${1-} } );
+			unsafe-noiommu = true; devices = ( "$hda" ); ${1-} } );
 	END
 }
 
