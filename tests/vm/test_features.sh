@@ -13,7 +13,7 @@ export REGION_MIB=128	# whole memory blocks of the guest, as a reusable region n
 region_hugepages
 what="no bulk, kinds, attributes, suspend"
 if compat_boot "$modules" private ,bulk=off,kinds=off,client-attributes=off,suspend=off; then
-	check "$what: negotiated" status_is /driver/interface "virtio-cma 1.2"
+	check "$what: negotiated" status_is /driver/interface "virtio-cma 1.3"
 	compat_selftest
 	compat_disk
 	check "$what: it can't sleep with clients" guest '! echo freeze 2>/dev/null >/sys/power/state'

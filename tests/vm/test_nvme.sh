@@ -41,7 +41,7 @@ nvme_case()
 	[ "$4" = private ] || check "$what: the region is online" wait_until 5 is_online
 	check "$what: the stock driver finds its disk" guest disk_ready nvme0n1
 	check "$what: the client is claimed" status_is /clients/0/state claimed
-	check "$what: features are negotiated" status_is /driver/interface "virtio-cma 1.2"
+	check "$what: features are negotiated" status_is /driver/interface "virtio-cma 1.3"
 	check "$what: kernel and device agree on what is pinned" pins_agree
 	source=$(guest disk_fill nvme0n1 24)
 	check "$what: 24 MiB read back are what was written" same_as "$source" "$(guest disk_check)"
