@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
+# check: long
 #
 # tests/env/build on archives in states that mirrors are in on some days: what belongs together is
 # taken together or not at all, and what can't be had is named before anything is downloaded.

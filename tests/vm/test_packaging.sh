@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
+# check: long
 #
 # The guest's package, without a virtual machine: what "make install-guest" puts where, and dkms
 # with it. (The module for every kernel of the environment is in test_kernels.)
