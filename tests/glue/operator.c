@@ -120,6 +120,45 @@ static bool has_failed(struct json_object *answer)
 	return failed;
 }
 
+/* Of an answer's "return". */
+static uint64_t number_of(struct json_object *answer, const char *name)
+{
+	struct json_object *info, *number;
+
+	return json_object_object_get_ex(answer, "return", &info) &&
+	       json_object_object_get_ex(info, name, &number) ? json_object_get_uint64(number) : 0;
+}
+
+/*
+ * A guest that begins a queue anew and leaves in its memory how far the old one was used has a queue that QEMU's
+ * virtio, of any device, refuses to load.
+ */
+static bool ring_loads(struct guest *g, const char *id, unsigned int queue)
+{
+	struct json_object *answer;
+	uint64_t used, taken, nr;
+	bool loads;
+
+	answer = qtest_qmp(g->q, "{'execute': 'x-query-virtio-queue-status', 'arguments': {"
+			   "'path': '/machine/peripheral/%s/virtio-backend', 'queue': %u}}", id, queue);
+	used = number_of(answer, "vring-used");
+	taken = number_of(answer, "last-avail-idx");
+	nr = number_of(answer, "vring-num");
+	loads = !used || (uint16_t)(taken - qtest_readw(g->q, used + 2)) <= nr;
+	json_object_put(answer);
+	return loads;
+}
+
+static bool rings_load(struct guest *g)
+{
+	unsigned int i;
+
+	for (i = 0; i < g->m->nr_regions * NR_QUEUES; i++)
+		if (!ring_loads(g, g->m->region[i / NR_QUEUES].id, i % NR_QUEUES))
+			return false;
+	return true;
+}
+
 /* By another QEMU. */
 static void load_elsewhere(struct guest *g)
 {
@@ -145,7 +184,7 @@ void operator_migrate(struct guest *g)
 		return;
 	g->migrated = true;
 	/* What was unplugged is not there to be loaded: then it stays where it is. */
-	if (!machine_hot(g->m) && !g->m->edu1 && !g->m->faults)
+	if (!machine_hot(g->m) && !g->m->edu1 && !g->m->faults && rings_load(g))
 		load_elsewhere(g);
 	/* It gets its disks with that: QEMU asserts that nobody writes to them before. */
 	qmp_try(g, "{'execute': 'cont'}");
