@@ -89,7 +89,7 @@ static void *take_pages(unsigned int nr)
 	return at;
 }
 
-static void give_pages(void *at, unsigned int nr)
+static void free_hugepages(void *at, unsigned int nr)
 {
 	unsigned int i;
 
@@ -129,7 +129,7 @@ static void pages_serve_another(void **state)
 	assert_int_equal(cma_alloc(&c, (PAGES_NR - NR + 1) * CMA_GRANULE, SHARED, &big), VIRTIO_CMA_S_NO_SPACE);
 	assert_int_equal(qtest_get(q, "/counters/surrendered-bytes"), NR * CMA_GRANULE);
 
-	give_pages(other, NR);
+	free_hugepages(other, NR);
 	pages_assert_free(NR);
 	for (i = 0; i < NR; i++)
 		assert_int_equal(reclaim(i), VIRTIO_CMA_S_OK);
@@ -162,7 +162,7 @@ static void what_is_at_the_addresses_is_memory(void **state)
 	assert_int_equal(byte_at(gpa), 0x5a);
 	/* nor is it counted as the region's pages */
 	assert_int_equal(qtest_get(q, "/counters/backed-bytes"), (PAGES_NR - NR) * CMA_GRANULE);
-	give_pages(other, NR);
+	free_hugepages(other, NR);
 	pages_assert_free(NR);
 	assert_int_equal(reclaim(3), VIRTIO_CMA_S_OK);
 	assert_int_equal(byte_at(gpa), 0);
@@ -211,7 +211,7 @@ static void resets(void **state)
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'system_reset'}"));
 	qtest_wait_event(q, "RESET");
 	assert_int_equal(qtest_get(q, "/counters/surrendered-bytes"), 6 * CMA_GRANULE);
-	give_pages(other, 6);
+	free_hugepages(other, 6);
 	pages_assert_free(6);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'system_reset'}"));
 	qtest_wait_event(q, "RESET");
@@ -302,7 +302,7 @@ static void unplugged(bool has_pages)
 	} else {
 		assert_non_null(strstr(qtest_stderr(q), "virtio-cma 'banka': its memdev can't be used again"));
 		qtest_qmp_refused(q, "is in use", "{'execute': 'object-del', 'arguments': {'id': 'm0'}}");
-		give_pages(other, NR);
+		free_hugepages(other, NR);
 	}
 	qtest_stop(q);
 }
