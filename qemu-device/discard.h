@@ -38,8 +38,8 @@ bool hvcma_discard_init(VirtIOCMA *s, Error **errp);
 void hvcma_discard_cleanup(VirtIOCMA *s);
 
 /**
- * hvcma_discard_populate() - granules were pinned for a block, or reclaimed: tell
- * those who map them.
+ * hvcma_discard_populate() - granules were pinned for a block, or reclaimed:
+ * tell those who map them.
  *
  * Return: 0, or the negative errno of one who can't: then nobody has them
  * mapped who had not before.

@@ -43,7 +43,8 @@ bool hvcma_vfio_is_noiommu(Object *obj);
 /**
  * hvcma_vfio_enable_path() - the host's file that says how many have this
  * device enabled, "0" once VFIO has closed it, to be freed with g_free(); NULL
- * if @obj is no such device. Of a platform device, which has none, it is a name.
+ * if @obj is no such device. Of a platform device, which has none, it is a
+ * name.
  */
 char *hvcma_vfio_enable_path(Object *obj);
 
