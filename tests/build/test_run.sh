@@ -49,6 +49,13 @@ check "a line for each of how long it took" \
 	eval "head -n 1 '$tmp/build/logs/durations' | grep -qx 'vm test_slow [0-9]* 600 [0-9]*'"
 check "long ones" run -l
 check "those only" equal "big " "$(ran)"
+a_test both 'A test.' '[ -z "$HVCMA_RARELY" ] || echo "ok 2 - rarely"; echo ok 1 - a'
+check "one with a case that is long, without it" eval 'run -j 1 && [ "$(ran)" = "slow both good " ]'
+check "which is left out" equal "4 passed, 0 failed, 0 skipped" "$(last)"
+check "with the long ones, too, and whole" eval 'run -l -j 1 && [ "$(ran)" = "big both " ]'
+check "counted" equal "3 passed, 0 failed, 0 skipped" "$(last)"
+check "by its name: whole" eval 'run -t both && [ "$(last)" = "2 passed, 0 failed, 0 skipped" ]'
+rm "$tmp/src/tests/vm/test_both.sh"
 check "by its name, long or not" eval 'run -t big && [ "$(ran)" = "big " ]'
 
 a_test skips 'A test.' 'echo "1..0 # SKIP no such thing"; exit 77'

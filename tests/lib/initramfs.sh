@@ -9,10 +9,16 @@ kernel_dir()
 	echo "$HVCMA_BUILD/env/kernel/$1/$2"
 }
 
-# vm_kernels DEFAULT...: which a test runs on, as ARCH/SERIES; HVCMA_KERNELS says others
+# vm_kernels DEFAULT... [rarely DEFAULT...]: which a test runs on, as ARCH/SERIES; HVCMA_KERNELS says others
 vm_kernels()
 {
-	echo "${HVCMA_KERNELS:-$*}"
+	[ -z "${HVCMA_KERNELS-}" ] || set -- "$HVCMA_KERNELS"
+	for vk_kernel; do
+		case $vk_kernel in
+		rarely) [ "${HVCMA_RARELY-}" ] || break ;;
+		*) echo "$vk_kernel" ;;
+		esac
+	done
 }
 
 # kernels_need KERNEL...: or the test is skipped

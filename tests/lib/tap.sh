@@ -6,6 +6,7 @@
 #
 #	check "what is shown" command [argument...]
 #	tap_end		prints the plan, exits 0 or 1
+#	rarely command [argument...]	a case that "make check" leaves out
 #	skip_all "why"	prints the plan of a skipped file, exits 77
 
 tap_nr=0
@@ -50,6 +51,12 @@ same_as()
 {
 	[ -n "$1" ] || note "nothing was measured before"
 	[ -n "$1" ] && equal "$@"
+}
+
+# rarely COMMAND [ARGUMENT...]: a case of the long tests, and of this one by its name (see tests/run)
+rarely()
+{
+	[ -z "${HVCMA_RARELY-}" ] || "$@"
 }
 
 # tap_skip TEXT REASON: one check that could not be made.

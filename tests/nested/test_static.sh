@@ -3,6 +3,9 @@
 #
 # mode=static with real (if nested) hardware without IOMMU: stock kernels, no module of ours in the
 # guest; in test_static_down the other kernel, without Stage-2 Force Write-Back. See guest/static.sh.
+# (On emulated hardware that checks every DMA, in vm/test_static.)
+#
+# check: long
 
 export NESTED_STOCK=1
 export NESTED_HUGEPAGES='hugepagesz=32M hugepages=16'

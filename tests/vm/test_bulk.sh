@@ -99,7 +99,7 @@ region_hugepages
 for kernel in $(vm_kernels amd64/6.12); do
 	reusable_case "${kernel%/*}" "${kernel#*/}"
 done
-for kernel in $(vm_kernels arm64/6.1); do
+for kernel in $(vm_kernels rarely arm64/6.1); do
 	private_case "${kernel%/*}" "${kernel#*/}"
 done
 tap_end

@@ -82,7 +82,7 @@ dma_case()
 
 export REGION_MIB=256
 region_hugepages
-for kernel in $(vm_kernels amd64/6.12 arm64/6.1); do
+for kernel in $(vm_kernels amd64/6.12 rarely arm64/6.1); do
 	case $kernel in arm64/*) cached=" coherent=cached" ;; *) cached= ;; esac
 	dma_case "${kernel%/*}" "${kernel#*/}" unsafe-noiommu=on,x-fabric=on "fragmented=1$cached"
 done

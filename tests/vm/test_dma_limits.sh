@@ -90,11 +90,11 @@ region_hugepages
 limits_case arm64 6.12 uncached unsafe-noiommu=on,x-fabric=on,attr=uncached ",$wide" "fragmented=1 coherent=uncached"
 # 28 bits reach the first half of the region; extents are 4 granules long and shuffled.
 half=x-provider=fake,x-fake-base=0xe000000,x-fake-extent=4,x-fake-shuffle=on
-limits_case arm64 6.1 "half of it in reach" "unsafe-noiommu=on,x-fabric=on,$half" '' mask_bits=28
+rarely limits_case arm64 6.1 "half of it in reach" "unsafe-noiommu=on,x-fabric=on,$half" '' mask_bits=28
 leak_case amd64 6.12
 pages_case amd64 6.12
 # shellcheck disable=SC2034 # for region_options
 REGION_MIB=128	# wherever it lies, 32 MiB of it are aligned to their size
 region_hugepages
-limits_case amd64 6.1 "guest-physical" granule=2M ",$wide" "guest_physical=1 aligned_mib=32" 13
+rarely limits_case amd64 6.1 "guest-physical" granule=2M ",$wide" "guest_physical=1 aligned_mib=32" 13
 tap_end

@@ -119,5 +119,5 @@ export GUEST_LIMIT_S=120
 firmware_case amd64 6.12 SeaBIOS 120 'vmw_pvscsi am53c974 mptsas virtio_blk nvme' \
 	lsi53c895a pvscsi am53c974 mptsas1068 virtio-blk nvme
 firmware_case amd64 6.12 UEFI 150 'vmw_pvscsi mptsas nvme ahci' pvscsi mptsas1068 nvme ahci
-firmware_case arm64 6.12 UEFI 150 'nvme ahci' nvme ahci
+rarely firmware_case arm64 6.12 UEFI 150 'nvme ahci' nvme ahci
 tap_end

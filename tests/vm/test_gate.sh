@@ -63,5 +63,5 @@ gate_case()
 
 region_hugepages
 gate_case amd64 6.12
-gate_case arm64 6.1
+rarely gate_case arm64 6.1
 tap_end

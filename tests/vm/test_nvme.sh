@@ -54,7 +54,7 @@ nvme_case()
 region_hugepages
 nvme_case amd64 6.12 pci private
 nvme_case arm64 6.12 mmio private
-nvme_case arm64 6.1 pci private
+rarely nvme_case arm64 6.1 pci private
 export REGION_MIB=128	# whole memory blocks of the guest, as reusable ones need
 region_hugepages
 nvme_case amd64 6.1 pci reusable

@@ -247,7 +247,7 @@ observe_case()
 }
 
 region_hugepages
-observe_case amd64 6.1 private
+rarely observe_case amd64 6.1 private
 # Addresses in one run, whatever the memory of this machine is like.
 observe_case amd64 6.12 reusable ,x-provider=fake
 tap_end

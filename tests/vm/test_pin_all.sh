@@ -123,5 +123,5 @@ region_hugepages
 api_case amd64 6.12
 pin_all_case amd64 6.12 all
 pin_all_case amd64 6.12 blocks
-pin_all_case arm64 6.12 all
+rarely pin_all_case arm64 6.12 all
 tap_end

@@ -40,5 +40,5 @@ platform_case()
 
 region_hugepages
 platform_case 6.12
-platform_case 6.1
+rarely platform_case 6.1
 tap_end

@@ -213,7 +213,7 @@ reach_case()
 ram_hugepages
 if [ -z "${HVCMA_KERNELS-}" ]; then
 	api_case amd64 6.12 ,max-ram-below-4g=256M
-	reach_case amd64 6.12 ,max-ram-below-4g=256M
+	rarely reach_case amd64 6.12 ,max-ram-below-4g=256M
 fi
 for ram_kernel in $(vm_kernels amd64/6.12); do
 	case $ram_kernel in

@@ -55,7 +55,7 @@ reset_cases()
 }
 
 region_hugepages
-reset_cases amd64 6.1 private
+rarely reset_cases amd64 6.1 private
 export REGION_MIB=128	# whole memory blocks of the guest, as reusable ones need
 region_hugepages
 reset_cases arm64 6.12 reusable

@@ -148,7 +148,7 @@ beside_case()
 }
 
 region_hugepages
-for kernel in $(vm_kernels amd64/6.12 arm64/6.1); do
+for kernel in $(vm_kernels amd64/6.12 rarely arm64/6.1); do
 	beside_case "${kernel%/*}" "${kernel#*/}"
 done
 tap_end

@@ -86,5 +86,5 @@ poison_case()
 
 region_hugepages
 poison_case amd64 6.12
-poison_case amd64 6.1
+rarely poison_case amd64 6.1
 tap_end

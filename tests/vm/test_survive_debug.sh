@@ -57,7 +57,7 @@ debug_case()
 # shellcheck disable=SC2034 # for region_options
 REGION_MIB=128
 region_hugepages
-for kernel in $(vm_kernels amd64/6.1 arm64/6.12); do
+for kernel in $(vm_kernels arm64/6.12 rarely amd64/6.1); do
 	case $kernel in arm64/6.12) build=debug ;; *) build= ;; esac
 	debug_case "${kernel%/*}" "${kernel#*/}" $build
 done

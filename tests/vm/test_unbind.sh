@@ -88,7 +88,7 @@ removed_case()
 }
 
 region_hugepages
-for kernel in $(vm_kernels amd64/6.12 arm64/6.1); do
+for kernel in $(vm_kernels amd64/6.12 rarely arm64/6.1); do
 	removed_case "${kernel%/*}" "${kernel#*/}"
 	unbind_case "${kernel%/*}" "${kernel#*/}"
 done

@@ -179,7 +179,7 @@ for kernel in $(vm_kernels amd64/6.12); do
 	[ "${kernel%/*}" != amd64 ] || rule_case
 	user_end
 done
-for kernel in $(vm_kernels arm64/6.12); do
+for kernel in $(vm_kernels rarely arm64/6.12); do
 	user_case "${kernel%/*}" "${kernel#*/}" mode=reusable reusable 0 || continue
 	reusable_case
 	unload_case

@@ -184,12 +184,12 @@ static_case()
 	check "$what: QEMU ends well" vm_quit
 }
 
-for kernel in $(vm_kernels amd64/6.12 arm64/6.12); do
+for kernel in $(vm_kernels amd64/6.12 rarely arm64/6.12); do
 	windows_case "${kernel%/*}" "${kernel#*/}" reusable has_pages=1
 done
-windows_case amd64 6.12 reusable,pin=all has_pages=1 all_pinned=1
-windows_case amd64 6.12 private
-ram_case "all of it reached" "0x1000000000:$BASE:256M+0x2000000000:0x7f10000000:512M" -eq
+rarely windows_case amd64 6.12 reusable,pin=all has_pages=1 all_pinned=1
+rarely windows_case amd64 6.12 private
+rarely ram_case "all of it reached" "0x1000000000:$BASE:256M+0x2000000000:0x7f10000000:512M" -eq
 ram_case "half of it reached" "0x80000000:$BASE:256M" -gt
 control_case amd64 6.12
 static_case 6.12
