@@ -74,6 +74,24 @@ check "which says so" grep -qx "tests/run: no test to run in: vm, with 'nosuch' 
 check "no such layer: refused by name" eval '! run nosuch && grep -q "no layer .nosuch." "$tmp/out"'
 
 rm "$tmp/src/tests/vm"/*
+a_test hangs 'A test.' 'echo $$ >'"$tmp"'/pid; sleep 577 & wait'
+for signal in INT TERM; do
+	rm -f "$tmp/pid"
+	# A shell in the background has its children ignore interrupts, as those at a terminal do not.
+	HVCMA_SRC=$tmp/src HVCMA_BUILD=$tmp/build setsid env --default-signal=INT "$tmp/src/tests/run" vm >"$tmp/out" 2>&1 &
+	runner=$!
+	waits=0
+	until [ -s "$tmp/pid" ] || [ $((waits += 1)) -gt 100 ]; do
+		sleep 0.2
+	done
+	kill -$signal $runner
+	wait $runner
+	check "SIG$signal: it ends, and says so by its status" equal 130 $?
+	check "SIG$signal: so does what it ran, and nothing has its lock" \
+		eval '! pgrep -r D,R,S,T -f "^sleep 577" && flock -n "$tmp/build/logs/lock" true'
+done
+
+rm "$tmp/src/tests/vm"/*
 a_test good 'A test.' 'echo ok 1 - a'
 a_test once 'A test.' '[ -e '"$tmp"'/ran ] || { touch '"$tmp"'/ran; echo "# why"; echo "not ok 1 - a"; exit 1; }; echo ok 1 - a; echo ok 2 - b'
 check "what fails and passes when it runs again, passes" run
