@@ -168,7 +168,7 @@ $(BENCH_TCG): $(srcdir)/tests/bench/tcg/lines.c $(srcdir)/tests/guest/marks.h | 
 	$(Q)mkdir -p $(@D) && $(CC) -std=gnu11 $(CFLAGS) $(WARN) -I$(srcdir) -I$(ENV)/qemu-src/include/qemu \
 		$$(pkg-config --cflags glib-2.0) -fPIC -shared -o $@ $< -pthread
 
-bench: native plugin-testing arm64 arm64-plugin-testing guest $(BENCH_BIN) $(BENCH_DECISION) $(BENCH_TCG)
+bench: native plugin-testing arm64 arm64-plugin-testing arm64-xen guest $(BENCH_BIN) $(BENCH_DECISION) $(BENCH_TCG)
 	$(Q)$(RUN) $(if $(B),-t $(B)) bench
 # The page of them: of benches that have run here their results of now, of others those that it had.
 figures:

@@ -20,6 +20,7 @@
  *
  * Locks: vcma_xen_lock, a mutex, guards the list of devices and each one's phase.
  */
+#include <linux/bitmap.h>
 #include <linux/device.h>
 #include <linux/ioport.h>
 #include <linux/ktime.h>
@@ -297,34 +298,72 @@ static void vcma_xen_tell(struct vcma_xen *vx, const u64 *machine, u64 nr, s64 u
 		 what->name, nr, nr_extents, us);
 }
 
+/* What the backend has populated in one piece; what can't be is none. */
+static void vcma_xen_join(struct vcma_xen *vx, const char *name, unsigned long *joined)
+{
+	const struct vcma_xen_region *what = &vx->what;
+	u64 gpa, bytes, first;
+	char key[32];
+
+	snprintf(key, sizeof(key), "extent/%s", name);
+	if (kstrtou64(name, 16, &gpa) ||
+	    xenbus_scanf(XBT_NIL, vx->xdev->otherend, key, "%llu", &bytes) != 1 ||
+	    gpa < what->base_gpa || gpa - what->base_gpa >= what->bytes ||
+	    !bytes || bytes > what->bytes - (gpa - what->base_gpa) ||
+	    !IS_ALIGNED(gpa | bytes, what->granule_bytes))
+		return;
+	first = div64_u64(gpa - what->base_gpa, what->granule_bytes);
+	bitmap_set(joined, first + 1, div64_u64(bytes, what->granule_bytes) - 1);
+}
+
+/* Which granules go on where the one before ends, as the backend says; NULL: no memory. */
+static unsigned long *vcma_xen_joined(struct vcma_xen *vx, u64 nr)
+{
+	unsigned long *joined = kvcalloc(BITS_TO_LONGS(nr), sizeof(*joined), GFP_KERNEL);
+	unsigned int i, nr_names;
+	char **names;
+
+	if (!joined)
+		return NULL;
+	names = xenbus_directory(XBT_NIL, vx->xdev->otherend, "extent", &nr_names);
+	if (IS_ERR(names))
+		return joined;
+	for (i = 0; i < nr_names; i++)
+		vcma_xen_join(vx, names[i], joined);
+	kfree(names);
+	return joined;
+}
+
 /* Where the region is in the machine; NULL, which is logged, if that is not known. */
 static u64 *vcma_xen_discover(struct vcma_xen *vx)
 {
 	u64 nr = div64_u64(vx->what.bytes, vx->what.granule_bytes);
 	u64 *machine = kvmalloc_array(nr, sizeof(*machine), GFP_KERNEL);
+	ktime_t start = ktime_get();
+	unsigned long *joined = vcma_xen_joined(vx, nr);
 	char wrong[160] = "";
 	unsigned int self;
-	ktime_t start;
 	int err;
 
-	if (!machine)
-		return NULL;
+	if (!machine || !joined)
+		goto free;
 	if (xenbus_scanf(XBT_NIL, "domid", "", "%u", &self) != 1) {
 		xenbus_dev_error(vx->xdev, -ENOENT, "reading this domain's number from domid");
 		goto free;
 	}
-	start = ktime_get();
-	err = vcma_xen_machine(self, vx->what.base_gpa, vx->what.granule_bytes, nr, machine, wrong,
-			       sizeof(wrong));
+	err = vcma_xen_machine(self, vx->what.base_gpa, vx->what.granule_bytes, nr, joined,
+			       machine, wrong, sizeof(wrong));
 	if (err) {
 		xenbus_dev_error(vx->xdev, err, "machine addresses are not known, all clients are refused: %s",
 				 wrong[0] ? wrong : "asking for them failed");
 		goto free;
 	}
 	vcma_xen_tell(vx, machine, nr, ktime_us_delta(ktime_get(), start));
+	kvfree(joined);
 	return machine;
 
 free:
+	kvfree(joined);
 	kvfree(machine);
 	return NULL;
 }

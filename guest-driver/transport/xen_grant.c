@@ -6,7 +6,9 @@
  *
  * Locks: none: what is asked for is the caller's.
  */
+#include <linux/bitops.h>
 #include <linux/io.h>
+#include <linux/kernel.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/random.h>
@@ -22,13 +24,22 @@
 
 #include "xen_grant.h"
 
-/* Places of a granule: its first and last page, and some between. */
+/* Places of a run of granules: its first and last page, some between, and more of long ones. */
 #define VCMA_XEN_SAMPLES	4
+#define VCMA_XEN_LONG_RUN	64	/* granules, for each of which there is one more */
 #define VCMA_XEN_BATCH		64	/* pages by one hypercall */
-#define VCMA_XEN_GRANULES	(VCMA_XEN_BATCH / VCMA_XEN_SAMPLES)
+
+/* Granules that are said to be contiguous in the machine. */
+struct vcma_xen_runs {
+	u64 base_gpa;
+	u64 granule_bytes;
+	u64 nr;				/* granules */
+	const unsigned long *joined;	/* bit i: the same run as the one before */
+};
 
 struct vcma_xen_batch {
 	unsigned int nr;
+	u64 first[VCMA_XEN_BATCH];	/* granule of whose run it is */
 	u64 gpa[VCMA_XEN_BATCH];
 	u64 machine[VCMA_XEN_BATCH];
 	grant_ref_t refs[VCMA_XEN_BATCH];
@@ -95,49 +106,80 @@ static int vcma_xen_batch_ask(struct vcma_xen_batch *b, u16 self)
 	return vcma_xen_batch_end(b, b->nr, true) ?: err;
 }
 
-/* The place of a granule's @sample-th page in it. */
-static u64 vcma_xen_sample(u64 granule_bytes, unsigned int sample)
+static u64 vcma_xen_run_end(const struct vcma_xen_runs *runs, u64 first)
 {
-	u64 pages = granule_bytes >> XEN_PAGE_SHIFT;
+	u64 end = first + 1;
 
-	if (!sample || pages == 1)
-		return 0;
-	if (sample == 1)
-		return granule_bytes - XEN_PAGE_SIZE;
-	return (u64)(get_random_u32() & (pages - 1)) << XEN_PAGE_SHIFT;
+	while (end < runs->nr && test_bit(end, runs->joined))
+		end++;
+	return end;
 }
 
-/* Granules [@first, @first + @nr), at most VCMA_XEN_GRANULES. */
-static int vcma_xen_some(struct vcma_xen_batch *b, u16 self, u64 base_gpa, u64 granule_bytes,
-			 u64 first, unsigned int nr, u64 *machine, char *wrong, size_t wrong_bytes)
+/* How many pages of a run are asked for. */
+static unsigned int vcma_xen_samples(u64 nr)
 {
-	unsigned int i;
-	int err;
+	return min_t(u64, VCMA_XEN_SAMPLES + nr / VCMA_XEN_LONG_RUN, VCMA_XEN_BATCH);
+}
 
-	b->nr = nr * VCMA_XEN_SAMPLES;
-	for (i = 0; i < b->nr; i++)
-		b->gpa[i] = base_gpa + (first + i / VCMA_XEN_SAMPLES) * granule_bytes +
-			    vcma_xen_sample(granule_bytes, i % VCMA_XEN_SAMPLES);
-	err = vcma_xen_batch_ask(b, self);
-	if (err)
-		return err;
+/* The place of a run's @sample-th page in it. */
+static u64 vcma_xen_sample(u64 run_bytes, unsigned int sample)
+{
+	if (!sample)
+		return 0;
+	if (sample == 1)
+		return run_bytes - XEN_PAGE_SIZE;
+	return (u64)reciprocal_scale(get_random_u32(), run_bytes >> XEN_PAGE_SHIFT)
+	       << XEN_PAGE_SHIFT;
+}
+
+/* As many runs from @first on as the batch has room for. Return: the first that it has not. */
+static u64 vcma_xen_batch_fill(struct vcma_xen_batch *b, const struct vcma_xen_runs *runs,
+			       u64 first)
+{
+	b->nr = 0;
+	while (first < runs->nr) {
+		u64 end = vcma_xen_run_end(runs, first);
+		unsigned int i, samples = vcma_xen_samples(end - first);
+
+		if (b->nr + samples > VCMA_XEN_BATCH)
+			break;
+		for (i = 0; i < samples; i++) {
+			b->first[b->nr] = first;
+			b->gpa[b->nr++] = runs->base_gpa + first * runs->granule_bytes +
+					  vcma_xen_sample((end - first) * runs->granule_bytes, i);
+		}
+		first = end;
+	}
+	return first;
+}
+
+/* What was answered, checked. */
+static int vcma_xen_batch_take(const struct vcma_xen_batch *b, const struct vcma_xen_runs *runs,
+			       u64 *machine, char *wrong, size_t wrong_bytes)
+{
+	unsigned int i, head = 0;
+	u64 j, end;
+
 	for (i = 0; i < b->nr; i++) {
-		unsigned int head = i - i % VCMA_XEN_SAMPLES;
-		u64 at = b->machine[head];
-
-		if (!IS_ALIGNED(at, granule_bytes)) {
+		if (b->first[i] != b->first[head])
+			head = i;
+		if (!IS_ALIGNED(b->machine[head], runs->granule_bytes)) {
 			snprintf(wrong, wrong_bytes,
 				 "memory at %#llx is at %#llx in the machine, not aligned to %llu bytes",
-				 b->gpa[head], at, granule_bytes);
+				 b->gpa[head], b->machine[head], runs->granule_bytes);
 			return -EUCLEAN;
 		}
-		if (b->machine[i] - at != b->gpa[i] - b->gpa[head]) {
+		if (b->machine[i] - b->machine[head] != b->gpa[i] - b->gpa[head]) {
 			snprintf(wrong, wrong_bytes,
 				 "memory at %#llx is at %#llx in the machine, but at %#llx it is at %#llx: not contiguous",
-				 b->gpa[head], at, b->gpa[i], b->machine[i]);
+				 b->gpa[head], b->machine[head], b->gpa[i], b->machine[i]);
 			return -EUCLEAN;
 		}
-		machine[first + i / VCMA_XEN_SAMPLES] = at;
+		if (i != head)
+			continue;
+		end = vcma_xen_run_end(runs, b->first[i]);
+		for (j = b->first[i]; j < end; j++)
+			machine[j] = b->machine[i] + (j - b->first[i]) * runs->granule_bytes;
 	}
 	return 0;
 }
@@ -149,24 +191,24 @@ static int vcma_xen_compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* What no granule shows by itself. */
-static int vcma_xen_check(u64 base_gpa, u64 granule_bytes, u64 nr, const u64 *machine,
-			  char *wrong, size_t wrong_bytes)
+/* What no run shows by itself. */
+static int vcma_xen_check(const struct vcma_xen_runs *runs, const u64 *machine, char *wrong,
+			  size_t wrong_bytes)
 {
-	u64 *sorted = kvmalloc_array(nr, sizeof(*sorted), GFP_KERNEL);
+	u64 *sorted = kvmalloc_array(runs->nr, sizeof(*sorted), GFP_KERNEL);
 	bool same = true;
 	int err = 0;
 	u64 i;
 
 	if (!sorted)
 		return -ENOMEM;
-	for (i = 0; i < nr; i++) {
-		same &= machine[i] == base_gpa + i * granule_bytes;
+	for (i = 0; i < runs->nr; i++) {
+		same &= machine[i] == runs->base_gpa + i * runs->granule_bytes;
 		sorted[i] = machine[i];
 	}
-	sort(sorted, nr, sizeof(*sorted), vcma_xen_compare, NULL);
-	for (i = 1; i < nr && !err; i++) {
-		if (sorted[i] - sorted[i - 1] >= granule_bytes)
+	sort(sorted, runs->nr, sizeof(*sorted), vcma_xen_compare, NULL);
+	for (i = 1; i < runs->nr && !err; i++) {
+		if (sorted[i] - sorted[i - 1] >= runs->granule_bytes)
 			continue;
 		snprintf(wrong, wrong_bytes, "two granules are at %#llx in the machine", sorted[i]);
 		err = -EUCLEAN;
@@ -174,35 +216,38 @@ static int vcma_xen_check(u64 base_gpa, u64 granule_bytes, u64 nr, const u64 *ma
 	if (!err && same && xen_feature(XENFEAT_not_direct_mapped)) {
 		snprintf(wrong, wrong_bytes,
 			 "all memory is said to be where this guest has it, at %#llx, but Xen says that it is not mapped so",
-			 base_gpa);
+			 runs->base_gpa);
 		err = -EUCLEAN;
 	}
 	kvfree(sorted);
 	return err;
 }
 
-int vcma_xen_machine(u16 self, u64 base_gpa, u64 granule_bytes, u64 nr, u64 *machine,
-		     char *wrong, size_t wrong_bytes)
+int vcma_xen_machine(u16 self, u64 base_gpa, u64 granule_bytes, u64 nr,
+		     const unsigned long *joined, u64 *machine, char *wrong, size_t wrong_bytes)
 {
+	struct vcma_xen_runs runs = { base_gpa, granule_bytes, nr, joined };
 	struct vcma_xen_batch *b = kvmalloc(sizeof(*b), GFP_KERNEL);
-	unsigned int some;
+	unsigned int nr_frames;
 	int err = 0;
-	u64 i;
+	u64 i = 0;
 
 	if (!b)
 		return -ENOMEM;
-	err = gnttab_alloc_pages(VCMA_XEN_BATCH, b->frames);
+	/* As many as the longest batch needs: one that has all, or is full. */
+	nr_frames = vcma_xen_batch_fill(b, &runs, 0) == nr ? b->nr : VCMA_XEN_BATCH;
+	err = gnttab_alloc_pages(nr_frames, b->frames);
 	if (err) {
 		kvfree(b);
 		return err;
 	}
-	for (i = 0; i < nr && !err; i += some) {
-		some = min_t(u64, nr - i, VCMA_XEN_GRANULES);
-		err = vcma_xen_some(b, self, base_gpa, granule_bytes, i, some, machine, wrong,
-				    wrong_bytes);
+	while (i < nr && !err) {
+		i = vcma_xen_batch_fill(b, &runs, i);
+		err = vcma_xen_batch_ask(b, self) ?:
+		      vcma_xen_batch_take(b, &runs, machine, wrong, wrong_bytes);
 		cond_resched();
 	}
-	gnttab_free_pages(VCMA_XEN_BATCH, b->frames);
+	gnttab_free_pages(nr_frames, b->frames);
 	kvfree(b);
-	return err ?: vcma_xen_check(base_gpa, granule_bytes, nr, machine, wrong, wrong_bytes);
+	return err ?: vcma_xen_check(&runs, machine, wrong, wrong_bytes);
 }

@@ -279,10 +279,50 @@ static int lower_maxmem(struct hvcma_xen *x, struct xs_handle *xs, const struct 
 	return ret;
 }
 
+/* What is told of extents while they are populated. */
+struct telling {
+	struct xs_handle *xs;
+	const struct hvcma_xen_device *d;
+	uint32_t nr;
+	uint64_t longest_bytes;
+};
+
+/* The guest need not ask for each granule of one. */
+static void tell_extent(void *opaque, uint64_t gpa, uint64_t bytes)
+{
+	struct telling *t = opaque;
+	char key[32];
+
+	t->nr++;
+	if (bytes > t->longest_bytes)
+		t->longest_bytes = bytes;
+	if (bytes == HVCMA_XEN_GRANULE_BYTES)
+		return;
+	snprintf(key, sizeof(key), "extent/%#" PRIx64, gpa);
+	hvcma_store_write(t->xs, XBT_NULL, t->d->backend, key, "%" PRIu64, bytes);
+}
+
+/* Before any of the memory goes: who is killed in between leaves no word of extents that are no more. */
+static int unpopulate(struct hvcma_xen *x, struct xs_handle *xs, const struct hvcma_xen_device *d,
+		      uint64_t base_gpa, uint64_t bytes, struct hvcma_error *err)
+{
+	char path[HVCMA_STORE_PATH_BYTES + 8];
+	int ret;
+
+	snprintf(path, sizeof(path), "%s/extent", d->backend);
+	if (!xs_rm(xs, XBT_NULL, path) && errno != ENOENT) {
+		ret = -errno;
+		hvcma_error_set(err, "%s can't be removed: %s", path, strerror(-ret));
+		return ret;
+	}
+	ret = hvcma_xen_take_back(x, d->domid, base_gpa, bytes, err);
+	return ret ? ret : lower_maxmem(x, xs, d, bytes, err);
+}
+
 static int populate(struct hvcma_xen *x, struct xs_handle *xs, const struct hvcma_xen_device *d,
 		    struct hvcma_error *err)
 {
-	struct hvcma_xen_extents extents;
+	struct telling telling = { .xs = xs, .d = d };
 	uint64_t base_gpa, bytes;
 	int ret;
 
@@ -291,13 +331,13 @@ static int populate(struct hvcma_xen *x, struct xs_handle *xs, const struct hvcm
 		return -EINVAL;
 	}
 	ret = raise_maxmem(x, xs, d, bytes, err);
-	ret = ret ? ret : hvcma_xen_populate(x, d->domid, base_gpa, bytes, &extents, err);
+	ret = ret ? ret : hvcma_xen_populate(x, d->domid, base_gpa, bytes, tell_extent, &telling, err);
 	if (ret) {
-		lower_maxmem(x, xs, d, bytes, NULL);
+		unpopulate(x, xs, d, base_gpa, bytes, NULL);
 		return ret;
 	}
-	hvcma_store_write(xs, XBT_NULL, d->backend, "nr-extents", "%" PRIu32, extents.nr);
-	hvcma_store_write(xs, XBT_NULL, d->backend, "longest-bytes", "%" PRIu64, extents.longest_bytes);
+	hvcma_store_write(xs, XBT_NULL, d->backend, "nr-extents", "%" PRIu32, telling.nr);
+	hvcma_store_write(xs, XBT_NULL, d->backend, "longest-bytes", "%" PRIu64, telling.longest_bytes);
 	return set_state(xs, d, XenbusStateConnected);
 }
 
@@ -309,10 +349,8 @@ static int take_back(struct hvcma_xen *x, struct xs_handle *xs, const struct hvc
 
 	/* Without this key nothing was populated. */
 	if (read_range(xs, d, &base_gpa, &bytes) &&
-	    hvcma_store_read_u64(xs, &kib, "%s/maxmem-before-kib", d->backend)) {
-		ret = hvcma_xen_take_back(x, d->domid, base_gpa, bytes, err);
-		ret = ret ? ret : lower_maxmem(x, xs, d, bytes, err);
-	}
+	    hvcma_store_read_u64(xs, &kib, "%s/maxmem-before-kib", d->backend))
+		ret = unpopulate(x, xs, d, base_gpa, bytes, err);
 	return ret ? ret : set_state(xs, d, XenbusStateClosed);
 }
 

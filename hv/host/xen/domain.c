@@ -197,11 +197,17 @@ static int give_back(struct hvcma_xen *x, uint32_t domid, uint64_t gpa, uint64_t
 	return 0;
 }
 
+/* Who hears of extents. */
+struct listener {
+	hvcma_xen_extent_fn extent;
+	void *opaque;
+};
+
 /* On failure some of the run is populated. */
 static int fill(struct hvcma_xen *x, uint32_t domid, uint64_t gpa, uint64_t bytes, void *opaque,
 		struct hvcma_error *err)
 {
-	struct hvcma_xen_extents *extents = opaque;
+	const struct listener *listener = opaque;
 	uint64_t size;
 
 	for (; bytes; gpa += size, bytes -= size) {
@@ -220,24 +226,17 @@ static int fill(struct hvcma_xen *x, uint32_t domid, uint64_t gpa, uint64_t byte
 			return ret;
 		}
 		size = HVCMA_XEN_FRAME_BYTES << order;
-		extents->nr++;
-		if (size > extents->longest_bytes)
-			extents->longest_bytes = size;
+		listener->extent(listener->opaque, gpa, size);
 	}
 	return 0;
 }
 
 int hvcma_xen_populate(struct hvcma_xen *x, uint32_t domid, uint64_t base_gpa, uint64_t bytes,
-		       struct hvcma_xen_extents *extents, struct hvcma_error *err)
+		       hvcma_xen_extent_fn extent, void *opaque, struct hvcma_error *err)
 {
-	struct hvcma_xen_extents got = { 0 };
-	int ret = walk_runs(x, domid, base_gpa, bytes, false, fill, &got, err);
+	struct listener listener = { .extent = extent, .opaque = opaque };
 
-	if (!ret)
-		*extents = got;
-	else
-		hvcma_xen_take_back(x, domid, base_gpa, bytes, NULL);
-	return ret;
+	return walk_runs(x, domid, base_gpa, bytes, false, fill, &listener, err);
 }
 
 int hvcma_xen_take_back(struct hvcma_xen *x, uint32_t domid, uint64_t base_gpa, uint64_t bytes,

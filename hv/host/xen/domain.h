@@ -34,11 +34,8 @@ struct hvcma_xen;
 int hvcma_xen_open(struct hvcma_xen **out, struct hvcma_error *err);
 void hvcma_xen_close(struct hvcma_xen *x);
 
-/* How a region lies in the machine, as far as it is known here. */
-struct hvcma_xen_extents {
-	uint32_t nr;			/* extents, contiguous each */
-	uint64_t longest_bytes;
-};
+/* An extent was populated: these bytes of the guest's are contiguous in the machine. */
+typedef void (*hvcma_xen_extent_fn)(void *opaque, uint64_t gpa, uint64_t bytes);
 
 /** hvcma_xen_exists() - is there a domain of this number, that is not about to end? */
 bool hvcma_xen_exists(struct hvcma_xen *x, uint32_t domid);
@@ -64,13 +61,13 @@ int hvcma_xen_is_free(struct hvcma_xen *x, uint32_t domid, uint64_t base_gpa, ui
 /**
  * hvcma_xen_populate() - memory for all granules there that have none; maxmem has room for it.
  * Extents are as long as alignment, HVCMA_XEN_MAX_ORDER and the machine's free memory allow.
- * @extents: out; of what this call has populated
+ * @extent: called for each that this call has populated, when it is
  *
  * Return: 0; -ENOMEM: no extent of 2 MiB is free in the machine, or maxmem has no room; or
- * another negative errno; nothing is populated there then. @err says which frames.
+ * another negative errno. Then some of it may be populated (hvcma_xen_take_back()). @err says which frames.
  */
 int hvcma_xen_populate(struct hvcma_xen *x, uint32_t domid, uint64_t base_gpa, uint64_t bytes,
-		       struct hvcma_xen_extents *extents, struct hvcma_error *err);
+		       hvcma_xen_extent_fn extent, void *opaque, struct hvcma_error *err);
 
 /**
  * hvcma_xen_take_back() - no device of the domain uses it any more: the memory goes back to Xen.
