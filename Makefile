@@ -234,7 +234,8 @@ GUEST_CHECKED = amd64/6.12-checked
 GUEST_CHECKED_LONG = arm64/6.12-checked amd64/6.12-races amd64/6.12-rt arm64/6.12-64k
 guest_sources = $(shell find $(1) -type f \( -name '*.[ch]' -o -name Kbuild \) ! -name '*.mod.c')
 GUEST_CORE := $(filter-out %/service_wire.c %/service_wire.h %/window_text.c %/window_text.h,$(wildcard $(srcdir)/hv/core/*.[ch]))
-GUEST_DRIVER_SRC := $(call guest_sources,$(srcdir)/guest-driver $(srcdir)/hv/abi) $(GUEST_CORE)
+# Not of the guest is what goes between QEMU and the service.
+GUEST_DRIVER_SRC := $(filter-out %/hvcmad.h,$(call guest_sources,$(srcdir)/guest-driver $(srcdir)/hv/abi)) $(GUEST_CORE)
 GUEST_TEST_SRC := $(call guest_sources,$(wildcard $(srcdir)/tests/guest))
 guest_ko = $(1:%=$(O)/guest/%/virtio_cma.ko)
 guest_test_ko = $(1:%=$(O)/guest/%/vcma_selftest.ko)
