@@ -20,11 +20,14 @@
 #define HVCMAD_ASSERT(cond)	_Static_assert(cond, #cond)
 
 /* Of the specification that this file is the machine-readable form of. */
-#define HVCMAD_SPEC_VERSION		"1.1"
+#define HVCMAD_SPEC_VERSION		"1.2"
 
 #define HVCMAD_MAGIC			0x64434d48U	/* hello.magic; "HMCd" in the order of x86 */
 #define HVCMAD_VERSION			1		/* hello.version */
-#define HVCMAD_FEATURES			0		/* hello.features: none yet */
+
+/* hello.features */
+#define HVCMAD_F_TURNS			0x1		/* OFFER, WANTED, TURNS; BACK is answered with AGAIN, too */
+#define HVCMAD_FEATURES			0x1
 
 #define HVCMAD_MAX_REQUEST_BYTES	256
 #define HVCMAD_MAX_RESPONSE_BYTES	65536
@@ -53,7 +56,10 @@
 #define HVCMAD_OP_CLOSE_DEVICE		13
 #define HVCMAD_OP_DEVICES		14
 #define HVCMAD_OP_RELEASE		15
-#define HVCMAD_NR_OPS			16		/* one beyond the last */
+#define HVCMAD_OP_OFFER			16
+#define HVCMAD_OP_WANTED		17
+#define HVCMAD_OP_TURNS			18
+#define HVCMAD_NR_OPS			19		/* one beyond the last */
 
 /* X(name, number, errno, text): errno is what a client in C is to be told. */
 #define HVCMAD_STATUS_TABLE(X)							\
@@ -75,7 +81,7 @@
 	X(NO_MEMORY,	15, ENOMEM,	"the host is short of memory")		\
 	X(IO,		16, EIO,	"the host failed")			\
 	X(STOPPING,	17, ESHUTDOWN,	"the service is about to end")		\
-	X(AGAIN,	18, EAGAIN,	"not yet: a device is being stopped")	\
+	X(AGAIN,	18, EAGAIN,	"not yet: another has to give it up first")	\
 	X(NO_DEVICE,	19, ENODEV,	"no such device")
 
 #define HVCMAD_STATUS_ENUM(name, nr, err, text) HVCMAD_S_##name = nr,
@@ -323,6 +329,76 @@ struct hvcmad_release_req {
 	__u32 flags;			/* HVCMAD_RELEASE_* */
 };
 HVCMAD_ASSERT(sizeof(struct hvcmad_release_req) == 16);
+
+/* offer.flags */
+#define HVCMAD_OFFER_END		0x1	/* no more */
+#define HVCMAD_OFFER_FLAGS		0x1
+
+/* OFFER: on request this region surrenders memory; with the answer comes the end of a pipe */
+struct hvcmad_offer_req {
+	struct hvcmad_req_hdr hdr;
+	__u32 region;
+	__u32 flags;			/* HVCMAD_OFFER_* */
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_offer_req) == 16);
+
+struct hvcmad_wanted_req {
+	struct hvcmad_req_hdr hdr;
+	__u32 region;
+	__u32 reserved;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_wanted_req) == 16);
+
+struct hvcmad_wanted_resp {
+	struct hvcmad_resp_hdr hdr;
+	__u64 bytes;			/* to be DISCARDed; 0: nothing is wanted of it */
+	__u32 deadline_ms;		/* from now on */
+	__u32 reserved;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_wanted_resp) == 24);
+HVCMAD_ASSERT(offsetof(struct hvcmad_wanted_resp, deadline_ms) == 16);
+
+/* turns.flags */
+#define HVCMAD_TURNS_ALL		0x1	/* of all VMs, not of this session alone */
+#define HVCMAD_TURNS_FLAGS		0x1
+
+struct hvcmad_turns_req {
+	struct hvcmad_req_hdr hdr;
+	__u32 flags;			/* HVCMAD_TURNS_* */
+	__u32 after;			/* regions with numbers above this, in their order */
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_turns_req) == 16);
+
+/* turn_status.state */
+#define HVCMAD_TURN_OFFERS		0x1	/* it surrenders memory on request */
+#define HVCMAD_TURN_WANTS		0x2	/* it was refused memory, and asks on */
+#define HVCMAD_TURN_RESTS		0x4	/* it has not given all in time, and is left alone for a while */
+
+struct hvcmad_turn_status {
+	__u8 vm[HVCMAD_VM_BYTES];
+	__u8 name[HVCMAD_NAME_BYTES];
+	__u32 region;
+	__u32 pid;			/* of the client */
+	__u32 priority;			/* of the VM */
+	__u32 state;			/* HVCMAD_TURN_* */
+	__u64 surrendered_bytes;	/* with OFFERS: that have no pages */
+	__u64 idle_bytes;		/* with OFFERS: that it could be asked for: backed, not pinned */
+	__u64 asked_bytes;		/* of these, that it is asked for and has not given */
+	__u64 missed_bytes;		/* that it had not given when the time was over, the last time */
+	__u64 wanted_bytes;		/* with WANTS */
+	__u32 asked_ms;			/* that are left for asked_bytes */
+	__u32 reserved;
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_turn_status) == 160);
+HVCMAD_ASSERT(offsetof(struct hvcmad_turn_status, surrendered_bytes) == 112);
+
+struct hvcmad_turns_resp {
+	struct hvcmad_resp_hdr hdr;
+	__u32 nr_total;			/* regions that offer or want, above after or not */
+	__u32 nr;			/* that follow; 0: these were all */
+	struct hvcmad_turn_status turns[];
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_turns_resp) == 16);
 
 #endif /* HVCMA_ABI_HVCMAD_H */
 

@@ -142,10 +142,60 @@ static int ask_devices(int fd, struct json_object *devices, struct hvcmad_device
 	return 0;
 }
 
+static struct json_object *turn_of(const struct hvcmad_turn_status *t)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_text(o, "vm", t->vm, sizeof(t->vm));
+	add_text(o, "name", t->name, sizeof(t->name));
+	add_number(o, "number", t->region);
+	add_number(o, "pid", t->pid);
+	add_number(o, "priority", t->priority);
+	json_object_object_add(o, "offers", json_object_new_boolean(t->state & HVCMAD_TURN_OFFERS));
+	json_object_object_add(o, "rests", json_object_new_boolean(t->state & HVCMAD_TURN_RESTS));
+	add_number(o, "surrendered-bytes", t->surrendered_bytes);
+	add_number(o, "idle-bytes", t->idle_bytes);
+	add_number(o, "asked-bytes", t->asked_bytes);
+	add_number(o, "asked-ms", t->asked_ms);
+	add_number(o, "missed-bytes", t->missed_bytes);
+	add_number(o, "wanted-bytes", t->wanted_bytes);
+	return o;
+}
+
+/* The same of regions that take turns; an older service knows no turns. */
+static int ask_turns(int fd, struct json_object *turns, struct hvcmad_turns_resp *r, struct hvcma_error *err)
+{
+	struct hvcmad_turns_req q = {
+		.hdr = { HVCMAD_OP_TURNS, sizeof(q) }, .flags = HVCMAD_TURNS_ALL,
+	};
+	uint32_t i;
+
+	do {
+		size_t bytes;
+		int ret = hvcma_service_ask(fd, &q, r, HVCMAD_MAX_RESPONSE_BYTES, sizeof(*r), &bytes, err);
+
+		if (ret)
+			return ret == -EOPNOTSUPP ? 0 : ret;
+		if (bytes - sizeof(*r) != r->nr * sizeof(r->turns[0])) {
+			hvcma_error_set(err, "the service's answer has not the length of its turns");
+			return -EPROTO;
+		}
+		for (i = 0; i < r->nr; i++) {
+			if (r->turns[i].region <= q.after) {
+				hvcma_error_set(err, "the service's turns are not in their order");
+				return -EPROTO;
+			}
+			q.after = r->turns[i].region;
+			json_object_array_add(turns, turn_of(&r->turns[i]));
+		}
+	} while (r->nr);
+	return 0;
+}
+
 int hvcma_service_report(const char *path, unsigned int timeout_ms, struct json_object **report,
 			 struct hvcma_error *err)
 {
-	struct json_object *whole, *regions, *devices;
+	struct json_object *whole, *regions, *devices, *turns;
 	void *r;
 	struct hvcmad_hello_resp hello;
 	int fd, ret = hvcma_service_open(path, timeout_ms, &fd, &hello, err);
@@ -161,11 +211,15 @@ int hvcma_service_report(const char *path, unsigned int timeout_ms, struct json_
 	whole = json_object_new_object();
 	regions = json_object_new_array();
 	devices = json_object_new_array();
+	turns = json_object_new_array();
 	ret = ask_all(fd, whole, regions, r, err);
 	if (!ret)
 		ret = ask_devices(fd, devices, r, err);
+	if (!ret)
+		ret = ask_turns(fd, turns, r, err);
 	json_object_object_add(whole, "regions", regions);
 	json_object_object_add(whole, "devices", devices);
+	json_object_object_add(whole, "turns", turns);
 	free(r);
 	close(fd);
 	if (ret) {
@@ -197,6 +251,24 @@ static void print_devices(FILE *out, struct json_object *devices)
 	}
 }
 
+static void print_turns(FILE *out, struct json_object *turns)
+{
+	size_t nr = json_object_array_length(turns), i;
+
+	if (nr)
+		fprintf(out, "  %-20s %-16s %8s %11s %10s %10s %10s %10s\n", "VM", "takes turns", "priority", "surrendered",
+			"idle", "asked for", "missed", "wants");
+	for (i = 0; i < nr; i++) {
+		struct json_object *t = json_object_array_get_idx(turns, i);
+
+		fprintf(out, "  %-20s %-16s %8" PRIu64 " %11s %10s %10s %10s %10s\n",
+			json_object_get_string(json_member(t, "vm")), json_object_get_string(json_member(t, "name")),
+			json_number(t, "priority"), size_text(json_number(t, "surrendered-bytes")).text,
+			size_text(json_number(t, "idle-bytes")).text, size_text(json_number(t, "asked-bytes")).text,
+			size_text(json_number(t, "missed-bytes")).text, size_text(json_number(t, "wanted-bytes")).text);
+	}
+}
+
 void hvcma_service_report_print(FILE *out, struct json_object *report)
 {
 	struct json_object *regions = json_member(report, "regions");
@@ -218,4 +290,5 @@ void hvcma_service_report_print(FILE *out, struct json_object *report)
 			size_text(json_number(r, "pinned-bytes")).text);
 	}
 	print_devices(out, json_member(report, "devices"));
+	print_turns(out, json_member(report, "turns"));
 }

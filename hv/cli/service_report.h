@@ -17,7 +17,8 @@
  * @report: out: an object, owned by the caller: memory-bytes, pinned-bytes, quota-memory-bytes,
  *	quota-pinned-bytes and regions, a list of objects: vm, name, number, pid, bytes,
  *	granule-bytes, backed-bytes, pinned-bytes; and devices, the same: vm, device, number, pid, state,
- *	kept-bytes, why
+ *	kept-bytes, why; and turns, the same of regions that take turns: vm, name, number, pid, priority, offers, rests,
+ *	surrendered-bytes, idle-bytes, asked-bytes, asked-ms, missed-bytes, wanted-bytes
  *
  * Return: 0, or as hvcma_service_open() and hvcma_service_ask(); @err says it in words.
  */

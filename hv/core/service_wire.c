@@ -38,6 +38,9 @@ static const struct {
 	[HVCMAD_OP_RELEASE] = { "RELEASE", sizeof(struct hvcmad_release_req), 0 },
 	[HVCMAD_OP_RESUME] = { "RESUME", sizeof(struct hvcmad_resume_req), 0 },
 	[HVCMAD_OP_PINNED] = { "PINNED", sizeof(struct hvcmad_range_req), 0 },
+	[HVCMAD_OP_OFFER] = { "OFFER", sizeof(struct hvcmad_offer_req), 0 },
+	[HVCMAD_OP_WANTED] = { "WANTED", sizeof(struct hvcmad_wanted_req), 0 },
+	[HVCMAD_OP_TURNS] = { "TURNS", sizeof(struct hvcmad_turns_req), 0 },
 };
 
 static enum hvcmad_status fault(const char **why, enum hvcmad_status status, const char *sentence)
@@ -220,6 +223,18 @@ enum hvcmad_status hvcma_service_request_parse(const void *message, size_t bytes
 	case HVCMAD_OP_RELEASE:
 		if (r.release.flags & ~HVCMAD_RELEASE_FLAGS)
 			status = fault(why, HVCMAD_S_UNSUPP, "RELEASE has an unknown flag");
+		break;
+	case HVCMAD_OP_OFFER:
+		if (r.offer.flags & ~HVCMAD_OFFER_FLAGS)
+			status = fault(why, HVCMAD_S_UNSUPP, "OFFER has an unknown flag");
+		break;
+	case HVCMAD_OP_WANTED:
+		if (r.wanted.reserved)
+			status = fault(why, HVCMAD_S_MALFORMED, "WANTED has a reserved field that is not zero");
+		break;
+	case HVCMAD_OP_TURNS:
+		if (r.turns.flags & ~HVCMAD_TURNS_FLAGS)
+			status = fault(why, HVCMAD_S_UNSUPP, "TURNS has an unknown flag");
 		break;
 	default:
 		status = check_range(&r.range, why);

@@ -25,6 +25,9 @@ union hvcma_service_request {
 	struct hvcmad_devices_req devices;
 	struct hvcmad_release_req release;
 	struct hvcmad_resume_req resume;
+	struct hvcmad_offer_req offer;
+	struct hvcmad_wanted_req wanted;
+	struct hvcmad_turns_req turns;
 };
 
 /**

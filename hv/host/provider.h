@@ -89,7 +89,8 @@ struct hvcma_provider_ops {
 	const char *type;		/* "local", "service", "fake" */
 	/*
 	 * Populate unbacked granules with host pages (zeroed; backed ones keep theirs).
-	 * -ENOMEM: out of (huge)pages; never SIGBUS. -EIO: a page is poisoned;
+	 * -ENOMEM: out of (huge)pages; never SIGBUS. -EAGAIN: the same, but a service has
+	 * asked others for some: there may be enough in a moment. -EIO: a page is poisoned;
 	 * -EOPNOTSUPP: the kernel cannot populate. On failure what was faulted
 	 * in is discarded; where that is impossible (no fd) the granules that
 	 * did get all their pages stay backed, and stats and hpa say so.
@@ -193,6 +194,27 @@ int hvcma_provider_local_create(const struct hvcma_provider_config *config,
  */
 int hvcma_provider_service_create(const char *path, const struct hvcma_provider_config *config,
 				  struct hvcma_provider **out, struct hvcma_error *err);
+
+/**
+ * hvcma_provider_service_offer() - on request, memory of this region is discarded: the service may ask.
+ * @fd: out: readable, without blocking, once for each time that it does; at its end the offer has
+ *	ended, with the service or with the session. The caller's
+ *
+ * Return: 0, -EOPNOTSUPP (another provider, or a service that knows no turns), or as other methods; words in p->error.
+ */
+int hvcma_provider_service_offer(struct hvcma_provider *p, int *fd);
+
+/** hvcma_provider_service_withdraw() - nothing is offered any more. Return: as hvcma_provider_service_offer(). */
+int hvcma_provider_service_withdraw(struct hvcma_provider *p);
+
+/**
+ * hvcma_provider_service_wanted() - what the service asks of the region just now.
+ * @bytes: out: to be discarded; 0: nothing
+ * @deadline_ms: out: time that is left for it
+ *
+ * Return: as hvcma_provider_service_offer().
+ */
+int hvcma_provider_service_wanted(struct hvcma_provider *p, uint64_t *bytes, uint32_t *deadline_ms);
 
 /**
  * hvcma_provider_local_pin_fds() - the descriptors that hold a local provider's

@@ -41,6 +41,7 @@ struct remote {
 		struct hvcmad_addresses_resp addresses;
 		struct hvcmad_pinned_resp pinned;
 		struct hvcmad_resume_resp resume;
+		struct hvcmad_wanted_resp wanted;
 		unsigned char bytes[sizeof(struct hvcmad_addresses_resp) + HVCMAD_MAX_GRANULES * sizeof(uint64_t)];
 	} response;
 };
@@ -60,6 +61,7 @@ static int provider_errno(int ret)
 	case 0:
 	case -EDQUOT:
 	case -ENOMEM:
+	case -EAGAIN:		/* others have been asked for hugepages */
 		return ret;
 	case -ENOBUFS:		/* out of hugepages */
 		return -ENOMEM;
@@ -68,7 +70,9 @@ static int provider_errno(int ret)
 	}
 }
 
-static int ask(struct remote *r, const void *request, int passed, size_t min_bytes, struct hvcma_error *err)
+/* With the descriptor that is to come with the answer, if @received is not NULL. */
+static int ask_for(struct remote *r, const void *request, int passed, size_t min_bytes, int *received,
+		   struct hvcma_error *err)
 {
 	struct hvcma_error why = { "" };
 	int ret;
@@ -79,10 +83,15 @@ static int ask(struct remote *r, const void *request, int passed, size_t min_byt
 		return -EIO;
 	}
 	ret = hvcma_service_link_ask(r->link, request, passed, &r->response, sizeof(r->response), min_bytes,
-				     NULL, &why);
+				     received, &why);
 	if (ret)
 		hvcma_error_set(err, "region %s: %s", r->granules.name, why.text);
 	return ret;
+}
+
+static int ask(struct remote *r, const void *request, int passed, size_t min_bytes, struct hvcma_error *err)
+{
+	return ask_for(r, request, passed, min_bytes, NULL, err);
 }
 
 /* One request for @nr granules, max_nr at most; @address: out, with @flags that ask for them. */
@@ -313,6 +322,58 @@ static void remote_stats(const struct hvcma_provider *p, struct hvcma_provider_s
 	hvcma_granules_stats(&r->granules, stats);
 	stats->nr_pin_calls = r->nr_pin_calls;
 	stats->nr_unpin_calls = r->nr_unpin_calls;
+}
+
+/* ---- turns ---- */
+
+static int may_take_turns(struct hvcma_provider *p)
+{
+	if (p->ops->back == remote_back && hvcma_service_link_hello(to_remote(p)->link)->features & HVCMAD_F_TURNS)
+		return 0;
+	hvcma_error_set(&p->error, "no service that lets regions take turns");
+	return -EOPNOTSUPP;
+}
+
+static int offer(struct hvcma_provider *p, uint32_t flags, int *fd)
+{
+	struct remote *r = to_remote(p);
+	int ret = may_take_turns(p), tries = MAX_SESSIONS;
+
+	if (ret)
+		return ret;
+	do {
+		const struct hvcmad_offer_req q = {
+			.hdr = { HVCMAD_OP_OFFER, sizeof(q) }, .region = r->region, .flags = flags,
+		};
+
+		ret = ask_for(r, &q, -1, sizeof(struct hvcmad_resp_hdr), fd, &p->error);
+	} while (ret == -ESTALE && --tries);
+	return provider_errno(ret);
+}
+
+int hvcma_provider_service_offer(struct hvcma_provider *p, int *fd)
+{
+	return offer(p, 0, fd);
+}
+
+int hvcma_provider_service_withdraw(struct hvcma_provider *p)
+{
+	return offer(p, HVCMAD_OFFER_END, NULL);
+}
+
+int hvcma_provider_service_wanted(struct hvcma_provider *p, uint64_t *bytes, uint32_t *deadline_ms)
+{
+	struct remote *r = to_remote(p);
+	const struct hvcmad_wanted_req q = { .hdr = { HVCMAD_OP_WANTED, sizeof(q) }, .region = r->region };
+	int ret = may_take_turns(p);
+
+	if (!ret)	/* in another session nothing is offered: no second try */
+		ret = provider_errno(ask(r, &q, -1, sizeof(r->response.wanted), &p->error));
+	if (ret)
+		return ret;
+	*bytes = r->response.wanted.bytes;
+	*deadline_ms = r->response.wanted.deadline_ms;
+	return 0;
 }
 
 /* ---- another session ---- */

@@ -172,6 +172,8 @@ int hvcma_service_link_ask(struct hvcma_service_link *link, const void *request,
 			   void *response, size_t room, size_t min_bytes, int *received,
 			   struct hvcma_error *err)
 {
+	/* Who waits for memory of others does not hold up its own others meanwhile, who may be asked for some. */
+	bool waits = ((const struct hvcmad_req_hdr *)request)->op != HVCMAD_OP_BACK;
 	struct hvcma_error why = { "" };
 	int ret, tries = AGAIN_TRIES;
 	size_t bytes;
@@ -184,7 +186,7 @@ int hvcma_service_link_ask(struct hvcma_service_link *link, const void *request,
 	do {
 		ret = hvcma_service_ask_passing(link->fd, request, passed, response, room, min_bytes, &bytes,
 						received, &why);
-	} while (ret == -EAGAIN && --tries && !usleep(AGAIN_WAIT_US));
+	} while (ret == -EAGAIN && waits && --tries && !usleep(AGAIN_WAIT_US));
 	if (!ret)
 		return 0;
 	*err = why;

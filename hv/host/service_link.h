@@ -53,7 +53,7 @@ const struct hvcmad_hello_resp *hvcma_service_link_hello(const struct hvcma_serv
 /**
  * hvcma_service_link_ask() - as hvcma_service_ask_passing().
  *
- * What the service answers with AGAIN is asked again, for HVCMA_SERVICE_TIMEOUT_MS.
+ * What the service answers with AGAIN is asked again, for HVCMA_SERVICE_TIMEOUT_MS, but for BACK.
  * A session that the service has ended is followed by another, with growing pauses, for two seconds at most; then all users
  * have taken up what they had, and -ESTALE is returned: whether the request was done is for the caller to find
  * out, and to ask again. Where there is no service for that long, or it does not answer, the session stays

@@ -16,12 +16,14 @@ static void apply_rule(struct hvcmad_vm *vm, const struct hvcmad_rule *rule)
 		vm->quota = (struct hvcmad_quota){ 0 };
 		vm->unsafe_noiommu = false;
 		vm->unsafe_no_reset = false;
+		vm->priority = 0;
 		return;
 	}
 	memcpy(vm->name, rule->name, sizeof(vm->name));
 	vm->quota = rule->quota;
 	vm->unsafe_noiommu = rule->unsafe_noiommu;
 	vm->unsafe_no_reset = rule->unsafe_no_reset;
+	vm->priority = rule->priority;
 }
 
 void hvcmad_accounts_reload(struct hvcmad_accounts *accounts, const struct hvcmad_config *config)

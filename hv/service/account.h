@@ -34,6 +34,7 @@ struct hvcmad_vm {
 	struct hvcmad_quota quota;	/* all 0: no rule fits any more */
 	bool unsafe_noiommu;
 	bool unsafe_no_reset;
+	uint32_t priority;
 	struct hvcmad_usage used;
 	uint32_t sessions;
 	size_t closing;			/* descriptors that are not closed yet (closer.h) */

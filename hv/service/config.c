@@ -285,6 +285,8 @@ static int take_rule(const struct reading *r, const config_setting_t *s, void *o
 		return take_devices(r, s, rule);
 	if (!strcmp(name, "unsafe-no-reset"))
 		return take_bool(r, s, &rule->unsafe_no_reset);
+	if (!strcmp(name, "priority"))
+		return take_number(r, s, &rule->priority);
 	if (!strcmp(name, "max-devices"))
 		return take_number(r, s, &rule->quota.devices);
 	return take_quota(r, s, &rule->quota);
@@ -344,6 +346,20 @@ static int check_reserve(const struct reading *r, const config_setting_t *s,
 	return 0;
 }
 
+static int take_turns(const struct reading *r, const config_setting_t *s, void *opaque)
+{
+	struct hvcmad_config *c = opaque;
+	int ret;
+
+	if (strcmp(name_of(s), "deadline-ms"))
+		return -ENOENT;
+	ret = take_number(r, s, &c->turn_ms);
+	if (!ret && (c->turn_ms < HVCMAD_MIN_TURN_MS || c->turn_ms > HVCMAD_MAX_TURN_MS))
+		return complain(r, s, "'deadline-ms' is to be a number from %d to %d, not %" PRIu32, HVCMAD_MIN_TURN_MS,
+				HVCMAD_MAX_TURN_MS, c->turn_ms);
+	return ret;
+}
+
 /* Elements of a list, ( { ... }, ... ), into an array that is already there. */
 static int take_rules(const struct reading *r, const config_setting_t *list)
 {
@@ -396,7 +412,7 @@ static void *array_for(const config_setting_t *list, size_t bytes)
 
 static int take_top(const struct reading *r, const config_setting_t *s, void *opaque)
 {
-	static const char *const known[] = { "totals", "reserves", "vms", "socket-group" };
+	static const char *const known[] = { "totals", "reserves", "turns", "vms", "socket-group" };
 	size_t i;
 
 	(void)r;
@@ -412,6 +428,7 @@ static int take_all(const struct reading *r, const config_setting_t *root)
 {
 	const config_setting_t *totals = config_setting_get_member(root, "totals");
 	const config_setting_t *reserves = config_setting_get_member(root, "reserves");
+	const config_setting_t *turns = config_setting_get_member(root, "turns");
 	const config_setting_t *vms = config_setting_get_member(root, "vms");
 	const config_setting_t *group = config_setting_get_member(root, "socket-group");
 	struct hvcmad_config *c = r->config;
@@ -442,6 +459,8 @@ static int take_all(const struct reading *r, const config_setting_t *root)
 		ret = complete_quota(r, totals, "'totals'", &c->total);
 	if (!ret && reserves)
 		ret = take_reserves(r, reserves);
+	if (!ret && turns)
+		ret = take_group_of(r, turns, "'turns'", take_turns, c);
 	if (!ret && vms)
 		ret = take_rules(r, vms);
 	return ret;
@@ -519,7 +538,11 @@ static int refuse_include(const char *path, const char *text, struct hvcma_error
 
 struct hvcmad_config *hvcmad_config_none(void)
 {
-	return calloc(1, sizeof(struct hvcmad_config));
+	struct hvcmad_config *config = calloc(1, sizeof(*config));
+
+	if (config)
+		config->turn_ms = HVCMAD_TURN_MS;
+	return config;
 }
 
 int hvcmad_config_read(const char *path, struct hvcmad_config **out, struct hvcma_error *err)
@@ -640,11 +663,15 @@ void hvcmad_config_print(const struct hvcmad_config *config, FILE *out)
 	for (i = 0; i < config->nr_reserves; i++)
 		fprintf(out, "hugepages of %" PRIu64 " bytes: %" PRIu64 " bytes stay free\n",
 			config->reserve[i].page_bytes, config->reserve[i].keep_bytes);
+	if (config->turn_ms != HVCMAD_TURN_MS)
+		fprintf(out, "who is asked for memory has %" PRIu32 " ms\n", config->turn_ms);
 	for (i = 0; i < config->nr_rules; i++) {
 		const struct hvcmad_rule *rule = &config->rule[i];
 
 		fprintf(out, "VM %s: ", rule->name);
 		print_quota(&rule->quota, out);
+		if (rule->priority)
+			fprintf(out, ", priority %" PRIu32, rule->priority);
 		fprintf(out, "%s", rule->unsafe_noiommu ? ", sees host-physical addresses" : "");
 		for (j = 0; j < rule->nr_devices; j++)
 			fprintf(out, "%s%s", j ? ", " : ", may open ", rule->device[j]);

@@ -16,6 +16,10 @@
 
 #define HVCMAD_MAX_CONFIG_BYTES	(1024 * 1024)
 
+#define HVCMAD_TURN_MS		3000	/* if nothing else is said */
+#define HVCMAD_MIN_TURN_MS	100
+#define HVCMAD_MAX_TURN_MS	60000
+
 struct hvcmad_quota {
 	uint64_t memory_bytes;		/* in regions */
 	uint64_t pinned_bytes;
@@ -35,6 +39,7 @@ struct hvcmad_rule {
 	bool unsafe_noiommu;		/* may see host-physical addresses */
 	char (*device)[HVCMAD_DEVICE_BYTES];	/* that it may open */
 	size_t nr_devices;
+	uint32_t priority;		/* who is asked for memory first: the lowest */
 	bool unsafe_no_reset;		/* a device without any reset counts as stopped once it is no bus master */
 };
 
@@ -50,6 +55,7 @@ struct hvcmad_config {
 	struct hvcmad_quota total;
 	struct hvcmad_reserve *reserve;
 	size_t nr_reserves;
+	uint32_t turn_ms;		/* so long has who is asked for memory to surrender it */
 	struct hvcmad_rule *rule;	/* the first that fits counts */
 	size_t nr_rules;
 };

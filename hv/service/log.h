@@ -23,7 +23,8 @@
 	X(DEVICE,	"9ba3d6212e704ce885eaf148ddbdb862")	/* a device is opened, stopped, can't be stopped */ \
 	X(HELD,		"aaa2e5e450814c63b2cb16c209713eeb")	/* what keeps the service from ending */ \
 	X(FAULT,	"5572257d49e64419a90f299cf390814e")	/* the host fails */	\
-	X(KEEPER,	"27c3e081477244f48c37481740beadd4")	/* the keeper comes, goes, or has something */
+	X(KEEPER,	"27c3e081477244f48c37481740beadd4")	/* the keeper comes, goes, or has something */ \
+	X(TURN,		"e8fdffb1556f49c3b434f665d3e7b589")	/* a VM has not surrendered memory in time */
 
 #define HVCMAD_EVENT_ENUM(name, id) HVCMAD_EVENT_##name,
 enum hvcmad_event {

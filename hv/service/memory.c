@@ -53,6 +53,12 @@ static enum hvcmad_status status_of(int ret)
 	}
 }
 
+/* One with a limit has a pool of its own inside the kernel's. */
+static bool has_limit(const struct statfs *fs)
+{
+	return fs->f_blocks && fs->f_blocks != (__fsblkcnt_t)-1;
+}
+
 /*
  * Is it memory that can be pinned? The seals are asked for first: only memfds and files of hugetlbfs
  * have them, and no other file's owner is asked (FUSE may never answer an fstat()).
@@ -92,6 +98,7 @@ static int look_at_file(struct hvcmad_region *r, int fd, struct hvcma_error *err
 	}
 	r->dev = st.st_dev;
 	r->ino = st.st_ino;
+	r->is_limited = has_limit(&fs);
 	return 0;
 }
 
@@ -181,6 +188,7 @@ enum hvcmad_status hvcmad_memory_register(struct hvcmad_memory *m, struct hvcmad
 		return HVCMAD_S_NO_MEMORY;
 	}
 	memcpy(r->name, request->name, sizeof(r->name));
+	hvcmad_turn_init(&r->turn);
 	r->vm = vm;
 	r->owner = owner;
 	r->peer = peer;
@@ -244,12 +252,13 @@ int hvcmad_memory_adopt(struct hvcmad_memory *m, struct hvcmad_vm *vm, void *own
 {
 	struct hvcmad_region_record record;
 	struct hvcmad_region *r;
+	struct statfs fs;
 	struct stat st;
 	int ret;
 
 	memcpy(&record, found->record, sizeof(record));
 	if (found->record_bytes != sizeof(record) || !is_good(&record) || found->nr_fds != 2 ||
-	    fstat(found->fd[0], &st)) {
+	    fstat(found->fd[0], &st) || fstatfs(found->fd[0], &fs)) {
 		hvcma_error_set(err, "what the keeper has of a region is no good");
 		return -EINVAL;
 	}
@@ -259,6 +268,7 @@ int hvcmad_memory_adopt(struct hvcmad_memory *m, struct hvcmad_vm *vm, void *own
 		return -ENOMEM;
 	}
 	memcpy(r->name, record.name, sizeof(r->name));
+	hvcmad_turn_init(&r->turn);
 	r->vm = vm;
 	r->owner = owner;
 	r->peer = peer;
@@ -272,6 +282,7 @@ int hvcmad_memory_adopt(struct hvcmad_memory *m, struct hvcmad_vm *vm, void *own
 	r->fd = found->fd[0];
 	r->dev = st.st_dev;
 	r->ino = st.st_ino;
+	r->is_limited = has_limit(&fs);
 	ret = map(r, err);
 	if (ret)
 		goto free_region;
@@ -311,6 +322,7 @@ void hvcmad_memory_unregister(struct hvcmad_memory *m, struct hvcmad_region *reg
 	if (!*at)
 		m->end = at;
 
+	hvcmad_turn_withdraw(region);
 	hvcmad_vm_pinned(region->vm, hvcmad_region_stats(region).pinned_bytes, 0);
 	hvcmad_region_unkeep(m, region);
 	munmap(region->base, region->bytes);
@@ -361,6 +373,8 @@ unsigned int hvcmad_memory_hold(struct hvcmad_memory *m, const void *owner)
 		if (r->owner != owner)
 			continue;
 		r->owner = NULL;
+		hvcmad_turn_withdraw(r);
+		hvcmad_turn_has(r);
 		nr++;
 	}
 	return nr;

@@ -15,6 +15,7 @@
 #include "hv/service/account.h"
 #include "hv/service/peer.h"
 #include "hv/service/pin_table.h"
+#include "hv/service/turns.h"
 
 /* In one request, unless it is for one granule: zeroing that much delays others by 0.1 s. */
 #define HVCMAD_MAX_RANGE_BYTES	(UINT64_C(256) << 20)
@@ -47,9 +48,11 @@ struct hvcmad_region {
 	uint64_t offset;		/* in the file */
 	dev_t dev;
 	ino_t ino;
+	bool is_limited;		/* its file's hugetlbfs has a pool of its own */
 	bool has_addresses;		/* the VM might see them when it was registered */
 	struct hvcma_provider *provider;
 	struct hvcmad_pin_table table;	/* of what the provider was told */
+	struct hvcmad_turn turn;
 	struct hvcmad_peer *peer;
 	struct hvcmad_region_record record;
 	struct hvcmad_kept kept;
@@ -60,6 +63,7 @@ struct hvcmad_memory {
 	struct hvcmad_region *first;
 	struct hvcmad_region **end;
 	uint32_t last_id;
+	uint64_t nr_wants;		/* regions that were refused memory and ask on, ever */
 	const struct hvcmad_config *config;	/* as it is now; borrowed */
 	struct hvcmad_keep *keep;
 };
@@ -112,8 +116,8 @@ unsigned int hvcmad_memory_end(struct hvcmad_memory *m, const void *owner);
  * @request: well-formed
  * @answer: out, for what is answered with addresses: one for each granule; with PINNED: its bits
  *
- * Return: OK, UNSUPP, REFUSED, QUOTA, RANGE, TOO_BIG, STATE, NO_BACKING, NO_MEMORY, IO. UNPIN that
- * fails with IO may have unpinned the first ones.
+ * Return: OK, UNSUPP, REFUSED, QUOTA, RANGE, TOO_BIG, STATE, NO_BACKING, AGAIN (BACK: others have been asked for
+ * the memory, turns.h), NO_MEMORY, IO. UNPIN that fails with IO may have unpinned the first ones.
  */
 enum hvcmad_status hvcmad_region_range(struct hvcmad_memory *m, struct hvcmad_region *region,
 				       const struct hvcmad_range_req *request, uint64_t *answer,

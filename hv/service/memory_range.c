@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "hv/host/hugepages.h"
 #include "hv/service/memory.h"
@@ -30,6 +31,8 @@ static enum hvcmad_status status_of(int ret)
 		return HVCMAD_S_STATE;
 	case -ENOBUFS:
 		return HVCMAD_S_NO_BACKING;
+	case -EAGAIN:
+		return HVCMAD_S_AGAIN;
 	case -ENOMEM:
 		return HVCMAD_S_NO_MEMORY;
 	default:
@@ -76,6 +79,43 @@ static int missing_pages(const struct hvcmad_region *r, uint64_t first, uint64_t
 	return 0;
 }
 
+/* What of the pool is neither in use nor promised to others nor kept back; a file's own pool may have pages that are promised to itself. */
+static int available_pages(const struct hvcmad_memory *m, const struct hvcmad_region *r, uint64_t *available)
+{
+	uint64_t keep = hvcmad_config_keep_bytes(m->config, r->page_bytes) / r->page_bytes;
+	struct hvcma_hugepages pool;
+	struct statfs fs;
+	uint64_t have;
+
+	if (hvcma_hugepages_read(r->page_bytes, &pool) || fstatfs(r->fd, &fs))
+		return -EIO;
+	have = pool.free;
+	if (r->is_limited)
+		have = fs.f_bavail < have ? fs.f_bavail : have;
+	else
+		have -= pool.reserved < have ? pool.reserved : have;
+	*available = have - (keep < have ? keep : have);
+	return 0;
+}
+
+/* Would less stay free than others wait for, who come first? */
+static int check_turn(const struct hvcmad_memory *m, const struct hvcmad_region *r, uint64_t first, uint64_t nr,
+		      struct hvcma_error *err)
+{
+	uint64_t held = hvcmad_turns_held(m, r) / r->page_bytes, missing = 0, available = 0;
+
+	if (!held)
+		return 0;
+	if (missing_pages(r, first, nr, &missing) || available_pages(m, r, &available)) {
+		hvcma_error_set(err, "region %s: cannot find out how many hugepages are free", r->name);
+		return -EIO;
+	}
+	if (!missing || (available >= held && missing <= available - held))
+		return 0;
+	hvcma_error_set(err, "region %s: it is not its turn", r->name);
+	return -ENOBUFS;
+}
+
 /* Would less stay free than the configuration keeps back? */
 static int check_reserve(const struct hvcmad_memory *m, const struct hvcmad_region *r, uint64_t first,
 			 uint64_t nr, struct hvcma_error *err)
@@ -103,19 +143,37 @@ static int check_reserve(const struct hvcmad_memory *m, const struct hvcmad_regi
 	return -ENOBUFS;
 }
 
+/* It is refused, or, as they can give it, to ask again. */
+static int ask_others(struct hvcmad_memory *m, struct hvcmad_region *r, uint64_t first, uint64_t nr,
+		      struct hvcma_error *err)
+{
+	uint64_t missing, available;
+
+	if (missing_pages(r, first, nr, &missing) || available_pages(m, r, &available))
+		return -ENOBUFS;
+	return hvcmad_turns_want(m, r, missing * r->page_bytes, available * r->page_bytes, hvcmad_now_us(), err) ? -EAGAIN : -ENOBUFS;
+}
+
 static enum hvcmad_status back(struct hvcmad_memory *m, struct hvcmad_region *r, uint64_t first, uint64_t nr,
 			       struct hvcma_error *err)
 {
 	int ret = hvcmad_vm_may_pin(r->vm, 0, err);	/* is it allowed anything? */
 
+	hvcmad_turns_look(m, hvcmad_now_us());
 	if (!ret)
 		ret = check_reserve(m, r, first, nr, err);
-	if (ret)
-		return status_of(ret);
-	ret = r->provider->ops->back(r->provider, first, nr);
 	if (!ret)
+		ret = check_turn(m, r, first, nr, err);
+	if (ret)
+		return status_of(ret == -ENOBUFS ? ask_others(m, r, first, nr, err) : ret);
+	ret = r->provider->ops->back(r->provider, first, nr);
+	if (!ret) {
 		hvcmad_pin_table_set_backed(&r->table, first, nr, true);
-	return provided(r, ret == -ENOMEM ? -ENOBUFS : ret, err);
+		hvcmad_turn_has(r);
+		return HVCMAD_S_OK;
+	}
+	*err = r->provider->error;
+	return status_of(ret == -ENOMEM ? ask_others(m, r, first, nr, err) : ret);
 }
 
 static int check_addresses(const struct hvcmad_region *r, struct hvcma_error *err)
@@ -255,8 +313,10 @@ enum hvcmad_status hvcmad_region_range(struct hvcmad_memory *m, struct hvcmad_re
 		return HVCMAD_S_OK;
 	case HVCMAD_OP_DISCARD:
 		ret = p->ops->discard(p, first, nr);
-		if (!ret)
+		if (!ret) {
 			hvcmad_pin_table_set_backed(&region->table, first, nr, false);
+			hvcmad_turn_gave(region, nr * region->granule_bytes);
+		}
 		return provided(region, ret, err);
 	default:
 		hvcma_error_set(err, "unknown operation %" PRIu32, request->hdr.op);

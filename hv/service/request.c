@@ -56,6 +56,7 @@ static size_t do_hello(struct hvcmad_session *session, const struct hvcmad_hello
 
 	r->version = HVCMAD_VERSION;
 	r->features = q->features & HVCMAD_FEATURES;
+	session->features = r->features;
 	r->max_range_bytes = HVCMAD_MAX_RANGE_BYTES;
 	if (is_operator(session))
 		r->allowed |= HVCMAD_ALLOW_STATUS_ALL;
@@ -136,6 +137,7 @@ static size_t do_resume(struct hvcmad_session *session, const struct hvcmad_resu
 		return hvcmad_request_refuse(s, HVCMAD_S_NO_REGION, words);
 	}
 	region->owner = session;
+	hvcmad_turn_withdraw(region);
 	session->has_opened |= former->has_opened;
 	if (!hvcmad_memory_has(&s->memory, former))
 		hvcmad_session_end(former);
@@ -191,6 +193,8 @@ static size_t do_range(struct hvcmad_session *session, const struct hvcmad_range
 		words = HVCMAD_PINNED_WORDS(q->nr);
 	/* What is answered is written where the response has it. */
 	status = hvcmad_region_range(&s->memory, region, q, (uint64_t *)r->address, &err);
+	if (status == HVCMAD_S_AGAIN && !(session->features & HVCMAD_F_TURNS))
+		status = HVCMAD_S_NO_BACKING;
 	if (status)
 		return hvcmad_request_refuse(s, status, err.text);
 	r->hdr.status = HVCMAD_S_OK;
@@ -356,9 +360,102 @@ static size_t do_release(struct hvcmad_session *session, const struct hvcmad_rel
 	return sizeof(struct hvcmad_resp_hdr);
 }
 
+static size_t do_offer(struct hvcmad_session *session, const struct hvcmad_offer_req *q, int *answer_fd)
+{
+	struct hvcmad_server *s = session->server;
+	struct hvcmad_region *region = hvcmad_memory_find(&s->memory, session, q->region);
+	struct hvcma_error err = { "" };
+	int ret;
+
+	if (!region)
+		return no_region(s, q->region);
+	if (q->flags & HVCMAD_OFFER_END) {
+		hvcmad_turn_withdraw(region);
+	} else {
+		ret = hvcmad_turn_offer(region, answer_fd, &err);
+		if (ret)
+			return hvcmad_request_refuse(s, status_of_peer(ret), err.text);
+	}
+	succeed(s, sizeof(struct hvcmad_resp_hdr));
+	return sizeof(struct hvcmad_resp_hdr);
+}
+
+static size_t do_wanted(struct hvcmad_session *session, const struct hvcmad_wanted_req *q)
+{
+	struct hvcmad_server *s = session->server;
+	struct hvcmad_region *region = hvcmad_memory_find(&s->memory, session, q->region);
+	struct hvcmad_wanted_resp *r;
+	uint64_t now = hvcmad_now_us();
+
+	if (!region)
+		return no_region(s, q->region);
+	hvcmad_turns_look(&s->memory, now);
+	r = succeed(s, sizeof(*r));
+	r->bytes = region->turn.asked_bytes;
+	if (r->bytes)
+		r->deadline_ms = hvcmad_turn_left_ms(region->turn.asked_until_us, now);
+	return sizeof(*r);
+}
+
+static void describe_turn(const struct hvcmad_region *region, uint64_t now, struct hvcmad_turn_status *out)
+{
+	const struct hvcmad_turn *turn = &region->turn;
+	bool offers = hvcmad_turn_offers(region);
+
+	memset(out, 0, sizeof(*out));
+	memcpy(out->vm, region->vm->name, sizeof(out->vm));
+	memcpy(out->name, region->name, sizeof(out->name));
+	out->region = region->id;
+	out->pid = (uint32_t)region->pid;
+	out->priority = region->vm->priority;
+	out->state = (offers ? HVCMAD_TURN_OFFERS : 0) | (turn->wanted_bytes ? HVCMAD_TURN_WANTS : 0) |
+		     (turn->rests_until_us ? HVCMAD_TURN_RESTS : 0);
+	if (offers) {
+		out->surrendered_bytes = region->bytes - hvcmad_region_stats(region).backed_bytes;
+		out->idle_bytes = hvcmad_turn_idle_bytes(region);
+	}
+	out->asked_bytes = turn->asked_bytes;
+	out->missed_bytes = turn->missed_bytes;
+	out->wanted_bytes = turn->wanted_bytes;
+	if (turn->asked_bytes)
+		out->asked_ms = hvcmad_turn_left_ms(turn->asked_until_us, now);
+}
+
+static size_t do_turns(struct hvcmad_session *session, const struct hvcmad_turns_req *q)
+{
+	const size_t room = (HVCMAD_MAX_RESPONSE_BYTES - sizeof(struct hvcmad_turns_resp)) /
+			    sizeof(struct hvcmad_turn_status);
+	struct hvcmad_server *s = session->server;
+	bool all = q->flags & HVCMAD_TURNS_ALL;
+	const struct hvcmad_region *region;
+	struct hvcmad_turns_resp *r;
+	uint64_t now = hvcmad_now_us();
+
+	if (all && !is_operator(session))
+		return hvcmad_request_refuse(s, HVCMAD_S_REFUSED, "the turns of all VMs are for the user root");
+	if (!all && !session->vm)
+		return hvcmad_request_refuse(s, HVCMAD_S_REFUSED, "this process is no VM: it has no turns of its own");
+	hvcmad_turns_look(&s->memory, now);
+	r = succeed(s, sizeof(*r));
+	for (region = s->memory.first; region; region = region->next) {
+		if ((!all && region->owner != session) || (!hvcmad_turn_offers(region) && !region->turn.wanted_bytes))
+			continue;
+		r->nr_total++;
+		if (region->id > q->after && r->nr < room)
+			describe_turn(region, now, &r->turns[r->nr++]);
+	}
+	r->hdr.bytes = (uint32_t)(sizeof(*r) + r->nr * sizeof(r->turns[0]));
+	return r->hdr.bytes;
+}
+
+static bool is_of_turns(uint32_t op)
+{
+	return op == HVCMAD_OP_OFFER || op == HVCMAD_OP_WANTED || op == HVCMAD_OP_TURNS;
+}
+
 static bool is_operators(uint32_t op)
 {
-	return op == HVCMAD_OP_HELLO || op == HVCMAD_OP_STATUS || op == HVCMAD_OP_DEVICES || op == HVCMAD_OP_RELEASE;
+	return op == HVCMAD_OP_TURNS || op == HVCMAD_OP_HELLO || op == HVCMAD_OP_STATUS || op == HVCMAD_OP_DEVICES || op == HVCMAD_OP_RELEASE;
 }
 
 static bool takes_more(uint32_t op)
@@ -382,6 +479,9 @@ static const char *out_of_place(const struct hvcmad_session *session, uint32_t o
 	*status = HVCMAD_S_REFUSED;
 	if (!session->vm && !is_operators(op))
 		return "this process is no VM of the service's configuration";
+	*status = HVCMAD_S_UNSUPP;
+	if (is_of_turns(op) && !(session->features & HVCMAD_F_TURNS))
+		return "a request of the feature TURNS, which HELLO has not asked for";
 	*status = HVCMAD_S_STOPPING;
 	if (stopping && takes_more(op))
 		return "the service is about to end: it waits for what is there";
@@ -415,6 +515,12 @@ size_t hvcmad_request_do(struct hvcmad_session *session, const union hvcma_servi
 		return do_devices(session, &request->devices);
 	case HVCMAD_OP_RELEASE:
 		return do_release(session, &request->release);
+	case HVCMAD_OP_OFFER:
+		return do_offer(session, &request->offer, answer_fd);
+	case HVCMAD_OP_WANTED:
+		return do_wanted(session, &request->wanted);
+	case HVCMAD_OP_TURNS:
+		return do_turns(session, &request->turns);
 	default:
 		return do_range(session, &request->range);
 	}

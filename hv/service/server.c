@@ -13,18 +13,9 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "hv/service/session.h"
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static bool keeper_has_all(const struct hvcmad_server *s)
 {
@@ -87,7 +78,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
 
 	(void)source;
 	(void)si;
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_us());
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, hvcmad_now_us());
 	if (hvcmad_config_read(s->config_path, &config, &err)) {
 		hvcmad_log(LOG_ERR, HVCMAD_EVENT_SERVICE, NULL, "%s; the configuration stays as it was", err.text);
 	} else {

@@ -138,6 +138,7 @@ static void session_close(struct hvcmad_session *session)
 		return;
 	}
 	drop_socket(session);
+	hvcmad_turns_withdraw(&s->memory, session);	/* nobody could answer */
 	hvcmad_session_set_state(session, HVCMAD_SESSION_CLOSED);
 	if (!hvcmad_is_dead(session->pidfd))
 		say(session, LOG_NOTICE, HVCMAD_EVENT_PEER,
@@ -312,6 +313,7 @@ static size_t handle(struct hvcmad_session *session, struct message *m, int *pas
 {
 	struct hvcmad_server *s = session->server;
 	const struct hvcmad_resp_hdr *hdr = (const void *)s->response.bytes;
+	bool waits = false;
 	union hvcma_service_request request;
 	enum hvcmad_status status;
 	const char *why = "";
@@ -327,7 +329,9 @@ static size_t handle(struct hvcmad_session *session, struct message *m, int *pas
 		bytes = hvcmad_request_refuse(s, status, why);
 	else
 		bytes = hvcmad_request_do(session, &request, m->nr_fds ? m->fd[0] : -1, passed);
-	if (hdr->status) {
+	if (!status)	/* for its turn: no refusal */
+		waits = hdr->status == HVCMAD_S_AGAIN && request.hdr.op == HVCMAD_OP_BACK;
+	if (hdr->status && !waits) {
 		snprintf(words, sizeof(words), "%s: %s: %.*s",
 			 status ? "a request" : hvcma_service_op_name(request.hdr.op),
 			 hvcma_service_status_name(hdr->status), (int)(bytes - sizeof(*hdr)),

@@ -35,6 +35,7 @@ struct hvcmad_session {
 	struct sd_event_source *process;
 	struct hvcmad_identity id;
 	struct hvcmad_vm *vm;			/* NULL: a stranger */
+	uint64_t features;			/* HVCMAD_F_*, that both know */
 	bool has_opened;			/* devices, by this session or one that it took up */
 
 	/* An answer that did not fit into the socket. */

@@ -36,6 +36,9 @@ static const size_t bytes_of[HVCMAD_NR_OPS] = {
 	[HVCMAD_OP_RELEASE] = sizeof(struct hvcmad_release_req),
 	[HVCMAD_OP_RESUME] = sizeof(struct hvcmad_resume_req),
 	[HVCMAD_OP_PINNED] = sizeof(struct hvcmad_range_req),
+	[HVCMAD_OP_OFFER] = sizeof(struct hvcmad_offer_req),
+	[HVCMAD_OP_WANTED] = sizeof(struct hvcmad_wanted_req),
+	[HVCMAD_OP_TURNS] = sizeof(struct hvcmad_turns_req),
 };
 
 static void check_register(const struct hvcmad_register_req *r, size_t nr_descriptors)
@@ -83,6 +86,15 @@ static void check_request(const union hvcma_service_request *r, size_t bytes, si
 		break;
 	case HVCMAD_OP_RELEASE:
 		expect(!(r->release.flags & ~HVCMAD_RELEASE_FLAGS));
+		break;
+	case HVCMAD_OP_OFFER:
+		expect(!(r->offer.flags & ~HVCMAD_OFFER_FLAGS));
+		break;
+	case HVCMAD_OP_WANTED:
+		expect(!r->wanted.reserved);
+		break;
+	case HVCMAD_OP_TURNS:
+		expect(!(r->turns.flags & ~HVCMAD_TURNS_FLAGS));
 		break;
 	default:
 		expect(r->range.nr && r->range.nr <= HVCMAD_MAX_GRANULES);

@@ -118,6 +118,8 @@ static struct {
 		struct hvcmad_resume_resp resume;
 		struct hvcmad_status_resp status;
 		struct hvcmad_devices_resp devices;
+		struct hvcmad_wanted_resp wanted;
+		struct hvcmad_turns_resp turns;
 		unsigned char bytes[HVCMAD_MAX_RESPONSE_BYTES];
 	};
 } got;
@@ -167,13 +169,19 @@ static inline int client_call_fds(int fd, const void *request, size_t bytes, siz
 	return client_receive(fd, min_bytes);
 }
 
-static inline int client_hello(int fd)
+static inline int client_hello_with(int fd, uint64_t features)
 {
 	const struct hvcmad_hello_req q = {
 		.hdr = { HVCMAD_OP_HELLO, sizeof(q) }, .magic = HVCMAD_MAGIC, .version = HVCMAD_VERSION,
+		.features = features,
 	};
 
 	return client_call_fds(fd, &q, sizeof(q), sizeof(got.hello), NULL, 0);
+}
+
+static inline int client_hello(int fd)
+{
+	return client_hello_with(fd, 0);
 }
 
 /* Connected, and greeted. */

@@ -105,6 +105,8 @@ static void all_settings_are_read(void **state)
 	assert_int_equal(c->rule[0].quota.memory_bytes, 2048 * MIB);
 	assert_int_equal(c->rule[0].quota.pinned_bytes, 512 * MIB);
 	assert_int_equal(c->rule[0].uid, 0);
+	assert_int_equal(c->rule[0].priority, 0);
+	assert_int_equal(c->turn_ms, HVCMAD_TURN_MS);
 	assert_false(c->rule[1].unsafe_noiommu);
 	assert_int_equal(c->rule[1].uid, 64055);
 	assert_int_equal(c->rule[1].quota.memory_bytes, 128 * MIB);	/* as pinned */
@@ -256,6 +258,32 @@ static void vms_that_are_no_good_are_told_by_line(void **state)
 	bad(VM("name = \"b\"; user = 1; cgroup = 1;"), 4, "'cgroup' is to be a text");
 }
 
+static void turns_have_a_deadline_and_vms_a_priority(void **state)
+{
+	struct hvcmad_config *c = good("turns = { deadline-ms = 250; };\n" VM("name = \"b\"; user = 1; pinned = \"1M\"; "
+				       "regions = 1; priority = 7;"));
+	char *text = NULL;
+	size_t bytes;
+	FILE *f = open_memstream(&text, &bytes);
+
+	(void)state;
+	assert_int_equal(c->turn_ms, 250);
+	assert_int_equal(c->rule[0].priority, 0);
+	assert_int_equal(c->rule[1].priority, 7);
+	hvcmad_config_print(c, f);
+	fclose(f);
+	assert_non_null(strstr(text, "who is asked for memory has 250 ms\n"));
+	assert_non_null(strstr(text, "VM b: 1 regions, 1048576 bytes, of which 1048576 pinned, priority 7\n"));
+	free(text);
+	hvcmad_config_free(c);
+	bad("turns = 5;\n", 1, "'turns' is to be a group");
+	bad("\nturns = { deadline = 5; };\n", 2, "'turns' has no setting 'deadline'");
+	bad("turns = { deadline-ms = \"5s\"; };\n", 1, "'deadline-ms' is to be a number");
+	bad("turns = {\ndeadline-ms = 99; };\n", 2, "a number from 100 to 60000, not 99");
+	bad("turns = { deadline-ms = 60001; };\n", 1, "a number from 100 to 60000, not 60001");
+	bad(VM("name = \"b\"; user = 1; priority = -1;"), 4, "'priority' is to be a number");
+}
+
 static void reserves_that_are_no_good_are_told_by_line(void **state)
 {
 	(void)state;
@@ -322,6 +350,7 @@ int main(void)
 		cmocka_unit_test(the_first_vm_that_fits_counts),
 		cmocka_unit_test(faults_are_told_by_line),
 		cmocka_unit_test(vms_that_are_no_good_are_told_by_line),
+		cmocka_unit_test(turns_have_a_deadline_and_vms_a_priority),
 		cmocka_unit_test(reserves_that_are_no_good_are_told_by_line),
 		cmocka_unit_test(files_that_are_none_are_refused),
 		cmocka_unit_test(it_is_told_to_people),

@@ -91,6 +91,36 @@ static void what_is_there_is_shown(void **state)
 	client_close(fd);
 }
 
+static void turns_are_shown(void **state)
+{
+	int fd = client_connect(&rig), lock = pool_take(2), asked;
+	struct hvcmad_offer_req q = { { HVCMAD_OP_OFFER, sizeof(q) }, .flags = 0 };
+	char row[160];
+
+	(void)state;
+	assert_status(OK, client_hello_with(fd, HVCMAD_FEATURES));
+	assert_status(OK, client_register(fd, "banka", 3 * HUGE_BYTES, -1));
+	close(got.fd);
+	q.region = got.reg.region;
+	assert_status(OK, client_range(fd, HVCMAD_OP_BACK, q.region, 0, 2, 0));
+	assert_int_equal(status(rig.socket, ""), 0);
+	assert_null(strstr(out, "takes turns"));
+	assert_status(OK, client_call_fds(fd, &q, sizeof(q), sizeof(got.hdr), NULL, 0));
+	asked = got.fd;
+	assert_int_equal(status(rig.socket, ""), 0);
+	snprintf(row, sizeof(row), "  %-20s %-16s %8d %11s %10s %10s %10s %10s\n", "a", "banka", 0, "2 MiB", "4 MiB", "0 B", "0 B",
+		 "0 B");
+	assert_words(out, row);
+	assert_int_equal(status(rig.socket, "--field /turns/0/offers"), 0);
+	assert_string_equal(out, "true\n");
+	assert_int_equal(status(rig.socket, "--field /turns/0/surrendered-bytes --json"), 0);
+	assert_string_equal(out, "2097152\n");
+	assert_int_equal(status(rig.socket, "--field /turns/1"), 3);
+	close(asked);
+	client_close(fd);
+	pool_unlock(lock);
+}
+
 #define CANNOT_RUN	77
 
 static void run_status(void)
@@ -235,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(nothing_is_there),
 		T(what_is_there_is_shown),
+		T(turns_are_shown),
 		T(it_is_for_root),
 		T(wrong_usage_is_told),
 		T(services_that_are_none_are_told),

@@ -108,6 +108,27 @@ static void what_is_right_is_taken(void **state)
 	}
 }
 
+static void turns_are_asked_for(void **state)
+{
+	struct hvcmad_offer_req offer = { { HVCMAD_OP_OFFER, sizeof(offer) }, .region = 1 };
+	struct hvcmad_wanted_req wanted = { { HVCMAD_OP_WANTED, sizeof(wanted) }, .region = 1 };
+	struct hvcmad_turns_req turns = { { HVCMAD_OP_TURNS, sizeof(turns) }, .flags = HVCMAD_TURNS_ALL };
+
+	(void)state;
+	assert_parse(OK, offer, 0);
+	offer.flags = HVCMAD_OFFER_END;
+	assert_parse(OK, offer, 0);
+	assert_refused(UNSUPP, offer, 0, flags, 2);
+	assert_parse(DESCRIPTOR, offer, 1);		/* the pipe is the service's */
+	assert_parse(OK, wanted, 0);
+	assert_refused(MALFORMED, wanted, 0, reserved, 1);
+	assert_parse(DESCRIPTOR, wanted, 1);
+	assert_parse(OK, turns, 0);
+	assert_refused(UNSUPP, turns, 0, flags, 3);
+	assert_parse(DESCRIPTOR, turns, 1);
+	assert_refused(MALFORMED, turns, 0, hdr.bytes, 8);
+}
+
 static struct hvcmad_open_device_req open_device(const char *name)
 {
 	struct hvcmad_open_device_req r = { { HVCMAD_OP_OPEN_DEVICE, sizeof(r) }, .flags = 0 };
@@ -332,6 +353,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_right_is_taken),
+		cmocka_unit_test(turns_are_asked_for),
 		cmocka_unit_test(devices_are_named_as_linux_does),
 		cmocka_unit_test(garbage_and_halves_are_malformed),
 		cmocka_unit_test(a_request_longer_than_its_operation_is_malformed),
