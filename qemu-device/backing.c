@@ -22,6 +22,11 @@
 /* Zeroing less than that takes a few milliseconds: not worth a thread. */
 #define PREPARE_MIN_BYTES (4 * MiB)
 
+/* What others of the host surrender for a guest that is to start. */
+#define START_PATIENCE_MS 60000
+#define START_PAUSE_MS 100
+#define START_STEP_BYTES (256 * MiB)
+
 struct HvcmaBacking {
     VirtIOCMA *s;
     struct hvcma_provider *provider;
@@ -43,7 +48,7 @@ static void tell(HvcmaBacking *b, int ret)
 {
     bool *warned = ret == -ENOMEM ? &b->warned_no_memory : &b->warned_failure;
 
-    if (ret == -EDQUOT || *warned) {
+    if (ret == -EDQUOT || ret == -EAGAIN || *warned) {
         trace_virtio_cma_provider_error(b->s->config.name,
                                         b->provider->error.text);
     } else {
@@ -62,6 +67,7 @@ static enum virtio_cma_status status_of_errno(HvcmaBacking *b, int ret)
     case 0:
         return VIRTIO_CMA_S_OK;
     case ENODATA:
+    case EAGAIN:                /* it asks again, for some seconds */
         return VIRTIO_CMA_S_NO_BACKING;
     case EDQUOT:
         return VIRTIO_CMA_S_PIN_LIMIT;
@@ -132,10 +138,37 @@ static bool keeper_start(HvcmaBacking *b, Error **errp)
     return b->keeper;
 }
 
+/*
+ * All of it. Of a guest that is not there yet nobody waits for us: others that
+ * the service has asked for memory get the time for it, piece by piece.
+ */
+static int back_all(HvcmaBacking *b)
+{
+    VirtIOCMA *s = b->s;
+    bool waits = s->service_path && !DEVICE(s)->hotplugged;
+    int64_t end = qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + START_PATIENCE_MS;
+    uint64_t nr = s->config.region_bytes / s->config.granule_bytes, at = 0;
+    uint64_t step = waits ?
+        MAX(START_STEP_BYTES / s->config.granule_bytes, 1) : nr;
+    int ret;
+
+    while (at < nr) {
+        ret = b->provider->ops->back(b->provider, at, MIN(step, nr - at));
+        if (!ret) {
+            at += MIN(step, nr - at);
+        } else if (ret == -EAGAIN && waits &&
+                   qemu_clock_get_ms(QEMU_CLOCK_REALTIME) < end) {
+            g_usleep(START_PAUSE_MS * 1000);
+        } else {
+            return ret;
+        }
+    }
+    return 0;
+}
+
 static bool reuse_start(HvcmaBacking *b, Error **errp)
 {
     VirtIOCMA *s = b->s;
-    uint64_t nr = s->config.region_bytes / s->config.granule_bytes;
 
     if (s->config.mode != VIRTIO_CMA_MODE_REUSABLE &&
         s->config.mode != VIRTIO_CMA_MODE_RAM) {
@@ -148,7 +181,7 @@ static bool reuse_start(HvcmaBacking *b, Error **errp)
         return false;
     }
     b->reusable = true;
-    if (b->provider->ops->back(b->provider, 0, nr)) {
+    if (back_all(b)) {
         error_setg(errp, "virtio-cma '%s': mode=%s needs all of its %" PRIu64
                    " bytes before the guest starts: %s", s->config.name,
                    hvcma_mode_name(s), s->config.region_bytes,
@@ -215,6 +248,11 @@ void hvcma_backing_free(HvcmaBacking *b)
 const char *hvcma_backing_error(const HvcmaBacking *b)
 {
     return b->provider->error.text[0] ? b->provider->error.text : NULL;
+}
+
+struct hvcma_provider *hvcma_backing_provider(HvcmaBacking *b)
+{
+    return b->provider;
 }
 
 const char *hvcma_backing_type(const HvcmaBacking *b)

@@ -37,6 +37,12 @@ void hvcma_backing_free(HvcmaBacking *b);
 /** hvcma_backing_type() - "local", "service" or "fake". */
 const char *hvcma_backing_type(const HvcmaBacking *b);
 
+/**
+ * hvcma_backing_provider() - for what only a service has, and that is not about
+ * granules: hvcma_provider_service_offer() and the like.
+ */
+struct hvcma_provider *hvcma_backing_provider(HvcmaBacking *b);
+
 void hvcma_backing_stats(const HvcmaBacking *b,
                          struct hvcma_provider_stats *stats);
 

@@ -232,7 +232,12 @@ static bool check_memdev(VirtIOCMA *s, bool fake, Error **errp)
         return false;
     }
     page_bytes = host_memory_backend_pagesize(memdev);
-    if (qemu_ram_is_noreserve(memdev->mr.ram_block) && !fake) {
+    /*
+     * With surrender=on all pages are there before a guest is; none goes
+     * without memory in its place.
+     */
+    if (qemu_ram_is_noreserve(memdev->mr.ram_block) && !fake &&
+        !s->opts.surrender) {
         error_setg(errp, "virtio-cma '%s': memdev '%s' has reserve=off: its "
                    "pages could be missing when the guest needs them",
                    region, memdev_id);

@@ -28,6 +28,7 @@
 #include "requests.h"
 #include "static.h"
 #include "surrender.h"
+#include "surrender-offer.h"
 #include "test-hooks.h"
 #include "trace.h"
 #include "turn.h"
@@ -287,6 +288,8 @@ static void virtio_cma_set_status(VirtIODevice *vdev, uint8_t status)
     if (status & VIRTIO_CONFIG_S_DRIVER_OK && vdev->vm_running) {
         hvcma_requests_resume(s);
     }
+    hvcma_offer_update(s, status & VIRTIO_CONFIG_S_DRIVER_OK &&
+                       vdev->vm_running);
 #if HVCMA_QEMU >= 1001
     return 0;
 #endif
@@ -577,6 +580,7 @@ void virtio_cma_unrealize(DeviceState *dev)
     VirtIOCMA *s = VIRTIO_CMA(dev);
 
     QTAILQ_REMOVE(&realized, s, next_realized);
+    hvcma_offer_stop(s);
     hvcma_eject_stop(s);
     hvcma_requests_stop(s);
     virtio_cleanup(VIRTIO_DEVICE(dev));

@@ -33,6 +33,7 @@
  * pinned.c          pin=all: pins from the start
  * ram.c             mode=ram: the machine's RAM as the region
  * surrender.c       memory that the guest gives up for others meanwhile
+ * surrender-offer.c  when the host's service asks for some
  * static.c, static-fdt.c  mode=static: pins and a device tree, no guest driver
  * testing/          what only tests can ask for; else test-hooks-none.c
  *
@@ -71,6 +72,7 @@ typedef struct HvcmaDrain HvcmaDrain;
 typedef struct HvcmaMigration HvcmaMigration;
 typedef struct HvcmaRequests HvcmaRequests;
 typedef struct HvcmaSurrender HvcmaSurrender;
+typedef struct HvcmaOffer HvcmaOffer;
 
 /* Is the region to be backed by long runs of host memory? */
 typedef enum HvcmaContiguous {
@@ -181,6 +183,7 @@ struct VirtIOCMA {
     HvcmaBacking *backing;
     HvcmaDiscard *discard;      /* mode=private, or surrender=on */
     HvcmaSurrender *surrender;  /* surrender=on */
+    HvcmaOffer *offer;          /* of that to the service, if there is one */
     HvcmaClients *clients;
     HvcmaMigration *migration;
     HvcmaDrain *drain;
