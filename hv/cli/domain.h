@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "hv/cli/options.h"
 
@@ -71,6 +72,14 @@ struct hvcma_domain_text {
  */
 int hvcma_domain_load(const char *path, struct hvcma_domain_text *t);
 void hvcma_domain_text_free(struct hvcma_domain_text *t);
+
+struct hvcma_findings;
+
+/**
+ * hvcma_domain_print_findings() - each with its line and what mends it.
+ * @name: of the file
+ */
+void hvcma_domain_print_findings(FILE *out, const char *name, const struct hvcma_findings *f);
 
 /* Two ways to change a domain's XML. */
 enum hvcma_domain_change { HVCMA_DOMAIN_APPLY, HVCMA_DOMAIN_UNAPPLY };

@@ -12,6 +12,7 @@
 
 #include "hv/cli/domain_live.h"
 #include "hv/libvirt/check.h"
+#include "hv/libvirt/nodeset.h"
 #include "hv/libvirt/properties.h"
 
 #define MEMORY_PREFIX	"hvcma-mem-"	/* of memory that is hot-plugged; the rest is libvirt's */
@@ -53,39 +54,76 @@ static const struct hvcma_declared_region *region_called(const struct hvcma_doma
 	return NULL;
 }
 
-/* A file with one element. Return: a document; NULL after saying why. */
-static xmlDocPtr load_element(const char *path, const char *ns, const char *name)
+/* The element of a file, in the outermost one of a document. */
+struct element {
+	xmlDocPtr doc;
+	xmlNodePtr node;
+};
+
+/* What a file has, between these; lines stay. An XML declaration would not be at the start any more. */
+static char *wrapped(const struct hvcma_domain_text *t, const char *before, const char *after)
+{
+	const char *at = t->text, *end = t->text + t->bytes;
+	char *text = hvcma_text("%s", before), *body;
+
+	if (t->bytes >= 5 && !memcmp(at, "<?xml", 5)) {
+		for (; at < end && *at != '>'; at++)
+			if (*at == '\n')
+				hvcma_text_add(&text, "\n");
+		at += at < end;
+	}
+	body = hvcma_text("%.*s", (int)(end - at), at);
+	hvcma_text_add(&text, "%s%s", body, after);
+	free(body);
+	return text;
+}
+
+/*
+ * Reads a file whose one element is to be where elements end after @before, which begins with
+ * <domain>. Return: 0; else an exit value after saying why, in which line.
+ */
+static int load_element(const char *path, const char *before, const char *after, struct element *e)
 {
 	struct hvcma_findings f = { 0 };
+	struct hvcma_declared declared;
 	struct hvcma_domain_text t;
-	struct hvcma_error err;
-	char *wrapped;
-	xmlDocPtr doc;
+	xmlNodePtr at;
+	char *text;
+	int ret = hvcma_domain_load(path, &t);
 
-	if (hvcma_domain_load(path, &t))
-		return NULL;
-	/* The parser takes domains. */
-	wrapped = hvcma_text("<domain>%.*s</domain>", (int)t.bytes, t.text);
-	doc = hvcma_xml_parse(wrapped, strlen(wrapped), &f);
-	if (!doc) {
-		hvcma_error_set(&err, "%s: line %ld: %s", t.name, f.list[0].line, f.list[0].text);
-		hvcma_failed(err.text);
-	} else if (!hvcma_xml_first(xmlDocGetRootElement(doc)) ||
-		   (name && !hvcma_xml_is(hvcma_xml_first(xmlDocGetRootElement(doc)), ns, name))) {
-		hvcma_error_set(&err, "%s: the outermost element is not <%s>%s%s", t.name, name ? name : "device",
-				ns ? " of the namespace " : "", ns ? ns : "");
-		hvcma_failed(err.text);
-		xmlFreeDoc(doc);
-		doc = NULL;
+	if (ret)
+		return ret;
+	*e = (struct element){ 0 };
+	text = wrapped(&t, before, after);
+	if (memchr(t.text, '\0', t.bytes))
+		hvcma_find(&f, HVCMA_ERROR, 0, "give a text", "it has a byte of 0");
+	else
+		e->doc = hvcma_xml_parse(text, strlen(text), &f);
+	/* To where @after ends one element after another. */
+	at = e->doc ? xmlDocGetRootElement(e->doc) : NULL;
+	for (const char *end = after; at && (end = strstr(end, "</")) != NULL; end++)
+		at = hvcma_xml_first(at);
+	if (e->doc && (!at || hvcma_xml_next(at)))
+		hvcma_find(&f, HVCMA_ERROR, at ? hvcma_xml_line(hvcma_xml_next(at)) : 1, "give one element",
+			   "%s", at ? "more than one element" : "no element");
+	if (at && !hvcma_findings_errors(&f)) {
+		hvcma_declared_read(xmlDocGetRootElement(e->doc), &declared, &f);
+		hvcma_declared_free(&declared);
 	}
-	free(wrapped);
+	e->node = at;
+	if (hvcma_findings_errors(&f)) {
+		hvcma_domain_print_findings(stderr, t.name, &f);
+		xmlFreeDoc(e->doc);
+		ret = HVCMA_EXIT_FINDINGS;
+	}
+	free(text);
 	hvcma_findings_free(&f);
 	hvcma_domain_text_free(&t);
-	return doc;
+	return ret;
 }
 
 /* The domain with this region declared in it, as text; malloc'ed. */
-static char *with_region(struct parsed *p, xmlNodePtr region)
+static char *with_region(struct parsed *p, const xmlNode *region)
 {
 	xmlNodePtr root = p->domain.declared.root, metadata = hvcma_xml_child(p->domain.root, NULL, "metadata");
 
@@ -93,7 +131,7 @@ static char *with_region(struct parsed *p, xmlNodePtr region)
 		metadata = hvcma_xml_add(p->domain.root, NULL, "metadata", NULL);
 	if (!root)
 		root = hvcma_xml_add(metadata, HVCMA_XML_NS, "regions", NULL);
-	xmlAddChild(root, xmlDocCopyNode(region, p->doc, 1));
+	xmlAddChild(root, xmlDocCopyNode((xmlNodePtr)region, p->doc, 1));
 	return hvcma_xml_print(p->doc, false);
 }
 
@@ -126,21 +164,17 @@ static struct json_object *arguments_of(const char *name, const char *value)
 	return obj;
 }
 
-/* "0-1,3" as [0, 1, 3]; what is no number is left to QEMU to refuse. */
+/* "0-1,3" as [0, 1, 3]. */
 static struct json_object *nodes(const char *nodeset)
 {
 	struct json_object *list = json_object_new_array();
+	struct hvcma_nodeset set = { { 0 } };
 
-	while (*nodeset) {
-		char *end;
-		long first = strtol(nodeset, &end, 10), last = *end == '-' ? strtol(end + 1, &end, 10) : first;
-
-		for (; first <= last; first++)
-			json_object_array_add(list, json_object_new_int64(first));
-		nodeset = end + (*end == ',');
-		if (end == nodeset)
-			break;
-	}
+	/* Checked before. */
+	hvcma_nodeset_parse(nodeset, &set);
+	for (unsigned int i = 0; i < HVCMA_MAX_NODES; i++)
+		if (hvcma_nodeset_has(&set, i))
+			json_object_array_add(list, json_object_new_int64(i));
 	return list;
 }
 
@@ -208,10 +242,11 @@ static struct json_object *device_arguments(const struct hvcma_domain *d, const 
 static bool bus_is_used(const struct hvcma_domain *d, uint64_t bus)
 {
 	for (xmlNodePtr at = hvcma_xml_first(d->devices); at; at = hvcma_xml_next(at)) {
+		xmlNodePtr address = hvcma_xml_child(at, NULL, "address");
+		const char *type = hvcma_xml_attribute(address, "type");
 		uint64_t n;
 
-		if (hvcma_xml_number(hvcma_xml_attribute(hvcma_xml_child(at, NULL, "address"), "bus"), &n) &&
-		    !strcmp(hvcma_xml_attribute(hvcma_xml_child(at, NULL, "address"), "type"), "pci") && n == bus)
+		if (type && !strcmp(type, "pci") && hvcma_xml_number(hvcma_xml_attribute(address, "bus"), &n) && n == bus)
 			return true;
 	}
 	return false;
@@ -275,9 +310,10 @@ out:
 	return ret;
 }
 
-static int attach_region_to(struct hvcma_live *l, xmlNodePtr region, bool live,
+static int attach_region_to(struct hvcma_live *l, const void *what, bool live,
 			    const struct hvcma_domain_request *r)
 {
+	const xmlNode *region = what;
 	const char *name = hvcma_xml_attribute(region, "name");
 	struct hvcma_domain_text t;
 	struct hvcma_error err;
@@ -314,31 +350,49 @@ static int choose(const struct hvcma_live *l, struct hvcma_domain_request *r)
 	return 0;
 }
 
+/* One of the two changes below. */
+typedef int hvcma_plug_change(struct hvcma_live *l, const void *what, bool live, const struct hvcma_domain_request *r);
+
+/* The definition first: that can be taken back, if the domain that runs does not follow. */
+static int change_both(struct hvcma_live *l, hvcma_plug_change *change, const void *what,
+		       const struct hvcma_domain_request *r)
+{
+	struct hvcma_domain_text before = { 0 };
+	struct hvcma_error err;
+	int ret = r->config ? hvcma_live_text(l, false, &before) : 0;
+
+	if (!ret && r->config)
+		ret = change(l, what, false, r);
+	if (!ret && r->live) {
+		ret = change(l, what, true, r);
+		if (ret && r->config && hvcma_connection_define(l->connection, before.text, &err))
+			hvcma_failed(err.text);
+	}
+	hvcma_domain_text_free(&before);
+	return ret;
+}
+
 static int run_attach_region(int argc, char **argv)
 {
 	struct hvcma_domain_request r;
 	struct hvcma_live l;
-	xmlDocPtr doc;
+	struct element e;
 	int ret = hvcma_domain_options(&hvcma_domain_attach_region_command, argc, argv, "clh", 2, &r);
 
+	if (!ret)
+		ret = load_element(argv[optind + 1],
+				   "<domain><metadata><hvcma:regions xmlns:hvcma='" HVCMA_XML_NS "'>",
+				   "</hvcma:regions></metadata></domain>", &e);
 	if (ret)
 		return ret;
-	doc = load_element(argv[optind + 1], HVCMA_XML_NS, "region");
-	if (!doc)
-		return HVCMA_EXIT_FAILED;
 	ret = hvcma_live_open(r.connect, argv[optind], &l);
 	if (!ret) {
-		xmlNodePtr region = hvcma_xml_first(xmlDocGetRootElement(doc));
-
 		ret = choose(&l, &r);
-		/* The definition first: that can be taken back. */
-		if (!ret && r.config)
-			ret = attach_region_to(&l, region, false, &r);
-		if (!ret && r.live)
-			ret = attach_region_to(&l, region, true, &r);
+		if (!ret)
+			ret = change_both(&l, attach_region_to, e.node, &r);
 		hvcma_live_close(&l);
 	}
-	xmlFreeDoc(doc);
+	xmlFreeDoc(e.doc);
 	return ret;
 }
 
@@ -410,6 +464,12 @@ static int detach_config(struct hvcma_live *l, const char *name, const struct hv
 	return ret;
 }
 
+static int detach_region_from(struct hvcma_live *l, const void *what, bool live,
+			      const struct hvcma_domain_request *r)
+{
+	return live ? detach_live(l, what) : detach_config(l, what, r);
+}
+
 static int run_detach_region(int argc, char **argv)
 {
 	struct hvcma_domain_request r;
@@ -421,10 +481,8 @@ static int run_detach_region(int argc, char **argv)
 	if (ret)
 		return ret;
 	ret = choose(&l, &r);
-	if (!ret && r.live)
-		ret = detach_live(&l, argv[optind + 1]);
-	if (!ret && r.config)
-		ret = detach_config(&l, argv[optind + 1], &r);
+	if (!ret)
+		ret = change_both(&l, detach_region_from, argv[optind + 1], &r);
 	hvcma_live_close(&l);
 	return ret;
 }
@@ -483,14 +541,13 @@ static int check_served(struct hvcma_live *l, bool live, const char *alias)
 	return ret;
 }
 
-static int attach_device(struct hvcma_live *l, xmlDocPtr doc, const struct hvcma_domain_request *r)
+static int attach_device(struct hvcma_live *l, const struct element *e, const struct hvcma_domain_request *r)
 {
-	xmlNodePtr device = hvcma_xml_first(xmlDocGetRootElement(doc));
 	xmlBufferPtr buffer = xmlBufferCreate();
 	struct hvcma_error err;
-	int ret = check_served(l, r->live, hvcma_xml_alias(device));
+	int ret = check_served(l, r->live, hvcma_xml_alias(e->node));
 
-	xmlNodeDump(buffer, doc, device, 0, 0);
+	xmlNodeDump(buffer, e->doc, e->node, 0, 0);
 	if (!ret && hvcma_connection_attach(l->connection, (const char *)xmlBufferContent(buffer), r->live, r->config,
 					    &err))
 		ret = hvcma_failed(err.text);
@@ -502,22 +559,21 @@ static int run_attach_device(int argc, char **argv)
 {
 	struct hvcma_domain_request r;
 	struct hvcma_live l;
-	xmlDocPtr doc;
+	struct element e;
 	int ret = hvcma_domain_options(&hvcma_domain_attach_device_command, argc, argv, "cl", 2, &r);
 
+	if (!ret)
+		ret = load_element(argv[optind + 1], "<domain>", "</domain>", &e);
 	if (ret)
 		return ret;
-	doc = load_element(argv[optind + 1], NULL, NULL);
-	if (!doc)
-		return HVCMA_EXIT_FAILED;
 	ret = hvcma_live_open(r.connect, argv[optind], &l);
 	if (!ret) {
 		ret = choose(&l, &r);
 		if (!ret)
-			ret = attach_device(&l, doc, &r);
+			ret = attach_device(&l, &e, &r);
 		hvcma_live_close(&l);
 	}
-	xmlFreeDoc(doc);
+	xmlFreeDoc(e.doc);
 	return ret;
 }
 

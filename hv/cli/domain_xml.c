@@ -4,10 +4,12 @@
  */
 #define _GNU_SOURCE			/* memfd_create() */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,7 +76,7 @@ void hvcma_domain_text_free(struct hvcma_domain_text *t)
 
 /* ---- findings ---- */
 
-static void print_findings(FILE *out, const char *name, const struct hvcma_findings *f)
+void hvcma_domain_print_findings(FILE *out, const char *name, const struct hvcma_findings *f)
 {
 	for (size_t i = 0; i < f->nr; i++) {
 		const struct hvcma_finding *one = &f->list[i];
@@ -161,7 +163,7 @@ int hvcma_domain_change(const struct hvcma_domain_text *t, enum hvcma_domain_cha
 		doc = read_checked(t, with_host, r, &d, &f);
 	}
 	if (hvcma_findings_errors(&f)) {
-		print_findings(stderr, t->name, &f);
+		hvcma_domain_print_findings(stderr, t->name, &f);
 		ret = HVCMA_EXIT_FINDINGS;
 	} else {
 		if (unapply)
@@ -203,7 +205,7 @@ static int check_one(const char *path, const struct hvcma_domain_request *r, boo
 	if (list) {
 		add_json(list, t.name, &f);
 	} else {
-		print_findings(stdout, t.name, &f);
+		hvcma_domain_print_findings(stdout, t.name, &f);
 		if (!found && several) {
 			hvcma_put_printable(stdout, t.name);
 			fputs(": ", stdout);
@@ -245,19 +247,31 @@ const struct hvcma_domain_command hvcma_domain_check_command = {
 
 /* ---- apply, unapply ---- */
 
-/* A reader finds the old file or the new one. */
-static int write_result(const char *path, const char *text)
+/* One that is written anew, for whom the one that it replaces is: a domain may have passwords in it. */
+static FILE *create(const char *path, const char *replaces)
 {
-	char *beside;
-	FILE *file;
+	struct stat before;
+	bool is_there = !stat(replaces, &before);
+	FILE *file = NULL;
+	int fd;
+
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, is_there ? 0600 : 0666);
+	/* Who may not give it to its owner has it alone. */
+	if (fd >= 0 && is_there && !fchown(fd, before.st_uid, before.st_gid))
+		fchmod(fd, before.st_mode & 07777);
+	if (fd >= 0)
+		file = fdopen(fd, "w");
+	return file;
+}
+
+/* A reader finds the old file or the new one. */
+static int replace(const char *path, const char *text)
+{
+	char *beside = hvcma_text("%s.hvcma-new", path);
+	FILE *file = create(beside, path);
 	int error = 0;
 
-	if (!path || !strcmp(path, "-")) {
-		fputs(text, stdout);
-		return HVCMA_EXIT_OK;
-	}
-	beside = hvcma_text("%s.hvcma-new", path);
-	file = fopen(beside, "we");
 	if (!file || fputs(text, file) < 0)
 		error = errno;
 	if (file && fclose(file) && !error)
@@ -267,6 +281,22 @@ static int write_result(const char *path, const char *text)
 	if (error && file)
 		unlink(beside);
 	free(beside);
+	return error;
+}
+
+static int write_result(const char *path, const char *text)
+{
+	char *target;
+	int error;
+
+	if (!path || !strcmp(path, "-")) {
+		fputs(text, stdout);
+		return HVCMA_EXIT_OK;
+	}
+	/* Of a link, what it leads to; a new file is at no place yet. */
+	target = realpath(path, NULL);
+	error = replace(target ? target : path, text);
+	free(target);
 	return error ? failed(path, error) : HVCMA_EXIT_OK;
 }
 

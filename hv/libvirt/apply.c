@@ -262,7 +262,7 @@ static bool is_client(const struct hvcma_domain *d, xmlNodePtr device)
 static void remove_aliases(struct hvcma_domain *d, bool all)
 {
 	for (xmlNodePtr at = hvcma_xml_first(d->devices); at; at = hvcma_xml_next(at))
-		if (hvcma_xml_is(at, NULL, "hostdev") && hvcma_alias_is_ours(hvcma_xml_alias(at)) &&
+		if (hvcma_domain_passes(at) && hvcma_alias_is_ours(hvcma_xml_alias(at)) &&
 		    (all || !is_client(d, at)))
 			hvcma_xml_remove(hvcma_xml_child(at, NULL, "alias"));
 }

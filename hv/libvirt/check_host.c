@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "hv/libvirt/check.h"
+#include "hv/libvirt/nodeset.h"
 
 #define OUTPUT_BYTES	1024		/* of an emulator, as much as is read */
 
@@ -60,8 +61,32 @@ static bool read_number(const char *path, uint64_t *value)
 	return ok;
 }
 
+/* Pages of this size that are free on these nodes. @node: out, one that the host has not, if that is so. */
+static bool pages_on_nodes(const struct hvcma_domain_check_host *host, const char *nodeset, uint64_t page_bytes,
+			   uint64_t *pages, unsigned int *node)
+{
+	struct hvcma_nodeset set = { { 0 } };
+
+	*pages = 0;
+	/* Checked before. */
+	hvcma_nodeset_parse(nodeset, &set);
+	for (*node = 0; *node < HVCMA_MAX_NODES; ++*node) {
+		char *path = hvcma_text("%s/devices/system/node/node%u/hugepages/hugepages-%" PRIu64 "kB/free_hugepages",
+					host->sysfs, *node, page_bytes / 1024);
+		uint64_t one = 0;
+		bool ok = !hvcma_nodeset_has(&set, *node) || read_number(path, &one);
+
+		free(path);
+		if (!ok)
+			return false;
+		*pages += one;
+	}
+	return true;
+}
+
 /* Pages of this size that regions can have: free ones that nobody has reserved, and surplus ones. */
-static bool pages_to_have(const struct hvcma_domain_check_host *host, uint64_t page_bytes, uint64_t *pages)
+static bool pages_to_have(const struct hvcma_domain_check_host *host, uint64_t page_bytes, uint64_t *pages,
+			  uint64_t *surplus)
 {
 	static const char *const names[] = { "free_hugepages", "resv_hugepages", "nr_overcommit_hugepages",
 					     "surplus_hugepages" };
@@ -76,9 +101,29 @@ static bool pages_to_have(const struct hvcma_domain_check_host *host, uint64_t p
 		if (!ok)
 			return false;
 	}
-	*pages = value[0] - (value[1] < value[0] ? value[1] : value[0]) +
-		 (value[2] > value[3] ? value[2] - value[3] : 0);
+	*surplus = value[2] > value[3] ? value[2] - value[3] : 0;
+	*pages = value[0] - (value[1] < value[0] ? value[1] : value[0]) + *surplus;
 	return true;
+}
+
+/* Where a region has its pages from, and whether there are so many. */
+static void check_nodes(const struct hvcma_domain *d, const struct hvcma_declared_region *r,
+			const struct hvcma_domain_check_host *host, struct hvcma_findings *f)
+{
+	uint64_t need = hvcma_domain_region_bytes(d, r) / r->page_bytes, pages, surplus, on_nodes;
+	xmlNodePtr node = hvcma_xml_child(r->node, HVCMA_XML_NS, "hugepages");
+	unsigned int missing;
+
+	if (!r->nodeset || !pages_to_have(host, r->page_bytes, &pages, &surplus))
+		return;
+	if (!pages_on_nodes(host, r->nodeset, r->page_bytes, &on_nodes, &missing))
+		hvcma_find(f, HVCMA_ERROR, hvcma_xml_line(node), "numactl --hardware lists those that there are",
+			   "region '%s': this host has no NUMA node %u with such hugepages", r->name, missing);
+	else if (on_nodes + surplus < need)
+		hvcma_find(f, HVCMA_ERROR, hvcma_xml_line(node),
+			   "make some there: /sys/devices/system/node/nodeN/hugepages",
+			   "region '%s': hugepages of %" PRIu64 " bytes: need %" PRIu64 " of them on NUMA nodes %s, %"
+			   PRIu64 " can be had now", r->name, r->page_bytes, need, r->nodeset, on_nodes + surplus);
 }
 
 static uint64_t bytes_with_pages(const struct hvcma_domain *d, uint64_t page_bytes)
@@ -95,12 +140,12 @@ static uint64_t bytes_with_pages(const struct hvcma_domain *d, uint64_t page_byt
 static void check_pages(const struct hvcma_domain *d, const struct hvcma_declared_region *r,
 			const struct hvcma_domain_check_host *host, struct hvcma_findings *f)
 {
-	uint64_t need = bytes_with_pages(d, r->page_bytes) / r->page_bytes, pages = 0;
+	uint64_t need = bytes_with_pages(d, r->page_bytes) / r->page_bytes, pages = 0, surplus;
 	char *fix = hvcma_text("echo %" PRIu64 " >/sys/kernel/mm/hugepages/hugepages-%" PRIu64 "kB/nr_hugepages",
 			       need, r->page_bytes / 1024);
 	char *mount = hvcma_hugetlbfs_find(host->mounts, r->page_bytes), *command;
 
-	if (!pages_to_have(host, r->page_bytes, &pages)) {
+	if (!pages_to_have(host, r->page_bytes, &pages, &surplus)) {
 		hvcma_find(f, HVCMA_ERROR, r->line, "choose a size that /sys/kernel/mm/hugepages has",
 			   "region '%s': this host has no hugepages of %" PRIu64 " bytes", r->name, r->page_bytes);
 	} else {
@@ -132,6 +177,8 @@ static void check_all_pages(const struct hvcma_domain *d, const struct hvcma_dom
 			       !hvcma_declared_is_ram(&d->declared.region[k]);
 		if (!seen)
 			check_pages(d, r, host, f);
+		if (!hvcma_declared_is_ram(r))
+			check_nodes(d, r, host, f);
 	}
 }
 
@@ -236,7 +283,7 @@ static int ask_for_help(const char *program, char output[OUTPUT_BYTES])
 static void check_emulator(const struct hvcma_domain *d, const struct hvcma_domain_check_host *host,
 			   struct hvcma_findings *f)
 {
-	xmlNodePtr node = hvcma_xml_child(d->devices, NULL, "emulator");
+	xmlNodePtr emulator = hvcma_xml_child(d->devices, NULL, "emulator"), node = emulator ? emulator : d->devices;
 	char *program = host->emulator ? hvcma_text("%s", host->emulator) : hvcma_domain_wrapper(d);
 	char output[OUTPUT_BYTES], *said;
 	int status;

@@ -10,6 +10,7 @@
 
 #include "hv/abi/virtio_cma.h"
 #include "hv/libvirt/declared.h"
+#include "hv/libvirt/nodeset.h"
 
 #define DEFAULT_PAGE_BYTES	(UINT64_C(2) << 20)
 #define MIN_PAGE_BYTES		UINT64_C(65536)
@@ -19,20 +20,21 @@
 /* Lists in words, separated by blanks; elements with "*" may come several times. */
 static const struct known {
 	const char *element, *attributes, *elements;
+	bool has_text;
 } known[] = {
-	{ "regions", "", "region* applied" },
-	{ "applied", "emulator maxMemory numa cpu", "" },
-	{ "region", "name mode default policy", "size hugepages contiguous pin low pool window* client*" },
-	{ "size", "unit percent min max", "" },
-	{ "hugepages", "size unit nodeset", "" },
-	{ "contiguous", "mode run unit", "" },
-	{ "pin", "mode limit unit", "" },
-	{ "low", "unit", "" },
-	{ "pool", "unit", "" },
-	{ "window", "bus memory size unit", "" },
-	{ "client", "device kind unsafe-noiommu", "address reservation window*" },
-	{ "address", "domain bus slot function", "" },
-	{ "reservation", "unit", "" },
+	{ "regions", "", "region* applied", false },
+	{ "applied", "emulator maxMemory numa cpu", "", false },
+	{ "region", "name mode default policy", "size hugepages contiguous pin low pool window* client*", false },
+	{ "size", "unit percent min max", "", true },
+	{ "hugepages", "size unit nodeset", "", false },
+	{ "contiguous", "mode run unit", "", false },
+	{ "pin", "mode limit unit", "", false },
+	{ "low", "unit", "", true },
+	{ "pool", "unit", "", true },
+	{ "window", "bus memory size unit", "", false },
+	{ "client", "device kind unsafe-noiommu", "address reservation window*", false },
+	{ "address", "domain bus slot function", "", false },
+	{ "reservation", "unit", "", true },
 };
 
 /* Is @word in the list, and may it come several times? */
@@ -94,6 +96,21 @@ static bool seen_before(xmlNodePtr node)
 	return false;
 }
 
+/* What is written between elements, and would be ignored. */
+static void check_text(xmlNodePtr node, const struct known *k, struct hvcma_findings *f)
+{
+	for (xmlNodePtr at = k->has_text ? NULL : node->children; at; at = at->next) {
+		char *text;
+
+		if ((at->type != XML_TEXT_NODE && at->type != XML_CDATA_SECTION_NODE) || xmlIsBlankNode(at))
+			continue;
+		text = hvcma_xml_content(at);
+		hvcma_find(f, HVCMA_ERROR, hvcma_xml_line(node), "remove it", "text '%s' in <%s>", text, k->element);
+		free(text);
+		return;
+	}
+}
+
 /* All of the words in @node and below. */
 static void check_words(xmlNodePtr node, struct hvcma_findings *f)
 {
@@ -104,6 +121,7 @@ static void check_words(xmlNodePtr node, struct hvcma_findings *f)
 		if (a->ns || !listed(k->attributes, (const char *)a->name, &several))
 			find_unknown(f, hvcma_xml_line(node), "attribute", (const char *)a->name, k->element,
 				     k->attributes);
+	check_text(node, k, f);
 	for (xmlNodePtr at = hvcma_xml_first(node); at; at = hvcma_xml_next(at)) {
 		const char *name = (const char *)at->name;
 
@@ -303,6 +321,7 @@ static void read_client(xmlNodePtr node, struct hvcma_declared_region *r, struct
 static void read_size(xmlNodePtr node, struct hvcma_declared_region *r, struct hvcma_findings *f)
 {
 	const char *percent = hvcma_xml_attribute(node, "percent");
+	char *text;
 
 	r->size = node;
 	if (!percent) {
@@ -312,6 +331,11 @@ static void read_size(xmlNodePtr node, struct hvcma_declared_region *r, struct h
 				   "min and max of <size> are limits of a percent, and there is none");
 		return;
 	}
+	text = hvcma_xml_content(node);
+	if (*text)
+		hvcma_find(f, HVCMA_ERROR, hvcma_xml_line(node), "leave one of them: min= and max= limit a percent",
+			   "text '%s' in <size> beside percent=", text);
+	free(text);
 	check_unit(node, f);
 	r->percent = number(node, "percent", f);
 	r->min_bytes = scaled(node, "min", f);
@@ -326,13 +350,15 @@ static void read_size(xmlNodePtr node, struct hvcma_declared_region *r, struct h
 
 static void read_hugepages(xmlNodePtr node, struct hvcma_declared_region *r, struct hvcma_findings *f)
 {
+	struct hvcma_nodeset ignored;
+
 	r->page_bytes = DEFAULT_PAGE_BYTES;
 	if (!node)
 		return;
 	check_unit(node, f);
 	r->nodeset = hvcma_xml_attribute(node, "nodeset");
-	if (r->nodeset && (!*r->nodeset || r->nodeset[strspn(r->nodeset, "0123456789,-")]))
-		find_value(f, node, "nodeset", r->nodeset, "numbers of NUMA nodes, such as 0-1,3");
+	if (r->nodeset && !hvcma_nodeset_parse(r->nodeset, &ignored))
+		find_value(f, node, "nodeset", r->nodeset, "numbers of NUMA nodes up to 1023, such as 0-1,3");
 	if (!hvcma_xml_attribute(node, "size"))
 		return;
 	r->page_bytes = scaled(node, "size", f);
@@ -402,11 +428,26 @@ static bool looks_like_ours(xmlNodePtr node)
 	return !strncmp(href, ours, sizeof(ours) - 1) || !strcmp(prefix, "hvcma");
 }
 
+/* What lies where neither we nor libvirt look for it. */
+static void check_places(xmlNodePtr domain, xmlNodePtr metadata, struct hvcma_findings *f)
+{
+	for (xmlNodePtr at = hvcma_xml_first(domain); at; at = hvcma_xml_next(at)) {
+		if (hvcma_xml_is(at, HVCMA_XML_NS, (const char *)at->name))
+			hvcma_find(f, HVCMA_ERROR, hvcma_xml_line(at), "put it into <metadata>",
+				   "element '%s' of our namespace is in <domain>, where nobody reads it",
+				   (const char *)at->name);
+		else if (at != metadata && hvcma_xml_is(at, NULL, "metadata"))
+			hvcma_find(f, HVCMA_ERROR, hvcma_xml_line(at), "put all into one, which is all that libvirt reads",
+				   "<metadata> comes twice in <domain>, first in line %ld", hvcma_xml_line(metadata));
+	}
+}
+
 void hvcma_declared_read(xmlNodePtr domain, struct hvcma_declared *d, struct hvcma_findings *f)
 {
 	xmlNodePtr metadata = hvcma_xml_child(domain, NULL, "metadata");
 
 	*d = (struct hvcma_declared){ 0 };
+	check_places(domain, metadata, f);
 	for (xmlNodePtr at = hvcma_xml_first(metadata); at; at = hvcma_xml_next(at)) {
 		if (hvcma_xml_is(at, HVCMA_XML_NS, "regions")) {
 			if (d->root)
@@ -417,6 +458,11 @@ void hvcma_declared_read(xmlNodePtr domain, struct hvcma_declared *d, struct hvc
 		} else if (hvcma_xml_is(at, HVCMA_XML_NS, (const char *)at->name)) {
 			hvcma_find(f, HVCMA_ERROR, hvcma_xml_line(at), "the element is called <regions>",
 				   "unknown element '%s' of our namespace in <metadata>", (const char *)at->name);
+		} else if (hvcma_xml_is(at, NULL, "regions") || hvcma_xml_is(at, NULL, "region")) {
+			hvcma_find(f, HVCMA_ERROR, hvcma_xml_line(at),
+				   "write <hvcma:regions xmlns:hvcma='" HVCMA_XML_NS "'>",
+				   "element '%s' in <metadata> has no namespace, and libvirt drops such",
+				   (const char *)at->name);
 		} else if (looks_like_ours(at)) {
 			hvcma_find(f, HVCMA_ERROR, hvcma_xml_line(at), "write xmlns:hvcma='" HVCMA_XML_NS "'",
 				   "element '%s' in <metadata> has the namespace '%s', which nobody reads",

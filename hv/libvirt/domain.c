@@ -27,6 +27,11 @@ xmlNodePtr hvcma_domain_next_memory(const struct hvcma_domain *d, xmlNodePtr las
 
 /* ---- memory ---- */
 
+static void count(uint64_t *sum, uint64_t bytes)
+{
+	*sum = bytes > UINT64_MAX - *sum ? UINT64_MAX : *sum + bytes;
+}
+
 static void find_size(xmlNodePtr node, struct hvcma_findings *f)
 {
 	char *text = hvcma_xml_content(node);
@@ -59,9 +64,9 @@ static void read_memory_devices(struct hvcma_domain *d, uint64_t *ours_bytes, st
 		if (size && !hvcma_xml_bytes(size, &bytes))
 			find_size(size, f);
 		if (hvcma_alias_is_ours(hvcma_xml_alias(at))) {
-			*ours_bytes += bytes;
+			count(ours_bytes, bytes);
 		} else {
-			d->others_bytes += bytes;
+			count(&d->others_bytes, bytes);
 			d->nr_others++;
 		}
 	}
@@ -77,7 +82,7 @@ static void read_memory(struct hvcma_domain *d, struct hvcma_findings *f)
 	read_memory_devices(d, &ours_bytes, f);
 	for (xmlNodePtr at = hvcma_xml_first(numa); at; at = hvcma_xml_next(at)) {
 		if (hvcma_xml_is(at, NULL, "cell")) {
-			d->ram_bytes += cell_bytes(at, f);
+			count(&d->ram_bytes, cell_bytes(at, f));
 			d->nr_cells++;
 		}
 	}
@@ -87,8 +92,9 @@ static void read_memory(struct hvcma_domain *d, struct hvcma_findings *f)
 		hvcma_find(f, HVCMA_ERROR, hvcma_xml_line(d->root), "add <memory>", "the domain has no <memory>");
 	else if (!hvcma_xml_bytes(memory, &total))
 		find_size(memory, f);
-	if (total > d->others_bytes + ours_bytes)
-		d->ram_bytes = total - d->others_bytes - ours_bytes;
+	count(&ours_bytes, d->others_bytes);
+	if (total > ours_bytes)
+		d->ram_bytes = total - ours_bytes;
 }
 
 uint64_t hvcma_domain_region_bytes(const struct hvcma_domain *d, const struct hvcma_declared_region *r)
@@ -112,9 +118,25 @@ uint64_t hvcma_domain_max_bytes(const struct hvcma_domain *d)
 
 /* ---- devices ---- */
 
+static bool is_type(xmlNodePtr node, const char *type)
+{
+	const char *value = hvcma_xml_attribute(node, "type");
+
+	return value && !strcmp(value, type);
+}
+
+static bool is_passed_interface(xmlNodePtr device)
+{
+	return hvcma_xml_is(device, NULL, "interface") && is_type(device, "hostdev");
+}
+
+bool hvcma_domain_passes(xmlNodePtr device)
+{
+	return hvcma_xml_is(device, NULL, "hostdev") || is_passed_interface(device);
+}
+
 bool hvcma_hostdev_address(xmlNodePtr device, struct hvcma_declared_address *address)
 {
-	const char *type = hvcma_xml_attribute(device, "type");
 	xmlNodePtr node = hvcma_xml_child(hvcma_xml_child(device, NULL, "source"), NULL, "address");
 	struct hvcma_declared_address a = { 0 };
 	const struct {
@@ -122,7 +144,7 @@ bool hvcma_hostdev_address(xmlNodePtr device, struct hvcma_declared_address *add
 		uint64_t *value;
 	} all[] = { { "domain", &a.domain }, { "bus", &a.bus }, { "slot", &a.slot }, { "function", &a.function } };
 
-	if (!hvcma_xml_is(device, NULL, "hostdev") || !type || strcmp(type, "pci") || !node)
+	if (!hvcma_domain_passes(device) || !node || !is_type(is_passed_interface(device) ? node : device, "pci"))
 		return false;
 	for (size_t i = 0; i < 4; i++) {
 		const char *value = hvcma_xml_attribute(node, all[i].name);

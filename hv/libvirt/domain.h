@@ -23,6 +23,9 @@
 #endif
 #define HVCMA_WRAPPER_PREFIX	HVCMA_BINDIR "/hvcma-"
 
+/* What processors of x86 and Arm have addresses for: 52 bits. RAM, memory devices and regions together. */
+#define HVCMA_MAX_MEMORY_BYTES	(UINT64_C(1) << 52)
+
 struct hvcma_domain {
 	xmlNodePtr root;
 	xmlNodePtr devices;		/* NULL: none */
@@ -30,6 +33,7 @@ struct hvcma_domain {
 	char *name;			/* "": none */
 	char *arch;			/* as in qemu-system-ARCH, "": not said */
 	char *emulator;			/* NULL: libvirt's own choice */
+	/* Sums that are too large are UINT64_MAX. */
 	uint64_t ram_bytes;		/* without memory devices */
 	uint64_t others_bytes;		/* memory devices that are not ours */
 	size_t nr_others, nr_cells;
@@ -58,13 +62,16 @@ xmlNodePtr hvcma_domain_device(const struct hvcma_domain *d, const struct hvcma_
 /** hvcma_domain_client_id() - what QEMU will call the client; malloc'ed. */
 char *hvcma_domain_client_id(const struct hvcma_domain *d, const struct hvcma_declared_client *client);
 
-/** hvcma_hostdev_address() - of a PCI <hostdev>; false for any other element. */
+/** hvcma_domain_passes() - is the element a device of the host: <hostdev>, <interface type='hostdev'>? */
+bool hvcma_domain_passes(xmlNodePtr device);
+
+/** hvcma_hostdev_address() - of such a device, on the host; false if it is none, or not of PCI. */
 bool hvcma_hostdev_address(xmlNodePtr device, struct hvcma_declared_address *address);
 
 /** hvcma_domain_region_bytes() - what memory device the region needs; 0: none. */
 uint64_t hvcma_domain_region_bytes(const struct hvcma_domain *d, const struct hvcma_declared_region *r);
 
-/** hvcma_domain_max_bytes() - <maxMemory> has room for everything with so much. */
+/** hvcma_domain_max_bytes() - <maxMemory> has room for everything with so much; of sizes that are checked. */
 uint64_t hvcma_domain_max_bytes(const struct hvcma_domain *d);
 
 /**

@@ -20,10 +20,9 @@
 
 #include "hv/libvirt/check.h"
 #include "hv/libvirt/files.h"
+#include "hv/libvirt/nodeset.h"
 
 #define OUR_FOLDER	"hvcma"
-#define MAX_NODES	1024
-#define NODE_BITS	(8 * sizeof(unsigned long))
 
 static bool is_file_name(const char *name)
 {
@@ -107,45 +106,20 @@ void hvcma_files_remove(const char *name, const char *mounts)
 
 /* ---- making ---- */
 
-/* Nodes as bits. Return: false: one is too large, or it is no list. */
-static bool parse_nodes(const char *text, unsigned long bits[MAX_NODES / NODE_BITS])
-{
-	memset(bits, 0, MAX_NODES / 8);
-	while (*text) {
-		char *end;
-		unsigned long first = strtoul(text, &end, 10), last = first;
-
-		if (end == text)
-			return false;
-		if (*end == '-') {
-			text = end + 1;
-			last = strtoul(text, &end, 10);
-			if (end == text)
-				return false;
-		}
-		if (last >= MAX_NODES || first > last || (*end && *end != ','))
-			return false;
-		for (; first <= last; first++)
-			bits[first / NODE_BITS] |= 1ul << first % NODE_BITS;
-		text = end + (*end == ',');
-	}
-	return true;
-}
-
 static long set_policy(int mode, const unsigned long *bits)
 {
-	return syscall(SYS_set_mempolicy, mode, bits, bits ? MAX_NODES + 1ul : 0ul);
+	return syscall(SYS_set_mempolicy, mode, bits, bits ? HVCMA_MAX_NODES + 1ul : 0ul);
 }
 
 /* Pages of a file, from these nodes. Return: 0 or a negative errno. */
 static int take_pages(int fd, uint64_t bytes, const char *nodeset)
 {
-	unsigned long bits[MAX_NODES / NODE_BITS];
+	struct hvcma_nodeset set;
 	int ret = 0;
 
-	if (nodeset && !parse_nodes(nodeset, bits))
+	if (nodeset && !hvcma_nodeset_parse(nodeset, &set))
 		return -EINVAL;
-	if (nodeset && set_policy(MPOL_BIND, bits))
+	if (nodeset && set_policy(MPOL_BIND, set.bits))
 		return -errno;
 	if (fallocate(fd, 0, 0, (off_t)bytes))
 		ret = -errno;

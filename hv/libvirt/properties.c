@@ -8,6 +8,12 @@
 
 #include "hv/libvirt/properties.h"
 
+/* All that hvcma_properties_of() may say. */
+static const char *const names[] = {
+	"name", "mode", "pin", "policy", "default", "unsafe-noiommu", "clients", "regions", "dma-windows", "pin-limit",
+	"low", "contiguous", "run", "pool",
+};
+
 static const char ours[] = HVCMA_DEVICE_TYPE ",id=" HVCMA_ALIAS_PREFIX;
 
 /* Takes @value over; NULL is left out. */
@@ -138,6 +144,14 @@ char *hvcma_properties_argument(const struct hvcma_declared_region *r, const str
 		hvcma_text_add(&text, ",%s=%s", p->list[i].name,
 			       strcmp(p->list[i].type, "bool") ? p->list[i].value : "on");
 	return text;
+}
+
+bool hvcma_property_is_ours(const char *name)
+{
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
 }
 
 bool hvcma_argument_is_ours(const char *value)

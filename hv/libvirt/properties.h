@@ -24,6 +24,9 @@ void hvcma_properties_of(const struct hvcma_domain *d, const struct hvcma_declar
 			 struct hvcma_properties *p);
 void hvcma_properties_free(struct hvcma_properties *p);
 
+/** hvcma_property_is_ours() - may the function above say this one? */
+bool hvcma_property_is_ours(const char *name);
+
 /** hvcma_windows_property() - value of dma-windows; malloc'ed, NULL: none is declared. */
 char *hvcma_windows_property(const struct hvcma_domain *d, const struct hvcma_declared_region *r);
 

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,9 @@ const char *hvcma_xml_attribute(const xmlNode *node, const char *name)
 
 long hvcma_xml_line(const xmlNode *node)
 {
+	/* From there on libxml2 knows the lines of texts alone, and tells that of the first in it. */
+	if (node && node->line == USHRT_MAX && node->prev && node->prev->type == XML_TEXT_NODE)
+		node = node->prev;
 	return node ? xmlGetLineNo((xmlNodePtr)node) : 0;
 }
 
