@@ -508,6 +508,11 @@ const char *hvcma_backing_keeper_state(const HvcmaBacking *b)
     return hvcma_pin_keeper_state(b->keeper);
 }
 
+const char *hvcma_backing_service_version(const HvcmaBacking *b)
+{
+    return hvcma_provider_service_version(b->provider);
+}
+
 bool hvcma_backing_watch_device(HvcmaBacking *b, const char *path,
                                 int device_fd,
                                 const struct hvcma_platform_rule *rule,

@@ -118,4 +118,7 @@ bool hvcma_backing_lacks_keeper(const HvcmaBacking *b);
 /** hvcma_backing_keeper_state() - "none" needed, "runs", "dead", "given-up". */
 const char *hvcma_backing_keeper_state(const HvcmaBacking *b);
 
+/** hvcma_backing_service_version() - see hvcma_provider_service_version(). */
+const char *hvcma_backing_service_version(const HvcmaBacking *b);
+
 #endif /* QEMU_DEVICE_BACKING_H */

@@ -11,6 +11,8 @@
 #include "qemu/osdep.h"
 #include "qapi/visitor.h"
 
+#include "hv/abi/version.h"
+
 #include "alias.h"
 #include "attr.h"
 #include "backing.h"
@@ -181,6 +183,16 @@ static void put_driver(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     put_str(v, "state", driver_state(s));
     put_u64(v, "features", vdev->guest_features);
     put_str(v, "interface", driver_interface(vdev));
+    end_struct(v);
+}
+
+/* Of hvcma; a service may be replaced while this runs. */
+static void put_versions(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                         const char *name)
+{
+    start_struct(v, name);
+    put_str(v, "device", HVCMA_VERSION);
+    put_str(v, "service", hvcma_backing_service_version(s->backing));
     end_struct(v);
 }
 
@@ -574,6 +586,8 @@ static const PartInfo parts[] = {
     { "region", "struct", put_region, false, "what was configured" },
     { "driver", "struct", put_driver, false,
       "whether the guest has one, what was negotiated" },
+    { "versions", "struct", put_versions, false,
+      "which hvcma the device and its service are of" },
     { "granules", "list", put_granules, true, "runs of granules in one state" },
     { "extents", "list", put_extents, true,
       "runs contiguous in DMA addresses" },

@@ -27,7 +27,8 @@
 
 /* hello.features */
 #define HVCMAD_F_TURNS			0x1		/* OFFER, WANTED, TURNS; BACK is answered with AGAIN, too */
-#define HVCMAD_FEATURES			0x1
+#define HVCMAD_F_HVCMA			0x2		/* the answer to HELLO has the service's version of hvcma */
+#define HVCMAD_FEATURES			0x3
 
 #define HVCMAD_MAX_REQUEST_BYTES	256
 #define HVCMAD_MAX_RESPONSE_BYTES	65536
@@ -39,6 +40,7 @@
 #define HVCMAD_VM_BYTES			64		/* of a VM; NUL padded and terminated */
 #define HVCMAD_DEVICE_BYTES		32		/* of a device; NUL padded and terminated */
 #define HVCMAD_WHY_BYTES		128		/* of what is wrong with a device; the same */
+#define HVCMAD_HVCMA_BYTES		32		/* of a version of hvcma; the same */
 
 /* Operations: request.op */
 #define HVCMAD_OP_HELLO			1
@@ -134,9 +136,11 @@ struct hvcmad_hello_resp {
 	__u32 quota_regions;
 	__u32 quota_devices;
 	__u8 vm[HVCMAD_VM_BYTES];	/* which VM this is taken for; empty: none */
+	__u8 hvcma[HVCMAD_HVCMA_BYTES];	/* with F_HVCMA only: the message ends before it else */
 };
-HVCMAD_ASSERT(sizeof(struct hvcmad_hello_resp) == 120);
+HVCMAD_ASSERT(sizeof(struct hvcmad_hello_resp) == 152);
 HVCMAD_ASSERT(offsetof(struct hvcmad_hello_resp, vm) == 56);
+HVCMAD_ASSERT(offsetof(struct hvcmad_hello_resp, hvcma) == 120);
 
 /* register.flags */
 #define HVCMAD_REGISTER_MAKE		0x1	/* the service makes the file, and passes it back */

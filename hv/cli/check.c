@@ -15,8 +15,10 @@
 #include "hv/cli/options.h"
 #include "hv/cli/plugin.h"
 #include "hv/cli/text.h"
+#include "hv/cli/versions.h"
 #include "hv/cli/windows.h"
 #include "hv/host/host_check.h"
+#include "hv/host/host_files.h"
 #include "hv/host/host_run.h"
 #include "hv/host/service_client.h"
 
@@ -70,6 +72,19 @@ static int take_option(void *opaque, int c, char *arg)
 
 /* ---- what only the command knows ---- */
 
+static void judge_version(const char *name, const char *part, const char *version, const char *fix,
+			  struct hvcma_host_findings *all)
+{
+	struct hvcma_version_words words;
+
+	if (!hvcma_version_is_other(part, version, &words)) {
+		hvcma_found(all, name, HVCMA_PASS, "%s and this command are hvcma " HVCMA_VERSION, part);
+		return;
+	}
+	hvcma_found(all, name, HVCMA_WARN, "%s", words.text);
+	hvcma_fix(all, "%s", fix);
+}
+
 static void check_version(const char *plugin, struct hvcma_host_findings *all)
 {
 	char version[32];
@@ -77,13 +92,19 @@ static void check_version(const char *plugin, struct hvcma_host_findings *all)
 	if (!*plugin)
 		return;
 	hvcma_plugin_version(plugin, version, sizeof(version));
-	if (!strcmp(version, HVCMA_VERSION)) {
-		hvcma_found(all, "version", HVCMA_PASS, "the plugin and this command are hvcma " HVCMA_VERSION);
+	judge_version("version", "the plugin", version, "install the command and the plugin of one version", all);
+}
+
+/* Where this is a guest, or a machine that plays both: what it has loaded, not what is installed. */
+static void check_module(const char *root, struct hvcma_host_findings *all)
+{
+	char version[32];
+
+	if (!hvcma_host_has(root, "/sys/module/virtio_cma"))
 		return;
-	}
-	hvcma_found(all, "version", HVCMA_WARN, "%s is hvcma %s, this command is hvcma " HVCMA_VERSION, plugin,
-		    *version ? version : "of an unknown version");
-	hvcma_fix(all, "install the command and the plugin of one version");
+	hvcma_host_read(root, version, sizeof(version), "/sys/module/virtio_cma/version");
+	judge_version("module-version", "the guest driver that is loaded (virtio_cma)", version,
+		      "boot again, or unload the module and load the one that is installed; 'dkms status' tells which that is", all);
 }
 
 static void check_qemu(const struct request *r, struct hvcma_host_findings *all)
@@ -142,6 +163,8 @@ static void check_service(const struct request *r, struct hvcma_host_findings *a
 		    hello.allowed & HVCMAD_ALLOW_ADDRESSES ? ", addresses" : "",
 		    hello.allowed & HVCMAD_ALLOW_STATUS_ALL ? ", the status of all virtual machines" : "",
 		    *hello.vm ? "" : "; it takes it for no virtual machine of its configuration");
+	judge_version("service-version", "hvcmad, as it runs,", (const char *)hello.hvcma,
+		      "install the command and the service of one version; then systemctl restart hvcmad: virtual machines go on meanwhile", all);
 }
 
 static void check_windows(const char *root, const struct hvcma_pci *pci, struct hvcma_host_findings *all)
@@ -232,6 +255,7 @@ static void check(const struct request *r, const struct hvcma_pci *pci, struct h
 		check_windows(root, pci, all);
 	}
 	hvcma_check_host(root, *root ? NULL : &hvcma_stage2_host, all);
+	check_module(root, all);
 	if (!*root || r->qemu)
 		check_qemu(r, all);
 	if (!*root || r->service)

@@ -10,6 +10,7 @@
 #include "hv/cli/json_get.h"
 #include "hv/cli/report.h"
 #include "hv/cli/size_text.h"
+#include "hv/cli/versions.h"
 
 #define MAP_COLUMNS	64u
 #define LIST_MAX	16u		/* lines per list; --json has them all */
@@ -63,6 +64,20 @@ static void print_ranges(FILE *out, struct json_object *region)
 		fprintf(out, "  range gpa 0x%09" PRIx64 "  %s\n", json_number(range, "base-gpa"),
 			size_text(json_number(range, "bytes")).text);
 	}
+}
+
+/* A QEMU that was started before an update, and a service that was restarted in it, or was not. */
+static void print_versions(FILE *out, struct json_object *report)
+{
+	struct json_object *versions = json_member(report, "versions");
+	bool has_service = !strcmp(json_string(json_member(report, "region"), "provider"), "service");
+	struct hvcma_version_words words;
+
+	/* One that does not tell is older. */
+	if (hvcma_version_is_other("this QEMU's virtio-cma", versions ? json_string(versions, "device") : "", &words))
+		fprintf(out, "  VERSION: %s (it stays what it was when QEMU started)\n", words.text);
+	if (has_service && versions && hvcma_version_is_other("its service", json_string(versions, "service"), &words))
+		fprintf(out, "  VERSION: %s\n", words.text);
 }
 
 static void print_setup(FILE *out, struct json_object *region)
@@ -538,6 +553,7 @@ void hvcma_report_print(FILE *out, const char *device, struct json_object *repor
 	print_title(out, device, region);
 	print_ranges(out, region);
 	print_driver(out, report);
+	print_versions(out, report);
 	print_setup(out, region);
 	print_totals(out, counts, granule_bytes);
 	print_whys(out, runs, granule_bytes);

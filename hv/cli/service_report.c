@@ -12,6 +12,7 @@
 
 #include "hv/cli/json_get.h"
 #include "hv/cli/size_text.h"
+#include "hv/cli/versions.h"
 #include "hv/host/service_client.h"
 
 static void add_number(struct json_object *o, const char *key, uint64_t value)
@@ -209,6 +210,7 @@ int hvcma_service_report(const char *path, unsigned int timeout_ms, struct json_
 		return -ENOMEM;
 	}
 	whole = json_object_new_object();
+	add_text(whole, "version", hello.hvcma, sizeof(hello.hvcma));
 	regions = json_object_new_array();
 	devices = json_object_new_array();
 	turns = json_object_new_array();
@@ -273,7 +275,10 @@ void hvcma_service_report_print(FILE *out, struct json_object *report)
 {
 	struct json_object *regions = json_member(report, "regions");
 	size_t nr = json_object_array_length(regions), i;
+	struct hvcma_version_words words;
 
+	if (hvcma_version_is_other("hvcmad, as it runs,", json_string(report, "version"), &words))
+		fprintf(out, "VERSION: %s\n", words.text);
 	fprintf(out, "service: %zu regions, %s of %s, pinned %s of %s\n", nr,
 		size_text(json_number(report, "memory-bytes")).text, size_text(json_number(report, "quota-memory-bytes")).text,
 		size_text(json_number(report, "pinned-bytes")).text, size_text(json_number(report, "quota-pinned-bytes")).text);

@@ -14,7 +14,7 @@
 /**
  * hvcma_service_report() - all regions and devices of all VMs.
  * @path: of the service's socket
- * @report: out: an object, owned by the caller: memory-bytes, pinned-bytes, quota-memory-bytes,
+ * @report: out: an object, owned by the caller: version ("": it does not say), memory-bytes, pinned-bytes, quota-memory-bytes,
  *	quota-pinned-bytes and regions, a list of objects: vm, name, number, pid, bytes,
  *	granule-bytes, backed-bytes, pinned-bytes; and devices, the same: vm, device, number, pid, state,
  *	kept-bytes, why; and turns, the same of regions that take turns: vm, name, number, pid, priority, offers, rests,

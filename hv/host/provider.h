@@ -217,6 +217,12 @@ int hvcma_provider_service_withdraw(struct hvcma_provider *p);
 int hvcma_provider_service_wanted(struct hvcma_provider *p, uint64_t *bytes, uint32_t *deadline_ms);
 
 /**
+ * hvcma_provider_service_version() - the version of hvcma that its service is of, as it is now, not to be trusted in what it
+ * says; "" if @p has no service, or one that does not tell. The provider's.
+ */
+const char *hvcma_provider_service_version(const struct hvcma_provider *p);
+
+/**
  * hvcma_provider_local_pin_fds() - the descriptors that hold a local provider's
  * pins, all there from its creation on.
  * @fds: out, the array; owned by the provider, valid until it is destroyed

@@ -501,6 +501,13 @@ static const struct hvcma_provider_ops remote_ops = {
 	.destroy = remote_destroy,
 };
 
+const char *hvcma_provider_service_version(const struct hvcma_provider *p)
+{
+	if (p->ops != &remote_ops)
+		return "";
+	return (const char *)hvcma_service_link_hello(to_remote(p)->link)->hvcma;
+}
+
 static int check_config(const struct hvcma_provider_config *config, struct hvcma_error *err)
 {
 	if (config->fd < 0) {

@@ -183,8 +183,12 @@ int hvcma_service_open(const char *path, unsigned int timeout_ms, int *fd,
 
 	if (ret)
 		return ret;
-	ret = hvcma_service_ask(s, &q, &r, sizeof(r), sizeof(r.hello), &bytes, err);
-	if (!ret && (r.hello.version != HVCMAD_VERSION || r.hello.vm[sizeof(r.hello.vm) - 1])) {
+	/* A service that is older says nothing of its version. */
+	memset(&r, 0, sizeof(r));
+	ret = hvcma_service_ask(s, &q, &r, sizeof(r), offsetof(struct hvcmad_hello_resp, hvcma), &bytes, err);
+	if (!ret && (r.hello.version != HVCMAD_VERSION || r.hello.vm[sizeof(r.hello.vm) - 1] ||
+		     r.hello.hvcma[sizeof(r.hello.hvcma) - 1] ||
+		     (r.hello.features & HVCMAD_F_HVCMA && bytes < sizeof(r.hello)))) {
 		hvcma_error_set(err, "the service's HELLO is not that of version %d", HVCMAD_VERSION);
 		ret = -EPROTO;
 	}

@@ -19,7 +19,8 @@
  * @path: of the socket
  * @timeout_ms: how long to wait for each answer, from here on; above 0
  * @fd: out: the session, the caller's to close
- * @hello: out: what the service says of itself and of this process
+ * @hello: out: what the service says of itself and of this process; hvcma is "" of one that is older than
+ *	HVCMAD_F_HVCMA
  *
  * Return: 0, -ENAMETOOLONG, what socket or connect() said (-ENOENT, -ECONNREFUSED: nobody serves
  * there), or as hvcma_service_ask(); @err says it in words.

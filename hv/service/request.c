@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hv/abi/version.h"
 #include "hv/service/session.h"
+
+_Static_assert(sizeof(HVCMA_VERSION) <= HVCMAD_HVCMA_BYTES, "a version that HELLO has no room for");
 
 /* Responses are made in place. */
 #define RESPONSE(s, type)	((struct type *)(s)->response.bytes)
@@ -51,7 +54,9 @@ static bool is_operator(const struct hvcmad_session *session)
 
 static size_t do_hello(struct hvcmad_session *session, const struct hvcmad_hello_req *q)
 {
-	struct hvcmad_hello_resp *r = succeed(session->server, sizeof(*r));
+	const bool tells_version = q->features & HVCMAD_F_HVCMA;
+	const size_t bytes = tells_version ? sizeof(struct hvcmad_hello_resp) : offsetof(struct hvcmad_hello_resp, hvcma);
+	struct hvcmad_hello_resp *r = succeed(session->server, bytes);
 	const struct hvcmad_vm *vm = session->vm;
 
 	r->version = HVCMAD_VERSION;
@@ -73,8 +78,10 @@ static size_t do_hello(struct hvcmad_session *session, const struct hvcmad_hello
 		r->quota_devices = vm->quota.devices;
 		memcpy(r->vm, vm->name, sizeof(r->vm));
 	}
+	if (tells_version)
+		memcpy(r->hvcma, HVCMA_VERSION, sizeof(HVCMA_VERSION));
 	hvcmad_session_set_state(session, HVCMAD_SESSION_READY);
-	return sizeof(*r);
+	return bytes;
 }
 
 static enum hvcmad_status status_of_peer(int ret)

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "hv/abi/version.h"
 #include "tests/qtest/cma.h"
 
 #define SMALL		4096ull
@@ -216,6 +217,17 @@ static void test_swapped(void **state)
 	qtest_stop(q);
 }
 
+/* Without a service, which has one of its own (test_service). */
+static void test_versions(void **state)
+{
+	(void)state;
+	q = qtest_start(QTEST_Q35, "-object memory-backend-memfd,id=m0,size=1M "
+			"-device virtio-cma-pci,id=cma0,memdev=m0,name=banka,granule=4K,x-provider=fake");
+	qtest_assert_text(q, "/versions/device", HVCMA_VERSION);
+	qtest_assert_text(q, "/versions/service", "");
+	qtest_stop(q);
+}
+
 static int remove_file(void **state)
 {
 	(void)state;
@@ -231,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test_teardown(test_reading_changes_nothing, remove_file),
 		cmocka_unit_test_teardown(test_swapped, remove_file),
+		cmocka_unit_test(test_versions),
 	};
 
 	return cmocka_run_group_tests_name("report", tests, NULL, NULL);

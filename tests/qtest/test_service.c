@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "hv/abi/version.h"
 #include "hv/host/service_client.h"
 #include "tests/lib/pool_lock.h"
 #include "tests/qtest/cma.h"
@@ -171,6 +172,8 @@ static void test_addresses(void **state)
 	start(USER_ALL, ",unsafe-noiommu=on");
 	qtest_assert_text(q, "/region/provider", "service");
 	qtest_assert_text(q, "/region/keeper", "none");
+	qtest_assert_text(q, "/versions/device", HVCMA_VERSION);
+	qtest_assert_text(q, "/versions/service", HVCMA_VERSION);
 	assert_service_has(1, 0);
 
 	assert_int_equal(cma_alloc(&c, CMA_GRANULE, SHARED, &block), VIRTIO_CMA_S_OK);

@@ -176,7 +176,13 @@ static inline int client_hello_with(int fd, uint64_t features)
 		.features = features,
 	};
 
-	return client_call_fds(fd, &q, sizeof(q), sizeof(got.hello), NULL, 0);
+	return client_call_fds(fd, &q, sizeof(q), offsetof(struct hvcmad_hello_resp, hvcma), NULL, 0);
+}
+
+/* As a client that knows no feature. */
+static inline int client_hello(int fd)
+{
+	return client_hello_with(fd, 0);
 }
 
 static inline int client_hello(int fd)

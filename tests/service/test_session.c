@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "hv/abi/version.h"
 #include "tests/service/rig.h"
 
 #include <netinet/in.h>
@@ -70,6 +71,28 @@ static void hello_says_what_is_allowed(void **state)
 	assert_int_equal(got.hello.quota_pinned_bytes, 16 * MIB);
 	assert_int_equal(got.hello.quota_regions, 5);
 	assert_true(got.hello.max_range_bytes >= HUGE_BYTES);
+	close(fd);
+}
+
+/* For who asks, and in no message to a client that is older than it. */
+static void hello_says_which_hvcma_it_is_of(void **state)
+{
+	const size_t before = offsetof(struct hvcmad_hello_resp, hvcma);
+	int fd = client_connect(&rig);
+
+	(void)state;
+	assert_status(OK, client_hello_with(fd, UINT64_MAX));
+	assert_int_equal(got.hello.features, HVCMAD_FEATURES);
+	assert_int_equal(got.hdr.bytes, sizeof(got.hello));
+	assert_string_equal((char *)got.hello.hvcma, HVCMA_VERSION);
+	close(fd);
+
+	fd = client_connect(&rig);
+	memset(&got.hello, 'x', sizeof(got.hello));
+	assert_status(OK, client_hello(fd));
+	assert_int_equal(got.hello.features, 0);
+	assert_int_equal(got.hdr.bytes, before);
+	assert_int_equal(got.bytes[before], 'x');
 	close(fd);
 }
 
@@ -495,6 +518,7 @@ int main(void)
 #define T(test)	cmocka_unit_test(test)
 	const struct CMUnitTest tests[] = {
 		T(hello_says_what_is_allowed),
+		T(hello_says_which_hvcma_it_is_of),
 		T(a_vm_is_told_by_its_user),
 		T(who_is_no_vm_is_refused),
 		T(strangers_do_not_fill_it),

@@ -12,6 +12,7 @@
 
 #include <json-c/json.h>
 
+#include "hv/abi/version.h"
 #include "tests/service/rig.h"
 #include "tests/unit/hvcma_program.h"
 
@@ -160,12 +161,16 @@ static void wrong_usage_is_told(void **state)
 
 static char played[64];
 
-/* What a played one says to HELLO and to STATUS; NULL: nothing, and the end. */
+/* What a played one says to HELLO and to STATUS; NULL: nothing, and the end. It knows no other request. */
 static void play(const void *hello, size_t hello_bytes, const void *answer, size_t answer_bytes)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), client;
-	char request[256];
+	const struct hvcmad_resp_hdr unknown = { HVCMAD_S_UNSUPP, sizeof(unknown) };
+	union {
+		struct hvcmad_req_hdr hdr;
+		unsigned char bytes[HVCMAD_MAX_REQUEST_BYTES];
+	} request;
 
 	snprintf(played, sizeof(played), "%s/notify", rig.folder);
 	unlink(played);
@@ -180,13 +185,16 @@ static void play(const void *hello, size_t hello_bytes, const void *answer, size
 	be_a_child();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	client = accept(fd, NULL, NULL);
-	must(client >= 0 && recv(client, request, sizeof(request), 0) > 0, "HELLO");
+	must(client >= 0 && recv(client, &request, sizeof(request), 0) > 0, "HELLO");
 	if (hello)
 		send(client, hello, hello_bytes, MSG_NOSIGNAL);
-	while (answer && recv(client, request, sizeof(request), 0) > 0)
-		send(client, answer, answer_bytes, MSG_NOSIGNAL);
+	while (answer && recv(client, &request, sizeof(request), 0) > 0) {
+		bool is_status = request.hdr.op == HVCMAD_OP_STATUS;
+
+		send(client, is_status ? answer : &unknown, is_status ? answer_bytes : sizeof(unknown), MSG_NOSIGNAL);
+	}
 	if (!hello && answer_bytes)
-		must(recv(client, request, sizeof(request), 0) <= 0, "silent, until it goes");
+		must(recv(client, &request, sizeof(request), 0) <= 0, "silent, until it goes");
 	_exit(0);
 }
 
@@ -229,6 +237,16 @@ static void services_that_are_none_are_told(void **state)
 	play(&other, sizeof(other), NULL, 0);
 	expect("the service's HELLO is not that of version 1");
 
+	other = hello;
+	memset(other.hvcma, 'a', sizeof(other.hvcma));
+	play(&other, sizeof(other), NULL, 0);
+	expect("the service's HELLO is not that of version 1");
+	other = hello;
+	other.features = HVCMAD_F_HVCMA;
+	other.hdr.bytes = offsetof(struct hvcmad_hello_resp, hvcma);
+	play(&other, other.hdr.bytes, NULL, 0);
+	expect("the service's HELLO is not that of version 1");
+
 	play(&hello, sizeof(hello), long_answer, sizeof(long_answer));
 	expect("which is too long");
 	answer->nr = 1;
@@ -244,6 +262,48 @@ static void services_that_are_none_are_told(void **state)
 	expect("the service's regions are not in their order");
 	free(answer);
 	unlink(played);
+}
+
+/* An empty service of such a version (NULL: as old as without) says so to both that ask. */
+static void service_of(const char *version, const char *told)
+{
+	const bool is_other = *told;
+	struct hvcmad_hello_resp hello = { .version = HVCMAD_VERSION };
+	struct hvcmad_status_resp none = { .hdr = { 0, sizeof(none) } };
+	char line[256], check[160];
+
+	hello.hdr.bytes = version ? sizeof(hello) : offsetof(struct hvcmad_hello_resp, hvcma);
+	if (version) {
+		hello.features = HVCMAD_F_HVCMA;
+		snprintf((char *)hello.hvcma, sizeof(hello.hvcma), "%s", version);
+	}
+	play(&hello, hello.hdr.bytes, &none, sizeof(none));
+	assert_int_equal(status(played, "--timeout 1"), 0);
+	snprintf(line, sizeof(line), "VERSION: hvcmad, as it runs, is hvcma %s, this command is hvcma " HVCMA_VERSION "\n", told);
+	assert_int_equal(!strncmp(out, line, strlen(line)), is_other);
+	assert_int_equal(!!strstr(out, "VERSION"), is_other);
+	assert_true(wait(NULL) > 0);
+
+	play(&hello, hello.hdr.bytes, NULL, 0);
+	snprintf(line, sizeof(line), "check --service %s --root /proc/self/cwd", played);
+	hvcma_run(line, out, sizeof(out));
+	snprintf(check, sizeof(check), "%s  service-version ", is_other ? "WARN" : "PASS");
+	assert_words(out, check);
+	assert_words(out, is_other ? told : "hvcmad, as it runs, and this command are hvcma " HVCMA_VERSION);
+	assert_true(wait(NULL) > 0);
+	unlink(played);
+}
+
+static void another_version_is_told(void **state)
+{
+	(void)state;
+	service_of("0.0.1", "0.0.1");
+	service_of(NULL, "of an unknown version");
+	service_of("\033[2J", "\\x1b[2J");
+	service_of(HVCMA_VERSION, "");
+	/* and that is what it is of */
+	assert_int_equal(status(rig.socket, "--field /version"), 0);
+	assert_string_equal(out, HVCMA_VERSION "\n");
 }
 
 static void a_service_that_lies_steers_no_terminal(void **state)
@@ -269,6 +329,7 @@ int main(void)
 		T(it_is_for_root),
 		T(wrong_usage_is_told),
 		T(services_that_are_none_are_told),
+		T(another_version_is_told),
 		T(a_service_that_lies_steers_no_terminal),
 	};
 

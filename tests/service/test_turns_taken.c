@@ -66,7 +66,7 @@ static struct client client(const char *name, uint64_t pages, uint64_t backed)
 	struct client c = { .fd = client_connect(&rig), .asked = -1, .memory = small_pool_memory(&pool, pages) };
 
 	assert_status(OK, client_hello_with(c.fd, HVCMAD_FEATURES));
-	assert_int_equal(got.hello.features, HVCMAD_F_TURNS);
+	assert_int_equal(got.hello.features, HVCMAD_FEATURES);
 	assert_status(OK, client_register(c.fd, name, c.memory.bytes, c.memory.fd));
 	c.region = got.reg.region;
 	if (backed)

@@ -5,6 +5,8 @@
 #ifndef TESTS_UNIT_PLAYED_REPORT_H
 #define TESTS_UNIT_PLAYED_REPORT_H
 
+#include "hv/abi/version.h"
+
 #define EVENT "{\"event\": \"RESUME\", \"timestamp\": {\"seconds\": 1}}\r\n"
 #define NOTHING "{\"return\": []}\r\n"
 #define DEVICES \
@@ -13,8 +15,10 @@
 	"{\"name\": \"nv0\", \"type\": \"child<nvme>\"}]}\r\n"
 
 /* 8 granules: 0 and 1 pinned, 2 migratable and online, 5 busy */
+#define REPORT_VERSIONS "\"versions\": {\"device\": \"" HVCMA_VERSION "\", \"service\": \"\"}"
+
 #define REPORT \
-	"{\"return\": {\"driver\": {\"state\": \"running\", \"features\": 4294967296, \"interface\": \"legacy\"}," \
+	"{\"return\": {" REPORT_VERSIONS ", \"driver\": {\"state\": \"running\", \"features\": 4294967296, \"interface\": \"legacy\"}," \
 	"\"region\": {\"name\": \"banka\", \"mode\": \"private\"," \
 	"\"base-gpa\": 4294967296, \"bytes\": 16777216, \"granule-bytes\": 2097152," \
 	"\"policy\": \"best-fit\", \"default\": true, \"unsafe-noiommu\": true," \

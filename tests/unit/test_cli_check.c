@@ -11,6 +11,7 @@
 
 #include <json-c/json.h>
 
+#include "hv/abi/version.h"
 #include "hv/cli/command.h"
 #include "tests/unit/hvcma_program.h"
 
@@ -398,6 +399,34 @@ static void test_programs(void **state)
 	EXPECT(t, arguments, HVCMA_EXIT_OK, "WARN service -> systemctl status");
 }
 
+/* The plugin's parts say it in their file, a module in sysfs. */
+static void test_versions(void **state)
+{
+	static const char mark[] = HVCMA_PLUGIN_VERSION_MARK;
+	struct tree *t = *state;
+	char arguments[256], file[64];
+
+	put_qemu(t, "[ -n \"$LD_PRELOAD\" ] && echo '  memdev=<link>'");
+	snprintf(arguments, sizeof(arguments), "--qemu %s/qemu --plugin %s/plugin.so", t->root, t->root);
+	EXPECT(t, arguments, HVCMA_EXIT_OK,
+	       "WARN version the plugin is hvcma of an unknown version, this command is hvcma " HVCMA_VERSION " -> of one version");
+	snprintf(file, sizeof(file), "ELF %s0.0.9", mark);
+	tree_put_bytes(t, "/hvcma-qemu.so", file, strlen(file) + 1);
+	EXPECT(t, arguments, HVCMA_EXIT_OK, "WARN version the plugin is hvcma 0.0.9, this command is");
+	snprintf(file, sizeof(file), "ELF %s" HVCMA_VERSION, mark);
+	tree_put_bytes(t, "/hvcma-qemu.so", file, strlen(file) + 1);
+	EXPECT(t, arguments, HVCMA_EXIT_OK, "PASS version the plugin and this command are hvcma " HVCMA_VERSION);
+
+	assert_null(strstr(t->out, "module-version"));
+	tree_put(t, "/sys/module/virtio_cma/version", "0.0.9\n");
+	EXPECT(t, "", HVCMA_EXIT_OK, "WARN module-version the guest driver that is loaded (virtio_cma) is hvcma 0.0.9, this command is -> dkms status");
+	tree_remove(t, "/sys/module/virtio_cma/version");
+	tree_put(t, "/sys/module/virtio_cma/refcnt", "0\n");
+	EXPECT(t, "", HVCMA_EXIT_OK, "WARN module-version of an unknown version");
+	tree_put(t, "/sys/module/virtio_cma/version", HVCMA_VERSION "\n");
+	EXPECT(t, "", HVCMA_EXIT_OK, "PASS module-version and this command are hvcma " HVCMA_VERSION);
+}
+
 /* This machine: whatever it is, each thing is judged, once. */
 static void test_this_machine(void **state)
 {
@@ -476,6 +505,7 @@ int main(void)
 		TREE_TEST(test_use),
 		TREE_TEST(test_use_of_others),
 		TREE_TEST(test_programs),
+		TREE_TEST(test_versions),
 		TREE_TEST(test_this_machine),
 		TREE_TEST(test_json),
 		TREE_TEST(test_usage),

@@ -85,6 +85,40 @@ static void test_ranges(void **state)
 	assert_non_null(strstr(f->out, "    gpa 0x100200000  2 MiB "));
 }
 
+/* Of a QEMU that was started before an update, and of one that is so old that it does not say. */
+static void test_versions(void **state)
+{
+#define OF(provider, versions)										\
+	{ GREETING, DONE, "{\"return\": {\"region\": {\"provider\": \"" provider "\"}" versions "}}\r\n", NULL }
+	static const char *const other[] = OF("local", ", \"versions\": {\"device\": \"0.0.1\", \"service\": \"\"}");
+	static const char *const older[] = OF("service", "");
+	static const char *const service[] = OF("service", ", \"versions\": {\"device\": \"" HVCMA_VERSION "\", \"service\": \"0.0.1\"}");
+	static const char *const same[] = OF("service", ", \"versions\": {\"device\": \"" HVCMA_VERSION "\", \"service\": \"" HVCMA_VERSION "\"}");
+	static const struct {
+		const char *const *answers;
+		const char *line;
+	} rows[] = {
+		{ other, "  VERSION: this QEMU's virtio-cma is hvcma 0.0.1, this command is hvcma " HVCMA_VERSION
+			 " (it stays what it was when QEMU started)\n" },
+		{ older, "  VERSION: this QEMU's virtio-cma is hvcma of an unknown version, this command" },
+		{ service, "  VERSION: its service is hvcma 0.0.1, this command is hvcma " HVCMA_VERSION "\n" },
+		{ same, NULL },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *first;
+
+		start_qemu(f, rows[i].answers, SIZE_MAX, true);
+		assert_int_equal(run_status(f, "--device cma0"), HVCMA_EXIT_OK);
+		first = strstr(f->out, "VERSION");
+		if (!!first != !!rows[i].line || (first && (!strstr(f->out, rows[i].line) || strstr(first + 1, "VERSION"))))
+			fail_msg("row %zu: no '%s' alone in:\n%s", i, rows[i].line ? rows[i].line : "", f->out);
+		stop_qemu(f);
+	}
+#undef OF
+}
+
 /* A list of one element says only how many there were. */
 static void test_one_latency(void **state)
 {
@@ -142,7 +176,7 @@ static void test_idle_layout(void **state)
 		"{\"return\": {\"region\": {\"name\": \"banka\", \"mode\": \"private\","
 		"\"base-gpa\": 4294967296, \"bytes\": 4194304, \"granule-bytes\": 2097152,"
 		"\"policy\": \"best-fit\", \"default\": false, \"provider\": \"local\","
-		"\"pin-limit-bytes\": 4194304}, \"driver\": {\"state\": \"none\", \"features\": 0},"
+		"\"pin-limit-bytes\": 4194304}, \"driver\": {\"state\": \"none\", \"features\": 0}," REPORT_VERSIONS ","
 		"\"granules\": [{\"first\": 0, \"nr\": 2, \"state\": \"unbacked\"}], \"extents\": [],"
 		"\"dma-window\": {\"first\": 0, \"last\": 0}, \"blocks\": [], \"clients\": [],"
 		"\"reservations\": [{\"reservation\": 0, \"bytes\": 4194304, \"used-bytes\": 0}],"
@@ -461,6 +495,7 @@ int main(void)
 		FIXTURE_TEST(test_idle_layout),
 		FIXTURE_TEST(test_driver_states),
 		FIXTURE_TEST(test_ranges),
+		FIXTURE_TEST(test_versions),
 		FIXTURE_TEST(test_one_latency),
 		FIXTURE_TEST(test_cut_lists),
 		FIXTURE_TEST(test_combinations),
