@@ -4,7 +4,7 @@
 # Packages by packaging/hvcma.spec, from the tarball: they are built here, where rpmbuild is Debian's, so what they depend on
 # in other distributions is not looked at, nor are they installed.
 #
-# check: long
+# check: long, limit 1800
 
 . "$HVCMA_SRC/tests/lib/tap.sh"
 

@@ -58,6 +58,13 @@ check "by its name: whole" eval 'run -t both && [ "$(last)" = "2 passed, 0 faile
 rm "$tmp/src/tests/vm/test_both.sh"
 check "by its name, long or not" eval 'run -t big && [ "$(ran)" = "big " ]'
 
+a_test patient 'check: long, limit 3' 'echo ok 1 - a; sleep 1; echo ok 2 - b'
+a_test late 'check: long, limit 1' 'echo ok 1 - a; sleep 60; echo ok 2 - b'
+check "a limit of its own is kept" run -t patient
+check "and told" eval "grep -qx 'vm test_patient [0-9]* 3 [0-9]*' '$tmp/build/logs/durations'"
+check "who goes beyond it is killed" eval '! run -t late && grep -q "killed after 1 s" "$tmp/out"'
+rm "$tmp/src/tests/vm/test_patient.sh" "$tmp/src/tests/vm/test_late.sh"
+
 a_test skips 'A test.' 'echo "1..0 # SKIP no such thing"; exit 77'
 a_test fails 'A test.' 'echo ok 1 - a; echo "not ok 2 - b"; exit 1'
 a_test dies 'A test.' 'echo ok 1 - a; kill -9 $$'
