@@ -49,8 +49,11 @@ static int map_first(unsigned long start, unsigned long end, unsigned int unused
 	unsigned long pfn = page_to_pfn(page);
 	int err;
 
-	if (mapped == DMA_MAPPING_ERROR && pfn >= start && pfn < end)
+	if (mapped == DMA_MAPPING_ERROR && pfn >= start && pfn < end) {
 		mapped = dma_map_page(device, page, 0, PAGE_SIZE, DMA_BIDIRECTIONAL);
+		if (dma_mapping_error(device, mapped))
+			pr_info("vcma_mapped: # it can't be mapped\n");
+	}
 	err = vcma_alloc_contig(start, end, gfp);
 	barrier();	/* a call, not a jump: the probe looks where it comes from */
 	return err;

@@ -48,8 +48,9 @@ debug_case()
 	check "$what: loaded again, and unloaded" guest 'load virtio_cma && sleep 1 && rmmod virtio_cma'
 	# What was written after it was freed is noticed when it is used again.
 	guest 'dd if=/dev/zero of=/tmp/all bs=1M count=$(($(meminfo_mib MemAvailable) / 2)) 2>/dev/null; rm /tmp/all'
+	# What drivers leave mapped, as some of these do, DMA-API debugging says: vm_quit judges that where it is on.
 	check "$what: no corruption, warning or oops" equal 0 \
-		"$(guest 'dmesg | grep -cE "BUG|KFENCE: .*(use-after|out-of|invalid)|Poison overwritten|Redzone|pagealloc:|list_(add|del) corruption|WARNING:|Oops"')"
+		"$(guest 'dmesg | grep -v "WARNING: .* at kernel/dma/debug\.c" | grep -cE "BUG|KFENCE: .*(use-after|out-of|invalid)|Poison overwritten|Redzone|pagealloc:|list_(add|del) corruption|WARNING:|Oops"')"
 	check "$what: nothing is pinned" quiet_again 5
 	check "$what: QEMU ends well" vm_quit
 }
