@@ -185,11 +185,6 @@ static inline int client_hello(int fd)
 	return client_hello_with(fd, 0);
 }
 
-static inline int client_hello(int fd)
-{
-	return client_hello_with(fd, 0);
-}
-
 /* Connected, and greeted. */
 static inline int client_open(const struct daemon *d)
 {
