@@ -45,6 +45,7 @@ struct hvcma_declared_region {
 	/* NULL: not said, which is the device's default. */
 	const char *mode, *policy, *pin, *contiguous;
 	bool is_default;
+	bool surrenders;		/* idle memory, for others */
 	xmlNodePtr size;		/* NULL: none */
 	uint64_t size_bytes;		/* absolute; 0 with a percent */
 	uint64_t percent, min_bytes, max_bytes;	/* 0: not said */

@@ -116,6 +116,7 @@ void hvcma_properties_of(const struct hvcma_domain *d, const struct hvcma_declar
 	add_word(p, "pin", r->pin);
 	add_word(p, "policy", r->policy);
 	add_yes(p, "default", r->is_default);
+	add_yes(p, "surrender", r->surrenders);
 	add_yes(p, "unsafe-noiommu", hvcma_declared_is_unsafe(r));
 	add(p, "clients", "string", clients(d, r));
 	add(p, "regions", "string", regions(d, r));

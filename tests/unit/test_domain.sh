@@ -98,6 +98,15 @@ check "a client by its address, for one kind" has "$applied" "$(property below4g
 check "gets an alias" has "$applied" "//hostdev[2]/alias/@name" ua-hvcma-0000-02-00-0
 check "its window" has "$applied" "$(property below4g dma-windows)" 'ua-hvcma-0000-02-00-0=0x0:0x0:0x100000000'
 check "the pin limit" has "$applied" "$(property banka pin-limit)" 134217728
+check "nobody surrenders memory who was not told to" has "$applied" "count($(property banka surrender))" 0
+sed "s,name='banka',& surrender='yes',; s, nodeset='0',," "$HVCMA_SRC/examples/libvirt/reusable.xml" >"$tmp/surrenders"
+check "surrender: its metadata are what the schema says" metadata "$tmp/surrenders"
+"$hvcma" domain apply --mounts /dev/null "$tmp/surrenders" >"$tmp/surrenders.applied"
+check "surrender: is the device's" has "$tmp/surrenders.applied" "$(property banka surrender)" true
+check "surrender: of that region alone" has "$tmp/surrenders.applied" "count($(property below4g surrender))" 0
+check "surrender: a bool" has "$tmp/surrenders.applied" "$(property banka surrender | sed 's,/@value$,/@type,')" bool
+"$hvcma" domain unapply "$tmp/surrenders.applied" >"$tmp/surrenders.back"
+check "surrender: unapply gives back what it was" same_meaning "$tmp/surrenders" "$tmp/surrenders.back"
 check "the wrapper is the emulator" eval \
 	'xmllint --xpath "string(//emulator)" "$applied" | grep -q "/hvcma-qemu-system-x86_64\$"'
 check "mode=ram is an argument" has "$tmp/ram.applied" "//*[local-name()='arg'][2]/@value" \

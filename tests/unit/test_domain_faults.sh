@@ -55,6 +55,7 @@ form~private~s,'MiB'>512,'MBit'>512,~MBit~attribute 'unit' of <size> is 'MBit'
 form~reusable~s,percent='25',percent='101',~percent=~attribute 'percent' of <size> is '101', not 1 to 100
 form~reusable~s,percent='25',percent='0',~percent=~attribute 'percent' of <size> is '0', not 1 to 100
 form~reusable~s,nodeset='0',nodeset='all',~nodeset=~attribute 'nodeset' of <hugepages> is 'all'
+form~reusable~s,name='banka',& surrender='true',~surrender=~attribute 'surrender' of <region> is 'true', not yes, no
 form~reusable~s,default='yes',default='true',~default=~attribute 'default' of <region> is 'true', not yes, no
 form~reusable~s, bus='0' memory='0',,~<hvcma:window~<window> has no attribute 'bus'
 form~reusable~s,device='ua-nvme' unsafe,unsafe,~<hvcma:client unsafe~neither an alias nor an address
@@ -66,6 +67,9 @@ meaning~private~s,run='128',run='1024',~run=~limit: the region's 536870912
 meaning~private~s,>64<,>1024<,~<hvcma:region ~reserves 1073741824 bytes for its clients, limit: 536870912
 meaning~private~/<hvcma:size/d~<hvcma:region ~region 'banka' has no <size>
 meaning~reusable~s,size='2' unit='MiB',size='4' unit='GiB',;s,max='2048',max='1024',~<hvcma:size~less than one hugepage of 4294967296
+meaning~reusable~s,name='below4g',& surrender='yes',~below4g~surrender='yes' is of mode='reusable'
+meaning~reusable~s,name='banka',& surrender='yes',~nodeset~what comes back with surrender='yes' is of any NUMA node
+meaning~reusable~s,name='banka',& surrender='yes',;s, nodeset='0',,;s,<hvcma:pin limit='128' unit='MiB',<hvcma:pin mode='all',~<hvcma:pin~nothing is idle that surrender='yes' could give
 meaning~reusable~s,name='below4g',& default='yes',~below4g~is the second default region, after 'banka'
 meaning~reusable~s,name='below4g',name='banka',~private~two regions are called 'banka'
 meaning~private~s,device='ua-nvme',device='ua-none',~ua-none~no device has the alias 'ua-none'
