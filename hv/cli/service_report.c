@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,36 +114,6 @@ static int ask_all(int fd, struct json_object *report, struct json_object *regio
 	return 0;
 }
 
-/* The same of devices; an older service has none. */
-static int ask_devices(int fd, struct json_object *devices, struct hvcmad_devices_resp *r, struct hvcma_error *err)
-{
-	struct hvcmad_devices_req q = {
-		.hdr = { HVCMAD_OP_DEVICES, sizeof(q) }, .flags = HVCMAD_DEVICES_ALL,
-	};
-	uint32_t i;
-
-	do {
-		size_t bytes;
-		int ret = hvcma_service_ask(fd, &q, r, HVCMAD_MAX_RESPONSE_BYTES, sizeof(*r), &bytes, err);
-
-		if (ret)
-			return ret == -EOPNOTSUPP ? 0 : ret;
-		if (bytes - sizeof(*r) != r->nr * sizeof(r->devices[0])) {
-			hvcma_error_set(err, "the service's answer has not the length of its devices");
-			return -EPROTO;
-		}
-		for (i = 0; i < r->nr; i++) {
-			if (r->devices[i].number <= q.after) {
-				hvcma_error_set(err, "the service's devices are not in their order");
-				return -EPROTO;
-			}
-			q.after = r->devices[i].number;
-			json_object_array_add(devices, device_of(&r->devices[i]));
-		}
-	} while (r->nr);
-	return 0;
-}
-
 static struct json_object *turn_of(const struct hvcmad_turn_status *t)
 {
 	struct json_object *o = json_object_new_object();
@@ -163,13 +134,46 @@ static struct json_object *turn_of(const struct hvcmad_turn_status *t)
 	return o;
 }
 
-/* The same of regions that take turns; an older service knows no turns. */
-static int ask_turns(int fd, struct json_object *turns, struct hvcmad_turns_resp *r, struct hvcma_error *err)
+static struct json_object *device_item(const void *item, uint32_t *number)
 {
-	struct hvcmad_turns_req q = {
-		.hdr = { HVCMAD_OP_TURNS, sizeof(q) }, .flags = HVCMAD_TURNS_ALL,
-	};
-	uint32_t i;
+	const struct hvcmad_device_status *d = item;
+
+	*number = d->number;
+	return device_of(d);
+}
+
+static struct json_object *turn_item(const void *item, uint32_t *number)
+{
+	const struct hvcmad_turn_status *t = item;
+
+	*number = t->region;
+	return turn_of(t);
+}
+
+/* What is asked for as regions are, in answers that have no more than a list. */
+static const struct list {
+	const char *name;
+	uint32_t op, flags;
+	size_t item_bytes;
+	struct json_object *(*item)(const void *item, uint32_t *number);
+} devices_list = {
+	"devices", HVCMAD_OP_DEVICES, HVCMAD_DEVICES_ALL, sizeof(struct hvcmad_device_status), device_item
+}, turns_list = {
+	"turns", HVCMAD_OP_TURNS, HVCMAD_TURNS_ALL, sizeof(struct hvcmad_turn_status), turn_item
+};
+
+_Static_assert(sizeof(struct hvcmad_turns_req) == sizeof(struct hvcmad_devices_req) &&
+	       offsetof(struct hvcmad_turns_req, after) == offsetof(struct hvcmad_devices_req, after) &&
+	       offsetof(struct hvcmad_turns_resp, nr) == offsetof(struct hvcmad_devices_resp, nr) &&
+	       offsetof(struct hvcmad_turns_resp, turns) == offsetof(struct hvcmad_devices_resp, devices),
+	       "all lists are asked for by the same words");
+
+/* Of an older service that does not know it the list is empty. */
+static int ask_list(int fd, const struct list *list, struct json_object *array, struct hvcmad_devices_resp *r,
+		    struct hvcma_error *err)
+{
+	struct hvcmad_devices_req q = { .hdr = { list->op, sizeof(q) }, .flags = list->flags };
+	uint32_t i, number;
 
 	do {
 		size_t bytes;
@@ -177,17 +181,19 @@ static int ask_turns(int fd, struct json_object *turns, struct hvcmad_turns_resp
 
 		if (ret)
 			return ret == -EOPNOTSUPP ? 0 : ret;
-		if (bytes - sizeof(*r) != r->nr * sizeof(r->turns[0])) {
-			hvcma_error_set(err, "the service's answer has not the length of its turns");
+		if (bytes - sizeof(*r) != r->nr * list->item_bytes) {
+			hvcma_error_set(err, "the service's answer has not the length of its %s", list->name);
 			return -EPROTO;
 		}
 		for (i = 0; i < r->nr; i++) {
-			if (r->turns[i].region <= q.after) {
-				hvcma_error_set(err, "the service's turns are not in their order");
+			struct json_object *o = list->item((const char *)r->devices + i * list->item_bytes, &number);
+
+			json_object_array_add(array, o);
+			if (number <= q.after) {
+				hvcma_error_set(err, "the service's %s are not in their order", list->name);
 				return -EPROTO;
 			}
-			q.after = r->turns[i].region;
-			json_object_array_add(turns, turn_of(&r->turns[i]));
+			q.after = number;
 		}
 	} while (r->nr);
 	return 0;
@@ -216,9 +222,9 @@ int hvcma_service_report(const char *path, unsigned int timeout_ms, struct json_
 	turns = json_object_new_array();
 	ret = ask_all(fd, whole, regions, r, err);
 	if (!ret)
-		ret = ask_devices(fd, devices, r, err);
+		ret = ask_list(fd, &devices_list, devices, r, err);
 	if (!ret)
-		ret = ask_turns(fd, turns, r, err);
+		ret = ask_list(fd, &turns_list, turns, r, err);
 	json_object_object_add(whole, "regions", regions);
 	json_object_object_add(whole, "devices", devices);
 	json_object_object_add(whole, "turns", turns);
