@@ -22,6 +22,7 @@
  */
 #include <linux/jiffies.h>
 #include <linux/ioport.h>
+#include <linux/kmemleak.h>
 #include <linux/memory.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
@@ -32,6 +33,7 @@
 #include <linux/suspend.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "compat/compat.h"
 #include "core/region.h"
@@ -54,7 +56,8 @@ static struct workqueue_struct *vcma_memory_wq;
 
 /* The kernel keeps the pointer for as long as the memory is there: maybe longer than this module. */
 static const char *vcma_memory_resource;
-static bool vcma_memory_was_orphaned;		/* some has outlived its driver */
+/* Memory that has outlived its region, and has the name: how many pages, by the first of them. */
+static DEFINE_XARRAY(vcma_memory_left);
 
 /* Memory whose region is gone, on its way out of the kernel. */
 static atomic_t vcma_memory_nr_orphans = ATOMIC_INIT(0);
@@ -337,6 +340,20 @@ static int vcma_memory_pm_notify(struct notifier_block *nb, unsigned long event,
 
 /* ---- add ---- */
 
+/* What was left before, at this place and under another size, covers it: regions have left memory whole. */
+static void vcma_memory_leave(const struct vcma_memory *memory)
+{
+	xa_insert(&vcma_memory_left, PHYS_PFN(memory->base_gpa),
+		  xa_mk_value(PHYS_PFN(memory->bytes)), GFP_KERNEL | __GFP_NOFAIL);
+}
+
+/* A region has it again: all of it, or the rest is left still. What another module left is its own. */
+static void vcma_memory_take_up(const struct vcma_memory *memory)
+{
+	xa_cmpxchg(&vcma_memory_left, PHYS_PFN(memory->base_gpa),
+		   xa_mk_value(PHYS_PFN(memory->bytes)), NULL, GFP_KERNEL);
+}
+
 static int vcma_count_ram(struct resource *res, void *bytes)
 {
 	*(u64 *)bytes += resource_size(res);
@@ -373,6 +390,7 @@ static int vcma_memory_reattach(struct vcma_memory *memory)
 		memory->blocks[i].state = VCMA_MEMORY_ONLINE;
 		atomic64_add(memory->block_bytes, &r->online_bytes);
 	}
+	vcma_memory_take_up(memory);
 	dev_info(r->dev, "region %s: uses its orphaned memory at %#llx again\n",
 		 r->name, r->base_gpa);
 	return 0;
@@ -449,7 +467,7 @@ static void vcma_memory_remove_orphan(struct vcma_memory *memory)
 	while ((err = vcma_memory_remove_record(memory)) && tries++ < VCMA_RECORD_TRIES)
 		schedule_timeout_idle(VCMA_RECORD_PAUSE);
 	if (err) {
-		WRITE_ONCE(vcma_memory_was_orphaned, true);
+		vcma_memory_leave(memory);
 		pr_err("virtio_cma: region %s: removing memory %#llx+%#llx, of which nothing is in use: %pe\n",
 		       memory->name, memory->base_gpa, memory->bytes, ERR_PTR(err));
 	}
@@ -723,7 +741,7 @@ int vcma_memory_remove(struct vcma_memory *memory)
 	dev_err(r->dev, "region %s: memory in use at %#llx (%s): all of %#llx+%#llx stays RAM of this guest until the driver is loaded again\n",
 		r->name, r->base_gpa + PFN_PHYS(busy.first_page), vcma_why_name(busy.why),
 		r->base_gpa, r->bytes);
-	WRITE_ONCE(vcma_memory_was_orphaned, true);
+	vcma_memory_leave(memory);
 	vcma_memory_forget(memory);
 	return -EBUSY;
 }
@@ -753,6 +771,9 @@ void vcma_memory_exit(void)
 {
 	vcma_isolate_exit();
 	destroy_workqueue(vcma_memory_wq);
-	if (!vcma_memory_was_orphaned)
+	if (xa_empty(&vcma_memory_left))
 		kfree(vcma_memory_resource);
+	else	/* the kernel's from now on */
+		kmemleak_not_leak(vcma_memory_resource);
+	xa_destroy(&vcma_memory_left);
 }
