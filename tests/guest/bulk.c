@@ -63,6 +63,10 @@ static char *kind;
 module_param(kind, charp, 0444);
 MODULE_PARM_DESC(kind, "of all blocks, as in the client table");
 
+static unsigned int timeout_ms = 20000;
+module_param(timeout_ms, uint, 0444);
+MODULE_PARM_DESC(timeout_ms, "for a request; kernels with instruments are several times slower");
+
 static bool misuse;
 module_param(misuse, bool, 0444);
 MODULE_PARM_DESC(misuse, "free what is not there, instead of testing");
@@ -171,7 +175,7 @@ static s64 time_singles(struct selftest *t, unsigned int *nr)
 static void test_bulk(struct selftest *t, struct vcma_bulk_block *blocks,
 		      struct vcma_bulk_range *busy)
 {
-	struct vcma_bulk_request req = { .order = order, .nr = count, .timeout_ms = 20000,
+	struct vcma_bulk_request req = { .order = order, .nr = count, .timeout_ms = timeout_ms,
 					 .flags = VCMA_BULK_REQ_ZERO, .kind = kind };
 	unsigned int nr, nr_busy = MAX_RANGES, nr_single, i;
 	bool zeroed = true;

@@ -18,7 +18,7 @@ bulk_run()
 {
 	br_what=$1
 	shift
-	GUEST_LIMIT_S=120 guest "$bulk $*; $bulk_results" >"$VM_TMP/results"
+	GUEST_LIMIT_S=120 guest "$bulk timeout_ms=$((20000 * vm_slow)) $*; $bulk_results" >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what: $br_what"
 }
 
