@@ -40,7 +40,7 @@ demo demo_fresh 300
 demo demo_cached 60
 
 if [ -s "$HVCMA_BUILD/logs/check.seconds" ]; then
-	figure check_cached "$(cat "$HVCMA_BUILD/logs/check.seconds")" 1800
+	figure check_cached "$(cat "$HVCMA_BUILD/logs/check.seconds")" 2700
 else
 	echo "# no figure of make check: it has not been run whole here"
 fi
