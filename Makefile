@@ -208,7 +208,7 @@ plugin-testing: $(NATIVE)-plugin-testing
 XEN_RELEASES = 4.17 4.20
 XEN_SRC := $(sort $(wildcard $(srcdir)/hv/xen/*.c $(srcdir)/hv/host/xen/*.c)) $(srcdir)/hv/host/error.c
 XEN_HDR := $(wildcard $(srcdir)/hv/xen/*.h $(srcdir)/hv/host/xen/*.h) $(srcdir)/hv/host/provider.h
-XEN_LIBS = -lxenctrl -lxenforeignmemory -lxenstore
+XEN_LIBS = -lxenctrl -lxenforeignmemory -lxenstore $(JSON_LIBS_cross)
 # Libraries of a newer Debian than the compiler's are linked with as they are.
 define xen_rules
 $(O)/xen/$(1)/hvcma-xen: $(XEN_SRC) $(XEN_HDR) $(O)/arm64/libhvcma-core.a | $(ready_cross) $(ENV)/sysroot-arm64-xen-$(1)

@@ -19,12 +19,13 @@
 #define MAX_LINES	64
 
 static const char help[] =
-	"usage: hvcma map --qmp SOCKET [OPTION...]\n"
+	"usage: hvcma map --qmp SOCKET | --xen [OPTION...]\n"
 	"\n"
 	"Show the granules of regions as a picture: by guest-physical address and, where the region has\n"
 	"host-physical ones, by those beside it.\n"
 	"\n"
 	"      --qmp SOCKET  QEMU's QMP unix socket; once for each virtual machine\n"
+	"      --xen         domains of Xen, in its control domain (hvcma-xen)\n"
 	"      --timeout SECONDS  how long to wait for each answer (default 10)\n"
 	"      --svg FILE    draw it into a file\n"
 	"  -j, --json        as JSON: what is drawn\n"
@@ -152,6 +153,7 @@ static int run(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "qmp", required_argument, NULL, 'q' },
+		{ "xen", no_argument, NULL, 'x' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "svg", required_argument, NULL, 'v' },
 		{ "json", no_argument, NULL, 'j' },
@@ -165,8 +167,8 @@ static int run(int argc, char **argv)
 		return ret;
 	if (optind < argc)
 		return hvcma_usage_error("unexpected argument '%s'", argv[optind]);
-	if (!r.sources.nr_qmp)
-		return hvcma_usage_error("option --qmp is missing");
+	if (!r.sources.nr_qmp && !r.sources.xen)
+		return hvcma_usage_error("option --qmp or --xen is missing");
 	if (r.svg && r.json)
 		return hvcma_usage_error("--svg and --json are two forms");
 	return map(&r);

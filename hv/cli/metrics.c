@@ -17,7 +17,7 @@
 #include "hv/host/host_files.h"
 
 static const char help[] =
-	"usage: hvcma metrics --qmp SOCKET | --service[=SOCKET] [OPTION...]\n"
+	"usage: hvcma metrics --qmp SOCKET | --service[=SOCKET] | --xen [OPTION...]\n"
 	"\n"
 	"Print what the regions of virtual machines have in the text format of Prometheus. With --output,\n"
 	"for a timer: into a folder of node_exporter's textfile collector, replaced in one step.\n"

@@ -73,6 +73,8 @@ static void print_versions(FILE *out, struct json_object *report)
 	bool has_service = !strcmp(json_string(json_member(report, "region"), "provider"), "service");
 	struct hvcma_version_words words;
 
+	if (json_member(report, "xen"))
+		return;			/* no QEMU has made it */
 	/* One that does not tell is older. */
 	if (hvcma_version_is_other("this QEMU's virtio-cma", versions ? json_string(versions, "device") : "", &words))
 		fprintf(out, "  VERSION: %s (it stays what it was when QEMU started)\n", words.text);
@@ -80,14 +82,30 @@ static void print_versions(FILE *out, struct json_object *report)
 		fprintf(out, "  VERSION: %s\n", words.text);
 }
 
-static void print_setup(FILE *out, struct json_object *region)
+/* A region of Xen: what there is of it beside. The error may be the guest's words. */
+static void print_xen(FILE *out, struct json_object *region, struct json_object *xen)
 {
-	fprintf(out, "  mode %s%s%s, policy %s, provider %s, pin limit %s\n",
-		json_string(region, "mode"),
-		json_truth(region, "default") ? " (default region)" : "",
-		strcmp(json_string(region, "pin"), "all") ? "" : ", pinned from the start",
-		json_string(region, "policy"), json_string(region, "provider"),
-		size_text(json_number(region, "pin-limit-bytes")).text);
+	fprintf(out, "  mode %s, domain %" PRIu64 " of Xen: backend %s, frontend %s\n", json_string(region, "mode"),
+		json_number(xen, "domain"), json_string(xen, "backend"), json_string(xen, "frontend"));
+	if (json_number(xen, "discovery-us"))
+		fprintf(out, "  the guest found where it is in %" PRIu64 " us\n", json_number(xen, "discovery-us"));
+	if (*json_string(xen, "error"))
+		fprintf(out, "  ERROR: %s\n", json_string(xen, "error"));
+}
+
+static void print_setup(FILE *out, struct json_object *report)
+{
+	struct json_object *region = json_member(report, "region"), *xen = json_member(report, "xen");
+
+	if (xen)
+		print_xen(out, region, xen);
+	else
+		fprintf(out, "  mode %s%s%s, policy %s, provider %s, pin limit %s\n",
+			json_string(region, "mode"),
+			json_truth(region, "default") ? " (default region)" : "",
+			strcmp(json_string(region, "pin"), "all") ? "" : ", pinned from the start",
+			json_string(region, "policy"), json_string(region, "provider"),
+			size_text(json_number(region, "pin-limit-bytes")).text);
 	if (json_number(region, "low-wanted-bytes"))
 		fprintf(out, "  below 4 GiB of host memory: %s of %s\n",
 			size_text(json_number(region, "low-bytes")).text,
@@ -554,7 +572,7 @@ void hvcma_report_print(FILE *out, const char *device, struct json_object *repor
 	print_ranges(out, region);
 	print_driver(out, report);
 	print_versions(out, report);
-	print_setup(out, region);
+	print_setup(out, report);
 	print_totals(out, counts, granule_bytes);
 	print_whys(out, runs, granule_bytes);
 	if (granule_bytes && counts[PINNED] + counts[MIGRATABLE] + counts[ONLINE] + counts[BUSY])

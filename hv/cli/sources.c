@@ -12,8 +12,11 @@
 #include "hv/cli/options.h"
 #include "hv/cli/service_report.h"
 #include "hv/cli/sources.h"
+#include "hv/host/host_run.h"
 
 #define MAX_TIMEOUT_S	3600
+#define XEN_MAX_BYTES	(4u << 20)
+#define NO_PROGRAM	127
 
 int hvcma_sources_option(struct hvcma_sources *sources, int c, char *arg)
 {
@@ -25,6 +28,9 @@ int hvcma_sources_option(struct hvcma_sources *sources, int c, char *arg)
 		if (sources->nr_qmp == HVCMA_MAX_SOURCES)
 			return hvcma_usage_error("%d virtual machines at most", HVCMA_MAX_SOURCES);
 		sources->qmp[sources->nr_qmp++] = arg;
+		return 0;
+	case 'x':
+		sources->xen = true;
 		return 0;
 	case 's':
 		sources->service = arg ? arg : HVCMA_SERVICE_SOCKET;
@@ -41,7 +47,8 @@ int hvcma_sources_option(struct hvcma_sources *sources, int c, char *arg)
 
 int hvcma_sources_check(const struct hvcma_sources *sources)
 {
-	return sources->nr_qmp || sources->service ? 0 : hvcma_usage_error("option --qmp or --service is missing");
+	return sources->nr_qmp || sources->service || sources->xen ? 0 :
+	       hvcma_usage_error("option --qmp, --service or --xen is missing");
 }
 
 /* "/run/vm1.qmp" is "vm1". */
@@ -141,6 +148,62 @@ static void read_service(const struct hvcma_sources *sources, struct json_object
 	json_object_put(report);
 }
 
+/* What the other program says is looked at: no entry but those of regions, and each has its names. */
+static int take_xen(const char *text, struct json_object *list, struct hvcma_error *err)
+{
+	struct json_object *from = json_tokener_parse(text);
+
+	if (!from || !json_object_is_type(from, json_type_array)) {
+		hvcma_error_set(err, "hvcma-xen printed no list of regions: %.200s", text);
+		json_object_put(from);
+		return -EPROTO;
+	}
+	for (size_t i = 0; i < json_length(from); i++) {
+		struct json_object *entry = json_object_array_get_idx(from, i), *report = json_member(entry, "report");
+
+		if (report)
+			add(list, json_object_new_string(json_string(entry, "vm")), json_string(entry, "device"),
+			    json_object_get(report));
+	}
+	json_object_put(from);
+	return 0;
+}
+
+int hvcma_sources_read_xen(unsigned int timeout_s, struct json_object *list, struct hvcma_error *err)
+{
+	static const char *const argv[] = { "hvcma-xen", "list", "--json", NULL };
+	char *text = malloc(XEN_MAX_BYTES);
+	int ret;
+
+	if (!text) {
+		hvcma_error_set(err, "no memory for what hvcma-xen prints");
+		return -ENOMEM;
+	}
+	ret = hvcma_host_run(argv, NULL, text, XEN_MAX_BYTES, timeout_s);
+	if (ret == NO_PROGRAM) {
+		hvcma_error_set(err, "there is no hvcma-xen in PATH: is this a control domain of Xen?");
+		ret = -ENOENT;
+	} else if (ret == -EINTR) {
+		hvcma_error_set(err, "hvcma-xen: no answer within %u s", timeout_s);
+		ret = -ETIMEDOUT;
+	} else if (ret) {
+		hvcma_error_set(err, "hvcma-xen list: %.200s", ret < 0 ? strerror(-ret) : text);
+		ret = ret < 0 ? ret : -EIO;
+	} else {
+		ret = take_xen(text, list, err);
+	}
+	free(text);
+	return ret;
+}
+
+static void read_xen(const struct hvcma_sources *sources, struct json_object *list)
+{
+	struct hvcma_error err;
+
+	if (hvcma_sources_read_xen(sources->timeout_s, list, &err))
+		add_error(list, json_object_new_string("xen"), &err);
+}
+
 struct json_object *hvcma_sources_read(const struct hvcma_sources *sources)
 {
 	struct json_object *list = json_object_new_array();
@@ -149,5 +212,7 @@ struct json_object *hvcma_sources_read(const struct hvcma_sources *sources)
 		read_qemu(sources, sources->qmp[i], list);
 	if (sources->service)
 		read_service(sources, list);
+	if (sources->xen)
+		read_xen(sources, list);
 	return list;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * hvcma status: asks a running QEMU for the reports of its virtio-cma devices, or
- * the host's service for what it has, and prints that for people, as JSON, or one
+ * hvcma status: asks a running QEMU for the reports of its virtio-cma devices, the
+ * host's service for what it has, or Xen, and prints that for people, as JSON, or one
  * field for scripts.
  */
 #include <errno.h>
@@ -14,9 +14,11 @@
 #include <json-c/json_pointer.h>
 
 #include "hv/cli/devices.h"
+#include "hv/cli/json_get.h"
 #include "hv/cli/options.h"
 #include "hv/cli/report.h"
 #include "hv/cli/service_report.h"
+#include "hv/cli/sources.h"
 #include "hv/cli/status.h"
 #include "hv/cli/text.h"
 #include "hv/host/service_client.h"
@@ -27,6 +29,7 @@
 struct options {
 	const char *socket;		/* QEMU's */
 	const char *service;		/* the service's */
+	bool xen;
 	const char *device;		/* NULL: all */
 	const char *field;		/* JSON pointer, NULL: the whole report */
 	unsigned int timeout_s;
@@ -36,14 +39,17 @@ struct options {
 static const char help[] =
 	"usage: hvcma status --qmp SOCKET [OPTION...]\n"
 	"       hvcma status --service[=SOCKET] [OPTION...]\n"
+	"       hvcma status --xen [OPTION...]\n"
 	"Shows what a virtual machine's virtio-cma regions have: pinned, migratable and\n"
 	"unbacked memory, extents, DMA window, clients, blocks and counters, but for what is\n"
 	"zero. First of all whether the guest has a driver for it. Or what the host's service\n"
-	"(hvcmad) has of all virtual machines.\n"
+	"(hvcmad) has of all virtual machines; or, in the control domain of Xen, the regions of\n"
+	"its domains, whose addresses of the machine are what the guests say.\n"
 	"\n"
 	"  --qmp SOCKET      QEMU's QMP unix socket (-qmp unix:SOCKET,server=on,wait=off)\n"
 	"  --service[=SOCKET]  the service's socket (" HVCMA_SERVICE_SOCKET ")\n"
-	"  --device ID       only this device: its id, or its QOM path\n"
+	"  --xen             domains of Xen (hvcma-xen)\n"
+	"  --device ID       only this device: its id, or its QOM path; of Xen DOMAIN/NUMBER\n"
 	"  --json            as JSON: an object with one report per device\n"
 	"  --field POINTER   only this field of the report, by JSON pointer, for scripts\n"
 	"                    (/counters/pinned-bytes, /clients/0/bus-master): a line per\n"
@@ -78,6 +84,9 @@ static int take_option(void *opaque, int c, char *arg)
 	case 's':
 		opt->service = arg ? arg : HVCMA_SERVICE_SOCKET;
 		break;
+	case 'x':
+		opt->xen = true;
+		break;
 	case 'd':
 		opt->device = arg;
 		break;
@@ -98,6 +107,7 @@ static int parse_options(int argc, char **argv, struct options *opt)
 	static const struct option longs[] = {
 		{ "qmp", required_argument, NULL, 'q' },
 		{ "service", optional_argument, NULL, 's' },
+		{ "xen", no_argument, NULL, 'x' },
 		{ "device", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "field", required_argument, NULL, 'f' },
@@ -113,10 +123,10 @@ static int parse_options(int argc, char **argv, struct options *opt)
 		return ret;
 	if (optind < argc)
 		return hvcma_usage_error("unexpected argument '%s'", argv[optind]);
-	if (opt->socket && opt->service)
-		return hvcma_usage_error("--qmp and --service are two things to ask");
-	if (!opt->socket && !opt->service)
-		return hvcma_usage_error("option --qmp or --service is missing");
+	if (!!opt->socket + !!opt->service + opt->xen > 1)
+		return hvcma_usage_error("--qmp, --service and --xen are three things to ask");
+	if (!opt->socket && !opt->service && !opt->xen)
+		return hvcma_usage_error("option --qmp, --service or --xen is missing");
 	if (opt->service && opt->device)
 		return hvcma_usage_error("--device is of QEMU, not of the service");
 	if (opt->field && *opt->field && *opt->field != '/')
@@ -272,6 +282,46 @@ static int service_status(const struct options *opt)
 	return HVCMA_EXIT_OK;
 }
 
+/* Each region by its domain's name and its number. */
+static int take_xen(struct json_object *list, const char *device, struct json_object *reports)
+{
+	struct hvcma_error err;
+	char title[300];
+
+	for (size_t i = 0; i < json_length(list); i++) {
+		struct json_object *entry = json_object_array_get_idx(list, i);
+
+		snprintf(title, sizeof(title), "%s/%s", json_string(entry, "vm"), json_string(entry, "device"));
+		if (!device || !strcmp(device, title))
+			json_object_object_add(reports, title, json_object_get(json_member(entry, "report")));
+	}
+	if (json_object_object_length(reports))
+		return HVCMA_EXIT_OK;
+	if (device)
+		hvcma_error_set(&err, "no domain has a region %s", device);
+	else
+		hvcma_error_set(&err, "no domain has a region");
+	hvcma_failed(err.text);
+	return HVCMA_EXIT_NO_DEVICE;
+}
+
+static int xen_status(const struct options *opt)
+{
+	struct json_object *list = json_object_new_array(), *reports = json_object_new_object();
+	struct hvcma_error err;
+	int ret;
+
+	if (hvcma_sources_read_xen(opt->timeout_s, list, &err))
+		ret = hvcma_failed(err.text);
+	else
+		ret = take_xen(list, opt->device, reports);
+	if (!ret)
+		ret = print_reports(reports, opt);
+	json_object_put(reports);
+	json_object_put(list);
+	return ret;
+}
+
 static int status_of(struct hvcma_qmp *qmp, const struct options *opt)
 {
 	struct json_object *devices = json_object_new_object(), *reports = json_object_new_object();
@@ -294,6 +344,8 @@ static int run(int argc, char **argv)
 		return ret;
 	if (opt.service)
 		return service_status(&opt);
+	if (opt.xen)
+		return xen_status(&opt);
 	if (hvcma_qmp_connect(opt.socket, opt.timeout_s * 1000, &qmp, &err))
 		return hvcma_failed(err.text);
 	ret = status_of(qmp, &opt);

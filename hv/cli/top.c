@@ -24,7 +24,7 @@
 #define CLEAR		"\033[H\033[2J"
 
 static const char help[] =
-	"usage: hvcma top --qmp SOCKET | --service[=SOCKET] [OPTION...]\n"
+	"usage: hvcma top --qmp SOCKET | --service[=SOCKET] | --xen [OPTION...]\n"
 	"\n"
 	"Show the regions of virtual machines, a line each, and again after a while, until interrupted.\n"
 	"\n"

@@ -16,13 +16,14 @@
 #define MAX_ADDRESSES	64
 
 static const char help[] =
-	"usage: hvcma who --qmp SOCKET [OPTION...] ADDRESS...\n"
+	"usage: hvcma who --qmp SOCKET | --xen [OPTION...] ADDRESS...\n"
 	"\n"
 	"Tell whose a host-physical address is, as it is in a fault report of a device or of the host's\n"
 	"memory: virtual machine, region, address in the guest, and the block it lies in, for whom.\n"
 	"\n"
 	"  ADDRESS           0x12345000\n"
 	"      --qmp SOCKET  QEMU's QMP unix socket; once for each virtual machine\n"
+	"      --xen         domains of Xen, in its control domain (hvcma-xen)\n"
 	"      --timeout SECONDS  how long to wait for each answer (default 10)\n"
 	"  -j, --json        as JSON\n"
 	"  -h, --help        this text\n"
@@ -159,6 +160,7 @@ static int run(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "qmp", required_argument, NULL, 'q' },
+		{ "xen", no_argument, NULL, 'x' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
@@ -170,8 +172,8 @@ static int run(int argc, char **argv)
 
 	if (ret)
 		return ret;
-	if (!r.sources.nr_qmp)
-		return hvcma_usage_error("option --qmp is missing");
+	if (!r.sources.nr_qmp && !r.sources.xen)
+		return hvcma_usage_error("option --qmp or --xen is missing");
 	if (optind == argc || argc - optind > MAX_ADDRESSES)
 		return hvcma_usage_error("1 to %d addresses are needed", MAX_ADDRESSES);
 	for (int i = optind; i < argc; i++)

@@ -7,30 +7,36 @@
  * a domain has none; what there is here is states in xenstore and memory that is Xen's.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <xenstore.h>
 #include <xen/io/xenbus.h>
 
+#include "hv/abi/version.h"
 #include "hv/core/region_text.h"
 #include "hv/host/xen/domain.h"
 #include "hv/xen/backend.h"
+#include "hv/xen/list.h"
 
 #define DOMAINS		"/local/domain"
 #define WAIT_STEP_MS	10
+#define LOCK_FILE	"/run/hvcma-xen.lock"
 
 static const char help[] =
 	"usage: hvcma-xen daemon\n"
 	"       hvcma-xen attach DOMAIN NAME=SIZE[@BASE] [--mode private|reusable]\n"
 	"                 [--device NAME=pci:PATH|platform:0xADDRESS]... [--wait SECONDS]\n"
 	"       hvcma-xen detach DOMAIN ID [--wait SECONDS]\n"
-	"       hvcma-xen list\n"
+	"       hvcma-xen list [--json]\n"
 	"\n"
 	"Contiguous machine memory for domains whose passed-through devices have no IOMMU. Runs in the control\n"
 	"domain; what of it a domain uses is up to its driver, virtio_cma. DOMAIN is a number or a name.\n"
@@ -39,11 +45,12 @@ static const char help[] =
 	"  attach   give a running domain a region; prints its number, with --wait when it is in use\n"
 	"  detach   take one away; with --wait returns when that is done\n"
 	"  list     one line for each region: domain, number, name, mode, state, size, frames, extents, and\n"
-	"           what went wrong\n"
+	"           what went wrong; --json: as hvcma status --xen --json has it\n"
 	"\n"
 	"  --mode MODE      private (default): never RAM of the guest; reusable: RAM of its until devices need it\n"
 	"  --device N=WHERE where the guest has the client that is called N\n"
 	"  --wait SECONDS   wait until done, at most so long\n"
+	"  --version        the version\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage.\n";
 
@@ -57,25 +64,6 @@ static int failed(const struct hvcma_error *err)
 {
 	fprintf(stderr, "hvcma-xen: %s\n", err->text);
 	return 1;
-}
-
-/* ---- all devices ---- */
-
-/* The device after (@domid, @id); -1, -1 to begin with. Return: false at the end. */
-static bool next_device(struct xs_handle *xs, int64_t *domid, int64_t *id)
-{
-	char dir[HVCMA_STORE_PATH_BYTES];
-
-	if (*domid < 0)
-		*domid = hvcma_store_next(xs, HVCMA_XEN_BACKENDS, -1);
-	while (*domid >= 0) {
-		snprintf(dir, sizeof(dir), HVCMA_XEN_BACKENDS "/%" PRId64, *domid);
-		*id = hvcma_store_next(xs, dir, *id);
-		if (*id >= 0)
-			return true;
-		*domid = hvcma_store_next(xs, HVCMA_XEN_BACKENDS, *domid);
-	}
-	return false;
 }
 
 /* ---- daemon ---- */
@@ -96,7 +84,7 @@ static void step_all(struct hvcma_xen *x, struct xs_handle *xs)
 	int64_t domid = -1, id = -1;
 	struct hvcma_error err;
 
-	while (next_device(xs, &domid, &id)) {
+	while (hvcma_xen_next_device(xs, &domid, &id)) {
 		char path[HVCMA_STORE_PATH_BYTES + 8];
 		struct hvcma_xen_device d;
 		int ret;
@@ -113,6 +101,22 @@ static void step_all(struct hvcma_xen *x, struct xs_handle *xs)
 	}
 }
 
+/* Two would make every step twice. The lock is held for as long as the process lives. */
+static int be_the_only_one(struct hvcma_error *err)
+{
+	int fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0) {
+		hvcma_error_set(err, LOCK_FILE ": %s", strerror(errno));
+		return -errno;
+	}
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return 0;
+	hvcma_error_set(err, errno == EWOULDBLOCK ? "a daemon is running: it has the lock " LOCK_FILE : LOCK_FILE ": no lock");
+	close(fd);
+	return -EBUSY;
+}
+
 static int run_daemon(struct xs_handle *xs)
 {
 	struct pollfd fd = { .fd = xs_fileno(xs), .events = POLLIN };
@@ -120,7 +124,9 @@ static int run_daemon(struct xs_handle *xs)
 	struct hvcma_xen *x;
 	int ret;
 
-	ret = hvcma_xen_open(&x, &err);
+	ret = be_the_only_one(&err);
+	if (!ret)
+		ret = hvcma_xen_open(&x, &err);
 	if (ret)
 		return failed(&err);
 	if (!xs_watch(xs, HVCMA_XEN_BACKENDS, "backends") ||
@@ -173,6 +179,7 @@ struct options {
 	unsigned long wait_seconds;
 	const char *words[3];
 	int nr_words;
+	bool json;
 };
 
 /* "NAME=pci:PATH", "NAME=platform:0xADDRESS". Return: whether it is such. */
@@ -205,6 +212,10 @@ static int take_options(int argc, char **argv, struct options *o)
 			if (o->nr_words == 3)
 				return usage_error("unexpected argument", argv[i]);
 			o->words[o->nr_words++] = argv[i];
+			continue;
+		}
+		if (!strcmp(argv[i], "--json")) {
+			o->json = true;
 			continue;
 		}
 		if (i + 1 == argc)
@@ -344,45 +355,13 @@ static int detach(struct xs_handle *xs, struct options *o)
 	return wait_settled(xs, &d, false, o->wait_seconds);
 }
 
-static void list_one(struct xs_handle *xs, const struct hvcma_xen_device *d)
-{
-	char name[HVCMA_STORE_VALUE_BYTES], mode[HVCMA_STORE_VALUE_BYTES], error[HVCMA_STORE_VALUE_BYTES];
-	uint64_t state = 0, other = 0, bytes = 0, base_gpa = 0, nr_extents = 0, us = 0;
-
-	hvcma_store_read(xs, name, sizeof(name), "%s/name", d->backend);
-	hvcma_store_read(xs, mode, sizeof(mode), "%s/mode", d->backend);
-	hvcma_store_read_u64(xs, &state, "%s/state", d->backend);
-	hvcma_store_read_u64(xs, &other, "%s/state", d->frontend);
-	hvcma_store_read_u64(xs, &bytes, "%s/bytes", d->backend);
-	hvcma_store_read_u64(xs, &base_gpa, "%s/base-gpa", d->backend);
-	hvcma_store_read_u64(xs, &nr_extents, "%s/nr-extents", d->frontend);
-	hvcma_store_read_u64(xs, &us, "%s/discovery-us", d->frontend);
-	if (!hvcma_store_read(xs, error, sizeof(error), "%s/error", d->backend))
-		hvcma_store_read(xs, error, sizeof(error), DOMAINS "/%" PRIu32 "/error/device/vcma/%" PRIu32 "/error",
-				 d->domid, d->id);
-	printf("domain=%" PRIu32 " region=%" PRIu32 " name=%s mode=%s backend=%s frontend=%s bytes=%" PRIu64
-	       " base=%#" PRIx64 " machine-extents=%" PRIu64 " discovery-us=%" PRIu64, d->domid, d->id, name, mode,
-	       hvcma_xen_state_name(state), hvcma_xen_state_name(other), bytes, base_gpa, nr_extents, us);
-	/* A guest's text: what a terminal would obey is left out. */
-	if (error[0])
-		printf(" error=");
-	for (const char *c = error; *c; c++)
-		putchar(*c >= ' ' && *c <= '~' ? *c : '?');
-	putchar('\n');
-}
-
 static int list(struct xs_handle *xs, struct options *o)
 {
-	int64_t domid = -1, id = -1;
-
 	if (o->nr_words)
 		return usage_error("list takes no argument, not", o->words[0]);
-	while (next_device(xs, &domid, &id)) {
-		struct hvcma_xen_device d;
-
-		hvcma_xen_device_set(&d, domid, id);
-		list_one(xs, &d);
-	}
+	if (o->json)
+		return hvcma_xen_list_json(xs) ? 1 : 0;
+	hvcma_xen_list_lines(xs);
 	return 0;
 }
 
@@ -395,6 +374,10 @@ int main(int argc, char **argv)
 
 	if (!strcmp(command, "--help") || !strcmp(command, "-h")) {
 		fputs(help, stdout);
+		return 0;
+	}
+	if (!strcmp(command, "--version") || !strcmp(command, "-V")) {
+		puts("hvcma-xen " HVCMA_VERSION);
 		return 0;
 	}
 	o = calloc(1, sizeof(*o));

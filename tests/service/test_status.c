@@ -148,7 +148,7 @@ static void wrong_usage_is_told(void **state)
 {
 	(void)state;
 	assert_int_equal(hvcma_run("status --service=/x --qmp /y", out, sizeof(out)), 2);
-	assert_words(out, "--qmp and --service are two things to ask");
+	assert_words(out, "--qmp, --service and --xen are three things to ask");
 	assert_int_equal(hvcma_run("status --service=/x --device y", out, sizeof(out)), 2);
 	assert_words(out, "--device is of QEMU");
 	assert_int_equal(status("/no/such/socket", ""), 1);

@@ -466,7 +466,7 @@ static void test_usage(void **state)
 	static const struct {
 		const char *arguments, *message;
 	} rows[] = {
-		{ "status", "hvcma status: option --qmp or --service is missing (hvcma status --help explains)" },
+		{ "status", "hvcma status: option --qmp, --service or --xen is missing (hvcma status --help explains)" },
 		{ "status --qmp", "hvcma status: option --qmp needs a value" },
 		{ "status --qmp --json", "option --qmp needs a value, and --json is an option" },
 		{ "status --qmp x y", "hvcma status: unexpected argument 'y'" },

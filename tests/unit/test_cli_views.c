@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * hvcma top, map, metrics and who against QEMUs that this test plays: one that answers, several, one that
- * does not; the service as far as it is not there. The report is the one of test_cli_status.
+ * does not; the service as far as it is not there; Xen by a hvcma-xen that this test plays. The report is the one
+ * of test_cli_status.
  */
+#include <sys/stat.h>
+
 #include <json-c/json.h>
 
 #include "tests/unit/played_qemu.h"
@@ -42,7 +45,7 @@ static void test_who(void **state)
 	expect(f, HVCMA_EXIT_FAILED, "/nowhere", "who --qmp %s --qmp /nowhere 0x1000");
 	expect(f, HVCMA_EXIT_USAGE, "'here' is no address", "who --qmp %s here");
 	expect(f, HVCMA_EXIT_USAGE, "addresses are needed", "who --qmp %s");
-	expect(f, HVCMA_EXIT_USAGE, "--qmp is missing", "who 0x1000 #%s");
+	expect(f, HVCMA_EXIT_USAGE, "--qmp or --xen is missing", "who 0x1000 #%s");
 	expect(f, HVCMA_EXIT_USAGE, "--timeout is 1 to 3600 seconds, not '0'", "who --timeout 0 --qmp %s 0x1000");
 }
 
@@ -62,7 +65,7 @@ static void test_map(void **state)
 	expect(f, HVCMA_EXIT_FAILED, "/nowhere", "map --qmp /nowhere --qmp %s");
 	assert_non_null(strstr(f->out, "##l..b.."));
 	expect(f, HVCMA_EXIT_USAGE, "two forms", "map --qmp %s --json --svg x");
-	expect(f, HVCMA_EXIT_USAGE, "--qmp is missing", "map #%s");
+	expect(f, HVCMA_EXIT_USAGE, "--qmp or --xen is missing", "map #%s");
 	expect(f, HVCMA_EXIT_FAILED, "/nowhere/map.svg: No such file", "map --qmp %s --svg /proc/nowhere/map.svg");
 }
 
@@ -104,7 +107,7 @@ static void test_metrics(void **state)
 	expect(f, HVCMA_EXIT_FAILED, "/proc/x.prom: ", "metrics --qmp %s -o /proc/x.prom");
 	expect(f, HVCMA_EXIT_USAGE, "files that end with .prom, not 'x'", "metrics --qmp %s -o x");
 	expect(f, HVCMA_EXIT_USAGE, "two forms", "metrics --qmp %s --json -o x.prom");
-	expect(f, HVCMA_EXIT_USAGE, "--qmp or --service is missing", "metrics #%s");
+	expect(f, HVCMA_EXIT_USAGE, "--qmp, --service or --xen is missing", "metrics #%s");
 }
 
 static void test_top(void **state)
@@ -120,7 +123,7 @@ static void test_top(void **state)
 	expect(f, HVCMA_EXIT_OK, "{\"vm\":\"qmp\",\"device\":\"cma0\"", "top --json -n 1 --qmp %s");
 	expect(f, HVCMA_EXIT_USAGE, "--count is 1 to", "top -n 0 --qmp %s");
 	expect(f, HVCMA_EXIT_USAGE, "--delay is 1 to 3600, not 'x'", "top -d x --qmp %s");
-	expect(f, HVCMA_EXIT_USAGE, "--qmp or --service is missing", "top #%s");
+	expect(f, HVCMA_EXIT_USAGE, "--qmp, --service or --xen is missing", "top #%s");
 }
 
 /* Two virtual machines at once. */
@@ -140,6 +143,81 @@ static void test_several(void **state)
 	teardown_fixture(&other);
 }
 
+#define XEN_LIST \
+	"[{\"vm\":\"domu\",\"device\":\"0\",\"report\":{\"region\":{\"name\":\"dma\",\"mode\":\"private\",\"bytes\":8388608," \
+	"\"granule-bytes\":2097152,\"base-gpa\":1073741824,\"unsafe-noiommu\":true},\"driver\":{\"state\":\"running\",\"interface\":\"xen\"}," \
+	"\"granules\":[{\"first\":0,\"nr\":4,\"state\":\"pinned\"}],\"extents\":[{\"base-gpa\":1073741824,\"base-dma\":2147483648,\"bytes\":8388608}]," \
+	"\"counters\":{\"pinned-bytes\":8388608},\"xen\":{\"domain\":1,\"backend\":\"connected\",\"frontend\":\"connected\",\"discovery-us\":77," \
+	"\"error\":\"%s\"}}},7,{\"vm\":\"no report\"}]"
+
+static void expect_xen(struct fixture *f, int status, const char *part, const char *arguments)
+{
+	int got = run_hvcma(f, arguments);
+
+	if (got != status || !strstr(f->out, part))
+		fail_msg("'%s': exit status %d, no '%s', printed:\n%s", arguments, got, part, f->out);
+}
+
+/* A program hvcma-xen that runs these lines of a shell. */
+static void play_hvcma_xen(struct fixture *f, const char *lines)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/hvcma-xen", f->dir);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fprintf(file, "#!/bin/sh\n%s\n", lines);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(chmod(path, 0755), 0);
+}
+
+static void test_xen(void **state)
+{
+	struct fixture *f = *state;
+	char *before = strdup(getenv("PATH")), path[4096];
+
+	expect_xen(f, HVCMA_EXIT_FAILED, "no hvcma-xen in PATH: is this a control domain of Xen?", "status --xen");
+	snprintf(path, sizeof(path), "%s:%s", f->dir, before);
+	setenv("PATH", path, 1);
+	play_hvcma_xen(f, "[ \"$*\" = 'list --json' ] && printf '" XEN_LIST "\\n' ''");
+	expect_xen(f, HVCMA_EXIT_OK,
+		   "region dma (domu/0): 8 MiB at gpa 0x40000000, granule 2 MiB\n"
+		   "  guest driver running\n"
+		   "  mode private, domain 1 of Xen: backend connected, frontend connected\n"
+		   "  the guest found where it is in 77 us\n"
+		   "  UNSAFE: no IOMMU, DMA addresses are host-physical\n"
+		   "  pinned 8 MiB\n", "status --xen");
+	assert_null(strstr(f->out, "VERSION"));
+	expect_xen(f, HVCMA_EXIT_OK, "connected\n", "status --xen --device domu/0 --field /xen/backend");
+	expect_xen(f, HVCMA_EXIT_NO_DEVICE, "no domain has a region domu/1", "status --xen --device domu/1");
+	expect_xen(f, HVCMA_EXIT_NO_DEVICE, "device domu/0 reports no field '/x'", "status --xen --field /x");
+	expect_xen(f, HVCMA_EXIT_USAGE, "three things to ask", "status --xen --service");
+	expect_xen(f, HVCMA_EXIT_OK, "0x40000000     #### ", "map --xen");
+	expect_xen(f, HVCMA_EXIT_OK, "0x80200fff: domu, region dma (0), gpa 0x40200fff, in no block\n", "who --xen 0x80200fff");
+	expect_xen(f, HVCMA_EXIT_NO_DEVICE, "0x80800000 is of no region", "who --xen 0x80800000");
+	expect_xen(f, HVCMA_EXIT_OK, "domu             dma          running       8 MiB", "top --xen -b -n 1");
+	expect_xen(f, HVCMA_EXIT_OK, "hvcma_pinned_bytes{vm=\"domu\",device=\"0\",region=\"dma\"} 8388608\n", "metrics --xen");
+
+	/* what is no list of regions, and no answer */
+	play_hvcma_xen(f, "echo []");
+	expect_xen(f, HVCMA_EXIT_NO_DEVICE, "no domain has a region\n", "status --xen");
+	play_hvcma_xen(f, "echo [");
+	expect_xen(f, HVCMA_EXIT_FAILED, "printed no list of regions: [", "status --xen");
+	play_hvcma_xen(f, "echo '{}'");
+	expect_xen(f, HVCMA_EXIT_FAILED, "printed no list of regions: {}", "map --xen");
+	play_hvcma_xen(f, "echo 'hvcma-xen: xenstore can not be opened'; exit 1");
+	expect_xen(f, HVCMA_EXIT_FAILED, "hvcma-xen list: hvcma-xen: xenstore can not be opened", "status --xen");
+	expect_xen(f, HVCMA_EXIT_OK, "hvcma_up{vm=\"xen\"} 0\n", "metrics --xen");
+	play_hvcma_xen(f, "exec sleep 30");
+	expect_xen(f, HVCMA_EXIT_FAILED, "hvcma-xen: no answer within 1 s", "status --xen --timeout 1");
+
+	setenv("PATH", before, 1);
+	free(before);
+	snprintf(path, sizeof(path), "%s/hvcma-xen", f->dir);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +227,7 @@ int main(void)
 		FIXTURE_TEST(test_metrics),
 		FIXTURE_TEST(test_top),
 		FIXTURE_TEST(test_several),
+		FIXTURE_TEST(test_xen),
 	};
 
 	return cmocka_run_group_tests_name("hvcma top, map, metrics, who", tests, NULL, NULL);
