@@ -12,6 +12,7 @@
 
 #include "hv/abi/version.h"
 #include "hv/cli/check_platform.h"
+#include "hv/cli/check_xen.h"
 #include "hv/cli/options.h"
 #include "hv/cli/plugin.h"
 #include "hv/cli/text.h"
@@ -29,7 +30,7 @@ static const char help[] =
 	"\n"
 	"Look whether this host, and a PCI device of it, can do what hvcma is for: what is fine (PASS),\n"
 	"good to know (NOTE), a drawback (WARN) or missing (FAIL), and what to do about it. Changes\n"
-	"nothing; as root it sees more.\n"
+	"nothing; as root it sees more. In a control domain of Xen: whether regions can be given to domains.\n"
 	"\n"
 	"  DEVICE            a PCI device, 0000:01:00.0; a platform device by name, or by its node, which has a '/'\n"
 	"      --qemu FILE   the QEMU to look at (default: qemu-system-x86_64 or -aarch64 in PATH)\n"
@@ -247,6 +248,12 @@ static void check(const struct request *r, const struct hvcma_pci *pci, struct h
 {
 	const char *root = r->root ? r->root : "";
 
+	if (hvcma_is_xen_control(root)) {
+		hvcma_check_xen(root, all);
+		if (pci)
+			hvcma_found(all, "device", HVCMA_NOTE, "%s: what Xen's toolstack passes to domains, and how, is not looked at", pci->name);
+		return;
+	}
 	if (pci && !strcmp(pci->bus, "platform")) {
 		hvcma_check_platform(root, pci, all);
 		hvcma_check_platform_node(root, pci, all);

@@ -37,6 +37,7 @@ static const char help[] =
 	"                 [--device NAME=pci:PATH|platform:0xADDRESS]... [--wait SECONDS]\n"
 	"       hvcma-xen detach DOMAIN ID [--wait SECONDS]\n"
 	"       hvcma-xen list [--json]\n"
+	"       hvcma-xen check\n"
 	"\n"
 	"Contiguous machine memory for domains whose passed-through devices have no IOMMU. Runs in the control\n"
 	"domain; what of it a domain uses is up to its driver, virtio_cma. DOMAIN is a number or a name.\n"
@@ -46,6 +47,7 @@ static const char help[] =
 	"  detach   take one away; with --wait returns when that is done\n"
 	"  list     one line for each region: domain, number, name, mode, state, size, frames, extents, and\n"
 	"           what went wrong; --json: as hvcma status --xen --json has it\n"
+	"  check    can Xen and xenstore be asked, and does the daemon run? One line\n"
 	"\n"
 	"  --mode MODE      private (default): never RAM of the guest; reusable: RAM of its until devices need it\n"
 	"  --device N=WHERE where the guest has the client that is called N\n"
@@ -355,6 +357,30 @@ static int detach(struct xs_handle *xs, struct options *o)
 	return wait_settled(xs, &d, false, o->wait_seconds);
 }
 
+static bool is_daemon_running(void)
+{
+	int fd = open(LOCK_FILE, O_RDONLY | O_CLOEXEC);
+	bool is_running = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+
+	if (fd >= 0)
+		close(fd);
+	return is_running;
+}
+
+static int check(struct options *o)
+{
+	struct hvcma_error err;
+	struct hvcma_xen *x;
+
+	if (o->nr_words)
+		return usage_error("check takes no argument, not", o->words[0]);
+	if (hvcma_xen_open(&x, &err))
+		return failed(&err);
+	hvcma_xen_close(x);
+	printf("version=" HVCMA_VERSION " daemon=%s\n", is_daemon_running() ? "running" : "none");
+	return 0;
+}
+
 static int list(struct xs_handle *xs, struct options *o)
 {
 	if (o->nr_words)
@@ -402,6 +428,8 @@ int main(int argc, char **argv)
 		status = detach(xs, o);
 	else if (!strcmp(command, "list"))
 		status = list(xs, o);
+	else if (!strcmp(command, "check"))
+		status = check(o);
 	else
 		status = usage_error("unknown command", command);
 	xs_close(xs);

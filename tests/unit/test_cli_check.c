@@ -476,6 +476,25 @@ static void test_json(void **state)
 	json_object_put(all);
 }
 
+/* A control domain of Xen: nothing of KVM, QEMU and VFIO is asked for; a domain that is none is a host. */
+static void test_xen(void **state)
+{
+	struct tree *t = *state;
+
+	tree_put(t, "/sys/hypervisor/version/major", "4\n");
+	tree_put(t, "/sys/hypervisor/version/minor", "17\n");
+	tree_put(t, "/proc/xen/capabilities", "");
+	EXPECT(t, "", HVCMA_EXIT_OK, "PASS kvm ");
+	tree_put(t, "/proc/xen/capabilities", "control_d\n");
+	EXPECT(t, NVME, HVCMA_EXIT_FINDINGS,
+	       "FAIL xen this is the control domain of Xen 4.17 on a machine that is no 64-bit Arm -> nothing to be done",
+	       "NOTE device 0000:01:00.0: ");
+	assert_null(strstr(t->out, "kvm"));
+	tree_put(t, "/proc/cpuinfo", "processor\t: 0\nCPU implementer\t: 0x41\n");
+	EXPECT(t, "", HVCMA_EXIT_OK, "PASS xen this is the control domain of Xen 4.17: ");
+	assert_non_null(strstr(t->out, "\n0 FAIL, 0 WARN\n"));
+}
+
 static void test_usage(void **state)
 {
 	static const char *const none[] = { NULL };
@@ -508,6 +527,7 @@ int main(void)
 		TREE_TEST(test_versions),
 		TREE_TEST(test_this_machine),
 		TREE_TEST(test_json),
+		TREE_TEST(test_xen),
 		TREE_TEST(test_usage),
 	};
 
