@@ -45,7 +45,7 @@ endif
 # What was built on the way is no intermediate file.
 .SECONDARY:
 .PHONY: all world plugin plugin-testing service guest guest-all guest-others env demo check check-quick check-long bench figures \
-	fuzz fuzz-coverage lint format-check install install-guest install-vfio uninstall uninstall-guest uninstall-vfio dist deb help clean distclean FORCE
+	fuzz fuzz-coverage lint format-check install install-guest install-vfio install-xen uninstall uninstall-guest uninstall-vfio uninstall-xen dist deb help clean distclean FORCE
 
 all: native
 
@@ -297,7 +297,7 @@ whole_names = $(foreach v,DESTDIR GUEST_PREFIX bindir libdir mandir sbindir sysc
 PLUGINDIR = $(libdir)/hvcma
 MAN_SECTIONS = 1 4 7
 # The service comes along where it could be built; its configuration is its owner's to write.
-SERVICE_MAN = $(wildcard $(srcdir)/docs/man/*.8)
+SERVICE_MAN = $(wildcard $(srcdir)/docs/man/hvcmad*.8)
 SERVICE_UNITS = hvcmad.service hvcmad.socket hvcmad-keeper.service hvcmad-keeper.socket
 SERVICE_FILES = $(sbindir)/hvcmad $(sbindir)/hvcmad-keeper $(addprefix $(prefix)/lib/systemd/system/,$(SERVICE_UNITS)) \
 	$(prefix)/lib/sysusers.d/hvcmad.conf $(prefix)/lib/tmpfiles.d/hvcmad.conf \
@@ -375,6 +375,22 @@ uninstall-vfio:
 	$(whole_names)
 	rm -rf $(DESTDIR)$(GUEST_PREFIX)/src/hvcma-vfio-[0-9]*
 
+# For control domains of Xen: for each release its own, what chooses among them, and the unit.
+XENDIR = $(libdir)/hvcma-xen
+XEN_FILES = $(sbindir)/hvcma-xen $(prefix)/lib/systemd/system/hvcma-xen.service $(mandir)/man8/hvcma-xen.8
+install-xen: arm64-xen
+	$(whole_names)
+	$(foreach r,$(XEN_RELEASES),install -D -m 755 $(O)/xen/$(r)/hvcma-xen $(DESTDIR)$(XENDIR)/$(r)/hvcma-xen &&) true
+	install -D -m 755 $(srcdir)/packaging/xen/hvcma-xen $(DESTDIR)$(sbindir)/hvcma-xen
+	install -D -m 644 -t $(DESTDIR)$(prefix)/lib/systemd/system $(srcdir)/packaging/xen/hvcma-xen.service
+	sed -i 's,@XENDIR@,$(XENDIR),; s,@SBINDIR@,$(sbindir),' $(DESTDIR)$(sbindir)/hvcma-xen $(DESTDIR)$(prefix)/lib/systemd/system/hvcma-xen.service
+	install -D -m 644 -t $(DESTDIR)$(mandir)/man8 $(srcdir)/docs/man/hvcma-xen.8
+
+uninstall-xen:
+	$(whole_names)
+	rm -rf $(DESTDIR)$(XENDIR)
+	rm -f $(XEN_FILES:%=$(DESTDIR)%)
+
 uninstall:
 	$(whole_names)
 	rm -f $(DESTDIR)$(bindir)/hvcma
@@ -424,6 +440,7 @@ help:
 	@echo '  make env        the test environment: stock QEMU, kernels, cross tools, from packages'
 	@echo '  make install    command, plugin, service, what libvirt runs, manual pages (DESTDIR, and the folders of configure)'
 	@echo '  make install-guest  for guests: sources for dkms, softdeps, initramfs hook, dracut module, udev rule'
+	@echo '  make install-xen  for control domains of Xen on Arm: hvcma-xen for each release, its unit and manual page'
 	@echo '  make install-vfio   for hosts whose kernel lacks CONFIG_VFIO_NOIOMMU: what dkms builds vfio.ko with'
 	@echo '  make dist       the sources, as committed: build/hvcma-$(VERSION).tar.xz'
 	@echo '  make deb        Debian'\''s packages of them: build/deb; with DEB_ARCH=arm64 those for arm64'

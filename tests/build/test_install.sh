@@ -103,4 +103,26 @@ done
 touch "$root/usr/bin/other"
 check "uninstall" eval 'make uninstall DESTDIR="$root" >"$tmp/out" 2>&1'
 check "leaves what it has not installed" equal ./usr/bin/other "$(files "$root")"
+
+# For Xen: the program is chosen by the release that runs, of which this one says that it is none.
+mkdir -p "build/xen/4.17" "build/xen/4.20"
+for release in 4.17 4.20; do
+	printf '#!/bin/sh\necho %s "$@"\n' $release >build/xen/$release/hvcma-xen
+done
+rm -rf "$root"
+check "install-xen" eval 'make STEPS= PACKAGES= -o arm64-xen install-xen DESTDIR="$root" >"$tmp/out" 2>&1 || { note "$(cat "$tmp/out")"; false; }'
+for file in lib/hvcma-xen/4.17/hvcma-xen lib/hvcma-xen/4.20/hvcma-xen sbin/hvcma-xen lib/systemd/system/hvcma-xen.service share/man/man8/hvcma-xen.8; do
+	check "installed: /usr/$file" [ -e "$root/usr/$file" ]
+done
+check "its unit names where it is" grep -qx 'ExecStart=/usr/sbin/hvcma-xen daemon' "$root/usr/lib/systemd/system/hvcma-xen.service"
+mkdir -p "$tmp/version"
+sed "s,/sys/hypervisor/version,$tmp/version,; s,/usr/lib/hvcma-xen,$root&," "$root/usr/sbin/hvcma-xen" >"$tmp/hvcma-xen"
+check "where no Xen runs it says so" eval '! sh "$tmp/hvcma-xen" list 2>"$tmp/out" && grep -q "no Xen: there is no .*/version/major" "$tmp/out"'
+echo 4 >"$tmp/version/major"
+echo 20 >"$tmp/version/minor"
+check "the one for this release runs" equal "4.20 list --json" "$(sh "$tmp/hvcma-xen" list --json)"
+echo 19 >"$tmp/version/minor"
+check "of another release it says for which there are" eval '! sh "$tmp/hvcma-xen" list 2>"$tmp/out" && grep -q "this is Xen 4.19; .* has it for 4.17 4.20" "$tmp/out"'
+check "uninstall-xen" eval 'make uninstall-xen DESTDIR="$root" >"$tmp/out" 2>&1'
+check "leaves nothing" equal "" "$(files "$root")"
 tap_end
