@@ -120,7 +120,7 @@ need_glue = plugin $(GLUE_BIN) $(call glue_plugin,glue) $(call glue_plugin,glue-
 need_vm = native plugin-testing arm64 guest $(call guest_ko,arm64/6.12-cloud) $(UNIT_BIN)
 need_libvirt = native plugin-testing $(call guest_ko,amd64/6.12)
 need_nested = $(patsubst %,$(O)/guest/arm64/bin/%,hold as_user taker) arm64 arm64-service arm64-plugin arm64-plugin-testing $(call guest_test_ko,arm64/6.12 arm64/6.1)
-need_xen = arm64-xen $(call guest_test_ko,arm64/6.12 arm64/6.1)
+need_xen = arm64 arm64-xen $(call guest_test_ko,arm64/6.12 arm64/6.1)
 need_instruments = native plugin-testing $(call guest_test_ko,$(GUEST_CHECKED) $(CHECKED_T)) \
 	$(filter $(O)/guest/$(NATIVE)/%,$(GUEST_BIN))
 need_intree =

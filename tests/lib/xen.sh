@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 #
 # A machine that runs Debian's Xen: an emulated arm64 one, with a disk that nothing drives and no IOMMU is
-# before. Its control domain has the agent (vm.sh: "guest COMMAND"), Xen's tools, our hvcma-xen, and what a
+# before. Its control domain has the agent (vm.sh: "guest COMMAND"), Xen's tools, our hvcma-xen and hvcma, and what a
 # further domain boots. Sourced, after vm.sh and initramfs.sh, on the outer machine.
 #
 #	xen_start RELEASE DOM0-SERIES DOMU-SERIES [QEMU-OPTION...]	boot it
@@ -49,7 +49,11 @@ xen_start()
 		-f "$(find "$xs_tools/" -name ld-linux-aarch64.so.1 | head -n 1):/lib/ld-linux-aarch64.so.1" \
 		-f "$(kernel_dir arm64 "$xs_domu")/vmlinuz:/domu/kernel" -f "$VM_TMP/domu.initrd:/domu/initrd" \
 		-f "$VM_TMP/pt.dtb:/domu/pt.dtb" -f "$HVCMA_SRC/tests/xen/guest/domu.cfg:/domu/cfg" \
-		-f "$VM_TMP/dom0.sh:/dom0.sh" -f "$HVCMA_BUILD/xen/$xen_release/hvcma-xen:/bin/hvcma-xen"
+		-f "$VM_TMP/dom0.sh:/dom0.sh" -f "$HVCMA_BUILD/xen/$xen_release/hvcma-xen:/bin/hvcma-xen" \
+		-f "$HVCMA_BUILD/arm64/hvcma:/bin/hvcma"
+	for xs_file in libjson-c.so.5 liburing.so.2 libfdt.so.1; do
+		set -- "$@" -f "$HVCMA_BUILD/env/sysroot-arm64/usr/lib/aarch64-linux-gnu/$xs_file:/lib/$xs_file"
+	done
 	for xs_file in ${XEN_SHIPPED-}; do
 		set -- "$@" -f "$xs_file"
 	done
