@@ -343,8 +343,8 @@ static int vcma_memory_pm_notify(struct notifier_block *nb, unsigned long event,
 /* What was left before, at this place and under another size, covers it: regions have left memory whole. */
 static void vcma_memory_leave(const struct vcma_memory *memory)
 {
-	xa_insert(&vcma_memory_left, PHYS_PFN(memory->base_gpa),
-		  xa_mk_value(PHYS_PFN(memory->bytes)), GFP_KERNEL | __GFP_NOFAIL);
+	xa_cmpxchg(&vcma_memory_left, PHYS_PFN(memory->base_gpa), NULL,
+		   xa_mk_value(PHYS_PFN(memory->bytes)), GFP_KERNEL | __GFP_NOFAIL);
 }
 
 /* A region has it again: all of it, or the rest is left still. What another module left is its own. */
