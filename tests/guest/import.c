@@ -237,6 +237,7 @@ static int import_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!im)
 		return -ENOMEM;
 	im->dev = &pdev->dev;
+	dma_set_max_seg_size(im->dev, UINT_MAX);
 	err = dma_set_mask_and_coherent(im->dev, DMA_BIT_MASK(40));
 	if (!err)
 		err = pcim_enable_device(pdev);

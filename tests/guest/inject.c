@@ -58,19 +58,41 @@ static struct inject_probe probes[INJECT_MAX];
 static struct module *target;
 static unsigned int fail_nr;
 static unsigned long places[INJECT_PLACES];
-static DEFINE_SPINLOCK(inject_lock);	/* places, failed, fail_nr, target */
+/*
+ * places, failed, fail_nr, target. A probe's handler runs as an NMI does, which lockdep forbids whoever takes the
+ * lock elsewhere, too: it doesn't know that nothing is probed that is called with the lock held.
+ */
+static arch_spinlock_t inject_lock = __ARCH_SPIN_LOCK_UNLOCKED;
+
+static unsigned long inject_lock_irqsave(void)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	arch_spin_lock(&inject_lock);
+	return flags;
+}
+NOKPROBE_SYMBOL(inject_lock_irqsave);
+
+static void inject_unlock_irqrestore(unsigned long flags)
+{
+	arch_spin_unlock(&inject_lock);
+	local_irq_restore(flags);
+}
+NOKPROBE_SYMBOL(inject_unlock_irqrestore);
 
 static int inject_set_fail(const char *text, const struct kernel_param *kp)
 {
+	unsigned long flags;
 	unsigned int nr;
 	int err = kstrtouint(text, 0, &nr);
 
 	if (err)
 		return err;
-	spin_lock_irq(&inject_lock);
+	flags = inject_lock_irqsave();
 	fail_nr = nr;
 	failed[0] = '\0';
-	spin_unlock_irq(&inject_lock);
+	inject_unlock_irqrestore(flags);
 	return 0;
 }
 
@@ -136,13 +158,13 @@ static int inject_enter(struct kprobe *kp, struct pt_regs *regs)
 	unsigned long flags, caller = caller_of(regs);
 	bool fail = false;
 
-	spin_lock_irqsave(&inject_lock, flags);
+	flags = inject_lock_irqsave();
 	if (target && within_module(caller, target)) {
 		fail = inject_place(inject_offset(caller)) == fail_nr && !failed[0];
 		if (fail)
 			strscpy(failed, kp->symbol_name, sizeof(failed));
 	}
-	spin_unlock_irqrestore(&inject_lock, flags);
+	inject_unlock_irqrestore(flags);
 	if (fail)
 		inject_result(regs, p->value);
 	return fail;
@@ -157,15 +179,16 @@ static void inject_leave(struct kprobe *kp, struct pt_regs *regs, unsigned long 
 static int inject_module_event(struct notifier_block *nb, unsigned long event, void *data)
 {
 	struct module *module = data;
+	unsigned long flags;
 
 	if (strcmp(module->name, watched))
 		return NOTIFY_DONE;
-	spin_lock_irq(&inject_lock);
+	flags = inject_lock_irqsave();
 	if (event == MODULE_STATE_COMING)
 		target = module;
 	else if (event == MODULE_STATE_GOING)
 		target = NULL;
-	spin_unlock_irq(&inject_lock);
+	inject_unlock_irqrestore(flags);
 	return NOTIFY_OK;
 }
 

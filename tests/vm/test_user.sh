@@ -81,7 +81,9 @@ reusable_case()
 	lc_fill="dd if=/dev/zero of=/mnt/all bs=1M count=$((REGION_MIB + 48)) 2>/dev/null"
 	guest "mount -t tmpfs -o size=100% none /mnt && $lc_fill"
 	lc_missed=$(guest 'cat $(cma_dir)/nr_deadline_missed')
-	GUEST_LIMIT_S=60 program late /dev/vcma/cma0 $((8 << 20)) 1000
+	# A step past a deadline takes long where each page does.
+	[ "$vm_slow" = 1 ] && lc_late_s=1 || lc_late_s=30
+	GUEST_LIMIT_S=60 program late /dev/vcma/cma0 $((8 << 20)) 1000 $lc_late_s
 	check "$what: each that was late is counted" equal \
 		$((lc_missed + $(grep '^ok.* late: .* blocks:' "$VM_TMP/results" | grep -vc SKIP))) \
 		"$(guest 'cat $(cma_dir)/nr_deadline_missed')"
@@ -157,6 +159,10 @@ loaded()
 # rule_case: who may open the file
 rule_case()
 {
+	if [ -n "$vm_instruments" ]; then
+		tap_skip "$what: udev and the rule" "this kernel has no sockets"
+		return
+	fi
 	guest 'mkdir -p /run /etc /usr/lib/udev/rules.d && echo vcma:x:4711: >/etc/group'
 	guest 'ln -s udevadm /bin/systemd-udevd && systemd-udevd --daemon 2>/dev/null'
 	check "$what: udev without the rule: root alone" equal "crw------- 0" "$(loaded)"

@@ -8,7 +8,7 @@
  *					not all come, and why; prints TAP
  *	vcma_user fast FILE NR FITS MOST	as many by VCMA_ALLOC_FAST: at least FITS, at most
  *					MOST, nothing is migrated; then all without it; prints TAP
- *	vcma_user late FILE BYTES NR	one buffer, and one of NR blocks of 64 KiB, of a region full
+ *	vcma_user late FILE BYTES NR SECONDS	one buffer, and one of NR blocks of 64 KiB, of a region full
  *					of files: not in a millisecond, but in time; prints TAP
  *	vcma_user each FILE		one buffer of each kind, whatever comes of it
  *	vcma_user import FILE DEV ERR [CACHED]	/dev/vcma_import's device DEV copies in a buffer, or
@@ -463,7 +463,7 @@ static void outcome(bool good, const char *what, int fd, __u32 nr, double since_
 }
 
 /* Both without time first: what is freed lies empty. */
-static int late(const char *file, __u64 bytes, __u32 nr)
+static int late(const char *file, __u64 bytes, __u32 nr, double most_s)
 {
 	struct vcma_alloc_bulk bulk = { .block_bytes = 65536, .nr_blocks = nr, .timeout_ms = 1 };
 	struct vcma_alloc alloc = { .bytes = bytes, .timeout_ms = 1 };
@@ -474,11 +474,11 @@ static int late(const char *file, __u64 bytes, __u32 nr)
 	start = now_s();
 	fd = buffer_get(region, &alloc);
 	fragmented = fd == -ENOMEM;	/* no run of granules in the host's memory */
-	outcome(fragmented || (fd == -ETIMEDOUT && now_s() - start < 1),
+	outcome(fragmented || (fd == -ETIMEDOUT && now_s() - start < most_s),
 		fragmented ? "late: one # SKIP fragmented host" : "late: one", fd, 1, start);
 	start = now_s();
 	fd = bulk_get(region, &bulk);	/* some may come: then there is no error */
-	outcome((fd < 0 ? fd == -ETIMEDOUT : bulk.nr_blocks < nr) && now_s() - start < 1,
+	outcome((fd < 0 ? fd == -ETIMEDOUT : bulk.nr_blocks < nr) && now_s() - start < most_s,
 		"late: many", fd, bulk.nr_blocks, start);
 	result(returned(region), "late: all is freed");
 
@@ -634,8 +634,8 @@ int main(int argc, char **argv)
 		return busy(argv[2], atoi(argv[3]));
 	if (argc == 6 && !strcmp(argv[1], "fast"))
 		return fast(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
-	if (argc == 5 && !strcmp(argv[1], "late"))
-		return late(argv[2], strtoull(argv[3], NULL, 0), atoi(argv[4]));
+	if (argc == 6 && !strcmp(argv[1], "late"))
+		return late(argv[2], strtoull(argv[3], NULL, 0), atoi(argv[4]), atof(argv[5]));
 	if (argc == 3 && !strcmp(argv[1], "each"))
 		return each(argv[2]);
 	if ((argc == 5 || argc == 6) && !strcmp(argv[1], "import"))
