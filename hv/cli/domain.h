@@ -37,7 +37,7 @@ extern const struct hvcma_domain_command hvcma_domain_unapply_command;
 struct hvcma_domain_request {
 	const char *output;		/* NULL: the standard output */
 	const char *connect;		/* URI of libvirt, NULL: its default */
-	const char *sysfs, *mounts, *emulator;	/* where the host is looked at */
+	const char *sysfs, *mounts, *emulator, *service;	/* where the host is looked at */
 	const char *device, *field;
 	bool json, no_host, in_place;
 	bool live, config;		/* neither: what the domain is, live if it runs */

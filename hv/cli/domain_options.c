@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hv/cli/domain.h"
+#include "hv/host/service_client.h"
 #include "hv/libvirt/finding.h"
 
 static const struct known {
@@ -32,6 +33,8 @@ static const struct known {
 	  "      --mounts FILE   what is mounted (default: /proc/self/mounts)\n" },
 	{ 'h', { "emulator", required_argument, NULL, 'e' },
 	  "      --emulator FILE the emulator to ask (default: the domain's, with the plugin)\n" },
+	{ 'h', { "service", required_argument, NULL, 'S' },
+	  "      --service PATH  the service's socket (default: " HVCMA_SERVICE_SOCKET ")\n" },
 };
 
 #define NR_KNOWN	(sizeof(known) / sizeof(*known))
@@ -77,6 +80,9 @@ static int take_option(void *opaque, int c, char *arg)
 	case 'e':
 		r->emulator = arg;
 		break;
+	case 'S':
+		r->service = arg;
+		break;
 	}
 	return 0;
 }
@@ -90,7 +96,9 @@ int hvcma_domain_options(const struct hvcma_domain_command *command, int argc, c
 	size_t nr = 0;
 	int ret;
 
-	*r = (struct hvcma_domain_request){ .sysfs = "/sys", .mounts = "/proc/self/mounts" };
+	*r = (struct hvcma_domain_request){
+		.sysfs = "/sys", .mounts = "/proc/self/mounts", .service = HVCMA_SERVICE_SOCKET,
+	};
 	snprintf(name, sizeof(name), "domain %s", command->name);
 	hvcma_text_add(&help, "usage: hvcma domain %s %s\n%s\n", command->name, command->usage, command->help);
 	for (size_t i = 0; i < NR_KNOWN; i++) {

@@ -122,7 +122,8 @@ static void print_json(struct json_object *list, size_t errors)
 static xmlDocPtr read_checked(const struct hvcma_domain_text *t, bool with_host, const struct hvcma_domain_request *r,
 			      struct hvcma_domain *d, struct hvcma_findings *f)
 {
-	struct hvcma_domain_check_host host = { .sysfs = r->sysfs, .mounts = r->mounts, .emulator = r->emulator };
+	struct hvcma_domain_check_host host = { .sysfs = r->sysfs, .mounts = r->mounts, .emulator = r->emulator,
+						.service = r->service };
 	xmlDocPtr doc = hvcma_xml_parse(t->text, t->bytes, f);
 
 	*d = (struct hvcma_domain){ 0 };

@@ -102,6 +102,8 @@ static void check_choices(const struct hvcma_declared_region *r, struct hvcma_fi
 		  "where host pages lie matters to devices without an IOMMU alone, and there is none" },
 		{ chosen && r->nodeset && !is_ram, "hugepages", "remove nodeset=",
 		  "pages of <low> or <contiguous> are chosen from all NUMA nodes" },
+		{ r->by_service && chosen, r->low_bytes ? "low" : "contiguous", "remove it, or service='yes'",
+		  "with service='yes' the service has the pages, and chooses none" },
 		{ r->run_bytes && !is(r->contiguous, "required"), "contiguous", "choose mode='required'",
 		  "run= of <contiguous> is of mode='required'" },
 	};
@@ -259,6 +261,22 @@ static void find_too_much(xmlNodePtr node, struct hvcma_findings *f)
 		   " bytes, for which processors have addresses", (const char *)node->name, HVCMA_MAX_MEMORY_BYTES);
 }
 
+/* RAM that the service is to have is a file that it can be passed. */
+static void check_ram_access(const struct hvcma_domain *d, struct hvcma_findings *f)
+{
+	xmlNodePtr backing = hvcma_xml_child(d->root, NULL, "memoryBacking");
+	const char *mode = hvcma_xml_attribute(hvcma_xml_child(backing, NULL, "access"), "mode");
+
+	for (size_t i = 0; i < d->declared.nr; i++) {
+		const struct hvcma_declared_region *r = &d->declared.region[i];
+
+		if (hvcma_declared_is_ram(r) && r->by_service && !is(mode, "shared"))
+			hvcma_find(f, HVCMA_ERROR, r->line, "add <access mode='shared'/> to <memoryBacking>",
+				   "region '%s' has mode='ram' and service='yes', and the domain's RAM is not shared",
+				   r->name);
+	}
+}
+
 static void check_total(const struct hvcma_domain *d, struct hvcma_findings *f)
 {
 	xmlNodePtr memory = hvcma_xml_child(d->root, NULL, "memory");
@@ -332,6 +350,7 @@ void hvcma_check_domain(const struct hvcma_domain *d, struct hvcma_findings *f)
 		return;
 	hvcma_check_beside(d, f);
 	check_ram_pages(d, f);
+	check_ram_access(d, f);
 	check_total(d, f);
 	/* Sizes that are wrong sum up to nothing. */
 	if (!hvcma_findings_errors(f))

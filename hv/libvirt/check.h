@@ -15,6 +15,7 @@ void hvcma_check_domain(const struct hvcma_domain *d, struct hvcma_findings *f);
 struct hvcma_domain_check_host {
 	const char *sysfs;		/* "/sys" */
 	const char *mounts;		/* "/proc/self/mounts" */
+	const char *service;		/* socket of hvcmad */
 	const char *emulator;		/* program to try instead of the domain's wrapper; NULL: that one */
 };
 

@@ -239,6 +239,22 @@ static void check_devices(const struct hvcma_domain *d, const struct hvcma_domai
 	}
 }
 
+/* ---- the service ---- */
+
+static void check_service(const struct hvcma_domain *d, const struct hvcma_domain_check_host *host,
+			  struct hvcma_findings *f)
+{
+	for (size_t i = 0; i < d->declared.nr; i++) {
+		const struct hvcma_declared_region *r = &d->declared.region[i];
+
+		if (r->by_service && access(host->service, F_OK)) {
+			hvcma_find(f, HVCMA_ERROR, r->line, "systemctl enable --now hvcmad.socket",
+				   "region '%s': the service's socket %s: %s", r->name, host->service, strerror(errno));
+			return;
+		}
+	}
+}
+
 /* ---- emulator ---- */
 
 /*
@@ -314,5 +330,6 @@ void hvcma_domain_check_host(const struct hvcma_domain *d, const struct hvcma_do
 		return;
 	check_all_pages(d, host, f);
 	check_devices(d, host, f);
+	check_service(d, host, f);
 	check_emulator(d, host, f);
 }

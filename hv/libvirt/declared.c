@@ -24,7 +24,7 @@ static const struct known {
 } known[] = {
 	{ "regions", "", "region* applied", false },
 	{ "applied", "emulator maxMemory numa cpu", "", false },
-	{ "region", "name mode default policy surrender", "size hugepages contiguous pin low pool window* client*", false },
+	{ "region", "name mode default policy surrender service", "size hugepages contiguous pin low pool window* client*", false },
 	{ "size", "unit percent min max", "", true },
 	{ "hugepages", "size unit nodeset", "", false },
 	{ "contiguous", "mode run unit", "", false },
@@ -410,6 +410,7 @@ static void read_region(xmlNodePtr node, struct hvcma_declared *d, struct hvcma_
 	r->policy = word(node, "policy", "best-fit first-fit next-fit", f);
 	r->is_default = yes(node, "default", f);
 	r->surrenders = yes(node, "surrender", f);
+	r->by_service = yes(node, "service", f);
 	if (child(node, "size"))
 		read_size(child(node, "size"), r, f);
 	read_pages(node, r, f);

@@ -46,6 +46,7 @@ struct hvcma_declared_region {
 	const char *mode, *policy, *pin, *contiguous;
 	bool is_default;
 	bool surrenders;		/* idle memory, for others */
+	bool by_service;		/* hvcmad has its memory and devices, not QEMU */
 	xmlNodePtr size;		/* NULL: none */
 	uint64_t size_bytes;		/* absolute; 0 with a percent */
 	uint64_t percent, min_bytes, max_bytes;	/* 0: not said */

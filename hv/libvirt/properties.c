@@ -11,7 +11,7 @@
 /* All that hvcma_properties_of() may say. */
 static const char *const names[] = {
 	"name", "mode", "pin", "policy", "default", "unsafe-noiommu", "clients", "regions", "dma-windows", "pin-limit",
-	"low", "contiguous", "run", "pool",
+	"low", "contiguous", "run", "pool", "service",
 };
 
 static const char ours[] = HVCMA_DEVICE_TYPE ",id=" HVCMA_ALIAS_PREFIX;
@@ -117,6 +117,7 @@ void hvcma_properties_of(const struct hvcma_domain *d, const struct hvcma_declar
 	add_word(p, "policy", r->policy);
 	add_yes(p, "default", r->is_default);
 	add_yes(p, "surrender", r->surrenders);
+	add_word(p, "service", r->by_service ? "on" : NULL);
 	add_yes(p, "unsafe-noiommu", hvcma_declared_is_unsafe(r));
 	add(p, "clients", "string", clients(d, r));
 	add(p, "regions", "string", regions(d, r));

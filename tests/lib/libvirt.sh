@@ -6,7 +6,8 @@
 # hugepages. Sourced after testbed.sh.
 #
 #	libvirt_need		ends the test as skipped where it can't be had
-#	libvirt_start		libvirtd and virtlogd
+#	libvirt_start		libvirtd and virtlogd; QEMU is root, or with LIBVIRT_UNPRIVILEGED what libvirt makes it
+#	libvirt_service CONFIG	hvcmad, outside; its socket is in there at its usual place
 #	libvirt_stop		all of it, domains too
 #	inside COMMAND...	run in there
 #	domain_xml NAME		the example for emulated devices, small and with a guest
@@ -15,7 +16,7 @@
 #
 # /dev/hugepages in there is hugetlbfs; there is no /dev/kvm.
 
-libvirt_pid=
+libvirt_pid='' libvirt_hvcmad='' libvirt_keeper=''
 
 libvirt_need()
 {
@@ -34,7 +35,11 @@ libvirt_tree_make()
 	# Where configure was told to have it.
 	libvirt_emulator=$("$HVCMA_BUILD/$VM_NATIVE/hvcma" domain apply "$HVCMA_SRC/examples/libvirt/emulated.xml" |
 		sed -n 's,.*<emulator>\(.*\)</emulator>.*,\1,p')
-	mkdir -p "$VM_TMP/virt/vm" "$VM_TMP/virt/root"
+	mkdir -p "$VM_TMP/virt/vm" "$VM_TMP/virt/root" "$VM_TMP/virt/service"
+	libvirt_rights='user = "root"
+group = "root"
+clear_emulator_capabilities = 0'
+	[ -z "${LIBVIRT_UNPRIVILEGED-}" ] || libvirt_rights=
 	cat >"$VM_TMP/virt/setup" <<-END
 		set -e
 		cd $VM_TMP/virt
@@ -58,6 +63,8 @@ libvirt_tree_make()
 		ln -s /proc/self/fd dev/fd
 		mount -t hugetlbfs -o pagesize=2M hugetlbfs dev/hugepages
 		mount --bind $VM_TMP/virt/vm vm
+		mkdir run/hvcma
+		mount --bind $VM_TMP/virt/service run/hvcma
 		rm -rf var/run
 		ln -s /run var/run
 		ln -s bash usr/bin/sh
@@ -69,11 +76,9 @@ libvirt_tree_make()
 		sed "s,@BINDIR@,/usr/bin,g" $HVCMA_SRC/packaging/libvirt-hook >etc/libvirt/hooks/qemu.d/hvcma
 		chmod 755 .$libvirt_emulator etc/libvirt/hooks/qemu.d/hvcma
 		cat >>etc/libvirt/qemu.conf <<-CONF
-			user = "root"
-			group = "root"
+			$libvirt_rights
 			security_driver = "none"
 			cgroup_controllers = [ ]
-			clear_emulator_capabilities = 0
 			stdio_handler = "file"
 			namespaces = [ ]
 		CONF
@@ -131,18 +136,56 @@ libvirt_gone()
 	! inside sh -c 'kill -0 $(cat /run/libvirtd.pid)' 2>/dev/null
 }
 
+# The domains first: the service's keeper stays for as long as it has something of theirs.
 libvirt_stop()
 {
-	[ -n "$libvirt_pid" ] || return 0
-	kill -KILL "$libvirt_unshare" 2>/dev/null
-	wait "$libvirt_unshare" 2>/dev/null
+	if [ -n "$libvirt_pid" ]; then
+		kill -KILL "$libvirt_unshare" 2>/dev/null
+		wait "$libvirt_unshare" 2>/dev/null
+	fi
 	libvirt_pid='' vm_pid=''
+	[ -n "$libvirt_hvcmad" ] || return 0
+	domain_wait 10 libvirt_service_has_nothing
+	kill "$libvirt_hvcmad" 2>/dev/null
+	domain_wait 10 eval '! kill -0 $libvirt_hvcmad 2>/dev/null' || kill -KILL "$libvirt_hvcmad"
+	domain_wait 10 eval '! kill -0 $libvirt_keeper 2>/dev/null' || kill -KILL "$libvirt_keeper"
+	libvirt_hvcmad='' libvirt_keeper=''
+}
+
+libvirt_service_has_nothing()
+{
+	[ "$(libvirt_service_has /pinned-bytes)" = 0 ]
 }
 
 inside()
 {
 	nsenter -t "$libvirt_pid" -m -p chroot "$VM_TMP/virt/root/merged" \
 		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C LIBVIRT_DEFAULT_URI=qemu:///system "$@"
+}
+
+# libvirt_service CONFIG: for the user that libvirt has for QEMU, whose group is not known out here
+libvirt_service()
+{
+	printf '%s\n' "$1" >"$VM_TMP/virt/hvcmad.conf"
+	"$HVCMA_BUILD/$VM_NATIVE/hvcmad" --config "$VM_TMP/virt/hvcmad.conf" --socket "$VM_TMP/virt/service/hvcmad.socket" \
+		>>"$VM_TMP/virt/hvcmad.log" 2>&1 &
+	libvirt_hvcmad=$!
+	domain_wait 60 libvirt_served || return
+	# The first one has started it.
+	[ -n "$libvirt_keeper" ] || libvirt_keeper=$(pgrep -P "$libvirt_hvcmad")
+	chgrp 64055 "$VM_TMP/virt/service/hvcmad.socket"
+	chmod 660 "$VM_TMP/virt/service/hvcmad.socket"
+}
+
+libvirt_served()
+{
+	libvirt_service_has /pinned-bytes >/dev/null
+}
+
+# libvirt_service_has POINTER
+libvirt_service_has()
+{
+	"$HVCMA_BUILD/$VM_NATIVE/hvcma" status --service="$VM_TMP/virt/service/hvcmad.socket" --field "$1" 2>/dev/null
 }
 
 # libvirt_guest: kernel and initramfs of all domains

@@ -107,6 +107,11 @@ check "surrender: of that region alone" has "$tmp/surrenders.applied" "count($(p
 check "surrender: a bool" has "$tmp/surrenders.applied" "$(property banka surrender | sed 's,/@value$,/@type,')" bool
 "$hvcma" domain unapply "$tmp/surrenders.applied" >"$tmp/surrenders.back"
 check "surrender: unapply gives back what it was" same_meaning "$tmp/surrenders" "$tmp/surrenders.back"
+check "the service has its memory" has "$tmp/service.applied" \
+	"//*[local-name()='device'][@alias='ua-hvcma-banka']//*[@name='service']/@value" on
+sed "s,mode='ram',& service='yes'," "$HVCMA_SRC/examples/libvirt/ram.xml" |
+	sed "s,<hugepages/>,&<access mode='shared'/>," >"$tmp/shared"
+check "or the RAM, if that is shared" eval '"$hvcma" domain apply "$tmp/shared" | grep -q "mode=ram,service=on,"'
 check "the wrapper is the emulator" eval \
 	'xmllint --xpath "string(//emulator)" "$applied" | grep -q "/hvcma-qemu-system-x86_64\$"'
 check "mode=ram is an argument" has "$tmp/ram.applied" "//*[local-name()='arg'][2]/@value" \

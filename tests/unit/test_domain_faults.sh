@@ -117,6 +117,10 @@ meaning~private~s,'MiB'>64<,'bytes'>4097<,~<hvcma:reservation~is 4097 bytes, lim
 meaning~static~s,'MiB'>128<,'MiB'>512<,~<hvcma:pool~the pool of region 'banka' is 536870912 bytes, limit: the region's 268435456
 meaning~static~s,aarch64' machine='virt',x86_64' machine='q35',;s,qemu-system-aarch64,qemu-system-x86_64,~<hvcma:region ~mode='static' is of machine 'virt' of Arm
 meaning~ram~s,<hvcma:client,<hvcma:hugepages size='1' unit='GiB'/>&,~<hvcma:hugepages~mode='ram' has the pages that the guest starts with
+form~service~s,service='yes',service='on',~service=~attribute 'service' of <region> is 'on', not yes, no
+meaning~service~s,</hvcma:region>,<hvcma:contiguous mode='best'/>&,~<hvcma:contiguous~with service='yes' the service has the pages
+meaning~service~s,</hvcma:region>,<hvcma:low unit='MiB'>2</hvcma:low>&,~<hvcma:low~with service='yes' the service has the pages
+meaning~ram~s,mode='ram',& service='yes',~<hvcma:region ~and the domain's RAM is not shared
 meaning~emulated~s,device='ua-net'/>,device='ua-net'><hvcma:window bus='0' memory='0' size='4' unit='GiB'/></hvcma:client>,~<hvcma:window~windows are about host-physical addresses
 meaning~reusable~s,<hvcma:client kind='coherent' unsafe-noiommu='yes'>,<hvcma:client device='ua-nvme' kind='coherent' unsafe-noiommu='yes'>,;/<hvcma:address/d~kind=~has other windows in region 'banka'
 meaning~private~s,type='pci' managed,type='usb' managed,~<hostdev~client of region 'banka' has no PCI address
@@ -282,6 +286,8 @@ check "no emulator" host 'No such file' --emulator "$tmp/none"
 check "no hugetlbfs" host 'no hugetlbfs with pages of 2097152 bytes is mounted' --mounts /dev/null
 echo 255 >"$pool/free_hugepages"
 check "too few hugepages" host 'need 256 of them, 255 can be had now'
+check "no service" eval '"$hvcma" domain check --sysfs "$sysfs" --mounts "$tmp/mounts" --emulator "$tmp/emulator" --service "$tmp/none" "$examples/service.xml" >"$tmp/said"
+	finds "$examples/service.xml" "<hvcma:region " "the service'\''s socket $tmp/none: No such file"'
 echo 1 >"$pool/nr_overcommit_hugepages"
 check "surplus pages count" host ''
 echo 1 >"$pool/resv_hugepages"
