@@ -102,7 +102,7 @@ packages_check-intree-long = $(packages_check-intree) intree
 steps_check-intree-long = $(steps_check-qtest) qemu-src qemu-src-newest meson
 
 packages_bench = core plugin vm
-steps_bench = $(steps_check-vm) $(steps_check-nested) $(steps_check-xen) qemu-src
+steps_bench = $(steps_check-vm) $(steps_check-nested) $(steps_check-xen) libvirt-amd64 qemu-src
 packages_fuzz = $(packages_check-glue)
 steps_fuzz = $(steps_check-glue) qemu-src meson
 packages_fuzz-coverage = $(packages_fuzz)

@@ -12,6 +12,7 @@
 #	figure_sample NAME OURS VALUE		by time: one pair, both measured one right after the other;
 #						at least 7 of them make a figure that can be sure
 #	figure_pairs NAME UNIT BASELINE GOAL	judges the pairs of that name
+#	figure_rounds NAME UNIT LIMIT		beside a limit: rounds of that name, "figure_sample NAME OURS 1"
 #	bench_end				exits 0 or 1: what is unsure fails nothing
 #
 # Guests have vcma_bench.ko: "bench_run SLOT COMMAND..." gives it a command for the device in a
@@ -79,6 +80,13 @@ figure_pairs()
 	touch "$(figure_file "$1")"
 	figure_remark=
 	figure_judge time "$1" "$2" "$3" '<=' "$4" <"$(figure_file "$1")"
+}
+
+figure_rounds()
+{
+	touch "$(figure_file "$1")"
+	figure_remark=
+	figure_judge time "$1" "$2" - '<=' "$3" <"$(figure_file "$1")"
 }
 
 bench_end()
