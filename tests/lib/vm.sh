@@ -47,15 +47,24 @@ vm_cleanup()
 	fi
 }
 
-# wait_until SECONDS COMMAND...: poll until the command succeeds.
+# wait_until SECONDS COMMAND...: poll until the command succeeds. Each look takes the processors from what is waited
+# for: what has lasted long is looked at more seldom.
 wait_until()
 {
-	[ -n "${VM_CALM-}" ] && wu_times=1 wu_pause=1 || wu_times=20 wu_pause=0.05
-	wu_left=$(($1 * wu_times * vm_slow))
+	wu_end_ms=$(($1 * 1000 * vm_slow)) wu_ms=0
 	shift
 	until "$@"; do
-		wu_left=$((wu_left - 1))
-		[ "$wu_left" -gt 0 ] || return 1
+		if [ -n "${VM_CALM-}" ]; then
+			wu_step_ms=1000 wu_pause=1
+		elif [ "$wu_ms" -ge 10000 ]; then
+			wu_step_ms=500 wu_pause=0.5
+		elif [ "$wu_ms" -ge 2000 ]; then
+			wu_step_ms=200 wu_pause=0.2
+		else
+			wu_step_ms=50 wu_pause=0.05
+		fi
+		wu_ms=$((wu_ms + wu_step_ms))
+		[ "$wu_ms" -lt "$wu_end_ms" ] || return 1
 		sleep "$wu_pause"
 	done
 }
