@@ -93,7 +93,7 @@ inject_case()
 		"$(guest_module "$1" "$2" vcma_inject)" -- -f "$VM_TMP/life:/life" \
 		$(guest_programs "$1" vcma_user)
 	# shellcheck disable=SC2046 # options are words
-	VM_LIMIT_S=400 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
+	VM_LIMIT_S=600 vm_start "$1" "$(kernel_dir "$1" "$2")/vmlinuz" "$VM_TMP/initramfs" \
 		$(region_options cma0 "mode=$3,clients=edu0") -device edu,id=edu0,dma_mask=0xffffffffff \
 		-device edu,id=edu1,dma_mask=0xffffffffff
 	if ! vm_booted 1 90; then
