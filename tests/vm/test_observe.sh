@@ -148,7 +148,7 @@ late_case()
 	guest "mount -t tmpfs -o size=100% none /mnt && dd if=/dev/zero of=/mnt/all bs=1M count=$((REGION_MIB + 48)) 2>/dev/null"
 	lc_before=$(value nr_deadline_missed)
 	debug +
-	guest vcma_user late /dev/vcma/cma0 $((8 << 20)) 1000 1 >"$VM_TMP/results"
+	guest vcma_user late /dev/vcma/cma0 $((8 << 20)) 1000 1 20000 >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what"
 	debug -
 	debug_said "there is no time" <<-'EOL'

@@ -83,7 +83,7 @@ reusable_case()
 	lc_missed=$(guest 'cat $(cma_dir)/nr_deadline_missed')
 	# A step past a deadline takes long where each page does.
 	[ "$vm_slow" = 1 ] && lc_late_s=1 || lc_late_s=30
-	GUEST_LIMIT_S=60 program late /dev/vcma/cma0 $((8 << 20)) 1000 $lc_late_s
+	GUEST_LIMIT_S=60 program late /dev/vcma/cma0 $((8 << 20)) 1000 $lc_late_s $((20000 * vm_slow))
 	check "$what: each that was late is counted" equal \
 		$((lc_missed + $(grep '^ok.* late: .* blocks:' "$VM_TMP/results" | grep -vc SKIP))) \
 		"$(guest 'cat $(cma_dir)/nr_deadline_missed')"

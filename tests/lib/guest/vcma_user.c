@@ -8,8 +8,9 @@
  *					not all come, and why; prints TAP
  *	vcma_user fast FILE NR FITS MOST	as many by VCMA_ALLOC_FAST: at least FITS, at most
  *					MOST, nothing is migrated; then all without it; prints TAP
- *	vcma_user late FILE BYTES NR SECONDS	one buffer, and one of NR blocks of 64 KiB, of a region full
- *					of files: not in a millisecond, but in time; prints TAP
+ *	vcma_user late FILE BYTES NR SECONDS MS	one buffer, and one of NR blocks of 64 KiB, of a region full
+ *					of files: not in a millisecond, which is told within
+ *					SECONDS, but within MS; prints TAP
  *	vcma_user each FILE		one buffer of each kind, whatever comes of it
  *	vcma_user import FILE DEV ERR [CACHED]	/dev/vcma_import's device DEV copies in a buffer, or
  *					refuses with that errno, CACHED for cached ones if that
@@ -463,7 +464,7 @@ static void outcome(bool good, const char *what, int fd, __u32 nr, double since_
 }
 
 /* Both without time first: what is freed lies empty. */
-static int late(const char *file, __u64 bytes, __u32 nr, double most_s)
+static int late(const char *file, __u64 bytes, __u32 nr, double most_s, __u32 patience_ms)
 {
 	struct vcma_alloc_bulk bulk = { .block_bytes = 65536, .nr_blocks = nr, .timeout_ms = 1 };
 	struct vcma_alloc alloc = { .bytes = bytes, .timeout_ms = 1 };
@@ -483,12 +484,12 @@ static int late(const char *file, __u64 bytes, __u32 nr, double most_s)
 	result(returned(region), "late: all is freed");
 
 	start = now_s();
-	alloc.timeout_ms = 20000;
+	alloc.timeout_ms = patience_ms;
 	fd = buffer_get(region, &alloc);
 	outcome(fd >= 0 || (fragmented && fd == -ENOMEM), "in time: one", fd, 1, start);
 	start = now_s();
 	bulk.nr_blocks = nr;
-	bulk.timeout_ms = 20000;
+	bulk.timeout_ms = patience_ms;
 	fd = bulk_get(region, &bulk);
 	outcome(fd >= 0 && bulk.nr_blocks == nr, "in time: many", fd, bulk.nr_blocks, start);
 	result(returned(region), "in time: all is freed");
@@ -634,8 +635,8 @@ int main(int argc, char **argv)
 		return busy(argv[2], atoi(argv[3]));
 	if (argc == 6 && !strcmp(argv[1], "fast"))
 		return fast(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
-	if (argc == 6 && !strcmp(argv[1], "late"))
-		return late(argv[2], strtoull(argv[3], NULL, 0), atoi(argv[4]), atof(argv[5]));
+	if (argc == 7 && !strcmp(argv[1], "late"))
+		return late(argv[2], strtoull(argv[3], NULL, 0), atoi(argv[4]), atof(argv[5]), atoi(argv[6]));
 	if (argc == 3 && !strcmp(argv[1], "each"))
 		return each(argv[2]);
 	if ((argc == 5 || argc == 6) && !strcmp(argv[1], "import"))
