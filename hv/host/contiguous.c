@@ -33,6 +33,7 @@
 #define SURPLUS_TIMES	2	/* surplus pages that are looked at, by those wanted */
 #define LOCK_TRIES	20
 #define LOCK_WAIT_MS	100
+#define STEP_BYTES	(UINT64_C(64) << 20)	/* of spare pages: 30 ms */
 
 struct search {
 	const struct hvcma_contiguous_request *r;
@@ -132,6 +133,17 @@ static int fill(struct search *s, uint64_t granule)
 	return look(s, granule, 1);
 }
 
+/* Asked where long work begins anew. */
+static int check_stopped(struct search *s)
+{
+	const struct hvcma_contiguous_limits *limits = &s->r->limits;
+
+	if (!limits->is_stopped || !limits->is_stopped(limits->opaque))
+		return 0;
+	hvcma_error_set(s->err, "the search for pages was stopped");
+	return -ECANCELED;
+}
+
 /* The next page of a granule is to come from that node. */
 static int bind(struct search *s, uint64_t granule, int node)
 {
@@ -176,6 +188,8 @@ static int move_chain(struct search *s, uint64_t first)
 		from = s->order[to];
 		ret = move(s, to, from);
 		to = from;
+		if (!ret)
+			ret = check_stopped(s);
 	}
 	if (ret || !is_granule(s, to))
 		return ret;
@@ -212,6 +226,27 @@ static bool cannot_be_better(const struct search *s, const struct hvcma_runs *ru
 	return (runs->nr == 1 || s->r->low_only) && runs->nr_low == s->r->want.low_nr;
 }
 
+/*
+ * Spare pages, in steps that end soon when nobody wants them any more. Fewer than that is no failure:
+ * they are looked at.
+ */
+static int populate_spare(struct search *s, uint64_t first, uint64_t nr)
+{
+	uint64_t step = page_bytes(s) < STEP_BYTES ? STEP_BYTES / page_bytes(s) : 1;
+	uint64_t at = first, n;
+	int ret = 0;
+
+	for (; !ret && at < first + nr; at += n) {
+		n = first + nr - at < step ? first + nr - at : step;
+		if (hvcma_populate(address(s, at), n * page_bytes(s))) {
+			s->nr_slots = first + nr;
+			break;
+		}
+		ret = check_stopped(s);
+	}
+	return ret;
+}
+
 /* More spare pages, twice as many each time, until they would do or there are no more. */
 static int gather(struct search *s, struct hvcma_runs *runs)
 {
@@ -223,10 +258,9 @@ static int gather(struct search *s, struct hvcma_runs *runs)
 
 		if (nr > s->nr_slots - first)
 			nr = s->nr_slots - first;
-		/* fewer than that is no failure: they are looked at */
-		if (hvcma_populate(address(s, first), nr * page_bytes(s)))
-			s->nr_slots = first + nr;
-		ret = look(s, first, nr);
+		ret = populate_spare(s, first, nr);
+		if (!ret)
+			ret = look(s, first, nr);
 		s->nr_tried += nr;
 		nr *= 2;
 		if (!ret)
@@ -359,7 +393,10 @@ static uint64_t nr_spare(const struct search *s)
 	const struct hvcma_hugepages *p = &s->pool;
 	uint64_t nr = p->free > p->reserved ? p->free - p->reserved : 0;
 	uint64_t more = p->surplus_limit > p->surplus ? p->surplus_limit - p->surplus : 0;
+	uint64_t keep = s->r->limits.keep_nr;
 
+	if (keep)
+		return nr > keep ? nr - keep : 0;
 	if (more > SURPLUS_TIMES * s->r->want.nr)
 		more = SURPLUS_TIMES * s->r->want.nr;
 	return nr + more;
@@ -481,4 +518,63 @@ int hvcma_contiguous_back(const struct hvcma_contiguous_request *request,
 	if (!ret)
 		*result = s.out;
 	return ret;
+}
+
+/* ---- what a provider's configuration says ---- */
+
+/* Where pages are is no matter of taste: they have to be a file's, a granule each. */
+int hvcma_contiguous_check(const struct hvcma_provider_config *config, struct hvcma_error *err)
+{
+	bool are_ours = config->fd >= 0 && config->need_hpa && config->granule_bytes == config->page_bytes;
+
+	if (config->low_bytes && (!are_ours || config->low_bytes % config->granule_bytes ||
+				  config->low_bytes > config->bytes)) {
+		hvcma_error_set(err, "region %s: %" PRIu64 " bytes below 0x%" PRIx64
+				" need a file, whole granules of one page each, and no more than there are",
+				config->name, config->low_bytes, HVCMA_LOW_LIMIT);
+		return -EINVAL;
+	}
+	if (config->is_contiguous ? !are_ours || config->run_bytes % config->granule_bytes ||
+				    config->run_bytes > config->bytes : config->run_bytes) {
+		hvcma_error_set(err, "region %s: a run of %" PRIu64 " bytes needs is_contiguous, a file, whole "
+				"granules of one page each, and no more than there are",
+				config->name, config->run_bytes);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Pages of which it matters where they are: below the limit as far as there are any, in runs. */
+int hvcma_contiguous_back_region(const struct hvcma_provider_config *config,
+				 const struct hvcma_contiguous_limits *limits,
+				 struct hvcma_contiguous_result *result, struct hvcma_error *err)
+{
+	uint64_t low_nr = config->low_bytes / config->page_bytes, nr = config->bytes / config->page_bytes;
+	const struct hvcma_contiguous_request request = {
+		.fd = config->fd, .offset_bytes = config->fd_offset_bytes, .base = config->base,
+		.want = {
+			.page_bytes = config->page_bytes, .nr = config->is_contiguous ? nr : low_nr,
+			.low_nr = low_nr, .low_limit = HVCMA_LOW_LIMIT,
+		},
+		.run_nr = config->run_bytes / config->page_bytes, .low_only = !config->is_contiguous,
+		.limits = limits ? *limits : (struct hvcma_contiguous_limits){ 0 },
+	};
+	struct hvcma_contiguous_result got = { 0 };
+	struct hvcma_error why = { "" };
+	int ret = 0;
+
+	if (config->low_bytes || config->is_contiguous)
+		ret = hvcma_contiguous_back(&request, &got, &why);
+	if (ret) {
+		hvcma_error_set(err, "region %s: %s", config->name, why.text);
+		return ret;
+	}
+	if (low_nr && !got.runs.nr_low) {
+		hvcma_error_set(err, "region %s: %" PRIu64 " bytes below 0x%" PRIx64 " are wanted, but no free hugepage of %"
+				PRIu64 " bytes lies there: \"hvcma hugepages --low\" makes some, at boot",
+				config->name, config->low_bytes, HVCMA_LOW_LIMIT, config->page_bytes);
+		return -ENODATA;
+	}
+	*result = got;
+	return 0;
 }

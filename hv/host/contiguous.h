@@ -37,6 +37,15 @@
 #include "hv/host/provider.h"
 #include "hv/host/runs.h"
 
+/* Of one who does this for others. All zero: none. */
+struct hvcma_contiguous_limits {
+	uint64_t keep_nr;		/* so many free pages of the pool are left alone, and surplus
+					 * pages, too: the pool gives out those that it has first
+					 */
+	bool (*is_stopped)(void *opaque);	/* asked now and then: give up; NULL: never */
+	void *opaque;
+};
+
 struct hvcma_contiguous_request {
 	int fd;				/* hugetlb file */
 	uint64_t offset_bytes;		/* where in it the granules begin */
@@ -46,6 +55,7 @@ struct hvcma_contiguous_request {
 	struct hvcma_runs_want want;	/* its pages, each a granule */
 	uint64_t run_nr;		/* refuse if the longest run is shorter, <= want.nr */
 	bool low_only;			/* runs don't matter: enough pages below want.low_limit do */
+	struct hvcma_contiguous_limits limits;
 };
 
 struct hvcma_contiguous_result {
@@ -62,10 +72,30 @@ struct hvcma_contiguous_result {
  *
  * Return: 0; -ENOSPC: the longest run would be shorter than run_nr, @err says how long;
  * -ENOMEM: the pool has no page for a granule; -EPERM: no CAP_SYS_ADMIN to see addresses;
- * -EIO. With -ENOSPC contents are what they were (but if others took pages
- * during step 3), and granules may be backed that weren't; with -ENOMEM and -EIO they may be lost.
+ * -ECANCELED: stopped; -EIO. With -ENOSPC contents are what they were (but if others took pages
+ * during step 3), and granules may be backed that weren't; with -ENOMEM, -ECANCELED and -EIO they may be lost.
  */
 int hvcma_contiguous_back(const struct hvcma_contiguous_request *request,
 			  struct hvcma_contiguous_result *result, struct hvcma_error *err);
+
+/**
+ * hvcma_contiguous_check() - does what a provider's configuration says of places (low_bytes, is_contiguous, run_bytes)
+ * fit the rest of it?
+ *
+ * Return: 0 or -EINVAL with words in @err.
+ */
+int hvcma_contiguous_check(const struct hvcma_provider_config *config, struct hvcma_error *err);
+
+/**
+ * hvcma_contiguous_back_region() - hvcma_contiguous_back() as that says, if it says anything.
+ * @config: checked; of it name, base, bytes, page_bytes, fd, fd_offset_bytes and what is said of places
+ * @limits: NULL: none
+ * @result: out: all zero if it says nothing
+ *
+ * Return: as hvcma_contiguous_back(), -ENODATA (some are to be low, and there is none at all); @err names the region.
+ */
+int hvcma_contiguous_back_region(const struct hvcma_provider_config *config,
+				 const struct hvcma_contiguous_limits *limits,
+				 struct hvcma_contiguous_result *result, struct hvcma_error *err);
 
 #endif /* HVCMA_HOST_CONTIGUOUS_H */

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MAX_NODES	1024		/* the most that a kernel is built for */
+#define MAX_NODES	HVCMA_NUMA_MAX_NODES
 #define WORD_BITS	(8 * sizeof(unsigned long))
 
 struct nodes {
@@ -29,15 +29,30 @@ bool hvcma_numa_has_nodes(void)
 	return nr > 1;
 }
 
-int hvcma_numa_like(void *to, uint64_t bytes, const void *like)
+int hvcma_numa_policy(const void *at, struct hvcma_numa_policy *out)
 {
-	struct nodes nodes = { { 0 } };
+	struct hvcma_numa_policy policy = { 0 };
 	int mode;
 
-	if (syscall(SYS_get_mempolicy, &mode, &nodes, MAX_NODES + 1, like, MPOL_F_ADDR) ||
-	    syscall(SYS_mbind, to, bytes, mode, &nodes, MAX_NODES + 1, 0))
+	_Static_assert(sizeof(policy.nodes) == sizeof(struct nodes) && WORD_BITS == 64, "other words than the kernel's");
+	if (syscall(SYS_get_mempolicy, &mode, policy.nodes, MAX_NODES + 1, at, MPOL_F_ADDR))
 		return -errno;
+	policy.mode = (uint32_t)mode;
+	*out = policy;
 	return 0;
+}
+
+int hvcma_numa_set(void *to, uint64_t bytes, const struct hvcma_numa_policy *policy)
+{
+	return syscall(SYS_mbind, to, bytes, policy->mode, policy->nodes, MAX_NODES + 1, 0) ? -errno : 0;
+}
+
+int hvcma_numa_like(void *to, uint64_t bytes, const void *like)
+{
+	struct hvcma_numa_policy policy;
+	int ret = hvcma_numa_policy(like, &policy);
+
+	return ret ? ret : hvcma_numa_set(to, bytes, &policy);
 }
 
 int hvcma_numa_node(const void *at)

@@ -514,62 +514,23 @@ static int check_memlock(const struct hvcma_provider_config *config, struct hvcm
 	return -EPERM;
 }
 
-/* Where pages are is no matter of taste: they have to be a file's, a granule each. */
-static int check_places(const struct hvcma_provider_config *config, struct hvcma_error *err)
-{
-	bool are_ours = config->fd >= 0 && config->need_hpa && config->granule_bytes == config->page_bytes;
-
-	if (config->low_bytes && (!are_ours || config->low_bytes % config->granule_bytes ||
-				  config->low_bytes > config->bytes)) {
-		hvcma_error_set(err, "region %s: %" PRIu64 " bytes below 0x%" PRIx64
-				" need a file, whole granules of one page each, and no more than there are",
-				config->name, config->low_bytes, HVCMA_LOW_LIMIT);
-		return -EINVAL;
-	}
-	if (config->is_contiguous ? !are_ours || config->run_bytes % config->granule_bytes ||
-				    config->run_bytes > config->bytes : config->run_bytes) {
-		hvcma_error_set(err, "region %s: a run of %" PRIu64 " bytes needs is_contiguous, a file, whole "
-				"granules of one page each, and no more than there are",
-				config->name, config->run_bytes);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/* Pages of which it matters where they are: below the limit as far as there are any, in runs. */
+/* Pages of which it matters where they are. */
 static int back_in_places(struct local *l, const struct hvcma_provider_config *config,
 			  struct hvcma_error *err)
 {
-	uint64_t low_nr = config->low_bytes / l->page_bytes;
-	const struct hvcma_contiguous_request request = {
-		.fd = l->fd, .offset_bytes = l->fd_offset_bytes, .base = l->memory,
-		.want = {
-			.page_bytes = l->page_bytes, .nr = config->is_contiguous ? l->granules.nr : low_nr,
-			.low_nr = low_nr, .low_limit = HVCMA_LOW_LIMIT,
-		},
-		.run_nr = config->run_bytes / l->page_bytes, .low_only = !config->is_contiguous,
-	};
 	struct hvcma_contiguous_result result;
-	int ret = check_places(config, err);
+	int ret = hvcma_contiguous_check(config, err);
 
-	if (ret || (!config->low_bytes && !config->is_contiguous))
+	if (!ret)
+		ret = hvcma_contiguous_back_region(config, NULL, &result, err);
+	if (ret)
 		return ret;
-	ret = hvcma_contiguous_back(&request, &result, err);
-	if (ret) {
-		name_region(err, config->name);
-		return ret;
-	}
 	l->low_bytes = result.runs.nr_low * l->page_bytes;
 	if (config->is_contiguous) {
 		l->run_bytes = result.runs.longest * l->page_bytes;
 		l->nr_runs = result.runs.nr;
 	}
-	if (l->low_bytes || !config->low_bytes)
-		return 0;
-	hvcma_error_set(err, "region %s: %" PRIu64 " bytes below 0x%" PRIx64 " are wanted, but no free hugepage of %"
-			PRIu64 " bytes lies there: \"hvcma hugepages --low\" makes some, at boot",
-			config->name, config->low_bytes, HVCMA_LOW_LIMIT, l->page_bytes);
-	return -ENODATA;
+	return 0;
 }
 
 /* May this process see where the region's memory lies? Or does its pinner? */
