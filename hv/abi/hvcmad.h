@@ -20,7 +20,7 @@
 #define HVCMAD_ASSERT(cond)	_Static_assert(cond, #cond)
 
 /* Of the specification that this file is the machine-readable form of. */
-#define HVCMAD_SPEC_VERSION		"1.2"
+#define HVCMAD_SPEC_VERSION		"1.3"
 
 #define HVCMAD_MAGIC			0x64434d48U	/* hello.magic; "HMCd" in the order of x86 */
 #define HVCMAD_VERSION			1		/* hello.version */
@@ -28,7 +28,8 @@
 /* hello.features */
 #define HVCMAD_F_TURNS			0x1		/* OFFER, WANTED, TURNS; BACK is answered with AGAIN, too */
 #define HVCMAD_F_HVCMA			0x2		/* the answer to HELLO has the service's version of hvcma */
-#define HVCMAD_FEATURES			0x3
+#define HVCMAD_F_ARRANGE		0x4		/* ARRANGE, and NO_RUN */
+#define HVCMAD_FEATURES			0x7
 
 #define HVCMAD_MAX_REQUEST_BYTES	256
 #define HVCMAD_MAX_RESPONSE_BYTES	65536
@@ -41,6 +42,7 @@
 #define HVCMAD_DEVICE_BYTES		32		/* of a device; NUL padded and terminated */
 #define HVCMAD_WHY_BYTES		128		/* of what is wrong with a device; the same */
 #define HVCMAD_HVCMA_BYTES		32		/* of a version of hvcma; the same */
+#define HVCMAD_NODES_WORDS		16		/* of a set of NUMA nodes: one bit each */
 
 /* Operations: request.op */
 #define HVCMAD_OP_HELLO			1
@@ -61,7 +63,8 @@
 #define HVCMAD_OP_OFFER			16
 #define HVCMAD_OP_WANTED		17
 #define HVCMAD_OP_TURNS			18
-#define HVCMAD_NR_OPS			19		/* one beyond the last */
+#define HVCMAD_OP_ARRANGE		19
+#define HVCMAD_NR_OPS			20		/* one beyond the last */
 
 /* X(name, number, errno, text): errno is what a client in C is to be told. */
 #define HVCMAD_STATUS_TABLE(X)							\
@@ -84,7 +87,8 @@
 	X(IO,		16, EIO,	"the host failed")			\
 	X(STOPPING,	17, ESHUTDOWN,	"the service is about to end")		\
 	X(AGAIN,	18, EAGAIN,	"not yet: another has to give it up first")	\
-	X(NO_DEVICE,	19, ENODEV,	"no such device")
+	X(NO_DEVICE,	19, ENODEV,	"no such device")			\
+	X(NO_RUN,	20, ENOSPC,	"no hugepages that lie as is asked for")
 
 #define HVCMAD_STATUS_ENUM(name, nr, err, text) HVCMAD_S_##name = nr,
 enum hvcmad_status {
@@ -403,6 +407,34 @@ struct hvcmad_turns_resp {
 	struct hvcmad_turn_status turns[];
 };
 HVCMAD_ASSERT(sizeof(struct hvcmad_turns_resp) == 16);
+
+/* arrange.flags */
+#define HVCMAD_ARRANGE_RUNS		0x1	/* runs that are as long as can be had */
+#define HVCMAD_ARRANGE_FLAGS		0x1
+
+#define HVCMAD_MAX_POLICY		6	/* arrange.policy: the kernel's MPOL_* */
+
+/* ARRANGE: pages for all of a region, or for its first ones, by where they lie */
+struct hvcmad_arrange_req {
+	struct hvcmad_req_hdr hdr;
+	__u32 region;
+	__u32 flags;				/* HVCMAD_ARRANGE_* */
+	__u64 run_bytes;			/* with RUNS: the longest has so much, or it is refused */
+	__u64 low_bytes;			/* of the first ones, below 4 GiB as far as there are any */
+	__u32 policy;				/* memory policy of the kernel, 0: none */
+	__u32 reserved;
+	__u64 nodes[HVCMAD_NODES_WORDS];	/* that it is about */
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_arrange_req) == 168);
+HVCMAD_ASSERT(offsetof(struct hvcmad_arrange_req, nodes) == 40);
+
+struct hvcmad_arrange_resp {
+	struct hvcmad_resp_hdr hdr;
+	__u64 run_bytes;		/* the longest run; 0 without RUNS, as the next */
+	__u64 nr_runs;
+	__u64 low_bytes;		/* of those asked for, what is below 4 GiB */
+};
+HVCMAD_ASSERT(sizeof(struct hvcmad_arrange_resp) == 32);
 
 #endif /* HVCMA_ABI_HVCMAD_H */
 

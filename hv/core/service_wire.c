@@ -41,6 +41,7 @@ static const struct {
 	[HVCMAD_OP_OFFER] = { "OFFER", sizeof(struct hvcmad_offer_req), 0 },
 	[HVCMAD_OP_WANTED] = { "WANTED", sizeof(struct hvcmad_wanted_req), 0 },
 	[HVCMAD_OP_TURNS] = { "TURNS", sizeof(struct hvcmad_turns_req), 0 },
+	[HVCMAD_OP_ARRANGE] = { "ARRANGE", sizeof(struct hvcmad_arrange_req), 0 },
 };
 
 static enum hvcmad_status fault(const char **why, enum hvcmad_status status, const char *sentence)
@@ -167,6 +168,22 @@ static enum hvcmad_status check_open_device(const struct hvcmad_open_device_req 
 	return HVCMAD_S_OK;
 }
 
+/* What there is of a region, and whether the kernel has such a policy, is for others to see. */
+static enum hvcmad_status check_arrange(const struct hvcmad_arrange_req *r, const char **why)
+{
+	if (r->reserved)
+		return fault(why, HVCMAD_S_MALFORMED, "ARRANGE has a reserved field that is not zero");
+	if (r->flags & ~HVCMAD_ARRANGE_FLAGS)
+		return fault(why, HVCMAD_S_UNSUPP, "ARRANGE has an unknown flag");
+	if (r->policy > HVCMAD_MAX_POLICY)
+		return fault(why, HVCMAD_S_UNSUPP, "ARRANGE has an unknown memory policy");
+	if (r->run_bytes && !(r->flags & HVCMAD_ARRANGE_RUNS))
+		return fault(why, HVCMAD_S_INVAL, "the length of a run goes with RUNS");
+	if (!r->low_bytes && !(r->flags & HVCMAD_ARRANGE_RUNS))
+		return fault(why, HVCMAD_S_INVAL, "neither runs nor pages below 4 GiB are asked for");
+	return HVCMAD_S_OK;
+}
+
 enum hvcmad_status hvcma_service_request_parse(const void *message, size_t bytes,
 					       size_t nr_descriptors,
 					       union hvcma_service_request *request,
@@ -235,6 +252,9 @@ enum hvcmad_status hvcma_service_request_parse(const void *message, size_t bytes
 	case HVCMAD_OP_TURNS:
 		if (r.turns.flags & ~HVCMAD_TURNS_FLAGS)
 			status = fault(why, HVCMAD_S_UNSUPP, "TURNS has an unknown flag");
+		break;
+	case HVCMAD_OP_ARRANGE:
+		status = check_arrange(&r.arrange, why);
 		break;
 	default:
 		status = check_range(&r.range, why);

@@ -28,6 +28,7 @@ union hvcma_service_request {
 	struct hvcmad_offer_req offer;
 	struct hvcmad_wanted_req wanted;
 	struct hvcmad_turns_req turns;
+	struct hvcmad_arrange_req arrange;
 };
 
 /**

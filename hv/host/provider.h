@@ -179,7 +179,7 @@ int hvcma_provider_local_create(const struct hvcma_provider_config *config,
 /**
  * hvcma_provider_service_create() - provider that has a service do it.
  * @path: of the service's socket; copied
- * @config: low_bytes and is_contiguous are refused; fd is needed, base is not used. The service
+ * @config: fd is needed; base with low_bytes and is_contiguous alone, whose memory policy the service is told. It
  *	decides what is a pin too much beside pin_limit_bytes
  *
  * This process needs no privilege: the service's configuration says what is allowed. What methods
@@ -188,9 +188,10 @@ int hvcma_provider_local_create(const struct hvcma_provider_config *config,
  * (hugepages, memory) or -EDQUOT (quotas), within HVCMA_SERVICE_TIMEOUT_MS
  * (service_link.h), with its words.
  *
- * Return: 0 with *@out owned by the caller, -EINVAL, -EOPNOTSUPP (low_bytes, is_contiguous),
- * -ENOMEM, as hvcma_service_link_get(), or the errno of what the service answered to REGISTER,
- * or to ADDRESSES with need_hpa; @err says it in words.
+ * Return: 0 with *@out owned by the caller, -EINVAL, -EOPNOTSUPP (low_bytes, is_contiguous: the service is too
+ * old), -ENOMEM, as hvcma_service_link_get(), or the errno of what the service answered to REGISTER, ARRANGE
+ * (-ENOSPC: no run of run_bytes, or no page that is low; -EAGAIN: it has not found out in five minutes), or to
+ * ADDRESSES with need_hpa; @err says it in words.
  */
 int hvcma_provider_service_create(const char *path, const struct hvcma_provider_config *config,
 				  struct hvcma_provider **out, struct hvcma_error *err);

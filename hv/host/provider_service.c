@@ -17,10 +17,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hv/host/contiguous.h"
 #include "hv/host/granules.h"
+#include "hv/host/numa.h"
 #include "hv/host/service_link.h"
 
 #define MAX_SESSIONS	5	/* for one request, with services that end while they do it */
+
+/* A search for pages zeroes what it looks at, a second for some GiB; others have theirs before. */
+#define ARRANGE_PAUSE_MS	5
+#define ARRANGE_MAX_PAUSE_MS	100
+#define ARRANGE_MAX_MS		300000
 
 struct remote {
 	struct hvcma_provider base;
@@ -35,6 +42,9 @@ struct remote {
 	uint64_t unpinning_nr;
 	uint64_t nr_pin_calls;
 	uint64_t nr_unpin_calls;
+	uint64_t low_bytes;		/* of the stats, these three */
+	uint64_t run_bytes;
+	uint64_t nr_runs;
 	union {
 		struct hvcmad_resp_hdr hdr;
 		struct hvcmad_register_resp reg;
@@ -42,6 +52,7 @@ struct remote {
 		struct hvcmad_pinned_resp pinned;
 		struct hvcmad_resume_resp resume;
 		struct hvcmad_wanted_resp wanted;
+		struct hvcmad_arrange_resp arrange;
 		unsigned char bytes[sizeof(struct hvcmad_addresses_resp) + HVCMAD_MAX_GRANULES * sizeof(uint64_t)];
 	} response;
 };
@@ -322,6 +333,9 @@ static void remote_stats(const struct hvcma_provider *p, struct hvcma_provider_s
 	hvcma_granules_stats(&r->granules, stats);
 	stats->nr_pin_calls = r->nr_pin_calls;
 	stats->nr_unpin_calls = r->nr_unpin_calls;
+	stats->low_bytes = r->low_bytes;
+	stats->run_bytes = r->run_bytes;
+	stats->nr_runs = r->nr_runs;
 }
 
 /* ---- turns ---- */
@@ -514,17 +528,12 @@ static int check_config(const struct hvcma_provider_config *config, struct hvcma
 		hvcma_error_set(err, "region %s: a service needs the memory's file, and there is none", config->name);
 		return -EINVAL;
 	}
-	if (config->low_bytes || config->is_contiguous) {
-		hvcma_error_set(err, "region %s: where pages lie can't be chosen with a service: leave out %s",
-				config->name, config->low_bytes ? "low=" : "contiguous=");
-		return -EOPNOTSUPP;
-	}
 	if (strlen(config->name) >= HVCMAD_NAME_BYTES) {
 		hvcma_error_set(err, "region %s: a service takes names of %d bytes at most", config->name,
 				HVCMAD_NAME_BYTES - 1);
 		return -EINVAL;
 	}
-	return 0;
+	return hvcma_contiguous_check(config, err);
 }
 
 static int register_region(struct remote *r, const struct hvcma_provider_config *config, struct hvcma_error *err)
@@ -554,6 +563,76 @@ static int register_region(struct remote *r, const struct hvcma_provider_config 
 	if (!r->max_nr)
 		r->max_nr = 1;
 	return 0;
+}
+
+/* As it is asked for in each session. The policy is that of the caller's mapping. */
+static void describe_places(const struct hvcma_provider_config *config, struct hvcmad_arrange_req *q)
+{
+	struct hvcma_numa_policy policy;
+
+	*q = (struct hvcmad_arrange_req){
+		.hdr = { HVCMAD_OP_ARRANGE, sizeof(*q) }, .flags = config->is_contiguous ? HVCMAD_ARRANGE_RUNS : 0,
+		.run_bytes = config->run_bytes, .low_bytes = config->low_bytes,
+	};
+	/* a kernel without NUMA has none */
+	if (hvcma_numa_policy(config->base, &policy))
+		return;
+	q->policy = policy.mode;
+	memcpy(q->nodes, policy.nodes, sizeof(q->nodes));
+}
+
+_Static_assert(sizeof(((struct hvcma_numa_policy *)NULL)->nodes) == HVCMAD_NODES_WORDS * sizeof(uint64_t),
+	       "nodes that the service is not told of");
+
+static void pause_ms(unsigned int ms)
+{
+	const struct timespec pause = { .tv_nsec = ms * 1000000L };
+
+	nanosleep(&pause, NULL);
+}
+
+/* The service looks for pages while it is asked, again and again, whether it has them. */
+static int search_pages(struct remote *r, struct hvcmad_arrange_req *q)
+{
+	unsigned int pause = ARRANGE_PAUSE_MS, waited = 0;
+	int ret, tries = MAX_SESSIONS;
+
+	for (;;) {
+		q->region = r->region;	/* another one after a restart, where all begins anew */
+		ret = ask(r, q, -1, sizeof(r->response.arrange), &r->base.error);
+		if (ret == -ESTALE && --tries)
+			continue;
+		if (ret != -EAGAIN || waited >= ARRANGE_MAX_MS)
+			return ret;
+		pause_ms(pause);
+		waited += pause;
+		if (pause < ARRANGE_MAX_PAUSE_MS)
+			pause *= 2;
+	}
+}
+
+/* Pages of which it matters where they are; then they are the region's as if it had been backed. */
+static int arrange(struct remote *r, const struct hvcma_provider_config *config)
+{
+	struct hvcmad_arrange_req q;
+	int ret;
+
+	if (!config->low_bytes && !config->is_contiguous)
+		return 0;
+	if (!(hvcma_service_link_hello(r->link)->features & HVCMAD_F_ARRANGE)) {
+		hvcma_error_set(&r->base.error, "region %s: the service is too old to choose where pages lie: leave out %s",
+				config->name, config->is_contiguous ? "contiguous=" : "low=");
+		return -EOPNOTSUPP;
+	}
+	describe_places(config, &q);
+	ret = search_pages(r, &q);
+	if (ret)
+		return ret;
+	r->low_bytes = r->response.arrange.low_bytes;
+	r->run_bytes = r->response.arrange.run_bytes;
+	r->nr_runs = r->response.arrange.nr_runs;
+	return remote_back(&r->base, 0, config->is_contiguous ? r->granules.nr :
+			   config->low_bytes / config->granule_bytes);
 }
 
 /* Where granules are that have pages already, and whether this is told at all. */
@@ -602,7 +681,9 @@ int hvcma_provider_service_create(const char *path, const struct hvcma_provider_
 		ret = register_region(r, config, err);
 	if (ret)
 		goto free_provider;
-	ret = learn(r);
+	ret = arrange(r, config);
+	if (!ret)
+		ret = learn(r);
 	if (ret) {
 		*err = r->base.error;
 		unregister(r);

@@ -29,11 +29,18 @@ void hvcmad_memory_init(struct hvcmad_memory *m, const struct hvcmad_config *con
 	m->end = &m->first;
 }
 
+void hvcmad_memory_fini(struct hvcmad_memory *m)
+{
+	hvcmad_arrange_fini(m);
+}
+
 static enum hvcmad_status status_of(int ret)
 {
 	switch (ret) {
 	case 0:
 		return HVCMAD_S_OK;
+	case -EAGAIN:
+		return HVCMAD_S_AGAIN;
 	case -EINVAL:
 		return HVCMAD_S_INVAL;
 	case -EACCES:
@@ -143,6 +150,10 @@ static int check_others(const struct hvcmad_memory *m, const struct hvcmad_regio
 					"write to it", r->name);
 			return -EEXIST;
 		}
+	}
+	if (hvcmad_arrange_is_at(m, r)) {
+		hvcma_error_set(err, "region %s: a search for pages of this memory is about to stop", r->name);
+		return -EAGAIN;
 	}
 	return 0;
 }
@@ -322,6 +333,7 @@ void hvcmad_memory_unregister(struct hvcmad_memory *m, struct hvcmad_region *reg
 	if (!*at)
 		m->end = at;
 
+	hvcmad_arrange_end(region);
 	hvcmad_turn_withdraw(region);
 	hvcmad_vm_pinned(region->vm, hvcmad_region_stats(region).pinned_bytes, 0);
 	hvcmad_region_unkeep(m, region);

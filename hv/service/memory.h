@@ -13,6 +13,7 @@
 #define HVCMA_SERVICE_MEMORY_H
 
 #include "hv/service/account.h"
+#include "hv/service/arrange.h"
 #include "hv/service/peer.h"
 #include "hv/service/pin_table.h"
 #include "hv/service/turns.h"
@@ -53,6 +54,7 @@ struct hvcmad_region {
 	struct hvcma_provider *provider;
 	struct hvcmad_pin_table table;	/* of what the provider was told */
 	struct hvcmad_turn turn;
+	struct hvcmad_search *search;	/* for its pages, that was not told of yet; NULL: none */
 	struct hvcmad_peer *peer;
 	struct hvcmad_region_record record;
 	struct hvcmad_kept kept;
@@ -64,6 +66,7 @@ struct hvcmad_memory {
 	struct hvcmad_region **end;
 	uint32_t last_id;
 	uint64_t nr_wants;		/* regions that were refused memory and ask on, ever */
+	struct hvcmad_search *search;	/* the last one that was begun; NULL: none */
 	const struct hvcmad_config *config;	/* as it is now; borrowed */
 	struct hvcmad_keep *keep;
 };
@@ -77,11 +80,15 @@ void hvcmad_memory_init(struct hvcmad_memory *m, const struct hvcmad_config *con
  * @fd: the file; stays the caller's, whatever is returned; -1 with MAKE
  * @out: out: the region, which is the memory's. With MAKE its fd is the file that was made
  *
- * Return: OK, INVAL, REFUSED, QUOTA, DESCRIPTOR, EXISTS, NO_MEMORY, IO.
+ * Return: OK, INVAL, REFUSED, QUOTA, DESCRIPTOR, EXISTS, AGAIN (in its file a search for pages is about to stop),
+ * NO_MEMORY, IO.
  */
 enum hvcmad_status hvcmad_memory_register(struct hvcmad_memory *m, struct hvcmad_vm *vm, void *owner,
 					  struct hvcmad_peer *peer, const struct hvcmad_register_req *request, int fd,
 					  struct hvcmad_region **out, struct hvcma_error *err);
+
+/** hvcmad_memory_fini() - what is its own, and not the regions. */
+void hvcmad_memory_fini(struct hvcmad_memory *m);
 
 /** hvcmad_memory_unregister() - unpins what is pinned; the region is gone. */
 void hvcmad_memory_unregister(struct hvcmad_memory *m, struct hvcmad_region *region);
@@ -122,6 +129,17 @@ unsigned int hvcmad_memory_end(struct hvcmad_memory *m, const void *owner);
 enum hvcmad_status hvcmad_region_range(struct hvcmad_memory *m, struct hvcmad_region *region,
 				       const struct hvcmad_range_req *request, uint64_t *answer,
 				       struct hvcma_error *err);
+
+/**
+ * hvcmad_region_arrange() - ARRANGE.
+ * @request: well-formed
+ * @out: out, but for its header
+ *
+ * Return: OK, AGAIN, INVAL, REFUSED, STATE, NO_RUN, NO_BACKING, NO_MEMORY, IO: as hvcmad_arrange().
+ */
+enum hvcmad_status hvcmad_region_arrange(struct hvcmad_memory *m, struct hvcmad_region *region,
+					 const struct hvcmad_arrange_req *request, struct hvcmad_arrange_resp *out,
+					 struct hvcma_error *err);
 
 /**
  * hvcmad_memory_adopt() - a region that the keeper has from the service before.

@@ -149,21 +149,34 @@ static int ask_others(struct hvcmad_memory *m, struct hvcmad_region *r, uint64_t
 {
 	uint64_t missing, available;
 
+	if (hvcmad_arrange_has_pool(m, r->page_bytes)) {
+		hvcma_error_set(err, "region %s: a search for pages has those that are free, for the moment", r->name);
+		return -EAGAIN;
+	}
 	if (missing_pages(r, first, nr, &missing) || available_pages(m, r, &available))
 		return -ENOBUFS;
 	return hvcmad_turns_want(m, r, missing * r->page_bytes, available * r->page_bytes, hvcmad_now_us(), err) ? -EAGAIN : -ENOBUFS;
 }
 
-static enum hvcmad_status back(struct hvcmad_memory *m, struct hvcmad_region *r, uint64_t first, uint64_t nr,
-			       struct hvcma_error *err)
+/* Is it allowed anything, has the pool so much, and is it for this region? -ENOBUFS: it has not, or it is not. */
+static int may_back(struct hvcmad_memory *m, struct hvcmad_region *r, uint64_t first, uint64_t nr,
+		    struct hvcma_error *err)
 {
-	int ret = hvcmad_vm_may_pin(r->vm, 0, err);	/* is it allowed anything? */
+	int ret = hvcmad_vm_may_pin(r->vm, 0, err);
 
 	hvcmad_turns_look(m, hvcmad_now_us());
 	if (!ret)
 		ret = check_reserve(m, r, first, nr, err);
 	if (!ret)
 		ret = check_turn(m, r, first, nr, err);
+	return ret;
+}
+
+static enum hvcmad_status back(struct hvcmad_memory *m, struct hvcmad_region *r, uint64_t first, uint64_t nr,
+			       struct hvcma_error *err)
+{
+	int ret = may_back(m, r, first, nr, err);
+
 	if (ret)
 		return status_of(ret == -ENOBUFS ? ask_others(m, r, first, nr, err) : ret);
 	ret = r->provider->ops->back(r->provider, first, nr);
@@ -286,6 +299,48 @@ static enum hvcmad_status check_size(const struct hvcmad_region *r, const struct
 	return HVCMAD_S_OK;
 }
 
+static bool changes_pages(uint32_t op)
+{
+	return op == HVCMAD_OP_BACK || op == HVCMAD_OP_PIN || op == HVCMAD_OP_DISCARD;
+}
+
+/* Of the whole region, or of what is to be low. */
+static enum hvcmad_status may_arrange(struct hvcmad_memory *m, struct hvcmad_region *r,
+				      const struct hvcmad_arrange_req *q, struct hvcma_error *err)
+{
+	uint64_t bytes = q->flags & HVCMAD_ARRANGE_RUNS ? r->bytes : q->low_bytes;
+	int ret = check_addresses(r, err);
+
+	if (!ret && hvcmad_region_stats(r).pinned_bytes) {
+		hvcma_error_set(err, "region %s: some of it is pinned, and has to stay where it is", r->name);
+		return HVCMAD_S_STATE;
+	}
+	if (!ret && (!bytes || bytes > r->bytes || bytes % r->granule_bytes)) {
+		hvcma_error_set(err, "region %s: %" PRIu64 " bytes below 4 GiB are not whole granules, and no more than the "
+				"region has, %" PRIu64, r->name, bytes, r->bytes);
+		return HVCMAD_S_INVAL;
+	}
+	if (!ret)
+		ret = may_back(m, r, 0, bytes / r->granule_bytes, err);
+	return status_of(ret);
+}
+
+/* Nobody is asked to surrender memory for it: who has others wait for what lies right would wait long. */
+enum hvcmad_status hvcmad_region_arrange(struct hvcmad_memory *m, struct hvcmad_region *region,
+					 const struct hvcmad_arrange_req *request, struct hvcmad_arrange_resp *out,
+					 struct hvcma_error *err)
+{
+	enum hvcmad_status status = HVCMAD_S_OK;
+	uint64_t keep_bytes;
+
+	if (hvcmad_arrange_begins(m, region))
+		status = may_arrange(m, region, request, err);
+	if (status)
+		return status;
+	keep_bytes = hvcmad_config_keep_bytes(m->config, region->page_bytes) + hvcmad_turns_held(m, region);
+	return hvcmad_arrange(m, region, request, keep_bytes / region->page_bytes, out, err);
+}
+
 enum hvcmad_status hvcmad_region_range(struct hvcmad_memory *m, struct hvcmad_region *region,
 				       const struct hvcmad_range_req *request, uint64_t *answer,
 				       struct hvcma_error *err)
@@ -297,6 +352,10 @@ enum hvcmad_status hvcmad_region_range(struct hvcmad_memory *m, struct hvcmad_re
 
 	if (status)
 		return status;
+	if (region->search && changes_pages(request->hdr.op)) {
+		hvcma_error_set(err, "region %s: its pages are being searched for: ask for the outcome first", region->name);
+		return HVCMAD_S_STATE;
+	}
 	switch (request->hdr.op) {
 	case HVCMAD_OP_BACK:
 		return back(m, region, first, nr, err);

@@ -455,6 +455,30 @@ static size_t do_turns(struct hvcmad_session *session, const struct hvcmad_turns
 	return r->hdr.bytes;
 }
 
+static size_t do_arrange(struct hvcmad_session *session, const struct hvcmad_arrange_req *q)
+{
+	struct hvcmad_server *s = session->server;
+	struct hvcmad_region *region = hvcmad_memory_find(&s->memory, session, q->region);
+	struct hvcmad_arrange_resp got = { 0 }, *r;
+	struct hvcma_error err = { "" };
+	struct hvcmad_about who;
+	enum hvcmad_status status;
+
+	if (!region)
+		return no_region(s, q->region);
+	status = hvcmad_region_arrange(&s->memory, region, q, &got, &err);
+	if (status)
+		return hvcmad_request_refuse(s, status, err.text);
+	who = about(session, region->name);
+	hvcmad_log(LOG_INFO, HVCMAD_EVENT_REGION, &who,
+		   "VM %s: region %s: %" PRIu64 " runs, the longest of %" PRIu64 " bytes, %" PRIu64 " bytes below 4 GiB",
+		   session->vm->name, region->name, (uint64_t)got.nr_runs, (uint64_t)got.run_bytes, (uint64_t)got.low_bytes);
+	r = succeed(s, sizeof(*r));
+	got.hdr = r->hdr;
+	*r = got;
+	return sizeof(*r);
+}
+
 static bool is_of_turns(uint32_t op)
 {
 	return op == HVCMAD_OP_OFFER || op == HVCMAD_OP_WANTED || op == HVCMAD_OP_TURNS;
@@ -467,7 +491,8 @@ static bool is_operators(uint32_t op)
 
 static bool takes_more(uint32_t op)
 {
-	return op == HVCMAD_OP_REGISTER || op == HVCMAD_OP_BACK || op == HVCMAD_OP_PIN || op == HVCMAD_OP_OPEN_DEVICE;
+	return op == HVCMAD_OP_REGISTER || op == HVCMAD_OP_BACK || op == HVCMAD_OP_PIN ||
+	       op == HVCMAD_OP_OPEN_DEVICE || op == HVCMAD_OP_ARRANGE;
 }
 
 /* What the session may ask for at all, now. NULL: go on. */
@@ -489,6 +514,8 @@ static const char *out_of_place(const struct hvcmad_session *session, uint32_t o
 	*status = HVCMAD_S_UNSUPP;
 	if (is_of_turns(op) && !(session->features & HVCMAD_F_TURNS))
 		return "a request of the feature TURNS, which HELLO has not asked for";
+	if (op == HVCMAD_OP_ARRANGE && !(session->features & HVCMAD_F_ARRANGE))
+		return "a request of the feature ARRANGE, which HELLO has not asked for";
 	*status = HVCMAD_S_STOPPING;
 	if (stopping && takes_more(op))
 		return "the service is about to end: it waits for what is there";
@@ -528,6 +555,8 @@ size_t hvcmad_request_do(struct hvcmad_session *session, const union hvcma_servi
 		return do_wanted(session, &request->wanted);
 	case HVCMAD_OP_TURNS:
 		return do_turns(session, &request->turns);
+	case HVCMAD_OP_ARRANGE:
+		return do_arrange(session, &request->arrange);
 	default:
 		return do_range(session, &request->range);
 	}

@@ -186,6 +186,7 @@ void hvcmad_server_fini(struct hvcmad_server *s)
 		return;
 	hvcmad_closer_free(s->closer);
 	hvcmad_devices_fini(&s->devices);
+	hvcmad_memory_fini(&s->memory);
 	if (s->lock >= 0)
 		close(s->lock);
 	sd_event_unref(s->event);

@@ -330,7 +330,8 @@ static size_t handle(struct hvcmad_session *session, struct message *m, int *pas
 	else
 		bytes = hvcmad_request_do(session, &request, m->nr_fds ? m->fd[0] : -1, passed);
 	if (!status)	/* for its turn: no refusal */
-		waits = hdr->status == HVCMAD_S_AGAIN && request.hdr.op == HVCMAD_OP_BACK;
+		waits = hdr->status == HVCMAD_S_AGAIN &&
+			(request.hdr.op == HVCMAD_OP_BACK || request.hdr.op == HVCMAD_OP_ARRANGE);
 	if (hdr->status && !waits) {
 		snprintf(words, sizeof(words), "%s: %s: %.*s",
 			 status ? "a request" : hvcma_service_op_name(request.hdr.op),

@@ -39,6 +39,7 @@ static const size_t bytes_of[HVCMAD_NR_OPS] = {
 	[HVCMAD_OP_OFFER] = sizeof(struct hvcmad_offer_req),
 	[HVCMAD_OP_WANTED] = sizeof(struct hvcmad_wanted_req),
 	[HVCMAD_OP_TURNS] = sizeof(struct hvcmad_turns_req),
+	[HVCMAD_OP_ARRANGE] = sizeof(struct hvcmad_arrange_req),
 };
 
 static void check_register(const struct hvcmad_register_req *r, size_t nr_descriptors)
@@ -95,6 +96,11 @@ static void check_request(const union hvcma_service_request *r, size_t bytes, si
 		break;
 	case HVCMAD_OP_TURNS:
 		expect(!(r->turns.flags & ~HVCMAD_TURNS_FLAGS));
+		break;
+	case HVCMAD_OP_ARRANGE:
+		expect(!r->arrange.reserved && !(r->arrange.flags & ~HVCMAD_ARRANGE_FLAGS));
+		expect(r->arrange.policy <= HVCMAD_MAX_POLICY);
+		expect(r->arrange.flags ? 1 : r->arrange.low_bytes && !r->arrange.run_bytes);
 		break;
 	default:
 		expect(r->range.nr && r->range.nr <= HVCMAD_MAX_GRANULES);

@@ -317,10 +317,6 @@ static void test_refused(void **state)
 			     FILE_M0 DEVICE, pages_folder(), "maybe");
 	qtest_expect_refusal(QTEST_Q35, "service= needs a memdev of hugepages that is a file",
 			     SANDBOX "-object memory-backend-memfd,id=m0,size=64M " DEVICE, d.socket);
-	qtest_expect_refusal(QTEST_Q35, "where pages lie can't be chosen with a service: leave out contiguous=",
-			     FILE_M0 DEVICE ",unsafe-noiommu=on,contiguous=best", pages_folder(), d.socket);
-	qtest_expect_refusal(QTEST_Q35, "where pages lie can't be chosen with a service: leave out low=",
-			     FILE_M0 DEVICE ",unsafe-noiommu=on,low=4M", pages_folder(), d.socket);
 }
 
 /* At run time it is the guest that is told. */

@@ -120,6 +120,7 @@ static struct {
 		struct hvcmad_devices_resp devices;
 		struct hvcmad_wanted_resp wanted;
 		struct hvcmad_turns_resp turns;
+		struct hvcmad_arrange_resp arrange;
 		unsigned char bytes[HVCMAD_MAX_RESPONSE_BYTES];
 	};
 } got;

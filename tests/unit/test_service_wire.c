@@ -137,6 +137,28 @@ static struct hvcmad_open_device_req open_device(const char *name)
 	return r;
 }
 
+static void places_are_asked_for(void **state)
+{
+	struct hvcmad_arrange_req runs = { { HVCMAD_OP_ARRANGE, sizeof(runs) }, .region = 1, .flags = HVCMAD_ARRANGE_RUNS };
+	struct hvcmad_arrange_req low = { { HVCMAD_OP_ARRANGE, sizeof(low) }, .region = 1, .low_bytes = 1 };
+
+	(void)state;
+	assert_parse(OK, runs, 0);
+	assert_parse(OK, low, 0);
+	runs.run_bytes = UINT64_MAX;	/* only who knows the region can say that it is too much */
+	assert_parse(OK, runs, 0);
+	runs.policy = HVCMAD_MAX_POLICY;
+	runs.nodes[HVCMAD_NODES_WORDS - 1] = UINT64_MAX;
+	assert_parse(OK, runs, 0);
+	assert_parse(DESCRIPTOR, runs, 1);
+	assert_refused(MALFORMED, runs, 0, reserved, 1);
+	assert_refused(MALFORMED, runs, 0, hdr.bytes, 40);
+	assert_refused(UNSUPP, runs, 0, flags, 3);
+	assert_refused(UNSUPP, runs, 0, policy, HVCMAD_MAX_POLICY + 1);
+	assert_refused(INVAL, low, 0, low_bytes, 0);
+	assert_refused(INVAL, low, 0, run_bytes, 4096);
+}
+
 static void devices_are_named_as_linux_does(void **state)
 {
 	static const char *const bad[] = {
@@ -354,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_right_is_taken),
 		cmocka_unit_test(turns_are_asked_for),
+		cmocka_unit_test(places_are_asked_for),
 		cmocka_unit_test(devices_are_named_as_linux_does),
 		cmocka_unit_test(garbage_and_halves_are_malformed),
 		cmocka_unit_test(a_request_longer_than_its_operation_is_malformed),
