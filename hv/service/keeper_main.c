@@ -587,6 +587,9 @@ static bool prepare(struct keeper *k)
 	if (nr > 0) {
 		k->has_store = true;
 		take_passed(k, nr, names);
+		while (nr)
+			free(names[--nr]);
+		free(names);
 	}
 	if (k->listener < 0 || sd_is_socket_unix(k->listener, SOCK_SEQPACKET, 1, NULL, 0) <= 0) {
 		say("there is no Unix socket of type SEQPACKET that listens; hvcmad(8) or systemd starts this program");
