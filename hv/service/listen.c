@@ -51,7 +51,8 @@ static int take_lock(struct hvcmad_server *s, const char *socket_path, struct hv
 		return ret;
 	}
 	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-	if (ftruncate(fd, 0) || pwrite(fd, pid, strlen(pid), 0) < 0) {
+	/* On a full disk it is the lock that counts: who comes second is not told of whom. */
+	if (ftruncate(fd, 0) || (pwrite(fd, pid, strlen(pid), 0) < 0 && errno != ENOSPC && errno != EDQUOT)) {
 		ret = failed(err, "cannot write", path);
 		close(fd);
 		return ret;

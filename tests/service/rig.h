@@ -80,6 +80,21 @@ static inline int client_connect(const struct daemon *d)
 	return fd;
 }
 
+/* One that listens, or takes datagrams, and says who sends, as systemd makes them. */
+static inline int make_socket(const char *path, int type)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0), on = 1;
+
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	assert_int_equal(bind(fd, (void *)&address, sizeof(address)), 0);
+	if (type != SOCK_DGRAM)
+		assert_int_equal(listen(fd, 4), 0);
+	return fd;
+}
+
 /* A message, with descriptors; what send says. */
 static inline ssize_t client_send(int fd, const void *bytes, size_t nr, const int *fds, size_t nr_fds, int flags)
 {

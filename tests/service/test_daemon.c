@@ -112,20 +112,6 @@ static void the_socket_is_for_root_or_a_group(void **state)
 
 /* ---- as systemd starts it ---- */
 
-static int make_socket(const char *path, int type)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0), on = 1;
-
-	assert_true(fd >= 0);
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	assert_int_equal(bind(fd, (void *)&address, sizeof(address)), 0);
-	if (type != SOCK_DGRAM)
-		assert_int_equal(listen(fd, 4), 0);
-	return fd;
-}
-
 static void spawn_with_sockets(struct daemon *d, const int *fds, int nr)
 {
 	char text[16];
