@@ -102,8 +102,6 @@ static void check_choices(const struct hvcma_declared_region *r, struct hvcma_fi
 		  "where host pages lie matters to devices without an IOMMU alone, and there is none" },
 		{ chosen && r->nodeset && !is_ram, "hugepages", "remove nodeset=",
 		  "pages of <low> or <contiguous> are chosen from all NUMA nodes" },
-		{ r->by_service && chosen, r->low_bytes ? "low" : "contiguous", "remove it, or service='yes'",
-		  "with service='yes' the service has the pages, and chooses none" },
 		{ r->run_bytes && !is(r->contiguous, "required"), "contiguous", "choose mode='required'",
 		  "run= of <contiguous> is of mode='required'" },
 	};

@@ -109,6 +109,10 @@ check "surrender: a bool" has "$tmp/surrenders.applied" "$(property banka surren
 check "surrender: unapply gives back what it was" same_meaning "$tmp/surrenders" "$tmp/surrenders.back"
 check "the service has its memory" has "$tmp/service.applied" \
 	"//*[local-name()='device'][@alias='ua-hvcma-banka']//*[@name='service']/@value" on
+sed "s,</hvcma:region>,<hvcma:contiguous mode='best'/>&," "$HVCMA_SRC/examples/libvirt/service.xml" >"$tmp/chosen"
+"$hvcma" domain apply --mounts /dev/null "$tmp/chosen" >"$tmp/chosen.applied"
+check "and chooses its pages" has "$tmp/chosen.applied" \
+	"//*[local-name()='device'][@alias='ua-hvcma-banka']//*[@name='contiguous']/@value" best
 sed "s,mode='ram',& service='yes'," "$HVCMA_SRC/examples/libvirt/ram.xml" |
 	sed "s,<hugepages/>,&<access mode='shared'/>," >"$tmp/shared"
 check "or the RAM, if that is shared" eval '"$hvcma" domain apply "$tmp/shared" | grep -q "mode=ram,service=on,"'

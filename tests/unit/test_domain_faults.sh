@@ -118,8 +118,6 @@ meaning~static~s,'MiB'>128<,'MiB'>512<,~<hvcma:pool~the pool of region 'banka' i
 meaning~static~s,aarch64' machine='virt',x86_64' machine='q35',;s,qemu-system-aarch64,qemu-system-x86_64,~<hvcma:region ~mode='static' is of machine 'virt' of Arm
 meaning~ram~s,<hvcma:client,<hvcma:hugepages size='1' unit='GiB'/>&,~<hvcma:hugepages~mode='ram' has the pages that the guest starts with
 form~service~s,service='yes',service='on',~service=~attribute 'service' of <region> is 'on', not yes, no
-meaning~service~s,</hvcma:region>,<hvcma:contiguous mode='best'/>&,~<hvcma:contiguous~with service='yes' the service has the pages
-meaning~service~s,</hvcma:region>,<hvcma:low unit='MiB'>2</hvcma:low>&,~<hvcma:low~with service='yes' the service has the pages
 meaning~ram~s,mode='ram',& service='yes',~<hvcma:region ~and the domain's RAM is not shared
 meaning~emulated~s,device='ua-net'/>,device='ua-net'><hvcma:window bus='0' memory='0' size='4' unit='GiB'/></hvcma:client>,~<hvcma:window~windows are about host-physical addresses
 meaning~reusable~s,<hvcma:client kind='coherent' unsafe-noiommu='yes'>,<hvcma:client device='ua-nvme' kind='coherent' unsafe-noiommu='yes'>,;/<hvcma:address/d~kind=~has other windows in region 'banka'
