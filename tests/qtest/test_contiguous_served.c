@@ -35,8 +35,7 @@
 static const char config[] =
 	"socket-group = \"nogroup\";\n"
 	"totals = { memory = \"64M\"; pinned = \"64M\"; regions = 4; };\n"
-	"%s"
-	"vms = ( { name = \"sees\"; user = 12345; memory = \"64M\"; pinned = \"64M\"; regions = 4; unsafe-noiommu = true; },\n"
+	"%svms = ( { name = \"sees\"; user = 12345; memory = \"64M\"; pinned = \"64M\"; regions = 4; unsafe-noiommu = true; },\n"
 	"        { name = \"blind\"; user = 12346; memory = \"64M\"; pinned = \"64M\"; regions = 4; } );\n";
 
 static struct pool_pages pool;
