@@ -37,7 +37,7 @@ static void check_hypervisor(const char *root, struct hvcma_host_findings *all)
 	hvcma_found(all, "xen", HVCMA_PASS, "this is the control domain of Xen %s.%s: regions are for its domains, and need no KVM", major, minor);
 }
 
-/* One line: "version=0.1 daemon=running", or why not. */
+/* One line: the version and "daemon=running", or why not. */
 static void check_program(struct hvcma_host_findings *all)
 {
 	static const char *const argv[] = { "hvcma-xen", "check", NULL };
