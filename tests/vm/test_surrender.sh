@@ -7,80 +7,18 @@
 # what it does not need, and only then the other can start; a block for which it wants that back waits for the
 # other's turn, and is refused clearly if that does not come. Nothing of what either guest has in memory changes.
 
-# shellcheck disable=SC2034 # variables are read by eval, and by vm.sh
-
 . "$HVCMA_SRC/tests/lib/testbed.sh"
+. "$HVCMA_SRC/tests/lib/two_guests.sh"
 
-REGION_MIB=128 POOL_MIB=192
 HALF_MIB=$((POOL_MIB - REGION_MIB))
-export GUEST_LIMIT_S=90
-pool=$(mktemp -d "${TMPDIR:-/tmp}/hvcma-pool.XXXXXX")
 
-hugepages_need 2048 $((POOL_MIB / 2))
-[ "$(id -u)" -eq 0 ] || skip_all "a pool of its own is mounted by root only"
-mount -t hugetlbfs -o "pagesize=2M,size=${POOL_MIB}M" none "$pool" || skip_all "no hugetlbfs can be mounted here"
-trap 'use first; vm_kill; use second; vm_cleanup; umount "$pool"; rmdir "$pool"' EXIT
-
-# Two machines; vm.sh knows one at a time.
-first_pid='' first_dir='' second_pid='' second_dir=''
-
-# keep NAME: the machine that vm.sh knows is this one
-keep()
-{
-	eval "$1_pid=\$vm_pid $1_dir=\$VM_DIR"
-	[ "$1" = first ] && exec 5<&7 6<&8
-	[ "$1" = second ] && exec 3<&7 4<&8
-	return 0
-}
-
-# use NAME: what follows is about it
-use()
-{
-	eval "vm_pid=\$$1_pid VM_DIR=\$$1_dir"
-	[ -n "$vm_pid" ] || return 0
-	if [ "$1" = first ]; then exec 7<&5 8<&6; else exec 7<&3 8<&4; fi
-}
-
-# start NAME [SURRENDER]
-start()
-{
-	vm_pid='' vm_command=''
-	VM_MEMORY=512M,maxmem=8G VM_LIMIT_S=1500 vm_start amd64 "$(kernel_dir amd64 6.12)/vmlinuz" "$VM_TMP/initramfs" \
-		-object "memory-backend-file,id=m0,mem-path=$pool,size=${REGION_MIB}M,share=on" \
-		-device "virtio-cma-pci,id=cma0,memdev=m0,mode=reusable,surrender=${2:-on}"
-	keep "$1"
-}
-
-# pool_free: MiB that nobody has or has reserved
-pool_free()
-{
-	echo $(($(stat -f -c '%a * %S / 1048576' "$pool")))
-}
+two_guests_begin
+trap two_guests_end EXIT
 
 want_mib()
 {
 	monitor "qom-set /machine/peripheral/cma0 wanted-bytes $(($1 << 20))"
 }
-
-surrendered_mib()
-{
-	echo $(($(status /counters/surrendered-bytes) >> 20))
-}
-
-# alloc MIB [PARAMETER...]: in blocks of a granule; what the test module says
-alloc()
-{
-	al_mib=$1
-	shift
-	guest "dmesg -c >/dev/null; insmod /modules/vcma_reuse.ko test=alloc mib=$al_mib block_mib=2 $*; rmmod vcma_reuse; dmesg | sed -n 's/.*vcma_reuse: //p'"
-}
-
-mem_total()
-{
-	guest "awk '/^MemTotal/ { print \$2 }' /proc/meminfo"
-}
-
-files='i=1; dd if=/dev/urandom of=/tmp/base bs=1M count=2 2>/dev/null; while [ $i -le 30 ]; do (tail -c +$((i * 4099)) /tmp/base; head -c $((i * 4099 - 1)) /tmp/base) >/tmp/file$i; i=$((i + 1)); done; cat /tmp/file* | md5sum'
 
 initramfs "$VM_TMP/initramfs" amd64 6.12 virtio_pci "$(guest_module amd64 6.12 virtio_cma)" \
 	"$(guest_module amd64 6.12 vcma_reuse)"
@@ -103,7 +41,7 @@ want_mib $HALF_MIB
 check "the first is asked, and surrenders what it does not need" wait_until 30 eval '[ "$(surrendered_mib)" -eq $HALF_MIB ]'
 check "which is free for others" equal "$REGION_MIB" "$(pool_free)"
 check "and is not its own any more" equal $((first_total - HALF_MIB * 1024)) "$(mem_total)"
-check "its files are what they were" same_as "$first_sum" "$(guest 'cat /tmp/file* | md5sum')"
+check "its files are what they were" same_as "$first_sum" "$(guest "$sum")"
 
 start second
 check "the second guest boots" vm_booted 1 120
@@ -122,7 +60,7 @@ check "and is refused" grep -q '^not ok' "$VM_TMP/results"
 check "and says why" guest 'dmesg | grep -q "the host has had no pages for these in time"'
 check "the host says so, too" grep -q "the host's pool has no hugepages for" "$VM_DIR/qemu.log"
 check "what it had is surrendered still" equal "$HALF_MIB" "$(surrendered_mib)"
-check "its files are what they were" same_as "$first_sum" "$(guest 'cat /tmp/file* | md5sum')"
+check "its files are what they were" same_as "$first_sum" "$(guest "$sum")"
 
 # It waits, and the second takes its turn to give.
 guest '(insmod /modules/vcma_reuse.ko test=keep mib='$((REGION_MIB - 16))' block_mib=2; echo $? >/tmp/kept) >/dev/null 2>&1 &'
@@ -134,9 +72,9 @@ check "the second surrenders" wait_until 30 eval '[ "$(surrendered_mib)" -gt 0 ]
 use first
 check "the first has its blocks" wait_until 30 guest '[ "$(cat /tmp/kept)" = 0 ]'
 check "they are pinned" [ "$(status /counters/pinned-bytes)" -ge $(((REGION_MIB - 16) << 20)) ]
-check "its files are what they were" same_as "$first_sum" "$(guest 'cat /tmp/file* | md5sum')"
+check "its files are what they were" same_as "$first_sum" "$(guest "$sum")"
 use second
-check "the second's files are what they were" same_as "$second_sum" "$(guest 'cat /tmp/file* | md5sum')"
+check "the second's files are what they were" same_as "$second_sum" "$(guest "$sum")"
 check "the second can't have what the first has now" eval '[ "$(pool_free)" -lt $HALF_MIB ]'
 
 # Back again: the first frees, is asked, and the second has all of its own.
@@ -149,7 +87,7 @@ alloc $((REGION_MIB - 16)) >"$VM_TMP/results"
 check "the second has its turn" grep -q '^ok 1 - as many blocks as asked for' "$VM_TMP/results"
 alloc $((REGION_MIB - 16)) >"$VM_TMP/results"
 tap_import "$VM_TMP/results" "what came back is as before"
-check "the second's files are what they were" same_as "$second_sum" "$(guest 'cat /tmp/file* | md5sum')"
+check "the second's files are what they were" same_as "$second_sum" "$(guest "$sum")"
 
 # The driver goes: what is surrendered is asked for, then all of the memory is removed.
 check "the second's driver is unloaded" guest 'rmmod virtio_cma'
