@@ -8,36 +8,69 @@
 
 #include "hv/libvirt/properties.h"
 
-/* All that hvcma_properties_of() may say. */
+/* All that there are. */
+enum property {
+	P_NAME,
+	P_MODE,
+	P_PIN,
+	P_POLICY,
+	P_DEFAULT,
+	P_SURRENDER,
+	P_SERVICE,
+	P_UNSAFE_NOIOMMU,
+	P_CLIENTS,
+	P_REGIONS,
+	P_DMA_WINDOWS,
+	P_PIN_LIMIT,
+	P_LOW,
+	P_CONTIGUOUS,
+	P_RUN,
+	P_POOL,
+};
+
 static const char *const names[] = {
-	"name", "mode", "pin", "policy", "default", "unsafe-noiommu", "clients", "regions", "dma-windows", "pin-limit",
-	"low", "contiguous", "run", "pool", "service",
+	[P_NAME] = "name",
+	[P_MODE] = "mode",
+	[P_PIN] = "pin",
+	[P_POLICY] = "policy",
+	[P_DEFAULT] = "default",
+	[P_SURRENDER] = "surrender",
+	[P_SERVICE] = "service",
+	[P_UNSAFE_NOIOMMU] = "unsafe-noiommu",
+	[P_CLIENTS] = "clients",
+	[P_REGIONS] = "regions",
+	[P_DMA_WINDOWS] = "dma-windows",
+	[P_PIN_LIMIT] = "pin-limit",
+	[P_LOW] = "low",
+	[P_CONTIGUOUS] = "contiguous",
+	[P_RUN] = "run",
+	[P_POOL] = "pool",
 };
 
 static const char ours[] = HVCMA_DEVICE_TYPE ",id=" HVCMA_ALIAS_PREFIX;
 
 /* Takes @value over; NULL is left out. */
-static void add(struct hvcma_properties *p, const char *name, const char *type, char *value)
+static void add(struct hvcma_properties *p, enum property which, const char *type, char *value)
 {
 	if (!value)
 		return;
 	p->list = hvcma_grow(p->list, p->nr, sizeof(*p->list));
-	p->list[p->nr++] = (struct hvcma_property){ name, type, value };
+	p->list[p->nr++] = (struct hvcma_property){ names[which], type, value };
 }
 
-static void add_word(struct hvcma_properties *p, const char *name, const char *value)
+static void add_word(struct hvcma_properties *p, enum property which, const char *value)
 {
-	add(p, name, "string", value ? hvcma_text("%s", value) : NULL);
+	add(p, which, "string", value ? hvcma_text("%s", value) : NULL);
 }
 
-static void add_bytes(struct hvcma_properties *p, const char *name, uint64_t bytes)
+static void add_bytes(struct hvcma_properties *p, enum property which, uint64_t bytes)
 {
-	add(p, name, "unsigned", bytes ? hvcma_text("%" PRIu64, bytes) : NULL);
+	add(p, which, "unsigned", bytes ? hvcma_text("%" PRIu64, bytes) : NULL);
 }
 
-static void add_yes(struct hvcma_properties *p, const char *name, bool yes)
+static void add_yes(struct hvcma_properties *p, enum property which, bool yes)
 {
-	add(p, name, "bool", yes ? hvcma_text("true") : NULL);
+	add(p, which, "bool", yes ? hvcma_text("true") : NULL);
 }
 
 /* With a kind or a reservation it is an entry of regions=. */
@@ -111,22 +144,22 @@ void hvcma_properties_of(const struct hvcma_domain *d, const struct hvcma_declar
 			 struct hvcma_properties *p)
 {
 	*p = (struct hvcma_properties){ 0 };
-	add_word(p, "name", r->name);
-	add_word(p, "mode", r->mode);
-	add_word(p, "pin", r->pin);
-	add_word(p, "policy", r->policy);
-	add_yes(p, "default", r->is_default);
-	add_yes(p, "surrender", r->surrenders);
-	add_word(p, "service", r->by_service ? "on" : NULL);
-	add_yes(p, "unsafe-noiommu", hvcma_declared_is_unsafe(r));
-	add(p, "clients", "string", clients(d, r));
-	add(p, "regions", "string", regions(d, r));
-	add(p, "dma-windows", "string", hvcma_windows_property(d, r));
-	add_bytes(p, "pin-limit", r->pin_limit_bytes);
-	add_bytes(p, "low", r->low_bytes);
-	add_word(p, "contiguous", r->contiguous);
-	add_bytes(p, "run", r->run_bytes);
-	add_bytes(p, "pool", r->pool_bytes);
+	add_word(p, P_NAME, r->name);
+	add_word(p, P_MODE, r->mode);
+	add_word(p, P_PIN, r->pin);
+	add_word(p, P_POLICY, r->policy);
+	add_yes(p, P_DEFAULT, r->is_default);
+	add_yes(p, P_SURRENDER, r->surrenders);
+	add_word(p, P_SERVICE, r->by_service ? "on" : NULL);
+	add_yes(p, P_UNSAFE_NOIOMMU, hvcma_declared_is_unsafe(r));
+	add(p, P_CLIENTS, "string", clients(d, r));
+	add(p, P_REGIONS, "string", regions(d, r));
+	add(p, P_DMA_WINDOWS, "string", hvcma_windows_property(d, r));
+	add_bytes(p, P_PIN_LIMIT, r->pin_limit_bytes);
+	add_bytes(p, P_LOW, r->low_bytes);
+	add_word(p, P_CONTIGUOUS, r->contiguous);
+	add_bytes(p, P_RUN, r->run_bytes);
+	add_bytes(p, P_POOL, r->pool_bytes);
 }
 
 void hvcma_properties_free(struct hvcma_properties *p)

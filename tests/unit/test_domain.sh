@@ -104,6 +104,8 @@ check "surrender: its metadata are what the schema says" metadata "$tmp/surrende
 "$hvcma" domain apply --mounts /dev/null "$tmp/surrenders" >"$tmp/surrenders.applied"
 check "surrender: is the device's" has "$tmp/surrenders.applied" "$(property banka surrender)" true
 check "surrender: of that region alone" has "$tmp/surrenders.applied" "count($(property below4g surrender))" 0
+check "surrender: applied once more it is the same" eval \
+	'"$hvcma" domain apply --mounts /dev/null "$tmp/surrenders.applied" | cmp - "$tmp/surrenders.applied"'
 check "surrender: a bool" has "$tmp/surrenders.applied" "$(property banka surrender | sed 's,/@value$,/@type,')" bool
 "$hvcma" domain unapply "$tmp/surrenders.applied" >"$tmp/surrenders.back"
 check "surrender: unapply gives back what it was" same_meaning "$tmp/surrenders" "$tmp/surrenders.back"
