@@ -520,9 +520,13 @@ static bool has_default(const struct hvcma_domain *d)
 	return false;
 }
 
-/* Is there a region for it, where it is to be attached? */
-static int check_served(struct hvcma_live *l, bool live, const char *alias)
+/*
+ * Is there a region for it, where it is to be attached? The default one takes devices of the host
+ * that nobody has named, and none that QEMU emulates (docs/protocol.md, 6.3.1).
+ */
+static int check_served(struct hvcma_live *l, bool live, xmlNodePtr device)
 {
+	const char *alias = hvcma_xml_alias(device);
 	struct hvcma_domain_text t;
 	struct hvcma_error err;
 	struct parsed p;
@@ -531,9 +535,10 @@ static int check_served(struct hvcma_live *l, bool live, const char *alias)
 	if (ret)
 		return ret;
 	ret = parse(&t, &p);
-	if (!ret && !(alias && region_serving(&p.domain, alias)) && !has_default(&p.domain)) {
-		hvcma_error_set(&err, "no region of the %s names the device '%s' as client, and none is the default: declare it, and start the domain with it",
-				t.name, alias ? alias : "");
+	if (!ret && !(alias && region_serving(&p.domain, alias)) && !(has_default(&p.domain) && hvcma_domain_passes(device))) {
+		hvcma_error_set(&err, "no region of the %s names the device '%s' as client, and %s: declare it, and start the domain with it",
+				t.name, alias ? alias : "",
+				has_default(&p.domain) ? "the default one takes hostdevs alone" : "none is the default");
 		ret = hvcma_failed(err.text);
 	}
 	parsed_free(&p);
@@ -545,7 +550,7 @@ static int attach_device(struct hvcma_live *l, const struct element *e, const st
 {
 	xmlBufferPtr buffer = xmlBufferCreate();
 	struct hvcma_error err;
-	int ret = check_served(l, r->live, hvcma_xml_alias(e->node));
+	int ret = check_served(l, r->live, e->node);
 
 	xmlNodeDump(buffer, e->doc, e->node, 0, 0);
 	if (!ret && hvcma_connection_attach(l->connection, (const char *)xmlBufferContent(buffer), r->live, r->config,
@@ -582,7 +587,7 @@ const struct hvcma_domain_command hvcma_domain_attach_device_command = {
 	.usage = "[OPTION...] DOMAIN FILE",
 	.help = "give a domain a device that one of its regions serves\n"
 		"As virsh attach-device, but refused if no region does. A running domain's clients are those\n"
-		"that it was started with; the default region takes others.\n",
+		"that it was started with; the default region takes other hostdevs.\n",
 	.run = run_attach_device,
 };
 

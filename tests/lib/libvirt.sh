@@ -7,6 +7,8 @@
 #
 #	libvirt_need		ends the test as skipped where it can't be had
 #	libvirt_start		libvirtd and virtlogd; QEMU is root, or with LIBVIRT_UNPRIVILEGED what libvirt makes it
+#	libvirt_use NAME	of several, which may be started: what follows is about this one, whose URI in there is
+#				qemu+unix:///system?socket=/run/hosts/NAME/libvirt-sock
 #	libvirt_service CONFIG	hvcmad, outside; its socket is in there at its usual place
 #	libvirt_stop		all of it, domains too
 #	inside COMMAND...	run in there
@@ -16,7 +18,7 @@
 #
 # /dev/hugepages in there is hugetlbfs; there is no /dev/kvm.
 
-libvirt_pid='' libvirt_hvcmad='' libvirt_keeper=''
+libvirt_pid='' libvirt_hvcmad='' libvirt_keeper='' libvirt_names=''
 
 libvirt_need()
 {
@@ -26,27 +28,35 @@ libvirt_need()
 	[ "$VM_NATIVE" = amd64 ] || skip_all "the domain is one of amd64"
 	"$HVCMA_BUILD/$VM_NATIVE/hvcma" domain --help >/dev/null 2>&1 || skip_all "this hvcma was built without libxml2"
 	unshare -m true 2>/dev/null || skip_all "no mount namespaces here"
+	libvirt_use one
+}
+
+libvirt_use()
+{
+	libvirt_name=$1
+	libvirt_dir=$VM_TMP/virt-$libvirt_name
+	VIRT=$libvirt_dir/vm
+	eval "libvirt_unshare=\${libvirt_unshare_$libvirt_name:-} libvirt_pid=\${libvirt_pid_$libvirt_name:-}"
 }
 
 # What is in there before anything runs. The plugin is that of tests.
 libvirt_tree_make()
 {
-	VIRT=$VM_TMP/virt/vm
 	# Where configure was told to have it.
 	libvirt_emulator=$("$HVCMA_BUILD/$VM_NATIVE/hvcma" domain apply "$HVCMA_SRC/examples/libvirt/emulated.xml" |
 		sed -n 's,.*<emulator>\(.*\)</emulator>.*,\1,p')
-	mkdir -p "$VM_TMP/virt/vm" "$VM_TMP/virt/root" "$VM_TMP/virt/service"
+	mkdir -p "$libvirt_dir/vm" "$libvirt_dir/root" "$VM_TMP/service" "$VM_TMP/hosts/$libvirt_name"
 	libvirt_rights='user = "root"
 group = "root"
 clear_emulator_capabilities = 0'
 	[ -z "${LIBVIRT_UNPRIVILEGED-}" ] || libvirt_rights=
-	cat >"$VM_TMP/virt/setup" <<-END
+	cat >"$libvirt_dir/setup" <<-END
 		set -e
-		cd $VM_TMP/virt
+		cd $libvirt_dir
 		mount --make-rprivate /
 		mount -t tmpfs tmpfs root
 		mkdir root/upper root/scratch root/merged
-		mount -t overlay overlay -o "lowerdir=$libvirt_tree,upperdir=$VM_TMP/virt/root/upper,workdir=$VM_TMP/virt/root/scratch" root/merged
+		mount -t overlay overlay -o "lowerdir=$libvirt_tree,upperdir=$libvirt_dir/root/upper,workdir=$libvirt_dir/root/scratch" root/merged
 		cd root/merged
 		mount -t proc proc proc
 		mount --rbind /sys sys
@@ -62,9 +72,11 @@ clear_emulator_capabilities = 0'
 		ln -s pts/ptmx dev/ptmx
 		ln -s /proc/self/fd dev/fd
 		mount -t hugetlbfs -o pagesize=2M hugetlbfs dev/hugepages
-		mount --bind $VM_TMP/virt/vm vm
-		mkdir run/hvcma
-		mount --bind $VM_TMP/virt/service run/hvcma
+		mount --bind $libvirt_dir/vm vm
+		mkdir run/hvcma run/libvirt run/hosts
+		mount --bind $VM_TMP/service run/hvcma
+		mount --bind $VM_TMP/hosts/$libvirt_name run/libvirt
+		mount --bind $VM_TMP/hosts run/hosts
 		rm -rf var/run
 		ln -s /run var/run
 		ln -s bash usr/bin/sh
@@ -82,8 +94,11 @@ clear_emulator_capabilities = 0'
 			stdio_handler = "file"
 			namespaces = [ ]
 		CONF
-		echo 'auth_unix_rw = "none"' >>etc/libvirt/libvirtd.conf
-		touch $VM_TMP/virt/ready
+		cat >>etc/libvirt/libvirtd.conf <<-CONF
+			auth_unix_rw = "none"
+			host_uuid = "$(cat /proc/sys/kernel/random/uuid)"
+		CONF
+		touch $libvirt_dir/ready
 		# Reaps what daemons leave to the first process: libvirt waits for a zombie to go.
 		while :; do sleep 0.1; done
 	END
@@ -91,7 +106,7 @@ clear_emulator_capabilities = 0'
 
 libvirt_ready()
 {
-	[ -e "$VM_TMP/virt/ready" ]
+	[ -e "$libvirt_dir/ready" ]
 }
 
 libvirt_answers()
@@ -102,15 +117,18 @@ libvirt_answers()
 # The first process in there ends all others with itself.
 libvirt_start()
 {
+	libvirt_names="$libvirt_names $libvirt_name"
 	libvirt_tree_make
-	unshare -m -p -f --kill-child=KILL sh "$VM_TMP/virt/setup" >"$VM_TMP/virt/log" 2>&1 &
+	unshare -m -p -f --kill-child=KILL sh "$libvirt_dir/setup" >"$libvirt_dir/log" 2>&1 &
 	libvirt_unshare=$!
+	eval "libvirt_unshare_$libvirt_name=$libvirt_unshare"
 	if ! domain_wait 60 libvirt_ready; then
-		note "$(cat "$VM_TMP/virt/log")"
+		note "$(cat "$libvirt_dir/log")"
 		return 1
 	fi
 	libvirt_pid=$(cat "/proc/$libvirt_unshare/task/$libvirt_unshare/children")
 	libvirt_pid=${libvirt_pid%% *}
+	eval "libvirt_pid_$libvirt_name=$libvirt_pid"
 	inside virtlogd -d
 	libvirt_daemon
 }
@@ -119,7 +137,7 @@ libvirt_daemon()
 {
 	inside libvirtd -d
 	domain_wait 60 libvirt_answers && return
-	note "libvirtd does not answer: $(tail -n 5 "$VM_TMP/virt/log")"
+	note "libvirtd does not answer: $(tail -n 5 "$libvirt_dir/log")"
 	return 1
 }
 
@@ -139,11 +157,13 @@ libvirt_gone()
 # The domains first: the service's keeper stays for as long as it has something of theirs.
 libvirt_stop()
 {
-	if [ -n "$libvirt_pid" ]; then
+	for ls_name in $libvirt_names; do
+		libvirt_use "$ls_name"
+		[ -n "$libvirt_pid" ] || continue
 		kill -KILL "$libvirt_unshare" 2>/dev/null
 		wait "$libvirt_unshare" 2>/dev/null
-	fi
-	libvirt_pid='' vm_pid=''
+	done
+	libvirt_names='' libvirt_pid='' vm_pid=''
 	[ -n "$libvirt_hvcmad" ] || return 0
 	domain_wait 10 libvirt_service_has_nothing
 	kill "$libvirt_hvcmad" 2>/dev/null
@@ -159,22 +179,22 @@ libvirt_service_has_nothing()
 
 inside()
 {
-	nsenter -t "$libvirt_pid" -m -p chroot "$VM_TMP/virt/root/merged" \
+	nsenter -t "$libvirt_pid" -m -p chroot "$libvirt_dir/root/merged" \
 		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C LIBVIRT_DEFAULT_URI=qemu:///system "$@"
 }
 
 # libvirt_service CONFIG: for the user that libvirt has for QEMU, whose group is not known out here
 libvirt_service()
 {
-	printf '%s\n' "$1" >"$VM_TMP/virt/hvcmad.conf"
-	"$HVCMA_BUILD/$VM_NATIVE/hvcmad" --config "$VM_TMP/virt/hvcmad.conf" --socket "$VM_TMP/virt/service/hvcmad.socket" \
-		>>"$VM_TMP/virt/hvcmad.log" 2>&1 &
+	printf '%s\n' "$1" >"$VM_TMP/hvcmad.conf"
+	"$HVCMA_BUILD/$VM_NATIVE/hvcmad" --config "$VM_TMP/hvcmad.conf" --socket "$VM_TMP/service/hvcmad.socket" \
+		>>"$VM_TMP/hvcmad.log" 2>&1 &
 	libvirt_hvcmad=$!
 	domain_wait 60 libvirt_served || return
 	# The first one has started it.
 	[ -n "$libvirt_keeper" ] || libvirt_keeper=$(pgrep -P "$libvirt_hvcmad")
-	chgrp 64055 "$VM_TMP/virt/service/hvcmad.socket"
-	chmod 660 "$VM_TMP/virt/service/hvcmad.socket"
+	chgrp 64055 "$VM_TMP/service/hvcmad.socket"
+	chmod 660 "$VM_TMP/service/hvcmad.socket"
 }
 
 libvirt_served()
@@ -185,7 +205,7 @@ libvirt_served()
 # libvirt_service_has POINTER
 libvirt_service_has()
 {
-	"$HVCMA_BUILD/$VM_NATIVE/hvcma" status --service="$VM_TMP/virt/service/hvcmad.socket" --field "$1" 2>/dev/null
+	"$HVCMA_BUILD/$VM_NATIVE/hvcma" status --service="$VM_TMP/service/hvcmad.socket" --field "$1" 2>/dev/null
 }
 
 # libvirt_guest: kernel and initramfs of all domains

@@ -96,7 +96,7 @@ check "the first one's is as it was" pins $BYTES
 
 kill "$libvirt_hvcmad"
 wait "$libvirt_hvcmad"
-check "the service starts again" libvirt_service "$(cat "$VM_TMP/virt/hvcmad.conf")"
+check "the service starts again" libvirt_service "$(cat "$VM_TMP/hvcmad.conf")"
 check "and has what it had" domain_wait 30 pins $BYTES
 check "the domain is there" equal paused "$(inside virsh domstate one | head -n 1)"
 check "libvirtd starts again" eval 'libvirt_daemon_stop && libvirt_daemon'
