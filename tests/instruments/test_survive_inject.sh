@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # check: long
-# check: limit 3000
+# check: limit 4300
 #
 # test_survive_inject, with memory that is online, under the kernel's own instruments.
 

@@ -113,7 +113,7 @@ check "with a size that is no multiple: refused" refused "multiple" attach-regio
 
 check "the region whose client works is not let go: refused" refused "in use by the guest" detach-region one banka --live
 check "the clients go on" clients_are claimed claimed
-check "no warning or oops" equal 0 "$(guest complaints | grep -vc "^0$")"
+check "no warning or oops" equal 0 "$(guest complaints)"
 check "destroyed" inside virsh -q destroy one
 check "all is given back" equal 0 "$(region_files)"
 tap_end

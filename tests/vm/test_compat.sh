@@ -45,7 +45,7 @@ compat_case()
 	what="$1, $3"
 	compat_boot "$2" "$3" || return
 	[ "$1" = "new driver, old host" ] ||
-		check "$what: the interface" status_is /driver/interface legacy
+		check "$what: the interface" equal legacy "$(status /driver/interface)"
 	[ "$3" = reusable ] || compat_selftest
 	compat_disk
 	[ "$3" = private ] || compat_sleep
