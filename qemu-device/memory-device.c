@@ -107,28 +107,39 @@ static uint64_t get_min_alignment(const MemoryDeviceState *md)
     return MAX(s->config.granule_bytes, MIN(natural, MAX_MEMORY_BLOCK_BYTES));
 }
 
-#ifdef HVCMA_STOCK_QEMU
-/*
- * MemoryDeviceInfo is a closed union: a pmem device is the member that says
- * what is true here (address, size, memdev). The rest is in QOM properties.
- */
-#define VirtioCMADeviceInfo VirtioPMEMDeviceInfo
-#define MEMORY_DEVICE_INFO_KIND_VIRTIO_CMA MEMORY_DEVICE_INFO_KIND_VIRTIO_PMEM
-#define virtio_cma virtio_pmem
-#endif
-
 static void fill_device_info(const MemoryDeviceState *md,
                              MemoryDeviceInfo *info)
 {
-    VirtioCMADeviceInfo *vi = g_new0(VirtioCMADeviceInfo, 1);
     VirtIOCMA *s = vcma_of(md);
+    uint64_t bytes = memory_region_size(&s->opts.memdev->mr);
+    char *memdev = object_get_canonical_path(OBJECT(s->opts.memdev));
+#ifdef HVCMA_STOCK_QEMU
+    /*
+     * MemoryDeviceInfo is a closed union, and of its members libvirt 9.0, which
+     * asks for all of them when a machine starts, fails at virtio-pmem. A
+     * dimm all versions know; of what it has no meaning here (slot, node)
+     * none is looked at. The rest is in QOM properties.
+     */
+    PCDIMMDeviceInfo *di = g_new0(PCDIMMDeviceInfo, 1);
+
+    di->id = g_strdup(DEVICE(md)->id);
+    di->addr = s->opts.memaddr;
+    di->size = bytes;
+    di->memdev = memdev;
+    di->hotplugged = DEVICE(md)->hotplugged;
+    di->hotpluggable = true;
+    info->type = MEMORY_DEVICE_INFO_KIND_DIMM;
+    info->u.dimm.data = di;
+#else
+    VirtioCMADeviceInfo *vi = g_new0(VirtioCMADeviceInfo, 1);
 
     vi->id = g_strdup(DEVICE(md)->id);
     vi->memaddr = s->opts.memaddr;
-    vi->size = memory_region_size(&s->opts.memdev->mr);
-    vi->memdev = object_get_canonical_path(OBJECT(s->opts.memdev));
+    vi->size = bytes;
+    vi->memdev = memdev;
     info->type = MEMORY_DEVICE_INFO_KIND_VIRTIO_CMA;
     info->u.virtio_cma.data = vi;
+#endif
 }
 
 void hvcma_memory_device_class_init(ObjectClass *klass)

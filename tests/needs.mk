@@ -27,6 +27,9 @@ CHECKED_T = $(checked_of_$(T:test_%=%))
 # The host that has iommufd for devices without an IOMMU: for one test, which is long.
 IOMMUFD_HOST = kernel-amd64-7.3-iommufd
 IOMMUFD_T = $(if $(findstring iommufd,$(T)),$(IOMMUFD_HOST))
+# The libvirt before the one that "make check" runs: likewise.
+LIBVIRT_OLDER = libvirt-amd64-9.0
+LIBVIRT_T = $(if $(findstring older,$(T)),$(LIBVIRT_OLDER))
 # Series that the demonstration is asked for, beside what it takes if not asked.
 DEMO_SERIES = 6.12 $(filter 6.1,$(DEMO_ARGS))
 
@@ -85,7 +88,7 @@ packages_check-vm = test plugin vm $(if $(IOMMUFD_T),kernel)
 steps_check-vm = qemu-amd64 $(steps_plugin) $(steps_guest) busybox-amd64 busybox-arm64 $(CLOUD) \
 	udev-amd64 kexec-arm64 initramfs-tools firmware $(IOMMUFD_T)
 packages_check-libvirt = test plugin vm
-steps_check-libvirt = libvirt-amd64 $(steps_plugin) kernel-amd64-6.12 busybox-amd64
+steps_check-libvirt = libvirt-amd64 $(steps_plugin) kernel-amd64-6.12 busybox-amd64 $(LIBVIRT_T)
 packages_check-nested = test plugin guest boot
 steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross sysroot-arm64-service firmware \
 	vfio-platform-arm64-6.12
@@ -118,7 +121,7 @@ packages_check-quick = $(call of_layers,packages,$(QUICK_LAYERS))
 steps_check-quick = $(call of_layers,steps,$(QUICK_LAYERS))
 packages_check-long = $(packages_check) intree
 steps_check-long = $(steps_check) $(steps_guest-all) $(steps_check-fdt-linux) $(steps_check-intree-long) compilers \
-	$(CHECKED_LONG) $(IOMMUFD_HOST)
+	$(CHECKED_LONG) $(IOMMUFD_HOST) $(LIBVIRT_OLDER)
 # A file for one guest kernel: build/guest/ARCH/SERIES/...
 kernel_of_file = $(subst $() ,-,$(wordlist 1,2,$(subst /, ,$(patsubst $(O)/guest/%,%,$(filter-out \
 	$(O)/guest/%/bin/%,$(filter $(O)/guest/%,$(1)))))))

@@ -16,14 +16,14 @@
 #	domain_talk NAME	"guest" and "vm_booted" are about the guest of that domain, just before it starts
 #	VIRT			folder that is /vm in there
 #
-# /dev/hugepages in there is hugetlbfs; there is no /dev/kvm.
+# HVCMA_LIBVIRT=RELEASE chooses another tree of the environment. /dev/hugepages in there is hugetlbfs; there is no /dev/kvm.
 
 libvirt_pid='' libvirt_hvcmad='' libvirt_keeper='' libvirt_names=''
 
 libvirt_need()
 {
-	libvirt_tree=$(readlink -f "$HVCMA_BUILD/env/libvirt-$VM_NATIVE") || libvirt_tree=
-	[ -d "$libvirt_tree" ] || skip_all "the environment has no libvirt"
+	libvirt_tree=$(readlink -f "$HVCMA_BUILD/env/libvirt-$VM_NATIVE${HVCMA_LIBVIRT:+-$HVCMA_LIBVIRT}") || libvirt_tree=
+	[ -d "$libvirt_tree" ] || skip_all "the environment has no libvirt${HVCMA_LIBVIRT:+ $HVCMA_LIBVIRT}"
 	[ "$(id -u)" -eq 0 ] || skip_all "libvirtd in a root tree needs root"
 	[ "$VM_NATIVE" = amd64 ] || skip_all "the domain is one of amd64"
 	"$HVCMA_BUILD/$VM_NATIVE/hvcma" domain --help >/dev/null 2>&1 || skip_all "this hvcma was built without libxml2"

@@ -305,7 +305,7 @@ static void test_monitor_commands(void **state)
 	assert_int_equal(json_object_array_length(info), 1);
 	assert_true(json_object_object_get_ex(json_object_array_get_idx(info, 0), "type", &kind));
 	assert_string_equal(json_object_get_string(kind),
-			    qtest_is_built_in() ? "virtio-cma" : "virtio-pmem");
+			    qtest_is_built_in() ? "virtio-cma" : "dimm");
 	json_object_put(info);
 	json_object_put(qtest_qmp_ok(q, "{'execute': 'x-query-virtio'}"));
 	info = qtest_qmp_ok(q, "{'execute': 'x-query-virtio-status', 'arguments': {"

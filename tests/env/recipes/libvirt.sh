@@ -7,9 +7,18 @@
 make_libvirt()
 {
 	unpack "$DEST"
+	# As a suite has it whose packages still go to both.
+	for dir in bin sbin lib lib64; do
+		[ ! -d "$DEST/$dir" ] || [ -L "$DEST/$dir" ] || {
+			mkdir -p "$DEST/usr/$dir"
+			cp -a "$DEST/$dir/." "$DEST/usr/$dir/"
+			rm -r "${DEST:?}/$dir"
+		}
+		[ -L "$DEST/$dir" ] || ln -s "usr/$dir" "$DEST/$dir"
+	done
 	rm -rf "$DEST/usr/share/doc" "$DEST/usr/share/man" "$DEST/usr/share/locale" "$DEST/usr/share/info" \
 		"$DEST/lib/systemd" "$DEST/usr/lib/systemd/system"
-	for dir in dev proc sys run tmp root vm var/tmp var/log var/lib/libvirt/qemu var/cache/libvirt \
+	for dir in dev proc sys run tmp root vm var/tmp var/log/libvirt/qemu var/lib/libvirt/qemu var/cache/libvirt \
 		etc/libvirt/hooks/qemu.d; do
 		mkdir -p "$DEST/$dir"
 	done

@@ -372,18 +372,37 @@ plan_rootfs_arm64()
 	without "$NOT_TO_RUN" "$plan"
 }
 
-# A root tree of the later suite in which libvirtd runs QEMU: that pair fits, and the plugin. Nothing in it
-# is installed: no service, no bus.
+# plan_libvirt ARCH [RELEASE]: a root tree in which libvirtd runs QEMU 10.0, which the plugin fits. Nothing in it is installed: no
+# service, no bus. The later suite has such a pair; 9.0 is the guests' suite's, beside QEMU of its backports.
 plan_libvirt()
 {
-	later plan_libvirt_closure "$1"
+	case ${2-} in
+	9.0) plan_libvirt_old "$1" ;;
+	*) later plan_libvirt_closure "$1" ;;
+	esac
 }
+
+LIBVIRT_PROGRAMS='bash coreutils grep sed diffutils libjson-c5 liburing2 libfdt1 libxml2 ipxe-qemu'
 
 plan_libvirt_closure()
 {
-	plan=$(plan_closure bash coreutils grep sed libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-log libvirt-clients \
-		libvirt-common qemu-system-x86 qemu-system-common ipxe-qemu libjson-c5 liburing2 libfdt1 libxml2 diffutils)
-	plan=$(only "$1|all" "$plan")
+	# shellcheck disable=SC2086 # a list of words
+	plan_libvirt_tree "$1" "$(plan_closure $LIBVIRT_PROGRAMS qemu-system-x86 qemu-system-common \
+		libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-log libvirt-clients libvirt-common)"
+}
+
+plan_libvirt_old()
+{
+	suite=$(qemu_suite)
+	# shellcheck disable=SC2086 # a list of words
+	plan_libvirt_tree "$1" "$(plan_qemu "$suite" "$1" qemu-system-x86 qemu-system-common -- $LIBVIRT_PROGRAMS \
+		"libvirt-daemon/$GUEST_SUITE" "libvirt-daemon-driver-qemu/$GUEST_SUITE" "libvirt-clients/$GUEST_SUITE")"
+}
+
+# plan_libvirt_tree ARCH PLAN
+plan_libvirt_tree()
+{
+	plan=$(only "$1|all" "$2")
 	without "$NOT_TO_RUN|systemd.*|python3.*|libsystemd-shared.*|dbus-.*|polkitd|iso-codes" "$plan"
 }
 
