@@ -27,9 +27,9 @@ CHECKED_T = $(checked_of_$(T:test_%=%))
 # The host that has iommufd for devices without an IOMMU: for one test, which is long.
 IOMMUFD_HOST = kernel-amd64-7.3-iommufd
 IOMMUFD_T = $(if $(findstring iommufd,$(T)),$(IOMMUFD_HOST))
-# The libvirt before the one that "make check" runs: likewise.
-LIBVIRT_OLDER = libvirt-amd64-9.0
-LIBVIRT_T = $(if $(findstring older,$(T)),$(LIBVIRT_OLDER))
+# The libvirts beside the one that "make check" runs: likewise.
+LIBVIRT_LONG = libvirt-amd64-9.0 libvirt-amd64-newest
+LIBVIRT_T = $(if $(findstring with_older,$(T)),libvirt-amd64-9.0) $(if $(findstring with_newest,$(T)),libvirt-amd64-newest)
 # Series that the demonstration is asked for, beside what it takes if not asked.
 DEMO_SERIES = 6.12 $(filter 6.1,$(DEMO_ARGS))
 
@@ -121,7 +121,7 @@ packages_check-quick = $(call of_layers,packages,$(QUICK_LAYERS))
 steps_check-quick = $(call of_layers,steps,$(QUICK_LAYERS))
 packages_check-long = $(packages_check) intree
 steps_check-long = $(steps_check) $(steps_guest-all) $(steps_check-fdt-linux) $(steps_check-intree-long) compilers \
-	$(CHECKED_LONG) $(IOMMUFD_HOST) $(LIBVIRT_OLDER)
+	$(CHECKED_LONG) $(IOMMUFD_HOST) $(LIBVIRT_LONG)
 # A file for one guest kernel: build/guest/ARCH/SERIES/...
 kernel_of_file = $(subst $() ,-,$(wordlist 1,2,$(subst /, ,$(patsubst $(O)/guest/%,%,$(filter-out \
 	$(O)/guest/%/bin/%,$(filter $(O)/guest/%,$(1)))))))

@@ -15,6 +15,7 @@
 #	domain_xml NAME		the example for emulated devices, small and with a guest
 #	domain_talk NAME	"guest" and "vm_booted" are about the guest of that domain, just before it starts
 #	VIRT			folder that is /vm in there
+#	libvirt_all RELEASE	the layer's tests, with the environment's tree that has this release
 #
 # HVCMA_LIBVIRT=RELEASE chooses another tree of the environment. /dev/hugepages in there is hugetlbfs; there is no /dev/kvm.
 
@@ -266,4 +267,14 @@ libvirt_client_up()
 	vm_booted "$2" 240 || return
 	guest load virtio_cma e1000e || return
 	domain_wait 120 domain_field_is "$1" banka /clients/0/state claimed
+}
+
+libvirt_all()
+{
+	export HVCMA_LIBVIRT="$1"
+	libvirt_need
+	for name in life service several plug migrate; do
+		"$HVCMA_SRC/tests/libvirt/test_$name.sh" >"$VM_TMP/results" 2>&1
+		tap_import "$VM_TMP/results" "$1: $name"
+	done
 }

@@ -373,11 +373,16 @@ plan_rootfs_arm64()
 }
 
 # plan_libvirt ARCH [RELEASE]: a root tree in which libvirtd runs QEMU 10.0, which the plugin fits. Nothing in it is installed: no
-# service, no bus. The later suite has such a pair; 9.0 is the guests' suite's, beside QEMU of its backports.
+# service, no bus. The later suite has such a pair; 9.0 is the guests' suite's, beside QEMU of its backports; the newest is unpacked
+# over the later suite's pair, whose QEMU stays.
 plan_libvirt()
 {
 	case ${2-} in
 	9.0) plan_libvirt_old "$1" ;;
+	newest)
+		later plan_libvirt_closure "$1"
+		newest plan_libvirt_newest "$1"
+		;;
 	*) later plan_libvirt_closure "$1" ;;
 	esac
 }
@@ -389,6 +394,12 @@ plan_libvirt_closure()
 	# shellcheck disable=SC2086 # a list of words
 	plan_libvirt_tree "$1" "$(plan_closure $LIBVIRT_PROGRAMS qemu-system-x86 qemu-system-common \
 		libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-log libvirt-clients libvirt-common)"
+}
+
+plan_libvirt_newest()
+{
+	plan=$(plan_closure bash libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-log libvirt-clients libvirt-common)
+	plan_libvirt_tree "$1" "$(without 'qemu-.*|ipxe-.*|seabios|ovmf' "$plan")"
 }
 
 plan_libvirt_old()

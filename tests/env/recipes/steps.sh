@@ -17,7 +17,7 @@ dtbs-arm64-6.1 dtbs-arm64-6.12 dtbs-armhf-6.1 dtbs-armhf-6.12 dtbs-arm64-newest
 linux-src-6.1 linux-src-6.12 compilers
 kernel-amd64-6.12-checked kernel-arm64-6.12-checked kernel-amd64-6.12-races
 kernel-amd64-6.12-rt kernel-arm64-6.12-64k kernel-amd64-7.3-iommufd
-libvirt-amd64 libvirt-amd64-9.0
+libvirt-amd64 libvirt-amd64-9.0 libvirt-amd64-newest
 xen-arm64-4.17 xen-arm64-4.20 xen-tools-arm64-4.17 xen-tools-arm64-4.20
 sysroot-arm64-xen-4.17 sysroot-arm64-xen-4.20'
 
@@ -104,7 +104,10 @@ step_define()
 	tools-newest) step_recipe=newest step_verb=tools_newest step_out='' step_optional=1 step_cost='375 15' ;;
 	libvirt-*)
 		step_recipe=libvirt step_cost='180 10'
-		step_args=$(echo "${1#libvirt-}" | tr - ' ') ;;
+		step_args=$(echo "${1#libvirt-}" | tr - ' ')
+		case $1 in
+		*-newest) step_optional=1 ;;
+		esac ;;
 	busybox-*)
 		step_recipe=userland step_args=${1#busybox-} step_cost='2 1' ;;
 	e2fs-*)
