@@ -35,16 +35,21 @@ void hvcmad_accounts_reload(struct hvcmad_accounts *accounts, const struct hvcma
 		apply_rule(vm, hvcmad_config_match(config, &vm->id));
 }
 
-static void vm_put(struct hvcmad_vm *vm)
+static void forget(struct hvcmad_vm *vm)
 {
 	struct hvcmad_vm **at = &vm->accounts->vms;
 
-	if (--vm->refs)
-		return;
 	while (*at != vm)
 		at = &(*at)->next;
 	*at = vm->next;
 	free(vm);
+}
+
+/* Who has had searches is remembered: to go and come again is no rest. */
+static void vm_put(struct hvcmad_vm *vm)
+{
+	if (!--vm->refs && !vm->searches.nr)
+		forget(vm);
 }
 
 /* The VM of this name, and these processes; NULL: there is none yet. */
@@ -126,6 +131,71 @@ void hvcmad_vm_leave(struct hvcmad_vm *vm)
 	vm->sessions--;
 	vm_put(vm);
 }
+
+/* ---- searches ---- */
+
+/* What there is of them now, when rests that are over have been counted. */
+static struct hvcmad_searches rested(const struct hvcmad_vm *vm, uint64_t now_us)
+{
+	struct hvcmad_searches s = vm->searches;
+	uint64_t rests = s.rest_us && now_us > s.ended_us ? (now_us - s.ended_us) / s.rest_us : 0;
+
+	if (rests >= s.nr)
+		return (struct hvcmad_searches){ 0 };
+	s.nr -= (uint32_t)rests;
+	s.ended_us += rests * s.rest_us;
+	return s;
+}
+
+int hvcmad_vm_may_search(const struct hvcmad_vm *vm, uint64_t now_us, struct hvcma_error *err)
+{
+	uint32_t most = vm->quota.regions > HVCMAD_FREE_SEARCHES ? vm->quota.regions : HVCMAD_FREE_SEARCHES;
+	const struct hvcmad_searches s = rested(vm, now_us);
+	uint64_t until_us;
+
+	if (s.nr < most)
+		return 0;
+	until_us = s.ended_us + (s.nr - most + 1) * s.rest_us;
+	hvcma_error_set(err, "VM %s has had %" PRIu32 " searches for pages, as many as it may before it rests; the next one may begin in %" PRIu64 " ms",
+			vm->name, s.nr, until_us > now_us ? (until_us - now_us + 999) / 1000 : 1);
+	return -EAGAIN;
+}
+
+void hvcmad_vm_search_begins(struct hvcmad_vm *vm, uint64_t now_us)
+{
+	struct hvcmad_vm *other = vm->accounts->vms, *next;
+
+	vm->searches = rested(vm, now_us);
+	vm->searches.nr++;
+	vm->refs++;
+	for (; other; other = next) {
+		next = other->next;
+		if (!other->refs && !rested(other, now_us).nr)
+			forget(other);
+	}
+}
+
+void hvcmad_vm_search_ended(struct hvcmad_vm *vm, uint64_t took_us, uint64_t ended_us)
+{
+	uint64_t rest_us = took_us * HVCMAD_REST_TIMES;
+
+	vm->searches.rest_us = rest_us > HVCMAD_MIN_REST_US ? rest_us : HVCMAD_MIN_REST_US;
+	vm->searches.ended_us = ended_us;
+	vm_put(vm);
+}
+
+void hvcmad_accounts_fini(struct hvcmad_accounts *accounts)
+{
+	struct hvcmad_vm *vm = accounts->vms, *next;
+
+	for (; vm; vm = next) {
+		next = vm->next;
+		if (!vm->refs)
+			forget(vm);
+	}
+}
+
+/* ---- quotas ---- */
 
 static bool fits(uint64_t used, uint64_t more, uint64_t quota)
 {

@@ -5,7 +5,7 @@
  *
  * A VM is a rule of the configuration together with the unit of systemd that its
  * processes are in: two units that fit one rule are two VMs, each with these quotas. It
- * lasts while somebody refers to it.
+ * lasts while somebody refers to it, and has rested from its searches.
  *
  * Quotas that a new configuration makes smaller than what is used take nothing away;
  * they keep more from being had.
@@ -19,11 +19,26 @@
 #define HVCMAD_MAX_SESSIONS_PER_VM	16
 #define HVCMAD_MAX_CLOSING		64	/* descriptors of a VM that are not closed yet */
 
+/*
+ * Searches for pages (arrange.h) that a VM may begin without a rest: as many as it may have regions, this at least. Then one
+ * for each rest since the last one ended, which is so many times as long as that took: a VM has the host search a tenth of
+ * the time at most.
+ */
+#define HVCMAD_FREE_SEARCHES		4
+#define HVCMAD_REST_TIMES		9
+#define HVCMAD_MIN_REST_US		1000000
+
 struct hvcmad_usage {
 	uint64_t memory_bytes;
 	uint64_t pinned_bytes;
 	uint32_t regions;
 	uint32_t devices;
+};
+
+struct hvcmad_searches {
+	uint32_t nr;			/* that it has had, less those that it has rested from */
+	uint64_t rest_us;		/* for each, from @ended_us on */
+	uint64_t ended_us;		/* the last one, or the rest that was counted last */
 };
 
 struct hvcmad_vm {
@@ -38,6 +53,7 @@ struct hvcmad_vm {
 	struct hvcmad_usage used;
 	uint32_t sessions;
 	size_t closing;			/* descriptors that are not closed yet (closer.h) */
+	struct hvcmad_searches searches;
 	struct hvcmad_log_limit log;
 	unsigned int refs;
 };
@@ -76,8 +92,11 @@ int hvcmad_vm_join(struct hvcmad_accounts *accounts, const struct hvcmad_config 
 int hvcmad_vm_rejoin(struct hvcmad_accounts *accounts, const struct hvcmad_config *config,
 		     const struct hvcmad_identity *id, const char *name, struct hvcmad_vm **out);
 
-/** hvcmad_vm_leave() - the session ends. The VM is freed when nobody refers to it. */
+/** hvcmad_vm_leave() - the session ends. The VM is freed when nobody refers to it, and it has rested. */
 void hvcmad_vm_leave(struct hvcmad_vm *vm);
+
+/** hvcmad_accounts_fini() - VMs that nobody refers to are freed, rested or not. */
+void hvcmad_accounts_fini(struct hvcmad_accounts *accounts);
 
 /**
  * hvcmad_vm_add_region() - one region more, which refers to the VM.
@@ -104,6 +123,18 @@ void hvcmad_vm_restore_device(struct hvcmad_vm *vm);
 /** hvcmad_vm_add_closing() - so many descriptors that it sent are being closed; refers to it. */
 void hvcmad_vm_add_closing(struct hvcmad_vm *vm, size_t nr);
 void hvcmad_vm_remove_closing(struct hvcmad_vm *vm, size_t nr);
+
+/**
+ * hvcmad_vm_may_search() - one search for pages more, now?
+ * @now_us: CLOCK_MONOTONIC, as all that follow
+ *
+ * Return: 0 or -EAGAIN; @err says in words when it may.
+ */
+int hvcmad_vm_may_search(const struct hvcmad_vm *vm, uint64_t now_us, struct hvcma_error *err);
+
+/** hvcmad_vm_search_begins() - it refers to the VM until hvcmad_vm_search_ended(). VMs that have rested are forgotten. */
+void hvcmad_vm_search_begins(struct hvcmad_vm *vm, uint64_t now_us);
+void hvcmad_vm_search_ended(struct hvcmad_vm *vm, uint64_t took_us, uint64_t ended_us);
 
 /** hvcmad_vm_may_pin() - so much more? 0, -EACCES or -EDQUOT; @err names the quota. */
 int hvcmad_vm_may_pin(const struct hvcmad_vm *vm, uint64_t bytes, struct hvcma_error *err);

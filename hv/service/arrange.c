@@ -34,11 +34,14 @@ struct hvcmad_search {
 	uint64_t page_bytes;
 	uint64_t offset;
 	uint64_t bytes;
+	uint64_t began_us;
+	struct hvcmad_vm *vm;			/* of who asks for all of this; NULL: it was told that it has ended */
 
 	pthread_mutex_t lock;			/* of what follows */
 	unsigned int refs;
 	bool is_stopped;			/* nobody wants it any more */
 	bool is_done;				/* then the rest is there, and final */
+	uint64_t ended_us;
 	int ret;
 	struct hvcma_error err;
 	struct hvcma_contiguous_result result;
@@ -99,6 +102,7 @@ static void *work(void *opaque)
 	s->ret = ret;
 	s->err = err;
 	s->result = result;
+	s->ended_us = hvcmad_now_us();
 	s->is_done = true;
 	pthread_mutex_unlock(&s->lock);
 	put(s);
@@ -169,8 +173,25 @@ static int start(struct hvcmad_search *s)
 	return ret;
 }
 
-static enum hvcmad_status begin(struct hvcmad_memory *m, struct hvcmad_region *r, const struct hvcmad_arrange_req *q,
-				uint64_t keep_pages, struct hvcma_error *err)
+/* The VM rests from when it has ended, though that is seen by the next who asks. */
+static void tell_vm(struct hvcmad_search *s)
+{
+	if (!s->vm || !is_done(s))
+		return;
+	hvcmad_vm_search_ended(s->vm, s->ended_us - s->began_us, s->ended_us);
+	s->vm = NULL;
+}
+
+static enum hvcmad_status not_yet(const struct hvcmad_region *r, struct hvcma_error *err)
+{
+	hvcma_error_set(err, "region %s: %s", r->name, r->search ? "its pages are being searched for" :
+			"pages of another region are being searched for");
+	return HVCMAD_S_AGAIN;
+}
+
+enum hvcmad_status hvcmad_arrange_begin(struct hvcmad_memory *m, struct hvcmad_region *r,
+					const struct hvcmad_arrange_req *q, uint64_t keep_pages,
+					struct hvcma_error *err)
 {
 	struct hvcmad_search *s = calloc(1, sizeof(*s));
 	enum hvcmad_status status;
@@ -192,6 +213,7 @@ static enum hvcmad_status begin(struct hvcmad_memory *m, struct hvcmad_region *r
 	s->page_bytes = r->page_bytes;
 	s->offset = r->offset;
 	s->bytes = r->bytes;
+	s->began_us = hvcmad_now_us();
 	status = hvcma_contiguous_check(&s->config, err) ? HVCMAD_S_INVAL : map(s, r, err);
 	if (status) {
 		free(s);
@@ -206,11 +228,15 @@ static enum hvcmad_status begin(struct hvcmad_memory *m, struct hvcmad_region *r
 		free(s);
 		return HVCMAD_S_NO_MEMORY;
 	}
-	if (m->search)
+	if (m->search) {
+		tell_vm(m->search);
 		put(m->search);
+	}
+	s->vm = r->vm;
+	hvcmad_vm_search_begins(s->vm, s->began_us);
 	m->search = s;
 	r->search = s;
-	return HVCMAD_S_AGAIN;
+	return not_yet(r, err);
 }
 
 static bool is_same(const struct hvcmad_arrange_req *a, const struct hvcmad_arrange_req *b)
@@ -237,29 +263,23 @@ static enum hvcmad_status tell(struct hvcmad_region *r, struct hvcmad_arrange_re
 	return status;
 }
 
-bool hvcmad_arrange_begins(const struct hvcmad_memory *m, const struct hvcmad_region *region)
+bool hvcmad_arrange_begins(struct hvcmad_memory *m, const struct hvcmad_region *region)
 {
+	if (m->search)
+		tell_vm(m->search);
 	return !region->search && (!m->search || is_done(m->search));
 }
 
-enum hvcmad_status hvcmad_arrange(struct hvcmad_memory *m, struct hvcmad_region *region,
-				  const struct hvcmad_arrange_req *request, uint64_t keep_pages,
-				  struct hvcmad_arrange_resp *out, struct hvcma_error *err)
+enum hvcmad_status hvcmad_arrange_outcome(struct hvcmad_region *region, const struct hvcmad_arrange_req *request,
+					  struct hvcmad_arrange_resp *out, struct hvcma_error *err)
 {
-	enum hvcmad_status status = HVCMAD_S_AGAIN;
-
-	if (hvcmad_arrange_begins(m, region)) {
-		status = begin(m, region, request, keep_pages, err);
-	} else if (region->search && !is_same(&region->search->request, request)) {
+	if (region->search && !is_same(&region->search->request, request)) {
 		hvcma_error_set(err, "region %s: other pages are being searched for", region->name);
 		return HVCMAD_S_STATE;
-	} else if (region->search && is_done(region->search)) {
-		return tell(region, out, err);
 	}
-	if (status == HVCMAD_S_AGAIN)
-		hvcma_error_set(err, "region %s: %s", region->name, region->search ?
-				"its pages are being searched for" : "pages of another region are being searched for");
-	return status;
+	if (region->search && is_done(region->search))
+		return tell(region, out, err);
+	return not_yet(region, err);
 }
 
 void hvcmad_arrange_end(struct hvcmad_region *region)
@@ -290,7 +310,12 @@ bool hvcmad_arrange_is_at(const struct hvcmad_memory *m, const struct hvcmad_reg
 
 void hvcmad_arrange_fini(struct hvcmad_memory *m)
 {
-	if (m->search)
-		put(m->search);
+	struct hvcmad_search *s = m->search;
+
+	if (!s)
+		return;
+	if (s->vm)
+		hvcmad_vm_search_ended(s->vm, 0, hvcmad_now_us());
+	put(s);
 	m->search = NULL;
 }

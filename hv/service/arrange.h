@@ -18,22 +18,33 @@ struct hvcmad_region;
 struct hvcmad_search;
 
 /**
- * hvcmad_arrange() - begin a search for this region, or tell how it has ended.
- * @keep_pages: free hugepages that are for others
- * @run_bytes, @nr_runs, @low_bytes of @out: out; the header is the caller's
+ * hvcmad_arrange_begins() - is a search for this region to begin? No: one of it is there, or another one is at work.
  *
- * May the client, and has the pool so much, is the caller's to see, once for each search:
- * hvcmad_arrange_begins().
+ * It counts for the VM of the one before when that has ended (account.h).
+ */
+bool hvcmad_arrange_begins(struct hvcmad_memory *m, const struct hvcmad_region *region);
+
+/**
+ * hvcmad_arrange_begin() - begin it: hvcmad_arrange_begins() has said so.
+ * @keep_pages: free hugepages that are for others
+ *
+ * May the client, has its VM rested, and has the pool so much, is the caller's to see before.
+ *
+ * Return: AGAIN (it has begun), INVAL, NO_MEMORY, IO; with words in @err.
+ */
+enum hvcmad_status hvcmad_arrange_begin(struct hvcmad_memory *m, struct hvcmad_region *region,
+					const struct hvcmad_arrange_req *request, uint64_t keep_pages,
+					struct hvcma_error *err);
+
+/**
+ * hvcmad_arrange_outcome() - how it has ended, if none is to begin.
+ * @run_bytes, @nr_runs, @low_bytes of @out: out; the header is the caller's
  *
  * Return: OK, AGAIN (it goes on, or another one does), INVAL, STATE (this is not what was asked for before),
  * NO_RUN, NO_BACKING, NO_MEMORY, IO; with words in @err. What is not AGAIN is told once.
  */
-enum hvcmad_status hvcmad_arrange(struct hvcmad_memory *m, struct hvcmad_region *region,
-				  const struct hvcmad_arrange_req *request, uint64_t keep_pages,
-				  struct hvcmad_arrange_resp *out, struct hvcma_error *err);
-
-/** hvcmad_arrange_begins() - would hvcmad_arrange() begin a search? No: one of this region is there, or another one is at work. */
-bool hvcmad_arrange_begins(const struct hvcmad_memory *m, const struct hvcmad_region *region);
+enum hvcmad_status hvcmad_arrange_outcome(struct hvcmad_region *region, const struct hvcmad_arrange_req *request,
+					  struct hvcmad_arrange_resp *out, struct hvcma_error *err);
 
 /** hvcmad_arrange_end() - the region ends, or nobody wants it any more. Waits for nothing. */
 void hvcmad_arrange_end(struct hvcmad_region *region);

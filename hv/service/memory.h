@@ -135,7 +135,7 @@ enum hvcmad_status hvcmad_region_range(struct hvcmad_memory *m, struct hvcmad_re
  * @request: well-formed
  * @out: out, but for its header
  *
- * Return: OK, AGAIN, INVAL, REFUSED, STATE, NO_RUN, NO_BACKING, NO_MEMORY, IO: as hvcmad_arrange().
+ * Return: OK, AGAIN, INVAL, REFUSED, STATE, NO_RUN, NO_BACKING, NO_MEMORY, IO: as hvcmad_arrange_begin() and hvcmad_arrange_outcome().
  */
 enum hvcmad_status hvcmad_region_arrange(struct hvcmad_memory *m, struct hvcmad_region *region,
 					 const struct hvcmad_arrange_req *request, struct hvcmad_arrange_resp *out,

@@ -322,6 +322,8 @@ static enum hvcmad_status may_arrange(struct hvcmad_memory *m, struct hvcmad_reg
 	}
 	if (!ret)
 		ret = may_back(m, r, 0, bytes / r->granule_bytes, err);
+	if (!ret)
+		ret = hvcmad_vm_may_search(r->vm, hvcmad_now_us(), err);
 	return status_of(ret);
 }
 
@@ -330,15 +332,16 @@ enum hvcmad_status hvcmad_region_arrange(struct hvcmad_memory *m, struct hvcmad_
 					 const struct hvcmad_arrange_req *request, struct hvcmad_arrange_resp *out,
 					 struct hvcma_error *err)
 {
-	enum hvcmad_status status = HVCMAD_S_OK;
+	enum hvcmad_status status;
 	uint64_t keep_bytes;
 
-	if (hvcmad_arrange_begins(m, region))
-		status = may_arrange(m, region, request, err);
+	if (!hvcmad_arrange_begins(m, region))
+		return hvcmad_arrange_outcome(region, request, out, err);
+	status = may_arrange(m, region, request, err);
 	if (status)
 		return status;
 	keep_bytes = hvcmad_config_keep_bytes(m->config, region->page_bytes) + hvcmad_turns_held(m, region);
-	return hvcmad_arrange(m, region, request, keep_bytes / region->page_bytes, out, err);
+	return hvcmad_arrange_begin(m, region, request, keep_bytes / region->page_bytes, err);
 }
 
 enum hvcmad_status hvcmad_region_range(struct hvcmad_memory *m, struct hvcmad_region *region,

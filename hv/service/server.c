@@ -187,6 +187,7 @@ void hvcmad_server_fini(struct hvcmad_server *s)
 	hvcmad_closer_free(s->closer);
 	hvcmad_devices_fini(&s->devices);
 	hvcmad_memory_fini(&s->memory);
+	hvcmad_accounts_fini(&s->accounts);
 	if (s->lock >= 0)
 		close(s->lock);
 	sd_event_unref(s->event);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Quotas of each VM and of all, without memory or sockets: what is refused has changed nothing,
- * what goes is given back, a new configuration counts for VMs that are there.
+ * what goes is given back, a new configuration counts for VMs that are there. How often a VM may have pages searched for.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -224,6 +224,111 @@ static void a_new_configuration_counts_at_once(void **state)
 	assert_null(all.vms);
 }
 
+#define SECOND	UINT64_C(1000000)
+
+/* A search that begins at @now_us and takes that long. */
+static void search(struct hvcmad_vm *vm, uint64_t now_us, uint64_t took_us)
+{
+	struct hvcma_error err = { "" };
+
+	if (hvcmad_vm_may_search(vm, now_us, &err))
+		fail_msg("%s", err.text);
+	hvcmad_vm_search_begins(vm, now_us);
+	hvcmad_vm_search_ended(vm, took_us, now_us + took_us);
+}
+
+/* As many as it may have regions, four at least; then one for each rest, of nine times what the last one took. */
+static void searches_tire(void **state)
+{
+	struct hvcmad_accounts all = { 0 };
+	struct hvcmad_vm *a = join(&all, 1, "/x"), *b = join(&all, 2, "/x");
+	struct hvcma_error err = { "" };
+	uint64_t now = 100 * SECOND;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++, now += 2 * SECOND)
+		search(a, now, 2 * SECOND);
+	assert_over(hvcmad_vm_may_search(a, now, &err), -EAGAIN,
+		    "VM a has had 4 searches for pages, as many as it may before it rests; the next one may begin in 18000 ms");
+	assert_over(hvcmad_vm_may_search(a, now + 18 * SECOND - 1, &err), -EAGAIN, "begin in 1 ms");
+	search(b, now, SECOND);			/* others are not held back */
+	now += 18 * SECOND;
+	search(a, now, 3 * SECOND);
+	now += 3 * SECOND;
+	assert_over(hvcmad_vm_may_search(a, now, &err), -EAGAIN, "in 27000 ms");
+	/* a rest is a second at least */
+	now += 27 * SECOND;
+	search(a, now, 10);
+	assert_over(hvcmad_vm_may_search(a, now + 10, &err), -EAGAIN, "in 1000 ms");
+	/* rested for two of them */
+	now += 10 + 2 * SECOND;
+	search(a, now, 10);
+	search(a, now + 10, 10);
+	assert_over(hvcmad_vm_may_search(a, now + 20, &err), -EAGAIN, "in 1000 ms");
+	/* and for any number: no more than at the start */
+	now += 3600 * SECOND;
+	for (i = 0; i < 4; i++)
+		search(a, now, 10);
+	assert_over(hvcmad_vm_may_search(a, now, &err), -EAGAIN, "has had 4 searches");
+	hvcmad_vm_leave(a);
+	hvcmad_vm_leave(b);
+	hvcmad_accounts_fini(&all);
+	assert_null(all.vms);
+}
+
+static void a_vm_with_more_regions_may_have_more_searches(void **state)
+{
+	struct hvcmad_accounts all = { 0 };
+	struct hvcmad_vm *a = join(&all, 1, "/x");
+	struct hvcma_error err = { "" };
+	int i;
+
+	(void)state;
+	a->quota.regions = 6;
+	for (i = 0; i < 6; i++)
+		search(a, SECOND, SECOND);
+	assert_over(hvcmad_vm_may_search(a, SECOND, &err), -EAGAIN, "has had 6 searches");
+	a->quota.regions = 0;			/* a new configuration */
+	assert_over(hvcmad_vm_may_search(a, SECOND, &err), -EAGAIN, "has had 6 searches");
+	hvcmad_vm_leave(a);
+	hvcmad_accounts_fini(&all);
+}
+
+/* Who goes and comes again is the same VM, rested or not. It is forgotten when it has. */
+static void searches_are_remembered(void **state)
+{
+	struct hvcmad_accounts all = { 0 };
+	struct hvcmad_vm *a = join(&all, 1, "/x"), *b = join(&all, 2, "/x");
+	struct hvcma_error err = { "" };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++)
+		search(a, SECOND, SECOND);
+	hvcmad_vm_leave(a);
+	assert_ptr_equal(join(&all, 1, "/x"), a);
+	assert_over(hvcmad_vm_may_search(a, 2 * SECOND, &err), -EAGAIN, "has had 4 searches");
+	/* one that goes on when its VM has gone */
+	hvcmad_vm_search_begins(a, 20 * SECOND);
+	hvcmad_vm_leave(a);
+	assert_int_equal(hvcmad_vm_may_search(b, 20 * SECOND, &err), 0);
+	hvcmad_vm_search_begins(b, 1000 * SECOND);
+	assert_ptr_equal(join(&all, 1, "/x"), a);
+	hvcmad_vm_leave(a);
+	hvcmad_vm_search_ended(a, SECOND, 1000 * SECOND);
+	hvcmad_vm_search_ended(b, SECOND, 1001 * SECOND);
+	search(b, 1002 * SECOND, SECOND);
+	assert_non_null(all.vms->next);
+	search(b, 1100 * SECOND, SECOND);
+	assert_ptr_equal(all.vms, b);
+	assert_null(b->next);
+	hvcmad_vm_leave(b);
+	assert_ptr_equal(all.vms, b);
+	hvcmad_accounts_fini(&all);
+	assert_null(all.vms);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +339,9 @@ int main(void)
 		cmocka_unit_test(pins_count_for_the_vm_and_for_all),
 		cmocka_unit_test(devices_have_quotas),
 		cmocka_unit_test(a_new_configuration_counts_at_once),
+		cmocka_unit_test(searches_tire),
+		cmocka_unit_test(a_vm_with_more_regions_may_have_more_searches),
+		cmocka_unit_test(searches_are_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

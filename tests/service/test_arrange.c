@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Pages that the real hvcmad chooses for a region by where they lie: what it tells is so, who may not ask, what is no
- * good, what else may be done meanwhile, and that a search ends with its client and not with its service. That runs
- * are as long as can be had, and the reserve: qtest/test_contiguous_served, which has the pool to itself.
+ * good, what else may be done meanwhile, that a search ends with its client and not with its service, and that nobody has
+ * the host search for him all the time. That runs are as long as can be had, and the reserve: qtest/test_contiguous_served,
+ * which has the pool to itself.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "tests/service/arrange.h"
 
 #define NR	4			/* pages of a region */
+
+/* As RIG_CONFIG, but for more regions: so many searches may VM a have before it rests. */
+#define CONFIG									\
+	"socket-group = \"nogroup\";\n"						\
+	"totals = { memory = \"128M\"; pinned = \"24M\"; regions = 68; };\n"	\
+	"vms = ( { name = \"a\"; user = 0; memory = \"128M\"; pinned = \"16M\"; regions = 64; unsafe-noiommu = true; },\n" \
+	"        { name = \"b\"; user = 12345; memory = \"64M\"; pinned = \"12M\"; regions = 4; } );\n"
 
 static int lock;
 
@@ -273,6 +282,12 @@ static void it_does_not_end_with_its_service(void **state)
 	client_close(fd);
 }
 
+static void start_with(const char *config)
+{
+	rig_stop(NULL);
+	daemon_start(&rig, config);
+}
+
 /* More than there can be: nothing is searched for. */
 static void what_is_kept_back_is_not_there(void **state)
 {
@@ -280,17 +295,73 @@ static void what_is_kept_back_is_not_there(void **state)
 	struct hvcmad_arrange_req q;
 
 	(void)state;
-	rig_stop(NULL);
-	daemon_start(&rig, "totals = { pinned = \"64M\"; regions = 4; };\n"
-		     "reserves = ( { hugepage = \"2M\"; keep = \"1T\"; } );\n"
-		     "vms = ( { name = \"a\"; user = 0; pinned = \"64M\"; regions = 4; unsafe-noiommu = true; } );\n");
+	start_with("totals = { pinned = \"64M\"; regions = 4; };\n"
+		   "reserves = ( { hugepage = \"2M\"; keep = \"1T\"; } );\n"
+		   "vms = ( { name = \"a\"; user = 0; pinned = \"64M\"; regions = 4; unsafe-noiommu = true; } );\n");
 	fd = open_with_feature();
 	q = arrange_request(made(fd, "banka", NR), HVCMAD_ARRANGE_RUNS);
 	assert_refused(NO_BACKING, "that the configuration keeps back", arrange_ask(fd, &q));
 	assert_status(NO_BACKING, client_range(fd, HVCMAD_OP_BACK, q.region, 0, 1, 0));	/* and not STATE */
 	client_close(fd);
-	rig_stop(NULL);
-	rig_start(NULL);
+	start_with(CONFIG);
+}
+
+/* Any number of new regions, and of new sessions, is no way around it. */
+static void search_anew(void)
+{
+	int fd = open_with_feature();
+	struct hvcmad_arrange_req q = arrange_request(made(fd, "banka", 1), HVCMAD_ARRANGE_RUNS);
+
+	assert_status(OK, arrange_wait(fd, &q));
+	client_close(fd);
+}
+
+static void another_is_not_held_back(void)
+{
+	int fd = open_with_feature();
+	struct hvcmad_arrange_req q = arrange_request(made(fd, "b", 1), HVCMAD_ARRANGE_RUNS);
+
+	must(arrange_wait(fd, &q) == HVCMAD_S_OK, "VM b has rested all the time");
+}
+
+/* Four in a row, then a rest, which is told of, of a second at least and nine times what the last one took. */
+static void who_searches_on_and_on_has_to_rest(void **state)
+{
+	unsigned long long ms = 0;
+	struct hvcmad_arrange_req q;
+	struct timespec from, to;
+	const char *at;
+	int fd, i;
+
+	(void)state;
+	start_with("socket-group = \"nogroup\";\n"
+		   "totals = { pinned = \"64M\"; regions = 4; };\n"
+		   "vms = ( { name = \"a\"; user = 0; pinned = \"16M\"; regions = 2; unsafe-noiommu = true; },\n"
+		   "        { name = \"b\"; user = 12345; pinned = \"16M\"; regions = 2; unsafe-noiommu = true; } );\n");
+	for (i = 0; i < 4; i++)
+		search_anew();
+	fd = open_with_feature();
+	q = arrange_request(made(fd, "banka", NR), HVCMAD_ARRANGE_RUNS);
+	assert_refused(AGAIN, "VM a has had 4 searches for pages, as many as it may before it rests", arrange_ask(fd, &q));
+	at = strstr(got.text, "may begin in ");
+	assert_non_null(at);
+	assert_int_equal(sscanf(at, "may begin in %llu ms", &ms), 1);
+	assert_true(ms > 500);			/* less what has passed since */
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	ends_well(as_user(USER_B, another_is_not_held_back));
+	/* nothing has begun: the pages are the client's */
+	assert_status(OK, client_range(fd, HVCMAD_OP_BACK, q.region, 0, 1, 0));
+	q.low_bytes = HUGE_BYTES;
+	assert_refused(AGAIN, "VM a has had 4 searches", arrange_ask(fd, &q));
+	q.low_bytes = 0;
+	/* it is had in the end, and not before */
+	for (i = 0; arrange_ask(fd, &q) == HVCMAD_S_AGAIN && !strstr(got.text, "its pages are being searched for") && i < 12000; i++)
+		usleep(10000);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	assert_true((unsigned long long)((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000) + 100 >= ms);
+	assert_status(OK, arrange_wait(fd, &q));
+	client_close(fd);
+	start_with(CONFIG);
 }
 
 /* ---- the provider of a client without privileges ---- */
@@ -392,7 +463,8 @@ static void an_old_service_is_told(void **state)
 
 static int begin(void **state)
 {
-	rig_start(state);
+	(void)state;
+	daemon_start(&rig, CONFIG);
 	lock = pool_take(64);
 	return 0;
 }
@@ -417,6 +489,7 @@ int main(void)
 		T(it_ends_with_its_client),
 		T(it_does_not_end_with_its_service),
 		T(what_is_kept_back_is_not_there),
+		T(who_searches_on_and_on_has_to_rest),
 		T(a_provider_has_it_done),
 		T(an_old_service_is_told),
 	};
