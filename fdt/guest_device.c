@@ -52,7 +52,6 @@ static const struct {
 	{ "operating-points-v2", HVCMA_NEED_HOST },
 	{ "nvmem-cells", HVCMA_NEED_HOST },
 	{ "nvmem-cell-names", HVCMA_NEED_HOST },
-	{ "memory-region", HVCMA_NEED_HOST },
 	{ "memory-region-names", HVCMA_NEED_HOST },
 	{ "iommus", HVCMA_NEED_HOST },
 };
@@ -129,8 +128,25 @@ static bool may_refer(const struct hvcma_fdt_tree *t, const void *value, int len
 	return false;
 }
 
+/*
+ * Pools serve the host's own DMA, and in the guest the region does. What is not one (firmware's, a frame
+ * buffer's) is memory of the host at a place that the device knows, or its driver.
+ */
+static enum hvcma_fdt_need need_of_memory(const struct hvcma_fdt_tree *t, const fdt32_t *cell, int len)
+{
+	for (int i = 0; i < len / HVCMA_FDT_CELL_BYTES; i++) {
+		int node = hvcma_fdt_tree_phandle(t, fdt32_ld(cell + i));
+
+		if (node < 0 || !hvcma_fdt_is_compatible(t->fdt, t->node[node].offset, "shared-dma-pool"))
+			return HVCMA_NEED_DRIVEN;
+	}
+	return HVCMA_NEED_HOST;
+}
+
 static enum hvcma_fdt_need need_of(const struct hvcma_fdt_tree *t, const char *name, const void *value, int len)
 {
+	if (!strcmp(name, "memory-region"))
+		return need_of_memory(t, value, len);
 	for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++)
 		if (fits(needs[i].name, name))
 			return needs[i].need;
@@ -350,6 +366,15 @@ static bool is_names(const char *name)
 	return strcmp(name, "clock-names") && fits("*-names", name);
 }
 
+static int refuse(const char *path, const char *name, struct hvcma_fdt_error *err)
+{
+	if (!strcmp(name, "memory-region"))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.200s' needs 'memory-region' of the host that is no pool (shared-dma-pool), and so memory at a place of the host's (without=memory-region: its driver does not need it)",
+				      path);
+	return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.200s' needs '%s' of the host, which a guest can't drive (without=%s: its driver does not need it)",
+			      path, name, name);
+}
+
 static int put_property(void *guest, const char *path, const char *unit, const struct hvcma_fdt_tree *t,
 			const struct hvcma_guest_device *d, const char *name, const void *value, int len,
 			hvcma_fdt_need_fn *say, void *opaque, struct hvcma_fdt_error *err)
@@ -362,8 +387,7 @@ static int put_property(void *guest, const char *path, const char *unit, const s
 	if (is_made(name))
 		return 0;
 	if (need == HVCMA_NEED_DRIVEN && !is_names(name) && !does_without(d, name))
-		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.200s' needs '%s' of the host, which a guest can't drive (without=%s: its driver does not need it)",
-				      path, name, name);
+		return refuse(path, name, err);
 	if (need == HVCMA_NEED_STAND_IN) {
 		ret = put_supply(guest, unit, name, &phandle, err);
 		value = &phandle;

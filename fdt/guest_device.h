@@ -14,8 +14,10 @@
  *	plain		no reference			the same
  *	stand-in	clocks, NAME-supply		a fixed clock, a fixed regulator
  *	host's		pinctrl, power domains, ...	left out: the host's part, as it has left it
+ *			memory-region of pools		left out: the guest's region is its pool
  *	driven		resets, phys, DMA channels,	refused, unless it is said that the guest
- *			GPIOs, ...			does without
+ *			GPIOs, ..., memory-region of	does without
+ *			what is no pool
  *	unknown		other properties with a number	left out
  *			that is a phandle
  *
@@ -63,13 +65,14 @@ struct hvcma_host_device {
  * hvcma_fdt_judge_device() - is it one device, with its registers to itself and interrupts that
  * a guest can have?
  * @host: validated
- * @vfio: what the kernel has made of the node
+ * @vfio: what the kernel has made of the node; NULL: not known yet, as the tree alone has it
  *
- * Errors: -FDT_ERR_NOTFOUND, -FDT_ERR_BADPATH; -FDT_ERR_BADVALUE, naming node and value: another device
+ * Errors: -FDT_ERR_NOTFOUND, no such node, or it has no registers; -FDT_ERR_BADPATH; -FDT_ERR_BADVALUE,
+ * naming node and value: an AMBA device ("arm,primecell"), which is not on the platform bus; another device
  * in the same node; registers that overlap each other's or those of another node that is neither
- * above nor below; a number or size of registers, or a number of interrupts, other than VFIO's; an
- * interrupt of the GIC that is not shared, or neither an edge nor a level, or of the other kind than
- * VFIO has it; -FDT_ERR_NOSPACE: out of memory.
+ * above nor below; more registers or interrupts than the limits above; a number or size of registers, or
+ * a number of interrupts, other than VFIO's; an interrupt of the GIC that is not shared, or neither an edge
+ * nor a level, or of the other kind than VFIO has it; -FDT_ERR_NOSPACE: out of memory.
  */
 int hvcma_fdt_judge_device(const void *host, const char *path, const struct hvcma_host_device *vfio,
 			   struct hvcma_fdt_error *err);
@@ -109,5 +112,15 @@ int hvcma_fdt_add_guest_device(void *guest, const void *host, const char *path,
 			       const struct hvcma_guest_device *device, hvcma_fdt_need_fn *say,
 			       void *opaque, char node[HVCMA_FDT_PATH_BYTES],
 			       struct hvcma_fdt_error *err);
+
+/**
+ * hvcma_fdt_judge_guest_device() - would hvcma_fdt_add_guest_device() give a guest this device? On a
+ * tree of its own, with the registers that the host's has.
+ * @device: its clocks and what it does without; the rest of it is not looked at
+ *
+ * Errors: as that function's, and hvcma_fdt_registers()'s.
+ */
+int hvcma_fdt_judge_guest_device(const void *host, const char *path, const struct hvcma_guest_device *device,
+				 struct hvcma_fdt_error *err);
 
 #endif /* HVCMA_FDT_GUEST_DEVICE_H */

@@ -3,6 +3,7 @@
  * Whether a platform device of a host can be passed through as one device. See guest_device.h.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fdt/guest_device.h"
@@ -15,6 +16,15 @@
 #define GIC_SENSE	0xf
 #define GIC_EDGE	1
 #define GIC_LEVEL	4
+
+/* Linux puts these on a bus of their own, where vfio-platform has none of them. */
+static int check_bus(const struct hvcma_fdt_tree *t, int device, const char *path, struct hvcma_fdt_error *err)
+{
+	if (!hvcma_fdt_is_compatible(t->fdt, t->node[device].offset, "arm,primecell"))
+		return 0;
+	return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.200s' is an AMBA device (compatible 'arm,primecell'): Linux has it on the bus 'amba' and VFIO in vfio-amba, supported: platform devices",
+			      path);
+}
 
 /* A node with a driver of its own within the device's: what is done with one is felt by the other. */
 static int check_alone(const struct hvcma_fdt_tree *t, int device, const char *path,
@@ -99,10 +109,10 @@ static int check_registers(const struct hvcma_fdt_tree *t, int device, const cha
 	if (nr > HVCMA_GUEST_MAX_REGISTERS)
 		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.200s' has %zu ranges of registers, limit: %d",
 				      path, nr, HVCMA_GUEST_MAX_REGISTERS);
-	if (nr != vfio->nr_regs)
+	if (vfio && nr != vfio->nr_regs)
 		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.200s' has %zu ranges of registers in the host's tree, and %zu for VFIO",
 				      path, nr, vfio->nr_regs);
-	for (size_t i = 0; i < nr; i++)
+	for (size_t i = 0; vfio && i < nr; i++)
 		if (reg[i].bytes != vfio->reg_bytes[i])
 			return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "registers %zu of '%.200s' are 0x%" PRIx64
 					      " bytes in the host's tree, and 0x%" PRIx64 " for VFIO",
@@ -125,8 +135,9 @@ static bool is_gic(const struct hvcma_fdt_tree *t, int node)
 
 /* What arrives by way of another controller is as VFIO has it: that knows what a type is there. */
 static int check_interrupt(const struct hvcma_fdt_tree *t, const struct hvcma_fdt_interrupt *irq, size_t i,
-			   const char *path, bool is_level, struct hvcma_fdt_error *err)
+			   const char *path, const struct hvcma_host_device *vfio, struct hvcma_fdt_error *err)
 {
+	bool is_level = vfio && vfio->is_level[i];
 	uint32_t kind, sense;
 
 	if (!is_gic(t, irq->controller) || irq->nr_cells < GIC_CELLS)
@@ -139,7 +150,7 @@ static int check_interrupt(const struct hvcma_fdt_tree *t, const struct hvcma_fd
 	if (sense != GIC_EDGE && sense != GIC_LEVEL)
 		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "interrupt %zu of '%.200s' is of type %u: the GIC has rising edges (%d) and high levels (%d)",
 				      i, path, sense, GIC_EDGE, GIC_LEVEL);
-	if ((sense == GIC_LEVEL) != is_level)
+	if (vfio && (sense == GIC_LEVEL) != is_level)
 		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "interrupt %zu of '%.200s' is %s in the host's tree, and %s for VFIO",
 				      i, path, sense == GIC_LEVEL ? "a level" : "an edge", is_level ? "a level" : "an edge");
 	return 0;
@@ -153,13 +164,16 @@ static int check_interrupts(const struct hvcma_fdt_tree *t, int device, const ch
 
 	for (size_t i = 0;; i++) {
 		ret = hvcma_fdt_interrupt(t, device, (int)i, &irq, err);
-		if (ret == -FDT_ERR_NOTFOUND && i == vfio->nr_irqs)
+		if (ret == -FDT_ERR_NOTFOUND && (!vfio || i == vfio->nr_irqs))
 			return 0;
-		if (ret == -FDT_ERR_NOTFOUND || (!ret && i >= vfio->nr_irqs))
+		if (!ret && i == HVCMA_GUEST_MAX_INTERRUPTS)
+			return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.200s' has more than %d interrupts, the limit",
+					      path, HVCMA_GUEST_MAX_INTERRUPTS);
+		if (vfio && (ret == -FDT_ERR_NOTFOUND || (!ret && i >= vfio->nr_irqs)))
 			return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.200s' has %s%zu interrupts in the host's tree, and %zu for VFIO",
 					      path, ret ? "" : "more than ", i, vfio->nr_irqs);
 		if (!ret)
-			ret = check_interrupt(t, &irq, i, path, vfio->is_level[i], err);
+			ret = check_interrupt(t, &irq, i, path, vfio, err);
 		if (ret)
 			return ret;
 	}
@@ -176,11 +190,77 @@ int hvcma_fdt_judge_device(const void *host, const char *path, const struct hvcm
 	if (ret)
 		return ret;
 	device = hvcma_fdt_find_device(&tree, path, full, err);
-	ret = device < 0 ? device : check_alone(&tree, device, full, err);
+	ret = device < 0 ? device : check_bus(&tree, device, full, err);
+	if (!ret)
+		ret = check_alone(&tree, device, full, err);
 	if (!ret)
 		ret = check_registers(&tree, device, full, vfio, err);
 	if (!ret)
 		ret = check_interrupts(&tree, device, full, vfio, err);
 	hvcma_fdt_tree_fini(&tree);
+	return ret;
+}
+
+/* As large as all nodes of the host, and what stands in. */
+#define GUEST_ROOM(host)	(fdt_totalsize(host) + (1 << 16))
+#define GUEST_BUS		"/platform-bus"
+
+static int empty_guest(void *guest, size_t room)
+{
+	int ret = fdt_create_empty_tree(guest, (int)room), bus;
+
+	if (ret)
+		return ret;
+	bus = fdt_add_subnode(guest, 0, GUEST_BUS + 1);
+	if (bus < 0)
+		return bus;
+	ret = fdt_setprop_u32(guest, bus, "#address-cells", 1);
+	return ret ? ret : fdt_setprop_u32(guest, bus, "#size-cells", 1);
+}
+
+/* One behind the other, as far as that goes in one cell: how they are placed is the guest's affair. */
+static int place(const void *host, const char *path, struct hvcma_guest_device *d, struct hvcma_fdt_error *err)
+{
+	char full[HVCMA_FDT_PATH_BYTES];
+	struct hvcma_fdt_tree tree;
+	int device, ret;
+
+	ret = hvcma_fdt_tree_init(&tree, host, err);
+	if (ret)
+		return ret;
+	device = hvcma_fdt_find_device(&tree, path, full, err);
+	ret = device < 0 ? device : hvcma_fdt_registers(&tree, device, full, d->reg, HVCMA_GUEST_MAX_REGISTERS,
+							&d->nr_regs, err);
+	if (!ret && d->nr_regs > HVCMA_GUEST_MAX_REGISTERS)
+		ret = hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.200s' has %zu ranges of registers, limit: %d",
+				     full, d->nr_regs, HVCMA_GUEST_MAX_REGISTERS);
+	for (size_t i = 0; !ret && i < d->nr_regs; i++)
+		d->reg[i].base = i ? d->reg[i - 1].base + d->reg[i - 1].bytes : d->bus_base;
+	hvcma_fdt_tree_fini(&tree);
+	return ret;
+}
+
+int hvcma_fdt_judge_guest_device(const void *host, const char *path, const struct hvcma_guest_device *device,
+				 struct hvcma_fdt_error *err)
+{
+	struct hvcma_guest_device d = {
+		.bus = GUEST_BUS, .clock_hz = device->clock_hz, .nr_clock_hz = device->nr_clock_hz,
+		.without = device->without, .nr_without = device->nr_without,
+	};
+	char node[HVCMA_FDT_PATH_BYTES];
+	void *guest = malloc(GUEST_ROOM(host));
+	int ret;
+
+	if (!guest)
+		return hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "no memory for a guest's tree");
+	ret = place(host, path, &d, err);
+	if (!ret) {
+		ret = empty_guest(guest, GUEST_ROOM(host));
+		if (ret)
+			hvcma_fdt_fail(err, ret, "a guest's tree: %s", hvcma_fdt_reason(ret));
+	}
+	if (!ret)
+		ret = hvcma_fdt_add_guest_device(guest, host, path, &d, NULL, NULL, node, err);
+	free(guest);
 	return ret;
 }

@@ -62,7 +62,7 @@ static void set_no_group_error(Error **errp, const char *device,
 {
     struct hvcma_error why = { "" };
 
-    hvcma_vfio_no_group(device, &why);
+    hvcma_vfio_no_group(device, "vfio-pci", &why);
     error_setg(errp, "client of region %s: %s", region, why.text);
 }
 

@@ -6,6 +6,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
+#include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "hw/arm/virt.h"
 
@@ -49,6 +50,25 @@ static GArray *clock_rates(const VFIOPlatformNoiommu *p)
         g_array_append_val(rates, hz);
     }
     return rates;
+}
+
+bool platform_fdt_judge(const VFIOPlatformNoiommu *p, Error **errp)
+{
+    g_auto(GStrv) without = g_strsplit(p->without ?: "", ":", -1);
+    g_autoptr(GArray) rates = clock_rates(p);
+    const struct hvcma_guest_device d = {
+        .clock_hz = (const uint32_t *)rates->data,
+        .nr_clock_hz = rates->len,
+        .without = (const char *const *)without,
+        .nr_without = g_strv_length(without),
+    };
+    struct hvcma_fdt_error err;
+
+    if (hvcma_fdt_judge_guest_device(p->host_tree.blob, p->node, &d, &err)) {
+        error_setg(errp, "%s: %s", p->vbasedev.name, err.text);
+        return false;
+    }
+    return true;
 }
 
 static bool describe(const VFIOPlatformNoiommu *p, VirtMachineState *vms,

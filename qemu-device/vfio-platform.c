@@ -3,8 +3,6 @@
  * Platform devices without IOMMU, see vfio-platform.h.
  */
 #include "qemu/osdep.h"
-#include "qemu/cutils.h"
-#include <dlfcn.h>
 
 #include "exec/address-spaces.h"
 #include "hw/arm/virt.h"
@@ -17,12 +15,7 @@
 #include "qemu/host-utils.h"
 #include "qemu/module.h"
 
-#include "hv/host/bus_windows.h"
-#include "hv/host/vfio_noiommu.h"
-#include "printable.h"
 #include "vfio-platform.h"
-
-#define PLATFORM_DEVICES "/sys/bus/platform/devices"
 
 VFIOPlatformNoiommu *vfio_platform_noiommu(DeviceState *dev)
 {
@@ -198,201 +191,6 @@ static bool regions_place(VFIOPlatformNoiommu *p, Error **errp)
     return true;
 }
 
-/* ---- what the host has ---- */
-
-static bool find_device(VFIOPlatformNoiommu *p, Error **errp)
-{
-    g_autofree char *driver_link = NULL;
-    g_autofree char *driver = NULL;
-    struct hvcma_vfio_group group = { .id = -1 };
-    struct hvcma_error err;
-
-    if (!p->vbasedev.name || !*p->vbasedev.name ||
-        strchr(p->vbasedev.name, '/')) {
-        error_setg(errp, "host= is to be the name of a platform device, as in "
-                   PLATFORM_DEVICES);
-        return false;
-    }
-    p->vbasedev.sysfsdev = g_build_filename(PLATFORM_DEVICES, p->vbasedev.name,
-                                            NULL);
-    if (!g_file_test(p->vbasedev.sysfsdev, G_FILE_TEST_EXISTS)) {
-        g_autofree char *name = hvcma_printable(p->vbasedev.name);
-
-        error_setg(errp, "there is no platform device '%s' in "
-                   PLATFORM_DEVICES, name);
-        return false;
-    }
-    driver_link = g_build_filename(p->vbasedev.sysfsdev, "driver", NULL);
-    driver = g_file_read_link(driver_link, NULL);
-    if (!driver || !g_str_has_suffix(driver, "/vfio-platform")) {
-        error_setg(errp, "%s is not bound to vfio-platform, but to %s: 'hvcma "
-                   "bind %s' does it", p->vbasedev.name,
-                   driver ? strrchr(driver, '/') + 1 : "no driver",
-                   p->vbasedev.name);
-        return false;
-    }
-    if (!hvcma_vfio_group_of(p->vbasedev.sysfsdev, &group) &&
-        !group.is_noiommu) {
-        error_setg(errp, "%s has an IOMMU (group %d): this device is for those "
-                   "without", p->vbasedev.name, group.id);
-        return false;
-    }
-    p->node = g_malloc(HVCMA_NODE_PATH_BYTES);
-    if (hvcma_platform_node(&hvcma_this_machine, p->vbasedev.name, p->node,
-                            &err)) {
-        error_setg(errp, "%s", err.text);
-        return false;
-    }
-    return true;
-}
-
-/* The tree that it was booted with may not have it: an overlay came since. */
-static bool read_tree(VFIOPlatformNoiommu *p, Error **errp)
-{
-    struct hvcma_fdt_error why;
-    struct hvcma_error err;
-
-    if (hvcma_machine_tree_live(hvcma_this_machine.sysfs, &p->host_tree,
-                                &err)) {
-        error_setg(errp, "%s: %s", p->vbasedev.name, err.text);
-        return false;
-    }
-    if (hvcma_fdt_validate(p->host_tree.blob, p->host_tree.bytes, &why)) {
-        error_setg(errp, "%s: the host's device tree: %s", p->vbasedev.name,
-                   why.text);
-        return false;
-    }
-    return true;
-}
-
-static bool judge(VFIOPlatformNoiommu *p, Error **errp)
-{
-    struct hvcma_host_device vfio = {
-        .nr_regs = p->nr_regions,
-        .nr_irqs = p->nr_irqs,
-    };
-    struct hvcma_fdt_error err;
-    uint32_t i;
-
-    if (p->nr_regions > HVCMA_GUEST_MAX_REGISTERS ||
-        p->nr_irqs > HVCMA_GUEST_MAX_INTERRUPTS) {
-        error_setg(errp, "%s has %u ranges of registers and %u interrupts, "
-                   "limits: %d, %d", p->vbasedev.name, p->nr_regions,
-                   p->nr_irqs, HVCMA_GUEST_MAX_REGISTERS,
-                   HVCMA_GUEST_MAX_INTERRUPTS);
-        return false;
-    }
-    for (i = 0; i < p->nr_regions; i++) {
-        vfio.reg_bytes[i] = p->regions[i].vfio.size;
-    }
-    for (i = 0; i < p->nr_irqs; i++) {
-        vfio.is_level[i] = p->irqs[i].is_level;
-    }
-    if (hvcma_fdt_judge_device(p->host_tree.blob, p->node, &vfio, &err)) {
-        error_setg(errp, "%s can't be passed through: %s", p->vbasedev.name,
-                   err.text);
-        return false;
-    }
-    return true;
-}
-
-/* ---- reset ---- */
-
-/* Installed beside the plugin, which is this very file. */
-static char *own_rules(void)
-{
-    g_autofree char *folder = NULL;
-    Dl_info self;
-
-    if (!dladdr((void *)own_rules, &self)) {
-        return NULL;
-    }
-    folder = g_path_get_dirname(self.dli_fname);
-    return g_build_filename(folder, HVCMA_PLATFORM_RULES_FILE, NULL);
-}
-
-static bool find_rule(VFIOPlatformNoiommu *p, Error **errp)
-{
-    g_autofree char *installed = own_rules();
-    const char *const files[] = {
-        p->rules, HVCMA_PLATFORM_RULES_OWN, installed
-    };
-    int node = fdt_path_offset(p->host_tree.blob, p->node);
-    struct hvcma_error err;
-    const char *compatible;
-    int i, len, ret;
-
-    compatible = fdt_getprop(p->host_tree.blob, node, "compatible", &len);
-    for (i = 0; compatible && i < ARRAY_SIZE(files); i++) {
-        if (!files[i]) {
-            continue;
-        }
-        ret = hvcma_platform_rule_find(files[i], compatible, len, &p->rule,
-                                       &err);
-        if (!ret) {
-            p->has_rule = true;
-            return true;
-        }
-        if (ret != -ENOENT || (!i && !g_file_test(files[i],
-                                                  G_FILE_TEST_EXISTS))) {
-            error_setg(errp, "%s: %s", p->vbasedev.name, err.text);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool check_reset(VFIOPlatformNoiommu *p, Error **errp)
-{
-    const char *word = p->reset ?: "auto";
-    bool once = !strcmp(word, "once");
-
-    if (!once && strcmp(word, "auto")) {
-        g_autofree char *text = hvcma_printable(word);
-
-        error_setg(errp, "%s: reset='%s' is not supported, supported: auto, "
-                   "once", p->vbasedev.name, text);
-        return false;
-    }
-    if (!find_rule(p, errp)) {
-        return false;
-    }
-    if (p->has_rule || p->vbasedev.reset_works) {
-        return true;
-    }
-    if (once) {
-        warn_report("%s: has no reset: it can be claimed once, and the memory "
-                    "that it was claimed with stays pinned for good",
-                    p->vbasedev.name);
-        return true;
-    }
-    error_setg(errp, "%s has no reset: the host's kernel has no reset module "
-               "for it, and no file of rules has one for its compatible "
-               "strings", p->vbasedev.name);
-    error_append_hint(errp, "A rule in " HVCMA_PLATFORM_RULES_OWN " or rules= "
-                      "says how its registers stop it; with reset=once it can "
-                      "be claimed once.\n");
-    return false;
-}
-
-static bool check_lists(const VFIOPlatformNoiommu *p, Error **errp)
-{
-    g_auto(GStrv) rates = g_strsplit(p->clock_rates ?: "", ":", -1);
-    unsigned int hz;
-    int i;
-
-    for (i = 0; rates[i]; i++) {
-        if (qemu_strtoui(rates[i], NULL, 0, &hz)) {
-            g_autofree char *text = hvcma_printable(rates[i]);
-
-            error_setg(errp, "%s: clock-rates=: '%s' is no rate in Hz, limit: "
-                       "%u", p->vbasedev.name, text, UINT32_MAX);
-            return false;
-        }
-    }
-    return true;
-}
-
 /* ---- come and go ---- */
 
 static void vfio_platform_eoi(VFIODevice *vbasedev)
@@ -427,9 +225,7 @@ static void vfio_platform_free(VFIOPlatformNoiommu *p)
     g_free(p->regions);
     p->regions = NULL;
     vfio_detach_device(&p->vbasedev);
-    hvcma_machine_tree_free(&p->host_tree);
-    g_free(p->node);
-    p->node = NULL;
+    platform_host_free(p);
 }
 
 static bool check_machine(Error **errp)
@@ -452,11 +248,11 @@ static void vfio_platform_realize(DeviceState *dev, Error **errp)
     if (!check_machine(errp)) {
         return;
     }
-    if (find_device(p, errp) && check_lists(p, errp) && read_tree(p, errp) &&
+    if (platform_host_read(p, errp) &&
         vfio_attach_device(vbasedev->name, vbasedev, &address_space_memory,
                            errp) &&
         regions_new(p, errp) && platform_irqs_new(p, errp) &&
-        judge(p, errp) && check_reset(p, errp) && regions_place(p, errp)) {
+        platform_host_judge(p, errp) && regions_place(p, errp)) {
         platform_fdt_add(p);
         return;
     }

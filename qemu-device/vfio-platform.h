@@ -89,6 +89,25 @@ void vfio_platform_show(VFIOPlatformNoiommu *p, bool open);
  */
 bool vfio_platform_quiet(VFIOPlatformNoiommu *p, Error **errp);
 
+/* ---- vfio-platform-host.c ---- */
+
+/**
+ * platform_host_read() - find the device, its node and its rule, and refuse what
+ * sysfs, the tree or the options say can't be; VFIO is not asked yet.
+ *
+ * Return: false with @errp naming the device, the value and the limit. Either
+ * way platform_host_free().
+ */
+bool platform_host_read(VFIOPlatformNoiommu *p, Error **errp);
+
+/**
+ * platform_host_judge() - has VFIO of it what the tree has, and does anything
+ * reset it? With registers and interrupts set up; false with @errp.
+ */
+bool platform_host_judge(VFIOPlatformNoiommu *p, Error **errp);
+
+void platform_host_free(VFIOPlatformNoiommu *p);
+
 /* ---- vfio-platform-irq.c ---- */
 
 /** platform_irqs_new() - all interrupts, connected; false with @errp. */
@@ -102,6 +121,9 @@ void platform_irqs_enable(VFIOPlatformNoiommu *p, bool enable);
 void platform_irqs_served(VFIOPlatformNoiommu *p);
 
 /* ---- vfio-platform-fdt.c ---- */
+
+/** platform_fdt_judge() - could @p be written into one? false with @errp. */
+bool platform_fdt_judge(const VFIOPlatformNoiommu *p, Error **errp);
 
 /** platform_fdt_add() - have @p written into the guest's tree. */
 void platform_fdt_add(VFIOPlatformNoiommu *p);

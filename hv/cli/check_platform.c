@@ -15,10 +15,20 @@
 #include "hv/host/machine_tree.h"
 #include "hv/host/platform_rules.h"
 
+#define MAX_DRIVEN	32	/* a node has a handful */
+
+/* What was said of a node's properties. */
+struct said {
+	struct hvcma_host_findings *all;
+	char driven[MAX_DRIVEN][64];
+	size_t nr_driven;
+};
+
 /* hvcma_fdt_need_fn */
 static void need(void *opaque, const char *property, enum hvcma_fdt_need need)
 {
-	struct hvcma_host_findings *all = opaque;
+	struct said *said = opaque;
+	struct hvcma_host_findings *all = said->all;
 
 	switch (need) {
 	case HVCMA_NEED_STAND_IN:
@@ -30,8 +40,10 @@ static void need(void *opaque, const char *property, enum hvcma_fdt_need need)
 		hvcma_found(all, "device-needs", HVCMA_NOTE, "'%.100s' is left to the host, as it is now", property);
 		break;
 	case HVCMA_NEED_DRIVEN:
-		hvcma_found(all, "device-needs", HVCMA_FAIL, "'%.100s' is the host's, and a guest can't drive it", property);
+		hvcma_found(all, "device-needs", HVCMA_FAIL, "'%.100s' is the host's, and a guest can't have it", property);
 		hvcma_fix(all, "if the guest's driver does without: without=%.100s of vfio-platform-noiommu", property);
+		if (said->nr_driven < MAX_DRIVEN)
+			snprintf(said->driven[said->nr_driven++], sizeof(*said->driven), "%s", property);
 		break;
 	default:
 		hvcma_found(all, "device-needs", HVCMA_WARN, "'%.100s' may refer to another node: the guest does not get it", property);
@@ -62,21 +74,41 @@ static void check_rule(const char *root, const void *compatible, int bytes, stru
 	hvcma_fix(all, "write one into " HVCMA_PLATFORM_RULES_OWN " (virtio-cma(7)); with reset=once it can be claimed once");
 }
 
+/* What QEMU would refuse it for, as far as the tree tells; what was said already is taken for allowed. */
+static void check_node(const void *blob, const char *node, const struct said *said)
+{
+	const char *without[MAX_DRIVEN];
+	struct hvcma_guest_device guest = { .without = without, .nr_without = said->nr_driven };
+	struct hvcma_fdt_error err;
+
+	for (size_t i = 0; i < said->nr_driven; i++)
+		without[i] = said->driven[i];
+	if (hvcma_fdt_judge_device(blob, node, NULL, &err)) {
+		hvcma_found(said->all, "device-node", HVCMA_FAIL, "%.300s", err.text);
+		return;
+	}
+	hvcma_found(said->all, "device-node", HVCMA_PASS, "its registers overlap nobody's, its interrupts are such as a guest can have");
+	if (hvcma_fdt_judge_guest_device(blob, node, &guest, &err))
+		hvcma_found(said->all, "device-needs", HVCMA_FAIL, "%.300s", err.text);
+}
+
 static void check_tree(const char *root, const char *node, const struct hvcma_machine_tree *tree,
 		       struct hvcma_host_findings *all)
 {
+	struct said said = { .all = all };
 	struct hvcma_fdt_error err;
 	uint32_t before = all->nr;
 	const void *compatible;
 	int len = 0;
 
 	if (hvcma_fdt_validate(tree->blob, tree->bytes, &err) ||
-	    hvcma_fdt_device_needs(tree->blob, node, need, all, &err)) {
+	    hvcma_fdt_device_needs(tree->blob, node, need, &said, &err)) {
 		hvcma_found(all, "device-needs", HVCMA_FAIL, "the host's device tree: %.250s", err.text);
 		return;
 	}
 	if (all->nr == before)
 		hvcma_found(all, "device-needs", HVCMA_PASS, "it needs nothing of other devices of the host");
+	check_node(tree->blob, node, &said);
 	compatible = fdt_getprop(tree->blob, fdt_path_offset(tree->blob, node), "compatible", &len);
 	check_rule(root, compatible, len, all);
 }

@@ -116,7 +116,8 @@ int hvcma_pci_read(const char *root, const char *bdf, struct hvcma_pci *pci, str
 /* ---- platform devices ---- */
 
 struct search {
-	const char *root, *node;	/* its path in sysfs */
+	const char *root, *bus;
+	const char *node;		/* its path in sysfs */
 	char name[64];
 	int nr;
 };
@@ -126,27 +127,43 @@ static int is_of_node(const char *name, void *opaque)
 	struct search *s = opaque;
 	char real[PATH_MAX];
 
-	if (hvcma_host_real(s->root, real, "/sys/bus/platform/devices/%s/of_node", name) || strcmp(real, s->node))
+	if (hvcma_host_real(s->root, real, ANY_DEVICE "/of_node", s->bus, name) || strcmp(real, s->node))
 		return 0;
 	s->nr++;
 	snprintf(s->name, sizeof(s->name), "%s", name);
 	return 0;
 }
 
+static int search_bus(const char *root, const char *bus, const char *node, struct search *s)
+{
+	*s = (struct search){ .root = root, .bus = bus, .node = node };
+	hvcma_host_list(root, is_of_node, s, "/sys/bus/%s/devices", bus);
+	return s->nr;
+}
+
+/* Linux has these on a bus of their own. */
+static int refuse_amba(const char *name, struct hvcma_error *err)
+{
+	hvcma_error_set(err, "'%s' is an AMBA device (/sys/bus/amba/devices), which takes vfio-amba: supported are PCI devices and those in /sys/bus/platform/devices",
+			name);
+	return -ENOENT;
+}
+
 static int find_by_node(const char *root, const char *node, char name[64], struct hvcma_error *err)
 {
 	char real[PATH_MAX];
-	struct search s = { .root = root, .node = real };
+	struct search s;
 
 	if (hvcma_host_real(root, real, "/sys/firmware/devicetree/base%s", node)) {
 		hvcma_error_set(err, "the device tree has no node %.200s", node);
 		return -ENOENT;
 	}
-	hvcma_host_list(root, is_of_node, &s, "/sys/bus/platform/devices");
-	if (s.nr == 1) {
+	if (search_bus(root, "platform", real, &s) == 1) {
 		strcpy(name, s.name);
 		return 0;
 	}
+	if (!s.nr && search_bus(root, "amba", real, &s))
+		return refuse_amba(s.name, err);
 	hvcma_error_set(err, "%s platform device%s of node %.200s", s.nr ? "there are several" : "there is no", s.nr ? "s" : "", node);
 	return s.nr ? -ENOTUNIQ : -ENOENT;
 }
@@ -167,6 +184,8 @@ int hvcma_platform_read(const char *root, const char *where, struct hvcma_pci *d
 	if (ret)
 		return ret;
 	if (!hvcma_host_has(root, ANY_DEVICE, p.bus, p.name)) {
+		if (hvcma_host_has(root, ANY_DEVICE, "amba", p.name))
+			return refuse_amba(p.name, err);
 		hvcma_error_set(err, "there is no device '%s', neither PCI (0000:01:00.0) nor in /sys/bus/platform/devices", p.name);
 		return -ENOENT;
 	}
@@ -181,7 +200,8 @@ int hvcma_device_read(const char *root, const char *where, struct hvcma_pci *dev
 	char name[HVCMA_PCI_NAME_BYTES];
 
 	if (*where == '/' || (hvcma_pci_name(where, name, NULL) && strchr(where, '.') &&
-			      hvcma_host_has(root, "/sys/bus/platform/devices/%s", where)))
+			      (hvcma_host_has(root, ANY_DEVICE, "platform", where) ||
+			       hvcma_host_has(root, ANY_DEVICE, "amba", where))))
 		return hvcma_platform_read(root, where, device, err);
 	return hvcma_pci_read(root, where, device, err);
 }

@@ -48,8 +48,8 @@ int hvcma_pci_read(const char *root, const char *bdf, struct hvcma_pci *pci, str
  * hvcma_platform_read() - likewise a platform device.
  * @where: its name, or with a '/' the path of its node in the device tree
  *
- * Return: 0; -EINVAL: the name is too long; -ENOENT: there is no such device; -ENOTUNIQ: several are of that
- * node; @err names it.
+ * Return: 0; -EINVAL: the name is too long; -ENOENT: there is no such device, or it is an AMBA device, which
+ * @err says; -ENOTUNIQ: several are of that node; @err names it.
  */
 int hvcma_platform_read(const char *root, const char *where, struct hvcma_pci *device, struct hvcma_error *err);
 

@@ -61,7 +61,7 @@ int hvcma_vfio_group_of(const char *sysfs_path, struct hvcma_vfio_group *out)
 	return 0;
 }
 
-void hvcma_vfio_no_group(const char *device, struct hvcma_error *err)
+void hvcma_vfio_no_group(const char *device, const char *driver, struct hvcma_error *err)
 {
 	char mode[8];
 
@@ -70,9 +70,9 @@ void hvcma_vfio_no_group(const char *device, struct hvcma_error *err)
 				"CONFIG_VFIO_NOIOMMU (no " NOIOMMU_PARAMETER ")");
 	else if (mode[0] != 'Y')
 		hvcma_error_set(err, "the host's vfio module has no-IOMMU mode switched off: write Y to "
-				NOIOMMU_PARAMETER ", then bind %s to vfio-pci", device);
+				NOIOMMU_PARAMETER ", then bind %s to %s", device, driver);
 	else
-		hvcma_error_set(err, "has no VFIO group: bind %s to vfio-pci", device);
+		hvcma_error_set(err, "has no VFIO group: bind %s to %s", device, driver);
 }
 
 static int open_node(const char *path, struct hvcma_error *err)

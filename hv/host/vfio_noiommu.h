@@ -28,8 +28,11 @@ struct hvcma_vfio_group {
  */
 int hvcma_vfio_group_of(const char *sysfs_path, struct hvcma_vfio_group *out);
 
-/** hvcma_vfio_no_group() - why is the device in no group, though it needs a no-IOMMU one? In words. */
-void hvcma_vfio_no_group(const char *device, struct hvcma_error *err);
+/**
+ * hvcma_vfio_no_group() - why is the device in no group, though it needs a no-IOMMU one? In words.
+ * @driver: of VFIO, that makes one
+ */
+void hvcma_vfio_no_group(const char *device, const char *driver, struct hvcma_error *err);
 
 /* A no-IOMMU group holds one device, and has a container of its own. -1: closed. */
 struct hvcma_noiommu {

@@ -285,7 +285,7 @@ static int open_vfio(const char *name, struct hvcma_error *err)
 		return -ENODEV;
 	}
 	if (hvcma_vfio_group_of(path, &group)) {
-		hvcma_vfio_no_group(name, &why);
+		hvcma_vfio_no_group(name, "vfio-pci", &why);
 		hvcma_error_set(err, "device %s: %s", name, why.text);
 		return -ENODEV;
 	}

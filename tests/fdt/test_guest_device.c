@@ -94,6 +94,68 @@ static void test_two_in_one(void **state)
 	refused(r, judge(r, &vfio), "has another device in it, '/soc/dma@1000/core@0'");
 }
 
+/* What the tree alone tells, before VFIO is asked. */
+static void test_by_tree(void **state)
+{
+	uint32_t many[3 * (HVCMA_GUEST_MAX_INTERRUPTS + 1)];
+	struct rig *r = *state;
+
+	assert_int_equal(judge(r, NULL), 0);
+	RIG_PROP(r->fdt, DMA, "interrupts", 0, 16, 2);
+	refused(r, judge(r, NULL), "interrupt 0 of '/soc/dma@1000' is of type 2");
+	RIG_PROP(r->fdt, DMA, "interrupts", 0, 16, 1, 1, 17, 4);
+	refused(r, judge(r, NULL), "interrupt 1 of '/soc/dma@1000' (1 17) is not a shared one");
+	for (size_t i = 0; i <= HVCMA_GUEST_MAX_INTERRUPTS; i++) {
+		many[3 * i] = 0;
+		many[3 * i + 1] = (uint32_t)i;
+		many[3 * i + 2] = 4;
+	}
+	rig_u32s(r->fdt, fdt_path_offset(r->fdt, DMA), "interrupts", many, 3 * HVCMA_GUEST_MAX_INTERRUPTS);
+	assert_int_equal(judge(r, NULL), 0);
+	rig_u32s(r->fdt, fdt_path_offset(r->fdt, DMA), "interrupts", many, 3 * (HVCMA_GUEST_MAX_INTERRUPTS + 1));
+	refused(r, judge(r, NULL), "has more than 64 interrupts, the limit");
+	fdt_delprop(r->fdt, fdt_path_offset(r->fdt, DMA), "interrupts");
+	assert_int_equal(judge(r, NULL), 0);
+	RIG_PROP(r->fdt, DMA, "reg", 0x1000, 0x200, 0x1100, 0x200);
+	refused(r, judge(r, NULL), "overlap its registers 0");
+	fdt_delprop(r->fdt, fdt_path_offset(r->fdt, DMA), "reg");
+	assert_int_equal(judge(r, NULL), -FDT_ERR_NOTFOUND);
+	assert_non_null(strstr(r->err.text, "'/soc/dma@1000' has no registers in memory"));
+}
+
+static void test_amba(void **state)
+{
+	static const char both[] = "arm,pl330\0arm,primecell";
+	struct rig *r = *state;
+
+	assert_int_equal(fdt_setprop(r->fdt, fdt_path_offset(r->fdt, DMA), "compatible", both, sizeof(both)), 0);
+	refused(r, judge(r, NULL), "'/soc/dma@1000' is an AMBA device (compatible 'arm,primecell')");
+}
+
+static int judge_guest(struct rig *r, const char *without)
+{
+	const struct hvcma_guest_device d = { .without = &without, .nr_without = !!without };
+
+	r->err.text[0] = '\0';
+	return hvcma_fdt_judge_guest_device(r->fdt, DMA, &d, &r->err);
+}
+
+/* As it would be added, and nothing is. */
+static void test_guest_judged(void **state)
+{
+	struct rig *r = *state;
+
+	assert_int_equal(judge_guest(r, NULL), 0);
+	RIG_PROP(r->fdt, DMA, "resets", 1, 3);
+	refused(r, judge_guest(r, NULL), "'/soc/dma@1000' needs 'resets' of the host, which a guest can't drive (without=resets:");
+	assert_int_equal(judge_guest(r, "resets"), 0);
+	RIG_PROP(r->fdt, DMA, "clocks", 1);
+	refused(r, judge_guest(r, "resets"), "clock 0 of '/soc/dma@1000' is made by '/gic@8000000'");
+	fdt_delprop(r->fdt, fdt_path_offset(r->fdt, DMA), "clocks");
+	fdt_delprop(r->fdt, fdt_path_offset(r->fdt, DMA), "reg");
+	assert_int_equal(judge_guest(r, "resets"), -FDT_ERR_NOTFOUND);
+}
+
 static int add(struct rig *r, const struct hvcma_guest_device *more, hvcma_fdt_need_fn *say, void *opaque)
 {
 	struct hvcma_guest_device d = {
@@ -108,6 +170,26 @@ static int add(struct rig *r, const struct hvcma_guest_device *more, hvcma_fdt_n
 		d.nr_without = more->nr_without;
 	}
 	return hvcma_fdt_add_guest_device(r->other, r->fdt, DMA, &d, say, opaque, r->path, &r->err);
+}
+
+/* Of a pool the guest's region takes the place; other memory can't be had. */
+static void test_memory_region(void **state)
+{
+	struct rig *r = *state;
+
+	rig_cells(r->fdt, rig_node(r->fdt, "/", "reserved-memory"), 2, 2);
+	assert_int_equal(fdt_setprop_string(r->fdt, rig_node(r->fdt, "/reserved-memory", "pool"), "compatible", "shared-dma-pool"), 0);
+	RIG_PROP(r->fdt, "/reserved-memory/pool", "phandle", 7);
+	rig_node(r->fdt, "/reserved-memory", "firmware");
+	RIG_PROP(r->fdt, "/reserved-memory/firmware", "phandle", 8);
+	RIG_PROP(r->fdt, DMA, "memory-region", 7);
+	assert_int_equal(judge_guest(r, NULL), 0);
+	RIG_PROP(r->fdt, DMA, "memory-region", 7, 8);
+	refused(r, judge_guest(r, NULL), "'/soc/dma@1000' needs 'memory-region' of the host that is no pool");
+	assert_int_equal(judge_guest(r, "memory-region"), 0);
+	RIG_PROP(r->fdt, DMA, "memory-region", 7);
+	assert_int_equal(add(r, NULL, NULL, NULL), 0);
+	assert_false(rig_has(r->other, GUEST_DMA, "memory-region"));
 }
 
 static void test_node(void **state)
@@ -226,8 +308,9 @@ int main(void)
 {
 #define GUEST_TEST(name)	cmocka_unit_test_setup(name, guest_setup)
 	const struct CMUnitTest tests[] = {
-		GUEST_TEST(test_judged), GUEST_TEST(test_overlap), GUEST_TEST(test_two_in_one), GUEST_TEST(test_node),
-		GUEST_TEST(test_noncoherent), GUEST_TEST(test_needs), GUEST_TEST(test_rates),
+		GUEST_TEST(test_judged), GUEST_TEST(test_overlap), GUEST_TEST(test_two_in_one), GUEST_TEST(test_by_tree),
+		GUEST_TEST(test_amba), GUEST_TEST(test_guest_judged), GUEST_TEST(test_memory_region),
+		GUEST_TEST(test_node), GUEST_TEST(test_noncoherent), GUEST_TEST(test_needs), GUEST_TEST(test_rates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -509,6 +509,58 @@ static void test_usage(void **state)
 	assert_non_null(strstr(t->out, "no folder '/nowhere'"));
 }
 
+#define TREE		"/sys/firmware/devicetree/base"
+#define CODEC		"a000000.codec"
+#define CODEC_NODE	"/codec@a000000"
+
+#define TREE_CELLS(t, path, ...) do {							\
+	const uint32_t tree_cells[] = { __VA_ARGS__ };					\
+	unsigned char bytes[sizeof(tree_cells)];					\
+											\
+	for (size_t i = 0; i < sizeof(bytes); i++)					\
+		bytes[i] = (unsigned char)(tree_cells[i / 4] >> (24 - i % 4 * 8));	\
+	tree_put_bytes(t, TREE path, bytes, sizeof(bytes));				\
+} while (0)
+
+static void put_tree_text(struct tree *t, const char *path, const char *text)
+{
+	tree_put_bytes(t, path, text, strlen(text) + 1);
+}
+
+/* What its node says, before anybody has bound it. */
+static void test_platform_device(void **state)
+{
+	struct tree *t = *state;
+
+	TREE_CELLS(t, "/#address-cells", 2);
+	TREE_CELLS(t, "/#size-cells", 2);
+	TREE_CELLS(t, "/interrupt-parent", 1);
+	TREE_CELLS(t, "/gic@8000000/phandle", 1);
+	TREE_CELLS(t, "/gic@8000000/#interrupt-cells", 3);
+	tree_put(t, TREE "/gic@8000000/interrupt-controller", "");
+	put_tree_text(t, TREE "/gic@8000000/compatible", "arm,gic-v3");
+	put_tree_text(t, TREE CODEC_NODE "/compatible", "test,codec");
+	TREE_CELLS(t, CODEC_NODE "/reg", 0, 0xa000000, 0, 0x1000);
+	TREE_CELLS(t, CODEC_NODE "/interrupts", 0, 16, 4);
+	tree_put(t, "/sys/bus/platform/devices/" CODEC "/of_node", "-> " TREE CODEC_NODE);
+	run_check(t, CODEC);
+	assert_true(is_found(t, "PASS device-needs it needs nothing of other devices"));
+	assert_true(is_found(t, "PASS device-node its registers overlap nobody's"));
+	assert_true(is_found(t, "WARN device-reset no rule says how it is reset"));
+
+	TREE_CELLS(t, CODEC_NODE "/resets", 1, 3);
+	TREE_CELLS(t, CODEC_NODE "/clocks", 1);
+	run_check(t, CODEC_NODE);
+	assert_true(is_found(t, "FAIL device-needs 'resets' is the host's, and a guest can't have it -> without=resets"));
+	assert_true(is_found(t, "FAIL device-needs clock 0 of '" CODEC_NODE "' is made by '/gic@8000000', and its rate is not in the tree: clock-rates="));
+	TREE_CELLS(t, CODEC_NODE "/interrupts", 1, 16, 4);
+	run_check(t, CODEC);
+	assert_true(is_found(t, "FAIL device-node interrupt 0 of '" CODEC_NODE "' (1 16) is not a shared one"));
+	put_tree_text(t, TREE CODEC_NODE "/core/compatible", "test,core");
+	run_check(t, CODEC);
+	assert_true(is_found(t, "FAIL device-node '" CODEC_NODE "' has another device in it, '" CODEC_NODE "/core'"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -521,6 +573,7 @@ int main(void)
 		TREE_TEST(test_lockdown),
 		TREE_TEST(test_restrictions),
 		TREE_TEST(test_device),
+		TREE_TEST(test_platform_device),
 		TREE_TEST(test_use),
 		TREE_TEST(test_use_of_others),
 		TREE_TEST(test_programs),

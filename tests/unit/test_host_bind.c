@@ -123,6 +123,12 @@ static void test_platform(void **state)
 	assert_int_equal(hvcma_device_read(t->root, "/soc/codec@fe650000", &same, &err), 0);
 	assert_string_equal(same.name, CODEC);
 	assert_int_equal(hvcma_device_read(t->root, "/soc/gone", &same, &err), -ENOENT);
+	tree_put(t, "/sys/firmware/devicetree/base/soc/dma@fe700000/", "");
+	tree_put(t, "/sys/bus/amba/devices/fe700000.dma/of_node", "-> /sys/firmware/devicetree/base/soc/dma@fe700000");
+	assert_int_equal(hvcma_device_read(t->root, "fe700000.dma", &same, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "'fe700000.dma' is an AMBA device (/sys/bus/amba/devices), which takes vfio-amba"));
+	assert_int_equal(hvcma_device_read(t->root, "/soc/dma@fe700000", &same, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "'fe700000.dma' is an AMBA device"));
 	tree_put(t, PLATFORM "second/of_node", "-> " NODE);
 	assert_int_equal(hvcma_device_read(t->root, "/soc/codec@fe650000", &same, &err), -ENOTUNIQ);
 	assert_int_equal(hvcma_bind(&job, &codec, &err), 0);
