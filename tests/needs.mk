@@ -22,6 +22,7 @@ checked_of_arm64 = arm64/6.12-checked
 checked_of_races = amd64/6.12-races
 checked_of_races_stress = amd64/6.12-races
 checked_of_rt = amd64/6.12-rt
+checked_of_faults = arm64/6.12-checked
 checked_of_64k = arm64/6.12-64k
 CHECKED_T = $(checked_of_$(T:test_%=%))
 # The host that has iommufd for devices without an IOMMU: for one test, which is long.

@@ -5,7 +5,8 @@
 # HVCMA_STRESS_SECONDS (120): threads that allocate and map, drivers that come and go, a disk under
 # I/O, bulk, programs with buffers, memory that is filled and taken back, and who looks at all of it.
 # Each of them may be refused memory; none may get damaged data, nothing may be left, and the
-# instruments report nothing.
+# instruments report nothing. With HVCMA_STRESS_FAULTS=N one of N allocations that are made for these, of slabs and of
+# pages, fails by the kernel's own fault injection.
 #
 # check: long
 
@@ -13,6 +14,9 @@
 
 SECONDS_LONG=${HVCMA_STRESS_SECONDS:-120}
 LOOPS='threads bulk binding disk programs online observer'
+FAULTS=${HVCMA_STRESS_FAULTS:-}
+# Its threads take what they ask for as given.
+[ -z "$FAULTS" ] || LOOPS=${LOOPS#threads }
 
 # What the guest runs, one process for each loop.
 loops()
@@ -45,7 +49,8 @@ loops()
 		disk)
 			dd if=/tmp/pattern of=/dev/nvme0n1 bs=64k oflag=direct &&
 				dd if=/dev/nvme0n1 of=/tmp/back bs=64k count=64 iflag=direct || return
-			cmp /tmp/back /tmp/pattern || echo damaged >>/tmp/damage ;;
+			cmp /tmp/back /tmp/pattern
+			[ $? -ne 1 ] || echo damaged >>/tmp/damage ;;
 		programs) vcma_user each /dev/vcma/cma0 ;;
 		online)
 			dd if=/dev/zero of=/mnt/all bs=1M count=96
@@ -59,8 +64,21 @@ loops()
 			sleep 0.2 ;;
 		esac
 	}
+	# unlucky LOOP: a round in a process whose allocations may fail; what it could not do any more is done after it
+	unlucky()
+	{
+		(echo 1 >/proc/self/make-it-fail; round "$1")
+		status=$?
+		case $1 in
+		bulk) rmmod vcma_bulk ;;
+		binding) echo 0000:00:0a.0 >/sys/bus/pci/drivers/vcma_bench/unbind ;;
+		online) rmmod vcma_reuse; rm -f /mnt/all ;;
+		esac
+		return $status
+	}
+	[ -e /debug/failslab/probability ] && [ "$(cat /debug/failslab/probability)" != 0 ] && one=unlucky || one=round
 	until [ -e /tmp/stop ]; do
-		if round "$1"; then
+		if $one "$1"; then
 			echo >>/tmp/$1.rounds
 		else
 			echo >>/tmp/$1.refused
@@ -104,6 +122,7 @@ stress_case()
 	guest 'cd /sys/bus/pci/devices; echo vcma_selftest >0000:00:08.0/driver_override; echo vcma_bulk >0000:00:09.0/driver_override; echo vcma_bench >0000:00:0a.0/driver_override'
 	guest 'insmod /modules/vcma_bench.ko; echo 0000:00:0a.0 >/sys/bus/pci/drivers/vcma_bench/unbind'
 	guest 'mkdir -p /debug; mount -t debugfs none /debug; mount -t tmpfs -o size=100% none /mnt; echo 33554432 >$(cma_dir)/user_limit_bytes; dd if=/dev/urandom of=/tmp/pattern bs=64k count=64 2>/dev/null'
+	[ -z "$FAULTS" ] || check "$what: one of $FAULTS allocations fails" guest "for how in failslab fail_page_alloc; do cd /debug/\$how && echo Y >task-filter && echo N >ignore-gfp-wait && echo 0 >verbose && echo -1 >times && echo $FAULTS >interval && echo 100 >probability || exit; done; cd /debug/fail_page_alloc && echo 0 >min-order && echo N >ignore-gfp-highmem"
 	for loop in $LOOPS; do
 		guest "(setsid sh /stress $loop) >/dev/null 2>&1 </dev/null &"
 	done
