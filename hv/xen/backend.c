@@ -395,6 +395,8 @@ int hvcma_xen_step(struct hvcma_xen *x, struct xs_handle *xs, const struct hvcma
 	hvcma_store_read_u64(xs, &other, "%s/state", d->frontend);
 	hvcma_store_read_u64(xs, &online, "%s/online", d->backend);
 	is_over = other == XenbusStateClosing || other == XenbusStateClosed || other == STATE_NONE;
+	/* It closed and came again before we looked: a watch tells of the last state alone. */
+	is_over |= state == XenbusStateConnected && other == XenbusStateInitialising;
 
 	switch (state) {
 	case XenbusStateInitialising:

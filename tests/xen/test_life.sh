@@ -34,8 +34,10 @@ check "which hvcma check says" eval '! dom0 "NO_COLOR=1 hvcma check" >"$VM_TMP/c
 check "a region is asked for meanwhile" dom0 "hvcma-xen attach domu late=64M"
 check "and comes when it is started again" eval 'dom0 hvcma_up && dom0 "await 20 eval \"hvcma-xen list | grep -q frontend=connected\""'
 check "hvcma draws it in the guest and in the machine" eval 'dom0 hvcma map --xen | grep -c "^0x.*#.*0x.*#" | grep -qx 1'
-check "the driver is unbound, and bound again" \
+dom0 'kill -STOP $(cat /tmp/hvcma-xen.pid)'
+check "the driver is unbound, and bound again, before the backend looks" \
 	domu "echo vcma-0 >/sys/bus/xen/drivers/vcma/unbind && echo vcma-0 >/sys/bus/xen/drivers/vcma/bind"
+dom0 'kill -CONT $(cat /tmp/hvcma-xen.pid)'
 check "the region comes again" dom0 'await 60 eval "hvcma-xen list | grep -q backend=connected.frontend=connected"'
 check "nothing was leaked" equal 320 "$(domu_mib)"
 check "and goes" dom0 "hvcma-xen detach domu 0 --wait 30"
