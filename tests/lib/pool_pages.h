@@ -164,6 +164,8 @@ static inline bool pool_lock_idle(int *lock, struct hvcma_hugepages *pool)
 		pool_unlock(*lock);
 		sleep(1);
 	}
+	printf("# skipped: the pool is in use: of %" PRIu64 " hugepages %" PRIu64 " are free, and %" PRIu64 " of these promised%s\n",
+	       pool->total, pool->free, pool->reserved, pool_is_claimed() ? ", and a test is about to take some" : "");
 	return false;
 }
 
@@ -245,6 +247,7 @@ static inline bool pool_pages_take_run(struct pool_pages *p, uint64_t nr)
 			break;
 		if (pool_pages_run(p, nr) < p->nr)
 			return true;
+		printf("# skipped: no run of %" PRIu64 " hugepages among %" PRIu64 "%s\n", nr, p->nr, gigantic ? ", with those of a gigantic one" : "");
 		pool_pages_end(p);
 		if (gigantic)
 			break;

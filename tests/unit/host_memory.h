@@ -59,23 +59,34 @@ struct memory {
 	uint64_t page_bytes;
 };
 
+/* Others take pages meanwhile, some without the lock of tests: what they took is asked for again. */
+#define POOL_TRIES	50
+#define POOL_PAUSE_US	100000
+
 /* Pool pages that nobody has been promised, after raising the pool if allowed. */
 static inline bool have_hugepages(uint64_t pages)
 {
 	struct hvcma_hugepages pool;
 	FILE *f;
 
-	if (hvcma_hugepages_read(HUGE_BYTES, &pool))
-		return false;
-	if (pool.free - pool.reserved >= pages)
-		return true;
-	f = fopen("/proc/sys/vm/nr_hugepages", "we");
-	if (f) {
+	for (int i = 0; i < POOL_TRIES; i++) {
+		if (i)
+			usleep(POOL_PAUSE_US);
+		if (hvcma_hugepages_read(HUGE_BYTES, &pool))
+			return false;
+		if (pool.free - pool.reserved >= pages)
+			return true;
+		f = fopen("/proc/sys/vm/nr_hugepages", "we");
+		if (!f)
+			return false;
 		fprintf(f, "%llu\n",
 			(unsigned long long)(pool.total + pages - (pool.free - pool.reserved)));
 		fclose(f);
 	}
-	return !hvcma_hugepages_read(HUGE_BYTES, &pool) && pool.free - pool.reserved >= pages;
+	printf("# no %llu hugepages: of %llu in the pool %llu are free, and %llu of these promised\n",
+	       (unsigned long long)pages, (unsigned long long)pool.total,
+	       (unsigned long long)pool.free, (unsigned long long)pool.reserved);
+	return false;
 }
 
 /* Takes over @fd. The address is aligned to 2 MiB. */
@@ -147,8 +158,8 @@ struct small_pool {
 static inline bool small_pool_make(struct small_pool *pool, unsigned int pages)
 {
 	char options[64];
-	bool mounted;
-	int lock;
+	bool enough = true, mounted = false;
+	int error = 0;
 
 	if (unshare(CLONE_NEWNS) || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL))
 		return false;
@@ -158,9 +169,18 @@ static inline bool small_pool_make(struct small_pool *pool, unsigned int pages)
 	/* min_size: these pages are its own from now on. */
 	snprintf(options, sizeof(options), "pagesize=2M,size=%uM,min_size=%uM", pages * 2,
 		 pages * 2);
-	lock = pool_lock();
-	mounted = have_hugepages(pages) && !mount("hvcma", pool->path, "hugetlbfs", 0, options);
-	pool_unlock(lock);
+	for (int i = 0; i < POOL_TRIES && enough && !mounted; i++) {
+		int lock = pool_lock();
+
+		enough = have_hugepages(pages);
+		mounted = enough && !mount("hvcma", pool->path, "hugetlbfs", 0, options);
+		error = errno;
+		pool_unlock(lock);
+		if (enough && !mounted)
+			usleep(POOL_PAUSE_US);
+	}
+	if (enough && !mounted)
+		printf("# no hugetlbfs of %u pages: %s\n", pages, strerror(error));
 	if (!mounted)
 		rmdir(pool->path);
 	return mounted;
