@@ -13,15 +13,11 @@
 #include "fdt/path.h"
 #include "fdt/registers.h"
 #include "fdt/xen.h"
+#include "fdt/xen_internal.h"
 
 #define PASSTHROUGH	"/passthrough"
-#define XEN_PAGE_BYTES	UINT64_C(4096)
 #define MAX_REGISTERS	16
 #define MAX_INTERRUPTS	128
-#define MAX_NAME	31
-/* What Xen takes where the root does not say (DT_ROOT_NODE_*_CELLS_DEFAULT). */
-#define ROOT_ADDRESS_CELLS	2
-#define ROOT_SIZE_CELLS		1
 /* Of a GIC: the first cell of an interrupt, and how many interrupts of that kind. */
 #define SHARED		0
 #define NR_SHARED	988
@@ -104,7 +100,7 @@ int hvcma_xen_registers(const void *host, const char *path, struct hvcma_xen_reg
 
 /* ---- memory as its bus has it ---- */
 
-/* The dma-ranges above a device, up to the top; none: 1:1. */
+/* The dma-ranges above a device, up to the top; none: 1:1. An IOMMU gives it the domain's own addresses. */
 static int read_pieces(const struct hvcma_fdt_tree *t, int device, struct hvcma_window **pieces,
 		       size_t *nr, struct hvcma_fdt_error *err)
 {
@@ -117,7 +113,7 @@ static int read_pieces(const struct hvcma_fdt_tree *t, int device, struct hvcma_
 	*nr = 0;
 	if (ret)
 		return ret;
-	bus = hvcma_fdt_dma_bus(&dma, device, NULL);
+	bus = hvcma_fdt_dma_is_behind_iommu(&dma, device) ? -1 : hvcma_fdt_dma_bus(&dma, device, NULL);
 	if (bus >= 0)
 		ret = hvcma_fdt_dma_windows(&dma, bus, &w);
 	hvcma_fdt_dma_fini(&dma);
@@ -139,13 +135,16 @@ static int read_pieces(const struct hvcma_fdt_tree *t, int device, struct hvcma_
 static int make_windows(const struct hvcma_fdt_tree *t, int device, const char *path,
 			const struct hvcma_window *extents, size_t nr,
 			struct hvcma_window **windows, size_t *nr_windows,
-			struct hvcma_fdt_error *err)
+			uint64_t *lost_bytes, struct hvcma_fdt_error *err)
 {
 	struct hvcma_window *pieces;
-	uint64_t lost_bytes;
 	size_t nr_pieces;
-	int ret = read_pieces(t, device, &pieces, &nr_pieces, err);
+	int ret;
 
+	if (nr && hvcma_xen_is_behind_iommu(t, device))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%s' is behind an IOMMU, by which it has the domain's own addresses: machine addresses of extents are not for it",
+				      path);
+	ret = read_pieces(t, device, &pieces, &nr_pieces, err);
 	if (ret || !nr) {
 		*windows = pieces;
 		*nr_windows = nr_pieces;
@@ -155,7 +154,7 @@ static int make_windows(const struct hvcma_fdt_tree *t, int device, const char *
 	if (!*windows)
 		ret = hvcma_fdt_fail(err, -FDT_ERR_NOSPACE, "no memory for %zu windows", nr);
 	else if (pieces)
-		*nr_windows = hvcma_windows_on_bus(extents, nr, pieces, nr_pieces, *windows, &lost_bytes);
+		*nr_windows = hvcma_windows_on_bus(extents, nr, pieces, nr_pieces, *windows, lost_bytes);
 	else
 		memcpy(*windows, extents, (*nr_windows = nr) * sizeof(*extents));
 	free(pieces);
@@ -167,7 +166,7 @@ static int make_windows(const struct hvcma_fdt_tree *t, int device, const char *
 
 int hvcma_xen_windows(const void *host, const char *path, const struct hvcma_window *extents,
 		      size_t nr, struct hvcma_window **windows, size_t *nr_windows,
-		      struct hvcma_fdt_error *err)
+		      uint64_t *lost_bytes, struct hvcma_fdt_error *err)
 {
 	char full[HVCMA_FDT_PATH_BYTES];
 	struct hvcma_fdt_tree tree;
@@ -175,11 +174,13 @@ int hvcma_xen_windows(const void *host, const char *path, const struct hvcma_win
 
 	*windows = NULL;
 	*nr_windows = 0;
+	*lost_bytes = 0;
 	ret = hvcma_fdt_tree_init(&tree, host, err);
 	if (ret)
 		return ret;
 	device = hvcma_fdt_find_device(&tree, path, full, err);
-	ret = device < 0 ? device : make_windows(&tree, device, full, extents, nr, windows, nr_windows, err);
+	ret = device < 0 ? device : make_windows(&tree, device, full, extents, nr, windows, nr_windows,
+						    lost_bytes, err);
 	hvcma_fdt_tree_fini(&tree);
 	if (ret) {
 		free(*windows);
@@ -188,10 +189,37 @@ int hvcma_xen_windows(const void *host, const char *path, const struct hvcma_win
 	return ret;
 }
 
+bool hvcma_xen_is_behind_iommu(const struct hvcma_fdt_tree *t, int device)
+{
+	struct hvcma_fdt_dma dma;
+	bool is_behind;
+
+	if (hvcma_fdt_dma_init(&dma, t, NULL))
+		return false;
+	is_behind = hvcma_fdt_dma_is_behind_iommu(&dma, device);
+	hvcma_fdt_dma_fini(&dma);
+	return is_behind;
+}
+
+int hvcma_xen_is_protected(const void *host, const char *path, char full[HVCMA_FDT_PATH_BYTES],
+			   bool *is_protected, struct hvcma_fdt_error *err)
+{
+	struct hvcma_fdt_tree tree;
+	int device, ret;
+
+	ret = hvcma_fdt_tree_init(&tree, host, err);
+	if (ret)
+		return ret;
+	device = hvcma_fdt_find_device(&tree, path, full, err);
+	if (device >= 0)
+		*is_protected = hvcma_xen_is_behind_iommu(&tree, device);
+	hvcma_fdt_tree_fini(&tree);
+	return device < 0 ? device : 0;
+}
+
 /* ---- interrupts ---- */
 
-/* The one that Xen drives, intc_dt_preinit(): the first it knows. */
-static int find_gic(const struct hvcma_fdt_tree *t)
+int hvcma_xen_find_gic(const struct hvcma_fdt_tree *t)
 {
 	static const char *const known[] = {
 		"arm,cortex-a15-gic", "arm,cortex-a7-gic", "arm,gic-400", "arm,gic-v3",
@@ -214,7 +242,7 @@ static int read_interrupt(const struct hvcma_fdt_tree *t, const char *path, int 
 	char controller[HVCMA_FDT_PATH_BYTES];
 	uint32_t kind, number;
 
-	if (from->controller != find_gic(t)) {
+	if (from->controller != hvcma_xen_find_gic(t)) {
 		hvcma_fdt_tree_name(t, from->controller, controller);
 		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "interrupt %d of '%.120s' is of the interrupt controller '%.120s', not of the GIC that Xen drives: a domain can't have it",
 				      i, path, controller);
@@ -231,9 +259,9 @@ static int read_interrupt(const struct hvcma_fdt_tree *t, const char *path, int 
 	return 0;
 }
 
-static int read_interrupts(const struct hvcma_fdt_tree *t, int device, const char *path,
-			   struct hvcma_xen_interrupt *irqs, size_t room, size_t *nr,
-			   struct hvcma_fdt_error *err)
+int hvcma_xen_read_interrupts(const struct hvcma_fdt_tree *t, int device, const char *path,
+			      struct hvcma_xen_interrupt *irqs, size_t room, size_t *nr,
+			      struct hvcma_fdt_error *err)
 {
 	for (size_t i = 0;; i++) {
 		struct hvcma_xen_interrupt to;
@@ -264,7 +292,7 @@ int hvcma_xen_interrupts(const void *host, const char *path, struct hvcma_xen_in
 	if (ret)
 		return ret;
 	device = hvcma_fdt_find_device(&tree, path, full, err);
-	ret = device < 0 ? device : read_interrupts(&tree, device, full, irqs, room, nr, err);
+	ret = device < 0 ? device : hvcma_xen_read_interrupts(&tree, device, full, irqs, room, nr, err);
 	hvcma_fdt_tree_fini(&tree);
 	return ret;
 }
@@ -274,12 +302,12 @@ int hvcma_xen_interrupts(const void *host, const char *path, struct hvcma_xen_in
 /* Xen maps whole pages: nothing else may be in them; that is for the user to know. */
 static uint64_t page_base(uint64_t address)
 {
-	return address & ~(XEN_PAGE_BYTES - 1);
+	return address & ~(HVCMA_XEN_PAGE_BYTES - 1);
 }
 
 static uint64_t page_bytes(const struct hvcma_xen_register *r)
 {
-	uint64_t end = r->host + r->bytes + XEN_PAGE_BYTES - 1;
+	uint64_t end = r->host + r->bytes + HVCMA_XEN_PAGE_BYTES - 1;
 
 	return page_base(end) - page_base(r->host);
 }
@@ -404,12 +432,63 @@ static int put_device(void *partial, const struct hvcma_fdt_tree *t, int from,
 	return ret ? failed(err, ret, name) : 0;
 }
 
+/* ---- what is memory ---- */
+
 static bool is_memory(const struct hvcma_fdt_tree *t, int node)
 {
 	int len;
 	const char *type = hvcma_fdt_tree_prop(t, node, "device_type", &len);
 
 	return type && len == sizeof("memory") && !memcmp(type, "memory", sizeof("memory"));
+}
+
+static bool is_reserved(const struct hvcma_fdt_tree *t, int node)
+{
+	while (node > 0 && t->node[node].parent > 0)
+		node = t->node[node].parent;
+	return node > 0 && !strcmp(t->node[node].name, "reserved-memory");
+}
+
+int hvcma_xen_memory_at(const struct hvcma_fdt_tree *t, const struct hvcma_range *range)
+{
+	struct hvcma_range at[MAX_REGISTERS];
+
+	for (int i = 1; i < t->nr; i++) {
+		size_t nr;
+
+		if (!t->node[i].is_available || t->node[i].is_meta || (!is_memory(t, i) && !is_reserved(t, i)) ||
+		    hvcma_fdt_registers(t, i, "", at, MAX_REGISTERS, &nr, NULL))
+			continue;
+		for (size_t k = 0; k < nr && k < MAX_REGISTERS; k++)
+			if (hvcma_xen_overlap(&at[k], range))
+				return i;
+	}
+	return -1;
+}
+
+/*
+ * Xen would map it as device memory (Device-nGnRE, p2m_mmio_direct_dev): a processor's first
+ * unaligned access ends the domain. So no pool comes to a domain as the registers of a device.
+ */
+static int refuse_memory(const struct hvcma_fdt_tree *t, int device, const struct device *d,
+			 struct hvcma_fdt_error *err)
+{
+	char memory[HVCMA_FDT_PATH_BYTES];
+
+	if (is_memory(t, device) || is_reserved(t, device))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%s' is memory, no device that a domain can have: Xen would map it as Device-nGnRE, on which unaligned accesses are fatal",
+				      d->path);
+	for (size_t i = 0; i < d->nr_regs && i < MAX_REGISTERS; i++) {
+		struct hvcma_range range = { d->regs[i].host, d->regs[i].bytes };
+		int node = hvcma_xen_memory_at(t, &range);
+
+		if (node < 0)
+			continue;
+		hvcma_fdt_tree_name(t, node, memory);
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "registers of '%.200s' at 0x%" PRIx64 " are memory of the host ('%.150s'): Xen would map it as Device-nGnRE, on which unaligned accesses are fatal",
+				      d->path, range.base, memory);
+	}
+	return 0;
 }
 
 static int read_device(const struct hvcma_fdt_tree *t, const char *path, struct device *d,
@@ -419,12 +498,14 @@ static int read_device(const struct hvcma_fdt_tree *t, const char *path, struct 
 
 	if (device < 0)
 		return device;
-	if (device == find_gic(t) || is_memory(t, device))
-		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%s' is %s, no device that a domain can have",
-				      d->path, is_memory(t, device) ? "memory" : "the GIC that Xen drives");
+	if (device == hvcma_xen_find_gic(t))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%s' is the GIC that Xen drives, no device that a domain can have",
+				      d->path);
 	ret = read_registers(t, device, d->path, d->regs, MAX_REGISTERS, &d->nr_regs, err);
 	if (!ret)
-		ret = read_interrupts(t, device, d->path, d->irqs, MAX_INTERRUPTS, &d->nr_irqs, err);
+		ret = refuse_memory(t, device, d, err);
+	if (!ret)
+		ret = hvcma_xen_read_interrupts(t, device, d->path, d->irqs, MAX_INTERRUPTS, &d->nr_irqs, err);
 	if (ret)
 		return ret;
 	if (d->nr_regs > MAX_REGISTERS || d->nr_irqs > MAX_INTERRUPTS)
@@ -497,139 +578,4 @@ int hvcma_xen_set_passthrough(void *host, const char *path, struct hvcma_fdt_err
 		return node;
 	ret = fdt_setprop_empty(host, node, "xen,passthrough");
 	return ret ? failed(err, ret, path) : 0;
-}
-
-/* As the devicetree specification has names of nodes. */
-static bool is_name(const char *name)
-{
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,._+-");
-
-	return len && len <= MAX_NAME && !name[len] && !strchr("0123456789,._+-", *name);
-}
-
-static bool overlap(const struct hvcma_range *a, const struct hvcma_range *b)
-{
-	return a->base <= b->base ? b->base - a->base < a->bytes : a->base - b->base < b->bytes;
-}
-
-static int check_static_memory(const struct hvcma_xen_domain *d, uint64_t *sum,
-			       struct hvcma_fdt_error *err)
-{
-	*sum = 0;
-	for (size_t i = 0; i < d->nr_static_memory; i++) {
-		const struct hvcma_range *r = &d->static_memory[i];
-
-		if (!r->bytes || (r->base | r->bytes) & (XEN_PAGE_BYTES - 1) ||
-		    r->bytes - 1 > UINT64_MAX - r->base)
-			return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "domain '%s': static memory 0x%" PRIx64 ", 0x%" PRIx64
-					      " bytes, is not whole pages of 4096", d->name, r->base,
-					      r->bytes);
-		for (size_t k = 0; k < i; k++)
-			if (overlap(r, &d->static_memory[k]))
-				return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "domain '%s': static memory 0x%" PRIx64 " and 0x%"
-						      PRIx64 " overlap", d->name, r->base,
-						      d->static_memory[k].base);
-		*sum += r->bytes;	/* of ranges without overlap: at most 2^64 - 4096 */
-	}
-	return 0;
-}
-
-static int check_domain(const struct hvcma_xen_domain *d, struct hvcma_fdt_error *err)
-{
-	uint64_t sum;
-	int ret;
-
-	if (!is_name(d->name))
-		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "the name of a domain is a letter and up to 30 letters, digits and ,._+- more, not '%.64s'",
-				      d->name);
-	ret = check_static_memory(d, &sum, err);
-	if (ret)
-		return ret;
-	if (!d->memory_bytes || d->memory_bytes & 1023)
-		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "domain '%s': memory of %" PRIu64 " bytes is not a multiple of 1024",
-				      d->name, d->memory_bytes);
-	if (d->nr_static_memory && sum != d->memory_bytes)
-		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "domain '%s': memory is %" PRIu64 " bytes, but its static memory %"
-				      PRIu64, d->name, d->memory_bytes, sum);
-	if (d->direct_map && !d->nr_static_memory)
-		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "domain '%s': direct-map needs static memory", d->name);
-	if (!d->cpus)
-		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "domain '%s' has no processor", d->name);
-	return 0;
-}
-
-/* As Xen counts below /chosen: what that says, or else the root. */
-static int chosen_cells(const void *host, int chosen, const char *name, int standard)
-{
-	const fdt32_t *p = fdt_getprop(host, chosen, name, NULL);
-
-	if (!p)
-		p = fdt_getprop(host, 0, name, NULL);
-	return p ? (int)fdt32_to_cpu(*p) : standard;
-}
-
-/*
- * The cells are those of /chosen since Xen 4.17. Xen 4.16 has properties of its
- * own for them, which the others don't look at.
- */
-static int put_static_memory(void *host, int node, int address_cells, int size_cells,
-			     const struct hvcma_xen_domain *d, struct hvcma_fdt_error *err)
-{
-	int ret;
-
-	for (size_t i = 0; i < d->nr_static_memory; i++) {
-		const struct hvcma_range *r = &d->static_memory[i];
-		fdt32_t range[4];
-
-		if (hvcma_fdt_put(range, address_cells, r->base) ||
-		    hvcma_fdt_put(range + address_cells, size_cells, r->bytes))
-			return hvcma_fdt_fail(err, -FDT_ERR_BADNCELLS, "domain '%s': static memory 0x%" PRIx64 ", 0x%" PRIx64
-					      " bytes, does not fit the cells that Xen reads it by, #address-cells %d and #size-cells %d of /chosen or the root",
-					      d->name, r->base, r->bytes, address_cells, size_cells);
-		ret = fdt_appendprop(host, node, "xen,static-mem", range,
-				     (address_cells + size_cells) * HVCMA_FDT_CELL_BYTES);
-		if (ret)
-			return failed(err, ret, d->name);
-	}
-	if (!d->nr_static_memory)
-		return 0;
-	ret = fdt_setprop_u32(host, node, "#xen,static-mem-size-cells", (uint32_t)size_cells);
-	if (!ret)
-		ret = fdt_setprop_u32(host, node, "#xen,static-mem-address-cells",
-				      (uint32_t)address_cells);
-	return ret ? failed(err, ret, d->name) : 0;
-}
-
-int hvcma_xen_add_domain(void *host, const struct hvcma_xen_domain *d,
-			 struct hvcma_fdt_error *err)
-{
-	int node, ret, address_cells = 0, size_cells = 0;
-	fdt32_t kib[2];
-
-	ret = check_domain(d, err);
-	if (ret)
-		return ret;
-	node = fdt_path_offset(host, "/chosen");
-	if (node == -FDT_ERR_NOTFOUND)
-		node = fdt_add_subnode(host, 0, "chosen");
-	if (node >= 0) {
-		address_cells = chosen_cells(host, node, "#address-cells", ROOT_ADDRESS_CELLS);
-		size_cells = chosen_cells(host, node, "#size-cells", ROOT_SIZE_CELLS);
-		node = fdt_add_subnode(host, node, d->name);
-	}
-	if (node < 0)
-		return failed(err, node, d->name);
-	ret = set_cells(host, node);
-	if (!ret)
-		ret = fdt_setprop_string(host, node, "compatible", "xen,domain");
-	hvcma_fdt_put(kib, 2, d->memory_bytes / 1024);
-	if (!ret)
-		ret = fdt_setprop(host, node, "memory", kib, sizeof(kib));
-	if (!ret)
-		ret = fdt_setprop_u32(host, node, "cpus", d->cpus);
-	if (!ret && d->direct_map)
-		ret = fdt_setprop_empty(host, node, "direct-map");
-	if (ret)
-		return failed(err, ret, d->name);
-	return put_static_memory(host, node, address_cells, size_cells, d, err);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-or-later OR BSD-3-Clause) */
 /*
- * Device trees for Xen on Arm: a device without IOMMU passed to a domain, and
- * the domain's node for domains that Xen itself starts (dom0less).
+ * Device trees for Xen on Arm: a device without IOMMU passed to a domain, in its partial tree.
+ * Non-purpose: domains that Xen itself starts (xen_domain.h), and whether all fits together
+ * (xen_check.h).
  *
  * Rules: docs/misc/arm/passthrough.txt and docs/misc/arm/device-tree/booting.txt
  * of Xen 4.16, 4.17 and later: xen,passthrough, xen,reg, xen,path,
- * xen,force-assign-without-iommu, xen,static-mem, direct-map (since 4.17); of the
- * partial tree Xen keeps /gic (for its phandle), /aliases and /passthrough, and
+ * xen,force-assign-without-iommu; of the partial tree Xen keeps /gic (for its phandle), /aliases and /passthrough, and
  * drops the rest, reserved-memory included. What a domain can have of interrupts:
  * intc_dt_preinit(), gic_irq_xlate() and route_irq_to_guest().
  *
@@ -44,7 +44,8 @@ int hvcma_xen_partial_init(void *partial, int bytes, const struct hvcma_window *
 			   size_t nr, struct hvcma_fdt_error *err);
 
 /**
- * hvcma_xen_windows() - what a device finds of a domain's memory on its bus.
+ * hvcma_xen_windows() - what a device finds of a domain's memory on its bus; one behind an
+ * IOMMU finds it where the domain does.
  * @host: validated
  * @path: of the device in it
  * @extents: machine addresses ("dma") of the domain's memory ("gpa"); NULL: it is
@@ -52,13 +53,15 @@ int hvcma_xen_partial_init(void *partial, int bytes, const struct hvcma_window *
  * @windows: out, to be freed; of @extents what the device reaches, at the addresses of
  *	its bus, by the dma-ranges above it on the host. Without any: @extents. None of a
  *	direct-mapped domain: 1:1
+ * @lost_bytes: out, what of @extents the device does not reach
  *
  * Errors: -FDT_ERR_NOTFOUND, -FDT_ERR_BADPATH; -FDT_ERR_BADVALUE (dma-ranges that can't
- * be read, or that reach nothing of @extents); -FDT_ERR_NOSPACE.
+ * be read, or that reach nothing of @extents; @extents for a device behind an IOMMU);
+ * -FDT_ERR_NOSPACE.
  */
 int hvcma_xen_windows(const void *host, const char *path, const struct hvcma_window *extents,
 		      size_t nr, struct hvcma_window **windows, size_t *nr_windows,
-		      struct hvcma_fdt_error *err);
+		      uint64_t *lost_bytes, struct hvcma_fdt_error *err);
 
 /**
  * hvcma_xen_add_device() - copy a device of the host's tree into /passthrough.
@@ -72,7 +75,8 @@ int hvcma_xen_windows(const void *host, const char *path, const struct hvcma_win
  * assigned without an IOMMU.
  *
  * Errors: -FDT_ERR_NOTFOUND (no such device, or it has no registers),
- * -FDT_ERR_BADPATH (several such devices), -FDT_ERR_BADVALUE (memory, the GIC itself,
+ * -FDT_ERR_BADPATH (several such devices), -FDT_ERR_BADVALUE (memory, or registers in it,
+ * which Xen would map as Device-nGnRE; the GIC itself;
  * an address that no bus above translates, an interrupt that a domain can't have, malformed, too many
  * of either), -FDT_ERR_EXISTS, -FDT_ERR_NOSPACE.
  */
@@ -91,6 +95,15 @@ int hvcma_xen_registers(const void *host, const char *path, struct hvcma_xen_reg
 int hvcma_xen_interrupts(const void *host, const char *path, struct hvcma_xen_interrupt *irqs,
 			 size_t room, size_t *nr, struct hvcma_fdt_error *err);
 
+/**
+ * hvcma_xen_is_protected() - is a device behind an IOMMU? Xen assigns such a one by it.
+ * @full: out, its path
+ *
+ * Errors: -FDT_ERR_NOTFOUND, -FDT_ERR_BADPATH, -FDT_ERR_NOSPACE.
+ */
+int hvcma_xen_is_protected(const void *host, const char *path, char full[HVCMA_FDT_PATH_BYTES],
+			   bool *is_protected, struct hvcma_fdt_error *err);
+
 /* @name: of a property, or of a node below the device at @path. */
 typedef void hvcma_xen_left_out_fn(void *opaque, const char *path, const char *name,
 				   bool is_node);
@@ -102,25 +115,6 @@ typedef void hvcma_xen_left_out_fn(void *opaque, const char *path, const char *n
  */
 int hvcma_xen_left_out(const void *host, const char *path, hvcma_xen_left_out_fn *say,
 		       void *opaque, struct hvcma_fdt_error *err);
-
-struct hvcma_xen_domain {
-	const char *name;		/* node below /chosen, without unit address */
-	uint64_t memory_bytes;		/* multiple of 1 KiB; with static memory its sum */
-	uint32_t cpus;
-	const struct hvcma_range *static_memory;	/* machine ranges */
-	size_t nr_static_memory;
-	int direct_map;			/* guest-physical is machine; needs static memory */
-};
-
-/**
- * hvcma_xen_add_domain() - the node of a dom0less domain in the host's tree.
- *
- * Errors: -FDT_ERR_BADVALUE (what Xen would refuse, a name that is none),
- * -FDT_ERR_BADNCELLS (static memory does not fit the cells by which Xen reads it:
- * those of /chosen, or else of the root), -FDT_ERR_EXISTS, -FDT_ERR_NOSPACE.
- */
-int hvcma_xen_add_domain(void *host, const struct hvcma_xen_domain *domain,
-			 struct hvcma_fdt_error *err);
 
 /**
  * hvcma_xen_set_passthrough() - keep a device of the host's tree for guests.

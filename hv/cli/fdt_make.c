@@ -8,6 +8,7 @@
 
 #include "fdt/overlay.h"
 #include "fdt/xen.h"
+#include "fdt/xen_domain.h"
 #include "hv/cli/fdt.h"
 
 #define MAX_LIST	64
@@ -133,13 +134,14 @@ static int set_xen(void *opaque, int c, char *arg)
 static int find_windows(const struct xen *x, struct hvcma_window_list *list,
 			struct hvcma_fdt_error *err)
 {
+	uint64_t lost_bytes;
 	int ret = 0;
 
 	for (size_t i = 0; i < x->nr_devices && !ret; i++) {
 		struct hvcma_window_list other = { 0 };
 
 		ret = hvcma_xen_windows(x->host.blob, x->devices[i], x->windows.window, x->windows.nr,
-					i ? &other.window : &list->window, i ? &other.nr : &list->nr, err);
+					i ? &other.window : &list->window, i ? &other.nr : &list->nr, &lost_bytes, err);
 		if (!ret && i && (other.nr != list->nr ||
 				  (other.nr && memcmp(other.window, list->window, other.nr * sizeof(*other.window)))))
 			ret = hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.150s' and '%.150s' find memory at different addresses (dma-ranges above them, on the host): they can't be in one partial tree",

@@ -11,6 +11,7 @@
 #include "fdt/region.h"
 #include "fdt/tree.h"
 #include "fdt/xen.h"
+#include "fdt/xen_domain.h"
 
 static const struct hvcma_fdt_region pool = {
 	.name = "pool", .pool = HVCMA_FDT_REUSABLE, .bytes = 64 * MIB, .has_base = 1, .base = 0x50000000,

@@ -7,7 +7,7 @@
  *	check it
  *	ask every reader of every node, and Xen's of one
  *	edit it, make an overlay of that, apply it by libfdt: the edited tree again
- *	edit it and check that; a tree for Xen out of it
+ *	edit it and check that; a tree for Xen out of it, and a domain in it, with their check
  *
  * Whatever an edit makes must be valid again. What is left of the input is the blob, or
  * changes to it.
@@ -24,6 +24,7 @@
 #include "fdt/interrupts.h"
 #include "fdt/overlay.h"
 #include "fdt/xen.h"
+#include "fdt/xen_check.h"
 #include "hv/abi/virtio_cma.h"
 #include "tests/fuzz/same_tree.h"
 #include "tests/fuzz/trees.h"
@@ -154,13 +155,34 @@ static void overlay(const void *fdt, size_t more)
 	must(same_tree(applied, edited));
 }
 
+static void xen_finding(void *opaque, const struct hvcma_xen_finding *f)
+{
+	must(f->id && f->path && f->text[0]);
+	++*(size_t *)opaque;
+}
+
+/* A domain in the tree, if it can be added; what it is told to have is judged, and the tree as it was. */
 static void xen(const void *fdt, size_t more)
 {
 	static const struct hvcma_window window = { 0xd0000000, 0x60000000, 0x1000000 };
+	static const struct hvcma_xen_build build = { .major = 4, .minor = 17, .address_bits = 32 };
+	static const struct hvcma_range memory = { 0x60000000, 0x1000000 };
+	static const char *const devices[] = { "/soc/dma@1000" };
+	static const struct hvcma_xen_domain domain = {
+		.name = "d", .memory_bytes = 0x1000000, .cpus = 1, .static_memory = &memory, .nr_static_memory = 1,
+		.vpl011 = 1, .modules = { { 0x50000000, 0x1000 } }, .devices = devices, .nr_devices = 1,
+	};
+	struct hvcma_xen_partial partial = { "d", made };
 	struct hvcma_fdt_error err;
+	size_t sum = 0, nr = 0;
 
 	if (!hvcma_xen_partial_init(made, (int)(256 + 8 * more), &window, 1, &err))
-		hvcma_xen_add_device(made, fdt, "/soc/dma@1000", &err);
+		nr = !hvcma_xen_add_device(made, fdt, devices[0], &err);
+	must(!hvcma_xen_check(fdt, &build, NULL, 0, xen_finding, &sum, &err));
+	if (fdt_totalsize(fdt) + 1024 > ROOM || fdt_open_into(fdt, edited, ROOM) ||
+	    hvcma_xen_add_domain(edited, &domain, &err))
+		return;
+	must(!hvcma_xen_check(edited, &build, &partial, nr, xen_finding, &sum, &err));
 }
 
 /* The edits of @which, with @more bytes of room; any may fail, but not leave a broken tree. */
