@@ -134,7 +134,7 @@ $(O)/$(1)/libhvcma-host.a: $$(call obj_$(1),$(HOST_SRC))
 
 $(O)/$(1)/hvcma: $$(call obj_$(1),$(CLI_SRC)) $$(DOMAIN_OBJS_$(2)) $(O)/$(1)/libhvcma-fdt.a $(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
 	$(say) LD $$(@:$(O)/%=%)
-	$(Q)$$(CC_$(2)) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $$(JSON_LIBS_$(2)) $$(DOMAIN_LIBS_$(2)) -luring -lfdt
+	$(Q)$$(CC_$(2)) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $$(JSON_LIBS_$(2)) $$(DOMAIN_LIBS_$(2)) -luring -lfdt -lz
 
 $(O)/$(1)/hvcma-pin-keeper: $(O)/$(1)/obj/hv/host/pin_keeper_main.o $(O)/$(1)/libhvcma-host.a
 	$(say) LD $$(@:$(O)/%=%)

@@ -58,7 +58,7 @@ $(O)/tests/asan/hvcmad: $(O)/tests/obj-asan/hv/service/hvcmad_main.o $(call hv_t
 		$(call service_test_objs,obj-asan)
 	$(call link_test,$(CC) $(ASAN),$(SERVICE_LIBS))
 $(FUZZ_BIN): $(O)/tests/%: $(O)/tests/obj-fuzz/tests/%.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj-fuzz/%.o,$(CORE_SRC) $(FDT_SRC))
-	$(call link_test,$(CLANG) $(FUZZ))
+	$(call link_test,$(CLANG) $(FUZZ),-lz)
 # The command itself, without its main().
 $(O)/tests/fuzz/fuzz_fdt_command: $(patsubst $(srcdir)/%.c,$(O)/tests/obj-fuzz/%.o,$(HOST_SRC) \
 	$(filter-out %/main.c,$(CLI_SRC)))

@@ -52,6 +52,15 @@ struct hvcma_dtb {
 };
 
 /**
+ * hvcma_file_load() - read whole, whatever it is.
+ * @path: "-" is the standard input
+ * @file: out, to be freed by hvcma_dtb_free(); nothing to be freed on failure
+ *
+ * Return: 0, or an enum hvcma_exit value after saying why on stderr.
+ */
+int hvcma_file_load(const char *path, struct hvcma_dtb *file);
+
+/**
  * hvcma_dtb_load() - read and validate.
  * @path: "-" is the standard input
  *

@@ -123,32 +123,40 @@ FILE *hvcma_fdt_open(const char *path, struct hvcma_fdt_error *err)
 	return in;
 }
 
-int hvcma_dtb_load(const char *path, struct hvcma_dtb *dtb)
+int hvcma_file_load(const char *path, struct hvcma_dtb *file)
 {
 	const char *name = strcmp(path, "-") ? path : "the standard input";
-	struct hvcma_fdt_error err, named;
+	struct hvcma_fdt_error err;
 	FILE *in = hvcma_fdt_open(path, &err);
 	int ret;
 
-	*dtb = (struct hvcma_dtb){ 0 };
+	*file = (struct hvcma_dtb){ 0 };
 	if (!in)
 		return hvcma_failed(err.text);
 	if (isatty(fileno(in))) {
-		ret = hvcma_fdt_fail(&named, -1, "%s is a terminal: a blob is not typed in, it comes from a file or a pipe",
+		ret = hvcma_fdt_fail(&err, -1, "%s is a terminal: a blob is not typed in, it comes from a file or a pipe",
 				     name);
 	} else {
-		ret = read_all(in, dtb);
+		ret = read_all(in, file);
 		if (ret)
-			hvcma_fdt_fail(&named, 0, "%s: %s", name, strerror(-ret));
+			hvcma_fdt_fail(&err, 0, "%s: %s", name, strerror(-ret));
 	}
 	if (in != stdin)
 		fclose(in);
-	if (!ret) {
-		ret = check_blob(dtb, &err);
-		if (!ret)
-			return 0;
-		hvcma_fdt_fail(&named, 0, "%.100s: %.250s", name, err.text);
-	}
+	if (!ret)
+		return 0;
+	hvcma_dtb_free(file);
+	return hvcma_failed(err.text);
+}
+
+int hvcma_dtb_load(const char *path, struct hvcma_dtb *dtb)
+{
+	struct hvcma_fdt_error err, named;
+	int ret = hvcma_file_load(path, dtb);
+
+	if (ret || !check_blob(dtb, &err))
+		return ret;
+	hvcma_fdt_fail(&named, 0, "%.100s: %.250s", strcmp(path, "-") ? path : "the standard input", err.text);
 	hvcma_dtb_free(dtb);
 	return hvcma_failed(named.text);
 }

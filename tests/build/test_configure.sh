@@ -68,10 +68,10 @@ without()
 	export PKG_CONFIG="$tmp/pkg-config"
 }
 
-# A compiler that finds no libfdt.
+# A compiler that does not find a library.
 cat >"$tmp/cc" <<'END'
 #!/bin/sh
-case " $* " in *' -lfdt '*) exit 1 ;; esac
+case " $* " in *" $WITHOUT_LIBRARY "*) exit 1 ;; esac
 exec gcc "$@"
 END
 chmod 755 "$tmp/cc"
@@ -79,7 +79,11 @@ chmod 755 "$tmp/cc"
 # lacks MODULE PACKAGE YES-PART NO-PART...: the package is named, for these parts, and those only
 lacks()
 {
-	[ "$1" = libfdt ] && export CC="$tmp/cc" || without "$1"
+	case $1 in
+	libfdt) export CC="$tmp/cc" WITHOUT_LIBRARY=-lfdt ;;
+	zlib) export CC="$tmp/cc" WITHOUT_LIBRARY=-lz ;;
+	*) without "$1" ;;
+	esac
 	check "without $1: configured all the same" configured
 	check "without $1: its package is named" says "(Debian package $2)"
 	check "without $1: $3 can be built" says "$3: yes"
@@ -93,6 +97,7 @@ lacks json-c libjson-c-dev "the QEMU plugin" "the hvcma command" tests
 lacks glib-2.0 libglib2.0-dev "the hvcma command" "the QEMU plugin"
 lacks cmocka libcmocka-dev "the hvcma command" tests
 lacks libfdt libfdt-dev "the pin keeper" "the hvcma command" "the QEMU plugin" tests
+lacks zlib zlib1g-dev "the QEMU plugin" "the hvcma command" tests
 
 for module in libconfig libsystemd; do
 	lacks $module $module-dev "tests" "the host service"

@@ -59,7 +59,7 @@ check "hvcma: command, service, units, completion, manual" has hvcma usr/bin/hvc
 	'.*/systemd/system/hvcmad.service' '.*/systemd/system/hvcmad-keeper.socket' usr/lib/sysusers.d/hvcma.conf \
 	usr/lib/tmpfiles.d/hvcma.conf usr/share/bash-completion/completions/hvcma usr/share/zsh/vendor-completions/_hvcma \
 	usr/share/fish/vendor_completions.d/hvcma.fish usr/share/man/man1/hvcma.1.gz usr/share/man/man8/hvcmad.8.gz
-check "hvcma: the libraries that it is linked with" depends hvcma libjson-c5 liburing2 libfdt1 libsystemd0 libxml2
+check "hvcma: the libraries that it is linked with" depends hvcma libjson-c5 liburing2 libfdt1 zlib1g libsystemd0 libxml2
 check "hvcma: none that is called otherwise in the next release" eval '! dpkg-deb -f "$(of hvcma)" Depends | grep -q libconfig'
 check "hvcma-qemu: plugin, keeper, emulators, hook" has hvcma-qemu usr/lib/hvcma/hvcma-qemu.so usr/lib/hvcma/hvcma-preload.so \
 	usr/lib/hvcma/hvcma-pin-keeper usr/bin/hvcma-qemu-system-x86_64 usr/bin/hvcma-qemu-system-aarch64 \
@@ -93,7 +93,7 @@ check "the same bytes" eval '(cd "$tmp/first" && sha256sum ./*.deb ./*.orig.tar.
 if [ "$arch" != arm64 ] && [ -d "$HVCMA_BUILD/env/package-arm64" ]; then
 	check "packages for arm64" build arm64 out
 	check "hvcma for arm64: of that architecture" eval 'dpkg-deb -x "$(of hvcma)" "$tmp/arm64" && readelf -h "$tmp/arm64/usr/bin/hvcma" | grep -q AArch64'
-	check "and the libraries that it is linked with" depends hvcma libc6 libjson-c5 liburing2 libfdt1 libsystemd0 libxml2
+	check "and the libraries that it is linked with" depends hvcma libc6 libjson-c5 liburing2 libfdt1 zlib1g libsystemd0 libxml2
 	check "hvcma-qemu for arm64: the QEMU of such hosts first" depends hvcma-qemu libglib2.0-0 liburing2 \
 		'qemu-system-arm (>= 1:10.0~) | qemu-system-x86 (>= 1:10.0~)'
 	check "what is for all architectures is there, too, and the same" eval '(cd "$tmp/first" && sha256sum ./*_all.deb) >"$tmp/sums" &&

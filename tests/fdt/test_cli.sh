@@ -6,54 +6,7 @@
 
 . "$HVCMA_SRC/tests/lib/tap.sh"
 
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-case $(uname -m) in aarch64) arch=arm64 ;; *) arch=amd64 ;; esac
-hvcma=$HVCMA_BUILD/$arch/hvcma
-
-fdt()
-{
-	"$hvcma" fdt "$@" >out 2>err
-}
-
-# status N ARGUMENT...: exit status N, and a reason on stderr if it is a failure
-status()
-{
-	want=$1
-	shift
-	fdt "$@"
-	have=$?
-	[ "$have" -eq "$want" ] || {
-		note "status $have, not $want: hvcma fdt $* $(cat out err)"
-		return 1
-	}
-	[ "$want" -ne 1 ] && [ "$want" -ne 2 ] || [ -s err ]
-}
-
-says()
-{
-	grep -q -e "$1" out err || {
-		note "$(cat out err)"
-		return 1
-	}
-}
-
-# clean FILE: dtc has nothing to say, by the checks it makes unless told otherwise
-clean()
-{
-	dtc -I dtb -O dts -o /dev/null -Wno-interrupt_provider "$1" 2>warnings || return 1
-	[ ! -s warnings ] || {
-		note "$(cat warnings)"
-		return 1
-	}
-}
-
-# same A B: the same trees, whatever the order
-same()
-{
-	dtc -q -s -I dtb -O dts "$1" >a.dts && dtc -q -s -I dtb -O dts "$2" >b.dts && cmp -s a.dts b.dts
-}
+. "$HVCMA_SRC/tests/fdt/cli.sh"
 
 dtc -O dtb -o machine.dtb "$HVCMA_SRC/tests/fdt/machine.dts" 2>err || note "$(cat err)"
 check "the machine's own tree is clean" clean machine.dtb
@@ -152,66 +105,6 @@ check "no difference, no overlay" status 1 overlay work.dtb work.dtb -o none.dtb
 check "and no file" [ ! -e none.dtbo ]
 check "an overlay can't take away" status 1 overlay work.dtb machine.dtb -o none.dtbo
 
-check "xen: partial tree" status 0 xen --device /soc@90000000/dma@1000 --extents extents --xl machine.dtb -o pt.dtb
-check "dtc has no warning about it" clean pt.dtb
-check "registers for xl" says '^iomem = \[ "0x90001,1" \]$'
-check "interrupts for xl" says '^irqs = \[ 48 \]$'
-check "xen: domain" status 0 xen --domain domU1 --memory 128M --static-mem 0x50000000,128M --direct-map \
-	--device /soc@90000000/dma@1000 machine.dtb -o host.dtb
-check "its memory in KiB" equal "0 131072" "$(fdtget host.dtb /chosen/domU1 memory)"
-check "its static memory by the root's cells" equal "0 1342177280 0 134217728" "$(fdtget host.dtb /chosen/domU1 xen,static-mem)"
-check "which Xen 4.16 is told by itself" equal 2 "$(fdtget host.dtb /chosen/domU1 '#xen,static-mem-size-cells')"
-check "the device is kept" equal 1 "$(fdtget -p host.dtb /soc@90000000/dma@1000 | grep -c 'xen,passthrough')"
-
-cp machine.dtb left.dtb
-fdtput -ts left.dtb /soc@90000000/dma@1000 clock-names a
-fdtput -c left.dtb /soc@90000000/dma@1000/child
-check "xen: a device of which something is left out" status 0 xen --device /soc@90000000/dma left.dtb -o pt.dtb
-check "which is said" says "'/soc@90000000/dma@1000': left out, to be added by hand where it is needed: clock-names, nodes child$"
-check "even beside a tree on standard output" status 0 xen --device /soc@90000000/dma left.dtb -o -
-check "which it does not spoil" cmp out pt.dtb
-fdtput left.dtb /soc@90000000/dma@1000 interrupts 1 7 4
-check "xen: a PPI is refused" status 1 xen --device /soc@90000000/dma@1000 left.dtb -o none.dtb
-check "and which it is" says "interrupt 0 of '/soc@90000000/dma@1000' (1 7) is no SPI"
-check "xen: no such name of a domain" status 1 xen --domain a/b --memory 1M machine.dtb -o none.dtb
-check "no file came of it" [ ! -e none.dtb ]
-fdtput left.dtb /soc@90000000/dma@1000 interrupts 0 16 1
-fdtput -p left.dtb /soc@90000000/other@2000 interrupts 0 17 1 0 16 1
-fdtput -tx left.dtb /soc@90000000/other@2000 reg 2000 200
-check "xen: devices that share an interrupt" status 0 xen --device /soc@90000000/dma@1000 --device /soc@90000000/other@2000 --xl left.dtb -o pt.dtb
-check "which xl is told once" says '^irqs = \[ 48, 49 \]$'
-fdtput -tx left.dtb /soc@90000000/other@2000 reg 2000 200 2800 200 3000 1000
-check "xen: registers that share a page" status 0 xen --device /soc@90000000/other --xl left.dtb -o pt.dtb
-check "which xl is told once, too" says '^iomem = \[ "0x90002,1", "0x90003,1" \]$'
-
-check "xen: memory" status 1 xen --device /memory machine.dtb -o none.dtb
-check "is no device" says "'/memory@40000000' is memory, no device"
-check "xen: the GIC" status 1 xen --device /interrupt-controller machine.dtb -o none.dtb
-check "is Xen's" says 'is the GIC that Xen drives'
-
-# a bus of the host on which memory is elsewhere, as on a Raspberry Pi
-xen_windows()
-{
-	"$hvcma" fdt xen --device /soc@90000000/dma@1000 "$@" -o pt.dtb 2>err && fdtget -tx pt.dtb /passthrough dma-ranges
-}
-printf '0x40000000 0x48000000 64M\n0x44000000 0x4e000000 64M\n' >far
-check "xen: a bus that has memory where it is" equal "0 48000000 0 40000000 0 4000000 0 4e000000 0 44000000 0 4000000" \
-	"$(xen_windows --extents far left.dtb)"
-fdtput -tx left.dtb /soc@90000000 dma-ranges c0000000 0 40000000 10000000
-check "xen: one that has it elsewhere" equal "0 c8000000 0 40000000 0 4000000 0 ce000000 0 44000000 0 2000000" \
-	"$(xen_windows --extents far left.dtb)"
-check "as it is, for a direct map" equal "0 c0000000 0 40000000 0 10000000" "$(xen_windows left.dtb)"
-printf '0x40000000 0x80000000 64M\n' >far
-check "nothing that it reaches" status 1 xen --device /soc@90000000/dma --extents far left.dtb -o none.dtb
-check "is said" says "'/soc@90000000/dma@1000' reaches none of these extents"
-fdtput -p left.dtb /other@a0000000 interrupts 0 18 1
-fdtput -tx left.dtb /other@a0000000 reg 0 a0000000 0 200
-check "xen: two that find memory at different places" status 1 xen --device /soc@90000000/dma --device /other left.dtb -o none.dtb
-check "are too many for one tree" says "can't be in one partial tree"
-fdtput -tx left.dtb /soc@90000000 dma-ranges c0000000 0
-check "xen: dma-ranges that are cut" status 1 xen --device /soc@90000000/dma left.dtb -o none.dtb
-check "lead nowhere" says "dma-ranges of '/soc@90000000' lead nowhere"
-
 # a client whose host bridge has memory elsewhere, as on a Raspberry Pi 5
 printf '0x40000000 0x80000000 64M\n0x44000000 0xfff000000 32M\n' >far
 cp machine.dtb shifted.dtb
@@ -303,11 +196,7 @@ check "60 damaged blobs: none ends with a signal" equal 0 "$broken"
 # usage
 for wrong in '' 'nonsense' 'add-region' 'add-region x.dtb' 'add-region --name a --type b --size 1M x' \
 	'add-region --size x y' 'bind x' 'bind --region a x' 'unbind --region a x' 'remove-region x' 'drop-windows' 'drop-windows a b' 'dma-ranges x' 'dma-ranges --granule 3 x' \
-	'dma-ranges --identity 1 x' 'overlay x y' 'overlay x -o y' 'xen x -o y' 'xen --cpus 0 x' 'check' \
-	'xen --device /a --cpus 1 x -o y' 'xen --device /a --memory 1M x -o y' 'xen --device /a --direct-map x -o y' \
-	'xen --device /a --static-mem 0,4K x -o y' 'xen --domain a x -o y' 'xen --domain a --domain b --memory 1M x -o y' \
-	'xen --domain a --memory 1M --memory 1M x -o y' 'xen --domain a --memory 1M --extents extents x -o y' \
-	'xen --domain a --memory 1M --cpus 1 --cpus 1 x -o y' 'xen --domain a --memory 1M --xl x -o y' \
+	'dma-ranges --identity 1 x' 'overlay x y' 'overlay x -o y' 'check' \
 	'check -o a b' 'check --stage2 x a' 'show' 'show --nonsense a'; do
 	# shellcheck disable=SC2086 # arguments are words
 	check "wrong usage: '$wrong'" status 2 $wrong

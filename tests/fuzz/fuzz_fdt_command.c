@@ -56,7 +56,11 @@ static const char *const steps[][MAX_ARGS] = {
 	{ "drop-windows", "--bus", "&soc", "FILE", "-o", "OUT" },
 	{ "xen", "--device", "&dma", "FILE", "-o", "MADE" },
 	{ "xen", "--device", "&dma", "--xl", "FILE", "-o", "/dev/null" },
+	{ "xen", "--device", "&dma", "--memory", "64M", "--static-mem", "0x60000000,64M", "--vpl011", "FILE", "-o", "MADE" },
 	{ "xen", "--domain", "d", "--memory", "1M", "FILE", "-o", "OUT" },
+	{ "xen", "--domain", "e", "--memory", "1M", "--static-mem", "0x50000000,1M", "--kernel", "0x48000000,1M", "--device",
+	  "&dma", "FILE", "-o", "OUT" },
+	{ "xen", "--check", "FILE" },
 	{ "overlay", "FIRST", "FILE", "-o", "MADE" },
 };
 

@@ -51,8 +51,8 @@ xen_start()
 		-f "$VM_TMP/pt.dtb:/domu/pt.dtb" -f "$HVCMA_SRC/tests/xen/guest/domu.cfg:/domu/cfg" \
 		-f "$VM_TMP/dom0.sh:/dom0.sh" -f "$HVCMA_BUILD/xen/$xen_release/hvcma-xen:/bin/hvcma-xen" \
 		-f "$HVCMA_BUILD/arm64/hvcma:/bin/hvcma"
-	for xs_file in libjson-c.so.5 liburing.so.2 libfdt.so.1; do
-		set -- "$@" -f "$HVCMA_BUILD/env/sysroot-arm64/usr/lib/aarch64-linux-gnu/$xs_file:/lib/$xs_file"
+	for xs_file in libjson-c.so.5 liburing.so.2 libfdt.so.1 libz.so.1; do
+		set -- "$@" -f "$(find "$HVCMA_BUILD/env/sysroot-arm64/" -name "$xs_file" | head -n 1):/lib/$xs_file"
 	done
 	for xs_file in ${XEN_SHIPPED-}; do
 		set -- "$@" -f "$xs_file"

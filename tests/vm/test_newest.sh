@@ -42,7 +42,7 @@ hvcma_options()
 {
 	ho_root=$HVCMA_BUILD/env/rootfs-arm64
 	echo "-f $HVCMA_BUILD/arm64/hvcma:/bin/hvcma -f $ho_root/lib/ld-linux-aarch64.so.1:/lib/ld-linux-aarch64.so.1"
-	for ho_lib in libc.so.6 libjson-c.so.5 libfdt.so.1 liburing.so.2; do
+	for ho_lib in libc.so.6 libjson-c.so.5 libfdt.so.1 liburing.so.2 libz.so.1; do
 		echo "-f $(find "$ho_root/" -name $ho_lib | head -n 1):/lib/$ho_lib"
 	done
 }
