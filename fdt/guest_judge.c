@@ -211,7 +211,7 @@ static int empty_guest(void *guest, size_t room)
 
 	if (ret)
 		return ret;
-	bus = fdt_add_subnode(guest, 0, GUEST_BUS + 1);
+	bus = fdt_add_subnode(guest, 0, &GUEST_BUS[1]);
 	if (bus < 0)
 		return bus;
 	ret = fdt_setprop_u32(guest, bus, "#address-cells", 1);
