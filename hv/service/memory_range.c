@@ -214,6 +214,19 @@ static enum hvcmad_status addresses(struct hvcmad_region *r, uint64_t first, uin
 	return provided(r, ret, err);
 }
 
+/* Of what is pinned they were noted when it was: are all of them? */
+static bool noted(const struct hvcmad_region *r, uint64_t first, uint64_t nr, uint64_t *address)
+{
+	uint64_t i;
+
+	for (i = 0; i < nr; i++) {
+		address[i] = hvcmad_pin_table_address(&r->table, first + i);
+		if (!address[i])
+			return false;
+	}
+	return true;
+}
+
 /* Those that were to be pinned or unpinned, and now are or are not; that counts for the VM, too. */
 static void settle(struct hvcmad_region *r, uint64_t first, uint64_t nr, uint64_t before)
 {
@@ -263,7 +276,7 @@ static enum hvcmad_status pin(struct hvcmad_region *r, const struct hvcmad_range
 	status = provided(r, r->provider->ops->pin(r->provider, q->first, q->nr), err);
 	if (fits)
 		settle(r, q->first, q->nr, before);
-	if (status || !wanted)
+	if (status || !wanted || noted(r, q->first, q->nr, address))
 		return status;
 	status = addresses(r, q->first, q->nr, false, address, err);
 	if (status)
