@@ -2,6 +2,8 @@
 /*
  * Hugepages of a test's own: see pages.h.
  */
+#define _GNU_SOURCE
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,6 +67,11 @@ int pages_mount(void **state)
 	(void)state;
 	if (geteuid()) {
 		skip_reason = "needs root, for hugepages and physical addresses";
+		return 0;
+	}
+	/* Whatever becomes of this program and its QEMU, what they had goes with them. */
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+		skip_reason = "cannot have mounts of its own";
 		return 0;
 	}
 	lock = pool_lock();
