@@ -247,7 +247,7 @@ static inline bool pool_pages_take_run(struct pool_pages *p, uint64_t nr)
 			break;
 		if (pool_pages_run(p, nr) < p->nr)
 			return true;
-		printf("# skipped: no run of %" PRIu64 " hugepages among %" PRIu64 "%s\n", nr, p->nr, gigantic ? ", with those of a gigantic one" : "");
+		printf("# no run of %" PRIu64 " hugepages among %" PRIu64 "%s\n", nr, p->nr, gigantic ? ", with those of a gigantic one" : "");
 		pool_pages_end(p);
 		if (gigantic)
 			break;
