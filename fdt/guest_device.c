@@ -174,16 +174,14 @@ int hvcma_fdt_device_needs(const void *host, const char *path, hvcma_fdt_need_fn
 {
 	char full[HVCMA_FDT_PATH_BYTES];
 	struct hvcma_fdt_tree tree;
-	int device, ret;
+	int device;
 
-	ret = hvcma_fdt_tree_init(&tree, host, err);
-	if (ret)
-		return ret;
-	device = hvcma_fdt_find_device(&tree, path, full, err);
-	if (device >= 0)
-		say_needs(&tree, device, say, opaque);
+	device = hvcma_fdt_tree_init_device(&tree, host, path, full, err);
+	if (device < 0)
+		return device;
+	say_needs(&tree, device, say, opaque);
 	hvcma_fdt_tree_fini(&tree);
-	return device < 0 ? device : 0;
+	return 0;
 }
 
 /* ---- what stands in ---- */
@@ -466,14 +464,12 @@ int hvcma_fdt_add_guest_device(void *guest, const void *host, const char *path,
 {
 	char full[HVCMA_FDT_PATH_BYTES], unit[NAME_BYTES];
 	struct hvcma_fdt_tree tree;
-	int device, ret;
+	int device, ret = 0;
 
-	ret = hvcma_fdt_tree_init(&tree, host, err);
-	if (ret)
-		return ret;
-	device = hvcma_fdt_find_device(&tree, path, full, err);
-	ret = device < 0 ? device : 0;
-	if (!ret && !d->nr_regs)
+	device = hvcma_fdt_tree_init_device(&tree, host, path, full, err);
+	if (device < 0)
+		return device;
+	if (!d->nr_regs)
 		ret = hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.200s' has no registers in the guest", full);
 	if (!ret) {
 		snprintf(unit, sizeof(unit), "%.*s@%" PRIx64, (int)strcspn(tree.node[device].name, "@"),

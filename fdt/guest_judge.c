@@ -186,11 +186,10 @@ int hvcma_fdt_judge_device(const void *host, const char *path, const struct hvcm
 	struct hvcma_fdt_tree tree;
 	int device, ret;
 
-	ret = hvcma_fdt_tree_init(&tree, host, err);
-	if (ret)
-		return ret;
-	device = hvcma_fdt_find_device(&tree, path, full, err);
-	ret = device < 0 ? device : check_bus(&tree, device, full, err);
+	device = hvcma_fdt_tree_init_device(&tree, host, path, full, err);
+	if (device < 0)
+		return device;
+	ret = check_bus(&tree, device, full, err);
 	if (!ret)
 		ret = check_alone(&tree, device, full, err);
 	if (!ret)
@@ -225,12 +224,10 @@ static int place(const void *host, const char *path, struct hvcma_guest_device *
 	struct hvcma_fdt_tree tree;
 	int device, ret;
 
-	ret = hvcma_fdt_tree_init(&tree, host, err);
-	if (ret)
-		return ret;
-	device = hvcma_fdt_find_device(&tree, path, full, err);
-	ret = device < 0 ? device : hvcma_fdt_registers(&tree, device, full, d->reg, HVCMA_GUEST_MAX_REGISTERS,
-							&d->nr_regs, err);
+	device = hvcma_fdt_tree_init_device(&tree, host, path, full, err);
+	if (device < 0)
+		return device;
+	ret = hvcma_fdt_registers(&tree, device, full, d->reg, HVCMA_GUEST_MAX_REGISTERS, &d->nr_regs, err);
 	if (!ret && d->nr_regs > HVCMA_GUEST_MAX_REGISTERS)
 		ret = hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.200s' has %zu ranges of registers, limit: %d",
 				     full, d->nr_regs, HVCMA_GUEST_MAX_REGISTERS);

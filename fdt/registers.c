@@ -26,6 +26,19 @@ int hvcma_fdt_find_device(const struct hvcma_fdt_tree *t, const char *where,
 	return hvcma_fdt_fail(err, -FDT_ERR_NOTFOUND, "'%.200s' is no device", where);
 }
 
+int hvcma_fdt_tree_init_device(struct hvcma_fdt_tree *tree, const void *fdt, const char *where,
+			       char full[HVCMA_FDT_PATH_BYTES], struct hvcma_fdt_error *err)
+{
+	int ret = hvcma_fdt_tree_init(tree, fdt, err), device;
+
+	if (ret)
+		return ret;
+	device = hvcma_fdt_find_device(tree, where, full, err);
+	if (device < 0)
+		hvcma_fdt_tree_fini(tree);
+	return device;
+}
+
 /* Through the "ranges" of one bus; 0 if it does not translate this. */
 static int translate(const struct hvcma_fdt_tree *t, int bus, uint64_t *address, uint64_t bytes)
 {

@@ -22,6 +22,15 @@ int hvcma_fdt_find_device(const struct hvcma_fdt_tree *tree, const char *where,
 			  char full[HVCMA_FDT_PATH_BYTES], struct hvcma_fdt_error *err);
 
 /**
+ * hvcma_fdt_tree_init_device() - hvcma_fdt_tree_init() of a tree, and hvcma_fdt_find_device() in it.
+ * @tree: out, for hvcma_fdt_tree_fini(); nothing to be ended on failure
+ *
+ * Return: index of the device, or the error of either.
+ */
+int hvcma_fdt_tree_init_device(struct hvcma_fdt_tree *tree, const void *fdt, const char *where,
+			       char full[HVCMA_FDT_PATH_BYTES], struct hvcma_fdt_error *err);
+
+/**
  * hvcma_fdt_registers() - registers of a device.
  * @device: index
  * @path: of it, for messages

@@ -89,11 +89,10 @@ int hvcma_xen_registers(const void *host, const char *path, struct hvcma_xen_reg
 	struct hvcma_fdt_tree tree;
 	int device, ret;
 
-	ret = hvcma_fdt_tree_init(&tree, host, err);
-	if (ret)
-		return ret;
-	device = hvcma_fdt_find_device(&tree, path, full, err);
-	ret = device < 0 ? device : read_registers(&tree, device, full, regs, room, nr, err);
+	device = hvcma_fdt_tree_init_device(&tree, host, path, full, err);
+	if (device < 0)
+		return device;
+	ret = read_registers(&tree, device, full, regs, room, nr, err);
 	hvcma_fdt_tree_fini(&tree);
 	return ret;
 }
@@ -175,12 +174,10 @@ int hvcma_xen_windows(const void *host, const char *path, const struct hvcma_win
 	*windows = NULL;
 	*nr_windows = 0;
 	*lost_bytes = 0;
-	ret = hvcma_fdt_tree_init(&tree, host, err);
-	if (ret)
-		return ret;
-	device = hvcma_fdt_find_device(&tree, path, full, err);
-	ret = device < 0 ? device : make_windows(&tree, device, full, extents, nr, windows, nr_windows,
-						    lost_bytes, err);
+	device = hvcma_fdt_tree_init_device(&tree, host, path, full, err);
+	if (device < 0)
+		return device;
+	ret = make_windows(&tree, device, full, extents, nr, windows, nr_windows, lost_bytes, err);
 	hvcma_fdt_tree_fini(&tree);
 	if (ret) {
 		free(*windows);
@@ -205,16 +202,14 @@ int hvcma_xen_is_protected(const void *host, const char *path, char full[HVCMA_F
 			   bool *is_protected, struct hvcma_fdt_error *err)
 {
 	struct hvcma_fdt_tree tree;
-	int device, ret;
+	int device;
 
-	ret = hvcma_fdt_tree_init(&tree, host, err);
-	if (ret)
-		return ret;
-	device = hvcma_fdt_find_device(&tree, path, full, err);
-	if (device >= 0)
-		*is_protected = hvcma_xen_is_behind_iommu(&tree, device);
+	device = hvcma_fdt_tree_init_device(&tree, host, path, full, err);
+	if (device < 0)
+		return device;
+	*is_protected = hvcma_xen_is_behind_iommu(&tree, device);
 	hvcma_fdt_tree_fini(&tree);
-	return device < 0 ? device : 0;
+	return 0;
 }
 
 /* ---- interrupts ---- */
@@ -288,11 +283,10 @@ int hvcma_xen_interrupts(const void *host, const char *path, struct hvcma_xen_in
 	struct hvcma_fdt_tree tree;
 	int device, ret;
 
-	ret = hvcma_fdt_tree_init(&tree, host, err);
-	if (ret)
-		return ret;
-	device = hvcma_fdt_find_device(&tree, path, full, err);
-	ret = device < 0 ? device : hvcma_xen_read_interrupts(&tree, device, full, irqs, room, nr, err);
+	device = hvcma_fdt_tree_init_device(&tree, host, path, full, err);
+	if (device < 0)
+		return device;
+	ret = hvcma_xen_read_interrupts(&tree, device, full, irqs, room, nr, err);
 	hvcma_fdt_tree_fini(&tree);
 	return ret;
 }
@@ -535,16 +529,11 @@ int hvcma_xen_left_out(const void *host, const char *path, hvcma_xen_left_out_fn
 {
 	char full[HVCMA_FDT_PATH_BYTES];
 	struct hvcma_fdt_tree tree;
-	int device, node, prop, ret;
+	int device, node, prop;
 
-	ret = hvcma_fdt_tree_init(&tree, host, err);
-	if (ret)
-		return ret;
-	device = hvcma_fdt_find_device(&tree, path, full, err);
-	if (device < 0) {
-		hvcma_fdt_tree_fini(&tree);
+	device = hvcma_fdt_tree_init_device(&tree, host, path, full, err);
+	if (device < 0)
 		return device;
-	}
 	device = tree.node[device].offset;
 	hvcma_fdt_tree_fini(&tree);
 	fdt_for_each_property_offset(prop, host, device) {
@@ -567,15 +556,11 @@ int hvcma_xen_set_passthrough(void *host, const char *path, struct hvcma_fdt_err
 	struct hvcma_fdt_tree tree;
 	int node, ret;
 
-	ret = hvcma_fdt_tree_init(&tree, host, err);
-	if (ret)
-		return ret;
-	node = hvcma_fdt_find_device(&tree, path, full, err);
-	if (node >= 0)
-		node = tree.node[node].offset;
-	hvcma_fdt_tree_fini(&tree);
+	node = hvcma_fdt_tree_init_device(&tree, host, path, full, err);
 	if (node < 0)
 		return node;
+	node = tree.node[node].offset;
+	hvcma_fdt_tree_fini(&tree);
 	ret = fdt_setprop_empty(host, node, "xen,passthrough");
 	return ret ? failed(err, ret, path) : 0;
 }

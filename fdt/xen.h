@@ -97,6 +97,8 @@ int hvcma_xen_interrupts(const void *host, const char *path, struct hvcma_xen_in
 
 /**
  * hvcma_xen_is_protected() - is a device behind an IOMMU? Xen assigns such a one by it.
+ * @host: validated
+ * @path: as hvcma_fdt_offset() takes it
  * @full: out, its path
  *
  * Errors: -FDT_ERR_NOTFOUND, -FDT_ERR_BADPATH, -FDT_ERR_NOSPACE.

@@ -32,7 +32,8 @@ struct hvcma_xen_partial {
  * hvcma_xen_check() - all domains in /chosen of a host's tree.
  * @host: validated
  * @build: of the Xen that is to start them; NULL: what it can do is not judged
- * @partials: partial trees that are known; of other domains the devices are those that hvcma_xen_add_domain() noted
+ * @partials: @nr partial trees that are known; of other domains the devices are those that hvcma_xen_add_domain() noted
+ * @report: for each finding, with @opaque; what it gets is this function's
  *
  * Errors: -FDT_ERR_NOSPACE: out of memory, what was reported is not all; -FDT_ERR_NOTFOUND: a partial tree
  * of no domain that is there.
@@ -52,6 +53,7 @@ struct hvcma_xen_guest {
 
 /**
  * hvcma_xen_check_guest() - a domain that is not in the host's tree: its devices and its partial tree.
+ * The arguments are those of hvcma_xen_check(); nothing of @guest is kept.
  *
  * Errors: -FDT_ERR_NOSPACE: out of memory, what was reported is not all.
  */

@@ -42,8 +42,8 @@ struct hvcma_xen_domain {
 	uint32_t cpus;
 	const struct hvcma_range *static_memory;	/* machine ranges */
 	size_t nr_static_memory;
-	int direct_map;			/* guest-physical is machine; needs static memory; since Xen 4.17 */
-	int vpl011;			/* emulated console */
+	bool direct_map;		/* guest-physical is machine; needs static memory; since Xen 4.17 */
+	bool vpl011;			/* emulated console */
 	enum hvcma_xen_enhanced enhanced;		/* since Xen 4.17 */
 	struct hvcma_range modules[HVCMA_XEN_NR_MODULES];	/* machine ranges; without bytes: none */
 	const char *bootargs;		/* of the kernel's module; NULL: none */
@@ -56,6 +56,8 @@ const char *hvcma_xen_module_name(enum hvcma_xen_module module);
 
 /**
  * hvcma_xen_add_domain() - the node of a dom0less domain in the host's tree.
+ * @host: validated, with room; after a failure it may have a part of the domain
+ * @domain: nothing of it is kept
  *
  * Errors: -FDT_ERR_BADVALUE (what Xen would refuse, a name that is none),
  * -FDT_ERR_BADNCELLS (static memory does not fit the cells by which Xen reads it:
@@ -71,7 +73,8 @@ struct hvcma_fdt_cells hvcma_xen_static_cells(const void *host);
 /**
  * hvcma_xen_static_extents() - where static memory appears in a domain, "gpa", that is not direct-mapped, as Xen
  * places it: one range after the other from 1 GiB on, beyond 4 GiB from 8 GiB on.
- * @extents: out, room for @nr + 1
+ * @extents: out, "dma" is the machine's; room for @nr + 1, of which some may be written on failure
+ * @nr_extents: out, how many there are
  *
  * Errors: -FDT_ERR_BADVALUE: more than a domain has room for.
  */
@@ -81,6 +84,7 @@ int hvcma_xen_static_extents(const struct hvcma_range *static_memory, size_t nr,
 
 /**
  * hvcma_xen_place_of() - what a domain that is not direct-mapped has at some of these addresses already.
+ * @range: guest-physical; not empty
  * @memory_bytes: of the domain; 0: not known
  *
  * Return: in words; NULL: nothing.

@@ -105,7 +105,7 @@ static int set_domain(struct hvcma_xen_job *x, int c, char *arg)
 			return hvcma_usage_error("--static-mem is BASE,SIZE, not '%s'", arg);
 		return 0;
 	case 'D':
-		d->direct_map = 1;
+		d->direct_map = true;
 		return 0;
 	case 'v':
 		d->vpl011 = 1;

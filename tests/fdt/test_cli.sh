@@ -5,7 +5,6 @@
 # read by dtc without a warning and by fdtoverlay; wrong usage and bad blobs end with their status.
 
 . "$HVCMA_SRC/tests/lib/tap.sh"
-
 . "$HVCMA_SRC/tests/fdt/cli.sh"
 
 dtc -O dtb -o machine.dtb "$HVCMA_SRC/tests/fdt/machine.dts" 2>err || note "$(cat err)"

@@ -5,17 +5,7 @@
 # node - are refused or say what they did; each edit and its reverse give back the same file.
 
 . "$HVCMA_SRC/tests/lib/tap.sh"
-
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-case $(uname -m) in aarch64) arch=arm64 ;; *) arch=amd64 ;; esac
-hvcma=$HVCMA_BUILD/$arch/hvcma
-
-fdt()
-{
-	"$hvcma" fdt "$@" >out 2>err
-}
+. "$HVCMA_SRC/tests/fdt/cli.sh"
 
 # does ARGUMENT...: exit status 0
 does()
@@ -37,14 +27,6 @@ refuses()
 		note "status $have: hvcma fdt $* $(cat out err)"
 		return 1
 	fi
-}
-
-says()
-{
-	grep -q -e "$1" out err || {
-		note "$(cat out err)"
-		return 1
-	}
 }
 
 # cells FILE NODE PROPERTY: in hexadecimal

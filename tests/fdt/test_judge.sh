@@ -8,12 +8,7 @@
 #	of most trees		      | pool at 0x50000000, 64 MiB |
 
 . "$HVCMA_SRC/tests/lib/tap.sh"
-
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-case $(uname -m) in aarch64) arch=arm64 ;; *) arch=amd64 ;; esac
-hvcma=$HVCMA_BUILD/$arch/hvcma
+. "$HVCMA_SRC/tests/fdt/cli.sh"
 : >seen
 
 # judged "WHAT" "IDS" [OPTION...]: t.dts has these findings and no others; the exit status follows

@@ -5,12 +5,7 @@
 # overlay can't say is refused.
 
 . "$HVCMA_SRC/tests/lib/tap.sh"
-
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-case $(uname -m) in aarch64) arch=arm64 ;; *) arch=amd64 ;; esac
-hvcma=$HVCMA_BUILD/$arch/hvcma
+. "$HVCMA_SRC/tests/fdt/cli.sh"
 
 blob()
 {
