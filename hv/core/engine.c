@@ -289,51 +289,53 @@ static const struct {
 	unsigned int feature;		/* without it there is no such request */
 } requests[] = {
 	[VIRTIO_CMA_OP_CLIENTS] = {
-		hvcma_serve_clients, sizeof(struct virtio_cma_clients_req), false
+		.serve = hvcma_serve_clients, .min_bytes = sizeof(struct virtio_cma_clients_req),
 	},
 	[VIRTIO_CMA_OP_CLAIM] = {
-		hvcma_serve_claim, sizeof(struct virtio_cma_client_req), false
+		.serve = hvcma_serve_claim, .min_bytes = sizeof(struct virtio_cma_client_req),
 	},
 	[VIRTIO_CMA_OP_RELEASE] = {
-		hvcma_serve_release, sizeof(struct virtio_cma_client_req), false
+		.serve = hvcma_serve_release, .min_bytes = sizeof(struct virtio_cma_client_req),
 	},
 	[VIRTIO_CMA_OP_ALLOC] = {
-		hvcma_serve_alloc, sizeof(struct virtio_cma_alloc_req), false
+		.serve = hvcma_serve_alloc, .min_bytes = sizeof(struct virtio_cma_alloc_req),
 	},
 	[VIRTIO_CMA_OP_ALLOC_BULK] = {
-		hvcma_serve_bulk, sizeof(struct virtio_cma_bulk_req), false, VIRTIO_CMA_F_BULK
+		.serve = hvcma_serve_bulk, .min_bytes = sizeof(struct virtio_cma_bulk_req),
+		.feature = VIRTIO_CMA_F_BULK,
 	},
 	[VIRTIO_CMA_OP_FREE] = {
-		hvcma_serve_free, sizeof(struct virtio_cma_free_req), false
+		.serve = hvcma_serve_free, .min_bytes = sizeof(struct virtio_cma_free_req),
 	},
 	[VIRTIO_CMA_OP_BUSY] = {
-		hvcma_serve_busy, sizeof(struct virtio_cma_busy_req), false
+		.serve = hvcma_serve_busy, .min_bytes = sizeof(struct virtio_cma_busy_req),
 	},
 	[VIRTIO_CMA_OP_QUERY] = {
-		hvcma_serve_query, sizeof(struct virtio_cma_query_req), false
+		.serve = hvcma_serve_query, .min_bytes = sizeof(struct virtio_cma_query_req),
 	},
 	[VIRTIO_CMA_OP_REPORT] = {
-		hvcma_serve_report, sizeof(struct virtio_cma_report_req), true
+		.serve = hvcma_serve_report, .min_bytes = sizeof(struct virtio_cma_report_req),
+		.on_report_queue = true,
 	},
 	[VIRTIO_CMA_OP_SUSPEND] = {
-		hvcma_serve_suspend, sizeof(struct virtio_cma_req_hdr), false,
-		VIRTIO_CMA_F_SUSPEND
+		.serve = hvcma_serve_suspend, .min_bytes = sizeof(struct virtio_cma_req_hdr),
+		.feature = VIRTIO_CMA_F_SUSPEND,
 	},
 	[VIRTIO_CMA_OP_RESUME] = {
-		hvcma_serve_resume, sizeof(struct virtio_cma_req_hdr), false,
-		VIRTIO_CMA_F_SUSPEND
+		.serve = hvcma_serve_resume, .min_bytes = sizeof(struct virtio_cma_req_hdr),
+		.feature = VIRTIO_CMA_F_SUSPEND,
 	},
 	[VIRTIO_CMA_OP_WINDOWS] = {
-		hvcma_serve_windows, sizeof(struct virtio_cma_windows_req), false,
-		VIRTIO_CMA_F_WINDOWS
+		.serve = hvcma_serve_windows, .min_bytes = sizeof(struct virtio_cma_windows_req),
+		.feature = VIRTIO_CMA_F_WINDOWS,
 	},
 	[VIRTIO_CMA_OP_SURRENDER] = {
-		hvcma_serve_surrender, sizeof(struct virtio_cma_surrender_req), false,
-		VIRTIO_CMA_F_SURRENDER
+		.serve = hvcma_serve_surrender, .min_bytes = sizeof(struct virtio_cma_surrender_req),
+		.feature = VIRTIO_CMA_F_SURRENDER,
 	},
 	[VIRTIO_CMA_OP_RECLAIM] = {
-		hvcma_serve_reclaim, sizeof(struct virtio_cma_surrender_req), false,
-		VIRTIO_CMA_F_SURRENDER
+		.serve = hvcma_serve_reclaim, .min_bytes = sizeof(struct virtio_cma_surrender_req),
+		.feature = VIRTIO_CMA_F_SURRENDER,
 	},
 };
 
