@@ -92,14 +92,16 @@ $(BENCH_DECISION): $(srcdir)/tests/bench/decision.c $(srcdir)/tests/bench/decisi
 	$(say) LD $(@:$(O)/%=%)
 	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $<
 
-# Bare metal for arm64, and what judges its answers.
+# Bare metal for arm64; of the layer conformance, what judges its answers.
+BARE_BIN = $(O)/tests/conformance/el2.elf $(O)/tests/nested/capture.elf
 CONFORMANCE_BIN = $(O)/tests/conformance/el2.elf $(O)/tests/conformance/compare
-$(O)/tests/conformance/el2.elf: $(srcdir)/tests/conformance/start.S $(srcdir)/tests/conformance/at.c \
-		$(srcdir)/tests/conformance/el2.ld $(srcdir)/tests/conformance/stream.h | $(ready_cross)
+$(O)/tests/conformance/el2.elf: $(addprefix $(srcdir)/tests/conformance/,start.S at.c stream.h)
+$(O)/tests/nested/capture.elf: $(addprefix $(srcdir)/,tests/nested/bare/start.S tests/nested/bare/capture.c hv/abi/virtio_cma.h)
+$(BARE_BIN): $(srcdir)/tests/lib/bare.ld | $(ready_cross)
 	$(say) LD $(@:$(O)/%=%)
 	$(Q)mkdir -p $(@D) && $(CC_cross) -std=gnu11 -O2 $(WARN) -I$(srcdir) -ffreestanding -fno-pic -nostdlib -static \
 		-fno-stack-protector -mgeneral-regs-only -mstrict-align -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
-		-Wl,-T,$(srcdir)/tests/conformance/el2.ld -o $@ $(filter %.S %.c,$^)
+		-Wl,-T,$(srcdir)/tests/lib/bare.ld -o $@ $(filter %.S %.c,$^)
 $(O)/tests/conformance/compare: $(O)/tests/obj/tests/conformance/compare.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(CORE_SRC))
 	$(call link_test,$(CC))
 
@@ -119,7 +121,7 @@ need_qtest = plugin plugin-testing $(QTEST_BIN) $(QTEST_PLUGIN) $(QTEST_MISFIT) 
 need_glue = plugin $(GLUE_BIN) $(call glue_plugin,glue) $(call glue_plugin,glue-planted)
 need_vm = native plugin-testing arm64 guest $(call guest_ko,arm64/6.12-cloud) $(UNIT_BIN)
 need_libvirt = native plugin-testing $(call guest_ko,amd64/6.12)
-need_nested = $(patsubst %,$(O)/guest/arm64/bin/%,hold as_user taker) arm64 arm64-service arm64-plugin arm64-plugin-testing $(call guest_test_ko,arm64/6.12 arm64/6.1)
+need_nested = $(O)/tests/nested/capture.elf $(patsubst %,$(O)/guest/arm64/bin/%,hold as_user taker) arm64 arm64-service arm64-plugin arm64-plugin-testing $(call guest_test_ko,arm64/6.12 arm64/6.1)
 need_xen = arm64 arm64-xen $(call guest_test_ko,arm64/6.12 arm64/6.1)
 need_instruments = native plugin-testing $(call guest_test_ko,$(GUEST_CHECKED) $(CHECKED_T)) \
 	$(filter $(O)/guest/$(NATIVE)/%,$(GUEST_BIN))

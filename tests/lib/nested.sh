@@ -13,7 +13,7 @@
 # $HVCMA_BUILD is /mnt/build, $HVCMA_SRC is /mnt/src.
 
 # NESTED_STOCK=1 leaves this project's modules out of the guest, NESTED_DRIVER_ONLY=1 the test modules.
-# NESTED_MODULE=NAME: virtio_cma and this test module are all that the guest has.
+# NESTED_BARE=NAME: its guest is a program of tests/nested/bare, and has no kernel (GUEST-SERIES "").
 # NESTED_SERVICE=1 has hvcmad's library in $HVCMA_BUILD/lib, as_user, hold and taker in $HVCMA_BUILD/guest/arm64/bin.
 # NESTED_PLATFORM=1: the nested host has vfio-platform, its guest drivers of virtio-mmio and disks behind it.
 # NESTED_UEFI=1 has the guest's firmware at $HVCMA_BUILD/env/firmware/arm64.fd.
@@ -50,17 +50,22 @@ nested_payload()
 {
 	np_tree=$VM_TMP/payload
 	np_env=$np_tree/build/env
-	mkdir -p "$np_tree/src/tests" "$np_env/kernel/arm64/$2" "$np_env/qemu-arm64/bin"
+	mkdir -p "$np_tree/src/tests" "$np_tree/build/bare" "$np_env/kernel/arm64" "$np_env/qemu-arm64/bin"
 	cp -RL "$HVCMA_BUILD/arm64" "$np_tree/build/"
 	[ -z "${NESTED_SERVICE-}" ] || nested_service "$np_tree/build"
 	cp -R "$HVCMA_SRC/tests/lib" "$HVCMA_SRC/tests/nested" "$np_tree/src/tests/"
-	cp -L "$(kernel_dir arm64 "$2")/vmlinuz" "$np_env/kernel/arm64/$2/"
 	cp "$HVCMA_SRC/tests/nested/guest/qemu" "$np_env/qemu-arm64/bin/qemu-system-aarch64"
 	if [ -n "${NESTED_UEFI-}" ]; then
 		mkdir -p "$np_env/firmware"
 		cp -L "$HVCMA_BUILD/env/firmware/arm64.fd" "$np_env/firmware/"
 	fi
-	nested_guest_initramfs "$np_tree/build/initramfs" "$2"
+	if [ -n "${NESTED_BARE-}" ]; then
+		cp "$HVCMA_BUILD/tests/nested/$NESTED_BARE.elf" "$np_tree/build/bare/"
+	else
+		mkdir "$np_env/kernel/arm64/$2"
+		cp -L "$(kernel_dir arm64 "$2")/vmlinuz" "$np_env/kernel/arm64/$2/"
+		nested_guest_initramfs "$np_tree/build/initramfs" "$2"
+	fi
 	nested_image "$np_tree" "$1"
 	rm -rf "$np_tree"
 }
@@ -78,11 +83,6 @@ nested_service()
 # The innermost guest has the real mkfs.ext4, with the libraries it needs.
 nested_guest_initramfs()
 {
-	if [ -n "${NESTED_MODULE-}" ]; then
-		initramfs "$1" arm64 "$2" virtio_pci "$(guest_module arm64 "$2" virtio_cma)" \
-			"$(guest_module arm64 "$2" "$NESTED_MODULE")"
-		return
-	fi
 	ng_e2fs=$HVCMA_BUILD/env/e2fs-arm64
 	set -- "$1" "$2" -f "$ng_e2fs/sbin/mke2fs:/usr/sbin/mkfs.ext4" \
 		-f "$ng_e2fs/etc/mke2fs.conf:/etc/mke2fs.conf" \

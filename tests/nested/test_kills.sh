@@ -11,10 +11,10 @@
 . "$HVCMA_SRC/tests/lib/nested.sh"
 
 kills=${HVCMA_KILLS:-3}
-export NESTED_LIMIT_S=$((300 + kills * 100))
+export NESTED_LIMIT_S=$((300 + kills * 60))
 # Behind a port: by that it can be reset.
 NESTED_HUGEPAGES='hugepagesz=2M hugepages=16' NESTED_SERVICE=1 \
-	NESTED_MODULE=vcma_capture NESTED_CPU=neoverse-n1 nested_start 6.12-cloud 6.12 \
+	NESTED_BARE=capture NESTED_CPU=neoverse-n1 nested_start 6.12-cloud '' \
 	-device pcie-root-port,id=port0 -audiodev none,id=silence \
 	-device ich9-intel-hda,id=sound,bus=port0 -device hda-duplex,bus=sound.0,audiodev=silence
 check "the nested host boots" vm_alive

@@ -10,7 +10,7 @@
 
 # On the root bus: nothing resets that.
 NESTED_HUGEPAGES='hugepagesz=2M hugepages=16' NESTED_SERVICE=1 \
-	NESTED_MODULE=vcma_capture NESTED_CPU=neoverse-n1 nested_start 6.12-cloud 6.12 \
+	NESTED_BARE=capture NESTED_CPU=neoverse-n1 nested_start 6.12-cloud '' \
 	-audiodev none,id=silence \
 	-device ich9-intel-hda,id=sound -device hda-duplex,bus=sound.0,audiodev=silence
 check "the nested host boots" vm_alive
