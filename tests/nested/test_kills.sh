@@ -10,7 +10,7 @@
 . "$HVCMA_SRC/tests/lib/testbed.sh"
 . "$HVCMA_SRC/tests/lib/nested.sh"
 
-kills=${HVCMA_KILLS:-3}
+kills=${HVCMA_KILLS:-12}
 export NESTED_LIMIT_S=$((300 + kills * 60))
 # Behind a port: by that it can be reset.
 NESTED_HUGEPAGES='hugepagesz=2M hugepages=16' NESTED_SERVICE=1 \

@@ -73,8 +73,8 @@ more_rounds()
 # writes: the device does, now, to each page of the region. The guest may have been in the middle of a round.
 writes()
 {
-	wait_until 60 more_rounds $(($(rounds) + 1))
-	last=$(tail -n 1 "$VM_DIR/console.log" | tr -d '\r')
+	wait_until 60 more_rounds $(($(rounds) + 2))
+	last=$(tail -n 2 "$VM_DIR/console.log" | head -n 1 | tr -d '\r')	# the last may not be whole
 	equal "written: $PAGES" "$last"
 }
 
