@@ -442,14 +442,23 @@ static void put_part(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
     end_struct(v);
 }
 
-static void put_clients(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
-                        const char *name)
+static const char *client_state(VirtIOCMA *s, uint32_t client)
 {
     static const char *const states[] = {
         [VIRTIO_CMA_CLIENT_ABSENT] = "absent",
         [VIRTIO_CMA_CLIENT_PRESENT] = "present",
         [VIRTIO_CMA_CLIENT_CLAIMED] = "claimed",
     };
+
+    if (hvcma_engine_client_is_quarantined(s->engine, client)) {
+        return "quarantined";
+    }
+    return states[hvcma_engine_client_state(s->engine, client)];
+}
+
+static void put_clients(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
+                        const char *name)
+{
     const char *bus, *path;
     uint32_t i;
 
@@ -467,7 +476,7 @@ static void put_clients(VirtIOCMA *s, const HvcmaView *view, Visitor *v,
         put_bool(v, "spare", hvcma_clients_is_spare(s->clients, i));
         put_str(v, "bus", bus);
         put_str(v, "path", path);
-        put_str(v, "state", states[hvcma_engine_client_state(s->engine, i)]);
+        put_str(v, "state", client_state(s, i));
         put_bool(v, "bus-master", hvcma_clients_is_bus_master(s->clients, i));
         put_decision(s, v, i);
         put_windows(s, v, i);

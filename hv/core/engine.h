@@ -413,6 +413,12 @@ uint8_t hvcma_engine_client_coherent(const struct hvcma_engine *e, uint32_t id);
 uint8_t hvcma_engine_client_state(const struct hvcma_engine *e, uint32_t id);
 
 /**
+ * hvcma_engine_client_is_quarantined() - could it not be quiesced, still plugged or not? The guest is told CLAIMED, or
+ * ABSENT; the operator has to know.
+ */
+bool hvcma_engine_client_is_quarantined(const struct hvcma_engine *e, uint32_t id);
+
+/**
  * hvcma_engine_client_decision() - what the memory of a client needs, or why it
  * is refused; by the operator's word and that of its last CLAIM, if any.
  *

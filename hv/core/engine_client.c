@@ -66,6 +66,11 @@ uint8_t hvcma_engine_client_state(const struct hvcma_engine *e, uint32_t id)
 	return hvcma_client_wire_state(&e->clients[id]);
 }
 
+bool hvcma_engine_client_is_quarantined(const struct hvcma_engine *e, uint32_t id)
+{
+	return id < e->config.nr_clients && is_quarantined(e->clients[id].state);
+}
+
 /* The client of an ALLOC exists and is there, and the purpose is known. */
 enum virtio_cma_status hvcma_owner_check(const struct hvcma_engine *e,
 					 struct hvcma_call *call, uint32_t client,

@@ -213,7 +213,8 @@ static void note_client(struct claims *c, struct json_object *client)
 	if (i == c->nr)
 		c->nr++;
 	snprintf(c->client[i].name, sizeof(c->client[i].name), "%s", json_object_get_string(name));
-	c->client[i].claimed |= !strcmp(json_object_get_string(state), "claimed");
+	c->client[i].claimed |= !strcmp(json_object_get_string(state), "claimed") ||
+				!strcmp(json_object_get_string(state), "quarantined");
 	c->client[i].master |= json_object_get_boolean(master);
 }
 

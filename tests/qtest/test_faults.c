@@ -132,6 +132,18 @@ static void test_reset_not_quiesced(void **state)
 	qtest_stop(q);
 }
 
+/* Of the first client, as the operator is told. */
+static void assert_state(struct qtest *q, const char *expected)
+{
+	struct json_object *answer = qtest_qmp(q, "{'execute': 'qom-get', 'arguments': {'path': '/machine/peripheral/cma0', "
+					       "'property': 'report'}}");
+	struct json_object *state = NULL;
+
+	json_pointer_get(answer, "/return/clients/0/state", &state);
+	assert_string_equal(json_object_get_string(state), expected);
+	json_object_put(answer);
+}
+
 static void test_release_not_quiesced(void **state)
 {
 	struct qtest *q;
@@ -139,7 +151,9 @@ static void test_release_not_quiesced(void **state)
 
 	(void)state;
 	q = start_quarantined(&c, "x-fake-fault=quiesce:0:1:5");
+	assert_state(q, "claimed");
 	assert_int_equal(cma_release(&c, 0), VIRTIO_CMA_S_IO);
+	assert_state(q, "quarantined");		/* and not what the guest is told */
 	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 2 * CMA_GRANULE);
 	virtio_reset(&c.v);
 	assert_int_equal(qtest_get(q, "/counters/provider-pinned-bytes"), 0);

@@ -257,11 +257,16 @@ static void a_failed_release_can_be_repeated(void **state)
 	assert_int_equal(rig_claim_client(r, 1), VIRTIO_CMA_S_OK);
 	assert_int_equal(rig_alloc(r, 3, CONTIG), VIRTIO_CMA_S_OK);
 	rig_inject(r, RIG_QUIESCE, 0, 2, VIRTIO_CMA_S_IO);
+	assert_false(hvcma_engine_client_is_quarantined(r->engine, 1));
 	expect_refusal(r, rig_release_client(r, 1), IO, 0);
 	assert_int_equal(state_of(r, 1), VIRTIO_CMA_CLIENT_CLAIMED);
+	assert_true(hvcma_engine_client_is_quarantined(r->engine, 1));
+	assert_false(hvcma_engine_client_is_quarantined(r->engine, 0));
+	assert_false(hvcma_engine_client_is_quarantined(r->engine, RIG_CLIENTS));
 	expect_refusal(r, rig_free_block(r, 0, 3), REFUSED, 1);
 	expect_refusal(r, rig_release_client(r, 1), IO, 0);
 	assert_int_equal(rig_release_client(r, 1), VIRTIO_CMA_S_OK);
+	assert_false(hvcma_engine_client_is_quarantined(r->engine, 1));
 	assert_int_equal(rig_free_block(r, 0, 3), VIRTIO_CMA_S_OK);
 	rig_free(r);
 }
@@ -277,6 +282,7 @@ static void an_unplugged_client_that_was_not_quiesced_is_remembered(void **state
 	rig_inject(r, RIG_QUIESCE, 0, 2, VIRTIO_CMA_S_REFUSED);
 	assert_int_equal(hvcma_engine_client_removed(r->engine, 1), VIRTIO_CMA_S_REFUSED);
 	assert_int_equal(state_of(r, 1), VIRTIO_CMA_CLIENT_ABSENT);
+	assert_true(hvcma_engine_client_is_quarantined(r->engine, 1));
 	expect_refusal(r, rig_free_block(r, 0, 3), REFUSED, 1);
 	expect_refusal(r, rig_release_client(r, 1), CLIENT_STATE, 1);
 	assert_int_equal(hvcma_engine_client_added(r->engine, 1, &info),
