@@ -82,11 +82,11 @@ AR_cross = $(CROSS)ar
 JSON_cross = -I$(abspath $(ENV))/sysroot-arm64/usr/include/json-c
 JSON_LIBS_cross = -ljson-c
 
-# Where the command finds the plugin that was installed with it.
+# Where the command finds the plugin that was installed with it, and the service the rules beside that.
 CLI_DEFS = -DHVCMA_PLUGINDIR='"$(libdir)/hvcma"'
 
 # The service, with libraries that nothing else has.
-SERVICE_CONFIG = -DHVCMAD_CONFIG='"$(sysconfdir)/hvcma/hvcmad.conf"'
+SERVICE_CONFIG = -DHVCMAD_CONFIG='"$(sysconfdir)/hvcma/hvcmad.conf"' $(CLI_DEFS)
 SERVICE_CFLAGS = $(LIBCONFIG_CFLAGS) $(LIBSYSTEMD_CFLAGS) $(SERVICE_CONFIG)
 SERVICE_LIBS = $(LIBCONFIG_LIBS) $(LIBSYSTEMD_LIBS) -luring -pthread
 SERVICE_CFLAGS_native = $(SERVICE_CFLAGS)

@@ -132,13 +132,9 @@ static int open_device(NoiommuContainer *c, const char *name,
     if (!hvcma_clients_noiommu_service(vbasedev->dev->id, &service, errp)) {
         return -1;
     }
-    if (service && is_platform(vbasedev)) {
-        error_setg(errp, "%s: a service opens PCI devices only: leave out "
-                   "service=", name);
-        return -1;
-    }
     if (service) {
-        fd = hvcma_service_device_open(service, name, &c->service, &err);
+        fd = hvcma_service_device_open(service, name, is_platform(vbasedev),
+                                       &c->service, &err);
     } else if (hvcma_noiommu_open(host->path, &opened, &err)) {
         fd = -1;
     } else {

@@ -180,30 +180,21 @@ static char *own_rules(void)
 static bool find_rule(VFIOPlatformNoiommu *p, Error **errp)
 {
     g_autofree char *installed = own_rules();
-    const char *const files[] = {
-        p->rules, HVCMA_PLATFORM_RULES_OWN, installed
-    };
     int node = fdt_path_offset(p->host_tree.blob, p->node);
     struct hvcma_error err;
     const char *compatible;
-    int i, len, ret;
+    int len, ret;
 
     compatible = fdt_getprop(p->host_tree.blob, node, "compatible", &len);
-    for (i = 0; compatible && i < ARRAY_SIZE(files); i++) {
-        if (!files[i]) {
-            continue;
-        }
-        ret = hvcma_platform_rule_find(files[i], compatible, len, &p->rule,
-                                       &err);
-        if (!ret) {
-            p->has_rule = true;
-            return true;
-        }
-        if (ret != -ENOENT || (!i && !g_file_test(files[i],
-                                                  G_FILE_TEST_EXISTS))) {
-            error_setg(errp, "%s: %s", p->vbasedev.name, err.text);
-            return false;
-        }
+    if (!compatible) {
+        return true;
+    }
+    ret = hvcma_platform_rule_search(p->rules, installed, compatible, len,
+                                     &p->rule, &err);
+    p->has_rule = !ret;
+    if (ret && ret != -ENOENT) {
+        error_setg(errp, "%s: %s", p->vbasedev.name, err.text);
+        return false;
     }
     return true;
 }

@@ -20,7 +20,7 @@
 #define HVCMAD_ASSERT(cond)	_Static_assert(cond, #cond)
 
 /* Of the specification that this file is the machine-readable form of. */
-#define HVCMAD_SPEC_VERSION		"1.3"
+#define HVCMAD_SPEC_VERSION		"1.4"
 
 #define HVCMAD_MAGIC			0x64434d48U	/* hello.magic; "HMCd" in the order of x86 */
 #define HVCMAD_VERSION			1		/* hello.version */
@@ -29,7 +29,8 @@
 #define HVCMAD_F_TURNS			0x1		/* OFFER, WANTED, TURNS; BACK is answered with AGAIN, too */
 #define HVCMAD_F_HVCMA			0x2		/* the answer to HELLO has the service's version of hvcma */
 #define HVCMAD_F_ARRANGE		0x4		/* ARRANGE, and NO_RUN */
-#define HVCMAD_FEATURES			0x7
+#define HVCMAD_F_PLATFORM		0x8		/* OPEN_DEVICE takes OPEN_PLATFORM */
+#define HVCMAD_FEATURES			0xf
 
 #define HVCMAD_MAX_REQUEST_BYTES	256
 #define HVCMAD_MAX_RESPONSE_BYTES	65536
@@ -268,10 +269,14 @@ struct hvcmad_status_resp {
 };
 HVCMAD_ASSERT(sizeof(struct hvcmad_status_resp) == 48);
 
+/* open_device.flags */
+#define HVCMAD_OPEN_PLATFORM		0x1	/* a platform device, not a PCI one */
+#define HVCMAD_OPEN_FLAGS		0x1
+
 struct hvcmad_open_device_req {
 	struct hvcmad_req_hdr hdr;
-	__u8 device[HVCMAD_DEVICE_BYTES];	/* "0000:03:00.0" */
-	__u32 flags;				/* none yet */
+	__u8 device[HVCMAD_DEVICE_BYTES];	/* "0000:03:00.0"; with OPEN_PLATFORM "a003e00.virtio_mmio" */
+	__u32 flags;				/* HVCMAD_OPEN_* */
 	__u32 reserved;
 };
 HVCMAD_ASSERT(sizeof(struct hvcmad_open_device_req) == 48);

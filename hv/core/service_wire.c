@@ -98,6 +98,26 @@ bool hvcma_service_is_device(const char *name)
 	return name[at] == '.' && name[at + 1] >= '0' && name[at + 1] <= '7' && !name[at + 2];
 }
 
+/*
+ * "a003e00.virtio_mmio", "soc:codec@1": of the characters of a node's name, and those between names. Of hexadecimal
+ * digits, '.' and ':' alone, with a ':', it is meant for a PCI device's.
+ */
+bool hvcma_service_is_platform(const char *name)
+{
+	bool has_colon = false, has_other = false;
+	size_t at;
+
+	for (at = 0; name[at]; at++) {
+		char c = name[at];
+
+		if (!is_name_character((unsigned char)c) && c != ',' && c != '+' && c != ':' && c != '@')
+			return false;
+		has_colon |= c == ':';
+		has_other |= c != ':' && c != '.' && !hex_digits(&c, 1);
+	}
+	return at && at < HVCMAD_DEVICE_BYTES && name[0] != '.' && (has_other || !has_colon);
+}
+
 static const char no_name[] = "a region's name is 1 to 31 letters, digits, '-', '_' or '.', then zeroes";
 
 static bool is_power_of_two(uint64_t v)
@@ -156,14 +176,16 @@ static enum hvcmad_status check_range(const struct hvcmad_range_req *r, const ch
 static enum hvcmad_status check_open_device(const struct hvcmad_open_device_req *r, const char **why)
 {
 	const char *device = (const char *)r->device;
+	bool is_platform = r->flags & HVCMAD_OPEN_PLATFORM;
 
 	if (r->reserved)
 		return fault(why, HVCMAD_S_MALFORMED, "OPEN_DEVICE has a reserved field that is not zero");
-	if (r->flags)
+	if (r->flags & ~HVCMAD_OPEN_FLAGS)
 		return fault(why, HVCMAD_S_UNSUPP, "OPEN_DEVICE has an unknown flag");
-	if (r->device[sizeof(r->device) - 1] || !hvcma_service_is_device(device) ||
-	    !is_padded(r->device, strlen(device), sizeof(r->device)))
-		return fault(why, HVCMAD_S_INVAL,
+	if (r->device[sizeof(r->device) - 1] || !is_padded(r->device, strlen(device), sizeof(r->device)) ||
+	    !(is_platform ? hvcma_service_is_platform(device) : hvcma_service_is_device(device)))
+		return fault(why, HVCMAD_S_INVAL, is_platform ?
+			     "a platform device is called as in /sys/bus/platform/devices, \"a003e00.virtio_mmio\", then zeroes" :
 			     "a device is called as Linux calls PCI devices, \"0000:03:00.0\", then zeroes");
 	return HVCMAD_S_OK;
 }

@@ -65,6 +65,12 @@ const char *hvcma_service_response_parse(const void *message, size_t bytes, size
 /** hvcma_service_is_device() - is it a name as Linux has for PCI devices, in small letters? */
 bool hvcma_service_is_device(const char *name);
 
+/**
+ * hvcma_service_is_platform() - can it be the name of a platform device, as Linux makes them of nodes: letters,
+ * digits, and what else a node may have, no '/'? Nothing that could be meant for a PCI device's ("03:00.0") is.
+ */
+bool hvcma_service_is_platform(const char *name);
+
 /** hvcma_service_status_name() - as in the table ("QUOTA"), "?" for others. */
 const char *hvcma_service_status_name(uint32_t status);
 

@@ -192,6 +192,25 @@ int hvcma_platform_rule_find(const char *file, const char *compatible, size_t by
 	return 0;
 }
 
+int hvcma_platform_rule_search(const char *own, const char *installed, const char *compatible, size_t bytes,
+			       struct hvcma_platform_rule *rule, struct hvcma_error *err)
+{
+	const char *const files[] = { own, HVCMA_PLATFORM_RULES_OWN, installed };
+	int ret;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		if (!files[i])
+			continue;
+		ret = hvcma_platform_rule_find(files[i], compatible, bytes, rule, err);
+		if (ret != -ENOENT)
+			return ret;
+		if (!i && access(own, F_OK))
+			return -ENOTDIR;
+	}
+	hvcma_error_set(err, "no file of rules has one for it");
+	return -ENOENT;
+}
+
 /* ---- a device ---- */
 
 static int failed(struct hvcma_error *err, const char *what)

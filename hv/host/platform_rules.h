@@ -68,6 +68,16 @@ int hvcma_platform_rule_parse(const char *line, struct hvcma_platform_rule *rule
 int hvcma_platform_rule_find(const char *file, const char *compatible, size_t bytes,
 			     struct hvcma_platform_rule *rule, struct hvcma_error *err);
 
+/**
+ * hvcma_platform_rule_search() - the rule of a device in the files that there are: the first that has one counts.
+ * @own: before all others; it has to be there; NULL: none
+ * @installed: after HVCMA_PLATFORM_RULES_OWN, neither of which has to be there; NULL: none
+ *
+ * Return: 0; -ENOENT: none of them has one; -ENOTDIR: @own is not there; else as hvcma_platform_rule_find().
+ */
+int hvcma_platform_rule_search(const char *own, const char *installed, const char *compatible, size_t bytes,
+			       struct hvcma_platform_rule *rule, struct hvcma_error *err);
+
 /** hvcma_platform_rule_is_valid() - may one that came from elsewhere be run? */
 bool hvcma_platform_rule_is_valid(const struct hvcma_platform_rule *rule);
 

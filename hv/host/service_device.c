@@ -66,16 +66,25 @@ static int close_unanswered(struct hvcma_service_link *link, const char *name, s
 	}
 }
 
-int hvcma_service_device_open(const char *path, const char *name, struct hvcma_service_device *out,
-			      struct hvcma_error *err)
+/* The session may be another one by now, with a service of another version. */
+static bool opens_platform(const struct hvcma_service_link *link)
 {
-	struct hvcmad_open_device_req q = { .hdr = { HVCMAD_OP_OPEN_DEVICE, sizeof(q) } };
+	return hvcma_service_link_hello(link)->features & HVCMAD_F_PLATFORM;
+}
+
+int hvcma_service_device_open(const char *path, const char *name, bool is_platform,
+			      struct hvcma_service_device *out, struct hvcma_error *err)
+{
+	struct hvcmad_open_device_req q = {
+		.hdr = { HVCMAD_OP_OPEN_DEVICE, sizeof(q) }, .flags = is_platform ? HVCMAD_OPEN_PLATFORM : 0,
+	};
 	struct hvcma_service_link *link;
 	int ret, fd = -1, tries = MAX_SESSIONS;
 	union answer r;
 
 	if (strlen(name) >= sizeof(q.device)) {
-		hvcma_error_set(err, "no PCI device is called '%s'", name);
+		hvcma_error_set(err, "a service opens no device with a name as long as '%s', limit: %zu bytes", name,
+				sizeof(q.device) - 1);
 		return -EINVAL;
 	}
 	memcpy(q.device, name, strlen(name));
@@ -83,6 +92,11 @@ int hvcma_service_device_open(const char *path, const char *name, struct hvcma_s
 	if (ret)
 		return ret;
 	do {
+		if (is_platform && !opens_platform(link)) {
+			hvcma_error_set(err, "service %s is older and opens PCI devices only, not '%s'", path, name);
+			ret = -EOPNOTSUPP;
+			break;
+		}
 		ret = hvcma_service_link_ask(link, &q, -1, &r, sizeof(r), sizeof(r.open), &fd, err);
 	} while (ret == -ESTALE && --tries && !close_unanswered(link, name, err));
 	if (ret) {

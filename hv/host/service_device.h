@@ -18,15 +18,16 @@ struct hvcma_service_device {
 /**
  * hvcma_service_device_open() - have a device opened.
  * @path: of the service's socket
- * @name: as Linux calls it, "0000:03:00.0"
+ * @name: as Linux calls it, "0000:03:00.0", "a003e00.virtio_mmio"
+ * @is_platform: a platform device, else a PCI one
  * @out: out; for hvcma_service_device_close()
  *
  * Return: the device's descriptor, the caller's to close before that; -EINVAL (no such name can be),
- * or as hvcma_service_link_get() and hvcma_service_link_ask(): -EACCES, -EDQUOT, -EEXIST (somebody has
+ * -EOPNOTSUPP (the service is older than platform devices), or as hvcma_service_link_get() and hvcma_service_link_ask(): -EACCES, -EDQUOT, -EEXIST (somebody has
  * it), -ENODEV; @err says it in words.
  */
-int hvcma_service_device_open(const char *path, const char *name, struct hvcma_service_device *out,
-			      struct hvcma_error *err);
+int hvcma_service_device_open(const char *path, const char *name, bool is_platform,
+			      struct hvcma_service_device *out, struct hvcma_error *err);
 
 /**
  * hvcma_service_device_close() - the device is quiesced, and its descriptor closed: the service sees to

@@ -277,3 +277,19 @@ int hvcma_vfio_users(const char *name)
 	snprintf(path, sizeof(path), HVCMA_PCI_DEVICES "/%s/enable", name);
 	return read_line(path, count, sizeof(count)) ? atoi(count) : -ENOENT;
 }
+
+int hvcma_vfio_platform_users(const char *name)
+{
+	struct hvcma_vfio_group group;
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), HVCMA_PLATFORM_DEVICES "/%s", name);
+	if (hvcma_vfio_group_of(path, &group))
+		return -ENOENT;
+	fd = open(group.path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT || errno == ENODEV || errno == ENXIO ? -ENOENT : 1;
+	close(fd);
+	return 0;
+}

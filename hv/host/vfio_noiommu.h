@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * VFIO without IOMMU: opens a PCI device's no-IOMMU group, container and device, and stops a device
- * for good. Knows who asks for a device as little as what is done with it.
+ * VFIO without IOMMU: opens a device's no-IOMMU group, container and device, and stops a PCI device
+ * for good (a platform device: platform_rules.h). Knows who asks for a device as little as what is done
+ * with it.
  *
  * The kernel asks CAP_SYS_RAWIO of whoever opens, at each step; the device's descriptor then works
  * for anyone who has it, and is open as long as anyone has.
@@ -11,8 +12,9 @@
 
 #include "hv/host/provider.h"
 
-/* Where the kernel shows PCI devices, by their names. */
+/* Where the kernel shows devices, by their names. */
 #define HVCMA_PCI_DEVICES	"/sys/bus/pci/devices"
+#define HVCMA_PLATFORM_DEVICES	"/sys/bus/platform/devices"
 
 struct hvcma_vfio_group {
 	int id;
@@ -52,7 +54,7 @@ int hvcma_noiommu_open(const char *group_path, struct hvcma_noiommu *out, struct
 
 /**
  * hvcma_noiommu_device() - the descriptor of the group's device.
- * @name: of the device, "0000:03:00.0"
+ * @name: of the device, "0000:03:00.0", "a003e00.virtio_mmio"
  *
  * Return: the descriptor, the caller's; or a negative errno with words in @err.
  */
@@ -85,5 +87,15 @@ bool hvcma_vfio_can_reset(int device_fd);
  * Return: their number, or -ENOENT: there is no such device any more.
  */
 int hvcma_vfio_users(const char *name);
+
+/**
+ * hvcma_vfio_platform_users() - has anybody this platform device open? The kernel counts nobody there, but gives
+ * its group to one at a time, and who has the device has the group.
+ *
+ * The caller has none of both, and CAP_SYS_RAWIO.
+ *
+ * Return: 0: nobody; 1: somebody, or it can't be seen; -ENOENT: VFIO has no such device any more.
+ */
+int hvcma_vfio_platform_users(const char *name);
 
 #endif /* HVCMA_HOST_VFIO_NOIOMMU_H */

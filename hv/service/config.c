@@ -240,7 +240,7 @@ static int take_devices(const struct reading *r, const config_setting_t *list, s
 	int type = config_setting_type(list), n = config_setting_length(list), i, ret;
 
 	if (type != CONFIG_TYPE_LIST && type != CONFIG_TYPE_ARRAY)
-		return complain(r, list, "'devices' is to be a list of PCI devices, ( \"0000:03:00.0\", ... )");
+		return complain(r, list, "'devices' is to be a list of devices, ( \"0000:03:00.0\", ... )");
 	rule->device = calloc(n ? (size_t)n : 1, sizeof(*rule->device));
 	if (!rule->device) {
 		hvcma_error_set(r->err, "no memory for the configuration");
@@ -253,8 +253,10 @@ static int take_devices(const struct reading *r, const config_setting_t *list, s
 		ret = take_string(r, s, &device);
 		if (ret)
 			return ret;
-		if (strlen(device) >= sizeof(rule->device[0]) || !hvcma_service_is_device(device))
-			return complain(r, s, "'%s' is not what Linux calls a PCI device: \"0000:03:00.0\"", device);
+		if (strlen(device) >= sizeof(rule->device[0]) ||
+		    (!hvcma_service_is_device(device) && !hvcma_service_is_platform(device)))
+			return complain(r, s, "'%s' is not what Linux calls a PCI device, \"0000:03:00.0\", or a platform device, \"a003e00.virtio_mmio\", in %d characters at most",
+					device, HVCMAD_DEVICE_BYTES - 1);
 		if (hvcmad_rule_has_device(rule, device))
 			return complain(r, s, "'%s' is there twice", device);
 		strcpy(rule->device[rule->nr_devices++], device);
@@ -412,7 +414,7 @@ static void *array_for(const config_setting_t *list, size_t bytes)
 
 static int take_top(const struct reading *r, const config_setting_t *s, void *opaque)
 {
-	static const char *const known[] = { "totals", "reserves", "turns", "vms", "socket-group" };
+	static const char *const known[] = { "totals", "reserves", "turns", "vms", "socket-group", "platform-rules" };
 	size_t i;
 
 	(void)r;
@@ -431,6 +433,7 @@ static int take_all(const struct reading *r, const config_setting_t *root)
 	const config_setting_t *turns = config_setting_get_member(root, "turns");
 	const config_setting_t *vms = config_setting_get_member(root, "vms");
 	const config_setting_t *group = config_setting_get_member(root, "socket-group");
+	const config_setting_t *rules = config_setting_get_member(root, "platform-rules");
 	struct hvcmad_config *c = r->config;
 	int ret = take_group_of(r, root, "the configuration", take_top, NULL);
 
@@ -453,6 +456,8 @@ static int take_all(const struct reading *r, const config_setting_t *root)
 		c->has_group = true;
 		ret = take_group(r, group, &c->group);
 	}
+	if (!ret && rules)
+		ret = take_copy(r, rules, &c->platform_rules);
 	if (!ret && totals)
 		ret = take_group_of(r, totals, "'totals'", take_totals, &c->total);
 	if (!ret && totals)
@@ -592,6 +597,7 @@ void hvcmad_config_free(struct hvcmad_config *config)
 		free(config->rule[i].label);
 		free(config->rule[i].device);
 	}
+	free(config->platform_rules);
 	free(config->rule);
 	free(config->reserve);
 	free(config);
@@ -665,6 +671,8 @@ void hvcmad_config_print(const struct hvcmad_config *config, FILE *out)
 			config->reserve[i].page_bytes, config->reserve[i].keep_bytes);
 	if (config->turn_ms != HVCMAD_TURN_MS)
 		fprintf(out, "who is asked for memory has %" PRIu32 " ms\n", config->turn_ms);
+	if (config->platform_rules)
+		fprintf(out, "platform devices are stopped by the rules in %s first\n", config->platform_rules);
 	for (i = 0; i < config->nr_rules; i++) {
 		const struct hvcmad_rule *rule = &config->rule[i];
 

@@ -37,7 +37,7 @@ struct hvcmad_rule {
 	char *label;			/* fnmatch(3); NULL: any */
 	struct hvcmad_quota quota;
 	bool unsafe_noiommu;		/* may see host-physical addresses */
-	char (*device)[HVCMAD_DEVICE_BYTES];	/* that it may open */
+	char (*device)[HVCMAD_DEVICE_BYTES];	/* that it may open, PCI and platform */
 	size_t nr_devices;
 	uint32_t priority;		/* who is asked for memory first: the lowest */
 	bool unsafe_no_reset;		/* a device without any reset counts as stopped once it is no bus master */
@@ -55,6 +55,7 @@ struct hvcmad_config {
 	struct hvcmad_quota total;
 	struct hvcmad_reserve *reserve;
 	size_t nr_reserves;
+	char *platform_rules;		/* a file, before those that are installed; NULL: none */
 	uint32_t turn_ms;		/* so long has who is asked for memory to surrender it */
 	struct hvcmad_rule *rule;	/* the first that fits counts */
 	size_t nr_rules;

@@ -17,6 +17,8 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
+#include "hv/core/service_wire.h"
+
 /* The kernel has closed what a dead process had; one that is alive may need a moment. */
 #define CLOSED_TRIES		200
 #define CLOSED_WAIT_US		10000
@@ -51,6 +53,7 @@ struct job {
 	struct hvcmad_device *device;
 	int result_fd;
 	char name[HVCMAD_DEVICE_BYTES];
+	struct hvcmad_device_kind kind;
 	bool is_stopped;	/* to be closed; else to be stopped */
 	bool may_lack_reset;	/* bus master off is enough where there is none */
 	int fd;
@@ -61,26 +64,15 @@ struct job {
 /* Does nobody have it any more? What is passed on, or inherited, is open as long as anyone has it. */
 static int wait_for_others(struct job *j)
 {
-	int tries, users;
+	int tries;
 
 	for (tries = 0; tries < CLOSED_TRIES; tries++) {
-		users = hvcma_vfio_users(j->name);
-		if (users <= 0)
+		if (!hvcmad_kind_is_open(&j->kind, j->name))
 			return 0;
 		usleep(CLOSED_WAIT_US);
 	}
 	hvcma_error_set(&j->err, "another process has it open: end that, then release it");
 	return -EBUSY;
-}
-
-static int stop(struct job *j)
-{
-	int ret = hvcma_vfio_stop(j->fd, &j->err);
-
-	if (ret == -EOPNOTSUPP && j->may_lack_reset)
-		return 0;
-	/* it is no part of this machine any more */
-	return ret == -ENODEV && hvcma_vfio_users(j->name) == -ENOENT ? 0 : ret;
 }
 
 static int close_stopped(struct job *j)
@@ -95,7 +87,8 @@ static void *work(void *opaque)
 {
 	struct job *j = opaque;
 
-	j->ret = j->is_stopped ? close_stopped(j) : stop(j);
+	j->ret = j->is_stopped ? close_stopped(j) :
+		 hvcmad_kind_stop(&j->kind, j->name, j->fd, j->may_lack_reset, &j->err);
 	if (write(j->result_fd, &j, sizeof(j)) != sizeof(j))
 		abort();	/* can't be: the pipe has room for more than there can be */
 	return NULL;
@@ -129,6 +122,7 @@ static void start_job(struct hvcmad_device *d, bool is_stopped)
 		j->device = d;
 		j->result_fd = d->all->result_fd[1];
 		memcpy(j->name, d->name, sizeof(j->name));
+		j->kind = d->kind;
 		j->is_stopped = is_stopped;
 		j->may_lack_reset = d->vm->unsafe_no_reset;
 		j->fd = d->fd;
@@ -151,7 +145,7 @@ static void let_go(struct hvcmad_device *d)
 {
 	struct hvcma_error err = { "" }, why;
 
-	d->record.is_closed = true;
+	d->record.device.is_closed = true;
 	d->kept.nr_fds = 0;
 	if (!hvcmad_keep_change(d->all->keep, &d->kept, &err)) {
 		start_job(d, true);
@@ -210,13 +204,13 @@ static int on_result(sd_event_source *source, int fd, uint32_t revents, void *op
 
 /* ---- the list ---- */
 
-int hvcmad_devices_init(struct hvcmad_devices *devices, struct hvcmad_keep *keep, struct sd_event *event,
-			void (*gone)(void *opaque, pid_t pid), void *opaque)
+int hvcmad_devices_init(struct hvcmad_devices *devices, const struct hvcmad_config *config, struct hvcmad_keep *keep,
+			struct sd_event *event, void (*gone)(void *opaque, pid_t pid), void *opaque)
 {
 	int ret;
 
 	*devices = (struct hvcmad_devices){
-		.keep = keep, .gone = gone, .opaque = opaque, .result_fd = { -1, -1 },
+		.config = config, .keep = keep, .gone = gone, .opaque = opaque, .result_fd = { -1, -1 },
 	};
 	devices->end = &devices->first;
 	if (pipe2(devices->result_fd, O_CLOEXEC))
@@ -270,57 +264,27 @@ static enum hvcmad_status check_free(const struct hvcmad_devices *devices, const
 	return HVCMAD_S_EXISTS;
 }
 
-/* The device's descriptor, which holds its group and container, too. */
-static int open_vfio(const char *name, struct hvcma_error *err)
-{
-	char path[128];
-	struct hvcma_vfio_group group;
-	struct hvcma_noiommu opened;
-	struct hvcma_error why = { "" };
-	int fd;
-
-	snprintf(path, sizeof(path), HVCMA_PCI_DEVICES "/%s", name);
-	if (access(path, F_OK)) {
-		hvcma_error_set(err, "device %s: this machine has none of that name", name);
-		return -ENODEV;
-	}
-	if (hvcma_vfio_group_of(path, &group)) {
-		hvcma_vfio_no_group(name, "vfio-pci", &why);
-		hvcma_error_set(err, "device %s: %s", name, why.text);
-		return -ENODEV;
-	}
-	if (!group.is_noiommu) {
-		hvcma_error_set(err, "device %s: its group %s has an IOMMU, it needs no service", name, group.path);
-		return -ENODEV;
-	}
-	fd = hvcma_noiommu_open(group.path, &opened, &why);
-	if (!fd) {
-		fd = hvcma_noiommu_device(&opened, name, &why);
-		hvcma_noiommu_close(&opened);
-	}
-	if (fd < 0)
-		hvcma_error_set(err, "device %s: %s", name, why.text);
-	return fd;
-}
-
 /* An OPEN one, in no list. Takes over @fd; NULL: no memory. */
 static struct hvcmad_device *device_new(struct hvcmad_devices *devices, struct hvcmad_vm *vm, struct hvcmad_peer *peer,
-					const struct hvcmad_device_record *record, int fd)
+					const struct hvcmad_platform_record *record, int fd)
 {
 	struct hvcmad_device *d = calloc(1, sizeof(*d));
+	bool is_platform = record->kind.is_platform;
 
 	if (!d)
 		return NULL;
 	d->all = devices;
-	d->number = record->number;
-	memcpy(d->name, record->name, sizeof(d->name));
+	d->number = record->device.number;
+	memcpy(d->name, record->device.name, sizeof(d->name));
+	d->kind = record->kind;
 	d->vm = vm;
 	d->pid = (pid_t)peer->record.pid;
 	d->fd = fd;
 	d->peer = peer;
 	d->record = *record;
 	d->kept = (struct hvcmad_kept){
-		.nr_fds = fd >= 0, .fd = { fd }, .record = &d->record, .record_bytes = sizeof(d->record),
+		.nr_fds = fd >= 0, .fd = { fd }, .record = &d->record,
+		.record_bytes = is_platform ? sizeof(d->record) : sizeof(d->record.device),
 	};
 	return d;
 }
@@ -339,9 +303,9 @@ static void warn_without_reset(const struct hvcmad_device *d)
 {
 	const struct hvcmad_about about = { .vm = d->vm->name, .device = d->name, .pid = d->pid };
 
-	if (hvcma_vfio_can_reset(d->fd))
+	if (hvcmad_kind_can_reset(&d->kind, d->fd))
 		return;
-	hvcmad_log(LOG_WARNING, HVCMAD_EVENT_DEVICE, &about, d->vm->unsafe_no_reset ?
+	hvcmad_log(LOG_WARNING, HVCMAD_EVENT_DEVICE, &about, d->vm->unsafe_no_reset && !d->kind.is_platform ?
 		   "VM %s: UNSAFE: device %s has no reset, and is to count as stopped without" :
 		   "VM %s: device %s has no reset: when its process has ended it goes into quarantine, with all memory of that",
 		   d->vm->name, d->name);
@@ -351,16 +315,19 @@ static void warn_without_reset(const struct hvcmad_device *d)
 static enum hvcmad_status open_and_keep(struct hvcmad_devices *devices, struct hvcmad_vm *vm, struct hvcmad_peer *peer,
 					const char *name, struct hvcmad_device **out, struct hvcma_error *err)
 {
-	struct hvcmad_device_record record = {
-		.head = { HVCMAD_RECORD_DEVICE, HVCMAD_RECORD_VERSION, peer->record.head.peer },
-		.number = devices->last_number + 1,
+	struct hvcmad_platform_record record = {
+		.device.head = { HVCMAD_RECORD_DEVICE, HVCMAD_RECORD_VERSION, peer->record.head.peer },
+		.device.number = devices->last_number + 1,
 	};
-	int ret, fd = open_vfio(name, err);
 	struct hvcmad_device *d;
+	int ret, fd;
 
+	if (hvcmad_kind_of(name, devices->config->platform_rules, &record.kind, err))
+		return HVCMAD_S_IO;
+	fd = hvcmad_kind_open(&record.kind, name, err);
 	if (fd < 0)
 		return status_of(fd);
-	snprintf(record.name, sizeof(record.name), "%s", name);
+	snprintf(record.device.name, sizeof(record.device.name), "%s", name);
 	d = device_new(devices, vm, peer, &record, fd);
 	if (!d) {
 		close(fd);
@@ -416,20 +383,35 @@ static int adopt_again(struct hvcmad_device *d, const struct hvcmad_device_recor
 	return -EEXIST;
 }
 
+/* What the keeper has of it; false: no such record. */
+static bool read_record(const struct hvcmad_found *found, struct hvcmad_platform_record *record)
+{
+	const struct hvcmad_device_record *d = &record->device;
+	bool is_platform = found->record_bytes == sizeof(*record);
+
+	memset(record, 0, sizeof(*record));
+	if ((!is_platform && found->record_bytes != sizeof(record->device)) || found->nr_fds > 1)
+		return false;
+	memcpy(record, found->record, found->record_bytes);
+	if (!d->number || d->name[sizeof(d->name) - 1] || record->kind.is_platform != is_platform)
+		return false;
+	if (!is_platform)
+		return true;
+	return hvcma_service_is_platform(d->name) && record->kind.has_rule <= 1 &&
+	       (!record->kind.has_rule || hvcma_platform_rule_is_valid(&record->kind.rule));
+}
+
 int hvcmad_device_adopt(struct hvcmad_devices *devices, struct hvcmad_vm *vm, struct hvcmad_peer *peer,
 			struct hvcmad_found *found, struct hvcmad_device **out)
 {
-	struct hvcmad_device_record record;
+	struct hvcmad_platform_record record;
 	struct hvcmad_device *d;
 
-	if (found->record_bytes != sizeof(record) || found->nr_fds > 1)
+	if (!read_record(found, &record))
 		return -EINVAL;
-	memcpy(&record, found->record, sizeof(record));
-	if (!record.number || record.name[sizeof(record.name) - 1])
-		return -EINVAL;
-	d = find_number(devices, record.number);
+	d = find_number(devices, record.device.number);
 	if (d)
-		return adopt_again(d, &record);
+		return adopt_again(d, &record.device);
 	d = device_new(devices, vm, peer, &record, found->nr_fds ? found->fd[0] : -1);
 	if (!d)
 		return -ENOMEM;
@@ -437,7 +419,7 @@ int hvcmad_device_adopt(struct hvcmad_devices *devices, struct hvcmad_vm *vm, st
 	hvcmad_keep_adopt(devices->keep, &d->kept, found->id);
 	hvcmad_vm_restore_device(vm);
 	add(devices, d);
-	if (record.is_closed)
+	if (record.device.is_closed)
 		begin_to_stop(d);
 	*out = d;
 	return 0;
@@ -459,7 +441,7 @@ void hvcmad_device_stop(struct hvcmad_device *device)
 {
 	struct hvcma_error ignored;
 
-	device->record.is_closed = true;
+	device->record.device.is_closed = true;
 	hvcmad_keep_change(device->all->keep, &device->kept, &ignored);
 	begin_to_stop(device);
 }
@@ -492,6 +474,28 @@ bool hvcmad_devices_are_stopping(const struct hvcmad_devices *devices, const str
 	return d;
 }
 
+/*
+ * The operator may have written one since; a file that is wrong now leaves it with what it had. The keeper
+ * has that, too: a service that is started again reads no rule of a device that it takes over.
+ */
+static void read_rule_again(struct hvcmad_device *d)
+{
+	struct hvcma_error err = { "" };
+	struct hvcmad_device_kind kind;
+
+	if (!d->kind.is_platform)
+		return;
+	if (hvcmad_kind_of(d->name, d->all->config->platform_rules, &kind, &err)) {
+		hvcmad_log(LOG_ERR, HVCMAD_EVENT_DEVICE, NULL, "%s", err.text);
+		return;
+	}
+	if (!kind.has_rule)
+		return;
+	d->kind = kind;
+	d->record.kind = kind;
+	hvcmad_keep_change(d->all->keep, &d->kept, &err);
+}
+
 enum hvcmad_status hvcmad_device_release(struct hvcmad_devices *devices, uint32_t number, bool force,
 					 struct hvcma_error *err)
 {
@@ -506,6 +510,7 @@ enum hvcmad_status hvcmad_device_release(struct hvcmad_devices *devices, uint32_
 		return HVCMAD_S_STATE;
 	}
 	if (!force) {
+		read_rule_again(d);
 		begin_to_stop(d);
 		return HVCMAD_S_OK;
 	}

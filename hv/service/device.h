@@ -2,8 +2,8 @@
 /*
  * Devices that clients have been given, from OPEN_DEVICE until they can't write to memory any more.
  * The service has each open as long, and so has its keeper (keep.h): whoever else had it, it can be
- * stopped from here, or by the next service. Who may have which is account.h's and config.h's; what VFIO
- * does, hv/host/vfio_noiommu.h's.
+ * stopped from here, or by the next service. Who may have which is account.h's and config.h's; how a device
+ * is opened and stopped, device_kind.h's.
  *
  *	OPEN --CLOSE_DEVICE, or its client has ended--> STOPPING --stopped--> GONE
  *	                                                 ^    | it can't be stopped
@@ -20,8 +20,8 @@
 #ifndef HVCMA_SERVICE_DEVICE_H
 #define HVCMA_SERVICE_DEVICE_H
 
-#include "hv/host/vfio_noiommu.h"
 #include "hv/service/account.h"
+#include "hv/service/device_kind.h"
 #include "hv/service/peer.h"
 
 struct sd_event;
@@ -44,6 +44,14 @@ struct hvcmad_device_record {
 };
 _Static_assert(sizeof(struct hvcmad_device_record) == 56, "a keeper of another version has it, too");
 
+/* Of a platform device. A service that knows none can't take it over by its length, and does not start. */
+struct hvcmad_platform_record {
+	struct hvcmad_device_record device;
+	struct hvcmad_device_kind kind;
+};
+_Static_assert(sizeof(struct hvcmad_platform_record) == 712, "a keeper of another version has it, too");
+_Static_assert(sizeof(struct hvcmad_platform_record) <= HVCMAD_KEEPER_MAX_RECORD, "no keeper takes it");
+
 struct hvcmad_device {
 	struct hvcmad_device *next;
 	struct hvcmad_devices *all;
@@ -55,7 +63,8 @@ struct hvcmad_device {
 	int fd;				/* -1: it has stopped and is closed here */
 	char why[HVCMAD_WHY_BYTES];	/* QUARANTINED: what was wrong */
 	struct hvcmad_peer *peer;
-	struct hvcmad_device_record record;
+	struct hvcmad_device_kind kind;
+	struct hvcmad_platform_record record;	/* of a PCI device its beginning */
 	struct hvcmad_kept kept;
 };
 
@@ -64,6 +73,7 @@ struct hvcmad_devices {
 	struct hvcmad_device **end;
 	uint32_t last_number;
 	struct hvcmad_keep *keep;
+	const struct hvcmad_config *config;	/* of now: where rules of platform devices are */
 	int result_fd[2];		/* a pipe, of what threads have done */
 	struct sd_event_source *source;
 	void (*gone)(void *opaque, pid_t pid);
@@ -72,14 +82,15 @@ struct hvcmad_devices {
 
 /**
  * hvcmad_devices_init() - none yet.
+ * @config: the owner's; replaced by assignment when there is another
  * @keep: that is to have them, too
  * @gone: called when a device of a process is GONE and freed; never from within a call of this file but
  *	hvcmad_device_release()
  *
  * Return: 0 (then hvcmad_devices_fini()), or a negative errno.
  */
-int hvcmad_devices_init(struct hvcmad_devices *devices, struct hvcmad_keep *keep, struct sd_event *event,
-			void (*gone)(void *opaque, pid_t pid), void *opaque);
+int hvcmad_devices_init(struct hvcmad_devices *devices, const struct hvcmad_config *config, struct hvcmad_keep *keep,
+			struct sd_event *event, void (*gone)(void *opaque, pid_t pid), void *opaque);
 
 /** hvcmad_devices_fini() - those that are left are the keeper's. */
 void hvcmad_devices_fini(struct hvcmad_devices *devices);
@@ -90,7 +101,8 @@ void hvcmad_devices_fini(struct hvcmad_devices *devices);
  * @out: out: it is the list's; its fd is what the client is to be passed
  *
  * Return: OK, QUOTA, EXISTS (somebody has it), AGAIN (somebody had it, it is being stopped), NO_DEVICE
- * (there is none of that name, or it is not in a no-IOMMU group), NO_MEMORY, IO; @err has words.
+ * (there is none of that name, or it is not in a no-IOMMU group), NO_MEMORY, IO (a file of rules that is wrong,
+ * too); @err has words.
  */
 enum hvcmad_status hvcmad_device_open(struct hvcmad_devices *devices, struct hvcmad_vm *vm,
 				      struct hvcmad_peer *peer, const char *name, struct hvcmad_device **out,
@@ -123,7 +135,7 @@ bool hvcmad_devices_has(const struct hvcmad_devices *devices, pid_t pid);
 bool hvcmad_devices_are_stopping(const struct hvcmad_devices *devices, const struct hvcmad_vm *vm);
 
 /**
- * hvcmad_device_release() - try anew to stop one that is QUARANTINED.
+ * hvcmad_device_release() - try anew to stop one that is QUARANTINED, a platform device by the rule that there is now.
  * @force: it is GONE: the operator knows that it has stopped
  *
  * Return: OK, NO_DEVICE, STATE (it is not QUARANTINED); @err has words.

@@ -269,6 +269,9 @@ static size_t do_open_device(struct hvcmad_session *session, const struct hvcmad
 	enum hvcmad_status status;
 	int ret;
 
+	if (q->flags & HVCMAD_OPEN_PLATFORM && !(session->features & HVCMAD_F_PLATFORM))
+		return hvcmad_request_refuse(s, HVCMAD_S_UNSUPP,
+					     "OPEN_PLATFORM is of the feature PLATFORM, which HELLO has not asked for");
 	if (!rule || !hvcmad_rule_has_device(rule, name)) {
 		hvcma_error_set(&err, "device %s is not among the 'devices' of VM %s in the configuration", name,
 				session->vm->name);

@@ -85,6 +85,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *si,
 		hvcmad_config_free(s->config);
 		s->config = config;
 		s->memory.config = config;
+		s->devices.config = config;
 		hvcmad_accounts_reload(&s->accounts, config);
 		hvcmad_log(LOG_NOTICE, HVCMAD_EVENT_SERVICE, NULL, "new configuration: %zu VMs", config->nr_rules);
 	}
@@ -147,7 +148,7 @@ int hvcmad_server_init(struct hvcmad_server *s, const char *config_path, struct 
 	if (ret >= 0)
 		ret = hvcmad_closer_new(s->event, &s->closer);
 	if (ret >= 0)
-		ret = hvcmad_devices_init(&s->devices, &s->keep, s->event, on_device_gone, s);
+		ret = hvcmad_devices_init(&s->devices, config, &s->keep, s->event, on_device_gone, s);
 	if (ret >= 0)
 		ret = sd_event_set_watchdog(s->event, true);
 	if (ret >= 0)

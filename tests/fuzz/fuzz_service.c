@@ -54,6 +54,19 @@ static void check_register(const struct hvcmad_register_req *r, size_t nr_descri
 	expect(make ? r->page_bytes && !r->offset && !(r->granule_bytes % r->page_bytes) : !r->page_bytes);
 }
 
+/* A name of one kind alone, and of no file that is not in the folder of that kind. */
+static void check_device(const struct hvcmad_open_device_req *r)
+{
+	const char *name = (const char *)r->device;
+	bool is_pci;
+
+	expect(!r->reserved && !(r->flags & ~HVCMAD_OPEN_FLAGS));
+	expect(name[0] && name[0] != '.' && !r->device[HVCMAD_DEVICE_BYTES - 1] && !strchr(name, '/'));
+	is_pci = strchr(name, ':') && strspn(name, "0123456789abcdef:.") == strlen(name);
+	expect(is_pci == !(r->flags & HVCMAD_OPEN_PLATFORM));
+	expect(hvcma_service_is_device(name) == is_pci && hvcma_service_is_platform(name) != is_pci);
+}
+
 static void check_request(const union hvcma_service_request *r, size_t bytes, size_t nr_descriptors)
 {
 	expect(r->hdr.op < HVCMAD_NR_OPS && bytes == bytes_of[r->hdr.op] && r->hdr.bytes == bytes);
@@ -74,10 +87,7 @@ static void check_request(const union hvcma_service_request *r, size_t bytes, si
 		expect(r->resume.name[0] && !r->resume.name[HVCMAD_NAME_BYTES - 1]);
 		break;
 	case HVCMAD_OP_OPEN_DEVICE:
-		expect(!r->open_device.flags && !r->open_device.reserved);
-		expect(!r->open_device.device[HVCMAD_DEVICE_BYTES - 1] && !strchr((const char *)r->open_device.device, '/'));
-		expect(strspn((const char *)r->open_device.device, "0123456789abcdef:.") ==
-		       strlen((const char *)r->open_device.device));
+		check_device(&r->open_device);
 		break;
 	case HVCMAD_OP_CLOSE_DEVICE:
 		expect(!r->close_device.reserved);
@@ -141,9 +151,9 @@ static void mend(unsigned char *message, size_t bytes, uint8_t how)
 	if ((how & 4) && hdr.op == HVCMAD_OP_OPEN_DEVICE && bytes == sizeof(struct hvcmad_open_device_req)) {
 		struct hvcmad_open_device_req *device = (void *)message;
 
-		memcpy(device->device, "0000:03:00.0", how & 8 ? 12 : 5);
+		memcpy(device->device, how & 32 ? "a3e00.virtio" : "0000:03:00.0", how & 8 ? 12 : 5);
 		memset(device->device + 12, 0, how & 8 ? sizeof(device->device) - 12 : 0);
-		device->flags %= 2;
+		device->flags %= 4;
 		device->reserved %= 2;
 	}
 	if ((how & 4) && hdr.op == HVCMAD_OP_RESUME && bytes == sizeof(struct hvcmad_resume_req)) {

@@ -250,12 +250,17 @@ static inline int client_range(int fd, uint32_t op, uint32_t region, uint64_t fi
 }
 
 /* Its number is in got.resume.region. */
-static inline int client_open_device(int fd, const char *name)
+static inline int client_open_device_with(int fd, const char *name, uint32_t flags)
 {
-	struct hvcmad_open_device_req q = { .hdr = { HVCMAD_OP_OPEN_DEVICE, sizeof(q) } };
+	struct hvcmad_open_device_req q = { .hdr = { HVCMAD_OP_OPEN_DEVICE, sizeof(q) }, .flags = flags };
 
 	memcpy(q.device, name, strlen(name));
 	return client_call_fds(fd, &q, sizeof(q), sizeof(struct hvcmad_open_device_resp), NULL, 0);
+}
+
+static inline int client_open_device(int fd, const char *name)
+{
+	return client_open_device_with(fd, name, 0);
 }
 
 static inline int client_resume(int fd, const char *name)

@@ -224,6 +224,8 @@ static void faults_are_told_by_line(void **state)
 	bad(TOTALS "vms = (\n1 );\n", 3, "a VM is to be a group");
 	bad("socket-group = \"no such group\";\n", 1, "there is no group");
 	bad("\nsocket-group = 3;\n", 2, "'socket-group' is to be a text");
+	bad("platform-rules = 1;\n", 1, "'platform-rules' is to be a text");
+	bad("platform-rules = \"\";\n", 1, "'platform-rules' is empty");
 	bad("a = 1;\n  @include \"/etc\"\n", 2, "@include is not supported");
 }
 
@@ -242,10 +244,13 @@ static void vms_that_are_no_good_are_told_by_line(void **state)
 	bad(VM("name = \"b\"; user = 1; pinned = \"1M\"; regions = 5;"), 4, "more than 'totals'");
 	bad(VM("name = \"b\"; user = 1; unsafe-noiommu = 1;"), 4, "'unsafe-noiommu' is to be true or false");
 	bad(VM("name = \"b\"; user = 1; color = 1;"), 4, "no setting 'color'");
-	bad(VM("name = \"b\"; user = 1; devices = 1;"), 4, "'devices' is to be a list of PCI devices");
+	bad(VM("name = \"b\"; user = 1; devices = 1;"), 4, "'devices' is to be a list of devices");
 	bad(VM("name = \"b\"; user = 1; devices = ( 1 );"), 4, "is to be a text in quotes");
 	bad(VM("name = \"b\"; user = 1; devices = ( \"03:00.0\" );"), 4, "'03:00.0' is not what Linux calls a PCI device");
 	bad(VM("name = \"b\"; user = 1; devices = ( \"/dev/vfio/0\" );"), 4, "is not what Linux calls a PCI device");
+	bad(VM("name = \"b\"; user = 1; devices = ( \"a/b\" );"), 4, "or a platform device, \"a003e00.virtio_mmio\", in 31 characters");
+	bad(VM("name = \"b\"; user = 1; devices = ( \"0123456.89012345678901234567890ab\" );"), 4, "in 31 characters at most");
+	bad(VM("name = \"b\"; user = 1; devices = ( \"a003e00.virtio_mmio\", \"a003e00.virtio_mmio\" );"), 4, "is there twice");
 	bad(VM("name = \"b\"; user = 1; devices = [ \"0000:03:00.0\", \"0000:03:00.0\" ];"), 4, "is there twice");
 	bad(VM("name = \"b\"; user = 1; pinned = \"1M\"; regions = 1; devices = ( \"0000:03:00.0\" );"), 4,
 	    "VM b has 'devices', which takes 'unsafe-noiommu = true'");
@@ -319,6 +324,29 @@ static void files_that_are_none_are_refused(void **state)
 	assert_null(c);
 }
 
+static void platform_devices_are_allowed_by_name(void **state)
+{
+	struct hvcmad_config *c = good("totals = { pinned = \"1M\"; regions = 2; devices = 3; };\n"
+				       "platform-rules = \"/srv/rules\";\n"
+				       "vms = ( { name = \"a\"; user = 1; pinned = \"1M\"; regions = 1; unsafe-noiommu = true;\n"
+				       "          devices = ( \"0000:03:00.0\", \"a003e00.virtio_mmio\" ); } );\n");
+	char *text = NULL;
+	size_t bytes;
+	FILE *f = open_memstream(&text, &bytes);
+
+	(void)state;
+	assert_string_equal(c->platform_rules, "/srv/rules");
+	assert_int_equal(c->rule[0].quota.devices, 2);
+	assert_true(hvcmad_rule_has_device(&c->rule[0], "a003e00.virtio_mmio"));
+	assert_false(hvcmad_rule_has_device(&c->rule[0], "a003e00.virtio"));
+	hvcmad_config_print(c, f);
+	fclose(f);
+	assert_non_null(strstr(text, "by the rules in /srv/rules first\n"));
+	assert_non_null(strstr(text, "may open 0000:03:00.0, a003e00.virtio_mmio\n"));
+	free(text);
+	hvcmad_config_free(c);
+}
+
 static void it_is_told_to_people(void **state)
 {
 	struct hvcmad_config *c = good(whole), *none = hvcmad_config_none();
@@ -345,6 +373,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_settings_are_read), cmocka_unit_test(devices_are_allowed_by_name),
+		cmocka_unit_test(platform_devices_are_allowed_by_name),
 		cmocka_unit_test(nothing_is_allowed_that_is_not_said),
 		cmocka_unit_test(a_vm_is_all_that_its_entry_says),
 		cmocka_unit_test(the_first_vm_that_fits_counts),

@@ -16,14 +16,16 @@
 /* No machine has such a domain. */
 #define NONE	"fffffff0:00:00.0"
 #define OTHERS	"fffffff0:00:01.0"
+#define NO_PLATFORM	"fffffff0.none"
+#define OTHERS_PLATFORM	"fffffff1.none"
 
 static const char config[] =
 	"socket-group = \"nogroup\";\n"
-	"totals = { pinned = \"4M\"; regions = 2; devices = 1; };\n"
+	"totals = { pinned = \"4M\"; regions = 2; devices = 2; };\n"
 	"vms = ( { name = \"a\"; user = 0; pinned = \"2M\"; regions = 1; unsafe-noiommu = true;\n"
-	"          devices = ( \"" NONE "\" ); },\n"
+	"          devices = ( \"" NONE "\", \"" NO_PLATFORM "\" ); max-devices = 1; },\n"
 	"        { name = \"b\"; user = 12345; pinned = \"2M\"; regions = 1; unsafe-noiommu = true;\n"
-	"          devices = ( \"" OTHERS "\" ); max-devices = 0; } );\n";
+	"          devices = ( \"" OTHERS "\", \"" OTHERS_PLATFORM "\" ); max-devices = 0; } );\n";
 
 static struct daemon d;
 
@@ -65,6 +67,53 @@ static void what_is_not_said_is_refused(void **state)
 	assert_refused(NO_DEVICE, "this machine has none of that name", client_open_device(fd, NONE));
 	assert_int_equal(got.fd, -1);
 	close(fd);
+}
+
+static int open_platform(int fd, const char *name)
+{
+	return client_open_device_with(fd, name, HVCMAD_OPEN_PLATFORM);
+}
+
+static void platform_devices_are_refused_likewise(void **state)
+{
+	int fd = client_connect(&d), old = client_open(&d);
+
+	(void)state;
+	assert_refused(UNSUPP, "of the feature PLATFORM, which HELLO has not asked for", open_platform(old, NO_PLATFORM));
+	close(old);
+	assert_status(OK, client_hello_with(fd, HVCMAD_F_PLATFORM));
+	assert_int_equal(got.hello.features, HVCMAD_F_PLATFORM);
+	assert_refused(NO_DEVICE, "device " NO_PLATFORM ": this machine has none of that name", open_platform(fd, NO_PLATFORM));
+	assert_refused(REFUSED, OTHERS_PLATFORM " is not among the 'devices' of VM a", open_platform(fd, OTHERS_PLATFORM));
+	/* each by the other kind's name */
+	assert_refused(INVAL, "as in /sys/bus/platform/devices", open_platform(fd, NONE));
+	assert_refused(INVAL, "as Linux calls PCI devices", client_open_device(fd, NO_PLATFORM));
+	assert_refused(INVAL, "as in /sys/bus/platform/devices", open_platform(fd, "../pci/devices/x"));
+	assert_refused(INVAL, "as in /sys/bus/platform/devices", open_platform(fd, ".."));
+	assert_refused(UNSUPP, "an unknown flag", client_open_device_with(fd, NO_PLATFORM, 3));
+	assert_int_equal(got.fd, -1);
+	close(fd);
+}
+
+/* Of 40 bytes, and of 48 with a reserved field: the session is over. */
+static void malformed_ones_end_the_session(void **state)
+{
+	struct hvcmad_open_device_req q = {
+		.hdr = { HVCMAD_OP_OPEN_DEVICE, sizeof(q) }, .device = NO_PLATFORM, .flags = HVCMAD_OPEN_PLATFORM,
+	};
+	int fd;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		fd = client_connect(&d);
+		assert_status(OK, client_hello_with(fd, HVCMAD_F_PLATFORM));
+		q.hdr.bytes = i ? sizeof(q) : 40;
+		q.reserved = (uint32_t)i;
+		assert_refused(MALFORMED, i ? "a reserved field that is not zero" : "another length than its operation has",
+			       client_call_fds(fd, &q, q.hdr.bytes, sizeof(got.hdr), NULL, 0));
+		assert_over(client_call_fds(fd, &q, q.hdr.bytes, sizeof(got.hdr), NULL, 0));
+		close(fd);
+	}
 }
 
 static void numbers_that_are_none_are_refused(void **state)
@@ -120,6 +169,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_not_said_is_refused),
+		cmocka_unit_test(platform_devices_are_refused_likewise),
+		cmocka_unit_test(malformed_ones_end_the_session),
 		cmocka_unit_test(numbers_that_are_none_are_refused),
 		cmocka_unit_test(others_are_refused),
 	};

@@ -23,11 +23,12 @@
 
 /* No machine has such a domain. */
 #define NAME	"fffffff0:00:00.0"
+#define PLATFORM_NAME	"fffffff0.none"
 
 static const char config[] =
 	"totals = { pinned = \"4M\"; regions = 1; devices = 1; };\n"
 	"vms = ( { name = \"a\"; user = 0; pinned = \"4M\"; regions = 1; unsafe-noiommu = true;\n"
-	"          devices = ( \"" NAME "\" ); } );\n";
+	"          devices = ( \"" NAME "\", \"" PLATFORM_NAME "\" ); max-devices = 1; } );\n";
 
 static struct small_pool pool;
 
@@ -107,6 +108,21 @@ static uint64_t key_of_client(int keeper)
 	memcpy(&head, r.record, sizeof(head));
 	assert_int_equal(head.kind, HVCMAD_RECORD_PEER);
 	return head.peer;
+}
+
+/* As leave_device(), of a platform device. */
+static void leave_platform(int keeper, struct hvcmad_platform_record record, uint32_t bytes)
+{
+	struct hvcmad_keeper_req q = { .op = HVCMAD_KEEPER_PUT, .record_bytes = bytes };
+	int file = open("/dev/zero", O_RDWR | O_CLOEXEC);
+
+	record.device.head = (struct hvcmad_record_head){
+		HVCMAD_RECORD_DEVICE, HVCMAD_RECORD_VERSION, key_of_client(keeper),
+	};
+	record.device.number = 31;
+	memcpy(q.record, &record, bytes);
+	assert_int_equal(keeper_ask_fds(keeper, &q, &file, 1).error, 0);
+	close(file);
 }
 
 static void leave_device(int keeper, uint64_t peer, uint32_t number, bool is_closed, bool has_file)
@@ -317,12 +333,12 @@ static void requests_without_an_answer_are_made_again(void **state)
 	assert_int_equal(hvcma_service_link_get(rig.socket, &link, &err), 0);
 	daemon_kill(&rig);
 	daemon_again(&rig);
-	assert_int_equal(hvcma_service_device_open(rig.socket, NAME, &device, &err), -ENODEV);
+	assert_int_equal(hvcma_service_device_open(rig.socket, NAME, false, &device, &err), -ENODEV);
 	assert_words(err.text, "this machine has none of that name");
 
 	killed_with_device(21, false, true);
 	daemon_again(&rig);
-	assert_int_equal(hvcma_service_device_open(rig.socket, NAME, &device, &err), -EEXIST);
+	assert_int_equal(hvcma_service_device_open(rig.socket, NAME, false, &device, &err), -EEXIST);
 	assert_words(err.text, "is in quarantine");
 	close(fd);
 	fd = client_open(&rig);
@@ -401,6 +417,82 @@ static void without_a_device_it_does_not_start(void **state)
 	all_is_given_back(client_open(&rig));
 }
 
+/* The last thing that was put there, which no service takes. */
+static void forget_last(int keeper)
+{
+	uint32_t last = 0, id;
+
+	while ((id = keeper_ask(keeper, HVCMAD_KEEPER_NEXT, last, NULL, 0).id))
+		last = id;
+	assert_int_equal(keeper_ask(keeper, HVCMAD_KEEPER_DROP, last, NULL, 0).error, 0);
+}
+
+/* Its record has its rule, and goes by its length. */
+static void platform_devices_are_taken_over_with_their_rule(void **state)
+{
+	struct hvcmad_platform_record record = { .device.name = PLATFORM_NAME, .kind.is_platform = 1, .kind.has_rule = 1 };
+	struct hvcmad_platform_record bad[5];
+	pid_t client = start_client();
+	struct hvcma_error err;
+	int fd, i, keeper;
+
+	(void)state;
+	assert_int_equal(hvcma_platform_rule_parse("virtio,mmio 0x70=0 0x70==0", &record.kind.rule, &err), 0);
+	for (i = 0; i < 5; i++)
+		bad[i] = record;
+	bad[0].kind.is_platform = 0;
+	bad[1].kind.has_rule = 2;
+	bad[2].kind.rule.nr_steps = 1;			/* ends with a write */
+	bad[3].kind.rule.nr_steps = 1000;
+	memcpy(bad[4].device.name, NAME, sizeof(NAME));	/* a PCI device's */
+	daemon_kill(&rig);
+	for (i = 0; i < 6; i++) {
+		keeper = keeper_connect(&rig);
+		leave_platform(keeper, i < 5 ? bad[i] : record, sizeof(record) - (i == 5 ? 8 : 0));
+		close(keeper);
+		daemon_spawn(&rig);
+		assert_int_equal(daemon_wait(&rig), 1);
+		daemon_says(&rig, "a device that the keeper has can't be taken over");
+		keeper = keeper_connect(&rig);
+		forget_last(keeper);
+		close(keeper);
+	}
+	assert_int_equal(small_pool_used(&pool), NR);
+
+	keeper = keeper_connect(&rig);
+	leave_platform(keeper, record, sizeof(record));
+	close(keeper);
+	daemon_again(&rig);
+	daemon_says(&rig, "device " PLATFORM_NAME ", number 31, goes on");
+	kill_client(client);
+	daemon_says(&rig, "stopping -> quarantined: VFIO tells nothing about it");
+	assert_int_equal(small_pool_used(&pool), NR);
+	fd = client_open(&rig);
+	assert_int_equal(nr_devices(fd), 1);
+	assert_int_equal(got.devices.devices[0].state, HVCMAD_DEVICE_QUARANTINED);
+	assert_string_equal((char *)got.devices.devices[0].device, PLATFORM_NAME);
+	assert_int_equal(got.devices.devices[0].kept_bytes, NR * HUGE_BYTES);
+	assert_status(OK, release(fd, 31, HVCMAD_RELEASE_FORCE));
+	all_is_given_back(fd);
+}
+
+/* By the client of QEMU, which asks for the feature. */
+static void platform_devices_are_asked_for_by_their_kind(void **state)
+{
+	char longer[64] = "fffffff0.";
+	struct hvcma_service_device device;
+	struct hvcma_error err = { "" };
+
+	(void)state;
+	assert_int_equal(hvcma_service_device_open(rig.socket, PLATFORM_NAME, true, &device, &err), -ENODEV);
+	assert_words(err.text, "device " PLATFORM_NAME ": this machine has none of that name");
+	assert_int_equal(hvcma_service_device_open(rig.socket, PLATFORM_NAME, false, &device, &err), -EINVAL);
+	assert_words(err.text, "as Linux calls PCI devices");
+	memset(longer + strlen(longer), 'x', HVCMAD_DEVICE_BYTES - strlen(longer));
+	assert_int_equal(hvcma_service_device_open(rig.socket, longer, true, &device, &err), -EINVAL);
+	assert_words(err.text, "limit: 31 bytes");
+}
+
 static int begin(void **state)
 {
 	if (!small_pool_make(&pool, NR))
@@ -429,6 +521,8 @@ int main(void)
 		cmocka_unit_test(requests_without_an_answer_are_made_again),
 		cmocka_unit_test(told_to_end_it_leaves_devices_to_the_next),
 		cmocka_unit_test(without_a_device_it_does_not_start),
+		cmocka_unit_test(platform_devices_are_taken_over_with_their_rule),
+		cmocka_unit_test(platform_devices_are_asked_for_by_their_kind),
 	};
 
 	SKIP_ALL_UNLESS_ROOT();

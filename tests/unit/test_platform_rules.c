@@ -88,6 +88,49 @@ static void test_file(void **state)
 	assert_int_equal(hvcma_platform_rule_find(name, of_device, sizeof(of_device), &rule, &err), -ENOENT);
 }
 
+static void write_rules(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* The first file that has one counts; the operator's own has to be there, the others need not. */
+static void test_search(void **state)
+{
+	static const char of_device[] = "hvcma,test-device";
+	char folder[] = "/tmp/hvcma-rules.XXXXXX", own[64], installed[64];
+	struct hvcma_platform_rule rule;
+	struct hvcma_error err;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(own, sizeof(own), "%s/own", folder);
+	snprintf(installed, sizeof(installed), "%s/installed", folder);
+	assert_int_equal(hvcma_platform_rule_search(NULL, NULL, of_device, sizeof(of_device), &rule, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "no file of rules has one"));
+	assert_int_equal(hvcma_platform_rule_search(NULL, installed, of_device, sizeof(of_device), &rule, &err), -ENOENT);
+	assert_int_equal(hvcma_platform_rule_search(own, installed, of_device, sizeof(of_device), &rule, &err), -ENOTDIR);
+	assert_non_null(strstr(err.text, own));
+	write_rules(installed, "hvcma,test-device 8==0\n");
+	assert_int_equal(hvcma_platform_rule_search(NULL, installed, of_device, sizeof(of_device), &rule, &err), 0);
+	assert_int_equal(rule.step[0].offset, 8);
+	write_rules(own, "hvcma,other 4==0\n");
+	assert_int_equal(hvcma_platform_rule_search(own, installed, of_device, sizeof(of_device), &rule, &err), 0);
+	assert_int_equal(rule.step[0].offset, 8);
+	write_rules(own, "hvcma,test-device 4==0\n");
+	assert_int_equal(hvcma_platform_rule_search(own, installed, of_device, sizeof(of_device), &rule, &err), 0);
+	assert_int_equal(rule.step[0].offset, 4);
+	write_rules(own, "hvcma,test-device 4=0\n");
+	assert_int_equal(hvcma_platform_rule_search(own, installed, of_device, sizeof(of_device), &rule, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "line 1: rule of 'hvcma,test-device'"));
+	unlink(own);
+	unlink(installed);
+	rmdir(folder);
+}
+
 /* What is installed can be read, and knows the device that the tests have. */
 static void test_installed(void **state)
 {
@@ -115,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text), cmocka_unit_test(test_refused), cmocka_unit_test(test_file),
+		cmocka_unit_test(test_search),
 		cmocka_unit_test(test_installed), cmocka_unit_test(test_no_device),
 	};
 

@@ -159,6 +159,50 @@ static void places_are_asked_for(void **state)
 	assert_refused(INVAL, low, 0, run_bytes, 4096);
 }
 
+static struct hvcmad_open_device_req open_platform(const char *name)
+{
+	struct hvcmad_open_device_req r = open_device(name);
+
+	r.flags = HVCMAD_OPEN_PLATFORM;
+	return r;
+}
+
+static void platform_devices_are_named_as_linux_does(void **state)
+{
+	static const char *const good[] = {
+		"a003e00.virtio_mmio", "fdb50000.video-codec", "soc:codec@1", "dac", "f000.dac", "soc@0:bus,x+1",
+		"0123456789012345678901234567890",
+	};
+	static const char *const bad[] = {
+		"", "0000:03:00.0", "03:00.0", "0000:03:00", ":", "f:.", ".", "..", ".hidden", "a/b", "../platform", "a003e00.virtio_mmio ",
+		"a003e00.virtio mmio", "codec\n", "c\303\266dec", "codec%s", "soc;reboot",
+	};
+	struct hvcmad_open_device_req r = open_platform("a003e00.virtio_mmio");
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct hvcmad_open_device_req q = open_platform(good[i]);
+
+		assert_parse(OK, q, 0);
+		assert_true(hvcma_service_is_platform(good[i]));
+		assert_false(hvcma_service_is_device(good[i]));
+		assert_refused(INVAL, q, 0, flags, 0);			/* it is of the other kind */
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct hvcmad_open_device_req q = open_platform(bad[i]);
+
+		assert_parse(INVAL, q, 0);
+	}
+	assert_false(hvcma_service_is_platform("01234567890123456789012345678901"));
+	assert_refused(INVAL, r, 0, device[25], 'x');			/* after its end */
+	assert_refused(INVAL, r, 0, device[HVCMAD_DEVICE_BYTES - 1], 'x');
+	assert_refused(MALFORMED, r, 0, reserved, 1);
+	assert_refused(MALFORMED, r, 0, hdr.bytes, 40);
+	assert_refused(UNSUPP, r, 0, flags, 3);
+	assert_parse(DESCRIPTOR, r, 1);
+}
+
 static void devices_are_named_as_linux_does(void **state)
 {
 	static const char *const bad[] = {
@@ -187,7 +231,8 @@ static void devices_are_named_as_linux_does(void **state)
 	assert_refused(INVAL, r, 0, device[20], 'x');		/* after its end */
 	assert_refused(INVAL, r, 0, device[HVCMAD_DEVICE_BYTES - 1], 'x');
 	assert_refused(MALFORMED, r, 0, reserved, 1);
-	assert_refused(UNSUPP, r, 0, flags, 1);
+	assert_refused(UNSUPP, r, 0, flags, 2);
+	assert_refused(INVAL, r, 0, flags, HVCMAD_OPEN_PLATFORM);	/* it is of the other kind */
 	assert_parse(DESCRIPTOR, r, 1);
 	assert_refused(MALFORMED, close_one, 0, reserved, 1);
 	assert_parse(DESCRIPTOR, close_one, 1);
@@ -378,6 +423,7 @@ int main(void)
 		cmocka_unit_test(turns_are_asked_for),
 		cmocka_unit_test(places_are_asked_for),
 		cmocka_unit_test(devices_are_named_as_linux_does),
+		cmocka_unit_test(platform_devices_are_named_as_linux_does),
 		cmocka_unit_test(garbage_and_halves_are_malformed),
 		cmocka_unit_test(a_request_longer_than_its_operation_is_malformed),
 		cmocka_unit_test(unknown_operations_are_told_from_garbage),

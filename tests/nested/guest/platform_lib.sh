@@ -45,11 +45,11 @@ bind_in_guest()
 	guest "echo $GUEST_NAME >/sys/bus/platform/drivers/virtio-mmio/$1"
 }
 
-# start_platform_guest WHAT [DEVICE-PROPERTY]
+# start_platform_guest WHAT [DEVICE-PROPERTY]; PLATFORM_REGION: properties of the region, PLATFORM_QEMU: options
 start_platform_guest()
 {
-	# shellcheck disable=SC2046 # options are words
-	nested_guest $(region_options cma0 clients=disk0,unsafe-noiommu=on) \
-		-device "vfio-platform-noiommu,host=$disk,id=disk0${2:+,$2}"
+	# shellcheck disable=SC2046,SC2086 # options are words
+	nested_guest $(region_options cma0 "clients=disk0,unsafe-noiommu=on${PLATFORM_REGION:+,$PLATFORM_REGION}") \
+		-device "vfio-platform-noiommu,host=$disk,id=disk0${2:+,$2}" ${PLATFORM_QEMU-}
 	check "$1: the guest boots" vm_booted 1 60
 }

@@ -8,20 +8,12 @@
 # Prints "file MD5" for the outer machine, which compares it with the image.
 
 . ./lib.sh
+. ./service_lib.sh
 
-REGION_PAGE_KIB=2048 REGION_MIB=64
-export VM_USER=12345 VM_AS_USER=$HVCMA_BUILD/guest/arm64/bin/as_user
-SOCKET=$VM_TMP/hvcmad.socket
-LOG=$VM_TMP/hvcmad.log
-SANDBOX='-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'
 nvme=$(nvme_pci)
-hvcma=$HVCMA_BUILD/arm64/hvcma
+device=$nvme
 vfio_take "$nvme"
-region_hugepages
-chmod 666 /dev/kvm
-chmod 711 "$VM_TMP"
-writable_etc
-echo nogroup:x:65534: >>/etc/group
+service_prepare
 cat >"$VM_TMP/hvcmad.conf" <<END
 socket-group = "nogroup";
 totals = { memory = "128M"; pinned = "128M"; regions = 2; devices = 1; };
@@ -31,29 +23,6 @@ vms = (
 	{ name = "other"; user = 12346; memory = "64M"; pinned = "64M"; regions = 1;
 	  unsafe-noiommu = true; devices = ( "0000:7f:00.0" ); } );
 END
-
-# start_service WHAT
-start_service()
-{
-	: >"$LOG"
-	LD_LIBRARY_PATH=$HVCMA_BUILD/lib "$HVCMA_BUILD/arm64/hvcmad" --config "$VM_TMP/hvcmad.conf" \
-		--socket "$SOCKET" >>"$LOG" 2>&1 &
-	service=$!
-	check "$1: the service runs" wait_until 20 said "ready, 2 VMs"
-}
-
-kill_service()
-{
-	kill -KILL "$service"
-	wait "$service"
-	sed 's/^/# /' "$LOG"
-}
-
-# said TEXT: the service has, since it was started
-said()
-{
-	grep -q -e "$1" "$LOG"
-}
 
 # start_guest WHAT
 start_guest()
@@ -73,33 +42,12 @@ is_master()
 	[ "$(pci_master "$nvme")" = "$1" ]
 }
 
-# shows TEXT: hvcma status does, in a line of the device or below
-shows()
-{
-	"$hvcma" status --service="$SOCKET" >"$VM_TMP/status" && grep -q -e "$1" "$VM_TMP/status"
-}
-
-has_no_device()
-{
-	"$hvcma" status --service="$SOCKET" >"$VM_TMP/status" && ! grep -q "$nvme" "$VM_TMP/status"
-}
-
 # is_stopped WHAT: device first, then memory
 is_stopped()
 {
 	check "$1: the service has no device any more" wait_until 15 has_no_device
 	check "$1: the controller is no bus master" is_master off
 	check "$1: no hugepage stays in use" wait_until 10 no_hugepage_used
-}
-
-all_of_region_used()
-{
-	[ "$(hugepages_used)" -eq $((REGION_MIB * 1024 / REGION_PAGE_KIB)) ]
-}
-
-release()
-{
-	"$hvcma" release --service="$SOCKET" "$("$hvcma" status --service="$SOCKET" --field /devices/0/number)"
 }
 
 start_service 'at first'
@@ -180,8 +128,5 @@ wait "$holder"
 release
 is_stopped released
 
-kill "$service"
-wait "$service"
-check "the service ends well" equal 0 $?
-sed 's/^/# /' "$LOG"
+end_service
 tap_end
