@@ -313,13 +313,19 @@ define install_service
 endef
 # What libvirt runs: emulators with the plugin, and its hook, which it looks for in one place.
 LIBVIRT_HOOK = /etc/libvirt/hooks/qemu.d/hvcma
-LIBVIRT_FILES = $(patsubst %,$(bindir)/hvcma-qemu-system-%,x86_64 aarch64) $(datarootdir)/hvcma/domain.rng $(LIBVIRT_HOOK)
+# Rules for AppArmor are where libvirt 9.6 and newer looks; before, one line of the owner's includes them (docs/libvirt.md).
+APPARMOR_DIR = /etc/apparmor.d/abstractions
+APPARMOR_FILES = $(addprefix $(APPARMOR_DIR)/,libvirt-qemu.d/hvcma hvcma-root hvcma-files)
+LIBVIRT_FILES = $(patsubst %,$(bindir)/hvcma-qemu-system-%,x86_64 aarch64) $(datarootdir)/hvcma/domain.rng $(LIBVIRT_HOOK) $(APPARMOR_FILES)
 define install_libvirt
 	$(foreach a,x86_64 aarch64,install -D -m 755 $(srcdir)/packaging/hvcma-qemu $(DESTDIR)$(bindir)/hvcma-qemu-system-$(a) &&) true
 	sed -i 's,@PLUGINDIR@,$(PLUGINDIR),' $(patsubst %,$(DESTDIR)$(bindir)/hvcma-qemu-system-%,x86_64 aarch64)
 	install -D -m 755 $(srcdir)/packaging/libvirt-hook $(DESTDIR)$(LIBVIRT_HOOK)
 	sed -i 's,@BINDIR@,$(bindir),g' $(DESTDIR)$(LIBVIRT_HOOK)
 	install -D -m 644 $(srcdir)/hv/libvirt/domain.rng $(DESTDIR)$(datarootdir)/hvcma/domain.rng
+	install -D -m 644 -t $(DESTDIR)$(APPARMOR_DIR)/libvirt-qemu.d $(srcdir)/packaging/apparmor/hvcma
+	install -m 644 -t $(DESTDIR)$(APPARMOR_DIR) $(srcdir)/packaging/apparmor/hvcma-root $(srcdir)/packaging/apparmor/hvcma-files
+	sed -i 's,@BINDIR@,$(bindir),; s,@PLUGINDIR@,$(PLUGINDIR),' $(addprefix $(DESTDIR),$(APPARMOR_FILES))
 endef
 # Where the shells look for them: bash, zsh, fish.
 COMPLETION_FILES = $(datarootdir)/bash-completion/completions/hvcma $(datarootdir)/zsh/vendor-completions/_hvcma \
@@ -396,7 +402,7 @@ uninstall:
 	rm -f $(DESTDIR)$(bindir)/hvcma
 	rm -rf $(DESTDIR)$(PLUGINDIR)
 	rm -f $(COMPLETION_FILES:%=$(DESTDIR)%) $(SERVICE_FILES:%=$(DESTDIR)%) $(LIBVIRT_FILES:%=$(DESTDIR)%)
-	@rmdir $(DESTDIR)$(datarootdir)/hvcma $(DESTDIR)$(datarootdir)/doc/hvcma 2>/dev/null || true
+	@rmdir $(DESTDIR)$(datarootdir)/hvcma $(DESTDIR)$(datarootdir)/doc/hvcma $(DESTDIR)$(APPARMOR_DIR)/libvirt-qemu.d 2>/dev/null || true
 	rm -f $(foreach s,$(MAN_SECTIONS),$(patsubst $(srcdir)/docs/man/%,$(DESTDIR)$(mandir)/man$(s)/%,$(wildcard $(srcdir)/docs/man/*.$(s))))
 
 # ---- packages ----------------------------------------------------------------

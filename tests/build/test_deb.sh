@@ -64,6 +64,11 @@ check "hvcma: none that is called otherwise in the next release" eval '! dpkg-de
 check "hvcma-qemu: plugin, keeper, emulators, hook" has hvcma-qemu usr/lib/hvcma/hvcma-qemu.so usr/lib/hvcma/hvcma-preload.so \
 	usr/lib/hvcma/hvcma-pin-keeper usr/bin/hvcma-qemu-system-x86_64 usr/bin/hvcma-qemu-system-aarch64 \
 	etc/libvirt/hooks/qemu.d/hvcma usr/share/man/man7/virtio-cma.7.gz
+check "hvcma-qemu: rules for AppArmor" has hvcma-qemu etc/apparmor.d/abstractions/libvirt-qemu.d/hvcma \
+	etc/apparmor.d/abstractions/hvcma-root etc/apparmor.d/abstractions/hvcma-files
+check "hvcma-qemu: they are the owner's to change, and go when it is purged" [ "$(dpkg-deb -I "$(of hvcma-qemu)" conffiles | grep -c apparmor.d)" = 3 ]
+check "hvcma-qemu: looks again when libvirt's own profile comes" eval 'dpkg-deb -I "$(of hvcma-qemu)" triggers |
+	grep -qx "interest-noawait /etc/apparmor.d/abstractions/libvirt-qemu"'
 check "hvcma-qemu: for QEMU of the series that it was built for" depends hvcma-qemu 'qemu-system-x86 (>= 1:10.0~) | qemu-system-arm (>= 1:10.0~)'
 check "virtio-cma-dkms: sources, what loads the module, the owner's own file" has virtio-cma-dkms \
 	"usr/src/virtio-cma-$version/dkms.conf" "usr/src/virtio-cma-$version/guest-driver/main.c" \

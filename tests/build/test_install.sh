@@ -95,6 +95,9 @@ check "the service's unit names where it is" grep -qx 'ExecStart=/usr/sbin/hvcma
 check "the emulator with the plugin names it" grep -q '^LD_PRELOAD=/usr/lib/hvcma/hvcma-preload.so' "$root/usr/bin/hvcma-qemu-system-x86_64"
 check "libvirt's hook is where libvirt looks for it" [ -x "$root/etc/libvirt/hooks/qemu.d/hvcma" ]
 check "and names the command" grep -q 'exec /usr/bin/hvcma domain hook' "$root/etc/libvirt/hooks/qemu.d/hvcma"
+check "AppArmor's rules are where libvirt's profiles include them" [ -e "$root/etc/apparmor.d/abstractions/libvirt-qemu.d/hvcma" ]
+check "and name what is installed" eval 'grep -q "^  /usr/bin/hvcma-qemu-system-" "$root/etc/apparmor.d/abstractions/libvirt-qemu.d/hvcma" &&
+	grep -q "^  /usr/lib/hvcma/hvcma-pin-keeper " "$root/etc/apparmor.d/abstractions/hvcma-root" && ! grep "^ .*@[A-Z]*@" -r "$root/etc/apparmor.d"'
 for goal in install uninstall; do
 	check "$goal, a blank in a folder: refused" eval '! make -o "build/$arch/hvcma" -o "build/$arch/hvcma-pin-keeper" \
 		-o "build/$arch/hvcma-preload.so" -o "build/$arch/hvcmad" -o "build/$arch/hvcmad-keeper" -o "build/$arch/hvcma-qemu.so" $goal DESTDIR="$root" prefix="/my folder" \

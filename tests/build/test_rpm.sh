@@ -59,7 +59,8 @@ if [ -e "$headers/cflags" ]; then
 		/usr/lib/systemd/system/hvcmad.service /usr/lib/sysusers.d/hvcmad.conf /usr/share/zsh/site-functions/_hvcma \
 		'/usr/share/man/man8/hvcmad.8.*'
 	check "hvcma-qemu: plugin, keeper, emulators, hook" has hvcma-qemu /usr/lib/hvcma/hvcma-qemu.so /usr/lib/hvcma/hvcma-preload.so \
-		/usr/lib/hvcma/hvcma-pin-keeper /usr/bin/hvcma-qemu-system-x86_64 /etc/libvirt/hooks/qemu.d/hvcma
+		/usr/lib/hvcma/hvcma-pin-keeper /usr/bin/hvcma-qemu-system-x86_64 /etc/libvirt/hooks/qemu.d/hvcma \
+		/etc/apparmor.d/abstractions/libvirt-qemu.d/hvcma /etc/apparmor.d/abstractions/hvcma-root
 	check "the guest's is as before" eval 'has virtio-cma-dkms $guest'
 	check "no file is in two packages" equal '' "$(for rpm in "$tmp"/RPMS/*/*.rpm; do rpm -qlp "$rpm"; done 2>/dev/null |
 		grep -v '/licenses\|/\.build-id' | sort | uniq -d)"

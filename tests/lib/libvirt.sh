@@ -273,7 +273,7 @@ libvirt_all()
 {
 	export HVCMA_LIBVIRT="$1"
 	libvirt_need
-	for name in life service several plug migrate; do
+	for name in life service several plug migrate confinement; do
 		"$HVCMA_SRC/tests/libvirt/test_$name.sh" >"$VM_TMP/results" 2>&1
 		tap_import "$VM_TMP/results" "$1: $name"
 	done

@@ -417,6 +417,16 @@ plan_libvirt_tree()
 	without "$NOT_TO_RUN|systemd.*|python3.*|libsystemd-shared.*|dbus-.*|polkitd|iso-codes" "$plan"
 }
 
+# plan_confinement ARCH [RELEASE]: profiles and parser of the suite that has this libvirt
+plan_confinement()
+{
+	case ${2-} in
+	9.0) plan_packages "apparmor/$GUEST_SUITE" "libvirt-daemon-system/$GUEST_SUITE" ;;
+	newest) newest plan_packages apparmor libstdc++6 libvirt-daemon libvirt-daemon-common libvirt-daemon-driver-qemu ;;
+	*) later plan_packages apparmor libvirt-daemon libvirt-daemon-common libvirt-daemon-driver-qemu ;;
+	esac
+}
+
 # ---- Xen -----------------------------------------------------------------------
 
 # xen_suite RELEASE COMMAND...: with the archives of the suite that has this release of Xen

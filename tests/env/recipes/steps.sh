@@ -18,6 +18,7 @@ linux-src-6.1 linux-src-6.12 compilers
 kernel-amd64-6.12-checked kernel-arm64-6.12-checked kernel-amd64-6.12-races
 kernel-amd64-6.12-rt kernel-arm64-6.12-64k kernel-amd64-7.3-iommufd
 libvirt-amd64 libvirt-amd64-9.0 libvirt-amd64-newest
+confinement-amd64 confinement-amd64-9.0 confinement-amd64-newest
 xen-arm64-4.17 xen-arm64-4.20 xen-tools-arm64-4.17 xen-tools-arm64-4.20
 sysroot-arm64-xen-4.17 sysroot-arm64-xen-4.20'
 
@@ -105,6 +106,12 @@ step_define()
 	libvirt-*)
 		step_recipe=libvirt step_cost='180 10'
 		step_args=$(echo "${1#libvirt-}" | tr - ' ')
+		case $1 in
+		*-newest) step_optional=1 ;;
+		esac ;;
+	confinement-*)
+		step_recipe=confinement step_cost='4 1'
+		step_args=$(echo "${1#*-}" | tr - ' ')
 		case $1 in
 		*-newest) step_optional=1 ;;
 		esac ;;
