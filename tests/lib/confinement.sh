@@ -32,8 +32,9 @@ confined_xml()
 		<uuid>$CONFINED_UUID</uuid>
 		<metadata>
 		<hvcma:regions xmlns:hvcma='https://hvcma.example/schemas/domain/1.0'>
-		<hvcma:region name='banka' mode='reusable'>
+		<hvcma:region name='banka' mode='reusable' service='yes'>
 		<hvcma:size unit='MiB'>16</hvcma:size>
+		<hvcma:pin mode='all'/>
 		<hvcma:client device='ua-net'/>
 		</hvcma:region>
 		</hvcma:regions>
