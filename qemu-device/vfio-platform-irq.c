@@ -24,8 +24,8 @@
 #include "vfio-platform.h"
 
 /* A QEMU for machines that KVM can't run here has neither. */
-#pragma weak kvm_irqchip_add_irqfd_notifier
-#pragma weak kvm_irqchip_remove_irqfd_notifier
+#pragma weak kvm_irqchip_add_irqfd_notifier_gsi
+#pragma weak kvm_irqchip_remove_irqfd_notifier_gsi
 
 static void irq_arrived(void *opaque)
 {
@@ -137,19 +137,29 @@ static bool irq_take_line(PlatformIrq *i, Error **errp)
     return true;
 }
 
+/*
+ * KVM numbers the GIC's shared interrupts from 0 on, as machine virt does. QEMU
+ * finds the number of a line by itself for GICv2 alone.
+ */
+static int irq_gsi(const PlatformIrq *i)
+{
+    return VIRT_MACHINE(qdev_get_machine())->irqmap[VIRT_PLATFORM_BUS] +
+           i->line;
+}
+
 static bool can_irqfd(const PlatformIrq *i)
 {
     return i->device->use_irqfd && kvm_enabled() && kvm_irqfds_enabled() &&
-           kvm_irqchip_add_irqfd_notifier &&
+           kvm_irqchip_add_irqfd_notifier_gsi &&
            (!i->is_level || kvm_resamplefds_enabled());
 }
 
 static void irq_connect(PlatformIrq *i)
 {
     i->has_irqfd = can_irqfd(i) &&
-        kvm_irqchip_add_irqfd_notifier(kvm_state, &i->trigger,
-                                       i->is_level ? &i->unmask : NULL,
-                                       i->irq) >= 0;
+        kvm_irqchip_add_irqfd_notifier_gsi(kvm_state, &i->trigger,
+                                           i->is_level ? &i->unmask : NULL,
+                                           irq_gsi(i)) >= 0;
     if (!i->has_irqfd) {
         qemu_set_fd_handler(event_notifier_get_fd(&i->trigger), irq_arrived,
                             NULL, i);
@@ -184,7 +194,8 @@ static bool irq_init(PlatformIrq *i, Error **errp)
 static void irq_fini(PlatformIrq *i)
 {
     if (i->has_irqfd) {
-        kvm_irqchip_remove_irqfd_notifier(kvm_state, &i->trigger, i->irq);
+        kvm_irqchip_remove_irqfd_notifier_gsi(kvm_state, &i->trigger,
+                                              irq_gsi(i));
     } else {
         qemu_set_fd_handler(event_notifier_get_fd(&i->trigger), NULL, NULL,
                             NULL);
