@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What the host's service costs: pinning and locating granules by one request, beside the same by a
- * local provider, by the clock and in time of processors, the client's and the service's; asking for the state of 1,000 regions of 100 VMs, each a process of another
+ * local provider, by the clock and in time of processors, the client's and the service's, and by the clock with both on one
+ * processor, which leaves out how long another one takes to be woken up; asking for the state of 1,000 regions of 100 VMs, each a process of another
  * user; and the memory that hvcmad then has. The service is the program as it ships.
  */
 #define _GNU_SOURCE
@@ -14,6 +15,7 @@
 #include "tests/bench/decision.h"
 #include "tests/service/rig.h"
 
+#include <sched.h>
 #include <time.h>
 
 #define MAX_NR		128
@@ -58,6 +60,19 @@ static struct cost cost_since(const clockid_t *service, struct cost began)
 	return (struct cost){ now.clock - began.clock, now.processors - began.processors };
 }
 
+static void both_on_one_processor(bool on)
+{
+	static cpu_set_t all;
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	if (on)
+		assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	assert_int_equal(sched_setaffinity(0, sizeof(all), on ? &one : &all), 0);
+	assert_int_equal(sched_setaffinity(rig.pid, sizeof(all), on ? &one : &all), 0);
+}
+
 /* What the pins of some requests cost, each; between them it is unpinned. */
 static struct cost served_in_row(int fd, uint32_t region, unsigned int nr, const clockid_t *service)
 {
@@ -96,19 +111,22 @@ static void one_request(unsigned int nr)
 {
 	struct memory m = huge_memory(nr);
 	struct hvcma_provider_config config = config_of(&m);
-	char by_clock[40], by_processors[40];
-	struct bench_figure figures[] = {
-		{ .name = by_clock, .unit = "us", .baseline = "local", .goal = RATIO_GOAL },
-		{ .name = by_processors, .unit = "us", .baseline = "local", .goal = RATIO_GOAL },
-	};
+	enum { CLOCK, PROCESSORS, ONE, NR_FIGURES };
+	static const char *const suffix[NR_FIGURES] = { "", "_processors", "_one_processor" };
+	struct bench_figure figures[NR_FIGURES];
+	char name[NR_FIGURES][48];
 	struct cost served, local;
 	struct hvcma_provider *p = local_provider(&config);
 	int fd = client_open(&rig), i;
 	clockid_t service;
 	uint32_t r;
 
-	snprintf(by_clock, sizeof(by_clock), "service_pin_bulk%u", nr);
-	snprintf(by_processors, sizeof(by_processors), "service_pin_bulk%u_processors", nr);
+	for (i = 0; i < NR_FIGURES; i++) {
+		snprintf(name[i], sizeof(name[i]), "service_pin_bulk%u%s", nr, suffix[i]);
+		figures[i] = (struct bench_figure){
+			.name = name[i], .unit = "us", .baseline = "local", .goal = RATIO_GOAL,
+		};
+	}
 	assert_int_equal(clock_getcpuclockid(rig.pid, &service), 0);
 	assert_int_equal(p->ops->back(p, 0, nr), 0);
 	assert_status(OK, client_register(fd, "bench", m.bytes, m.fd));
@@ -117,11 +135,18 @@ static void one_request(unsigned int nr)
 	for (i = 0; i < ROUNDS; i++) {
 		served = served_in_row(fd, r, nr, &service);
 		local = local_in_row(p, nr);
-		bench_pair(&figures[0], served.clock / nr, local.clock / nr);
-		bench_pair(&figures[1], served.processors / nr, local.processors / nr);
+		bench_pair(&figures[CLOCK], served.clock / nr, local.clock / nr);
+		bench_pair(&figures[PROCESSORS], served.processors / nr, local.processors / nr);
 	}
-	bench_judge(&figures[0]);
-	bench_judge(&figures[1]);
+	both_on_one_processor(true);
+	for (i = 0; i < ROUNDS; i++) {
+		served = served_in_row(fd, r, nr, &service);
+		local = local_in_row(p, nr);
+		bench_pair(&figures[ONE], served.clock / nr, local.clock / nr);
+	}
+	both_on_one_processor(false);
+	for (i = 0; i < NR_FIGURES; i++)
+		bench_judge(&figures[i]);
 	client_close(fd);
 	p->ops->destroy(p);
 	memory_free(&m);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # check: long
+# check: limit 1200
 #
 # The command, the keeper and the plugin by every compiler of this machine, by newer ones that the
 # test environment has, and at the levels of optimisation that distributions use: without a warning.
