@@ -16,6 +16,7 @@
 # NESTED_BARE=NAME: its guest is a program of tests/nested/bare, and has no kernel (GUEST-SERIES "").
 # NESTED_SERVICE=1 has hvcmad's library in $HVCMA_BUILD/lib, as_user, hold and taker in $HVCMA_BUILD/guest/arm64/bin.
 # NESTED_PLATFORM=1: the nested host has vfio-platform, its guest drivers of virtio-mmio and disks behind it.
+# NESTED_GUEST_MODULES: of the kernel, in the guest beside those.
 # NESTED_UEFI=1 has the guest's firmware at $HVCMA_BUILD/env/firmware/arm64.fd.
 
 : "${NESTED_HUGEPAGES:=hugepagesz=32M hugepages=6 hugepagesz=2M hugepages=96}"
@@ -100,7 +101,7 @@ nested_guest_initramfs()
 	[ -n "${NESTED_DRIVER_ONLY-}" ] ||
 		set -- uio_pci_generic "$(guest_module arm64 "$ng_series" vcma_selftest)" "$@"
 	initramfs "$ng_file" arm64 "$ng_series" virtio_pci crc32c_generic ext4 \
-		"$(guest_module arm64 "$ng_series" virtio_cma)" ${NESTED_PLATFORM:+virtio_blk virtio_mmio} nvme "$@"
+		"$(guest_module arm64 "$ng_series" virtio_cma)" ${NESTED_PLATFORM:+virtio_blk virtio_mmio} ${NESTED_GUEST_MODULES-} nvme "$@"
 }
 
 nested_start()

@@ -19,13 +19,18 @@ platform_take()
 	echo "$1" >/sys/bus/platform/drivers_probe
 }
 
-# virtio_mmio_disk: the transport with a disk behind it
-virtio_mmio_disk()
+# virtio_mmio_with ID: the transport with such a device behind it, as virtio numbers them
+virtio_mmio_with()
 {
 	for vm_device in "$PLATFORM"/*.virtio_mmio; do
 		vm_name=$(basename "$vm_device")
-		[ "$(devmem $((0x${vm_name%%.*} + DEVICE_ID)) 32)" != 0x00000002 ] || echo "$vm_name"
+		[ "$(devmem $((0x${vm_name%%.*} + DEVICE_ID)) 32)" != "$(printf '0x%08X' "$1")" ] || echo "$vm_name"
 	done
+}
+
+virtio_mmio_disk()
+{
+	virtio_mmio_with 2
 }
 
 # real OFFSET: of the disk's registers, as they really are
