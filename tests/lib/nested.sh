@@ -17,6 +17,7 @@
 # NESTED_SERVICE=1 has hvcmad's library in $HVCMA_BUILD/lib, as_user, hold and taker in $HVCMA_BUILD/guest/arm64/bin.
 # NESTED_PLATFORM=1: the nested host has vfio-platform, its guest drivers of virtio-mmio and disks behind it.
 # NESTED_GUEST_MODULES: of the kernel, in the guest beside those.
+# NESTED_NO_VFIO=1: the nested host's kernel has none, and so no devices for guests.
 # NESTED_UEFI=1 has the guest's firmware at $HVCMA_BUILD/env/firmware/arm64.fd.
 
 : "${NESTED_HUGEPAGES:=hugepagesz=32M hugepages=6 hugepagesz=2M hugepages=96}"
@@ -109,8 +110,10 @@ nested_start()
 	ns_series=$1 ns_guest_series=$2
 	shift 2
 	ns_platform=$(kernel_dir arm64 "${ns_series%-cloud}-vfio-platform")
-	initramfs "$VM_TMP/nested-initramfs" arm64 "$ns_series" virtio_pci virtio_blk ext4 \
-		"$(kernel_dir arm64 "$ns_series")/vfio.ko" vfio_iommu_type1 vfio-pci \
+	ns_vfio="$(kernel_dir arm64 "$ns_series")/vfio.ko vfio_iommu_type1 vfio-pci"
+	[ -z "${NESTED_NO_VFIO-}" ] || ns_vfio=
+	# shellcheck disable=SC2086 # module names are words
+	initramfs "$VM_TMP/nested-initramfs" arm64 "$ns_series" virtio_pci virtio_blk ext4 $ns_vfio \
 		${NESTED_PLATFORM:+"$ns_platform/vfio-platform-base.ko" "$ns_platform/vfio-platform.ko"} -- \
 		-f "$HVCMA_SRC/tests/nested/guest/start:/start"
 	nested_payload "$VM_TMP/payload.img" "$ns_guest_series"
