@@ -92,8 +92,8 @@ bool vfio_platform_quiet(VFIOPlatformNoiommu *p, Error **errp);
 /* ---- vfio-platform-host.c ---- */
 
 /**
- * platform_host_read() - find the device, its node and its rule, and refuse what
- * sysfs, the tree or the options say can't be; VFIO is not asked yet.
+ * platform_host_read() - find the device, its node and its rule, and refuse
+ * what sysfs, the tree or the options say can't be; VFIO is not asked yet.
  *
  * Return: false with @errp naming the device, the value and the limit. Either
  * way platform_host_free().
