@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the host's service costs: pinning and locating granules by one request, beside the same by a
- * local provider, by the clock and in time of processors, the client's and the service's, and by the clock with both on one
- * processor, which leaves out how long another one takes to be woken up; asking for the state of 1,000 regions of 100 VMs, each a process of another
- * user; and the memory that hvcmad then has. The service is the program as it ships.
+ * What the host's service costs: pinning and locating granules by one call of its provider, beside the same
+ * by a local provider, by the clock, as both may run and with both on one processor; asking for the state of
+ * 1,000 regions of 100 VMs, each a process of another user; and the memory that hvcmad then has. The service
+ * is the program as it ships.
  */
 #define _GNU_SOURCE
 #include <setjmp.h>
@@ -28,36 +28,9 @@
 #define STATUS_GOAL_MS	50.0
 #define MEMORY_GOAL_MIB	20.0
 
-static double clock_us(clockid_t clock)
-{
-	return bench_clock_ns(clock) / 1000;
-}
-
 static double now_us(void)
 {
-	return clock_us(CLOCK_MONOTONIC);
-}
-
-/* Of all that works on a request: this process, and the service unless it has @service for its own. */
-static double processors_us(const clockid_t *service)
-{
-	return clock_us(CLOCK_PROCESS_CPUTIME_ID) + (service ? clock_us(*service) : 0);
-}
-
-struct cost {
-	double clock, processors;
-};
-
-static struct cost cost_now(const clockid_t *service)
-{
-	return (struct cost){ now_us(), processors_us(service) };
-}
-
-static struct cost cost_since(const clockid_t *service, struct cost began)
-{
-	struct cost now = cost_now(service);
-
-	return (struct cost){ now.clock - began.clock, now.processors - began.processors };
+	return bench_clock_ns(CLOCK_MONOTONIC) / 1000;
 }
 
 static void both_on_one_processor(bool on)
@@ -73,37 +46,30 @@ static void both_on_one_processor(bool on)
 	assert_int_equal(sched_setaffinity(rig.pid, sizeof(all), on ? &one : &all), 0);
 }
 
-/* What the pins of some requests cost, each; between them it is unpinned. */
-static struct cost served_in_row(int fd, uint32_t region, unsigned int nr, const clockid_t *service)
+/* What the pins of some requests take, each; between them it is unpinned. */
+static double in_row(struct hvcma_provider *p, unsigned int nr)
 {
-	struct cost sum = { 0 }, one;
-
-	for (int i = 0; i < IN_ROW; i++) {
-		one = cost_now(service);
-		assert_status(OK, client_range(fd, HVCMAD_OP_PIN, region, 0, nr, HVCMAD_PIN_ADDRESSES));
-		one = cost_since(service, one);
-		assert_status(OK, client_range(fd, HVCMAD_OP_UNPIN, region, 0, nr, 0));
-		sum.clock += one.clock / IN_ROW;
-		sum.processors += one.processors / IN_ROW;
-	}
-	return sum;
-}
-
-static struct cost local_in_row(struct hvcma_provider *p, unsigned int nr)
-{
-	struct cost sum = { 0 }, one;
 	uint64_t hpa[MAX_NR];
+	double sum = 0, began;
 
 	for (int i = 0; i < IN_ROW; i++) {
-		one = cost_now(NULL);
+		began = now_us();
 		assert_int_equal(p->ops->pin(p, 0, nr), 0);
 		assert_int_equal(p->ops->hpa(p, 0, nr, hpa), 0);
-		one = cost_since(NULL, one);
+		sum += now_us() - began;
 		assert_int_equal(p->ops->unpin(p, 0, nr), 0);
-		sum.clock += one.clock / IN_ROW;
-		sum.processors += one.processors / IN_ROW;
 	}
-	return sum;
+	return sum / IN_ROW;
+}
+
+static struct hvcma_provider *remote_provider(const struct hvcma_provider_config *config)
+{
+	struct hvcma_error err = { "" };
+	struct hvcma_provider *p = NULL;
+
+	if (hvcma_provider_service_create(rig.socket, config, &p, &err))
+		fail_msg("%s", err.text);
+	return p;
 }
 
 /* Granules of one request, by the service and by this process itself, in turns. */
@@ -111,15 +77,13 @@ static void one_request(unsigned int nr)
 {
 	struct memory m = huge_memory(nr);
 	struct hvcma_provider_config config = config_of(&m);
-	enum { CLOCK, PROCESSORS, ONE, NR_FIGURES };
-	static const char *const suffix[NR_FIGURES] = { "", "_processors", "_one_processor" };
+	enum { CLOCK, ONE, NR_FIGURES };
+	static const char *const suffix[NR_FIGURES] = { "", "_one_processor" };
 	struct bench_figure figures[NR_FIGURES];
 	char name[NR_FIGURES][48];
-	struct cost served, local;
-	struct hvcma_provider *p = local_provider(&config);
-	int fd = client_open(&rig), i;
-	clockid_t service;
-	uint32_t r;
+	struct hvcma_provider *remote = remote_provider(&config), *local = local_provider(&config);
+	double served, own;
+	int i;
 
 	for (i = 0; i < NR_FIGURES; i++) {
 		snprintf(name[i], sizeof(name[i]), "service_pin_bulk%u%s", nr, suffix[i]);
@@ -127,28 +91,24 @@ static void one_request(unsigned int nr)
 			.name = name[i], .unit = "us", .baseline = "local", .goal = RATIO_GOAL,
 		};
 	}
-	assert_int_equal(clock_getcpuclockid(rig.pid, &service), 0);
-	assert_int_equal(p->ops->back(p, 0, nr), 0);
-	assert_status(OK, client_register(fd, "bench", m.bytes, m.fd));
-	r = got.reg.region;
-	assert_status(OK, client_range(fd, HVCMAD_OP_BACK, r, 0, nr, 0));
+	assert_int_equal(local->ops->back(local, 0, nr), 0);
+	assert_int_equal(remote->ops->back(remote, 0, nr), 0);
 	for (i = 0; i < ROUNDS; i++) {
-		served = served_in_row(fd, r, nr, &service);
-		local = local_in_row(p, nr);
-		bench_pair(&figures[CLOCK], served.clock / nr, local.clock / nr);
-		bench_pair(&figures[PROCESSORS], served.processors / nr, local.processors / nr);
+		served = in_row(remote, nr);
+		own = in_row(local, nr);
+		bench_pair(&figures[CLOCK], served / nr, own / nr);
 	}
 	both_on_one_processor(true);
 	for (i = 0; i < ROUNDS; i++) {
-		served = served_in_row(fd, r, nr, &service);
-		local = local_in_row(p, nr);
-		bench_pair(&figures[ONE], served.clock / nr, local.clock / nr);
+		served = in_row(remote, nr);
+		own = in_row(local, nr);
+		bench_pair(&figures[ONE], served / nr, own / nr);
 	}
 	both_on_one_processor(false);
 	for (i = 0; i < NR_FIGURES; i++)
 		bench_judge(&figures[i]);
-	client_close(fd);
-	p->ops->destroy(p);
+	remote->ops->destroy(remote);
+	local->ops->destroy(local);
 	memory_free(&m);
 }
 
