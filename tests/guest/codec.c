@@ -9,7 +9,7 @@
  * When both have a frame, the device moves samples (codec.h) from the one to the other by DMA, at
  * offsets from the one address that the framework has for the frame: what is not contiguous is
  * moved from and to the wrong places. The device has 4 KiB and takes its time, so that whole frames
- * would take minutes. Where a frame is is told in the log. It knows nothing of virtio_cma.
+ * would take minutes. The log tells where a frame is. It knows nothing of virtio_cma.
  *
  * Locks: of each node, for its queue and its file; @lock for the frames that wait, a leaf.
  */
