@@ -36,6 +36,8 @@ int hvcma_service_open(const char *path, unsigned int timeout_ms, int *fd,
  * @min_bytes: least length of the answer, header included
  * @bytes: out, on success: its length
  *
+ * For the first 300 us the answer is waited for awake, yielding, then asleep.
+ *
  * No descriptors either way. After -ETIMEDOUT, -EPROTO and -ECONNRESET the session is of no use.
  *
  * Return: 0, the errno of the status that the service answered with (HVCMAD_STATUS_TABLE),
