@@ -61,7 +61,7 @@ static void a_region_comes_back(void **state)
 	assert_status(OK, client_unregister(again, r));
 	assert_status(NO_REGION, client_resume(again, "banka"));
 	memory_free(&m);
-	assert_int_equal(small_pool_used(&pool), 0);
+	assert_true(small_pool_settles(&pool, 0));
 	close(again);
 	daemon_settles(&rig, rig.idle);
 }
