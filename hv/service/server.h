@@ -32,6 +32,7 @@ struct hvcmad_server {
 	unsigned int strangers_closing;		/* descriptors of such that are not closed yet */
 	struct hvcmad_log_limit strangers_log;
 	struct hvcmad_log_limit pause_log;
+	uint64_t served_us;			/* when a VM's last request was answered; 0: none was */
 	bool stopping;				/* since SIGTERM: until the last region and device end */
 
 	int listener;

@@ -371,6 +371,8 @@ static bool take_request(struct hvcmad_session *session)
 		    "its session ends: it has sent descriptors that can't be closed");
 		return false;
 	}
+	if (session->vm)
+		session->server->served_us = hvcmad_now_us();
 	return answer(session, bytes, passed);
 }
 

@@ -40,6 +40,17 @@ static long switches(void)
 	return number_of("voluntary_ctxt_switches");
 }
 
+/* What all its threads have used. */
+static int64_t processor_ns(void)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	assert_int_equal(clock_getcpuclockid(rig.pid, &clock), 0);
+	assert_int_equal(clock_gettime(clock, &t), 0);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
 /* One that has said nothing yet: what is said is limited. */
 static void rig_again(void)
 {
@@ -500,6 +511,7 @@ static void sessions_of_a_vm_are_bounded(void **state)
 static void idle_it_never_wakes_up(void **state)
 {
 	int fd = client_open(&rig);
+	int64_t used;
 	long before;
 
 	(void)state;
@@ -510,6 +522,9 @@ static void idle_it_never_wakes_up(void **state)
 	assert_status(OK, client_status(fd, 0, 0));	/* the negative control */
 	usleep(300000);
 	assert_int_not_equal(switches(), before);
+	used = processor_ns();	/* awake for a while, it sleeps again */
+	usleep(500000);
+	assert_int_equal(processor_ns(), used);
 	close(fd);
 }
 
