@@ -105,6 +105,7 @@ check "and its region" domain_field_is one banka /counters/pinned-bytes $BYTES
 check "destroyed" inside virsh -q destroy one
 check "the service has all back" domain_wait 30 pins 0
 check "no file is left" equal 0 "$(region_files)"
+# shellcheck disable=SC2034 # in an eval
 keeper=$libvirt_keeper
 libvirt_stop
 check "the keeper ends with the service, for it has nothing" eval '[ -n "$keeper" ] && ! kill -0 "$keeper" 2>/dev/null'

@@ -18,6 +18,7 @@ bulk_run()
 {
 	br_what=$1
 	shift
+	# shellcheck disable=SC2154 # vm_slow: lib/vm.sh
 	GUEST_LIMIT_S=120 guest "$bulk timeout_ms=$((20000 * vm_slow)) $*; $bulk_results" >"$VM_TMP/results"
 	tap_import "$VM_TMP/results" "$what: $br_what"
 }

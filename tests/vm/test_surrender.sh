@@ -94,6 +94,7 @@ check "the second's driver is unloaded" guest 'rmmod virtio_cma'
 check "nothing of it is orphaned" equal "0 0" "$(status /counters/orphaned-bytes) $(status /counters/online-bytes)"
 check "no warning or oops in the second" equal 0 "$(guest complaints)"
 check "the second ends well" vm_quit
+# shellcheck disable=SC2034 # lib/two_guests.sh
 second_pid=''
 use first
 check "no warning or oops in the first" equal 0 "$(guest complaints)"
@@ -105,5 +106,6 @@ guest load virtio_cma
 alloc $((REGION_MIB - 16)) >"$VM_TMP/results"
 tap_import "$VM_TMP/results" "after a reset"
 check "the first ends well" vm_quit
+# shellcheck disable=SC2034 # lib/two_guests.sh
 first_pid=''
 tap_end

@@ -113,6 +113,7 @@ memory_case()
 	# Not one page can be reclaimed any more but a few MiB that the kernel keeps back. KASAN keeps
 	# what was freed for a while, too, up to a thirty-second of memory.
 	room_mib=8
+	# shellcheck disable=SC2154 # vm_instruments: vm_start
 	[ "$vm_instruments" != checked ] || room_mib=56
 	guest '(while :; do sleep 1; done) & echo $! >/tmp/innocent.pid'
 	guest 'background /tmp/hog hog $(($(meminfo_mib MemAvailable) - '$room_mib')); echo $last >/tmp/hog.pid; echo 1000 >/proc/$last/oom_score_adj' >/dev/null

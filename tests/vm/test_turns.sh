@@ -120,12 +120,14 @@ check "its files are what they were" same_as "$second_sum" "$(guest "$sum")"
 check "no warning or oops in the second" equal 0 "$(guest complaints)"
 
 check "the second ends well" vm_quit
+# shellcheck disable=SC2034 # lib/two_guests.sh
 second_pid=''
 use first
 turn "what the second has left"
 check "the first's files are what they were" same_as "$first_sum" "$(guest "$sum")"
 check "no warning or oops in the first" equal 0 "$(guest complaints)"
 check "the first ends well" vm_quit
+# shellcheck disable=SC2034 # lib/two_guests.sh
 first_pid=''
 check "nothing is left at the service" wait_until 10 service_is /memory-bytes 0
 check "nor in the pool" equal "$POOL_MIB" "$(pool_free)"

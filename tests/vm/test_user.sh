@@ -82,6 +82,7 @@ reusable_case()
 	guest "mount -t tmpfs -o size=100% none /mnt && $lc_fill"
 	lc_missed=$(guest 'cat $(cma_dir)/nr_deadline_missed')
 	# A step past a deadline takes long where each page does.
+	# shellcheck disable=SC2154 # vm_slow: lib/vm.sh
 	[ "$vm_slow" = 1 ] && lc_late_s=1 || lc_late_s=30
 	GUEST_LIMIT_S=60 program late /dev/vcma/cma0 $((8 << 20)) 1000 $lc_late_s $((20000 * vm_slow))
 	check "$what: each that was late is counted" equal \
