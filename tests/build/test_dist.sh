@@ -104,4 +104,25 @@ check "vfio: a source of another version: refused, with both" refused \
 echo nothing >"$tmp/sources/linux-source-6.12.tar.xz"
 check "vfio: what is no archive: refused, with its name" refused \
 	"'$tmp/sources/linux-source-6.12.tar.xz' is no source of a kernel" "$headers"
+
+# dkms installs nothing beside a kernel's own module of the same version and source: ours has another one. make is not
+# run: what it would be given is looked at.
+printf '#!/bin/sh\ncase "$*" in *kernelversion) echo 6.12.30 ;; esac\n' >"$tmp/kbuild"
+chmod 755 "$tmp/kbuild"
+: >"$headers/.config"
+# version_of LINE: what build-vfio makes of a source whose last line it is
+version_of()
+{
+	rm -rf "$tmp/linux-source-6.12"
+	mkdir -p "$tmp/linux-source-6.12/drivers/vfio"
+	printf 'VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 30\n' >"$tmp/linux-source-6.12/Makefile"
+	printf '%s\n' 'MODULE_LICENSE("GPL v2");' "$1" >"$tmp/linux-source-6.12/drivers/vfio/vfio_main.c"
+	tar -cJf "$tmp/sources/linux-source-6.12.tar.xz" -C "$tmp" linux-source-6.12
+	(cd "$tmp/work" && KBUILD=$tmp/kbuild HVCMA_SOURCES=$tmp/sources "$HVCMA_SRC/packaging/vfio-dkms/build-vfio" "$headers") >"$tmp/out" 2>&1 ||
+		note "$(cat "$tmp/out")"
+	grep MODULE_VERSION "$tmp/work/source/drivers/vfio/vfio_main.c"
+}
+check "vfio: the module has a version of its own" equal 'MODULE_VERSION(DRIVER_VERSION "+noiommu");' \
+	"$(version_of 'MODULE_VERSION(DRIVER_VERSION);')"
+check "vfio: where the kernel's has none, too" equal 'MODULE_VERSION("+noiommu");' "$(version_of 'MODULE_AUTHOR("A");')"
 tap_end
