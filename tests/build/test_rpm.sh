@@ -39,8 +39,8 @@ has()
 	done
 }
 
-check "three packages, of the version of all parts" equal \
-	"hvcma-$version;hvcma-qemu-$version;virtio-cma-dkms-$version;" \
+check "four packages, of the version of all parts" equal \
+	"hvcma-$version;hvcma-qemu-$version;vdsm-hook-hvcma-$version;virtio-cma-dkms-$version;" \
 	"$(rpmspec -q --define 'qemu_headers /none' --qf '%{name}-%{version}\n' "$spec" | sort | tr '\n' ';')"
 check "without headers of QEMU: refused, and said which" eval \
 	'! rpmbuild -bb --nodeps --define "_topdir $tmp" "$spec" >"$tmp/log" 2>&1 && grep -q "qemu_headers is not defined" "$tmp/log"'
@@ -61,6 +61,9 @@ if [ -e "$headers/cflags" ]; then
 	check "hvcma-qemu: plugin, keeper, emulators, hook" has hvcma-qemu /usr/lib/hvcma/hvcma-qemu.so /usr/lib/hvcma/hvcma-preload.so \
 		/usr/lib/hvcma/hvcma-pin-keeper /usr/bin/hvcma-qemu-system-x86_64 /etc/libvirt/hooks/qemu.d/hvcma \
 		/etc/apparmor.d/abstractions/libvirt-qemu.d/hvcma /etc/apparmor.d/abstractions/hvcma-root
+	check "vdsm-hook-hvcma: the hook, and where it looks for its module" eval 'has vdsm-hook-hvcma /usr/libexec/vdsm/hooks/before_vm_start/50_hvcma \
+		/usr/share/hvcma/hvcma_regions.py && rpm2archive - <"$(ls "$tmp"/RPMS/noarch/vdsm-hook-hvcma-*.rpm)" | tar -xzO ./usr/libexec/vdsm/hooks/before_vm_start/50_hvcma |
+		grep -q "\"/usr/share/hvcma\""'
 	check "the guest's is as before" eval 'has virtio-cma-dkms $guest'
 	check "no file is in two packages" equal '' "$(for rpm in "$tmp"/RPMS/*/*.rpm; do rpm -qlp "$rpm"; done 2>/dev/null |
 		grep -v '/licenses\|/\.build-id' | sort | uniq -d)"
