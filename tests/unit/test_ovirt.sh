@@ -24,29 +24,29 @@ chmod 755 "$tmp"/before_vm_start/*
 cat >"$tmp/domain.xml" <<'END'
 <?xml version='1.0' encoding='utf-8'?>
 <domain xmlns:ns0="http://ovirt.org/vm/tune/1.0" xmlns:ovirt-vm="http://ovirt.org/vm/1.0" type="kvm">
-    <name>camera</name>
-    <uuid>0f8fad5b-d9cb-469f-a165-70867728950e</uuid>
-    <memory>1048576</memory>
-    <vcpu current="2">16</vcpu>
-    <metadata>
-        <ns0:qos />
-        <ovirt-vm:vm><ovirt-vm:clusterVersion>4.7</ovirt-vm:clusterVersion></ovirt-vm:vm>
-    </metadata>
-    <os>
-        <type arch="x86_64" machine="pc-q35-rhel9.2.0">hvm</type>
-    </os>
-    <features>
-        <acpi />
-    </features>
-    <devices>
-        <emulator>/usr/bin/qemu-system-x86_64</emulator>
-        <hostdev managed="no" mode="subsystem" type="pci">
-            <source>
-                <address bus="1" domain="0" function="0" slot="0" type="pci" />
-            </source>
-            <alias name="ua-nvme" />
-        </hostdev>
-    </devices>
+	<name>camera</name>
+	<uuid>0f8fad5b-d9cb-469f-a165-70867728950e</uuid>
+	<memory>1048576</memory>
+	<vcpu current="2">16</vcpu>
+	<metadata>
+		<ns0:qos />
+		<ovirt-vm:vm><ovirt-vm:clusterVersion>4.7</ovirt-vm:clusterVersion></ovirt-vm:vm>
+	</metadata>
+	<os>
+		<type arch="x86_64" machine="pc-q35-rhel9.2.0">hvm</type>
+	</os>
+	<features>
+		<acpi />
+	</features>
+	<devices>
+		<emulator>/usr/bin/qemu-system-x86_64</emulator>
+		<hostdev managed="no" mode="subsystem" type="pci">
+			<source>
+				<address bus="1" domain="0" function="0" slot="0" type="pci" />
+			</source>
+			<alias name="ua-nvme" />
+		</hostdev>
+	</devices>
 </domain>
 END
 cat >"$tmp/regions.xml" <<'END'
