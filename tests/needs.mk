@@ -31,7 +31,7 @@ IOMMUFD_T = $(if $(findstring iommufd,$(T)),$(IOMMUFD_HOST))
 # The libvirts beside the one that "make check" runs: likewise.
 LIBVIRT_LONG = libvirt-amd64-9.0 libvirt-amd64-newest confinement-amd64-newest qemu-amd64
 LIBVIRT_T = $(if $(findstring with_older,$(T)),libvirt-amd64-9.0) $(if $(findstring with_newest,$(T)),libvirt-amd64-newest confinement-amd64-newest) \
-	$(if $(findstring confinement,$(T)),$(LIBVIRT_LONG)) $(if $(findstring enforced,$(T)),qemu-amd64)
+	$(if $(findstring confinement,$(T)),$(LIBVIRT_LONG)) $(if $(findstring enforced,$(T))$(findstring selinux,$(T)),qemu-amd64)
 # Series that the demonstration is asked for, beside what it takes if not asked.
 DEMO_SERIES = 6.12 $(filter 6.1,$(DEMO_ARGS))
 

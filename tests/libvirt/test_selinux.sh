@@ -24,7 +24,7 @@ may()
 	}
 	for ma_one; do
 		# Rules that a switch has made true when it is on: all are off here.
-		grep -v ':True$' "$VM_TMP/rules" | grep -q "[{ ]$ma_one[ ;]" || return
+		grep -v ':True$' "$VM_TMP/rules" | grep -q "[{ ]${ma_one}[ ;]" || return
 	done
 }
 
@@ -59,6 +59,7 @@ POLICY=$(selinux_policy)
 check "it knows no hvcmad" eval '! may svirt_t hvcmad_t fd use && grep -q "hvcmad_t is not a valid" "$VM_TMP/rules"'
 check "QEMU may not use hugepages without a file" may_not svirt_t hugetlbfs_t file write map
 check "nor use a device that was opened for it" may_not svirt_t vfio_device_t chr_file read write ioctl
+check "nor map files of regions" may_not svirt_t svirt_image_t file map
 check "libvirt may not make files of regions" may_not virtd_t hugetlbfs_t file create unlink
 check "and ours" selinux_store /build/hvcma.pp || { note "$(cat "$VM_TMP/stored")"; tap_end; }
 
@@ -68,6 +69,7 @@ check "QEMU: connects" may svirt_t hvcmad_t unix_stream_socket connectto
 check "by the socket" may svirt_t hvcmad_run_t sock_file write
 check "uses what is passed to it" may svirt_t hvcmad_t fd use
 check "memory of the service's" may svirt_t hvcma_memory_t file read write map
+check "files of regions" may svirt_t svirt_image_t file read write map
 check "a device that was opened for it" may svirt_t vfio_device_t chr_file read write ioctl map
 check "hugepages without a file" may svirt_t hugetlbfs_t file read write map
 check "the same where it is emulated" may svirt_prot_exec_t hvcmad_t unix_stream_socket connectto
