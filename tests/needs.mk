@@ -31,7 +31,7 @@ IOMMUFD_T = $(if $(findstring iommufd,$(T)),$(IOMMUFD_HOST))
 # The libvirts beside the one that "make check" runs: likewise.
 LIBVIRT_LONG = libvirt-amd64-9.0 libvirt-amd64-newest confinement-amd64-newest qemu-amd64
 LIBVIRT_T = $(if $(findstring with_older,$(T)),libvirt-amd64-9.0) $(if $(findstring with_newest,$(T)),libvirt-amd64-newest confinement-amd64-newest) \
-	$(if $(findstring confinement,$(T)),$(LIBVIRT_LONG)) $(if $(findstring enforced,$(T)),qemu-amd64)
+	$(if $(findstring confinement,$(T)),$(LIBVIRT_LONG)) $(if $(findstring enforced,$(T))$(findstring selinux,$(T)),qemu-amd64)
 # Series that the demonstration is asked for, beside what it takes if not asked.
 DEMO_SERIES = 6.12 $(filter 6.1,$(DEMO_ARGS))
 
@@ -90,7 +90,7 @@ packages_check-vm = test plugin vm $(if $(IOMMUFD_T),kernel)
 steps_check-vm = qemu-amd64 $(steps_plugin) $(steps_guest) busybox-amd64 busybox-arm64 $(CLOUD) \
 	udev-amd64 kexec-arm64 initramfs-tools firmware $(IOMMUFD_T)
 packages_check-libvirt = test plugin vm
-steps_check-libvirt = libvirt-amd64 confinement-amd64 confinement-amd64-9.0 $(steps_plugin) kernel-amd64-6.12 busybox-amd64 $(LIBVIRT_T)
+steps_check-libvirt = libvirt-amd64 confinement-amd64 confinement-amd64-9.0 selinux-amd64 kubernetes-amd64 $(steps_plugin) kernel-amd64-6.12 busybox-amd64 $(LIBVIRT_T)
 packages_check-nested = test plugin guest boot
 steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross sysroot-arm64-service firmware \
 	vfio-platform-arm64-6.12

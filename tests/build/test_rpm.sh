@@ -39,8 +39,8 @@ has()
 	done
 }
 
-check "three packages, of the version of all parts" equal \
-	"hvcma-$version;hvcma-qemu-$version;virtio-cma-dkms-$version;" \
+check "five packages, of the version of all parts" equal \
+	"hvcma-$version;hvcma-qemu-$version;hvcma-selinux-$version;vdsm-hook-hvcma-$version;virtio-cma-dkms-$version;" \
 	"$(rpmspec -q --define 'qemu_headers /none' --qf '%{name}-%{version}\n' "$spec" | sort | tr '\n' ';')"
 check "without headers of QEMU: refused, and said which" eval \
 	'! rpmbuild -bb --nodeps --define "_topdir $tmp" "$spec" >"$tmp/log" 2>&1 && grep -q "qemu_headers is not defined" "$tmp/log"'
@@ -53,14 +53,27 @@ check "sources, and what loads the module" has virtio-cma-dkms $guest
 check "the owner's own file stays" equal /etc/modprobe.d/virtio-cma-local.conf \
 	"$(rpm -qcp "$tmp"/RPMS/noarch/*.rpm 2>/dev/null)"
 rm -r "$tmp/RPMS"
+# The policy is built in another root (libvirt/test_selinux), and here if this machine has what it is built with.
+without_policy=
+[ -e /usr/share/selinux/devel/Makefile ] || without_policy="--without selinux"
 if [ -e "$headers/cflags" ]; then
-	check "all packages" build --define "qemu_headers $headers"
+	# shellcheck disable=SC2086 # words
+	check "all packages" build --define "qemu_headers $headers" $without_policy
 	check "hvcma: command, service, units, completion, manual" has hvcma /usr/bin/hvcma /usr/sbin/hvcmad /usr/sbin/hvcmad-keeper \
 		/usr/lib/systemd/system/hvcmad.service /usr/lib/sysusers.d/hvcmad.conf /usr/share/zsh/site-functions/_hvcma \
 		'/usr/share/man/man8/hvcmad.8.*'
 	check "hvcma-qemu: plugin, keeper, emulators, hook" has hvcma-qemu /usr/lib/hvcma/hvcma-qemu.so /usr/lib/hvcma/hvcma-preload.so \
 		/usr/lib/hvcma/hvcma-pin-keeper /usr/bin/hvcma-qemu-system-x86_64 /etc/libvirt/hooks/qemu.d/hvcma \
 		/etc/apparmor.d/abstractions/libvirt-qemu.d/hvcma /etc/apparmor.d/abstractions/hvcma-root
+	check "vdsm-hook-hvcma: the hook, and where it looks for its module" eval 'has vdsm-hook-hvcma /usr/libexec/vdsm/hooks/before_vm_start/50_hvcma \
+		/usr/share/hvcma/hvcma_regions.py && rpm2archive - <"$(ls "$tmp"/RPMS/noarch/vdsm-hook-hvcma-*.rpm)" | tar -xzO ./usr/libexec/vdsm/hooks/before_vm_start/50_hvcma |
+		grep -q "\"/usr/share/hvcma\""'
+	if [ -z "$without_policy" ]; then
+		check "hvcma-selinux: the module, and its interface" has hvcma-selinux /usr/share/selinux/packages/hvcma.pp \
+			/usr/share/selinux/devel/include/contrib/hvcma.if
+	else
+		tap_skip "hvcma-selinux" "there is no selinux-policy-dev here"
+	fi
 	check "the guest's is as before" eval 'has virtio-cma-dkms $guest'
 	check "no file is in two packages" equal '' "$(for rpm in "$tmp"/RPMS/*/*.rpm; do rpm -qlp "$rpm"; done 2>/dev/null |
 		grep -v '/licenses\|/\.build-id' | sort | uniq -d)"

@@ -231,7 +231,7 @@ apt_refresh()
 	rm -f "$CACHE/tmp/refreshed"
 	apt_archives
 	apt_update apt_stable_sources \
-		'! -name *newest* ! ( -name libvirt-* ! -name libvirt-*-9.0-* ) ! -name *xen-*4.20-* ! -name *-iommufd-* ! -name *-armhf-*' "$1" ||
+		'! -name *newest* ! ( -name libvirt-* ! -name libvirt-*-9.0-* ) ! -name selinux-* ! -name *xen-*4.20-* ! -name *-iommufd-* ! -name *-armhf-*' "$1" ||
 		die "package lists cannot be fetched from the archives in $APT_DIR/sources.list"
 	when=$1
 	shift
@@ -241,7 +241,7 @@ apt_refresh()
 			newest apt_update apt_newest_sources '-name *newest*' "$when" ||
 				say "no package lists of $NEWEST_SUITE: going on without the newest kernel and QEMU" ;;
 		later)
-			later apt_update apt_later_sources '( -name libvirt-* ! -name libvirt-*-9.0-* ! -name *newest* -o -name *xen-*4.20-* )' "$when" ||
+			later apt_update apt_later_sources '( -name libvirt-* ! -name libvirt-*-9.0-* ! -name *newest* -o -name selinux-* -o -name *xen-*4.20-* )' "$when" ||
 				die "package lists of $SOURCE_SUITE cannot be fetched from the archives in $APT_DIR-later/sources.list" ;;
 		coming)
 			coming apt_update apt_coming_sources '-name *-iommufd-*' "$when" ||

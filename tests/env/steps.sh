@@ -283,7 +283,7 @@ steps_refresh()
 	all=$(step_closure "$@")
 	of_newest=$(echo "$all" | grep -v -e '-iommufd$')
 	[ "$(echo "$of_newest" | wc -l)" = "$(echo "$of_newest" | steps_required | wc -l)" ] && roots='' || roots=newest
-	echo "$all" | grep -q -e '^libvirt-' -e 'xen-.*4\.20' && roots="$roots later"
+	echo "$all" | grep -q -e '^libvirt-' -e '^selinux-' -e 'xen-.*4\.20' && roots="$roots later"
 	echo "$all" | grep -q -e '-iommufd$' && roots="$roots coming"
 	echo "$all" | grep -q -e -armhf- && roots="$roots armhf"
 	# shellcheck disable=SC2086 # a list of words

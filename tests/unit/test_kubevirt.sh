@@ -15,6 +15,7 @@ trap 'rm -rf "$tmp"' EXIT
 mkdir "$tmp/bin"
 ln -s "$hvcma" "$tmp/bin/hvcma"
 ln -s "$HVCMA_SRC/packaging/kubevirt/onDefineDomain" "$tmp/bin/onDefineDomain"
+export PYTHONPATH="$HVCMA_SRC/packaging" PYTHONDONTWRITEBYTECODE=1
 
 # The form of KubeVirt's domains: tabs, no declaration, no empty elements, metadata of its own.
 cat >"$tmp/domain.xml" <<'END'
@@ -163,9 +164,9 @@ check "a line of the domain before the annotation is the domain's" eval 'refused
 check "and after it" eval 'refused "domain:24: error:" "$(vmi "$tmp/regions.xml")" \
 	"$(sed "s,</domain>,<launchSecurity type=\"sev\"/>&," "$tmp/domain.xml")"'
 check "regions that are declared already" refused 'hvcma domain apply refuses' "$(vmi "$tmp/regions.xml")" "$(cat "$tmp/first")"
-check "a domain that is no XML" refused '--domain is not well-formed XML' "$(vmi "$tmp/regions.xml")" '<domain'
-check "an empty one" refused '--domain: the domain is empty' "$(vmi "$tmp/regions.xml")" '<domain/>'
-check "a domain with a document type" refused '--domain has a document type' "$(vmi "$tmp/regions.xml")" '<!DOCTYPE domain><domain><name/></domain>'
+check "a domain that is no XML" refused 'the domain is not well-formed XML' "$(vmi "$tmp/regions.xml")" '<domain'
+check "an empty one" refused 'the domain is empty' "$(vmi "$tmp/regions.xml")" '<domain/>'
+check "a domain with a document type" refused 'the domain has a document type' "$(vmi "$tmp/regions.xml")" '<!DOCTYPE domain><domain><name/></domain>'
 : >"$tmp/regions.xml"
 check "an empty annotation" refuses 'annotation hvcma.example/regions is not well-formed XML'
 echo '<regions><region' >"$tmp/regions.xml"

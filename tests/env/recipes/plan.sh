@@ -427,6 +427,29 @@ plan_confinement()
 	esac
 }
 
+# plan_selinux ARCH: the policy, with what builds modules, loads them and asks it.
+plan_selinux()
+{
+	later plan_selinux_tree "$1"
+}
+
+plan_selinux_tree()
+{
+	# Packages don't say that they depend on a shell and the usual tools.
+	plan=$(plan_closure selinux-policy-default selinux-policy-dev setools checkpolicy semodule-utils policycoreutils bash dash \
+		coreutils grep sed findutils)
+	plan=$(only "$1|all" "$plan")
+	without 'debconf|adduser|passwd|libpam.*|perl.*|gcc-.*-base|(lib)?binutils.*|libgprofng.*|libctf.*|libsframe.*|dpkg|tar|openssl.*' "$plan"
+}
+
+# plan_kubernetes ARCH: a Python of the guests' suite, with gRPC, and the compiler of its definitions.
+plan_kubernetes()
+{
+	plan=$(plan_closure python3-minimal python3-grpcio python3-protobuf protobuf-compiler)
+	plan=$(only "$1|all" "$plan")
+	without "$NOT_TO_RUN|dpkg|tar|readline-common|tzdata|media-types" "$plan"
+}
+
 # ---- Xen -----------------------------------------------------------------------
 
 # xen_suite RELEASE COMMAND...: with the archives of the suite that has this release of Xen

@@ -18,7 +18,7 @@ linux-src-6.1 linux-src-6.12 compilers
 kernel-amd64-6.12-checked kernel-arm64-6.12-checked kernel-amd64-6.12-races
 kernel-amd64-6.12-rt kernel-arm64-6.12-64k kernel-amd64-7.3-iommufd
 libvirt-amd64 libvirt-amd64-9.0 libvirt-amd64-newest
-confinement-amd64 confinement-amd64-9.0 confinement-amd64-newest
+confinement-amd64 confinement-amd64-9.0 confinement-amd64-newest selinux-amd64 kubernetes-amd64
 xen-arm64-4.17 xen-arm64-4.20 xen-tools-arm64-4.17 xen-tools-arm64-4.20
 sysroot-arm64-xen-4.17 sysroot-arm64-xen-4.20'
 
@@ -115,6 +115,8 @@ step_define()
 		case $1 in
 		*-newest) step_optional=1 ;;
 		esac ;;
+	selinux-*) step_recipe=selinux step_args=${1#*-} step_cost='150 5' ;;
+	kubernetes-*) step_recipe=kubernetes step_args=${1#*-} step_cost='60 3' ;;
 	busybox-*)
 		step_recipe=userland step_args=${1#busybox-} step_cost='2 1' ;;
 	e2fs-*)
