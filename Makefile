@@ -189,7 +189,6 @@ PLUGIN_WARN = $(filter-out -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wol
 ready_native =
 ready_cross = $(ENV)/cross/bin $(ENV)/sysroot-arm64
 QEMU_HEADERS_$(NATIVE) = $(QEMU_HEADERS)
-NATIVE ?= amd64
 $(eval $(call arch_rules,$(NATIVE),native))
 ifneq ($(NATIVE),arm64)
 $(eval $(call arch_rules,arm64,cross))

@@ -3,7 +3,7 @@
 # Tests, figures, the demonstration: what is built for each, and who runs it. What they need from
 # outside is in needs.mk.
 
-TEST_CFLAGS = $(BASE_CFLAGS) $(CMOCKA_CFLAGS) $(JSON_C_CFLAGS) $(SERVICE_CFLAGS) -UNDEBUG -DHVCMA_DEBUG
+TEST_CFLAGS = $(BASE_CFLAGS) -DHVCMA_NATIVE='"$(NATIVE)"' $(CMOCKA_CFLAGS) $(JSON_C_CFLAGS) $(SERVICE_CFLAGS) -UNDEBUG -DHVCMA_DEBUG
 HV_TEST_SRC = $(CORE_SRC) $(HOST_SRC) $(HOST_TESTING_SRC) $(FDT_SRC)
 UNIT_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/unit/test_*.c)))
 LOOPBACK_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/loopback/test_*.c)))
@@ -83,7 +83,7 @@ $(QTEST_MISFIT): $(srcdir)/qemu-device/layout.c $(O)/$(NATIVE)/hvcma-qemu.so $(O
 $(BENCH_BIN): $(srcdir)/tests/bench/decision.h
 $(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-fdt.a $(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
 	$(say) LD $(@:$(O)/%=%)
-	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $< $(if $(findstring qtest/,$(shell grep -h "include .tests/" $<)),$(QTEST_LIB)) \
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -DHVCMA_NATIVE='"$(NATIVE)"' -o $@ $< $(if $(findstring qtest/,$(shell grep -h "include .tests/" $<)),$(QTEST_LIB)) \
 		$(filter %.a,$^) -luring -lcmocka -ljson-c -lfdt
 
 # What judges the figures of scripts.
@@ -97,9 +97,10 @@ BARE_BIN = $(O)/tests/conformance/el2.elf $(O)/tests/nested/capture.elf
 CONFORMANCE_BIN = $(O)/tests/conformance/el2.elf $(O)/tests/conformance/compare
 $(O)/tests/conformance/el2.elf: $(addprefix $(srcdir)/tests/conformance/,start.S at.c stream.h)
 $(O)/tests/nested/capture.elf: $(addprefix $(srcdir)/,tests/nested/bare/start.S tests/nested/bare/capture.c hv/abi/virtio_cma.h)
-$(BARE_BIN): $(srcdir)/tests/lib/bare.ld | $(ready_cross)
+CC_bare = $(if $(CROSS_NEEDED),$(CC_cross),$(CC))
+$(BARE_BIN): $(srcdir)/tests/lib/bare.ld | $(if $(CROSS_NEEDED),$(ready_cross))
 	$(say) LD $(@:$(O)/%=%)
-	$(Q)mkdir -p $(@D) && $(CC_cross) -std=gnu11 -O2 $(WARN) -I$(srcdir) -ffreestanding -fno-pic -nostdlib -static \
+	$(Q)mkdir -p $(@D) && $(CC_bare) -std=gnu11 -O2 $(WARN) -I$(srcdir) -ffreestanding -fno-pic -nostdlib -static \
 		-fno-stack-protector -mgeneral-regs-only -mstrict-align -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
 		-Wl,-T,$(srcdir)/tests/lib/bare.ld -o $@ $(filter %.S %.c,$^)
 $(O)/tests/conformance/compare: $(O)/tests/obj/tests/conformance/compare.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(CORE_SRC))
