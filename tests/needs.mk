@@ -48,6 +48,10 @@ packages_plugin = plugin
 steps_plugin = $(if $(QEMU_HEADERS),,qemu-headers-$(NATIVE))
 packages_plugin-testing = $(packages_plugin)
 steps_plugin-testing = $(steps_plugin)
+packages_plugin-others = plugin
+steps_plugin-others = $(steps_plugin) $(OTHERS_HERE:%=qemu-headers-$(NATIVE)-%)
+packages_plugin-others-testing = $(packages_plugin-others)
+steps_plugin-others-testing = $(steps_plugin-others)
 packages_install = $(packages_plugin)
 steps_install = $(steps_plugin)
 packages_deb = deb plugin
@@ -109,10 +113,10 @@ steps_check-instruments = qemu-$(NATIVE) $(steps_plugin) busybox-amd64 $(CHECKED
 	$(addprefix kernel-,$(subst /,-,$(CHECKED_T)))
 
 packages_check-intree = test plugin series
-steps_check-intree = qemu-src
+steps_check-intree = qemu-src $(if $(findstring plugins,$(T)),$(steps_plugin-others) qemu-amd64-newest)
 # To build QEMU: "make check-long" does.
 packages_check-intree-long = $(packages_check-intree) intree
-steps_check-intree-long = $(steps_check-qtest) qemu-src qemu-src-newest meson
+steps_check-intree-long = $(steps_check-qtest) $(steps_plugin-others) qemu-src qemu-src-newest qemu-amd64-newest meson
 
 packages_bench = core plugin vm
 steps_bench = $(steps_check-vm) $(steps_check-nested) $(steps_check-xen) libvirt-amd64 qemu-src
@@ -162,6 +166,8 @@ config.mak: $(srcdir)/configure
 # Whoever asks by name for what configure lacked something for is told.
 parts_plugin = plugin keeper
 parts_plugin-testing = $(parts_plugin)
+parts_plugin-others = $(parts_plugin)
+parts_plugin-others-testing = $(parts_plugin)
 parts_service = service
 parts_install = command plugin keeper
 parts_$(NATIVE) = command keeper

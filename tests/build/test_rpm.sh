@@ -58,7 +58,7 @@ if [ -e "$headers/cflags" ]; then
 	check "hvcma: command, service, units, completion, manual" has hvcma /usr/bin/hvcma /usr/sbin/hvcmad /usr/sbin/hvcmad-keeper \
 		/usr/lib/systemd/system/hvcmad.service /usr/lib/sysusers.d/hvcmad.conf /usr/share/zsh/site-functions/_hvcma \
 		'/usr/share/man/man8/hvcmad.8.*'
-	check "hvcma-qemu: plugin, keeper, emulators, hook" has hvcma-qemu /usr/lib/hvcma/hvcma-qemu.so /usr/lib/hvcma/hvcma-preload.so \
+	check "hvcma-qemu: plugin, keeper, emulators, hook" has hvcma-qemu /usr/lib/hvcma/hvcma-qemu-10.0.so /usr/lib/hvcma/hvcma-preload.so \
 		/usr/lib/hvcma/hvcma-pin-keeper /usr/bin/hvcma-qemu-system-x86_64 /etc/libvirt/hooks/qemu.d/hvcma \
 		/etc/apparmor.d/abstractions/libvirt-qemu.d/hvcma /etc/apparmor.d/abstractions/hvcma-root
 	check "the guest's is as before" eval 'has virtio-cma-dkms $guest'
