@@ -55,7 +55,7 @@ step_define()
 	qemu-src-newest)
 		step_recipe=qemu_newest step_verb=qemu_src_newest step_optional=1 step_cost='420 12' ;;
 	qemu-amd64-newest)
-		step_recipe=qemu_newest step_verb=qemu_newest step_optional=1 step_cost='420 5' ;;
+		step_recipe=qemu_newest step_verb=qemu_newest step_optional=1 step_cost='165 5' ;;
 	meson) step_recipe=qemu step_out='' step_cost='5 1' ;;
 	qemu-headers-amd64 | qemu-headers-arm64)
 		step_recipe=qemu step_verb=qemu_headers step_args=${1#qemu-headers-} step_cost='10 35'
@@ -137,8 +137,8 @@ step_define()
 		*-newest) step_optional=1 ;;
 		esac ;;
 	machine-of-arm64)
-		step_recipe=machine step_args='core plugin' step_reads=deps step_cost='2500 120' ;;
-	seed-of-arm64) step_recipe=machine step_reads='apt.sh recipes/plan.sh' step_cost='110 1' ;;
+		step_recipe=machine step_args='core plugin' step_reads=deps step_cost='860 60' ;;
+	seed-of-arm64) step_recipe=machine step_reads='apt.sh recipes/plan.sh' step_cost='80 3' ;;
 	busybox-*)
 		step_recipe=userland step_args=${1#busybox-} step_cost='2 1' ;;
 	e2fs-*)
