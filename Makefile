@@ -30,7 +30,13 @@ endif
 # The test layers; those without a virtual machine that boots a kernel.
 QUICK_LAYERS = layers build unit service fdt loopback asan fuzz conformance qtest
 LAYERS = $(QUICK_LAYERS) glue vm libvirt nested xen instruments intree
+# Series of QEMU that the plugin is built for: the first, or that of --qemu-headers; with "plugin-others" all
+# that the test environment has headers of.
+FIRST_SERIES = 10.0
+OTHER_SERIES = 10.2
+OTHERS_HERE = $(filter-out $(QEMU_SERIES),$(OTHER_SERIES))
 include $(srcdir)/tests/needs.mk
+QEMU_SERIES ?= $(FIRST_SERIES)
 
 ifeq ($(V),1)
 Q =
@@ -62,6 +68,28 @@ PLUGIN_SRC := $(sort $(filter-out %/loader.c,$(wildcard $(srcdir)/qemu-device/*.
 # What only tests may ask for: in the plugin that they load, in nothing that is installed.
 HOST_TESTING_SRC := $(sort $(wildcard $(srcdir)/hv/host/testing/*.c))
 TESTING_SRC := $(sort $(filter-out %/test-hooks-none.c,$(PLUGIN_SRC)) $(wildcard $(srcdir)/qemu-device/testing/*.c))
+
+# ---- the plugin is of one series of QEMU, and named after it -----------------
+# In others than the first, which the sources are written for, things are called otherwise, as for QEMU's
+# own sources (qemu-device/in-tree/renames).
+plugin_so = hvcma-qemu-$(1).so
+PLUGIN_SO = $(call plugin_so,$(QEMU_SERIES))
+# --qemu-headers are for the machine it is configured for.
+series_of = $(if $(filter $(NATIVE),$(1)),$(QEMU_SERIES),$(FIRST_SERIES))
+PLUGIN_HDR := $(wildcard $(srcdir)/qemu-device/*.h $(srcdir)/qemu-device/testing/*.h)
+series_code = $(subst .,0,$(1))
+plugin_from = $(if $(filter $(FIRST_SERIES),$(1)),$(srcdir)/qemu-device,$(O)/series/$(1)/qemu-device)
+plugin_headers = $(if $(filter $(FIRST_SERIES),$(1)),,$(PLUGIN_HDR:$(srcdir)/%=$(O)/series/$(1)/%))
+# cc_plugin CC HEADERS SERIES
+cc_plugin = mkdir -p $(@D) && $(1) $$(cat $(2)/cflags) -DHVCMA_QEMU=$(call series_code,$(3)) -iquote $(srcdir) \
+	-iquote $(dir $(PLUGIN_TRACE)) $(CFLAGS) -fPIC -fvisibility=hidden $(PLUGIN_WARN) \
+	$(if $(filter %/layout.o,$@),-DHVCMA_QEMU_PACKAGE='"$(call qemu_package,$(2))"') -MMD -MP -c -o $@ $<
+define series_rules
+$(O)/series/$(1)/qemu-device/%: $(srcdir)/qemu-device/% $(srcdir)/qemu-device/in-tree/renames
+	$(Q)mkdir -p $$(@D) && awk -v qemu=$(call series_code,$(1)) -f $(srcdir)/qemu-device/in-tree/renames \
+		-f $(srcdir)/qemu-device/in-tree/rename.awk $$< >$$@
+endef
+$(foreach s,$(filter-out $(FIRST_SERIES),$(sort $(QEMU_SERIES) $(OTHER_SERIES))),$(eval $(call series_rules,$(s))))
 
 # Of the one list of trace events, as QEMU would make it.
 PLUGIN_TRACE = $(O)/trace/trace.h
@@ -149,18 +177,15 @@ $(O)/$(1)/hvcmad-keeper: $(O)/$(1)/obj/hv/service/keeper_main.o $(O)/$(1)/libhvc
 	$(say) LD $$(@:$(O)/%=%)
 	$(Q)$$(CC_$(2)) $(CFLAGS) $(LDFLAGS) -o $$@ $$^ $$(SERVICE_LIBS_$(2))
 
-$(O)/$(1)/obj/qemu-device/%.o: $(srcdir)/qemu-device/%.c config.mak $$(QH_$(1))/cflags | $(PLUGIN_TRACE)
+$(O)/$(1)/obj/qemu-device/%.o: $(call plugin_from,$(call series_of,$(1)))/%.c config.mak $$(QH_$(1))/cflags | $(PLUGIN_TRACE) $(call plugin_headers,$(call series_of,$(1)))
 	$(say) CC $(1)/qemu-device/$$*.o
-	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $$$$(cat $$(QH_$(1))/cflags) -iquote $(srcdir) -iquote $(dir $(PLUGIN_TRACE)) \
-		$(CFLAGS) -fPIC -fvisibility=hidden $(PLUGIN_WARN) \
-		$$(if $$(filter %/layout.o,$$@),-DHVCMA_QEMU_PACKAGE='"$$(call qemu_package,$$(QH_$(1)))"') \
-		-MMD -MP -c -o $$@ $$<
+	$(Q)$$(call cc_plugin,$$(CC_$(2)),$$(QH_$(1)),$(call series_of,$(1)))
 
-$(O)/$(1)/hvcma-qemu.so: $$(call obj_$(1),$(PLUGIN_SRC)) $(O)/$(1)/libhvcma-fdt.a $(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
+$(O)/$(1)/$(call plugin_so,$(call series_of,$(1))): $$(call obj_$(1),$(PLUGIN_SRC)) $(O)/$(1)/libhvcma-fdt.a $(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
 	$(say) LD $$(@:$(O)/%=%)
 	$(Q)$$(CC_$(2)) $(CFLAGS) -shared $(LDFLAGS) -o $$@ $$^ -luring -lfdt -lglib-2.0
 
-$(O)/$(1)/testing/hvcma-qemu.so: $$(call obj_$(1),$(TESTING_SRC) $(HOST_TESTING_SRC)) \
+$(O)/$(1)/testing/$(call plugin_so,$(call series_of,$(1))): $$(call obj_$(1),$(TESTING_SRC) $(HOST_TESTING_SRC)) \
 		$(O)/$(1)/libhvcma-fdt.a $(O)/$(1)/libhvcma-host.a $(O)/$(1)/libhvcma-core.a
 	$(say) LD $$(@:$(O)/%=%)
 	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $(CFLAGS) -shared $(LDFLAGS) -o $$@ $$^ -luring -lfdt -lglib-2.0
@@ -177,8 +202,8 @@ $(O)/$(1)/hvcma-preload.so: $(srcdir)/qemu-device/loader.c config.mak | $$(ready
 
 $(1): $(O)/$(1)/hvcma $(O)/$(1)/hvcma-pin-keeper
 $(1)-service: $(O)/$(1)/hvcmad $(O)/$(1)/hvcmad-keeper
-$(1)-plugin: $(O)/$(1)/hvcma-preload.so $(O)/$(1)/hvcma-qemu.so $(O)/$(1)/hvcma-pin-keeper $(O)/$(1)/platform-rules
-$(1)-plugin-testing: $(addprefix $(O)/$(1)/testing/,hvcma-preload.so hvcma-qemu.so hvcma-pin-keeper platform-rules)
+$(1)-plugin: $(O)/$(1)/hvcma-preload.so $(O)/$(1)/$(call plugin_so,$(call series_of,$(1))) $(O)/$(1)/hvcma-pin-keeper $(O)/$(1)/platform-rules
+$(1)-plugin-testing: $(addprefix $(O)/$(1)/testing/,hvcma-preload.so $(call plugin_so,$(call series_of,$(1))) hvcma-pin-keeper platform-rules)
 .PHONY: $(1) $(1)-service $(1)-plugin $(1)-plugin-testing
 endef
 
@@ -186,14 +211,33 @@ endef
 qemu_package = $(shell src=$$(sed -n 's/.*-iquote \([^ ]*\) -iquote .*/\1/p' $(1)/cflags); \
 	awk -F'[()]' '{ print $$2; exit }' "$$src/debian/changelog" 2>/dev/null)
 PLUGIN_WARN = $(filter-out -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition,$(WARN))
+# Plugins of other series beside it, with the libraries that are the same for all: ARCH KIND SERIES.
+define other_series_rules
+other_$(1)_$(3) = $$(patsubst $(srcdir)/%.c,$(O)/$(1)/obj-$(3)/%.o,$$(1))
+$(O)/$(1)/obj-$(3)/qemu-device/%.o: $(call plugin_from,$(3))/%.c config.mak $(ENV)/qemu-headers-$(1)-$(3)/cflags \
+		| $(PLUGIN_TRACE) $(call plugin_headers,$(3))
+	$(say) CC $(1)/qemu-$(3)/$$*.o
+	$(Q)$$(call cc_plugin,$$(CC_$(2)),$(ENV)/qemu-headers-$(1)-$(3),$(3))
+$(O)/$(1)/$(call plugin_so,$(3)): $$(call other_$(1)_$(3),$(PLUGIN_SRC)) $(addprefix $(O)/$(1)/libhvcma-,fdt.a host.a core.a)
+	$(say) LD $$(@:$(O)/%=%)
+	$(Q)$$(CC_$(2)) $(CFLAGS) -shared $(LDFLAGS) -o $$@ $$^ -luring -lfdt -lglib-2.0
+$(O)/$(1)/testing/$(call plugin_so,$(3)): $$(call other_$(1)_$(3),$(filter $(srcdir)/qemu-device/%,$(TESTING_SRC))) \
+		$$(call obj_$(1),$(HOST_TESTING_SRC)) $(addprefix $(O)/$(1)/libhvcma-,fdt.a host.a core.a)
+	$(say) LD $$(@:$(O)/%=%)
+	$(Q)mkdir -p $$(@D) && $$(CC_$(2)) $(CFLAGS) -shared $(LDFLAGS) -o $$@ $$^ -luring -lfdt -lglib-2.0
+$(1)-plugin-others: $(O)/$(1)/$(call plugin_so,$(3))
+$(1)-plugin-others-testing: $(O)/$(1)/testing/$(call plugin_so,$(3))
+endef
+
 ready_native =
 ready_cross = $(ENV)/cross/bin $(ENV)/sysroot-arm64
 QEMU_HEADERS_$(NATIVE) = $(QEMU_HEADERS)
-NATIVE ?= amd64
 $(eval $(call arch_rules,$(NATIVE),native))
 ifneq ($(NATIVE),arm64)
 $(eval $(call arch_rules,arm64,cross))
 endif
+$(foreach s,$(OTHERS_HERE),$(eval $(call other_series_rules,$(NATIVE),native,$(s))))
+.PHONY: plugin-others plugin-others-testing $(NATIVE)-plugin-others $(NATIVE)-plugin-others-testing
 
 SERVICE_BOTH = $(O)/$(NATIVE)/hvcmad $(O)/$(NATIVE)/hvcmad-keeper
 service: $(SERVICE_BOTH)
@@ -203,6 +247,8 @@ native: $(if $(MISSING_command),,$(O)/$(NATIVE)/hvcma) $(if $(MISSING_keeper),,$
 	$(if $(MISSING_service),,$(SERVICE_BOTH))
 plugin: $(NATIVE)-plugin
 plugin-testing: $(NATIVE)-plugin-testing
+plugin-others: plugin $(NATIVE)-plugin-others
+plugin-others-testing: plugin-testing $(NATIVE)-plugin-others-testing
 
 # ---- Xen: what runs in its control domain, for Arm; of each release its own libxenctrl ----
 XEN_RELEASES = 4.17 4.20
@@ -330,11 +376,13 @@ endef
 # Where the shells look for them: bash, zsh, fish.
 COMPLETION_FILES = $(datarootdir)/bash-completion/completions/hvcma $(datarootdir)/zsh/vendor-completions/_hvcma \
 	$(datarootdir)/fish/vendor_completions.d/hvcma.fish
-install: native plugin
+# Plugins of other series where they were built: "make plugin-others".
+PLUGIN_OTHERS = $(wildcard $(OTHERS_HERE:%=$(O)/$(NATIVE)/hvcma-qemu-%.so))
+install: native plugin $(PLUGIN_OTHERS)
 	$(whole_names)
 	install -D -m 755 $(O)/$(NATIVE)/hvcma $(DESTDIR)$(bindir)/hvcma
-	install -D -m 644 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-preload.so $(O)/$(NATIVE)/hvcma-qemu.so \
-		$(srcdir)/hv/host/platform-rules
+	install -D -m 644 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-preload.so $(O)/$(NATIVE)/$(PLUGIN_SO) \
+		$(PLUGIN_OTHERS) $(srcdir)/hv/host/platform-rules
 	install -D -m 755 -t $(DESTDIR)$(PLUGINDIR) $(O)/$(NATIVE)/hvcma-pin-keeper
 	$(foreach s,$(MAN_SECTIONS),install -D -m 644 -t $(DESTDIR)$(mandir)/man$(s) $(wildcard $(srcdir)/docs/man/*.$(s)) &&) true
 	install -D -m 644 $(srcdir)/packaging/completion/hvcma.bash $(DESTDIR)$(word 1,$(COMPLETION_FILES))
@@ -438,7 +486,8 @@ help:
 	@echo '  make            libraries, the hvcma command, the pin keeper, the service hvcmad'
 	@echo '  make plugin     the QEMU plugin for this machine, with the headers of Debian'\''s QEMU'
 	@echo '                  or those of --qemu-headers; plugin-testing: the one that tests load, with'
-	@echo '                  properties x-* that the other does not have'
+	@echo '                  properties x-* that the other does not have; plugin-others: also those for QEMU'\''s'
+	@echo '                  other series ($(OTHERS_HERE)), which make install takes along once they are there'
 	@echo '  make guest      virtio_cma.ko for the kernels that tests boot; guest-all: for every'
 	@echo '                  kernel of the test environment'
 	@echo '  make service    the host service hvcmad, which make without a goal builds, too'

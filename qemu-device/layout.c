@@ -10,7 +10,11 @@
 #include "hw/pci/pci_device.h"
 #include "hw/pci/pci_host.h"
 #include "hw/sysbus.h"
+#if HVCMA_QEMU < 1002
 #include "hw/vfio/vfio-common.h"
+#else
+#include "hw/vfio/vfio-container-legacy.h"
+#endif
 #include "hw/virtio/virtio-md-pci.h"
 #include "hw/virtio/virtio-pci.h"
 #include "qapi/qapi-commands-control.h"
@@ -22,6 +26,9 @@
 #include "layout.h"
 
 #define MAX_FUNCTIONS 16
+
+/* The loader knows the plugin's series by its name, its headers by theirs. */
+QEMU_BUILD_BUG_ON(HVCMA_QEMU != QEMU_VERSION_MAJOR * 100 + QEMU_VERSION_MINOR);
 
 /* Of the tests: bytes by which a size is wrong. */
 #ifndef HVCMA_LAYOUT_MISFIT

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * hvcma-preload.so: brings the plugin hvcma-qemu.so into an unmodified QEMU.
+ * hvcma-preload.so: brings the plugin for its series, hvcma-qemu-10.0.so say,
+ * into an unmodified QEMU.
  *
  * LD_PRELOAD reaches every process QEMU starts too, so this library contains
  * nothing but the decision whether to load: it needs no QEMU symbol, does
@@ -10,25 +11,25 @@
  *
  * It is no plugin itself: no QOM type, no device, no header of QEMU.
  */
-#define _GNU_SOURCE
 #define _GNU_SOURCE     /* dladdr */
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define PLUGIN_FILE "hvcma-qemu.so"
-
-/* The one list of QEMU releases whose structure layout the plugin knows. */
+/* The one list of QEMU's series that the plugin's sources know. */
 static const struct {
     int64_t major;
     int64_t minor;
 } supported[] = {
     { 10, 0 },
+    { 10, 2 },
 };
-#define SUPPORTED_TEXT "10.0.x"
+#define SUPPORTED_TEXT "10.0.x, 10.2.x"
 
 /*
  * What qmp_query_version() returns; part of QEMU's stable monitor interface.
@@ -60,8 +61,11 @@ static bool version_is_supported(const struct version_triple *v)
     return false;
 }
 
-/* Says why not, on stderr, if the plugin does not fit this QEMU. */
-static bool version_check(void)
+/*
+ * Says why not, on stderr, if there can be no plugin for this QEMU; else which
+ * series it is of.
+ */
+static bool version_check(struct version_triple *version)
 {
     query_version_fn query;
     free_version_fn release;
@@ -85,6 +89,7 @@ static bool version_check(void)
                 (long long)info->qemu->major, (long long)info->qemu->minor,
                 (long long)info->qemu->micro);
     }
+    *version = *info->qemu;
     release(info);
     return ok;
 }
@@ -102,12 +107,13 @@ static bool process_is_qemu(void)
  */
 static void __attribute__((constructor)) load_plugin(void)
 {
+    struct version_triple v;
     char path[4096];
     const char *slash;
     Dl_info self;
     int len;
 
-    if (!process_is_qemu() || !version_check()) {
+    if (!process_is_qemu() || !version_check(&v)) {
         return;
     }
     slash = dladdr((void *)load_plugin, &self) ? strrchr(self.dli_fname, '/') :
@@ -117,11 +123,19 @@ static void __attribute__((constructor)) load_plugin(void)
                 "library; preload it by a path with a '/'\n");
         return;
     }
-    len = snprintf(path, sizeof(path), "%.*s/" PLUGIN_FILE,
-                   (int)(slash - self.dli_fname), self.dli_fname);
+    len = snprintf(path, sizeof(path), "%.*s/hvcma-qemu-%lld.%lld.so",
+                   (int)(slash - self.dli_fname), self.dli_fname,
+                   (long long)v.major, (long long)v.minor);
     if (len < 0 || (size_t)len >= sizeof(path)) {
-        fprintf(stderr, "virtio-cma: path of " PLUGIN_FILE " is longer than "
-                "%zu bytes\n", sizeof(path) - 1);
+        fprintf(stderr, "virtio-cma: path of the plugin is longer than %zu "
+                "bytes\n", sizeof(path) - 1);
+        return;
+    }
+    if (access(path, F_OK)) {
+        fprintf(stderr, "virtio-cma: this is QEMU %lld.%lld.%lld, for which "
+                "there is no plugin: %s: %s; no virtio-cma device type is "
+                "registered\n", (long long)v.major, (long long)v.minor,
+                (long long)v.micro, path, strerror(errno));
         return;
     }
     if (!dlopen(path, RTLD_NOW | RTLD_LOCAL)) {

@@ -19,8 +19,10 @@
 
 #define HVCMA_STOCK_QEMU
 
-/* Release of QEMU that this is compiled for, 100 * major + minor. */
-#define HVCMA_QEMU 1000
+/*
+ * HVCMA_QEMU, by whoever compiles: the series of QEMU that this is for, 100 *
+ * major + minor. layout.c compares it with the headers.
+ */
 
 /* ---- qemu/module.h: only in a QEMU that the plugin fits ---- */
 
@@ -50,6 +52,25 @@ void pci_device_config_write(PCIDevice *pci_dev, uint32_t addr, uint32_t val,
  */
 void stock_watch_unrealize(DeviceState *dev,
                            void (*unrealizing)(DeviceState *dev));
+
+/* ---- hw/vfio, where containers' groups are in a list of its own ---- */
+
+#if HVCMA_QEMU >= 1002
+#define TYPE_HOST_IOMMU_DEVICE_LEGACY_VFIO TYPE_HOST_IOMMU_DEVICE "-legacy-vfio"
+
+typedef struct VFIODevice VFIODevice;
+
+/**
+ * stock_pci_hot_reset() - pci_hot_reset of TYPE_VFIO_IOMMU_NOIOMMU, see
+ * stock-hot-reset.c.
+ * @single: by itself; or with the others on its bus, all of which are to be
+ *          devices of such containers
+ *
+ * Return: 0; -EPERM where one is not ours to reset, -EINVAL where there are
+ * others and must not be, or the other way round; what VFIO says.
+ */
+int stock_pci_hot_reset(VFIODevice *vbasedev, bool single);
+#endif
 
 /* ---- monitor/hmp.h: stock-monitor.c ---- */
 

@@ -188,6 +188,21 @@ static bool block_migration(NoiommuContainer *c, const char *device,
     return migrate_add_blocker(&c->migration_blocker, errp) == 0;
 }
 
+/*
+ * Where QEMU's hot reset looks for groups. Since 10.2 stock QEMU shows the list
+ * to nobody: there is a hot reset of ours.
+ */
+static void list_group(VFIOGroup *group)
+{
+#if HVCMA_QEMU < 1002
+    QLIST_INSERT_HEAD(&vfio_group_list, group, next);
+#else
+#ifndef HVCMA_STOCK_QEMU
+    QLIST_INSERT_HEAD(&vfio_group_list, group, next);
+#endif
+#endif
+}
+
 /* Enter device, group and container where QEMU's VFIO code looks for them. */
 static void link_device(NoiommuContainer *c, VFIODevice *vbasedev,
                         AddressSpace *as)
@@ -204,7 +219,7 @@ static void link_device(NoiommuContainer *c, VFIODevice *vbasedev,
 
     c->group.container = &c->parent_obj;
     QLIST_INSERT_HEAD(&c->parent_obj.group_list, &c->group, container_next);
-    QLIST_INSERT_HEAD(&vfio_group_list, &c->group, next);
+    list_group(&c->group);
 
     vbasedev->group = &c->group;
     QLIST_INSERT_HEAD(&c->group.device_list, vbasedev, next);
@@ -227,7 +242,7 @@ static void unlink_device(NoiommuContainer *c, VFIODevice *vbasedev)
 #endif
     QLIST_REMOVE(vbasedev, next);
     vbasedev->group = NULL;
-    QLIST_REMOVE(&c->group, next);
+    QLIST_SAFE_REMOVE(&c->group, next);     /* it may be in none */
     QLIST_REMOVE(&c->group, container_next);
 }
 
@@ -410,6 +425,11 @@ static void noiommu_class_init(ObjectClass *klass, void *data)
 {
     VFIO_IOMMU_CLASS(klass)->attach_device = noiommu_attach;
     VFIO_IOMMU_CLASS(klass)->detach_device = noiommu_detach;
+#ifdef HVCMA_STOCK_QEMU
+#if HVCMA_QEMU >= 1002
+    VFIO_IOMMU_CLASS(klass)->pci_hot_reset = stock_pci_hot_reset;
+#endif
+#endif
 }
 
 static const TypeInfo noiommu_info = {

@@ -19,6 +19,9 @@
 
 #include "hw/qdev-core.h"
 #include "hw/vfio/vfio-common.h"
+#if HVCMA_QEMU >= 1002
+#include "hw/vfio/vfio-region.h"
+#endif
 #include "qemu/event_notifier.h"
 #include "qom/object.h"
 

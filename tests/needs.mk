@@ -10,6 +10,11 @@
 # Both are included: make begins anew after each, and sees what there is.
 
 ENV = $(O)/env
+# This machine, where configure has not said it; and what builds for arm64, if that is another.
+ifndef NATIVE
+NATIVE := $(or $(shell { uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/'; } 2>/dev/null),amd64)
+endif
+CROSS_NEEDED = $(filter-out $(NATIVE:arm64=cross),cross)
 CLOUD = kernel-arm64-6.12-cloud
 KERNELS = kernel-amd64-6.1 kernel-amd64-6.12 kernel-arm64-6.1 kernel-arm64-6.12
 NEWEST = kernel-amd64-newest kernel-arm64-newest
@@ -32,6 +37,9 @@ IOMMUFD_T = $(if $(findstring iommufd,$(T)),$(IOMMUFD_HOST))
 LIBVIRT_LONG = libvirt-amd64-9.0 libvirt-amd64-newest confinement-amd64-newest qemu-amd64
 LIBVIRT_T = $(if $(findstring with_older,$(T)),libvirt-amd64-9.0) $(if $(findstring with_newest,$(T)),libvirt-amd64-newest confinement-amd64-newest) \
 	$(if $(findstring confinement,$(T)),$(LIBVIRT_LONG)) $(if $(findstring enforced,$(T))$(findstring selinux,$(T)),qemu-amd64)
+# The arm64 machine that builds hvcma itself: likewise.
+ARM64_HOST = machine-of-arm64 seed-of-arm64 kernel-arm64-6.12-cloud
+ARM64_HOST_T = $(if $(findstring arm64_host,$(T)),$(ARM64_HOST))
 # Series that the demonstration is asked for, beside what it takes if not asked.
 DEMO_SERIES = 6.12 $(filter 6.1,$(DEMO_ARGS))
 
@@ -40,6 +48,10 @@ packages_plugin = plugin
 steps_plugin = $(if $(QEMU_HEADERS),,qemu-headers-$(NATIVE))
 packages_plugin-testing = $(packages_plugin)
 steps_plugin-testing = $(steps_plugin)
+packages_plugin-others = plugin
+steps_plugin-others = $(steps_plugin) $(OTHERS_HERE:%=qemu-headers-$(NATIVE)-%)
+packages_plugin-others-testing = $(packages_plugin-others)
+steps_plugin-others-testing = $(steps_plugin-others)
 packages_install = $(packages_plugin)
 steps_install = $(steps_plugin)
 packages_deb = deb plugin
@@ -63,7 +75,7 @@ packages_world = plugin guest
 steps_world = $(steps_plugin) $(steps_arm64-plugin) $(steps_arm64-service) $(steps_guest)
 
 packages_demo = plugin guest boot
-steps_demo = qemu-amd64 rootfs-arm64 busybox-arm64 e2fs-arm64 qemu-headers-arm64 \
+steps_demo = qemu-$(NATIVE) rootfs-arm64 busybox-arm64 e2fs-arm64 qemu-headers-arm64 \
 	$(DEMO_SERIES:%=kernel-arm64-%) $(DEMO_SERIES:%=kernel-arm64-%-cloud)
 
 packages_check-layers = core
@@ -81,30 +93,30 @@ packages_check-asan = test
 packages_check-fuzz = test fuzz
 packages_check-marathon = $(packages_check-fuzz)
 packages_check-conformance = test env
-steps_check-conformance = qemu-amd64 cross
+steps_check-conformance = qemu-$(NATIVE) $(CROSS_NEEDED)
 packages_check-qtest = test plugin
-steps_check-qtest = qemu-amd64 $(steps_plugin)
+steps_check-qtest = qemu-$(NATIVE) $(steps_plugin)
 packages_check-glue = $(packages_check-qtest) fuzz
 steps_check-glue = $(steps_check-qtest)
 packages_check-vm = test plugin vm $(if $(IOMMUFD_T),kernel)
-steps_check-vm = qemu-amd64 $(steps_plugin) $(steps_guest) busybox-amd64 busybox-arm64 $(CLOUD) \
-	udev-amd64 kexec-arm64 initramfs-tools firmware $(IOMMUFD_T)
+steps_check-vm = qemu-$(NATIVE) $(steps_plugin) $(steps_guest) busybox-amd64 busybox-arm64 $(CLOUD) \
+	udev-amd64 kexec-arm64 initramfs-tools firmware $(IOMMUFD_T) $(ARM64_HOST_T)
 packages_check-libvirt = test plugin vm
 steps_check-libvirt = libvirt-amd64 confinement-amd64 confinement-amd64-9.0 selinux-amd64 kubernetes-amd64 $(steps_plugin) kernel-amd64-6.12 busybox-amd64 $(LIBVIRT_T)
 packages_check-nested = test plugin guest boot
 steps_check-nested = $(steps_demo) kernel-arm64-6.1 kernel-arm64-6.1-cloud cross sysroot-arm64-service firmware \
 	vfio-platform-arm64-6.12
 packages_check-xen = test guest boot
-steps_check-xen = qemu-amd64 busybox-arm64 e2fs-arm64 kernel-arm64-6.1 kernel-arm64-6.12 $(steps_arm64-xen)
+steps_check-xen = qemu-$(NATIVE) busybox-arm64 e2fs-arm64 kernel-arm64-6.1 kernel-arm64-6.12 $(steps_arm64-xen)
 packages_check-instruments = test plugin vm kernel
-steps_check-instruments = qemu-amd64 $(steps_plugin) busybox-amd64 $(CHECKED) \
+steps_check-instruments = qemu-$(NATIVE) $(steps_plugin) busybox-amd64 $(CHECKED) \
 	$(addprefix kernel-,$(subst /,-,$(CHECKED_T)))
 
 packages_check-intree = test plugin series
-steps_check-intree = qemu-src
+steps_check-intree = qemu-src $(if $(findstring plugins,$(T)),$(steps_plugin-others) qemu-amd64-newest)
 # To build QEMU: "make check-long" does.
 packages_check-intree-long = $(packages_check-intree) intree
-steps_check-intree-long = $(steps_check-qtest) qemu-src qemu-src-newest meson
+steps_check-intree-long = $(steps_check-qtest) $(steps_plugin-others) qemu-src qemu-src-newest qemu-amd64-newest meson
 
 packages_bench = core plugin vm
 steps_bench = $(steps_check-vm) $(steps_check-nested) $(steps_check-xen) libvirt-amd64 qemu-src
@@ -123,7 +135,7 @@ packages_check-quick = $(call of_layers,packages,$(QUICK_LAYERS))
 steps_check-quick = $(call of_layers,steps,$(QUICK_LAYERS))
 packages_check-long = $(packages_check) intree
 steps_check-long = $(steps_check) $(steps_guest-all) $(steps_check-fdt-linux) $(steps_check-intree-long) compilers \
-	$(CHECKED_LONG) $(IOMMUFD_HOST) $(LIBVIRT_LONG)
+	$(CHECKED_LONG) $(IOMMUFD_HOST) $(LIBVIRT_LONG) $(ARM64_HOST)
 # A file for one guest kernel: build/guest/ARCH/SERIES/...
 kernel_of_file = $(subst $() ,-,$(wordlist 1,2,$(subst /, ,$(patsubst $(O)/guest/%,%,$(filter-out \
 	$(O)/guest/%/bin/%,$(filter $(O)/guest/%,$(1)))))))
@@ -154,6 +166,8 @@ config.mak: $(srcdir)/configure
 # Whoever asks by name for what configure lacked something for is told.
 parts_plugin = plugin keeper
 parts_plugin-testing = $(parts_plugin)
+parts_plugin-others = $(parts_plugin)
+parts_plugin-others-testing = $(parts_plugin)
 parts_service = service
 parts_install = command plugin keeper
 parts_$(NATIVE) = command keeper

@@ -3,7 +3,7 @@
 # Tests, figures, the demonstration: what is built for each, and who runs it. What they need from
 # outside is in needs.mk.
 
-TEST_CFLAGS = $(BASE_CFLAGS) $(CMOCKA_CFLAGS) $(JSON_C_CFLAGS) $(SERVICE_CFLAGS) -UNDEBUG -DHVCMA_DEBUG
+TEST_CFLAGS = $(BASE_CFLAGS) -DHVCMA_NATIVE='"$(NATIVE)"' $(CMOCKA_CFLAGS) $(JSON_C_CFLAGS) $(SERVICE_CFLAGS) -UNDEBUG -DHVCMA_DEBUG
 HV_TEST_SRC = $(CORE_SRC) $(HOST_SRC) $(HOST_TESTING_SRC) $(FDT_SRC)
 UNIT_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/unit/test_*.c)))
 LOOPBACK_BIN = $(patsubst $(srcdir)/tests/%.c,$(O)/tests/%,$(sort $(wildcard $(srcdir)/tests/loopback/test_*.c)))
@@ -71,11 +71,11 @@ $(QTEST_PLUGIN): $(sort $(wildcard $(srcdir)/tests/qtest/plugin/*.c)) $(QH_$(NAT
 	$(Q)mkdir -p $(@D) && $(CC) $$(cat $(QH_$(NATIVE))/cflags) -iquote $(srcdir) $(CFLAGS) -fPIC $(PLUGIN_WARN) \
 		-shared -o $@ $(filter %.c %.a,$^) -luring
 # A plugin that was built for another layout, as its table of sizes says.
-QTEST_MISFIT = $(O)/tests/qtest/misfit/hvcma-qemu.so
-$(QTEST_MISFIT): $(srcdir)/qemu-device/layout.c $(O)/$(NATIVE)/hvcma-qemu.so $(O)/$(NATIVE)/hvcma-preload.so
+QTEST_MISFIT = $(O)/tests/qtest/misfit/$(PLUGIN_SO)
+$(QTEST_MISFIT): $(call plugin_from,$(QEMU_SERIES))/layout.c $(O)/$(NATIVE)/$(PLUGIN_SO) $(O)/$(NATIVE)/hvcma-preload.so
 	$(say) LD $(@:$(O)/%=%)
 	$(Q)mkdir -p $(@D) && $(CC) $$(cat $(QH_$(NATIVE))/cflags) -iquote $(srcdir) $(CFLAGS) -fPIC -fvisibility=hidden \
-		-DHVCMA_LAYOUT_MISFIT=8 -c -o $(@D)/layout.o $< && \
+		-DHVCMA_QEMU=$(call series_code,$(QEMU_SERIES)) -DHVCMA_LAYOUT_MISFIT=8 -c -o $(@D)/layout.o $< && \
 	$(CC) -shared $(LDFLAGS) -o $@ $(@D)/layout.o $(filter-out %/layout.o,$(call obj_$(NATIVE),$(PLUGIN_SRC))) \
 		$(addprefix $(O)/$(NATIVE)/libhvcma-,fdt.a host.a core.a) -luring -lfdt -lglib-2.0 && \
 	cp $(O)/$(NATIVE)/hvcma-preload.so $(@D)/
@@ -83,7 +83,7 @@ $(QTEST_MISFIT): $(srcdir)/qemu-device/layout.c $(O)/$(NATIVE)/hvcma-qemu.so $(O
 $(BENCH_BIN): $(srcdir)/tests/bench/decision.h
 $(BENCH_BIN): $(O)/tests/%: $(srcdir)/tests/%.c $(O)/$(NATIVE)/libhvcma-fdt.a $(O)/$(NATIVE)/libhvcma-host.a $(O)/$(NATIVE)/libhvcma-core.a
 	$(say) LD $(@:$(O)/%=%)
-	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -o $@ $< $(if $(findstring qtest/,$(shell grep -h "include .tests/" $<)),$(QTEST_LIB)) \
+	$(Q)mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) -DHVCMA_NATIVE='"$(NATIVE)"' -o $@ $< $(if $(findstring qtest/,$(shell grep -h "include .tests/" $<)),$(QTEST_LIB)) \
 		$(filter %.a,$^) -luring -lcmocka -ljson-c -lfdt
 
 # What judges the figures of scripts.
@@ -97,9 +97,10 @@ BARE_BIN = $(O)/tests/conformance/el2.elf $(O)/tests/nested/capture.elf
 CONFORMANCE_BIN = $(O)/tests/conformance/el2.elf $(O)/tests/conformance/compare
 $(O)/tests/conformance/el2.elf: $(addprefix $(srcdir)/tests/conformance/,start.S at.c stream.h)
 $(O)/tests/nested/capture.elf: $(addprefix $(srcdir)/,tests/nested/bare/start.S tests/nested/bare/capture.c hv/abi/virtio_cma.h)
-$(BARE_BIN): $(srcdir)/tests/lib/bare.ld | $(ready_cross)
+CC_bare = $(if $(CROSS_NEEDED),$(CC_cross),$(CC))
+$(BARE_BIN): $(srcdir)/tests/lib/bare.ld | $(if $(CROSS_NEEDED),$(ready_cross))
 	$(say) LD $(@:$(O)/%=%)
-	$(Q)mkdir -p $(@D) && $(CC_cross) -std=gnu11 -O2 $(WARN) -I$(srcdir) -ffreestanding -fno-pic -nostdlib -static \
+	$(Q)mkdir -p $(@D) && $(CC_bare) -std=gnu11 -O2 $(WARN) -I$(srcdir) -ffreestanding -fno-pic -nostdlib -static \
 		-fno-stack-protector -mgeneral-regs-only -mstrict-align -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
 		-Wl,-T,$(srcdir)/tests/lib/bare.ld -o $@ $(filter %.S %.c,$^)
 $(O)/tests/conformance/compare: $(O)/tests/obj/tests/conformance/compare.o $(patsubst $(srcdir)/%.c,$(O)/tests/obj/%.o,$(CORE_SRC))
@@ -125,7 +126,7 @@ need_nested = $(O)/tests/nested/capture.elf $(patsubst %,$(O)/guest/arm64/bin/%,
 need_xen = arm64 arm64-xen $(call guest_test_ko,arm64/6.12 arm64/6.1)
 need_instruments = native plugin-testing $(call guest_test_ko,$(GUEST_CHECKED) $(CHECKED_T)) \
 	$(filter $(O)/guest/$(NATIVE)/%,$(GUEST_BIN))
-need_intree =
+need_intree = $(if $(findstring plugins,$(T)),native plugin-others)
 need = $(foreach l,$(1),$(need_$(l)))
 
 # T=NAME: also those that "make check" leaves to "make check-long".
@@ -135,14 +136,14 @@ check: $(call need,$(LAYERS))
 	$(Q)$(RUN) $(LAYERS)$(if $(T),, && ps -o etimes= -p $$PPID | tr -d ' ' >$(O)/logs/check.seconds)
 check-quick: $(call need,$(QUICK_LAYERS))
 	$(Q)$(RUN) $(QUICK_LAYERS)
-check-long: $(call need,$(LAYERS)) guest-all $(call guest_test_ko,$(GUEST_CHECKED_LONG)) in-tree
+check-long: $(call need,$(LAYERS)) plugin-others guest-all $(call guest_test_ko,$(GUEST_CHECKED_LONG)) in-tree
 	$(Q)$(RUN) -l $(LAYERS)
 # Fuzzers that say how often, so often: hours.
 check-marathon: $(call need,fuzz)
 	$(Q)$(RUN) -m fuzz
 .PHONY: check-marathon
 # QEMU with virtio-cma built in, of the releases that there are sources of, and the layer that runs on it.
-check-intree-long: in-tree
+check-intree-long: in-tree plugin-others native
 	$(Q)$(RUN) -l intree
 in-tree: $(need_qtest)
 	$(Q)for step in qemu-src qemu-src-newest; do \

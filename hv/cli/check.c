@@ -108,6 +108,27 @@ static void check_module(const char *root, struct hvcma_host_findings *all)
 		      "boot again, or unload the module and load the one that is installed; 'dkms status' tells which that is", all);
 }
 
+/* What helps, by what the plugin (qemu-device/loader.c, layout.c) or QEMU says. */
+static const char *plugin_fix(const char *complaint)
+{
+	static const struct {
+		const char *words, *fix;
+	} fixes[] = {
+		{ "not a valid device model",
+		  "this QEMU was built without modules: build virtio-cma into it (qemu-device/in-tree), or take your distribution's" },
+		{ "supported: ", "install a QEMU of a series that it names, or build virtio-cma into one (qemu-device/in-tree)" },
+		{ "for which there is no plugin", "build it for that series and install it: make plugin-others && sudo make install" },
+		{ "where the plugin was built",
+		  "build the plugin with the headers of this very QEMU: ./configure --qemu-headers=DIR && make plugin && sudo make install" },
+	};
+
+	for (size_t i = 0; i < sizeof(fixes) / sizeof(*fixes); i++) {
+		if (strstr(complaint, fixes[i].words))
+			return fixes[i].fix;
+	}
+	return "install the plugin's parts anew, all of one version: make plugin && sudo make install";
+}
+
 static void check_qemu(const struct request *r, struct hvcma_host_findings *all)
 {
 	struct hvcma_qemu_answer answer;
@@ -136,9 +157,7 @@ static void check_qemu(const struct request *r, struct hvcma_host_findings *all)
 		hvcma_fix(all, "make plugin && sudo make install, or name it with --plugin");
 	} else {
 		hvcma_found(all, "plugin", HVCMA_FAIL, "%s does not fit: %s", plugin, answer.complaint);
-		hvcma_fix(all, strstr(answer.complaint, "not a valid device model") ?
-			  "this QEMU was built without modules: build virtio-cma into it (qemu-device/in-tree), or take your distribution's" :
-			  "install the QEMU that it names, or build the plugin for this one");
+		hvcma_fix(all, "%s", plugin_fix(answer.complaint));
 	}
 }
 

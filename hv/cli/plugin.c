@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE			/* memmem() */
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,7 +15,7 @@
 #include "hv/cli/plugin.h"
 #include "hv/host/host_run.h"
 
-#define PLUGIN_FILE	"hvcma-qemu.so"
+#define PLUGIN_FILES	"hvcma-qemu-*.so"	/* of each series of QEMU one */
 #define QEMU_SECONDS	20
 
 void hvcma_plugin_find(char path[PATH_MAX])
@@ -34,18 +35,15 @@ void hvcma_plugin_find(char path[PATH_MAX])
 		path[0] = '\0';
 }
 
-void hvcma_plugin_version(const char *preload, char *text, size_t room)
+static void version_of(const char *path, char *text, size_t room)
 {
 	static const char mark[] = HVCMA_PLUGIN_VERSION_MARK;
-	char path[PATH_MAX];
-	const char *slash = strrchr(preload, '/'), *found;
+	const char *found;
 	struct stat st;
 	char *file;
-	int fd;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	*text = '\0';
-	snprintf(path, sizeof(path), "%.*s" PLUGIN_FILE, slash ? (int)(slash + 1 - preload) : 0, preload);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	if (!fstat(fd, &st) && st.st_size > 0) {
@@ -60,6 +58,24 @@ void hvcma_plugin_version(const char *preload, char *text, size_t room)
 		}
 	}
 	close(fd);
+}
+
+void hvcma_plugin_version(const char *preload, char *text, size_t room)
+{
+	const char *slash = strrchr(preload, '/');
+	char pattern[PATH_MAX];
+	glob_t files;
+
+	*text = '\0';
+	snprintf(pattern, sizeof(pattern), "%.*s" PLUGIN_FILES, slash ? (int)(slash + 1 - preload) : 0, preload);
+	if (glob(pattern, 0, NULL, &files))
+		return;
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		version_of(files.gl_pathv[i], text, room);
+		if (strcmp(text, HVCMA_VERSION) != 0)
+			break;
+	}
+	globfree(&files);
 }
 
 /* Does it know the device? What it says is in @text. */

@@ -29,8 +29,8 @@ struct hvcma_qemu_answer {
 void hvcma_plugin_find(char path[PATH_MAX]);
 
 /**
- * hvcma_plugin_version() - the version of the plugin's parts beside @preload, "" where it is not to be found, as in a
- * plugin that is older than this function.
+ * hvcma_plugin_version() - the version of the plugins beside @preload, one for each series of QEMU, "" where it is not to
+ * be found, as in a plugin that is older than this function. Of several it is one that is not this command's, if there is.
  */
 void hvcma_plugin_version(const char *preload, char *text, size_t room);
 

@@ -124,7 +124,18 @@ check "a folder without cflags: refused by name" \
 check "no such folder: refused by name" \
 	refused "--qemu-headers: no folder '$tmp/none'" --qemu-headers="$tmp/none"
 echo '-I.' >"$tmp/headers/cflags"
-check "a folder with cflags" configured --qemu-headers="$tmp/headers"
+check "a folder without qemu-version.h: refused by name" \
+	refused "--qemu-headers: '$tmp/headers' has no file 'qemu-version.h'" --qemu-headers="$tmp/headers"
+for series in 9.2 10.1 11.1; do
+	printf '#define QEMU_FULL_VERSION "%s.3 (Debian)"\n' $series >"$tmp/headers/qemu-version.h"
+	check "headers of QEMU $series: refused, and which can be" \
+		refused "--qemu-headers: they are of QEMU $series, and the plugin is for 10.0 10.2" --qemu-headers="$tmp/headers"
+done
+for series in 10.0 10.2; do
+	printf '#define QEMU_FULL_VERSION "%s.3 (Debian)"\n' $series >"$tmp/headers/qemu-version.h"
+	check "headers of QEMU $series" configured --qemu-headers="$tmp/headers"
+	check "the plugin is for it" grep -qx "QEMU_SERIES = $series" config.mak
+done
 rm "$tmp/headers/cflags"
 check "whose cflags went away: make says which" \
 	eval '! make plugin >"$tmp/out" 2>&1 && says "$tmp/headers'\'' has no file"'

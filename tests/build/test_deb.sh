@@ -61,7 +61,7 @@ check "hvcma: command, service, units, completion, manual" has hvcma usr/bin/hvc
 	usr/share/fish/vendor_completions.d/hvcma.fish usr/share/man/man1/hvcma.1.gz usr/share/man/man8/hvcmad.8.gz
 check "hvcma: the libraries that it is linked with" depends hvcma libjson-c5 liburing2 libfdt1 zlib1g libsystemd0 libxml2
 check "hvcma: none that is called otherwise in the next release" eval '! dpkg-deb -f "$(of hvcma)" Depends | grep -q libconfig'
-check "hvcma-qemu: plugin, keeper, emulators, hook" has hvcma-qemu usr/lib/hvcma/hvcma-qemu.so usr/lib/hvcma/hvcma-preload.so \
+check "hvcma-qemu: plugin, keeper, emulators, hook" has hvcma-qemu usr/lib/hvcma/hvcma-qemu-10.0.so usr/lib/hvcma/hvcma-preload.so \
 	usr/lib/hvcma/hvcma-pin-keeper usr/bin/hvcma-qemu-system-x86_64 usr/bin/hvcma-qemu-system-aarch64 \
 	etc/libvirt/hooks/qemu.d/hvcma usr/share/man/man7/virtio-cma.7.gz
 check "hvcma-qemu: rules for AppArmor" has hvcma-qemu etc/apparmor.d/abstractions/libvirt-qemu.d/hvcma \

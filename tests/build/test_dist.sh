@@ -16,7 +16,7 @@ arch=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
 # ---- the version -------------------------------------------------------------
 check "there is a version" [ -n "$version" ]
 check "hvcma has it" equal "hvcma $version" "$("$HVCMA_BUILD/$arch/hvcma" --version)"
-check "the plugin has it" eval 'strings "$HVCMA_BUILD/$arch/hvcma-qemu.so" | grep -qxF "hvcma-plugin-version=$version"'
+check "the plugin has it" eval 'strings "$HVCMA_BUILD/$arch/hvcma-qemu-10.0.so" | grep -qxF "hvcma-plugin-version=$version"'
 # finding PLUGIN: what "hvcma check" says of it; no QEMU is needed for that
 finding()
 {
@@ -24,7 +24,7 @@ finding()
 }
 check "hvcma check: the same version" eval 'finding "$HVCMA_BUILD/$arch" | grep -q "PASS.*the plugin and this command are hvcma $version"'
 mkdir "$tmp/plugin"
-sed "s/hvcma-plugin-version=$version/hvcma-plugin-version=9.9/" "$HVCMA_BUILD/$arch/hvcma-qemu.so" >"$tmp/plugin/hvcma-qemu.so"
+sed "s/hvcma-plugin-version=$version/hvcma-plugin-version=9.9/" "$HVCMA_BUILD/$arch/hvcma-qemu-10.0.so" >"$tmp/plugin/hvcma-qemu-10.0.so"
 check "hvcma check: another version: both are named" eval 'finding "$tmp/plugin" | grep -q "WARN.*hvcma 9.9, this command is hvcma $version"'
 check "hvcma check: no plugin there: said" eval 'finding "$tmp/none" | grep -q "WARN.*unknown version"'
 check "manual pages have it" equal '' "$(grep -L '^\.so ' docs/man/* | xargs grep -L "^\.TH .* \"[0-9-]*\" \"hvcma $version\"")"

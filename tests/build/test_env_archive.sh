@@ -13,7 +13,7 @@ dir=$(mktemp -d)
 trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 archive_dir=$dir/archive
 build=$HVCMA_SRC/tests/env/build
-[ "$(dpkg --print-architecture)" = amd64 ] || skip_all "the builder runs on amd64 only"
+[ "$(dpkg --print-architecture)" = amd64 ] || skip_all "its archives are those of an amd64 machine"
 unset HVCMA_CACHE HVCMA_JOBS HVCMA_ENV_RECIPES
 
 # plan TARGET...: what the archive as it is now leads to: status, out, err.
@@ -171,8 +171,8 @@ qemu()
 	for suite in bookworm-backports trixie; do
 		for name; do
 			case $name in
-			qemu-system-common | qemu-utils) package $suite "$name" "$version" amd64 ;;
-			*) package $suite "$name" "$version" amd64 "qemu-system-common (= $version)" ;;
+			qemu-system-common | qemu-utils) package $suite "$name" "$version" "${QEMU_ARCH:-amd64}" ;;
+			*) package $suite "$name" "$version" "${QEMU_ARCH:-amd64}" "qemu-system-common (= $version)" ;;
 			esac
 		done
 	done
@@ -192,6 +192,31 @@ package_gone bookworm-backports qemu-system-common 10.0.2
 package_gone trixie qemu-system-common 10.0.2
 plan qemu-amd64
 check "no QEMU that is whole is refused" fails_naming 'no QEMU 10.0 for amd64 is whole'
+
+# On a machine of the other architecture, as dpkg says.
+archive_new
+mkdir "$dir/bin"
+printf '#!/bin/sh\n[ "$1" = --print-architecture ] && echo arm64 || exec /usr/bin/dpkg "$@"\n' >"$dir/bin/dpkg"
+chmod 755 "$dir/bin/dpkg"
+plan_there()
+{
+	(PATH=$dir/bin:$PATH; plan "$@"; echo "$status" >"$dir/status")
+	status=$(cat "$dir/status")
+}
+qemu 10.0.2 qemu-system-x86 qemu-system-arm qemu-system-common qemu-utils
+QEMU_ARCH=arm64 qemu 10.0.2 qemu-system-x86 qemu-system-arm qemu-system-common qemu-utils
+plan_there qemu-arm64
+check "arm64: QEMU for that machine" takes qemu-arm64 qemu-system-x86_10.0.2_arm64.deb qemu-system-arm_10.0.2_arm64.deb \
+	qemu-utils_10.0.2_arm64.deb qemu-system-common_10.0.2_arm64.deb
+check "arm64: and none for this one" says_not '_amd64\.deb'
+for step in qemu-amd64 kernel-arm64-6.12 cross tools-newest; do
+	plan_there $step
+	check "arm64: $step is made elsewhere only, which is said" fails_naming "'$step' is made on amd64 machines only, and this one is arm64"
+done
+check "arm64: what there is of it" equal 'meson qemu-arm64 qemu-headers-arm64 qemu-src ' \
+	"$(PATH=$dir/bin:$PATH "$build" --list | grep -E '^(meson|qemu-src|qemu-(headers-)?a..64|cross|kernel-.*)$' | sort | tr '\n' ' ')"
+plan qemu-arm64
+check "here that one is not made" fails_naming "'qemu-arm64' is made on arm64 machines only, and this one is amd64"
 
 # newest [PART...]: the newest kernel, for both architectures
 newest()

@@ -14,7 +14,7 @@ dir=$(mktemp -d)
 trap 'umount "$dir/full" 2>/dev/null; chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 archive_dir=$dir/archive
 build=$HVCMA_SRC/tests/env/build
-[ "$(dpkg --print-architecture)" = amd64 ] || skip_all "the builder runs on amd64 only"
+machine=$(dpkg --print-architecture)
 unset HVCMA_CACHE HVCMA_JOBS
 cache=$dir/cache out=$dir/out
 KILLS=${HVCMA_KILLS:-20}
@@ -75,7 +75,7 @@ archive_toys()
 		*) head -c 300000 /dev/zero | tr '\0' "${name%"${name#?}"}" >"$dir/tree/data" ;;
 		esac
 		echo "$1" >"$dir/tree/version-$name"
-		package_file bookworm "toy-$name" "$1" amd64 '' "$dir/tree"
+		package_file bookworm "toy-$name" "$1" "$machine" '' "$dir/tree"
 	done
 	archive_publish
 }
@@ -151,10 +151,10 @@ check "it told how far the download was" says 'downloaded 1 of 1 MB'
 fresh
 check "who asks for one gets what it needs" settles three
 check "and nothing else" equal "one three two" "$(find "$out" -maxdepth 1 -type l -printf '%f ' | tr ' ' '\n' | sort | xargs)"
-check "nor a file for it" test ! -e "$cache/files/toy-four_1_amd64.deb"
+check "nor a file for it" test ! -e "$cache/files/toy-four_1_$machine.deb"
 fresh
 run --plan four
-check "a plan names files" says '^four toy-four_1_amd64.deb [0-9]* SHA256:'
+check "a plan names files" says "^four toy-four_1_$machine.deb [0-9]* SHA256:"
 check "and makes nothing" test ! -e "$cache/files" -a ! -e "$cache/products"
 
 # ---- killed ----
@@ -215,13 +215,13 @@ fresh
 run one
 chmod -R u+w "$cache/products"
 rm -rf "$cache/products"
-printf x | dd of="$cache/files/toy-one_1_amd64.deb" bs=1 seek=2000 conv=notrunc 2>/dev/null
-truncate -s 1000 "$cache/files/toy-common_1_amd64.deb"
+printf x | dd of="$cache/files/toy-one_1_$machine.deb" bs=1 seek=2000 conv=notrunc 2>/dev/null
+truncate -s 1000 "$cache/files/toy-common_1_$machine.deb"
 check "a file that was cut off, and one with another byte, are fetched again" settles one
 fresh
 mkdir -p "$cache/partial"
-head -c 1000 "$archive_dir/pool/toy-one_1_amd64.deb" >"$cache/partial/toy-one_1_amd64.deb"
-head -c 500000 /dev/zero >"$cache/partial/toy-common_1_amd64.deb"
+head -c 1000 "$archive_dir/pool/toy-one_1_$machine.deb" >"$cache/partial/toy-one_1_$machine.deb"
+head -c 500000 /dev/zero >"$cache/partial/toy-common_1_$machine.deb"
 check "a download that was broken off goes on, one that is too long begins again" settles one
 fresh
 run --plan one
@@ -231,8 +231,8 @@ mv "$archive_dir/elsewhere" "$archive_dir/pool"
 check "and forgotten once it is back" settles one
 fresh
 run --plan one
-chmod u+w "$archive_dir/pool/toy-one_1_amd64.deb"
-printf x | dd of="$archive_dir/pool/toy-one_1_amd64.deb" bs=1 seek=2000 conv=notrunc 2>/dev/null
+chmod u+w "$archive_dir/pool/toy-one_1_$machine.deb"
+printf x | dd of="$archive_dir/pool/toy-one_1_$machine.deb" bs=1 seek=2000 conv=notrunc 2>/dev/null
 check "a file that is not what the lists promise is refused" eval '! run one && says "not downloaded: toy-one_1"'
 archive_new
 archive_toys 1

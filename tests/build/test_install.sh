@@ -78,13 +78,13 @@ echo 'PACKAGES_CHECKED = plugin' >>config.mak
 mkdir -p "build/$arch" "build/env/qemu-headers-$arch"
 touch "build/env/qemu-headers-$arch/cflags"
 mv "$tmp/environment.mak" build/
-for file in hvcma hvcma-pin-keeper hvcmad hvcmad-keeper hvcma-preload.so hvcma-qemu.so; do
+for file in hvcma hvcma-pin-keeper hvcmad hvcmad-keeper hvcma-preload.so hvcma-qemu-10.0.so; do
 	touch "build/$arch/$file"
 done
 rm -rf "$root"
 check "install" eval 'make -o "build/$arch/hvcma" -o "build/$arch/hvcma-pin-keeper" -o "build/$arch/hvcma-preload.so" \
-	-o "build/$arch/hvcmad" -o "build/$arch/hvcmad-keeper" -o "build/$arch/hvcma-qemu.so" install DESTDIR="$root" >"$tmp/out" 2>&1 || { note "$(cat "$tmp/out")"; false; }'
-for file in bin/hvcma lib/hvcma/hvcma-preload.so lib/hvcma/hvcma-qemu.so lib/hvcma/hvcma-pin-keeper \
+	-o "build/$arch/hvcmad" -o "build/$arch/hvcmad-keeper" -o "build/$arch/hvcma-qemu-10.0.so" install DESTDIR="$root" >"$tmp/out" 2>&1 || { note "$(cat "$tmp/out")"; false; }'
+for file in bin/hvcma lib/hvcma/hvcma-preload.so lib/hvcma/hvcma-qemu-10.0.so lib/hvcma/hvcma-pin-keeper \
 	share/man/man1/hvcma.1 share/man/man7/virtio-cma.7 sbin/hvcmad sbin/hvcmad-keeper share/man/man8/hvcmad.8 \
 	lib/systemd/system/hvcmad.service lib/systemd/system/hvcmad.socket lib/systemd/system/hvcmad-keeper.service lib/systemd/system/hvcmad-keeper.socket lib/sysusers.d/hvcmad.conf \
 	lib/tmpfiles.d/hvcmad.conf share/doc/hvcma/hvcmad.conf bin/hvcma-qemu-system-x86_64 \
@@ -100,7 +100,7 @@ check "and name what is installed" eval 'grep -q "^  /usr/bin/hvcma-qemu-system-
 	grep -q "^  /usr/lib/hvcma/hvcma-pin-keeper " "$root/etc/apparmor.d/abstractions/hvcma-root" && ! grep "^ .*@[A-Z]*@" -r "$root/etc/apparmor.d"'
 for goal in install uninstall; do
 	check "$goal, a blank in a folder: refused" eval '! make -o "build/$arch/hvcma" -o "build/$arch/hvcma-pin-keeper" \
-		-o "build/$arch/hvcma-preload.so" -o "build/$arch/hvcmad" -o "build/$arch/hvcmad-keeper" -o "build/$arch/hvcma-qemu.so" $goal DESTDIR="$root" prefix="/my folder" \
+		-o "build/$arch/hvcma-preload.so" -o "build/$arch/hvcmad" -o "build/$arch/hvcmad-keeper" -o "build/$arch/hvcma-qemu-10.0.so" $goal DESTDIR="$root" prefix="/my folder" \
 		>"$tmp/out" 2>&1 && grep -q "bindir: folder names with blanks" "$tmp/out"'
 done
 touch "$root/usr/bin/other"

@@ -43,6 +43,7 @@ done
 for goal in plugin install check-build; do
 	check "$goal: QEMU's headers for this machine" equal "qemu-headers-$arch" "$(steps $goal)"
 done
+check "plugin-others: those of QEMU's other series, too" equal "qemu-headers-$arch qemu-headers-$arch-10.2" "$(steps plugin-others)"
 check "a file for one guest kernel: that kernel" equal kernel-amd64-6.12 "$(steps build/guest/amd64/6.12/virtio_cma.ko)"
 check "... for Arm: the cross compiler, too" equal "cross kernel-arm64-6.12" \
 	"$(steps build/guest/arm64/6.12/debug/virtio_cma.ko)"

@@ -11,8 +11,8 @@
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 arch=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')
-release=$HVCMA_BUILD/$arch/hvcma-qemu.so
-testing=$HVCMA_BUILD/$arch/testing/hvcma-qemu.so
+release=$HVCMA_BUILD/$arch/hvcma-qemu-10.0.so
+testing=$HVCMA_BUILD/$arch/testing/hvcma-qemu-10.0.so
 check "both plugins are built" [ -f "$release" -a -f "$testing" ]
 
 # The properties, by the sources, and the functions, by the objects.

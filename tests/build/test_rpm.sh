@@ -62,7 +62,7 @@ if [ -e "$headers/cflags" ]; then
 	check "hvcma: command, service, units, completion, manual" has hvcma /usr/bin/hvcma /usr/sbin/hvcmad /usr/sbin/hvcmad-keeper \
 		/usr/lib/systemd/system/hvcmad.service /usr/lib/sysusers.d/hvcmad.conf /usr/share/zsh/site-functions/_hvcma \
 		'/usr/share/man/man8/hvcmad.8.*'
-	check "hvcma-qemu: plugin, keeper, emulators, hook" has hvcma-qemu /usr/lib/hvcma/hvcma-qemu.so /usr/lib/hvcma/hvcma-preload.so \
+	check "hvcma-qemu: plugin, keeper, emulators, hook" has hvcma-qemu /usr/lib/hvcma/hvcma-qemu-10.0.so /usr/lib/hvcma/hvcma-preload.so \
 		/usr/lib/hvcma/hvcma-pin-keeper /usr/bin/hvcma-qemu-system-x86_64 /etc/libvirt/hooks/qemu.d/hvcma \
 		/etc/apparmor.d/abstractions/libvirt-qemu.d/hvcma /etc/apparmor.d/abstractions/hvcma-root
 	check "vdsm-hook-hvcma: the hook, and where it looks for its module" eval 'has vdsm-hook-hvcma /usr/libexec/vdsm/hooks/before_vm_start/50_hvcma \

@@ -7,7 +7,7 @@
 
 : "${HVCMA_BUILD:?}"
 dir=$HVCMA_BUILD/tests/conformance
-qemu=$HVCMA_BUILD/env/qemu-amd64/bin/qemu-system-aarch64
+qemu=$HVCMA_BUILD/env/qemu-$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')/bin/qemu-system-aarch64
 [ -x "$qemu" ] || { echo "1..0 # SKIP no $qemu"; exit 77; }
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT

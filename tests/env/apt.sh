@@ -62,6 +62,14 @@ armhf()
 	with_root armhf "$@"
 }
 
+# of_arm64 COMMAND...: with one of an arm64 machine, whose own programs these are.
+of_arm64()
+(
+	# shellcheck disable=SC2034 # for those that are called
+	MACHINE=arm64
+	with_root arm64 "$@"
+)
+
 # Is there a newest kernel to be had?
 newest_is_known()
 {
@@ -132,7 +140,7 @@ apt_stable_sources()
 	apt_sources deb "arch=amd64,arm64 $signed" "$GUEST_SUITE" \
 		"$main" "$security" -backports
 	[ "$(host_suite)" = "$GUEST_SUITE" ] ||
-		apt_sources deb "arch=amd64 $signed" "$(host_suite)" \
+		apt_sources deb "arch=$MACHINE $signed" "$(host_suite)" \
 			"$main" "$security"
 	apt_sources deb-src "$signed" "$SOURCE_SUITE" "$main" "$security"
 }
@@ -150,8 +158,8 @@ apt_later_sources()
 
 apt_coming_sources()
 {
-	echo "deb [arch=amd64 $signed] $main $COMING_SUITE main"
-	echo "deb [arch=amd64 $signed] $main $NEWEST_SUITE main"
+	echo "deb [arch=$MACHINE $signed] $main $COMING_SUITE main"
+	echo "deb [arch=$MACHINE $signed] $main $NEWEST_SUITE main"
 }
 
 # Nothing of it is run: releases as they were made will do.
@@ -189,7 +197,7 @@ apt_configure()
 		#clear APT::Default-Release;
 		#clear APT::Update;
 		#clear DPkg::Pre-Install-Pkgs;
-		APT::Architecture "amd64";
+		APT::Architecture "$MACHINE";
 		APT::Architectures { "amd64"; "arm64"; "armhf"; };
 		APT::Install-Recommends "false";
 		APT::Get::Assume-Yes "true";
@@ -223,7 +231,7 @@ apt_update()
 	fi
 }
 
-# apt_refresh WHEN [newest] [later] [coming] [armhf]: bring the package lists up to date, "now" or daily, those of the
+# apt_refresh WHEN [newest] [later] [coming] [armhf] [arm64]: bring the package lists up to date, "now" or daily, those of the
 # other roots only where they are wanted.
 apt_refresh()
 {
@@ -231,7 +239,7 @@ apt_refresh()
 	rm -f "$CACHE/tmp/refreshed"
 	apt_archives
 	apt_update apt_stable_sources \
-		'! -name *newest* ! ( -name libvirt-* ! -name libvirt-*-9.0-* ) ! -name selinux-* ! -name *xen-*4.20-* ! -name *-iommufd-* ! -name *-armhf-*' "$1" ||
+		'! -name *newest* ! ( -name libvirt-* ! -name libvirt-*-9.0-* ) ! -name selinux-* ! -name *xen-*4.20-* ! -name *-iommufd-* ! -name *-armhf-* ! -name *-of-arm64-*' "$1" ||
 		die "package lists cannot be fetched from the archives in $APT_DIR/sources.list"
 	when=$1
 	shift
@@ -249,6 +257,9 @@ apt_refresh()
 		armhf)
 			armhf apt_update apt_armhf_sources '-name *-armhf-*' "$when" ||
 				die "package lists of armhf cannot be fetched from the archives in $APT_DIR-armhf/sources.list" ;;
+		arm64)
+			of_arm64 apt_update apt_stable_sources '-name *-of-arm64-*' "$when" ||
+				die "package lists of arm64 cannot be fetched from the archives in $APT_DIR-arm64/sources.list" ;;
 		esac
 	done
 }
@@ -301,7 +312,7 @@ plan_source_series()
 }
 
 # offered PACKAGE[:ARCH]...: "PACKAGE[:ARCH] VERSION" of all that the archives have, newest first for
-# each package; not from suites that are there to be asked for by name only. amd64 goes unsaid.
+# each package; not from suites that are there to be asked for by name only. This machine's goes unsaid.
 offered()
 {
 	apt_versions 100 "$@"
@@ -321,7 +332,7 @@ apt_versions()
 of_arch()
 {
 	case $1 in
-	amd64) echo "$2" ;;
+	"$MACHINE") echo "$2" ;;
 	*) echo "$2:$1" ;;
 	esac
 }

@@ -286,6 +286,7 @@ steps_refresh()
 	echo "$all" | grep -q -e '^libvirt-' -e '^selinux-' -e 'xen-.*4\.20' && roots="$roots later"
 	echo "$all" | grep -q -e '-iommufd$' && roots="$roots coming"
 	echo "$all" | grep -q -e -armhf- && roots="$roots armhf"
+	echo "$all" | grep -q -e '-of-arm64$' && roots="$roots arm64"
 	# shellcheck disable=SC2086 # a list of words
 	apt_refresh "$when" $roots
 }

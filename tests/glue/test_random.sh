@@ -10,7 +10,7 @@
 . "$HVCMA_SRC/tests/lib/tap.sh"
 fuzz=$HVCMA_BUILD/tests/glue/fuzz_glue
 
-[ -x "$HVCMA_BUILD/env/qemu-amd64/bin/qemu-system-x86_64" ] || skip_all "no QEMU"
+[ -x "$HVCMA_BUILD/env/qemu-$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')/bin/qemu-system-x86_64" ] || skip_all "no QEMU"
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 

@@ -69,7 +69,7 @@ layout_case()
 	check "$1: the owner's own rule is there" has '/srv/owner/** r,'
 	check "$1: what includes ours is there at most once" [ "$(grep -c 'libvirt-qemu.d/hvcma>' "$owners")" -le 1 ]
 	for rule in "$SOCKET" "$WRAPPER" '/usr/bin/hvcma-qemu-system-aarch64 rmix,' '/usr/lib/hvcma/hvcma-preload.so mr,' \
-		'/usr/lib/hvcma/hvcma-qemu.so mr,' '/usr/lib/hvcma/platform-rules r,' '/ rw,' \
+		'/usr/lib/hvcma/hvcma-qemu-10.0.so mr,' '/usr/lib/hvcma/platform-rules r,' '/ rw,' \
 		'/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages r,'; do
 		check "$1: has $rule" has "$rule"
 	done

@@ -21,7 +21,7 @@ attr_case()
 }
 
 "$HVCMA_BUILD/env/cross/bin/aarch64-linux-gnu-objdump" -d --disassemble=hvcma_clean_invalidate \
-	"$HVCMA_BUILD/arm64/hvcma-qemu.so" >"$VM_TMP/maintenance"
+	"$HVCMA_BUILD/arm64/hvcma-qemu-10.0.so" >"$VM_TMP/maintenance"
 check "QEMU's loop has one instruction of maintenance" equal 1 "$(grep -c 'dc[[:space:]]*civac, x' "$VM_TMP/maintenance")"
 for case in ${HVCMA_ATTR_CASES:-neoverse-n1/no-fwb/6.1-cloud/6.12}; do
 	# shellcheck disable=SC2046 # four words

@@ -91,7 +91,7 @@ const char *qtest_plugin(void)
 		return "";
 	if (given)
 		return given;
-	snprintf(path, sizeof(path), "%s/amd64/testing/hvcma-preload.so", build_folder());
+	snprintf(path, sizeof(path), "%s/" HVCMA_NATIVE "/testing/hvcma-preload.so", build_folder());
 	return path;
 }
 
@@ -119,7 +119,7 @@ static void qemu_path(enum qtest_machine machine, char *path, size_t bytes)
 	if (built_in())
 		snprintf(path, bytes, "%s/%s", built_in(), machines[machine].program);
 	else
-		snprintf(path, bytes, "%s/env/qemu-amd64/bin/%s", build_folder(),
+		snprintf(path, bytes, "%s/env/qemu-" HVCMA_NATIVE "/bin/%s", build_folder(),
 			 machines[machine].program);
 }
 

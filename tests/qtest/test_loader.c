@@ -92,9 +92,10 @@ static void test_inert(void **state)
 				   qtest_plugin()), "42\n/dev/null\n");
 }
 
-static void play_version(const char *version, const char *expected)
+/* With the loader of this folder, or the tests' own. */
+static void play_version_in(const char *folder, const char *version, const char *expected)
 {
-	char self[4096];
+	char self[4096], own[4096];
 	const char *text;
 	ssize_t n;
 
@@ -106,21 +107,27 @@ static void play_version(const char *version, const char *expected)
 	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	assert_true(n > 0);
 	self[n] = 0;
-	text = output("exec 2>&1; PLAYED_VERSION=%s LD_PRELOAD='%s' '%s' play", version, qtest_plugin(),
-		      self);
+	snprintf(own, sizeof(own), "%s/hvcma-preload.so", folder ? folder : "");
+	text = output("exec 2>&1; PLAYED_VERSION=%s LD_PRELOAD='%s' '%s' play", version,
+		      folder ? own : qtest_plugin(), self);
 	if (!strstr(text, expected))
 		fail_msg("version %s: %s", version, text);
 }
 
+static void play_version(const char *version, const char *expected)
+{
+	play_version_in(NULL, version, expected);
+}
+
 static void test_unknown_versions(void **state)
 {
-	static const char *const unknown[] = { "7.2.22", "9.2.0", "10.1.0", "11.1.0" };
+	static const char *const unknown[] = { "7.2.22", "9.2.0", "10.1.0", "11.0.0", "11.1.3" };
 	char expected[128];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
-		snprintf(expected, sizeof(expected), "virtio-cma: this is QEMU %s, supported: 10.0.x; "
+		snprintf(expected, sizeof(expected), "virtio-cma: this is QEMU %s, supported: 10.0.x, 10.2.x; "
 			 "no virtio-cma device type is registered\n", unknown[i]);
 		play_version(unknown[i], expected);
 	}
@@ -133,6 +140,28 @@ static void test_known_version(void **state)
 	play_version("10.0.99", "undefined symbol");
 }
 
+/* Of several plugins in one folder that of the series, and no other; where it is missing, that is said. */
+static void test_picks_by_series(void **state)
+{
+	char folder[] = "/tmp/hvcma-loader-XXXXXX", expected[256];
+
+	(void)state;
+	qtest_skip_unless_built();
+	assert_non_null(mkdtemp(folder));
+	output("cp '%s' %s/; echo nothing to load >%s/hvcma-qemu-10.0.so", qtest_plugin(), folder, folder);
+	snprintf(expected, sizeof(expected), "virtio-cma: %s/hvcma-qemu-10.0.so: file too short\n", folder);
+	play_version_in(folder, "10.0.2", expected);
+	snprintf(expected, sizeof(expected), "virtio-cma: this is QEMU 10.2.1, for which there is no plugin: "
+		 "%s/hvcma-qemu-10.2.so: No such file or directory; no virtio-cma device type is registered\n", folder);
+	play_version_in(folder, "10.2.1", expected);
+	output("mv %s/hvcma-qemu-10.0.so %s/hvcma-qemu-10.2.so", folder, folder);
+	snprintf(expected, sizeof(expected), "virtio-cma: %s/hvcma-qemu-10.2.so: file too short\n", folder);
+	play_version_in(folder, "10.2.1", expected);
+	play_version_in(folder, "10.0.2", "for which there is no plugin: ");
+	play_version_in(folder, "10.1.2", "supported: 10.0.x, 10.2.x; ");
+	output("rm -r %s", folder);
+}
+
 /* A wrong place says so; QEMU itself runs on, without the device. */
 static void test_plugin_missing(void **state)
 {
@@ -143,9 +172,10 @@ static void test_plugin_missing(void **state)
 	assert_non_null(mkdtemp(folder));
 	output("cp '%s' %s/", qtest_plugin(), folder);
 	assert_non_null(strstr(output("exec 2>&1; HVCMA_PRELOAD=%s/hvcma-preload.so "
-				      "${HVCMA_BUILD:-build}/env/qemu-amd64/bin/qemu-system-x86_64 "
+				      "${HVCMA_BUILD:-build}/env/qemu-" HVCMA_NATIVE "/bin/qemu-system-x86_64 "
 				      "-M none -device help", folder),
-			       "hvcma-qemu.so: cannot open shared object file"));
+			       "hvcma-qemu-10.0.so: No such file or directory; no virtio-cma device type is "
+			       "registered\n"));
 	output("rm -r %s", folder);
 }
 
@@ -155,7 +185,7 @@ static void test_types(void **state)
 
 	(void)state;
 	qtest_skip_unless_built();
-	text = output("HVCMA_PRELOAD='%s' ${HVCMA_BUILD:-build}/env/qemu-amd64/bin/qemu-system-aarch64 "
+	text = output("HVCMA_PRELOAD='%s' ${HVCMA_BUILD:-build}/env/qemu-" HVCMA_NATIVE "/bin/qemu-system-aarch64 "
 		      "-M none -device help | grep virtio-cma", qtest_plugin());
 	assert_non_null(strstr(text, "\"virtio-cma-pci\""));
 	assert_non_null(strstr(text, "\"virtio-cma-device\""));
@@ -165,8 +195,8 @@ static void test_types(void **state)
 /* What QEMU says with the plugin that is installed. */
 static const char *release(const char *options)
 {
-	return output("HVCMA_PRELOAD=${HVCMA_BUILD:-build}/amd64/hvcma-preload.so "
-		      "${HVCMA_BUILD:-build}/env/qemu-amd64/bin/qemu-system-x86_64 -M q35 -display none "
+	return output("HVCMA_PRELOAD=${HVCMA_BUILD:-build}/" HVCMA_NATIVE "/hvcma-preload.so "
+		      "${HVCMA_BUILD:-build}/env/qemu-" HVCMA_NATIVE "/bin/qemu-system-x86_64 -M q35 -display none "
 		      "-nodefaults -m 64M,maxmem=1G %s 2>&1 | grep -E 'virtio-cma|memdev|x-f|x-p|fabric'; true",
 		      options);
 }
@@ -198,7 +228,7 @@ static void test_has_hooks(void **state)
 
 	(void)state;
 	qtest_skip_unless_built();
-	text = output("HVCMA_PRELOAD='%s' ${HVCMA_BUILD:-build}/env/qemu-amd64/bin/qemu-system-x86_64 "
+	text = output("HVCMA_PRELOAD='%s' ${HVCMA_BUILD:-build}/env/qemu-" HVCMA_NATIVE "/bin/qemu-system-x86_64 "
 		      "-M none -device virtio-cma-pci,help | grep -E 'x-f'", qtest_plugin());
 	assert_non_null(strstr(text, "x-fake-fault=<"));
 	assert_non_null(strstr(text, "x-fabric=<"));
@@ -208,7 +238,7 @@ static void test_has_hooks(void **state)
 static const char *misfit(const char *environment)
 {
 	return output("%s HVCMA_PRELOAD=${HVCMA_BUILD:-build}/tests/qtest/misfit/hvcma-preload.so "
-		      "${HVCMA_BUILD:-build}/env/qemu-amd64/bin/qemu-system-x86_64 "
+		      "${HVCMA_BUILD:-build}/env/qemu-" HVCMA_NATIVE "/bin/qemu-system-x86_64 "
 		      "-M none -device help 2>&1 | grep virtio-cma", environment);
 }
 
@@ -251,6 +281,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_inert),
 		cmocka_unit_test(test_unknown_versions),
 		cmocka_unit_test(test_known_version),
+		cmocka_unit_test(test_picks_by_series),
 		cmocka_unit_test(test_plugin_missing),
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_release), cmocka_unit_test(test_has_hooks),

@@ -390,7 +390,14 @@ static void test_programs(void **state)
 	put_qemu(t, "[ -z \"$LD_PRELOAD\" ] && echo '  memdev=<link>'");
 	EXPECT(t, arguments, HVCMA_EXIT_OK, "PASS plugin it has virtio-cma built in");
 	put_qemu(t, "echo 'virtio-cma: this is QEMU 11.1.0, supported: 10.0.x'; exit 1");
-	EXPECT(t, arguments, HVCMA_EXIT_FINDINGS, "FAIL plugin does not fit: virtio-cma: this is QEMU 11.1.0, supported: 10.0.x -> for this one");
+	EXPECT(t, arguments, HVCMA_EXIT_FINDINGS,
+	       "FAIL plugin does not fit: virtio-cma: this is QEMU 11.1.0, supported: 10.0.x -> install a QEMU of a series that it names");
+	put_qemu(t, "echo 'virtio-cma: this is QEMU 10.2.2, for which there is no plugin: /p/hvcma-qemu-10.2.so: None'; exit 1");
+	EXPECT(t, arguments, HVCMA_EXIT_FINDINGS, "FAIL plugin for which there is no plugin: /p/hvcma-qemu-10.2.so -> make plugin-others");
+	put_qemu(t, "echo \"virtio-cma: the class of type 'device' has 8 bytes here, 9 where the plugin was built: this is\"; exit 1");
+	EXPECT(t, arguments, HVCMA_EXIT_FINDINGS, "FAIL plugin has 8 bytes here, 9 -> ./configure --qemu-headers=DIR");
+	put_qemu(t, "echo 'virtio-cma: /p/hvcma-qemu-10.0.so: undefined symbol: x'; exit 1");
+	EXPECT(t, arguments, HVCMA_EXIT_FINDINGS, "FAIL plugin undefined symbol: x -> all of one version");
 	put_qemu(t, "echo \"qemu: 'virtio-cma-pci' is not a valid device model name\"; exit 1");
 	EXPECT(t, arguments, HVCMA_EXIT_FINDINGS, "FAIL plugin is not a valid device model name -> built without modules");
 	snprintf(arguments, sizeof(arguments), "--service %s/none", t->root);
@@ -411,10 +418,12 @@ static void test_versions(void **state)
 	EXPECT(t, arguments, HVCMA_EXIT_OK,
 	       "WARN version the plugin is hvcma of an unknown version, this command is hvcma " HVCMA_VERSION " -> of one version");
 	snprintf(file, sizeof(file), "ELF %s0.0.9", mark);
-	tree_put_bytes(t, "/hvcma-qemu.so", file, strlen(file) + 1);
+	tree_put_bytes(t, "/hvcma-qemu-10.0.so", file, strlen(file) + 1);
 	EXPECT(t, arguments, HVCMA_EXIT_OK, "WARN version the plugin is hvcma 0.0.9, this command is");
 	snprintf(file, sizeof(file), "ELF %s" HVCMA_VERSION, mark);
-	tree_put_bytes(t, "/hvcma-qemu.so", file, strlen(file) + 1);
+	tree_put_bytes(t, "/hvcma-qemu-10.2.so", file, strlen(file) + 1);
+	EXPECT(t, arguments, HVCMA_EXIT_OK, "WARN version the plugin is hvcma 0.0.9, this command is");
+	tree_put_bytes(t, "/hvcma-qemu-10.0.so", file, strlen(file) + 1);
 	EXPECT(t, arguments, HVCMA_EXIT_OK, "PASS version the plugin and this command are hvcma " HVCMA_VERSION);
 
 	assert_null(strstr(t->out, "module-version"));

@@ -5,8 +5,8 @@
 # makes plans anew, products only where the files become others. An answer goes to a variable
 # before it is filtered: only so a failure ends the plan.
 
-QEMU_SERIES=10.0	# the only one the plugin is for
-QEMU_NEWEST_SERIES=10.2	# that qemu-device/in-tree/patches is made for
+QEMU_SERIES=10.0	# the one that tests run
+QEMU_NEWEST_SERIES=10.2	# that qemu-device/in-tree/patches is made for, and another plugin
 
 # What packages need to be installed and people to log in, and programs don't to run.
 NOT_TO_RUN='debconf|adduser|passwd|libpam.*|libsemanage.*|perl.*|gcc-.*-base'
@@ -69,10 +69,10 @@ plan_qemu()
 }
 
 # The C library stays the machine's own; maintainer scripts and their needs are not for us.
-plan_qemu_amd64()
+plan_qemu_programs()
 {
 	suite=$(qemu_suite)
-	plan=$(plan_qemu "$suite" amd64 qemu-system-x86 qemu-system-arm qemu-system-common qemu-utils --)
+	plan=$(plan_qemu "$suite" "$1" qemu-system-x86 qemu-system-arm qemu-system-common qemu-utils --)
 	without 'libc6|libgcc-s1|gcc-.*|debconf|adduser|passwd|libpam.*|libsemanage.*' "$plan"
 }
 
@@ -97,8 +97,20 @@ plan_firmware()
 	plan_packages -t "$suite" ovmf qemu-efi-aarch64
 }
 
+# With the C library that it wants; maintainer scripts and their needs are not for us.
+plan_qemu_newest()
+{
+	plan=$(newest plan_closure qemu-system-x86)
+	without "$NOT_TO_RUN" "$plan"
+}
+
 # Made from other steps' products only.
 plan_qemu_headers()
+{
+	:
+}
+
+plan_qemu_headers_newest()
 {
 	:
 }
@@ -492,4 +504,23 @@ plan_tools()
 	plan=$(plan_closure "xen-utils-$1:arm64" xenstore-utils:arm64)
 	plan=$(only arm64 "$plan")
 	without "$NOT_FOR_TREES|(lib)?python3.*|media-types|readline-common|libssl.*|libsqlite.*|libkrb5.*|libgssapi.*|libk5.*|libkeyutils.*|libreadline.*|libncursesw.*|libexpat.*|libtirpc.*|libnsl.*|libffi.*|udev|libudev.*|libaudit.*|openssl.*|sysvinit-utils|libcrypt1|libdebconf.*|libbz2.*|libsystemd.*|systemd.*|libselinux.*|libcap2|libblkid1|ucf" "$plan"
+}
+
+# ---- an arm64 machine of its own ------------------------------------------------
+
+# plan_machine GROUP...: a system with these groups of packages (tests/env/deps), and what every system has.
+plan_machine()
+{
+	runtime=$(of_arm64 depends_first clang clang-)
+	# shellcheck disable=SC2046 # a list of words
+	of_arm64 plan_closure "libclang-rt-${runtime#clang-}-dev" base-files base-passwd bash coreutils dash debianutils diffutils dpkg findutils grep gzip hostname \
+		libc-bin login mawk mount ncurses-base perl sed tar util-linux procps $("$ENV_DIR/deps" --list "$@")
+}
+
+# plan_seed: what the builder downloads there for "make plugin" and for the layers that run QEMU.
+plan_seed()
+{
+	of_arm64 plan_qemu_programs arm64
+	of_arm64 plan_qemu_src
+	of_arm64 plan_meson
 }

@@ -23,13 +23,18 @@ qemu_wrapper()
 	END
 }
 
-make_qemu_amd64()
+# make_qemu_programs ARCH: that of this machine
+make_qemu_programs()
 {
+	case $1 in
+	amd64) triplet=x86_64-linux-gnu ;;
+	arm64) triplet=aarch64-linux-gnu ;;
+	esac
 	unpack "$DEST/root"
 	rm -rf "$DEST/root/usr/share/doc" "$DEST/root/usr/share/man"
 	mkdir -p "$DEST/bin"
 	for program in qemu-system-x86_64 qemu-system-aarch64 qemu-img; do
-		qemu_wrapper "$DEST/bin/$program" "$FINAL/root" x86_64-linux-gnu
+		qemu_wrapper "$DEST/bin/$program" "$FINAL/root" $triplet
 	done
 }
 
@@ -58,13 +63,14 @@ make_qemu_headers()
 	src=$(need qemu-src)
 	build=$WORK/build
 	cross=
-	cpu=x86_64
-	pkg_config=pkg-config
-	if [ "$1" = arm64 ]; then
-		cross=$(need cross)/bin/aarch64-linux-gnu-
-		cpu=aarch64
-		pkg_config=${cross}pkg-config
+	case $1 in
+	amd64) cpu=x86_64 ;;
+	arm64) cpu=aarch64 ;;
+	esac
+	if [ "$1" != "$MACHINE" ]; then
+		cross=$(need cross)/bin/$cpu-linux-gnu-
 	fi
+	pkg_config=${cross}pkg-config
 	mkdir "$build"
 	(
 		cd "$build" || exit

@@ -5,9 +5,10 @@
 # what it costs. Non-purpose: how steps are run (../steps.sh).
 
 # shellcheck disable=SC2034 # used by build
-STEPS='qemu-amd64 qemu-src qemu-src-newest meson qemu-headers-amd64
+STEPS='qemu-amd64 qemu-arm64 qemu-src qemu-src-newest meson qemu-headers-amd64
 sysroot-arm64 sysroot-arm64-service package-arm64 cross cross-amd64 kernel-amd64-6.12 kernel-arm64-6.12 busybox-amd64 busybox-arm64
 kernel-amd64-6.1 kernel-arm64-6.1 qemu-headers-arm64
+qemu-headers-amd64-10.2 qemu-headers-arm64-10.2 qemu-amd64-newest
 kernel-arm64-6.12-cloud kernel-arm64-6.1-cloud vfio-platform-arm64-6.12 rootfs-arm64 e2fs-arm64 e2fs-amd64
 udev-amd64 kexec-arm64 initramfs-tools firmware
 headers-amd64-6.12-cloud headers-amd64-6.1-cloud
@@ -20,7 +21,20 @@ kernel-amd64-6.12-rt kernel-arm64-6.12-64k kernel-amd64-7.3-iommufd
 libvirt-amd64 libvirt-amd64-9.0 libvirt-amd64-newest
 confinement-amd64 confinement-amd64-9.0 confinement-amd64-newest selinux-amd64 kubernetes-amd64
 xen-arm64-4.17 xen-arm64-4.20 xen-tools-arm64-4.17 xen-tools-arm64-4.20
-sysroot-arm64-xen-4.17 sysroot-arm64-xen-4.20'
+sysroot-arm64-xen-4.17 sysroot-arm64-xen-4.20
+machine-of-arm64 seed-of-arm64'
+
+# step_machine NAME: what it can be made on. Compilers of the environment are programs for amd64, as is what runs
+# its kernels' own tools: on an Arm machine there is what builds and tests hvcma for that machine.
+step_machine()
+{
+	case $1 in
+	qemu-arm64) echo arm64 ;;
+	qemu-amd64* | qemu-headers-amd64* | cross* | sysroot-* | package-* | kernel-* | headers-* | vfio-platform-* | \
+	tools-newest | compilers | libvirt-* | confinement-* | selinux-* | kubernetes-* | *-of-arm64 | initramfs-tools | rootfs-*) echo amd64 ;;
+	*) echo any ;;
+	esac
+}
 
 # step_define NAME: sets step_recipe (file), step_verb and step_args (functions plan_VERB and
 # make_VERB with these arguments), step_needs (other steps), step_reads (what its recipe reads, under
@@ -36,17 +50,24 @@ step_define()
 	step_out=$1
 	step_verb=${1%%-*}
 	case $1 in
-	qemu-amd64) step_recipe=qemu step_verb=qemu_amd64 step_cost='195 3' ;;
+	qemu-amd64 | qemu-arm64) step_recipe=qemu step_verb=qemu_programs step_args=${1#qemu-} step_cost='195 3' ;;
 	qemu-src) step_recipe=qemu step_verb=qemu_src step_cost='412 12' ;;
 	qemu-src-newest)
 		step_recipe=qemu_newest step_verb=qemu_src_newest step_optional=1 step_cost='420 12' ;;
+	qemu-amd64-newest)
+		step_recipe=qemu_newest step_verb=qemu_newest step_optional=1 step_cost='165 5' ;;
 	meson) step_recipe=qemu step_out='' step_cost='5 1' ;;
-	qemu-headers-amd64)
-		step_recipe=qemu step_verb=qemu_headers step_args=amd64 step_cost='10 30'
-		step_needs='qemu-src meson' ;;
-	qemu-headers-arm64)
-		step_recipe=qemu step_verb=qemu_headers step_args=arm64 step_cost='10 35'
-		step_needs='qemu-src meson cross sysroot-arm64' ;;
+	qemu-headers-amd64 | qemu-headers-arm64)
+		step_recipe=qemu step_verb=qemu_headers step_args=${1#qemu-headers-} step_cost='10 35'
+		step_needs='qemu-src meson'
+		[ "$step_args" = "$MACHINE" ] || step_needs="$step_needs cross sysroot-arm64" ;;
+	qemu-headers-*-10.2)
+		step_recipe=qemu_newest step_verb=qemu_headers_newest step_cost='10 35' step_optional=1
+		step_args=${1#qemu-headers-}
+		step_args=${step_args%-10.2}
+		step_reads=recipes/qemu.sh
+		step_needs='qemu-src-newest meson'
+		[ "$step_args" = "$MACHINE" ] || step_needs="$step_needs cross sysroot-arm64" ;;
 	cross) step_recipe=cross step_needs=sysroot-arm64 step_cost='147 4' ;;
 	cross-amd64) step_recipe=cross step_verb=cross_amd64 step_cost='156 4' ;;
 	sysroot-arm64) step_recipe=cross step_verb=sysroot_arm64 step_cost='77 3' ;;
@@ -117,6 +138,9 @@ step_define()
 		esac ;;
 	selinux-*) step_recipe=selinux step_args=${1#*-} step_cost='150 5' ;;
 	kubernetes-*) step_recipe=kubernetes step_args=${1#*-} step_cost='60 3' ;;
+	machine-of-arm64)
+		step_recipe=machine step_args='core plugin' step_reads=deps step_cost='860 60' ;;
+	seed-of-arm64) step_recipe=machine step_reads='apt.sh recipes/plan.sh' step_cost='80 3' ;;
 	busybox-*)
 		step_recipe=userland step_args=${1#busybox-} step_cost='2 1' ;;
 	e2fs-*)
