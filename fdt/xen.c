@@ -16,6 +16,8 @@
 #include "fdt/xen_internal.h"
 
 #define PASSTHROUGH	"/passthrough"
+#define REGION		"vcma"
+#define REGION_NAME_BYTES	32	/* as the driver has room for */
 #define MAX_REGISTERS	16
 #define MAX_INTERRUPTS	128
 /* Of a GIC: the first cell of an interrupt, and how many interrupts of that kind. */
@@ -522,6 +524,66 @@ int hvcma_xen_add_device(void *partial, const void *host, const char *path,
 	ret = from < 0 ? from : put_device(partial, &tree, from, &device, err);
 	hvcma_fdt_tree_fini(&tree);
 	return ret;
+}
+
+/* ---- a region ---- */
+
+/* Each device gets a phandle. */
+static int number_devices(void *partial, uint32_t *first, uint32_t *nr)
+{
+	uint32_t phandle;
+	int node, bus, ret = fdt_generate_phandle(partial, first);
+
+	*nr = 0;
+	do {	/* a property that is added moves what follows */
+		bus = fdt_path_offset(partial, PASSTHROUGH);
+		if (ret || bus < 0)
+			return ret ? ret : bus;
+		phandle = 0;
+		fdt_for_each_subnode(node, partial, bus) {
+			if (fdt_get_phandle(partial, node))
+				continue;
+			phandle = *first + (*nr)++;
+			ret = fdt_setprop_u32(partial, node, "phandle", phandle);
+			break;
+		}
+	} while (phandle);
+	return ret;
+}
+
+static int put_region(void *partial, const char *name, uint32_t first, uint32_t nr)
+{
+	int node = fdt_path_offset(partial, PASSTHROUGH), ret;
+
+	if (node >= 0)
+		node = fdt_add_subnode(partial, node, REGION);
+	if (node < 0)
+		return node;
+	ret = fdt_setprop_string(partial, node, "compatible", "hvcma,xen-ram");
+	if (!ret)
+		ret = fdt_setprop_string(partial, node, "region-name", name);
+	for (uint32_t i = 0; i < nr && !ret; i++)
+		ret = fdt_appendprop_u32(partial, node, "clients", first + i);
+	return ret;
+}
+
+int hvcma_xen_add_region(void *partial, const char *name, struct hvcma_fdt_error *err)
+{
+	size_t bytes = strlen(name);
+	uint32_t first, nr;
+	int ret;
+
+	if (!bytes || bytes >= REGION_NAME_BYTES || strchr(name, '/'))
+		return hvcma_fdt_fail(err, -FDT_ERR_BADVALUE, "'%.64s' is no name of a region: 1 to %d bytes without '/'",
+				      name, REGION_NAME_BYTES - 1);
+	if (fdt_path_offset(partial, PASSTHROUGH "/" REGION) >= 0)
+		return failed(err, -FDT_ERR_EXISTS, PASSTHROUGH "/" REGION);
+	ret = number_devices(partial, &first, &nr);
+	if (!ret && !nr)
+		ret = -FDT_ERR_NOTFOUND;
+	if (!ret)
+		ret = put_region(partial, name, first, nr);
+	return ret ? failed(err, ret, PASSTHROUGH "/" REGION) : 0;
 }
 
 int hvcma_xen_left_out(const void *host, const char *path, hvcma_xen_left_out_fn *say,

@@ -84,6 +84,17 @@ int hvcma_xen_add_device(void *partial, const void *host, const char *path,
 			 struct hvcma_fdt_error *err);
 
 /**
+ * hvcma_xen_add_region() - have virtio_cma serve all devices of a partial tree, in a domain without
+ * xenstore: all of its RAM is one region (docs/bindings/hvcma,xen-ram.yaml).
+ * @partial: its devices were added, without windows
+ * @name: of the region, 1 to 31 bytes without '/'
+ *
+ * Errors: -FDT_ERR_BADVALUE (a name that can't be one), -FDT_ERR_NOTFOUND (no device is there),
+ * -FDT_ERR_EXISTS, -FDT_ERR_NOSPACE.
+ */
+int hvcma_xen_add_region(void *partial, const char *name, struct hvcma_fdt_error *err);
+
+/**
  * hvcma_xen_registers() - registers of a device at machine addresses.
  * hvcma_xen_interrupts() - its interrupts, in their order.
  * @nr: out, how many there are; at most @room are written

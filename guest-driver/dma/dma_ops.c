@@ -256,7 +256,8 @@ static __always_inline bool vcma_dma_unmap_fast(struct device *dev, dma_addr_t d
 
 /*
  * Has the device the guest's RAM for a region, and is this RAM beside it, plugged later? Then
- * somebody has given the guest memory that its devices must not have; that is told, once.
+ * somebody has given the guest memory that its devices must not have; that is told, once. Where
+ * there is such RAM from the start it is copied.
  */
 static bool vcma_dma_is_beside_ram(struct device *dev, phys_addr_t phys, size_t size)
 {
@@ -267,7 +268,7 @@ static bool vcma_dma_is_beside_ram(struct device *dev, phys_addr_t phys, size_t 
 	while ((c = vcma_binding_next_claimed(b, &i))) {
 		if (size && vcma_region_has(c->region, phys, size))
 			return false;
-		if (c->region->mode->is_ram)
+		if (c->region->mode->is_ram && !c->region->transport->has_ram_beside)
 			ram = c;
 	}
 	if (ram && !test_and_set_bit(VCMA_BINDING_WARNED_BESIDE, &b->warned))

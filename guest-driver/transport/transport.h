@@ -47,6 +47,8 @@ struct vcma_transport {
 	struct device *dev;		/* for messages and sysfs; outlives us */
 	/* The device goes: don't wait for what can take long. Read anywhere. */
 	bool removing;
+	/* In mode ram not all RAM is the region's, from the start: the rest is copied. Constant. */
+	bool has_ram_beside;
 	u64 features;			/* accepted, bits by VIRTIO_CMA_F_*; constant while open */
 
 	/*
@@ -108,6 +110,10 @@ void vcma_virtio_unregister(void);
 #ifdef VCMA_XEN
 int vcma_xen_register(const struct vcma_transport_user *user);
 void vcma_xen_unregister(void);
+
+/* The same for what the device tree of a domain says that Xen has started; of vcma_xen_register(). */
+int vcma_xen_tree_register(const struct vcma_transport_user *user);
+void vcma_xen_tree_unregister(void);
 #else
 static inline int vcma_xen_register(const struct vcma_transport_user *user)
 {

@@ -571,9 +571,14 @@ int vcma_xen_register(const struct vcma_transport_user *user)
 		return 0;
 	vcma_user = user;
 	vcma_xen_driver.driver.dev_groups = user->groups;
-	err = xenbus_register_frontend(&vcma_xen_driver);
+	err = vcma_xen_tree_register(user);
 	if (err)
 		return err;
+	err = xenbus_register_frontend(&vcma_xen_driver);
+	if (err) {
+		vcma_xen_tree_unregister();
+		return err;
+	}
 	/* Whoever loads drivers of clients next finds them served. */
 	left = wait_event_killable_timeout(vcma_xen_changed, vcma_xen_all_started(),
 					   VCMA_XEN_START_TIMEOUT);
@@ -584,7 +589,9 @@ int vcma_xen_register(const struct vcma_transport_user *user)
 
 void vcma_xen_unregister(void)
 {
-	if (vcma_user)
+	if (vcma_user) {
 		xenbus_unregister_driver(&vcma_xen_driver);
+		vcma_xen_tree_unregister();
+	}
 	vcma_user = NULL;
 }

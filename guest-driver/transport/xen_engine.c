@@ -23,7 +23,8 @@ struct vcma_xen_engine {
 	struct mutex lock;
 	struct hvcma_engine *engine;	/* lock; in buffer */
 	void *buffer;
-	u64 *granule_dma;		/* constant; NULL: nothing is known */
+	u64 *granule_dma;		/* constant, as is refuses; NULL: nothing is known */
+	bool refuses;			/* who would do DMA there */
 };
 
 static enum virtio_cma_status vcma_xen_back(void *opaque, uint64_t first, uint64_t nr)
@@ -52,7 +53,7 @@ static enum virtio_cma_status vcma_xen_claim(void *opaque, uint32_t client)
 {
 	struct vcma_xen_engine *e = opaque;
 
-	return e->granule_dma ? VIRTIO_CMA_S_OK : VIRTIO_CMA_S_IO;
+	return e->granule_dma && !e->refuses ? VIRTIO_CMA_S_OK : VIRTIO_CMA_S_IO;
 }
 
 static enum virtio_cma_status vcma_xen_quiesce(void *opaque, uint32_t client)
@@ -92,10 +93,12 @@ static const char *vcma_xen_add_clients(struct vcma_xen_engine *e,
 static int vcma_xen_engine_start(struct vcma_xen_engine *e, const struct vcma_xen_region *region,
 				 u64 features, const char **wrong)
 {
-	bool is_pinned = region->mode == VIRTIO_CMA_MODE_REUSABLE && e->granule_dma;
+	bool is_pinned = region->mode != VIRTIO_CMA_MODE_PRIVATE && e->granule_dma;
 	struct hvcma_engine_config config = {
 		.region_base_gpa = region->base_gpa,
 		.region_bytes = region->bytes,
+		.ranges = region->ranges,
+		.nr_ranges = region->nr_ranges,
 		.granule_bytes = region->granule_bytes,
 		.mode = region->mode,
 		.flags = VIRTIO_CMA_FLAG_DEFAULT | VIRTIO_CMA_FLAG_HPA |
@@ -141,6 +144,7 @@ int vcma_xen_engine_create(const struct vcma_xen_region *region, u64 *granule_dm
 		return -ENOMEM;
 	mutex_init(&e->lock);
 	e->granule_dma = granule_dma;
+	e->refuses = region->refuses;
 	err = vcma_xen_engine_start(e, region, features, wrong);
 	if (err) {
 		e->granule_dma = NULL;

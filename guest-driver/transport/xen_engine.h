@@ -11,6 +11,7 @@
 
 #include <linux/types.h>
 
+struct hvcma_gpa_range;
 struct vcma_xen_engine;
 struct virtio_cma_config;
 
@@ -27,8 +28,11 @@ struct vcma_xen_region {
 	u64 base_gpa;
 	u64 bytes;
 	u64 granule_bytes;
-	u32 mode;		/* VIRTIO_CMA_MODE_PRIVATE or _REUSABLE; the latter is pinned from the start */
+	u32 mode;		/* VIRTIO_CMA_MODE_*; all but _PRIVATE is pinned from the start */
+	u32 nr_ranges;		/* of _RAM, as struct hvcma_engine_config has them; else 0 */
+	const struct hvcma_gpa_range *ranges;
 	u32 stage2;		/* VIRTIO_CMA_STAGE2_* */
+	bool refuses;		/* DMA addresses are not to be believed: no client may be claimed */
 	u32 nr_clients;
 	const struct vcma_xen_client *clients;
 };

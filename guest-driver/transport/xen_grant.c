@@ -28,13 +28,15 @@
 #define VCMA_XEN_SAMPLES	4
 #define VCMA_XEN_LONG_RUN	64	/* granules, for each of which there is one more */
 #define VCMA_XEN_BATCH		64	/* pages by one hypercall */
+#define VCMA_XEN_MAX_SELF	64	/* domains that Xen starts have the first numbers */
 
 /* Granules that are said to be contiguous in the machine. */
 struct vcma_xen_runs {
 	u64 base_gpa;
 	u64 granule_bytes;
 	u64 nr;				/* granules */
-	const unsigned long *joined;	/* bit i: the same run as the one before */
+	const unsigned long *joined;	/* bit i: the same run as the one before; NULL: none is */
+	bool may_lack;			/* memory of some; they are VCMA_XEN_NOWHERE */
 };
 
 struct vcma_xen_batch {
@@ -77,7 +79,7 @@ static int vcma_xen_batch_end(struct vcma_xen_batch *b, unsigned int nr_granted,
 }
 
 /* Ask for all of gpa[]. */
-static int vcma_xen_batch_ask(struct vcma_xen_batch *b, u16 self)
+static int vcma_xen_batch_ask(struct vcma_xen_batch *b, u16 self, bool may_lack)
 {
 	unsigned int i;
 	int ref, err;
@@ -99,9 +101,12 @@ static int vcma_xen_batch_ask(struct vcma_xen_batch *b, u16 self)
 	}
 	err = HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, b->map, b->nr) ? -EIO : 0;
 	for (i = 0; !err && i < b->nr; i++) {
-		if (b->map[i].status != GNTST_okay)
-			err = -EIO;
 		b->machine[i] = b->map[i].dev_bus_addr;
+		if (b->map[i].status == GNTST_okay)
+			continue;
+		b->machine[i] = VCMA_XEN_NOWHERE;
+		if (!may_lack)
+			err = -EIO;
 	}
 	return vcma_xen_batch_end(b, b->nr, true) ?: err;
 }
@@ -110,15 +115,16 @@ static u64 vcma_xen_run_end(const struct vcma_xen_runs *runs, u64 first)
 {
 	u64 end = first + 1;
 
-	while (end < runs->nr && test_bit(end, runs->joined))
+	while (end < runs->nr && runs->joined && test_bit(end, runs->joined))
 		end++;
 	return end;
 }
 
-/* How many pages of a run are asked for. */
-static unsigned int vcma_xen_samples(u64 nr)
+/* How many pages of a run of @nr granules are asked for. */
+static unsigned int vcma_xen_samples(const struct vcma_xen_runs *runs, u64 nr)
 {
-	return min_t(u64, VCMA_XEN_SAMPLES + nr / VCMA_XEN_LONG_RUN, VCMA_XEN_BATCH);
+	return min3(VCMA_XEN_SAMPLES + nr / VCMA_XEN_LONG_RUN, (u64)VCMA_XEN_BATCH,
+		    nr * (runs->granule_bytes >> XEN_PAGE_SHIFT));
 }
 
 /* The place of a run's @sample-th page in it. */
@@ -139,7 +145,7 @@ static u64 vcma_xen_batch_fill(struct vcma_xen_batch *b, const struct vcma_xen_r
 	b->nr = 0;
 	while (first < runs->nr) {
 		u64 end = vcma_xen_run_end(runs, first);
-		unsigned int i, samples = vcma_xen_samples(end - first);
+		unsigned int i, samples = vcma_xen_samples(runs, end - first);
 
 		if (b->nr + samples > VCMA_XEN_BATCH)
 			break;
@@ -163,6 +169,10 @@ static int vcma_xen_batch_take(const struct vcma_xen_batch *b, const struct vcma
 	for (i = 0; i < b->nr; i++) {
 		if (b->first[i] != b->first[head])
 			head = i;
+		if (runs->may_lack && b->machine[head] == VCMA_XEN_NOWHERE) {
+			machine[b->first[head]] = VCMA_XEN_NOWHERE;
+			continue;
+		}
 		if (!IS_ALIGNED(b->machine[head], runs->granule_bytes)) {
 			snprintf(wrong, wrong_bytes,
 				 "memory at %#llx is at %#llx in the machine, not aligned to %llu bytes",
@@ -208,7 +218,7 @@ static int vcma_xen_check(const struct vcma_xen_runs *runs, const u64 *machine, 
 	}
 	sort(sorted, runs->nr, sizeof(*sorted), vcma_xen_compare, NULL);
 	for (i = 1; i < runs->nr && !err; i++) {
-		if (sorted[i] - sorted[i - 1] >= runs->granule_bytes)
+		if (sorted[i] - sorted[i - 1] >= runs->granule_bytes || sorted[i] == VCMA_XEN_NOWHERE)
 			continue;
 		snprintf(wrong, wrong_bytes, "two granules are at %#llx in the machine", sorted[i]);
 		err = -EUCLEAN;
@@ -223,10 +233,23 @@ static int vcma_xen_check(const struct vcma_xen_runs *runs, const u64 *machine, 
 	return err;
 }
 
-int vcma_xen_machine(u16 self, u64 base_gpa, u64 granule_bytes, u64 nr,
-		     const unsigned long *joined, u64 *machine, char *wrong, size_t wrong_bytes)
+/* Where pages were mapped others' memory was seen, if these frames are of what was asked for. */
+static void vcma_xen_forget_frames(const struct vcma_xen_batch *b, unsigned int nr,
+				   const struct vcma_xen_runs *runs, u64 *machine)
 {
-	struct vcma_xen_runs runs = { base_gpa, granule_bytes, nr, joined };
+	unsigned int i;
+	u64 off;
+
+	for (i = 0; i < nr; i++) {
+		off = page_to_phys(b->frames[i]) - runs->base_gpa;
+		if (off < runs->nr * runs->granule_bytes)
+			machine[div64_u64(off, runs->granule_bytes)] = VCMA_XEN_NOWHERE;
+	}
+}
+
+static int vcma_xen_find(const struct vcma_xen_runs *runs, u16 self, u64 *machine, char *wrong,
+			 size_t wrong_bytes)
+{
 	struct vcma_xen_batch *b = kvmalloc(sizeof(*b), GFP_KERNEL);
 	unsigned int nr_frames;
 	int err = 0;
@@ -235,19 +258,89 @@ int vcma_xen_machine(u16 self, u64 base_gpa, u64 granule_bytes, u64 nr,
 	if (!b)
 		return -ENOMEM;
 	/* As many as the longest batch needs: one that has all, or is full. */
-	nr_frames = vcma_xen_batch_fill(b, &runs, 0) == nr ? b->nr : VCMA_XEN_BATCH;
+	nr_frames = vcma_xen_batch_fill(b, runs, 0) == runs->nr ? b->nr : VCMA_XEN_BATCH;
 	err = gnttab_alloc_pages(nr_frames, b->frames);
 	if (err) {
 		kvfree(b);
 		return err;
 	}
-	while (i < nr && !err) {
-		i = vcma_xen_batch_fill(b, &runs, i);
-		err = vcma_xen_batch_ask(b, self) ?:
-		      vcma_xen_batch_take(b, &runs, machine, wrong, wrong_bytes);
+	while (i < runs->nr && !err) {
+		i = vcma_xen_batch_fill(b, runs, i);
+		err = vcma_xen_batch_ask(b, self, runs->may_lack) ?:
+		      vcma_xen_batch_take(b, runs, machine, wrong, wrong_bytes);
 		cond_resched();
 	}
+	if (runs->may_lack)
+		vcma_xen_forget_frames(b, nr_frames, runs, machine);
 	gnttab_free_pages(nr_frames, b->frames);
 	kvfree(b);
-	return err ?: vcma_xen_check(&runs, machine, wrong, wrong_bytes);
+	return err ?: vcma_xen_check(runs, machine, wrong, wrong_bytes);
+}
+
+int vcma_xen_machine(u16 self, u64 base_gpa, u64 granule_bytes, u64 nr,
+		     const unsigned long *joined, u64 *machine, char *wrong, size_t wrong_bytes)
+{
+	struct vcma_xen_runs runs = { base_gpa, granule_bytes, nr, joined, false };
+
+	return vcma_xen_find(&runs, self, machine, wrong, wrong_bytes);
+}
+
+int vcma_xen_machine_pages(u16 self, u64 base_gpa, u64 nr, u64 *machine, char *wrong,
+			   size_t wrong_bytes)
+{
+	struct vcma_xen_runs runs = { base_gpa, XEN_PAGE_SIZE, nr, NULL, true };
+
+	return vcma_xen_find(&runs, self, machine, wrong, wrong_bytes);
+}
+
+/* Is domain @id this one? 1 or 0, or an error. @page has random bytes; @frame has no memory. */
+static int vcma_xen_is_self(u16 id, struct page *page, struct page *frame)
+{
+	struct gnttab_map_grant_ref map = {
+		.host_addr = page_to_phys(frame),
+		.flags = GNTMAP_host_map | GNTMAP_readonly,
+		.dom = id,
+	};
+	struct gnttab_unmap_grant_ref unmap = { .host_addr = map.host_addr };
+	int ref = gnttab_grant_foreign_access(id, page_to_xen_pfn(page), 1), ret;
+
+	if (ref < 0)
+		return ref;
+	map.ref = ref;
+	ret = HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, &map, 1) ? -EIO : 0;
+	if (!ret && map.status == GNTST_okay) {
+		ret = !memcmp(page_address(frame), page_address(page), XEN_PAGE_SIZE);
+		unmap.handle = map.handle;
+		if (HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, &unmap, 1) || unmap.status)
+			ret = -EIO;
+	}
+	return gnttab_try_end_foreign_access(ref) ? ret : -EIO;
+}
+
+int vcma_xen_find_self(u16 *self)
+{
+	struct page *page = alloc_page(GFP_KERNEL), *frame;
+	int found, err;
+	u16 id;
+
+	if (!page)
+		return -ENOMEM;
+	err = gnttab_alloc_pages(1, &frame);
+	if (err)
+		goto free_page;
+	get_random_bytes(page_address(page), PAGE_SIZE);
+	err = -ENXIO;
+	for (id = 0; id < VCMA_XEN_MAX_SELF && err == -ENXIO; id++) {
+		found = vcma_xen_is_self(id, page, frame);
+		if (found > 0) {
+			*self = id;
+			err = 0;
+		} else if (found < 0) {
+			err = found;
+		}
+	}
+	gnttab_free_pages(1, &frame);
+free_page:
+	__free_page(page);
+	return err;
 }

@@ -29,4 +29,26 @@
 int vcma_xen_machine(u16 self, u64 base_gpa, u64 granule_bytes, u64 nr,
 		     const unsigned long *joined, u64 *machine, char *wrong, size_t wrong_bytes);
 
+/* Of a page that has no memory. */
+#define VCMA_XEN_NOWHERE	U64_MAX
+
+/**
+ * vcma_xen_machine_pages() - the same of each of @nr pages of Xen's, of which nobody says that they are
+ * contiguous, and some of which may have no memory: @machine of these is VCMA_XEN_NOWHERE.
+ */
+int vcma_xen_machine_pages(u16 self, u64 base_gpa, u64 nr, u64 *machine, char *wrong,
+			   size_t wrong_bytes);
+
+/**
+ * vcma_xen_find_self() - this domain's number, for one without xenstore to ask. May sleep.
+ * @self: out, on success
+ *
+ * Xen has no call that tells. A page that was granted to a number can be mapped from there by the domain of
+ * that number alone, and what is mapped shows whether it is that page.
+ *
+ * Return: 0; -ENXIO (none of the numbers that Xen gives to what it starts itself); -ENOMEM, -ENOSPC
+ * (no grants left); -EIO (Xen does not answer).
+ */
+int vcma_xen_find_self(u16 *self);
+
 #endif /* VCMA_XEN_GRANT_H */

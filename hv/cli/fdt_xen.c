@@ -139,6 +139,11 @@ static int set_xen(void *opaque, int c, char *arg)
 	case 'x':
 		x->is_xl = true;
 		return 0;
+	case 'R':
+		if (x->region)
+			return hvcma_usage_error("--region is given twice");
+		x->region = arg;
+		return 0;
 	case 'C':
 		x->is_check = true;
 		return 0;
@@ -209,6 +214,8 @@ static int edit_partial(void *fdt, void *opaque, struct hvcma_fdt_error *err)
 	hvcma_windows_free(&list);
 	for (size_t i = 0; i < x->domain.nr_devices && !ret; i++)
 		ret = hvcma_xen_add_device(fdt, x->host.blob, x->devices[i], err);
+	if (!ret && x->region)
+		ret = hvcma_xen_add_region(fdt, x->region, err);
 	return ret ? ret : check_guest(x, fdt, err);
 }
 
@@ -285,7 +292,7 @@ static int check_check(const struct hvcma_xen_job *x, const char *output)
 {
 	if (output || x->domain.name || x->domain.nr_devices || x->has_memory || x->has_cpus || x->has_extents ||
 	    x->has_modules || x->is_xl || x->domain.nr_static_memory || x->domain.direct_map || x->domain.vpl011 ||
-	    x->domain.enhanced || x->domain.bootargs)
+	    x->domain.enhanced || x->domain.bootargs || x->region)
 		return hvcma_usage_error("--check goes with --partial, --xen-config and a HOST tree, and with nothing else");
 	return 0;
 }
@@ -298,6 +305,8 @@ static int check_domain(const struct hvcma_xen_job *x)
 		return hvcma_usage_error("--extents is for a partial tree, without --domain");
 	if (x->is_xl)
 		return hvcma_usage_error("--xl prints what goes with a partial tree, without --domain");
+	if (x->region)
+		return hvcma_usage_error("--region is for a partial tree, without --domain");
 	return 0;
 }
 
@@ -309,6 +318,8 @@ static int check_partial(const struct hvcma_xen_job *x, const char *output)
 		return hvcma_usage_error("--cpus, --kernel, --ramdisk, --device-tree, --bootargs, --enhanced and --partial go with --domain");
 	if (x->has_extents && (x->domain.nr_static_memory || x->domain.direct_map))
 		return hvcma_usage_error("--extents say what --static-mem and --direct-map say: one of them");
+	if (x->region && (x->has_extents || x->domain.nr_static_memory || x->domain.direct_map || x->is_xl))
+		return hvcma_usage_error("--region is for a domain whose driver finds its memory: not with --extents, --static-mem, --direct-map, nor --xl, whose domains have hvcma-xen");
 	if (x->is_xl && (!strcmp(output, "-") || x->domain.nr_static_memory || x->domain.direct_map))
 		return hvcma_usage_error("--xl prints what goes with a partial tree in a file, of a domain without --static-mem and --direct-map");
 	if (x->has_memory && (!x->domain.memory_bytes || x->domain.memory_bytes & ((1u << 20) - 1)))
@@ -347,6 +358,7 @@ static int run_xen(int argc, char **argv)
 		{ "device", required_argument, NULL, 'd' },
 		{ "extents", required_argument, NULL, 'e' },
 		{ "xl", no_argument, NULL, 'x' },
+		{ "region", required_argument, NULL, 'R' },
 		{ "domain", required_argument, NULL, 'n' },
 		{ "memory", required_argument, NULL, 'm' },
 		{ "cpus", required_argument, NULL, 'c' },
@@ -400,6 +412,8 @@ const struct hvcma_fdt_command hvcma_fdt_xen_command = {
 		"  --static-mem, --direct-map  as below, in place of --extents\n"
 		"  --memory, --vpl011   as below: registers must not be where the domain has these\n"
 		"  --xl                 print what goes into the domain's configuration (xl.cfg)\n"
+		"  --region NAME        the domain's virtio_cma serves the devices out of all its RAM:\n"
+		"                       for a domain that Xen starts, with --enhanced no-xenstore\n"
 		"  What is left out is listed. A device with an interrupt that a domain can't have,\n"
 		"  or whose registers are memory, is refused.\n"
 		"\n"

@@ -22,6 +22,7 @@ struct hvcma_xen_job {
 	struct hvcma_xen_build build;
 	bool has_build, has_extents, has_memory, has_cpus, has_modules;
 	bool is_check, is_xl;
+	const char *region;		/* in a partial tree; NULL: none */
 	unsigned int nr_found[HVCMA_FDT_NR_SEVERITIES];
 };
 

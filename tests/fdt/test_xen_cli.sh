@@ -43,6 +43,22 @@ fdtput -tx left.dtb /soc@90000000/other@2000 reg 2000 200 2800 200 3000 1000
 check "registers that share a page" status 0 xen --device /soc@90000000/other --xl left.dtb -o pt.dtb
 check "which xl is told once, too" says '^iomem = \[ "0x90002,1", "0x90003,1" \]$'
 
+# a region for a domain whose driver finds out where its memory is
+check "a partial tree with a region" status 0 xen --device /soc@90000000/dma@1000 --device /soc@90000000/other@2000 --region ram left.dtb -o region.dtb
+check "dtc has no warning about it, but that it has no registers" eval 'dtc -Wno-simple_bus_reg -Wno-interrupt_provider -I dtb -O dtb -o again.dtb region.dtb 2>err && [ ! -s err ]'
+check "it has the name" equal ram "$(fdtget region.dtb /passthrough/vcma region-name)"
+check "and both devices, each by a phandle of its own" equal \
+	"$(for at in $(fdtget -l region.dtb /passthrough | grep @); do fdtget region.dtb "/passthrough/$at" phandle; done | tr '\n' ' ' | sed 's/ $//')" \
+	"$(fdtget region.dtb /passthrough/vcma clients)"
+check "which differ" eval '[ "$(fdtget region.dtb /passthrough/vcma clients | tr " " "\n" | sort -u | wc -l)" -eq 2 ]'
+check "no windows, which would be translated twice" status 2 xen --device $device --region ram --extents extents machine.dtb -o none.dtb
+check "no domain at once" status 2 xen --domain d --memory 64M --region ram machine.dtb -o none.dtb
+check "not twice" status 2 xen --device $device --region ram --region ram machine.dtb -o none.dtb
+check "no name that the driver has no room for" status 1 xen --device $device --region 12345678901234567890123456789012 machine.dtb -o none.dtb
+check "which is said" says "is no name of a region: 1 to 31 bytes without '/'"
+check "no empty one" status 1 xen --device $device --region '' machine.dtb -o none.dtb
+check "and no file came of it" [ ! -e none.dtb ]
+
 check "memory" status 1 xen --device /memory machine.dtb -o none.dtb
 check "is no device" says "'/memory@40000000' is memory, no device"
 check "the GIC" status 1 xen --device /interrupt-controller machine.dtb -o none.dtb

@@ -18,22 +18,21 @@ VM_CALM=1
 # The virtio device is a DMA master: what it is given it takes for addresses of the machine.
 XEN_DISK_ADDRESS=0xa000000
 
-# domU: what a guest needs for such a disk, and the driver before it.
+# xen_domu_initramfs FILE SERIES [INITRAMFS-OPTION...]: what a guest needs for such a disk, and the driver before it
 xen_domu_initramfs()
 {
-	xd_e2fs=$HVCMA_BUILD/env/e2fs-arm64
-	set -- "$1" "$2" -- -f "$xd_e2fs/sbin/mke2fs:/usr/sbin/mkfs.ext4" \
+	xd_e2fs=$HVCMA_BUILD/env/e2fs-arm64 xd_file=$1 xd_series=$2
+	shift 2
+	set -- "$@" -f "$xd_e2fs/sbin/mke2fs:/usr/sbin/mkfs.ext4" \
 		-f "$xd_e2fs/etc/mke2fs.conf:/etc/mke2fs.conf" \
 		-f "$xd_e2fs/lib/ld-linux-aarch64.so.1:/lib/ld-linux-aarch64.so.1"
 	for xd_lib in libc.so.6 libext2fs.so.2 libcom_err.so.2 libe2p.so.2 libblkid.so.1 libuuid.so.1; do
 		set -- "$@" -f "$(find "$xd_e2fs/" -name $xd_lib | head -n 1):/lib/$xd_lib"
 	done
-	xd_file=$1 xd_series=$2
-	shift 2
 	# shellcheck disable=SC2046,SC2086 # names are words
 	initramfs "$xd_file" arm64 "$xd_series" crc32c_generic ext4 virtio_blk \
 		$(for xd_name in ${XEN_DOMU_MODULES-virtio_cma}; do guest_module arm64 "$xd_series" "$xd_name"; done) \
-		virtio_mmio "$@"
+		virtio_mmio -- "$@"
 }
 
 # xen_start RELEASE DOM0-SERIES DOMU-SERIES [QEMU-OPTION...]
