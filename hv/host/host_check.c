@@ -277,7 +277,7 @@ static void check_confinement(const char *root, struct hvcma_host_findings *all)
 		hvcma_host_number(root, &enforce, "/sys/fs/selinux/enforce");
 		hvcma_found(all, "confinement", enforce ? HVCMA_WARN : HVCMA_PASS, "SELinux is %s", enforce ? "enforcing" : "permissive");
 		if (enforce)
-			hvcma_fix(all, "QEMU of libvirt (svirt_t) may neither preload the plugin nor open VFIO without IOMMU: start QEMU by a unit of your own, or allow it (ausearch -m avc shows what)");
+			hvcma_fix(all, "QEMU of libvirt may use regions where the module hvcma of packaging/selinux is loaded (semodule -l lists modules), and devices by hvcmad; ausearch -m avc shows what is denied");
 	} else if (*enabled == 'Y') {
 		hvcma_found(all, "confinement", HVCMA_NOTE, "AppArmor is on");
 		hvcma_fix(all, "it confines QEMU of libvirt alone: allow the plugin's folder in /etc/apparmor.d/abstractions/libvirt-qemu there");

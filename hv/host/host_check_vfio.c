@@ -121,7 +121,7 @@ static void check_noiommu(const char *root, const struct hvcma_host_config *conf
 		break;
 	case NOIOMMU_MISSING:
 		hvcma_found(all, "vfio-noiommu", HVCMA_FAIL, "VFIO was built without CONFIG_VFIO_NOIOMMU (%s)", how);
-		hvcma_fix(all, "rebuild vfio.ko, the one module that it is about: section 1 of the guide says how; kernels of Ubuntu have it");
+		hvcma_fix(all, "rebuild vfio.ko, the one module that it is about, as the package hvcma-vfio-dkms does (section 1 of the guide); kernels of Ubuntu have it");
 		break;
 	case NOIOMMU_NO_VFIO:
 		hvcma_found(all, "vfio-noiommu", HVCMA_FAIL, "this kernel has no VFIO at all (%s)", how);

@@ -97,7 +97,7 @@ check "negative control: an unconfined process may" may unconfined_t vfio_device
 check "the service" labelled /usr/sbin/hvcmad hvcmad_exec_t
 check "its keeper" labelled /usr/sbin/hvcmad-keeper hvcmad_exec_t
 check "the emulator" labelled /usr/bin/hvcma-qemu-system-x86_64 qemu_exec_t
-check "the plugin" labelled /usr/lib/hvcma/hvcma-qemu.so lib_t
+check "the plugin" labelled /usr/lib/hvcma/hvcma-qemu-10.0.so lib_t
 check "the hook" labelled /etc/libvirt/hooks/qemu.d/hvcma bin_t
 check "the socket" labelled /run/hvcma/hvcmad.socket hvcmad_run_t socket
 check "by its other name, too" labelled /var/run/hvcma/hvcmad.socket hvcmad_run_t socket
