@@ -86,7 +86,7 @@ static int open_node(const char *path, struct hvcma_error *err)
 		hvcma_error_set(err, "cannot open %s: CAP_SYS_RAWIO is needed", path);
 		break;
 	case -EBUSY:
-		hvcma_error_set(err, "cannot open %s: in use by another process or by another device of this VM",
+		hvcma_error_set(err, "cannot open %s: in use by another process (hvcma-pin-keeper, if a QEMU has left the device running) or by another device of this VM",
 				path);
 		break;
 	default:

@@ -77,4 +77,29 @@ check "without irqfd: interrupts arrive" guest "grep -E 'Level +virtio[0-9]+$' /
 check "quit: QEMU ends in mid-I/O" vm_quit
 check "quit: the device is reset" equal 0x00000000 "$(real "$STATUS")"
 check "quit: no hugepage stays in use" wait_until 5 no_hugepage_used
+
+# Without a rule, and without the service: one QEMU has it for good, dead or alive.
+OWN_RULES=$HVCMA_BUILD/arm64/testing/platform-rules
+: >"$VM_TMP/no-rules"
+mount --bind "$VM_TMP/no-rules" "$OWN_RULES"
+start_platform_guest once reset=once
+check "once: which is said" grep -q "$disk: has no reset: it can be claimed once" "$VM_DIR/qemu.log"
+busy_guest once
+vm_kill
+sleep 3
+check "once: killed, the device still runs" equal 0x0000000F "$(real "$STATUS")"
+check "once: a keeper is left" equal 1 "$(keepers)"
+check "once: and so the memory is" eval '! no_hugepage_used'
+# shellcheck disable=SC2046 # options are words
+nested_guest $(region_options cma1 clients=disk0,unsafe-noiommu=on) \
+	-device "vfio-platform-noiommu,host=$disk,id=disk0,reset=once"
+check "once: a second QEMU does not get it" wait_until 20 vm_dead
+vm_kill
+check "once: and says who may have it" grep -q "in use by another process.*hvcma-pin-keeper" "$VM_DIR/qemu.log"
+note "$(cat "$VM_DIR/qemu.log")"
+check "once: the device still runs after that" equal 0x0000000F "$(real "$STATUS")"
+check "once: and the memory is still there" eval '! no_hugepage_used'
+umount "$OWN_RULES"
+kill -9 "$(pidof hvcma-pin-keeper)"
+check "once: the keeper killed, the memory is free: its word was all that held it" wait_until 10 no_hugepage_used
 tap_end
