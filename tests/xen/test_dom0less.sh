@@ -68,6 +68,8 @@ check "the disk's stock driver is there" equal there "$(said disk)"
 written=$(said written)
 check "it formats, and writes 4 MiB" test -n "$written"
 check "and reads them again" same_as "$written" "$(said read)"
+check "the driver can be taken away" equal yes "$(said removed)"
+check "and comes back: the file is what it was" same_as "$written" "$(said again)"
 check "the kernel complains of nothing" equal 0 "$(said complaints)"
 check "the disk outside has the file" same_as "$written" "$(xen_disk_md5)"
 vm_kill

@@ -27,6 +27,15 @@ else
 	say disk absent
 fi
 say client "$(cut -c 1-60 /sys/bus/platform/drivers/vcma-xen-ram/*/vcma/clients)"
+
+# The driver goes, and comes back: it finds the same.
+bus=/sys/bus/platform/drivers/virtio-mmio
+device=$(cd $bus && echo *.virtio_mmio)
+echo "$device" >$bus/unbind
+say removed "$(rmmod virtio_cma && echo yes)"
+load virtio_cma
+echo "$device" >$bus/bind
+say again "$(disk_ready vda && mount -t ext4 /dev/vda /mnt && disk_check && umount /mnt)"
 say complaints "$(complaints)"
 say end
 while :; do
