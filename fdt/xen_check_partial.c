@@ -293,18 +293,48 @@ static void check_known(struct partial *p, int node, const char *path, const cha
 	free(said);
 }
 
+/* Out of all RAM, by virtio_cma in the domain (hvcma_xen_add_region())? */
+static bool is_served(const struct partial *p, int node)
+{
+	const fdt32_t *clients;
+	int len;
+
+	for (int i = 1; i < p->t.nr; i++) {
+		if (fdt_node_check_compatible(p->t.fdt, p->t.node[i].offset, "hvcma,xen-ram"))
+			continue;
+		clients = hvcma_fdt_tree_prop(&p->t, i, "clients", &len);
+		for (int k = 0; clients && k < len / HVCMA_FDT_CELL_BYTES; k++)
+			if (hvcma_fdt_tree_phandle(&p->t, fdt32_to_cpu(clients[k])) == node)
+				return true;
+	}
+	return false;
+}
+
 static void check_windows(struct partial *p, int node, const char *path, const char *device)
 {
+	bool served = is_served(p, node);
 	struct hvcma_window *said;
 	size_t nr_said;
 
-	if (p->d->nr_extents) {
+	if (p->d->nr_extents && !served) {
 		check_known(p, node, path, device);
 		return;
 	}
-	if (read_windows(p, node, path, &said, &nr_said) == NO_WINDOWS && !p->d->is_direct_mapped)
+	switch (read_windows(p, node, path, &said, &nr_said)) {
+	case NO_WINDOWS:
+		if (p->d->is_direct_mapped || served)
+			break;
 		hvcma_xen_say(p->c, HVCMA_FDT_WARNING, "window", path, "of domain '%.64s': no dma-ranges: DMA goes astray unless it is direct-mapped, or virtio_cma in it serves the device",
 			      p->d->name);
+		break;
+	case WINDOWS:
+		if (served)
+			hvcma_xen_say(p->c, HVCMA_FDT_FAULT, "window", path, "of domain '%.64s': dma-ranges, and a client of a region: virtio_cma leaves alone what has them",
+				      p->d->name);
+		break;
+	case UNREADABLE:
+		break;
+	}
 	free(said);
 }
 

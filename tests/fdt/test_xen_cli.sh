@@ -51,6 +51,10 @@ check "and both devices, each by a phandle of its own" equal \
 	"$(for at in $(fdtget -l region.dtb /passthrough | grep @); do fdtget region.dtb "/passthrough/$at" phandle; done | tr '\n' ' ' | sed 's/ $//')" \
 	"$(fdtget region.dtb /passthrough/vcma clients)"
 check "which differ" eval '[ "$(fdtget region.dtb /passthrough/vcma clients | tr " " "\n" | sort -u | wc -l)" -eq 2 ]'
+check "nothing is said of windows that it has not" eval '! says "no dma-ranges"'
+check "without a region it is" status 0 xen --device $device machine.dtb -o pt.dtb
+check "said" says "no dma-ranges: DMA goes astray unless"
+fdtput -tx region.dtb /passthrough dma-ranges 0 60000000 0 40000000 0 4000000
 check "no windows, which would be translated twice" status 2 xen --device $device --region ram --extents extents machine.dtb -o none.dtb
 check "no domain at once" status 2 xen --domain d --memory 64M --region ram machine.dtb -o none.dtb
 check "not twice" status 2 xen --device $device --region ram --region ram machine.dtb -o none.dtb
@@ -113,6 +117,8 @@ check "a module is as long as its file" equal "0 1207959552 0 3000000" "$(fdtget
 check "the kernel's command line" equal 'console=hvc0 ro' "$(fdtget full.dtb /chosen/d1/kernel@48000000 bootargs)"
 check "all is right with it" status 0 xen --check --partial d1=pt.dtb full.dtb
 check "and nothing is said" cmp out /dev/null
+check "a region and windows" status 4 xen --check --partial d1=region.dtb full.dtb
+check "are one too many" says "dma-ranges, and a client of a region: virtio_cma leaves alone what has them"
 check "a partial tree with other windows" status 4 xen --check --partial d1=direct.dtb full.dtb
 check "is a fault, on standard output" grep -q '^window: /passthrough/dma@90001000: .*goes to 0x40000000 by the partial tree' out
 cp pt.dtb good.dtb
