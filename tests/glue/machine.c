@@ -144,6 +144,8 @@ void machine_random(struct machine *m, struct random *r)
 	unsigned int i;
 
 	memset(m, 0, sizeof(*m));
+	/* With TCG QEMU 10.0 asserts in a migration that no block of memory is longer than the first. */
+	option(m, "-object memory-backend-ram,id=ram,size=256M -machine memory-backend=ram ");
 	m->nr_regions = 1 + (unsigned int)random_below(r, MAX_REGIONS);
 	for (i = SLOT_NVME; i <= SLOT_EDU; i++)
 		m->has[i] = !random_one_in(r, 3);

@@ -404,15 +404,23 @@ static int end(void **state)
 	return 0;
 }
 
+/* What the one before had comes back late on a busy machine. */
+static int settle(void **state)
+{
+	(void)state;
+	return small_pool_settles(&pool, 0) ? 0 : -1;
+}
+
 int main(void)
 {
+#define T(test)	cmocka_unit_test_setup(test, settle)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(two_regions_take_turns),
-		cmocka_unit_test(who_never_answers_is_named),
-		cmocka_unit_test(what_was_given_is_kept_for_who_asked),
-		cmocka_unit_test(priorities_count_and_who_vanishes_gives_all),
-		cmocka_unit_test(an_offer_ends_with_its_session),
-		cmocka_unit_test(what_is_no_good_is_refused),
+		T(two_regions_take_turns),
+		T(who_never_answers_is_named),
+		T(what_was_given_is_kept_for_who_asked),
+		T(priorities_count_and_who_vanishes_gives_all),
+		T(an_offer_ends_with_its_session),
+		T(what_is_no_good_is_refused),
 	};
 
 	SKIP_ALL_UNLESS_ROOT();
